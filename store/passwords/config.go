@@ -1,0 +1,110 @@
+package passwords
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+)
+
+const (
+	defaultMemory  = 19456 // KiB; with the next two, OWASP's first choice for argon2id
+	defaultTime    = 2
+	defaultThreads = 1
+
+	waitingPerPlace = 16
+	maxPlaces       = 1 << 20
+)
+
+// Config says how a [Hasher] makes hashes, and how many at once. The zero value
+// is a safe choice.
+type Config struct {
+	// Memory is what argon2id fills for one hash, in KiB. 0 means 19456.
+	//
+	// Together with Time it must reach one of OWASP's minimums: 47104 KiB at
+	// Time 1, 19456 at 2, 12288 at 3, 9216 at 4, 7168 at 5 or more. At most
+	// 262144, and at most 1048576 when multiplied by Time.
+	Memory uint32
+
+	// Time is how often argon2id passes over the memory. 0 means 2.
+	Time uint32
+
+	// Threads is over how many threads argon2id spreads one hash, at most 64. 0
+	// means 1. Concurrent counts hashes, not threads.
+	Threads uint8
+
+	// InsecureParameters lets Memory and Time be lower than OWASP's minimums,
+	// down to 8 KiB for each thread. It is for tests, which need no hash that
+	// holds.
+	InsecureParameters bool
+
+	// Concurrent is how many hashes run at once; each takes Memory (an older
+	// hash that is verified: what it says itself). 0 means GOMAXPROCS less one,
+	// but at least one, which leaves a core to the requests that hash nothing.
+	Concurrent int
+
+	// Queue is how many callers wait for their turn when Concurrent hashes are
+	// running; one more gets ErrBusy. 0 means 16 for each that may run: a third
+	// of a second of waiting, by the default parameters.
+	Queue int
+}
+
+// floors are the parameters that OWASP calls equivalent and the least, by
+// rising time.
+var floors = [...]struct{ time, memory uint32 }{{1, 47104}, {2, 19456}, {3, 12288}, {4, 9216}, {5, 7168}}
+
+func (c Config) withDefaults() Config {
+	if c.Memory == 0 {
+		c.Memory = defaultMemory
+	}
+	if c.Time == 0 {
+		c.Time = defaultTime
+	}
+	if c.Threads == 0 {
+		c.Threads = defaultThreads
+	}
+	if c.Concurrent == 0 {
+		c.Concurrent = max(1, runtime.GOMAXPROCS(0)-1)
+	}
+	if c.Queue == 0 && c.Concurrent > 0 {
+		c.Queue = min(c.Concurrent, maxPlaces/waitingPerPlace) * waitingPerPlace
+	}
+	return c
+}
+
+// check reports all that is wrong with a Config that has its defaults.
+func (c Config) check() error {
+	var errs []error
+	wrong := func(field, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("passwords: Config."+field+": "+format, args...))
+	}
+
+	switch least := c.leastMemory(); {
+	case c.Memory > maxArgon2Memory:
+		wrong("Memory", "wants %d KiB at most, has %d", maxArgon2Memory, c.Memory)
+	case c.Memory < least:
+		wrong("Memory", "wants %d KiB or more with Time %d and Threads %d, has %d", least, c.Time, c.Threads, c.Memory)
+	}
+	if work := uint64(c.Memory) * uint64(c.Time); work > maxArgon2Work {
+		wrong("Time", "wants Memory * Time of %d KiB at most, has %d", maxArgon2Work, work)
+	}
+	if c.Threads > maxArgon2Threads {
+		wrong("Threads", "wants %d at most, has %d", maxArgon2Threads, c.Threads)
+	}
+	if c.Concurrent < 0 || c.Concurrent > maxPlaces {
+		wrong("Concurrent", "wants 1 to %d, or 0 for the default, has %d", maxPlaces, c.Concurrent)
+	}
+	if c.Queue < 0 || c.Queue > maxPlaces {
+		wrong("Queue", "wants 1 to %d, or 0 for the default, has %d", maxPlaces, c.Queue)
+	}
+	return errors.Join(errs...)
+}
+
+// leastMemory is the least memory, in KiB, that goes with Time and Threads.
+func (c Config) leastMemory() uint32 {
+	least := argon2MemoryPerThread * uint32(c.Threads) // argon2's own minimum
+	if c.InsecureParameters {
+		return least
+	}
+	floor := floors[min(int(c.Time), len(floors))-1]
+	return max(least, floor.memory)
+}

@@ -1,0 +1,142 @@
+package passwords
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+const (
+	maxEncoded = 512
+
+	minSalt, maxSalt = 1, 64
+	minKey, maxKey   = 16, 64
+)
+
+// b64 is the base64 of the PHC string format. ab64 is passlib's own, in which
+// "." stands for "+". They are strict: a key has one spelling.
+var (
+	b64  = base64.RawStdEncoding.Strict()
+	ab64 = base64.NewEncoding("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789./").
+		WithPadding(base64.NoPadding).Strict()
+)
+
+// stored is a hash as it was read from a row, with parameters within bounds.
+type stored interface {
+	// match does the expensive work, and reports whether the hash is one of
+	// password. An error means that it could not say.
+	match(password string) (bool, error)
+}
+
+// schemes are the ways in which a stored string may begin; parse reads what
+// follows.
+var schemes = [...]struct {
+	prefix string
+	parse  func(rest string) (stored, error)
+}{
+	{"$argon2id$", parseArgon2id},
+	{"argon2$argon2id$", parseArgon2id},
+	{"$argon2i$", parseArgon2i},
+	{"argon2$argon2i$", parseArgon2i},
+	{"$2", parseBcrypt},
+	{"bcrypt$$2", parseBcrypt},
+	{"bcrypt_sha256$$2", parseBcryptSHA256},
+	{"$scrypt$", parseScrypt},
+	{"scrypt:", parseWerkzeugScrypt},
+	{"$pbkdf2-sha256$", sha256PBKDF2.parsePasslib},
+	{"$pbkdf2-sha512$", sha512PBKDF2.parsePasslib},
+	{"pbkdf2_sha256$", sha256PBKDF2.parseDjango},
+	{"pbkdf2:sha256:", sha256PBKDF2.parseWerkzeug},
+	{"pbkdf2:sha512:", sha512PBKDF2.parseWerkzeug},
+}
+
+// parse reads a stored hash, or returns an error that wraps ErrFormat. It costs
+// little, whatever the string.
+func parse(encoded string) (stored, error) {
+	if len(encoded) > maxEncoded {
+		return nil, unreadable("too long")
+	}
+	// Not only for order's sake: the decoders of base64 skip line ends.
+	if strings.ContainsFunc(encoded, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return nil, unreadable("not printable ASCII")
+	}
+	for _, s := range schemes {
+		if rest, ok := strings.CutPrefix(encoded, s.prefix); ok {
+			return s.parse(rest)
+		}
+	}
+	return nil, unreadable("unknown scheme")
+}
+
+// unreadable says why a stored hash cannot be read, in words that have no part
+// of it in them.
+func unreadable(why string) error {
+	return fmt.Errorf("%w: %s", ErrFormat, why)
+}
+
+// fields splits s at sep into exactly n fields, none of them empty.
+func fields(s, sep string, n int) ([]string, bool) {
+	fs := strings.SplitN(s, sep, n+1)
+	return fs, len(fs) == n && !slices.Contains(fs, "")
+}
+
+// numbers reads parameters as the PHC string format has them, "m=8,t=1,p=1",
+// which must have these names in this order.
+func numbers(s string, names ...string) ([]uint64, bool) {
+	fs, ok := fields(s, ",", len(names))
+	if !ok {
+		return nil, false
+	}
+	for i, name := range names {
+		if fs[i], ok = strings.CutPrefix(fs[i], name+"="); !ok {
+			return nil, false
+		}
+	}
+	return decimals(fs)
+}
+
+// decimals reads numbers of at most ten digits, without sign or leading zeros.
+func decimals(fs []string) ([]uint64, bool) {
+	ns := make([]uint64, len(fs))
+	for i, f := range fs {
+		if f == "" || len(f) > 10 || f[0] == '0' && f != "0" {
+			return nil, false
+		}
+		for _, c := range []byte(f) {
+			if c < '0' || c > '9' {
+				return nil, false
+			}
+			ns[i] = 10*ns[i] + uint64(c-'0')
+		}
+	}
+	return ns, true
+}
+
+// secret is the half of a stored hash that every scheme but bcrypt has.
+type secret struct{ salt, key []byte }
+
+// decodeSecret reads a salt and a key that are both written in e.
+func decodeSecret(salt, key string, e *base64.Encoding) (secret, bool) {
+	s, serr := e.DecodeString(salt)
+	k, kerr := e.DecodeString(key)
+	return secret{s, k}, serr == nil && kerr == nil && inBounds(s, k)
+}
+
+// textSecret is a salt that is used as it is written, and a key that decode
+// reads.
+func textSecret(salt, key string, decode func(string) ([]byte, error)) (secret, bool) {
+	k, err := decode(key)
+	return secret{[]byte(salt), k}, err == nil && inBounds([]byte(salt), k)
+}
+
+func inBounds(salt, key []byte) bool {
+	return minSalt <= len(salt) && len(salt) <= maxSalt && minKey <= len(key) && len(key) <= maxKey
+}
+
+// werkzeugSecret reads what ends a hash of Werkzeug: the salt as text, and the
+// key in hexadecimal.
+func werkzeugSecret(salt, key string) (secret, bool) {
+	return textSecret(salt, key, hex.DecodeString)
+}

@@ -1,0 +1,62 @@
+package passwords_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+
+	"github.com/sallyport-go/sallyport/store/passwords"
+)
+
+// A login, as a store makes it: an unknown one costs as much as a wrong
+// password, and a hash of an older kind is renewed while the password is there.
+func Example() {
+	hasher, err := passwords.New(passwords.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	// The users' table. What an older system has left in it still opens the door.
+	hashes := map[string]string{
+		"ada": "$2y$04$i7GFTsBitkOfcIHjVMFmv.H1CDuqgTGBNXRdnesRCYeTYDvJSRC0e",
+	}
+
+	authenticate := func(ctx context.Context, login, password string) error {
+		encoded, ok := hashes[login]
+		if !ok {
+			// Not simply ErrMismatch: that answer would come so soon that it tells
+			// everybody who has an account.
+			return hasher.VerifyUnknown(ctx, password)
+		}
+		renew, err := hasher.Verify(ctx, encoded, password)
+		if err != nil {
+			return err
+		}
+		if renew {
+			if encoded, err := hasher.Hash(ctx, password); err == nil {
+				hashes[login] = encoded
+			} // otherwise the next login renews it
+		}
+		return nil
+	}
+
+	for _, try := range [][2]string{
+		{"ada", "correct horse & battery+staple%20"},
+		{"ada", "correct horse"},
+		{"bob", "correct horse"},
+	} {
+		switch err := authenticate(context.Background(), try[0], try[1]); {
+		case err == nil:
+			fmt.Println(try[0], "may enter; the hash begins with", hashes[try[0]][:31])
+		case errors.Is(err, passwords.ErrMismatch):
+			fmt.Println(try[0], "may not") // 401
+		default:
+			fmt.Println("try again later:", err) // 503: busy, or a row that cannot be read
+		}
+	}
+	// Output:
+	// ada may enter; the hash begins with $argon2id$v=19$m=19456,t=2,p=1$
+	// ada may not
+	// bob may not
+}

@@ -1,0 +1,72 @@
+package passwords
+
+import (
+	"crypto/subtle"
+
+	"golang.org/x/crypto/scrypt"
+)
+
+const (
+	maxScryptWork        = 1 << 21 // N*r*p; N*r blocks of 128 bytes are in memory, 256 MiB
+	maxScryptBlockSize   = 32      // r
+	maxScryptParallelism = 32      // p
+)
+
+type scryptHash struct {
+	secret
+	n, r, p int
+}
+
+// parseScrypt reads ln=16,r=8,p=1$salt$key, as passlib writes it.
+func parseScrypt(rest string) (stored, error) {
+	fs, ok := fields(rest, "$", 3)
+	if !ok {
+		return nil, unreadable("scrypt: wants parameters, salt and key")
+	}
+	ns, ok := numbers(fs[0], "ln", "r", "p")
+	if !ok {
+		return nil, unreadable("scrypt: wants the parameters ln, r and p")
+	}
+	s, ok := decodeSecret(fs[1], fs[2], b64)
+	if !ok {
+		return nil, unreadable("scrypt: salt or key malformed or out of bounds")
+	}
+	return newScrypt(1<<ns[0], ns[1], ns[2], s) // 1<<64 is 0, which is out of bounds
+}
+
+// parseWerkzeugScrypt reads 32768:8:1$salt$hex.
+func parseWerkzeugScrypt(rest string) (stored, error) {
+	fs, ok := fields(rest, "$", 3)
+	if !ok {
+		return nil, unreadable("scrypt: wants parameters, salt and key")
+	}
+	params, ok := fields(fs[0], ":", 3)
+	if !ok {
+		return nil, unreadable("scrypt: wants the parameters N, r and p")
+	}
+	ns, ok := decimals(params)
+	if !ok {
+		return nil, unreadable("scrypt: wants numbers for N, r and p")
+	}
+	s, ok := werkzeugSecret(fs[1], fs[2])
+	if !ok {
+		return nil, unreadable("scrypt: salt or key malformed or out of bounds")
+	}
+	return newScrypt(ns[0], ns[1], ns[2], s)
+}
+
+func newScrypt(n, r, p uint64, s secret) (stored, error) {
+	if n < 2 || n&(n-1) != 0 || n > maxScryptWork || r < 1 || r > maxScryptBlockSize ||
+		p < 1 || p > maxScryptParallelism || n*r*p > maxScryptWork {
+		return nil, unreadable("scrypt: parameters out of bounds")
+	}
+	return scryptHash{secret: s, n: int(n), r: int(r), p: int(p)}, nil
+}
+
+func (h scryptHash) match(password string) (bool, error) {
+	key, err := scrypt.Key([]byte(password), h.salt, h.n, h.r, h.p, len(h.key))
+	if err != nil {
+		return false, err
+	}
+	return subtle.ConstantTimeCompare(key, h.key) == 1 && !hasNUL(password), nil
+}

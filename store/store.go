@@ -1,0 +1,56 @@
+// Package store holds what Sallyport asks a host to remember: who its users
+// are, which sessions they have open and, where the host wants them, their
+// long-lived API keys. It needs the standard library only.
+//
+// A host implements [Store] on its own tables, or starts with
+// store/memstore. Whoever writes a Store runs store/storetest against it: each
+// sentence below that says what a method does is a rule there.
+//
+// # What holds for every method
+//
+// Methods are called by many goroutines at once.
+//
+// An error that is not one of this package's sentinels means "the store could
+// not say". Sallyport answers it with 503: it never takes it for "not found",
+// for theft or for success. So a driver's error is to be returned as it is, or
+// wrapped, and never translated into a sentinel that it does not mean.
+// Sentinels may be wrapped; they are recognised with [errors.Is].
+//
+// When the context is done a method returns soon, with an error that is not a
+// sentinel. It may or may not have done its work by then.
+//
+// Identifiers are compared byte by byte: "a" and "A" are two, "a" and "a " are
+// two, and a column whose collation folds either is wrong for them. Session and
+// key identifiers are at most 64 bytes of URL-safe ASCII. All other strings are
+// valid UTF-8 without NUL and at most 512 bytes.
+//
+// Times come in UTC, cut to the microsecond. They come back equal (as
+// [time.Time.Equal] has it), and a zero time comes back zero.
+//
+// A slice that is passed in or returned belongs to the caller: a store keeps and
+// gives out copies.
+//
+// No method looks at a clock: what is expired is decided by the caller.
+package store
+
+import "errors"
+
+// Store is what a host implements: its users and their sessions.
+type Store interface {
+	Users
+	Sessions
+}
+
+var (
+	// ErrNotFound says that the thing asked for does not exist, which is a fact
+	// that the store has looked up.
+	ErrNotFound = errors.New("store: not found")
+
+	// ErrConflict says that a write was not made because what it builds on is
+	// not so (any longer): another caller was faster, or the identifier is taken.
+	ErrConflict = errors.New("store: conflict")
+
+	// ErrBadCredentials says that a login and a password do not open a door
+	// together, for a reason that is nobody's business.
+	ErrBadCredentials = errors.New("store: bad credentials")
+)

@@ -1,0 +1,46 @@
+package store
+
+import "context"
+
+// Users knows who may come in. The host implements it on its own table, its
+// LDAP directory or whatever holds its accounts.
+type Users interface {
+	// Authenticate returns the user whom login and password name together.
+	//
+	// It returns ErrBadCredentials for every other pair: the same for an unknown
+	// login, a wrong password, and a user who is locked out or deleted, and after
+	// about the same work (see [github.com/sallyport-go/sallyport/store/passwords]
+	// for a hasher that sees to it). The password is compared exactly as it is
+	// given: neither trimmed, nor cut, nor folded.
+	Authenticate(ctx context.Context, login, password string) (User, error)
+
+	// User returns the user with this ID as they are now, and ErrNotFound once
+	// they are deleted or locked out. It is asked at every refresh, so that a
+	// user who may no longer enter gets no new token, and that a new tier, seat
+	// count or scope is in the next one.
+	User(ctx context.Context, id string) (User, error)
+}
+
+// User is what Sallyport needs to know of a user.
+type User struct {
+	// ID names the user for ever; it becomes the subject ("sub") of their
+	// tokens. Never empty, never given to somebody else.
+	ID string
+
+	// Login is the name that they type. Sallyport stores it nowhere.
+	Login string
+
+	// Account names whose quota the user spends. Users with the same Account
+	// share one; empty means that the user has one of their own.
+	Account string
+
+	// Tier names the account's plan, as the host's table of tiers has it.
+	Tier string
+
+	// Seats is how many seats the account pays for, where its tier counts them.
+	// Less than one counts as one.
+	Seats int
+
+	// Scopes are what the user may do, each a scope-token of RFC 6749 §3.3.
+	Scopes []string
+}
