@@ -1,0 +1,4 @@
+package memstore
+
+// Hash returns what is stored of a user's password.
+func (s *Store) Hash(id string) string { return s.byID(id).hash }

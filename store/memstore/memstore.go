@@ -1,0 +1,116 @@
+// Package memstore is a [store.Store] in memory, for tests, first steps and
+// services of one process whose users may log in again after a restart. What it
+// knows is gone when the process ends, and no other process sees it.
+//
+// It is bounded: expired sessions are forgotten as new ones are created, with no
+// goroutine in the background, and there are limits to how many sessions there
+// are, and how many keys a user has.
+package memstore
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/sallyport-go/sallyport/store"
+	"github.com/sallyport-go/sallyport/store/passwords"
+)
+
+const (
+	defaultMaxSessions = 1_000_000
+	defaultMaxKeys     = 1000
+)
+
+// Config says what a [Store] is made of. The zero value is a safe choice.
+type Config struct {
+	// Passwords hashes the users' passwords. Nil means one with the defaults of
+	// package passwords, whose hashes take some 20 MiB and 20 ms each: a test
+	// that makes many users wants a lighter one.
+	Passwords *passwords.Hasher
+
+	// MaxSessions is how many sessions the store remembers; revoked ones count
+	// until they have expired. When there are so many that have not,
+	// CreateSession returns an error that is no sentinel. 0 means a million, which
+	// is half a gigabyte: each takes about 500 bytes, says BenchmarkMemory.
+	MaxSessions int
+
+	// MaxKeys is how many API keys the store remembers of one user; revoked ones
+	// count until they have expired. When there are so many that have not,
+	// CreateAPIKey returns an error that is no sentinel. 0 means a thousand.
+	MaxKeys int
+
+	// Now is the clock by which the store forgets what has expired, and nothing
+	// else. Nil means time.Now.
+	Now func() time.Time
+}
+
+// Store remembers users, their sessions and their API keys. It is a
+// [store.Store] and a [store.APIKeys]. Any number of goroutines may use it at
+// once.
+type Store struct {
+	passwords   *passwords.Hasher
+	maxSessions int
+	maxKeys     int
+	now         func() time.Time
+
+	mu     sync.RWMutex
+	users  map[string]*user // by ID
+	logins map[string]*user
+
+	sessions map[string]*session // by ID
+	expiry   expiry              // the same, soonest to expire first
+	opened   map[string]*session // the latest of each user's, by the user's ID
+
+	keys    map[string]*key // by ID
+	digests map[store.Digest]*key
+	owned   map[string][]*key // by the user's ID
+}
+
+var (
+	_ store.Store   = (*Store)(nil)
+	_ store.APIKeys = (*Store)(nil)
+)
+
+// New returns an empty Store, or an error that names all that is wrong with c at
+// once.
+func New(c Config) (*Store, error) {
+	var errs []error
+	if c.MaxSessions < 0 {
+		errs = append(errs, fmt.Errorf("memstore: Config.MaxSessions: wants 1 or more, or 0 for the default, has %d", c.MaxSessions))
+	}
+	if c.MaxKeys < 0 {
+		errs = append(errs, fmt.Errorf("memstore: Config.MaxKeys: wants 1 or more, or 0 for the default, has %d", c.MaxKeys))
+	}
+	if c.MaxSessions == 0 {
+		c.MaxSessions = defaultMaxSessions
+	}
+	if c.MaxKeys == 0 {
+		c.MaxKeys = defaultMaxKeys
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Passwords == nil {
+		h, err := passwords.New(passwords.Config{})
+		errs = append(errs, err)
+		c.Passwords = h
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return &Store{
+		passwords:   c.Passwords,
+		maxSessions: c.MaxSessions,
+		maxKeys:     c.MaxKeys,
+		now:         c.Now,
+
+		users:    map[string]*user{},
+		logins:   map[string]*user{},
+		sessions: map[string]*session{},
+		opened:   map[string]*session{},
+		keys:     map[string]*key{},
+		digests:  map[store.Digest]*key{},
+		owned:    map[string][]*key{},
+	}, nil
+}

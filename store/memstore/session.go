@@ -1,0 +1,172 @@
+package memstore
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sallyport-go/sallyport/store"
+)
+
+// session is a session with its place in the two orders that it is found by:
+// when it expires, and whose it is.
+type session struct {
+	store.Session
+
+	place        int      // in Store.expiry
+	older, newer *session // of the same user, as they were created
+}
+
+// out returns a copy for a caller.
+func (s *session) out() store.Session {
+	c := s.Session
+	c.Scopes = slices.Clone(s.Scopes)
+	return c
+}
+
+// CreateSession adds a session, and forgets a few that have expired; see
+// [store.Sessions].
+func (s *Store) CreateSession(ctx context.Context, session store.Session) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sweep()
+	if s.sessions[session.ID] != nil {
+		return store.ErrConflict
+	}
+	if len(s.sessions) >= s.maxSessions {
+		return fmt.Errorf("memstore: there are %d sessions, and Config.MaxSessions is no more", len(s.sessions))
+	}
+	s.insert(session)
+	return nil
+}
+
+// Session returns the session with this ID; see [store.Sessions].
+func (s *Store) Session(ctx context.Context, id string) (store.Session, error) {
+	if err := ctx.Err(); err != nil {
+		return store.Session{}, err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	found := s.sessions[id]
+	if found == nil {
+		return store.Session{}, store.ErrNotFound
+	}
+	return found.out(), nil
+}
+
+// AdvanceSession moves a session from one generation to the next; see
+// [store.Sessions].
+func (s *Store) AdvanceSession(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found := s.sessions[id]
+	switch {
+	case found == nil:
+		return store.ErrNotFound
+	case !found.RevokedAt.IsZero() || found.Generation != from:
+		return store.ErrConflict
+	}
+	found.Generation, found.AdvancedAt, found.IdleUntil = from+1, at, idleUntil
+	s.expiry.moved(found)
+	return nil
+}
+
+// RevokeSession ends a session; see [store.Sessions].
+func (s *Store) RevokeSession(ctx context.Context, id string, at time.Time) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if found := s.sessions[id]; found != nil {
+		found.revoke(at)
+	}
+	return nil
+}
+
+func (s *session) revoke(at time.Time) {
+	if s.RevokedAt.IsZero() {
+		s.RevokedAt = at
+	}
+}
+
+// UserSessions returns a user's sessions that are not revoked, oldest first; see
+// [store.Sessions].
+func (s *Store) UserSessions(ctx context.Context, userID string) ([]store.Session, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var live []store.Session
+	for of := s.opened[userID]; of != nil; of = of.older {
+		if of.RevokedAt.IsZero() {
+			live = append(live, of.out())
+		}
+	}
+	slices.SortFunc(live, func(a, b store.Session) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), strings.Compare(a.ID, b.ID))
+	})
+	return live, nil
+}
+
+// RevokeUserSessions ends all sessions of a user; see [store.Sessions].
+func (s *Store) RevokeUserSessions(ctx context.Context, userID string, at time.Time) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for of := s.opened[userID]; of != nil; of = of.older {
+		of.revoke(at)
+	}
+	return nil
+}
+
+// DeleteExpiredSessions forgets the sessions that have expired before; see
+// [store.Sessions]. A store that goes on creating sessions needs no call of it.
+func (s *Store) DeleteExpiredSessions(ctx context.Context, before time.Time) (int, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.forget(before, len(s.sessions)), nil
+}
+
+// insert adds a session that is not there yet.
+func (s *Store) insert(added store.Session) {
+	added.Scopes = slices.Clone(added.Scopes)
+	n := &session{Session: added, older: s.opened[added.UserID]}
+	if n.older != nil {
+		n.older.newer = n
+	}
+	s.opened[added.UserID] = n
+	s.sessions[added.ID] = n
+	s.expiry.add(n)
+}
+
+// remove forgets a session that the expiry has let go of.
+func (s *Store) remove(gone *session) {
+	delete(s.sessions, gone.ID)
+	if gone.older != nil {
+		gone.older.newer = gone.newer
+	}
+	switch {
+	case gone.newer != nil:
+		gone.newer.older = gone.older
+	case gone.older != nil:
+		s.opened[gone.UserID] = gone.older
+	default:
+		delete(s.opened, gone.UserID)
+	}
+}

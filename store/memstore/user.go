@@ -1,0 +1,126 @@
+package memstore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/sallyport-go/sallyport/store"
+)
+
+// user is a user and the hash of their password. Both maps of the store point to
+// the one that is current; none is changed once it is in them.
+type user struct {
+	store.User
+
+	hash string
+}
+
+var errTaken = fmt.Errorf("memstore: the user's ID or login is taken: %w", store.ErrConflict)
+
+// AddUser adds a user who logs in with u.Login and password. ErrConflict if the
+// ID or the login is taken.
+func (s *Store) AddUser(ctx context.Context, u store.User, password string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := check(u); err != nil {
+		return err
+	}
+	if s.byID(u.ID) != nil || s.byLogin(u.Login) != nil {
+		return errTaken // before the work of a hash
+	}
+	hash, err := s.passwords.Hash(ctx, password)
+	if err != nil {
+		return fmt.Errorf("memstore: AddUser: %w", err)
+	}
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.users[u.ID] != nil || s.logins[u.Login] != nil {
+		return errTaken
+	}
+	s.put(&user{User: copied(u), hash: hash})
+	return nil
+}
+
+// SetUser replaces what is known of the user with u.ID: a new tier, other
+// scopes, another login. They keep their password. ErrNotFound if there is no
+// such user, ErrConflict if the login is another's.
+func (s *Store) SetUser(ctx context.Context, u store.User) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := check(u); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.users[u.ID]
+	if old == nil {
+		return fmt.Errorf("memstore: SetUser: %w", store.ErrNotFound)
+	}
+	if other := s.logins[u.Login]; other != nil && other != old {
+		return errTaken
+	}
+	delete(s.logins, old.Login)
+	s.put(&user{User: copied(u), hash: old.hash})
+	return nil
+}
+
+// RemoveUser forgets the user with this ID, whose login is free from then on;
+// their ID should never be given to somebody else. ErrNotFound if there is no
+// such user. Their sessions and keys stay until they expire, and open nothing.
+func (s *Store) RemoveUser(ctx context.Context, id string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.users[id]
+	if old == nil {
+		return fmt.Errorf("memstore: RemoveUser: %w", store.ErrNotFound)
+	}
+	delete(s.users, id)
+	delete(s.logins, old.Login)
+	return nil
+}
+
+// User returns the user with this ID; see [store.Users].
+func (s *Store) User(ctx context.Context, id string) (store.User, error) {
+	if err := ctx.Err(); err != nil {
+		return store.User{}, err
+	}
+	u := s.byID(id)
+	if u == nil {
+		return store.User{}, store.ErrNotFound
+	}
+	return copied(u.User), nil
+}
+
+func (s *Store) byID(id string) *user {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.users[id]
+}
+
+func (s *Store) byLogin(login string) *user {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.logins[login]
+}
+
+// check reports what makes u no user.
+func check(u store.User) error {
+	if u.ID == "" || u.Login == "" {
+		return fmt.Errorf("memstore: a user wants an ID and a login, has %q and %q", u.ID, u.Login)
+	}
+	return nil
+}
+
+func (s *Store) put(u *user) { s.users[u.ID], s.logins[u.Login] = u, u }
+
+func copied(u store.User) store.User {
+	u.Scopes = slices.Clone(u.Scopes)
+	return u
+}

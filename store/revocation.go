@@ -1,0 +1,28 @@
+package store
+
+import (
+	"context"
+	"time"
+)
+
+// Revocations is a deny list: it remembers sessions that were ended, for as long
+// as their last access token could still be shown. A store that has it is named
+// in a field of its own; nothing asks for it by type assertion.
+//
+// A session is named here by the "sid" of its access tokens, which is not its ID
+// in Sessions.
+type Revocations interface {
+	// DenySession puts a session on the list until a time. It is committed when
+	// DenySession returns nil. A session that is on the list already stays on it
+	// until the later of the two times.
+	DenySession(ctx context.Context, sid string, until time.Time) error
+
+	// SessionDenied reports whether a session is on the list. Past its time it
+	// may be reported either way.
+	SessionDenied(ctx context.Context, sid string) (bool, error)
+
+	// DeleteExpiredDenials forgets the sessions whose time is not after before,
+	// and no other, and says how many they were. A store that forgets them by
+	// itself may have fewer to delete.
+	DeleteExpiredDenials(ctx context.Context, before time.Time) (int, error)
+}

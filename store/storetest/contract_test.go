@@ -1,0 +1,109 @@
+package storetest_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/sallyport-go/sallyport/store/storetest"
+)
+
+// tested are the interfaces that the suite is about.
+var tested = []string{"Users", "Sessions", "APIKeys"}
+
+// untested are the sentences of the contract that no rule stands for, and why.
+var untested = map[string]string{
+	"It is asked at every refresh":                                      "says what the library does",
+	"An error that is not one of this package's sentinels means":        "says what the library makes of it",
+	"Sallyport answers it with 503":                                     "says what the library does",
+	"So a driver's error is to be returned as it is":                    "no driver can be made to fail from here; a context can, and has its rules",
+	"Sentinels may be wrapped":                                          "allows something; the suite takes either, see plain",
+	"ErrConflict says that a write was not made":                        "is said again by each method that returns it",
+	"ErrBadCredentials says that a login and a password":                "is said again by Authenticate",
+	"Times come in UTC, cut to the microsecond.":                        "says what the library does",
+	"A store that forgets expired sessions by itself may have fewer to": "allows something; see Fixture.ForgetsExpired",
+}
+
+// TestContract keeps the suite and the comments of package store together: each
+// rule quotes the contract, and each sentence of the contract has a rule.
+func TestContract(t *testing.T) {
+	t.Parallel()
+	contract := readContract(t)
+	all := strings.Join(contract, " ")
+	for _, r := range storetest.Rules() {
+		if !strings.Contains(all, r.Says) {
+			t.Errorf("the rule %q quotes what package store does not say: %s", r.Name, r.Says)
+		}
+	}
+	for beginning, why := range untested {
+		if !slices.ContainsFunc(contract, func(sentence string) bool { return strings.HasPrefix(sentence, beginning) }) {
+			t.Errorf("package store no longer says %q, which needed no rule because it %s", beginning, why)
+		}
+	}
+	for _, sentence := range contract {
+		if !hasRule(sentence) {
+			t.Errorf("no rule stands for: %s", sentence)
+		}
+	}
+}
+
+func hasRule(sentence string) bool {
+	for beginning := range untested {
+		if strings.HasPrefix(sentence, beginning) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(storetest.Rules(), func(r storetest.Rule) bool {
+		return strings.Contains(sentence, r.Says) || strings.Contains(r.Says, sentence)
+	})
+}
+
+// readContract returns, sentence by sentence, what package store says of every
+// method, of each, and of its errors.
+func readContract(t *testing.T) (sentences []string) {
+	t.Helper()
+	files, err := filepath.Glob("../*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, general, _ := strings.Cut(file.Doc.Text(), "# What holds for every method")
+		sentences = append(sentences, split(general)...)
+		ast.Inspect(file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.TypeSpec:
+				if i, ok := n.Type.(*ast.InterfaceType); ok && slices.Contains(tested, n.Name.Name) {
+					for _, method := range i.Methods.List {
+						sentences = append(sentences, split(method.Doc.Text())...)
+					}
+				}
+			case *ast.ValueSpec:
+				if strings.HasPrefix(n.Names[0].Name, "Err") {
+					sentences = append(sentences, split(n.Doc.Text())...)
+				}
+			}
+			return true
+		})
+	}
+	return sentences
+}
+
+var endOfSentence = regexp.MustCompile(`\.\s+`)
+
+func split(text string) (sentences []string) {
+	for _, s := range endOfSentence.Split(text, -1) {
+		if s = strings.Join(strings.Fields(s), " "); s != "" {
+			sentences = append(sentences, s+".")
+		}
+	}
+	return sentences
+}

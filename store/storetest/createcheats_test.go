@@ -1,0 +1,90 @@
+package storetest_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+
+	"github.com/sallyport-go/sallyport/store"
+)
+
+// creating changes sessions on their way in.
+func creating(change func(s *store.Session)) func(r *rig) {
+	return func(r *rig) {
+		r.Store = bent{Store: r.Store, create: func(ctx context.Context, s store.Session) error {
+			change(&s)
+			return r.plain.CreateSession(ctx, s)
+		}}
+	}
+}
+
+// yields lets others go first, often enough for any race to be lost.
+func yields() {
+	for range 20 {
+		runtime.Gosched()
+	}
+}
+
+var createCheats = []cheat{
+	{"CreateSession loses the client", "CreateSession keeps all of a session", creating(func(s *store.Session) { s.ClientID = "" })},
+	{"CreateSession loses the scopes", "CreateSession keeps all of a session", creating(func(s *store.Session) { s.Scopes = nil })},
+	{"CreateSession begins at generation 0", "CreateSession keeps all of a session", creating(func(s *store.Session) { s.Generation = 0 })},
+	{"CreateSession always begins at generation 1", "CreateSession keeps all of a session", creating(func(s *store.Session) { s.Generation = 1 })},
+	{"CreateSession makes AdvancedAt up", "CreateSession keeps all of a session", creating(func(s *store.Session) { s.AdvancedAt = s.CreatedAt })},
+	{"CreateSession gives a session without a label one", "CreateSession keeps all of a session", creating(func(s *store.Session) {
+		if s.Label == "" {
+			s.Label = "NULL"
+		}
+	})},
+	{"CreateSession overwrites", "CreateSession says ErrConflict when the ID is taken", func(r *rig) {
+		r.Store = bent{Store: r.Store, create: r.plain.put}
+	}},
+	{"CreateSession ignores what is there", "CreateSession says ErrConflict when the ID is taken", func(r *rig) {
+		r.Store = bent{Store: r.Store, create: func(ctx context.Context, s store.Session) error {
+			if err := r.plain.CreateSession(ctx, s); !errors.Is(err, store.ErrConflict) {
+				return err
+			}
+			return nil
+		}}
+	}},
+	{"CreateSession brings a revoked session back", "CreateSession says ErrConflict when the ID is taken", func(r *rig) {
+		r.Store = bent{Store: r.Store, create: func(ctx context.Context, s store.Session) error {
+			if old, err := r.plain.Session(ctx, s.ID); err == nil && !old.RevokedAt.IsZero() {
+				return r.plain.put(ctx, s)
+			}
+			return r.plain.CreateSession(ctx, s)
+		}}
+	}},
+	{"CreateSession returns the driver's error for a taken ID", "CreateSession says ErrConflict when the ID is taken", func(r *rig) {
+		r.Store = bent{Store: r.Store, create: func(ctx context.Context, s store.Session) error {
+			if err := r.plain.CreateSession(ctx, s); err != nil {
+				return errors.New("driver: duplicate key value violates unique constraint")
+			}
+			return nil
+		}}
+	}},
+	{"CreateSession looks, then writes", "CreateSession has exactly one winner", func(r *rig) {
+		r.Store = bent{Store: r.Store, create: func(ctx context.Context, s store.Session) error {
+			if _, err := r.plain.Session(ctx, s.ID); err == nil {
+				return store.ErrConflict
+			}
+			yields()
+			return r.plain.put(ctx, s)
+		}}
+	}},
+	{"Session returns nothing and no error", "Session says ErrNotFound of an unknown ID", sessionErr(nil)},
+	{"Session returns the driver's error", "Session says ErrNotFound of an unknown ID", sessionErr(errDriver)},
+	{"Session says ErrConflict of an unknown ID", "Session says ErrNotFound of an unknown ID", sessionErr(store.ErrConflict)},
+}
+
+func sessionErr(instead error) func(r *rig) {
+	return func(r *rig) {
+		r.Store = bent{Store: r.Store, session: func(ctx context.Context, id string) (store.Session, error) {
+			s, err := r.plain.Session(ctx, id)
+			if errors.Is(err, store.ErrNotFound) {
+				err = instead
+			}
+			return s, err
+		}}
+	}
+}

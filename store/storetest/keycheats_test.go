@@ -1,0 +1,317 @@
+package storetest_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sallyport-go/sallyport/store"
+)
+
+// creatingKeys changes keys on their way in.
+func creatingKeys(change func(k *store.APIKey)) func(r *rig) {
+	return func(r *rig) {
+		r.APIKeys = bentKeys{APIKeys: r.plain, create: func(ctx context.Context, k store.APIKey) error {
+			change(&k)
+			return r.plain.CreateAPIKey(ctx, k)
+		}}
+	}
+}
+
+// listingKeysWhere replaces which keys UserAPIKeys looks for.
+func listingKeysWhere(wanted func(k store.APIKey, userID string) bool) func(r *rig) {
+	return func(r *rig) {
+		r.APIKeys = bentKeys{APIKeys: r.plain, list: func(ctx context.Context, userID string) ([]store.APIKey, error) {
+			return r.plain.listKeys(ctx, func(k store.APIKey) bool { return wanted(k, userID) })
+		}}
+	}
+}
+
+// findingKeys replaces which digests APIKey takes for the one it was given.
+func findingKeys(same func(k store.APIKey, digest store.Digest) bool) func(r *rig) {
+	return func(r *rig) {
+		r.APIKeys = bentKeys{APIKeys: r.plain, key: func(ctx context.Context, digest store.Digest) (store.APIKey, error) {
+			found, err := r.plain.listKeys(ctx, func(k store.APIKey) bool { return same(k, digest) })
+			if err == nil && len(found) == 0 {
+				err = store.ErrNotFound
+			}
+			return append(found, store.APIKey{})[0], err
+		}}
+	}
+}
+
+func keyErr(instead error) func(r *rig) {
+	return func(r *rig) {
+		r.APIKeys = bentKeys{APIKeys: r.plain, key: func(ctx context.Context, digest store.Digest) (store.APIKey, error) {
+			k, err := r.plain.APIKey(ctx, digest)
+			if errors.Is(err, store.ErrNotFound) {
+				err = instead
+			}
+			return k, err
+		}}
+	}
+}
+
+// usingKeys replaces what UseAPIKey does with the key.
+func usingKeys(change func(k *store.APIKey, at time.Time)) func(r *rig) {
+	return func(r *rig) {
+		r.APIKeys = bentKeys{APIKeys: r.plain, use: func(ctx context.Context, id string, at time.Time) error {
+			return r.plain.editKeys(ctx, func(k *store.APIKey) {
+				if k.ID == id {
+					change(k, at)
+				}
+			})
+		}}
+	}
+}
+
+// revokingKeys replaces what RevokeAPIKey does with the key.
+func revokingKeys(change func(k *store.APIKey, id string, at time.Time)) func(r *rig) {
+	return func(r *rig) {
+		r.APIKeys = bentKeys{APIKeys: r.plain, revoke: func(ctx context.Context, id string, at time.Time) error {
+			return r.plain.editKeys(ctx, func(k *store.APIKey) { change(k, id, at) })
+		}}
+	}
+}
+
+// missing says ErrNotFound where there is no such key.
+func missing(ctx context.Context, p *plain, id string) error {
+	found, err := p.listKeys(ctx, func(k store.APIKey) bool { return k.ID == id })
+	if err == nil && len(found) == 0 {
+		err = store.ErrNotFound
+	}
+	return err
+}
+
+var keyCheats = []cheat{
+	{"CreateAPIKey loses the scopes", "CreateAPIKey keeps all of a key", creatingKeys(func(k *store.APIKey) { k.Scopes = nil })},
+	{"CreateAPIKey loses the end", "CreateAPIKey keeps all of a key", creatingKeys(func(k *store.APIKey) { k.ExpiresAt = time.Time{} })},
+	{"CreateAPIKey overwrites", "CreateAPIKey says ErrConflict when the ID or the digest is taken", func(r *rig) {
+		r.APIKeys = bentKeys{APIKeys: r.plain, create: r.plain.putKey}
+	}},
+	{"CreateAPIKey does not look at the digest", "CreateAPIKey says ErrConflict when the ID or the digest is taken", func(r *rig) {
+		r.APIKeys = bentKeys{APIKeys: r.plain, create: func(ctx context.Context, k store.APIKey) error {
+			if missing(ctx, r.plain, k.ID) == nil {
+				return store.ErrConflict
+			}
+			return r.plain.putKey(ctx, k)
+		}}
+	}},
+	{"CreateAPIKey brings a revoked key back", "CreateAPIKey says ErrConflict when the ID or the digest is taken", func(r *rig) {
+		r.APIKeys = bentKeys{APIKeys: r.plain, create: func(ctx context.Context, k store.APIKey) error {
+			err := r.plain.CreateAPIKey(ctx, k)
+			if errors.Is(err, store.ErrConflict) {
+				_ = r.plain.editKeys(ctx, func(old *store.APIKey) {
+					if old.ID == k.ID {
+						old.RevokedAt = time.Time{}
+					}
+				})
+			}
+			return err
+		}}
+	}},
+	{"CreateAPIKey looks, then writes", "CreateAPIKey has exactly one winner", func(r *rig) {
+		r.APIKeys = bentKeys{APIKeys: r.plain, create: func(ctx context.Context, k store.APIKey) error {
+			if _, err := r.plain.APIKey(ctx, k.Digest); err == nil {
+				return store.ErrConflict
+			}
+			yields()
+			return r.plain.putKey(ctx, k)
+		}}
+	}},
+	{"APIKey does not find an expired key", "APIKey returns the key, live, revoked or expired", findingKeys(func(k store.APIKey, digest store.Digest) bool {
+		return k.Digest == digest && (k.ExpiresAt.IsZero() || k.ExpiresAt.After(time.Now()))
+	})},
+	{"APIKey does not find a revoked key", "APIKey returns the key, live, revoked or expired", findingKeys(func(k store.APIKey, digest store.Digest) bool {
+		return k.Digest == digest && k.RevokedAt.IsZero()
+	})},
+	{"UserAPIKeys leaves expired keys out", "APIKey returns the key, live, revoked or expired", listingKeysWhere(func(k store.APIKey, userID string) bool {
+		return k.UserID == userID && k.RevokedAt.IsZero() && k.ExpiresAt.After(time.Now())
+	})},
+	{"APIKey returns the driver's error", "APIKey says ErrNotFound of an unknown digest", keyErr(errDriver)},
+	{"APIKey returns nothing and no error", "APIKey says ErrNotFound of an unknown digest", keyErr(nil)},
+	{"APIKey says ErrBadCredentials", "APIKey says ErrNotFound of an unknown digest", keyErr(store.ErrBadCredentials)},
+	{"APIKey folds the digest", "APIKey says ErrNotFound of an unknown digest", findingKeys(func(k store.APIKey, digest store.Digest) bool {
+		return bytes.Equal(bytes.ToLower(k.Digest[1:31]), bytes.ToLower(digest[1:31]))
+	})},
+	{"UserAPIKeys returns the newest first", "UserAPIKeys returns the oldest first", func(r *rig) {
+		r.APIKeys = bentKeys{APIKeys: r.plain, list: func(ctx context.Context, userID string) ([]store.APIKey, error) {
+			found, err := r.plain.UserAPIKeys(ctx, userID)
+			slices.Reverse(found)
+			return found, err
+		}}
+	}},
+	{"UserAPIKeys returns revoked ones", "UserAPIKeys returns the oldest first", listingKeysWhere(func(k store.APIKey, userID string) bool { return k.UserID == userID })},
+	{"UserAPIKeys says ErrNotFound when there are none", "UserAPIKeys returns the oldest first", func(r *rig) {
+		r.APIKeys = bentKeys{APIKeys: r.plain, list: func(ctx context.Context, userID string) ([]store.APIKey, error) {
+			found, err := r.plain.UserAPIKeys(ctx, userID)
+			if len(found) == 0 {
+				err = store.ErrNotFound
+			}
+			return found, err
+		}}
+	}},
+	{"UserAPIKeys returns everybody's", "UserAPIKeys returns nobody else's", listingKeysWhere(func(k store.APIKey, _ string) bool { return k.RevokedAt.IsZero() })},
+	{"UserAPIKeys folds the user's ID", "UserAPIKeys returns nobody else's", listingKeysWhere(func(k store.APIKey, userID string) bool {
+		return strings.EqualFold(k.UserID, userID) && k.RevokedAt.IsZero()
+	})},
+
+	{"UseAPIKey does nothing", "UseAPIKey notes the use", usingKeys(func(*store.APIKey, time.Time) {})},
+	{"UseAPIKey notes the first use only", "UseAPIKey notes the use", usingKeys(func(k *store.APIKey, at time.Time) {
+		if k.LastUsedAt.IsZero() {
+			k.LastUsedAt = at
+		}
+	})},
+	{"UseAPIKey moves LastUsedAt back", "UseAPIKey never moves LastUsedAt back", usingKeys(func(k *store.APIKey, at time.Time) { k.LastUsedAt = at })},
+	{"UseAPIKey looks, then writes", "UseAPIKey never moves LastUsedAt back", func(r *rig) {
+		r.APIKeys = bentKeys{APIKeys: r.plain, use: func(ctx context.Context, id string, at time.Time) error {
+			found, err := r.plain.listKeys(ctx, func(k store.APIKey) bool { return k.ID == id && at.After(k.LastUsedAt) })
+			if err != nil || len(found) == 0 {
+				return err
+			}
+			yields()
+			found[0].LastUsedAt = at
+			return r.plain.putKey(ctx, found[0])
+		}}
+	}},
+	{"UseAPIKey says ErrConflict when many come at once", "UseAPIKey never moves LastUsedAt back", func(r *rig) {
+		r.APIKeys = bentKeys{APIKeys: r.plain, use: func(ctx context.Context, id string, at time.Time) error {
+			found, err := r.plain.listKeys(ctx, func(k store.APIKey) bool { return k.ID == id && at.Before(k.LastUsedAt) })
+			if err != nil || len(found) > 0 {
+				return errors.Join(err, store.ErrConflict)
+			}
+			return r.plain.UseAPIKey(ctx, id, at)
+		}}
+	}},
+	{"UseAPIKey says ErrNotFound", "UseAPIKey of an unknown key is no error", func(r *rig) {
+		r.APIKeys = bentKeys{APIKeys: r.plain, use: func(ctx context.Context, id string, at time.Time) error {
+			return errors.Join(missing(ctx, r.plain, id), r.plain.UseAPIKey(ctx, id, at))
+		}}
+	}},
+	{"RevokeAPIKey does nothing", "RevokeAPIKey is committed when it returns, and for good", revokingKeys(func(*store.APIKey, string, time.Time) {})},
+	{"RevokeAPIKey is rolled back after the first look", "RevokeAPIKey is committed when it returns, and for good", func(r *rig) {
+		var pending sync.Map
+		r.APIKeys = bentKeys{
+			APIKeys: r.plain,
+			revoke:  func(_ context.Context, id string, at time.Time) error { pending.Store(id, at); return nil },
+			key: func(ctx context.Context, digest store.Digest) (store.APIKey, error) {
+				k, err := r.plain.APIKey(ctx, digest)
+				if at, ok := pending.LoadAndDelete(k.ID); ok {
+					k.RevokedAt = at.(time.Time)
+				}
+				return k, err
+			},
+		}
+	}},
+	{"UseAPIKey un-revokes", "RevokeAPIKey is committed when it returns, and for good", usingKeys(func(k *store.APIKey, at time.Time) {
+		k.LastUsedAt, k.RevokedAt = at, time.Time{}
+	})},
+	{"RevokeAPIKey moves RevokedAt", "RevokeAPIKey keeps the first RevokedAt", revokingKeys(func(k *store.APIKey, id string, at time.Time) {
+		if k.ID == id {
+			k.RevokedAt = at
+		}
+	})},
+	{"RevokeAPIKey keeps the earliest RevokedAt", "RevokeAPIKey keeps the first RevokedAt", revokingKeys(func(k *store.APIKey, id string, at time.Time) {
+		if k.ID == id && (k.RevokedAt.IsZero() || at.Before(k.RevokedAt)) {
+			k.RevokedAt = at
+		}
+	})},
+	{"RevokeAPIKey ends all keys", "RevokeAPIKey ends no other key", revokingKeys(func(k *store.APIKey, _ string, at time.Time) { k.RevokedAt = at })},
+	{"RevokeAPIKey says ErrNotFound", "RevokeAPIKey of an unknown key is no error", func(r *rig) {
+		r.APIKeys = bentKeys{APIKeys: r.plain, revoke: func(ctx context.Context, id string, at time.Time) error {
+			return errors.Join(missing(ctx, r.plain, id), r.plain.RevokeAPIKey(ctx, id, at))
+		}}
+	}},
+}
+
+var keyCommonCheats = []cheat{
+	{"RevokeAPIKey folds the ID", "Key IDs are compared byte by byte", revokingKeys(func(k *store.APIKey, id string, at time.Time) {
+		if strings.EqualFold(k.ID, id) && k.RevokedAt.IsZero() {
+			k.RevokedAt = at
+		}
+	})},
+	{"RevokeAPIKey cuts the ID at 63 bytes", "Key IDs are compared byte by byte", revokingKeys(func(k *store.APIKey, id string, at time.Time) {
+		if cut(k.ID, 63) == cut(id, 63) && k.RevokedAt.IsZero() {
+			k.RevokedAt = at
+		}
+	})},
+	{"digests end at a NUL byte", "Digests are any 32 bytes", findingKeys(func(k store.APIKey, digest store.Digest) bool {
+		has, _, _ := bytes.Cut(k.Digest[:], []byte{0})
+		given, _, _ := bytes.Cut(digest[:], []byte{0})
+		return bytes.Equal(has, given)
+	})},
+	{"digests are made UTF-8", "Digests are any 32 bytes", creatingKeys(func(k *store.APIKey) {
+		copy(k.Digest[:], bytes.ToValidUTF8(k.Digest[:], []byte("?")))
+	})},
+	{"a label of a key is cut at 255 bytes", "Any text of a key comes back as it was", creatingKeys(func(k *store.APIKey) { k.Label = cut(k.Label, 255) })},
+	{"scopes of a key are sorted", "Any text of a key comes back as it was", creatingKeys(func(k *store.APIKey) { k.Scopes = slices.Sorted(slices.Values(k.Scopes)) })},
+	{"a key without an end has one in 1970", "Times of a key come back equal", creatingKeys(func(k *store.APIKey) {
+		if k.ExpiresAt.IsZero() {
+			k.ExpiresAt = time.Unix(0, 0)
+		}
+	})},
+	{"times of a key are cut to the second", "Times of a key come back equal", creatingKeys(func(k *store.APIKey) { k.CreatedAt = k.CreatedAt.Truncate(time.Second) })},
+	{"UseAPIKey cuts its time to the second", "Times of a key come back equal", usingKeys(func(k *store.APIKey, at time.Time) { k.LastUsedAt = at.Truncate(time.Second) })},
+	{"CreateAPIKey keeps the caller's slice", "A slice of a key belongs to the caller", func(r *rig) {
+		r.APIKeys = bentKeys{APIKeys: r.plain, create: func(ctx context.Context, k store.APIKey) error {
+			return errors.Join(r.plain.CreateAPIKey(ctx, k), r.plain.editKeys(ctx, func(kept *store.APIKey) {
+				if kept.ID == k.ID {
+					kept.Scopes = k.Scopes
+				}
+			}))
+		}}
+	}},
+	{"APIKey gives its own slice out", "A slice of a key belongs to the caller", func(r *rig) {
+		r.APIKeys = bentKeys{APIKeys: r.plain, key: func(ctx context.Context, digest store.Digest) (k store.APIKey, err error) {
+			err = r.plain.editKeys(ctx, func(kept *store.APIKey) {
+				if kept.Digest == digest {
+					k = *kept
+				}
+			})
+			return k, err
+		}}
+	}},
+	{"UserAPIKeys gives its own slices out", "A slice of a key belongs to the caller", func(r *rig) {
+		r.APIKeys = bentKeys{APIKeys: r.plain, list: func(ctx context.Context, userID string) (found []store.APIKey, err error) {
+			err = r.plain.editKeys(ctx, func(kept *store.APIKey) {
+				if kept.UserID == userID {
+					found = append(found, *kept)
+				}
+			})
+			return found, err
+		}}
+	}},
+	{"APIKey takes a done context for ErrNotFound", "A done context is no answer about keys", func(r *rig) {
+		r.APIKeys = bentKeys{APIKeys: r.plain, key: func(ctx context.Context, digest store.Digest) (store.APIKey, error) {
+			k, err := r.plain.APIKey(ctx, digest)
+			return k, whenDone(err, store.ErrNotFound)
+		}}
+	}},
+	{"RevokeAPIKey says nil when its context is done", "A done context is no answer about keys", func(r *rig) {
+		r.APIKeys = bentKeys{APIKeys: r.plain, revoke: func(ctx context.Context, id string, at time.Time) error {
+			return whenDone(r.plain.RevokeAPIKey(ctx, id, at), nil)
+		}}
+	}},
+	{"UseAPIKey does not look at its context", "A done context is no answer about keys", func(r *rig) {
+		r.APIKeys = bentKeys{APIKeys: r.plain, use: func(ctx context.Context, id string, at time.Time) error {
+			return r.plain.UseAPIKey(context.WithoutCancel(ctx), id, at)
+		}}
+	}},
+	{"a use of two at once undoes another key's", "Methods for keys are called by many goroutines at once", func(r *rig) {
+		r.APIKeys = bentKeys{APIKeys: r.plain, use: func(ctx context.Context, id string, at time.Time) error {
+			all, err := r.plain.listKeys(ctx, func(store.APIKey) bool { return true })
+			yields()
+			for _, k := range all {
+				if k.ID == id {
+					k.LastUsedAt = at
+				}
+				err = errors.Join(err, r.plain.putKey(ctx, k))
+			}
+			return err
+		}}
+	}},
+}

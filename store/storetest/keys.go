@@ -1,0 +1,236 @@
+package storetest
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"slices"
+	"time"
+
+	"github.com/sallyport-go/sallyport/store"
+)
+
+const (
+	takenKey  = "ErrConflict if its ID or its Digest is taken, in which case the key that has it stays as it was."
+	usersKeys = "UserAPIKeys returns a user's keys that are not revoked, oldest first; none is no error."
+)
+
+var keyRules = []rule{
+	{
+		name:  "CreateAPIKey keeps all of a key",
+		says:  "CreateAPIKey adds a key.",
+		why:   "a key is as strong as what was kept of it: without its scopes or its end it opens more, and for longer, than its owner said",
+		check: keepsKey,
+	},
+	{
+		name:  "CreateAPIKey says ErrConflict when the ID or the digest is taken",
+		says:  takenKey,
+		why:   "a key that can be overwritten is somebody else's key from then on",
+		check: refusesTakenKey,
+	},
+	{
+		name:  "CreateAPIKey has exactly one winner",
+		says:  takenKey,
+		why:   "of two keys with one digest one opens the door for the other's owner",
+		check: createsKeyOnce,
+	},
+	{
+		name:  "APIKey returns the key, live, revoked or expired",
+		says:  "APIKey returns the key with this digest, live, revoked or expired.",
+		why:   "an owner who asks why their script was refused is told the wrong reason, and the event names no key",
+		check: returnsDeadKeys,
+	},
+	{
+		name:  "APIKey says ErrNotFound of an unknown digest",
+		says:  "ErrNotFound if there is none.",
+		why:   "any other error means 503, and a wrong key that is tried for ever; no error opens the door",
+		check: missesUnknownKey,
+	},
+	{
+		name:  "UserAPIKeys returns the oldest first",
+		says:  usersKeys,
+		why:   "the list jumps about at every look",
+		check: listsKeys,
+	},
+	{
+		name:  "UserAPIKeys returns nobody else's",
+		says:  usersKeys,
+		why:   "a user would read, and end, other people's keys",
+		check: listsOnlyUsersKeys,
+	},
+}
+
+// keys returns the store of keys, which the fixture need not have.
+func (t *trial) keys() store.APIKeys {
+	if t.APIKeys == nil {
+		t.skipf("needs Fixture.APIKeys")
+	}
+	return t.APIKeys
+}
+
+// newKey makes up a live key of a user whom nobody else has. Each is a little
+// younger than the last.
+func (t *trial) newKey() store.APIKey {
+	t.made++
+	created := t.now.Add(time.Duration(t.made) * time.Millisecond)
+	return store.APIKey{
+		ID:        rand.Text(),
+		Digest:    sha256.Sum256([]byte(rand.Text())),
+		UserID:    unique("user"),
+		Label:     "CI of the shop",
+		Scopes:    []string{"articles:read", "articles:write"},
+		CreatedAt: created,
+		ExpiresAt: created.Add(365 * day),
+	}
+}
+
+// addsKey adds the key and returns it.
+func (t *trial) addsKey(k store.APIKey) store.APIKey {
+	given := k
+	given.Scopes = slices.Clone(k.Scopes)
+	t.must(t.keys().CreateAPIKey(t.ctx, given), "CreateAPIKey(%q)", k.ID)
+	return k
+}
+
+// addsKeyFor adds a new live key of this user and returns it.
+func (t *trial) addsKeyFor(userID string) store.APIKey {
+	k := t.newKey()
+	k.UserID = userID
+	return t.addsKey(k)
+}
+
+// findsKey fails the rule unless the store has exactly this key.
+func (t *trial) findsKey(want store.APIKey, after string) {
+	got, err := t.keys().APIKey(t.ctx, want.Digest)
+	t.must(err, "APIKey, after %s", after)
+	if d := difference(got, want); d != "" {
+		t.failf("APIKey, after %s: %s", after, d)
+	}
+}
+
+// missesKey fails the rule unless the store has no key with this digest.
+func (t *trial) missesKey(digest store.Digest, after string) {
+	_, err := t.keys().APIKey(t.ctx, digest)
+	t.wants(err, store.ErrNotFound, "APIKey(%x), after %s", digest, after)
+}
+
+// usesKey notes a use of the key, and returns what it then is.
+func (t *trial) usesKey(k store.APIKey, at time.Time) store.APIKey {
+	t.must(t.keys().UseAPIKey(t.ctx, k.ID, at), "UseAPIKey(%q)", k.ID)
+	k.LastUsedAt = at
+	return k
+}
+
+// revokesKey ends the key, and returns what it then is.
+func (t *trial) revokesKey(k store.APIKey, at time.Time) store.APIKey {
+	t.must(t.keys().RevokeAPIKey(t.ctx, k.ID, at), "RevokeAPIKey(%q)", k.ID)
+	k.RevokedAt = at
+	return k
+}
+
+// listsKeysOf fails the rule unless UserAPIKeys returns exactly these, in this
+// order.
+func (t *trial) listsKeysOf(userID string, want ...store.APIKey) {
+	got, err := t.keys().UserAPIKeys(t.ctx, userID)
+	t.must(err, "UserAPIKeys(%q)", userID)
+	if len(got) != len(want) {
+		t.failf("UserAPIKeys(%q): returned %d keys, not %d", userID, len(got), len(want))
+	}
+	for i := range want {
+		if d := difference(got[i], want[i]); d != "" {
+			t.failf("UserAPIKeys(%q)[%d]: %s", userID, i, d)
+		}
+	}
+}
+
+func keepsKey(t *trial) {
+	k := t.addsKey(t.newKey())
+	other := t.addsKeyFor(k.UserID)
+	t.findsKey(k, "CreateAPIKey")
+	t.findsKey(other, "CreateAPIKey")
+
+	bare := t.newKey()
+	bare.Label, bare.Scopes, bare.ExpiresAt = "", nil, time.Time{}
+	t.findsKey(t.addsKey(bare), "CreateAPIKey without label, scopes and end")
+}
+
+func refusesTakenKey(t *trial) {
+	for _, k := range []store.APIKey{
+		t.usesKey(t.addsKey(t.newKey()), t.now),
+		t.revokesKey(t.addsKey(t.newKey()), t.now),
+	} {
+		sameID, sameDigest := t.newKey(), t.newKey()
+		sameID.ID, sameDigest.Digest = k.ID, k.Digest
+		for _, thief := range []store.APIKey{sameID, sameDigest, k} {
+			t.wants(t.keys().CreateAPIKey(t.ctx, thief), store.ErrConflict, "CreateAPIKey with an ID or a digest that is taken")
+			t.findsKey(k, "CreateAPIKey with its ID or digest")
+		}
+		t.missesKey(sameID.Digest, "CreateAPIKey with an ID that is taken")
+		t.listsKeysOf(sameDigest.UserID)
+	}
+}
+
+func createsKeyOnce(t *trial) {
+	keys := t.keys()
+	for range rounds {
+		taken := t.newKey()
+		racing := make([]store.APIKey, racers)
+		for i := range racing {
+			racing[i] = t.newKey()
+			racing[i].Digest = taken.Digest
+		}
+		errs := atOnce(racers, func(i int) error { return keys.CreateAPIKey(t.ctx, racing[i]) })
+		t.oneWins(errs, "CreateAPIKey with one digest")
+		for i, err := range errs {
+			if err == nil {
+				t.findsKey(racing[i], "the others' CreateAPIKey with its digest")
+			}
+		}
+	}
+}
+
+func returnsDeadKeys(t *trial) {
+	k := t.newKey()
+	k.CreatedAt, k.ExpiresAt = t.now.Add(-2*day), t.now.Add(-day)
+	t.addsKey(k)
+	t.findsKey(k, "CreateAPIKey, when expired")
+	t.listsKeysOf(k.UserID, k)
+	t.findsKey(t.revokesKey(k, t.now), "RevokeAPIKey, when expired")
+	t.findsKey(t.revokesKey(t.addsKey(t.newKey()), t.now), "RevokeAPIKey")
+}
+
+func missesUnknownKey(t *trial) {
+	k := t.addsKey(t.newKey())
+	t.missesKey(t.newKey().Digest, "nothing")
+	t.missesKey(store.Digest{}, "nothing")
+	for _, at := range []int{0, 1, len(k.Digest) - 1} {
+		alike := k.Digest
+		alike[at] ^= 0x20
+		t.missesKey(alike, "CreateAPIKey of one that differs in a bit")
+	}
+}
+
+func listsKeys(t *trial) {
+	user := unique("user")
+	middle, youngest, oldest := t.newKey(), t.newKey(), t.newKey()
+	middle.CreatedAt = oldest.CreatedAt.Add(time.Microsecond)
+	youngest.CreatedAt = oldest.CreatedAt.Add(2 * time.Microsecond)
+	for _, k := range []*store.APIKey{&middle, &youngest, &oldest} {
+		k.UserID = user
+		t.addsKey(*k)
+	}
+	t.listsKeysOf(user, oldest, middle, youngest)
+	oldest = t.usesKey(oldest, t.now.Add(day))
+	t.revokesKey(middle, t.now)
+	t.listsKeysOf(user, oldest, youngest)
+	t.listsKeysOf(unique("nobody"))
+}
+
+func listsOnlyUsersKeys(t *trial) {
+	user := unique("Ada_é%ß 🔑")
+	k := t.addsKeyFor(user)
+	for _, other := range append(lookAlikes(user), unique("user"), user[:len(user)-1]) {
+		t.listsKeysOf(other)
+		t.listsKeysOf(other, t.addsKeyFor(other))
+	}
+	t.listsKeysOf(user, k)
+}

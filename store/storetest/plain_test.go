@@ -1,0 +1,295 @@
+package storetest_test
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sallyport-go/sallyport/store"
+)
+
+// plain is the simplest honest store of sessions and keys there is. It is a
+// second opinion beside memstore: it wraps its sentinels, gives times out in
+// another zone, and empty slices for nil ones. Cheats are built on it, since its
+// maps can be bent in ways that no method allows.
+type plain struct {
+	mu       sync.Mutex
+	sessions map[string]store.Session
+	keys     map[string]store.APIKey
+}
+
+func newPlain() *plain {
+	return &plain{sessions: map[string]store.Session{}, keys: map[string]store.APIKey{}}
+}
+
+var nepal = time.FixedZone("Nepal", 5*3600+45*60)
+
+func notFound(what string) error { return fmt.Errorf("plain: %s: %w", what, store.ErrNotFound) }
+func conflict(what string) error { return fmt.Errorf("plain: %s: %w", what, store.ErrConflict) }
+
+// enter is what every method begins with.
+func (p *plain) enter(ctx context.Context) (leave func(), err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("plain: %w", err)
+	}
+	p.mu.Lock()
+	return p.mu.Unlock, nil
+}
+
+func elsewhere(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.In(nepal)
+}
+
+// edit changes a session in any way; it is what no host's store should have.
+func (p *plain) edit(ctx context.Context, id string, change func(s *store.Session) error) error {
+	leave, err := p.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	s, ok := p.sessions[id]
+	if !ok {
+		return notFound("session")
+	}
+	if err := change(&s); err != nil {
+		return err
+	}
+	p.sessions[id] = s
+	return nil
+}
+
+// editAll changes all sessions that the function says it has changed.
+func (p *plain) editAll(ctx context.Context, change func(s *store.Session)) error {
+	leave, err := p.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	for id, s := range p.sessions {
+		change(&s)
+		p.sessions[id] = s
+	}
+	return nil
+}
+
+// put adds or replaces a session.
+func (p *plain) put(ctx context.Context, s store.Session) error {
+	leave, err := p.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	s.Scopes = slices.Clone(s.Scopes)
+	p.sessions[s.ID] = s
+	return nil
+}
+
+// list returns the sessions that are wanted, in the order of a map.
+func (p *plain) list(ctx context.Context, wanted func(s store.Session) bool) ([]store.Session, error) {
+	leave, err := p.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	var found []store.Session
+	for _, s := range p.sessions {
+		if wanted(s) {
+			s.Scopes = slices.Clone(s.Scopes)
+			found = append(found, s)
+		}
+	}
+	return found, nil
+}
+
+// drop deletes the sessions that are unwanted.
+func (p *plain) drop(ctx context.Context, unwanted func(s store.Session) bool) (n int, err error) {
+	leave, err := p.enter(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer leave()
+	for id, s := range p.sessions {
+		if unwanted(s) {
+			delete(p.sessions, id)
+			n++
+		}
+	}
+	return n, nil
+}
+
+func (p *plain) CreateSession(ctx context.Context, s store.Session) error {
+	leave, err := p.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if _, taken := p.sessions[s.ID]; taken {
+		return conflict("session")
+	}
+	s.Scopes = slices.Clone(s.Scopes)
+	p.sessions[s.ID] = s
+	return nil
+}
+
+func (p *plain) Session(ctx context.Context, id string) (store.Session, error) {
+	found, err := p.list(ctx, func(s store.Session) bool { return s.ID == id })
+	if err != nil {
+		return store.Session{}, err
+	}
+	if len(found) == 0 {
+		return store.Session{}, notFound("session")
+	}
+	s := found[0]
+	s.Scopes = append([]string{}, s.Scopes...)
+	for _, at := range []*time.Time{&s.CreatedAt, &s.AdvancedAt, &s.IdleUntil, &s.ExpiresAt, &s.RevokedAt} {
+		*at = elsewhere(*at)
+	}
+	return s, nil
+}
+
+func (p *plain) AdvanceSession(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
+	return p.edit(ctx, id, func(s *store.Session) error {
+		if s.Generation != from || !s.RevokedAt.IsZero() {
+			return conflict("session")
+		}
+		s.Generation, s.AdvancedAt, s.IdleUntil = from+1, at, idleUntil
+		return nil
+	})
+}
+
+func revoke(s *store.Session, at time.Time) {
+	if s.RevokedAt.IsZero() {
+		s.RevokedAt = at
+	}
+}
+
+func (p *plain) RevokeSession(ctx context.Context, id string, at time.Time) error {
+	return p.editAll(ctx, func(s *store.Session) {
+		if s.ID == id {
+			revoke(s, at)
+		}
+	})
+}
+
+func (p *plain) UserSessions(ctx context.Context, userID string) ([]store.Session, error) {
+	found, err := p.list(ctx, func(s store.Session) bool { return s.UserID == userID && s.RevokedAt.IsZero() })
+	slices.SortFunc(found, oldestFirst)
+	return found, err
+}
+
+func oldestFirst(a, b store.Session) int { return a.CreatedAt.Compare(b.CreatedAt) }
+
+func (p *plain) RevokeUserSessions(ctx context.Context, userID string, at time.Time) error {
+	return p.editAll(ctx, func(s *store.Session) {
+		if s.UserID == userID {
+			revoke(s, at)
+		}
+	})
+}
+
+func expired(s store.Session, before time.Time) bool {
+	return !s.IdleUntil.After(before) || !s.ExpiresAt.After(before)
+}
+
+func (p *plain) DeleteExpiredSessions(ctx context.Context, before time.Time) (int, error) {
+	return p.drop(ctx, func(s store.Session) bool { return expired(s, before) })
+}
+
+// editKeys changes all keys in any way.
+func (p *plain) editKeys(ctx context.Context, change func(k *store.APIKey)) error {
+	leave, err := p.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	for id, k := range p.keys {
+		change(&k)
+		p.keys[id] = k
+	}
+	return nil
+}
+
+// putKey adds or replaces a key.
+func (p *plain) putKey(ctx context.Context, k store.APIKey) error {
+	leave, err := p.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	k.Scopes = slices.Clone(k.Scopes)
+	p.keys[k.ID] = k
+	return nil
+}
+
+// listKeys returns the keys that are wanted, oldest first.
+func (p *plain) listKeys(ctx context.Context, wanted func(k store.APIKey) bool) ([]store.APIKey, error) {
+	leave, err := p.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	var found []store.APIKey
+	for _, k := range p.keys {
+		if wanted(k) {
+			k.Scopes = slices.Clone(k.Scopes)
+			found = append(found, k)
+		}
+	}
+	slices.SortFunc(found, func(a, b store.APIKey) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
+	})
+	return found, nil
+}
+
+func (p *plain) CreateAPIKey(ctx context.Context, k store.APIKey) error {
+	leave, err := p.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	for _, other := range p.keys {
+		if other.ID == k.ID || other.Digest == k.Digest {
+			return conflict("key")
+		}
+	}
+	k.Scopes = slices.Clone(k.Scopes)
+	p.keys[k.ID] = k
+	return nil
+}
+
+func (p *plain) APIKey(ctx context.Context, digest store.Digest) (store.APIKey, error) {
+	found, err := p.listKeys(ctx, func(k store.APIKey) bool { return k.Digest == digest })
+	if err != nil {
+		return store.APIKey{}, err
+	}
+	if len(found) == 0 {
+		return store.APIKey{}, notFound("key")
+	}
+	return found[0], nil
+}
+
+func (p *plain) UserAPIKeys(ctx context.Context, userID string) ([]store.APIKey, error) {
+	return p.listKeys(ctx, func(k store.APIKey) bool { return k.UserID == userID && k.RevokedAt.IsZero() })
+}
+
+func (p *plain) UseAPIKey(ctx context.Context, id string, at time.Time) error {
+	return p.editKeys(ctx, func(k *store.APIKey) {
+		if k.ID == id && at.After(k.LastUsedAt) {
+			k.LastUsedAt = at
+		}
+	})
+}
+
+func (p *plain) RevokeAPIKey(ctx context.Context, id string, at time.Time) error {
+	return p.editKeys(ctx, func(k *store.APIKey) {
+		if k.ID == id && k.RevokedAt.IsZero() {
+			k.RevokedAt = at
+		}
+	})
+}

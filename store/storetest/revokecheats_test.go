@@ -1,0 +1,204 @@
+package storetest_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sallyport-go/sallyport/store"
+)
+
+var revokeCheats = []cheat{
+	{"RevokeSession does nothing", "RevokeSession is committed when it returns", func(r *rig) {
+		r.Store = bent{Store: r.Store, revoke: func(context.Context, string, time.Time) error { return nil }}
+	}},
+	{"RevokeSession is rolled back after the first look", "RevokeSession is committed when it returns", func(r *rig) {
+		var pending sync.Map
+		r.Store = bent{
+			Store:  r.Store,
+			revoke: func(_ context.Context, id string, at time.Time) error { pending.Store(id, at); return nil },
+			session: func(ctx context.Context, id string) (store.Session, error) {
+				s, err := r.plain.Session(ctx, id)
+				if at, ok := pending.LoadAndDelete(id); ok {
+					s.RevokedAt = at.(time.Time)
+				}
+				return s, err
+			},
+		}
+	}},
+	{"RevokeSession takes the time from a clock of its own", "RevokeSession is committed when it returns", func(r *rig) {
+		r.Store = bent{Store: r.Store, revoke: func(ctx context.Context, id string, _ time.Time) error {
+			return r.plain.RevokeSession(ctx, id, time.Now())
+		}}
+	}},
+	{"UserSessions keeps a list of what is revoked that lags", "RevokeSession is committed when it returns", func(r *rig) {
+		r.Store = bent{Store: r.Store, list: func(ctx context.Context, userID string) ([]store.Session, error) {
+			return r.plain.list(ctx, func(s store.Session) bool { return s.UserID == userID })
+		}}
+	}},
+	{"a revocation wears off when the session is tried", "RevokeSession is for good", func(r *rig) {
+		r.Store = bent{Store: r.Store, advance: func(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
+			err := r.plain.AdvanceSession(ctx, id, from, at, idleUntil)
+			if errors.Is(err, store.ErrConflict) {
+				_ = r.plain.edit(ctx, id, func(s *store.Session) error { s.RevokedAt = time.Time{}; return nil })
+			}
+			return err
+		}}
+	}},
+	{"a login of the user ends their revocations", "RevokeSession is for good", func(r *rig) {
+		r.Store = bent{Store: r.Store, create: func(ctx context.Context, n store.Session) error {
+			_ = r.plain.editAll(ctx, func(s *store.Session) {
+				if s.UserID == n.UserID {
+					s.RevokedAt = time.Time{}
+				}
+			})
+			return r.plain.CreateSession(ctx, n)
+		}}
+	}},
+	{"RevokeSession moves RevokedAt", "RevokeSession keeps the first RevokedAt", func(r *rig) {
+		r.Store = bent{Store: r.Store, revoke: func(ctx context.Context, id string, at time.Time) error {
+			err := r.plain.edit(ctx, id, func(s *store.Session) error { s.RevokedAt = at; return nil })
+			if errors.Is(err, store.ErrNotFound) {
+				return nil
+			}
+			return err
+		}}
+	}},
+	{"RevokeSession keeps the earliest RevokedAt", "RevokeSession keeps the first RevokedAt", func(r *rig) {
+		r.Store = bent{Store: r.Store, revoke: func(ctx context.Context, id string, at time.Time) error {
+			return r.plain.edit(ctx, id, func(s *store.Session) error {
+				if s.RevokedAt.IsZero() || at.Before(s.RevokedAt) {
+					s.RevokedAt = at
+				}
+				return nil
+			})
+		}}
+	}},
+	{"RevokeUserSessions moves RevokedAt", "RevokeSession keeps the first RevokedAt", func(r *rig) {
+		r.Store = bent{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at time.Time) error {
+			return r.plain.editAll(ctx, func(s *store.Session) {
+				if s.UserID == userID {
+					s.RevokedAt = at
+				}
+			})
+		}}
+	}},
+	{"RevokeSession says ErrNotFound", "RevokeSession of an unknown session is no error", func(r *rig) {
+		r.Store = bent{Store: r.Store, revoke: func(ctx context.Context, id string, at time.Time) error {
+			return r.plain.edit(ctx, id, func(s *store.Session) error { revoke(s, at); return nil })
+		}}
+	}},
+	{"RevokeSession leaves a tombstone of what never was", "RevokeSession of an unknown session is no error", func(r *rig) {
+		r.Store = bent{Store: r.Store, revoke: func(ctx context.Context, id string, at time.Time) error {
+			return r.plain.put(ctx, store.Session{ID: id, RevokedAt: at})
+		}}
+	}},
+	{"RevokeUserSessions says ErrNotFound when there are none", "RevokeSession of an unknown session is no error", func(r *rig) {
+		r.Store = bent{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at time.Time) error {
+			if live, err := r.plain.UserSessions(ctx, userID); err != nil || len(live) == 0 {
+				return errors.Join(err, store.ErrNotFound)
+			}
+			return r.plain.RevokeUserSessions(ctx, userID, at)
+		}}
+	}},
+	{"RevokeSession ends all sessions of the user", "RevokeSession ends no other session", func(r *rig) {
+		r.Store = bent{Store: r.Store, revoke: func(ctx context.Context, id string, at time.Time) error {
+			s, err := r.plain.Session(ctx, id)
+			if err != nil {
+				return err
+			}
+			return r.plain.RevokeUserSessions(ctx, s.UserID, at)
+		}}
+	}},
+	{"AdvanceSession looks for a revocation, then writes", "Nothing advances once RevokeSession has returned", func(r *rig) {
+		r.Store = bent{Store: r.Store, advance: func(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
+			if s, err := r.plain.Session(ctx, id); err != nil || !s.RevokedAt.IsZero() {
+				return errors.Join(err, store.ErrConflict)
+			}
+			yields()
+			return r.plain.edit(ctx, id, func(s *store.Session) error {
+				if s.Generation != from {
+					return store.ErrConflict
+				}
+				s.Generation, s.AdvancedAt, s.IdleUntil = from+1, at, idleUntil
+				return nil
+			})
+		}}
+	}},
+	{"AdvanceSession writes the whole row that it has read", "Nothing advances once RevokeSession has returned", func(r *rig) {
+		var advances sync.Mutex // so that there is one winner, at least
+		r.Store = bent{Store: r.Store, advance: func(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
+			advances.Lock()
+			defer advances.Unlock()
+			s, err := r.plain.Session(ctx, id)
+			if err != nil {
+				return err
+			}
+			if err := honestly(&s, from, at, idleUntil); err != nil {
+				return err
+			}
+			yields()
+			return r.plain.put(ctx, s)
+		}}
+	}},
+	{"RevokeUserSessions ends the newest only", "RevokeUserSessions ends all of the user's sessions", revokingFirst(1)},
+	{"RevokeUserSessions ends a page of them", "RevokeUserSessions ends all of the user's sessions", revokingFirst(100)},
+	{"RevokeUserSessions deletes them", "RevokeUserSessions ends all of the user's sessions", func(r *rig) {
+		r.Store = bent{Store: r.Store, revokeAll: func(ctx context.Context, userID string, _ time.Time) error {
+			_, err := r.plain.drop(ctx, func(s store.Session) bool { return s.UserID == userID })
+			return err
+		}}
+	}},
+	{"RevokeUserSessions blocks the user's later sessions", "RevokeUserSessions ends all of the user's sessions", func(r *rig) {
+		var blocked sync.Map
+		r.Store = bent{
+			Store: r.Store,
+			revokeAll: func(ctx context.Context, userID string, at time.Time) error {
+				blocked.Store(userID, at)
+				return r.plain.RevokeUserSessions(ctx, userID, at)
+			},
+			create: func(ctx context.Context, s store.Session) error {
+				if at, ok := blocked.Load(s.UserID); ok {
+					s.RevokedAt = at.(time.Time)
+				}
+				return r.plain.CreateSession(ctx, s)
+			},
+		}
+	}},
+	{"RevokeUserSessions ends everybody's", "RevokeUserSessions ends nobody else's", revokingWhere(func(string, string) bool { return true })},
+	{"RevokeUserSessions folds the user's ID", "RevokeUserSessions ends nobody else's", revokingWhere(strings.EqualFold)},
+	{"RevokeUserSessions trims the user's ID", "RevokeUserSessions ends nobody else's", revokingWhere(func(has, given string) bool { return strings.TrimSpace(has) == given })},
+	{"RevokeUserSessions takes the user's ID for a pattern", "RevokeUserSessions ends nobody else's", revokingWhere(func(has, given string) bool {
+		return len(has) == len(given) && !slices.ContainsFunc([]int{0, 1, 2, 3, 4, 5, 6, 7}, func(i int) bool { return given[i] != '_' && has[i] != given[i] })
+	})},
+	{"RevokeUserSessions takes the user's ID for a prefix", "RevokeUserSessions ends nobody else's", revokingWhere(strings.HasPrefix)},
+}
+
+// revokingFirst revokes so many of the user's sessions, the newest first.
+func revokingFirst(n int) func(r *rig) {
+	return func(r *rig) {
+		r.Store = bent{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at time.Time) error {
+			live, err := r.plain.UserSessions(ctx, userID)
+			slices.Reverse(live)
+			for _, s := range live[:min(n, len(live))] {
+				err = errors.Join(err, r.plain.RevokeSession(ctx, s.ID, at))
+			}
+			return err
+		}}
+	}
+}
+
+func revokingWhere(same func(has, given string) bool) func(r *rig) {
+	return func(r *rig) {
+		r.Store = bent{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at time.Time) error {
+			return r.plain.editAll(ctx, func(s *store.Session) {
+				if same(s.UserID, userID) {
+					revoke(s, at)
+				}
+			})
+		}}
+	}
+}

@@ -1,0 +1,116 @@
+package storetest
+
+import (
+	"crypto/rand"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/sallyport-go/sallyport/store"
+)
+
+// newSession makes up a live session of a user whom nobody else has. Each is a
+// little younger than the last.
+func (t *trial) newSession() store.Session {
+	t.made++
+	created := t.now.Add(time.Duration(t.made) * time.Millisecond)
+	return store.Session{
+		ID:         rand.Text(),
+		UserID:     unique("user"),
+		ClientID:   "web",
+		Scopes:     []string{"articles:read", "articles:write"},
+		Generation: 1,
+		CreatedAt:  created,
+		AdvancedAt: created,
+		IdleUntil:  created.Add(30 * day),
+		ExpiresAt:  created.Add(90 * day),
+		Label:      "Firefox on Linux",
+	}
+}
+
+// creates adds the session and returns it.
+func (t *trial) creates(s store.Session) store.Session {
+	given := s
+	given.Scopes = slices.Clone(s.Scopes)
+	t.must(t.Store.CreateSession(t.ctx, given), "CreateSession(%q)", s.ID)
+	return s
+}
+
+// opens adds a new live session and returns it.
+func (t *trial) opens() store.Session { return t.creates(t.newSession()) }
+
+// opensFor adds a new live session of this user and returns it.
+func (t *trial) opensFor(userID string) store.Session {
+	s := t.newSession()
+	s.UserID = userID
+	return t.creates(s)
+}
+
+// opensMany adds more live sessions of this user than a page of a list has, and
+// returns them, oldest first.
+func (t *trial) opensMany(userID string) []store.Session {
+	const atATime, each = 16, 8
+	all := make([]store.Session, atATime*each)
+	for i := range all {
+		all[i] = t.newSession()
+		all[i].UserID = userID
+	}
+	errs := atOnce(atATime, func(caller int) error {
+		for _, s := range all[caller*each : (caller+1)*each] {
+			if err := t.Store.CreateSession(t.ctx, s); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	t.must(errors.Join(errs...), "CreateSession by %d callers", atATime)
+	return all
+}
+
+// reads returns the session with this ID, which has to be there.
+func (t *trial) reads(id string) store.Session {
+	s, err := t.Store.Session(t.ctx, id)
+	t.must(err, "Session(%q)", id)
+	return s
+}
+
+// finds fails the rule unless the store has exactly this session.
+func (t *trial) finds(want store.Session, after string) {
+	if d := difference(t.reads(want.ID), want); d != "" {
+		t.failf("Session, after %s: %s", after, d)
+	}
+}
+
+// misses fails the rule unless the store has no session with this ID.
+func (t *trial) misses(id, after string) {
+	_, err := t.Store.Session(t.ctx, id)
+	t.wants(err, store.ErrNotFound, "Session(%q), after %s", id, after)
+}
+
+// advances moves the session on, and returns what it then is.
+func (t *trial) advances(s store.Session, at, idleUntil time.Time) store.Session {
+	t.must(t.Store.AdvanceSession(t.ctx, s.ID, s.Generation, at, idleUntil), "AdvanceSession from %d", s.Generation)
+	s.Generation, s.AdvancedAt, s.IdleUntil = s.Generation+1, at, idleUntil
+	return s
+}
+
+// revokes ends the session, and returns what it then is.
+func (t *trial) revokes(s store.Session, at time.Time) store.Session {
+	t.must(t.Store.RevokeSession(t.ctx, s.ID, at), "RevokeSession(%q)", s.ID)
+	s.RevokedAt = at
+	return s
+}
+
+// lists fails the rule unless UserSessions returns exactly these, in this order.
+func (t *trial) lists(userID string, want ...store.Session) {
+	got, err := t.Store.UserSessions(t.ctx, userID)
+	t.must(err, "UserSessions(%q)", userID)
+	if len(got) != len(want) {
+		t.failf("UserSessions(%q): returned %d sessions, not %d", userID, len(got), len(want))
+	}
+	for i := range want {
+		if d := difference(got[i], want[i]); d != "" {
+			t.failf("UserSessions(%q)[%d]: %s", userID, i, d)
+		}
+	}
+}

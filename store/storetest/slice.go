@@ -1,0 +1,56 @@
+package storetest
+
+import (
+	"slices"
+
+	"github.com/sallyport-go/sallyport/store"
+)
+
+const callersSlices = "A slice that is passed in or returned belongs to the caller: a store keeps and gives out copies."
+
+var sliceRules = []rule{
+	{
+		name:  "A slice that is passed in stays the caller's",
+		says:  callersSlices,
+		why:   "a caller that uses its slice again would change what an open session may do",
+		check: keepsCopies,
+	},
+	{
+		name:  "A slice that is returned is the caller's",
+		says:  callersSlices,
+		why:   "a request that narrows its own scopes would narrow, or widen, those of every other request, and race with them",
+		check: givesOutCopies,
+	},
+}
+
+// spoil does with a slice what only its owner may do.
+func spoil(scopes []string) {
+	for i := range scopes {
+		scopes[i] = "everything"
+	}
+}
+
+func keepsCopies(t *trial) {
+	s := t.newSession()
+	given := s
+	given.Scopes = slices.Clone(s.Scopes)
+	t.must(t.Store.CreateSession(t.ctx, given), "CreateSession")
+	spoil(given.Scopes)
+	t.finds(s, "a change of the slice that it was given")
+	t.lists(s.UserID, s)
+}
+
+func givesOutCopies(t *trial) {
+	s := t.opens()
+	spoil(t.reads(s.ID).Scopes)
+	t.finds(s, "a change of the slice that Session returned")
+
+	got, err := t.Store.UserSessions(t.ctx, s.UserID)
+	t.must(err, "UserSessions")
+	for i := range got {
+		spoil(got[i].Scopes)
+		got[i] = store.Session{}
+	}
+	t.finds(s, "a change of the slice that UserSessions returned")
+	t.lists(s.UserID, s)
+}

@@ -1,0 +1,103 @@
+// Package storetest is the conformance suite of package store: it tells a host
+// whether its own Store keeps the contract. It is three lines in a test:
+//
+//	func TestStore(t *testing.T) {
+//		storetest.Run(t, open)
+//	}
+//
+// and a function that says what there is to be tested:
+//
+//	func open(t *testing.T) storetest.Fixture {
+//		s := shop.NewStore(testDatabase(t))
+//		return storetest.Fixture{Store: s, APIKeys: s, AddUser: s.Register, LockOut: s.Block}
+//	}
+//
+// Each rule quotes the sentence of the contract that it stands for. When it
+// fails it prints that sentence, what the store did instead, what would break
+// for the users of the library, and the line that found out.
+//
+// # What the suite does to a database
+//
+// Every rule makes up its own random identifiers and expects no table to be
+// empty, so that one database may serve all rules and many runs. Sessions and
+// keys are left behind. Only DeleteExpiredSessions reaches further: the suite
+// calls it with times in the year 2001, by which no session that matters has
+// expired. Two runs at once on one database would count each other's. A run is
+// some six thousand calls, many of them at once.
+//
+// # What the suite cannot tell
+//
+// It sees a store through its methods, in one process. Whether a write outlives
+// a crash or a failover, whether a second node sees it, and whether anything
+// still works at your load are questions that it leaves to you. A store that
+// passes under the race detector (go test -race) has passed more than one that
+// passes without.
+package storetest
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/sallyport-go/sallyport/store"
+)
+
+// Fixture is what the rules are tried on. All but Store may be left out; the
+// rules that need more are then skipped, and say so.
+type Fixture struct {
+	// Store is the store under test. Required.
+	Store store.Store
+
+	// APIKeys is what the host would put into the configuration's field of that
+	// name; often the same value as Store. Nil skips the rules for keys.
+	APIKeys store.APIKeys
+
+	// AddUser makes a user who logs in with u.Login and password, and returns
+	// them as Store is to return them from now on: a store that gives out IDs of
+	// its own, or knows no seats, returns another ID and none. It returns
+	// [errors.ErrUnsupported], wrapped or not, for a user whom the host would
+	// never have, say because all of its logins are e-mail addresses; a rule
+	// that is about such a user is then skipped. Nil skips the rules that need a
+	// user.
+	AddUser func(ctx context.Context, u store.User, password string) (store.User, error)
+
+	// LockOut deletes the user with this ID or locks them out, as the host does
+	// it. Nil skips the rules about users who may no longer enter.
+	LockOut func(ctx context.Context, id string) error
+
+	// ForgetsExpired says that the store forgets expired sessions by itself, by
+	// a time to live or a job of its own. Rules that look for an expired session
+	// are then skipped.
+	ForgetsExpired bool
+}
+
+// Run tries every rule on a store, each in a subtest of its own, one after the
+// other. It calls open for each of them; open may return a fresh store or the
+// same one each time, and uses t to clean up after it.
+func Run(t *testing.T, open func(t *testing.T) Fixture) {
+	t.Helper()
+	for _, r := range rules() {
+		t.Run(r.name, func(t *testing.T) {
+			failure, skipped := r.try(t.Context(), open(t))
+			switch {
+			case failure != nil:
+				t.Error(failure)
+			case skipped != "":
+				t.Skipf("%s", skipped)
+			}
+		})
+	}
+}
+
+// Check tries every rule on one fixture and returns nil if all hold, else the
+// [*Failure] of each that does not, joined. It is Run for those who have no
+// *testing.T. Of rules that were skipped it says nothing.
+func Check(ctx context.Context, f Fixture) error {
+	var failures []error
+	for _, r := range rules() {
+		if failure, _ := r.try(ctx, f); failure != nil {
+			failures = append(failures, failure)
+		}
+	}
+	return errors.Join(failures...)
+}
