@@ -1,0 +1,295 @@
+package tokens
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// MaxAccessToken is the longest access token that is made or looked at.
+const MaxAccessToken = 8 << 10
+
+// registered are the claims that are Sallyport's to set: those of RFC 9068 §2.2
+// and RFC 7519 §4.1, and our own.
+var registered = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope", "sid", "acct", "tier", "seats"}
+
+// boundKey is a key with the one algorithm that it works with.
+type boundKey struct {
+	id, algorithm string
+	method        jwt.SigningMethod
+	sign, verify  any
+	header        string // encoded, with the dot behind it
+}
+
+func bind(k Key, verify any) boundKey {
+	b := boundKey{id: k.ID, algorithm: k.Algorithm, method: jwt.GetSigningMethod(k.Algorithm), verify: verify}
+	if b.id == "" {
+		b.id = thumbprint(verify)
+	}
+	switch {
+	case k.Secret != "":
+		b.sign = verify
+	case k.Private != nil:
+		b.sign = k.Private
+	}
+	header, _ := json.Marshal(struct { // strings
+		Alg string `json:"alg"`
+		Kid string `json:"kid"`
+		Typ string `json:"typ"`
+	}{b.algorithm, b.id, "at+jwt"})
+	b.header = b64(header) + "."
+	return b
+}
+
+// works reports whether the key verifies what it signs. A key that a host has
+// put together itself may lack parts that signing does not look for before it
+// panics.
+func (b boundKey) works() (ok bool) {
+	defer func() {
+		if recover() != nil {
+			ok = false
+		}
+	}()
+	signature, err := b.method.Sign("probe", b.sign)
+	return err == nil && b.method.Verify("probe", signature, b.verify) == nil
+}
+
+// claims are what an access token says, in RFC 9068's words and ours.
+type claims struct {
+	Issuer    string `json:"iss"`
+	Subject   string `json:"sub"`
+	Audience  aud    `json:"aud"`
+	ExpiresAt *int64 `json:"exp"`
+	NotBefore *int64 `json:"nbf,omitempty"`
+	IssuedAt  *int64 `json:"iat"`
+	TokenID   string `json:"jti"`
+	ClientID  string `json:"client_id"`
+	Scope     string `json:"scope,omitempty"`
+	SessionID string `json:"sid,omitempty"`
+	Account   string `json:"acct,omitempty"`
+	Tier      string `json:"tier,omitempty"`
+	Seats     int    `json:"seats,omitempty"`
+}
+
+// aud is a string or an array of strings: RFC 7519 §4.1.3.
+type aud []string
+
+func (a aud) MarshalJSON() ([]byte, error) { return json.Marshal(a[0]) }
+
+func (a *aud) UnmarshalJSON(text []byte) error {
+	var one string
+	if json.Unmarshal(text, &one) == nil {
+		*a = aud{one}
+		return nil
+	}
+	var all []*string
+	if err := json.Unmarshal(text, &all); err != nil {
+		return err
+	}
+	for _, one := range all {
+		if one == nil {
+			return errors.New("null in an array of strings")
+		}
+		*a = append(*a, *one)
+	}
+	return nil
+}
+
+// mint signs c with the first key. The host's extra claims stand beside ours
+// and cannot stand in for them.
+func (a *Authority) mint(c claims, extra map[string]any) (string, Principal, error) {
+	payload, err := json.Marshal(c)
+	if err != nil {
+		return "", Principal{}, fmt.Errorf("%w: %w", ErrClaims, err)
+	}
+	if len(extra) > 0 {
+		for name := range extra {
+			if looksRegistered(name) {
+				return "", Principal{}, fmt.Errorf("%w: %q is not the host's to set", ErrClaims, name)
+			}
+		}
+		more, err := json.Marshal(extra)
+		if err != nil {
+			return "", Principal{}, fmt.Errorf("%w: %w", ErrClaims, err)
+		}
+		payload = append(payload[:len(payload)-1], ',')
+		payload = append(payload, more[1:]...)
+		if _, err := members(payload); err != nil { // names that are one only once they are JSON
+			return "", Principal{}, fmt.Errorf("%w: %w", ErrClaims, err)
+		}
+	}
+	signed := a.keys[0].header + b64(payload)
+	signature, err := a.keys[0].method.Sign(signed, a.keys[0].sign)
+	if err != nil {
+		return "", Principal{}, fmt.Errorf("tokens: sign: %w", err)
+	}
+	token := signed + "." + b64(signature)
+	if len(token) > MaxAccessToken {
+		return "", Principal{}, fmt.Errorf("%w: the token would have %d bytes, and %d are the most", ErrClaims, len(token), MaxAccessToken)
+	}
+	return token, c.principal(payload), nil
+}
+
+func (c claims) principal(payload []byte) Principal {
+	return Principal{
+		Subject:   c.Subject,
+		Account:   c.Account,
+		Tier:      c.Tier,
+		Seats:     c.Seats,
+		ClientID:  c.ClientID,
+		Scope:     c.Scope,
+		SessionID: c.SessionID,
+		TokenID:   c.TokenID,
+		IssuedAt:  time.Unix(*c.IssuedAt, 0).UTC(),
+		ExpiresAt: time.Unix(*c.ExpiresAt, 0).UTC(),
+		claims:    string(payload),
+	}
+}
+
+// verify returns the claims of a token that one of the keys has signed, for our
+// issuer and audience, and that is valid now. What is wrong with a token is told
+// only once its signature was seen to be right.
+func (a *Authority) verify(token string, now time.Time) (Principal, error) {
+	if len(token) > MaxAccessToken {
+		return Principal{}, fmt.Errorf("%w: too long", ErrInvalidToken)
+	}
+	head, rest, ok := strings.Cut(token, ".")
+	body, sum, ok2 := strings.Cut(rest, ".")
+	if !ok || !ok2 || strings.ContainsAny(token, "\r\n") || strings.Contains(sum, ".") {
+		return Principal{}, fmt.Errorf("%w: not three parts", ErrInvalidToken)
+	}
+	key, err := a.keyFor(head)
+	if err != nil {
+		return Principal{}, fmt.Errorf("%w: header: %w", ErrInvalidToken, err)
+	}
+	signature, err := strict.DecodeString(sum)
+	if err != nil {
+		return Principal{}, fmt.Errorf("%w: signature: %w", ErrInvalidToken, err)
+	}
+	if err := key.method.Verify(token[:len(head)+1+len(body)], signature, key.verify); err != nil {
+		return Principal{}, fmt.Errorf("%w: %w", ErrInvalidToken, err)
+	}
+	payload, err := strict.DecodeString(body)
+	if err != nil {
+		return Principal{}, fmt.Errorf("%w: claims: %w", ErrInvalidToken, err)
+	}
+	var c claims
+	if err := decodeClaims(payload, &c); err != nil {
+		return Principal{}, fmt.Errorf("%w: claims: %w", ErrInvalidToken, err)
+	}
+	if err := a.checkClaims(c, now); err != nil {
+		return Principal{}, err
+	}
+	return c.principal(payload), nil
+}
+
+// keyFor returns the key that a header names, if the header is one that mint
+// writes: no crit, no b64, no jwk or x5u, and the algorithm of that very key.
+func (a *Authority) keyFor(head string) (boundKey, error) {
+	for _, k := range a.keys {
+		if head == k.header[:len(k.header)-1] {
+			return k, nil
+		}
+	}
+	text, err := strict.DecodeString(head)
+	if err != nil {
+		return boundKey{}, err
+	}
+	fields, err := members(text)
+	if err != nil {
+		return boundKey{}, err
+	}
+	values := map[string]string{}
+	for name, raw := range fields {
+		if name != "alg" && name != "kid" && name != "typ" {
+			return boundKey{}, errors.New("a member that we do not write")
+		}
+		var value string
+		if err := json.Unmarshal(raw, &value); err != nil {
+			return boundKey{}, err
+		}
+		values[name] = value
+	}
+	// RFC 9068 §4: both spellings of the media type
+	if typ := asciiLower(values["typ"]); typ != "at+jwt" && typ != "application/at+jwt" {
+		return boundKey{}, errors.New("typ is not at+jwt")
+	}
+	for _, k := range a.keys {
+		if k.id == values["kid"] && k.algorithm == values["alg"] {
+			return k, nil
+		}
+	}
+	return boundKey{}, errors.New("no key with this kid and alg")
+}
+
+// asciiLower folds A to Z and nothing else: media types are ASCII.
+func asciiLower(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, s)
+}
+
+func (a *Authority) checkClaims(c claims, now time.Time) error {
+	switch {
+	case c.Issuer != a.issuer:
+		return fmt.Errorf("%w: issuer", ErrInvalidToken)
+	case !slices.Contains(c.Audience, a.audience):
+		return fmt.Errorf("%w: audience", ErrInvalidToken)
+	case c.Subject == "", c.TokenID == "", c.ExpiresAt == nil, c.IssuedAt == nil:
+		return fmt.Errorf("%w: a required claim is missing", ErrInvalidToken)
+	case !inRange(c.ExpiresAt), !inRange(c.IssuedAt), !inRange(c.NotBefore):
+		return fmt.Errorf("%w: a time out of range", ErrInvalidToken)
+	case c.NotBefore != nil && now.Add(a.leeway).Before(time.Unix(*c.NotBefore, 0)):
+		return fmt.Errorf("%w: not valid yet", ErrInvalidToken)
+	case !now.Add(-a.leeway).Before(time.Unix(*c.ExpiresAt, 0)):
+		return ErrExpiredToken
+	}
+	return nil
+}
+
+func inRange(unix *int64) bool { return unix == nil || *unix > 0 && *unix < 1<<40 }
+
+// looksRegistered reports whether some reader could take a name for one of the
+// registered claims: encoding/json for one takes "EXP" for exp, and "ſub" for
+// sub.
+func looksRegistered(name string) bool {
+	return slices.ContainsFunc(registered, func(r string) bool { return strings.EqualFold(r, name) })
+}
+
+// decodeClaims is json.Unmarshal without its kindness: our claims have exactly
+// their names, once each, and null is no value.
+func decodeClaims(payload []byte, c *claims) error {
+	fields, err := members(payload)
+	if err != nil {
+		return err
+	}
+	for name := range fields {
+		if !slices.Contains(registered, name) && looksRegistered(name) {
+			return errors.New("a registered claim in other letters")
+		}
+	}
+	exact := []byte{'{'}
+	for _, name := range registered {
+		raw, ok := fields[name]
+		if !ok {
+			continue
+		}
+		if string(raw) == "null" {
+			return fmt.Errorf("%s is null", name)
+		}
+		if len(exact) > 1 {
+			exact = append(exact, ',')
+		}
+		exact = append(exact, `"`+name+`":`...)
+		exact = append(exact, raw...)
+	}
+	return json.Unmarshal(append(exact, '}'), c)
+}

@@ -1,0 +1,154 @@
+package tokens
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"strings"
+	"time"
+
+	"github.com/sallyport-go/sallyport/store"
+)
+
+// An API key is a prefix, 26 random characters (130 bits) and a checksum of 7:
+//
+//	sp_ak_ [A-Z2-7]{33}
+//
+// so that a secret scanner finds it, and a mistyped one costs no look-up. The
+// store has its SHA-256.
+const (
+	keyRandom   = 26
+	keyChecksum = 7
+)
+
+var base32Text = base32.StdEncoding.WithPadding(base32.NoPadding)
+
+// KeyRequest is an API key that is to become an access token.
+type KeyRequest struct {
+	Key Secret
+
+	// ClientID is put into the access token. Empty: none.
+	ClientID string
+
+	// Scopes narrow the access token. Empty: the key's.
+	Scopes []string
+}
+
+// IsAPIKey reports whether a text looks like an API key of ours: its form is
+// right, and its checksum. It asks no store.
+func (a *Authority) IsAPIKey(text Secret) bool {
+	random, ok := strings.CutPrefix(string(text), a.prefix+"_ak_")
+	if !ok || len(random) != keyRandom+keyChecksum {
+		return false
+	}
+	return random[keyRandom:] == checksum(string(text[:len(text)-keyChecksum]))
+}
+
+func checksum(s string) string {
+	return base32Text.EncodeToString(binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE([]byte(s))))
+}
+
+// CreateAPIKey makes a key for a user. It is shown this once: the store gets
+// its digest. Scopes narrow it; a zero expiry is none.
+//
+// It fails with ErrMalformed, ErrInvalidScope or ErrUnavailable.
+func (a *Authority) CreateAPIKey(ctx context.Context, userID, name string, scopes []string, expires time.Time) (Secret, store.APIKey, error) {
+	if a.apiKeys == nil {
+		return "", store.APIKey{}, fmt.Errorf("%w: Config.APIKeys is not set", ErrMalformed)
+	}
+	if userID == "" || !isString(userID) {
+		return "", store.APIKey{}, fmt.Errorf("%w: user", ErrMalformed)
+	}
+	if err := checkScopes(scopes); err != nil {
+		return "", store.APIKey{}, err
+	}
+	text := a.prefix + "_ak_" + rand.Text()
+	text += checksum(text)
+	k := store.APIKey{
+		ID: newSessionID(), Digest: sha256.Sum256([]byte(text)), UserID: userID, Label: label(name),
+		Scopes: both(scopes, scopes), CreatedAt: a.now(), ExpiresAt: expires.UTC().Truncate(time.Microsecond),
+	}
+	ctx, cancel := context.WithTimeout(ctx, a.timeout)
+	defer cancel()
+	if err := a.apiKeys.CreateAPIKey(ctx, k); err != nil {
+		return "", store.APIKey{}, a.failed(ctx, unavailable("create API key", err))
+	}
+	a.Report(ctx, Event{Kind: EventKeyCreated, UserID: userID, KeyID: k.ID})
+	return Secret(text), k, nil
+}
+
+// ExchangeKey makes an access token of an API key, for the user as they are
+// today. The key stays good; no session is opened and no refresh token handed
+// out.
+//
+// It fails with ErrInvalidKey, ErrInvalidScope, ErrMalformed, ErrClaims or
+// ErrUnavailable.
+func (a *Authority) ExchangeKey(ctx context.Context, r KeyRequest) (Pair, error) {
+	ctx, cancel := context.WithTimeout(ctx, a.timeout)
+	defer cancel()
+	p, key, err := a.exchange(ctx, r)
+	e := event(EventKeyExchange, p.Principal)
+	e.KeyID, e.UserID, e.Err = key.ID, key.UserID, err
+	if err != nil {
+		e.Kind = failure(err, EventKeyRefused)
+	}
+	a.Report(ctx, e)
+	return p, err
+}
+
+func (a *Authority) exchange(ctx context.Context, r KeyRequest) (Pair, store.APIKey, error) {
+	if !isString(r.ClientID) {
+		return Pair{}, store.APIKey{}, fmt.Errorf("%w: client identifier", ErrMalformed)
+	}
+	if err := checkScopes(r.Scopes); err != nil {
+		return Pair{}, store.APIKey{}, err
+	}
+	if a.apiKeys == nil || !a.IsAPIKey(r.Key) {
+		return Pair{}, store.APIKey{}, fmt.Errorf("%w: not genuine", ErrInvalidKey)
+	}
+	k, err := a.apiKeys.APIKey(ctx, sha256.Sum256([]byte(r.Key)))
+	now := a.now()
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return Pair{}, store.APIKey{}, fmt.Errorf("%w: %w", ErrInvalidKey, err)
+	case err != nil:
+		return Pair{}, store.APIKey{}, unavailable("API key", err)
+	case !k.RevokedAt.IsZero():
+		return Pair{}, k, fmt.Errorf("%w: revoked", ErrInvalidKey)
+	case !k.ExpiresAt.IsZero() && !now.Before(k.ExpiresAt):
+		return Pair{}, k, fmt.Errorf("%w: expired", ErrInvalidKey)
+	}
+	user, err := a.store.User(ctx, k.UserID)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return Pair{}, k, fmt.Errorf("%w: %w", ErrInvalidKey, err)
+	case err != nil:
+		return Pair{}, k, unavailable("user", err)
+	case user.ID != k.UserID:
+		return Pair{}, k, unavailable("user", errors.New("the store gave another user"))
+	}
+	granted := narrowed(user.Scopes, k.Scopes)
+	if len(r.Scopes) > 0 {
+		had := len(granted) > 0
+		granted = both(granted, r.Scopes)
+		if had && len(granted) == 0 {
+			return Pair{}, k, fmt.Errorf("%w: the key has none of it", ErrInvalidScope)
+		}
+	}
+	p, err := a.pair(ctx, user, store.Session{ClientID: r.ClientID}, granted, r.Scopes, k.ExpiresAt)
+	if errors.Is(err, errOver) {
+		return Pair{}, k, fmt.Errorf("%w: expired", ErrInvalidKey)
+	}
+	if err != nil {
+		return Pair{}, k, err
+	}
+	if err := a.apiKeys.UseAPIKey(ctx, k.ID, now); err != nil {
+		return Pair{}, k, unavailable("use API key", err)
+	}
+	return p, k, nil
+}

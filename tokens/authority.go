@@ -1,0 +1,279 @@
+// Package tokens turns credentials into token pairs and access tokens into
+// principals. It knows nothing of HTTP.
+//
+// An [Authority] signs access tokens (JWTs as RFC 9068 has them), opens a
+// session a login, and rotates its refresh token at each refresh: single use,
+// and a second use ends the session (RFC 9700 §4.14.2).
+package tokens
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/sallyport-go/sallyport/store"
+)
+
+// Config says how an Authority works. The zero value of what is not required is
+// the safe default.
+type Config struct {
+	// Store is required: the host's users and sessions.
+	Store store.Store
+
+	// APIKeys lets users exchange long-lived keys for access tokens. Nil: there
+	// are none.
+	APIKeys store.APIKeys
+
+	// Issuer is required: the "iss" of the tokens, compared code point by code
+	// point. By RFC 8414 it is an https URL without query or fragment.
+	Issuer string
+
+	// Audience is required: the "aud" of the tokens, which names the API that
+	// they are for.
+	Audience string
+
+	// Keys are required. Keys[0] signs, all of them verify; so a new key is put
+	// last on every node before it is put first on any.
+	Keys []Key
+
+	// RefreshKeys are required: secrets of 32 random bytes or more that refresh
+	// tokens are made with, and no key of Keys. The first makes them, all of
+	// them open them, so they are replaced as Keys are.
+	RefreshKeys []Secret
+
+	// Prefix begins refresh tokens ("sp_rt_...") and API keys ("sp_ak_...") so
+	// that people and secret scanners know whose they are: 2 to 16 lower-case
+	// letters and digits. Empty: "sp".
+	Prefix string
+
+	// AccessTTL is how long an access token is good for, in whole seconds. Zero:
+	// one hour.
+	AccessTTL time.Duration
+
+	// IdleTTL is how long a session waits for its next refresh. Zero: 30 days.
+	IdleTTL time.Duration
+
+	// SessionTTL is how long a session lasts however often it is refreshed. No
+	// access token outlives it. Zero: 90 days.
+	SessionTTL time.Duration
+
+	// RetryGrace is how long after the first use of a refresh token the same
+	// token is answered once more, with the same successor: for responses that
+	// were lost and for tabs that race. At most 300 s. Zero: no such thing; a
+	// second use ends the session.
+	RetryGrace time.Duration
+
+	// Leeway is how far the clocks of the nodes may differ. At most 5 minutes.
+	// Zero: not at all.
+	Leeway time.Duration
+
+	// Timeout is how long one login, refresh or logout may wait for the store.
+	// Zero: 5 s. A revocation that a reuse calls for gets as long again, and is
+	// made even if the caller has hung up.
+	Timeout time.Duration
+
+	// Claims gives the host's own claims for a user's access token; it is asked
+	// at each login and refresh. It may set none of the registered claims. Nil:
+	// no more claims.
+	Claims func(context.Context, store.User) (map[string]any, error)
+
+	// Events is told what happened, on the goroutine that it happened on, by
+	// many of them at once. Nil: nobody is told.
+	Events func(context.Context, Event)
+
+	// Now is the clock. Nil: time.Now.
+	Now func() time.Time
+}
+
+// Authority makes and checks tokens. It is safe for concurrent use, and nothing
+// about it changes after New.
+type Authority struct {
+	store    store.Store
+	apiKeys  store.APIKeys
+	issuer   string
+	audience string
+	keys     []boundKey
+	refresh  refreshKeys
+	prefix   string
+
+	accessTTL, idleTTL, sessionTTL time.Duration
+	grace, leeway, timeout         time.Duration
+
+	claims func(context.Context, store.User) (map[string]any, error)
+	events func(context.Context, Event)
+	clock  func() time.Time
+}
+
+// Format writes that it is an Authority, and none of its keys, whatever the verb.
+func (Authority) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "tokens.Authority{}") }
+
+const (
+	maxTTL          = 100 * 365 * 24 * time.Hour
+	maxGrace        = 300 * time.Second
+	maxLeeway       = 5 * time.Minute
+	refreshKeyBytes = 32
+	maxString       = 512 // bytes, of what the store contract promises
+)
+
+// New returns an Authority, or all that is wrong with the Config at once, each
+// with the path of its field.
+func New(c Config) (*Authority, error) {
+	var wrong []error
+	complain := func(path, format string, args ...any) {
+		wrong = append(wrong, fmt.Errorf("tokens: Config."+path+": "+format, args...))
+	}
+	if c.Store == nil {
+		complain("Store", "is required")
+	}
+	for _, name := range []struct{ path, value string }{{"Issuer", c.Issuer}, {"Audience", c.Audience}} {
+		switch {
+		case name.value == "", len(name.value) > maxString:
+			complain(name.path, "is required, of %d bytes at most", maxString)
+		case !isText(name.value): // JSON would write another name, and no token verify
+			complain(name.path, "wants UTF-8 without NUL")
+		}
+	}
+	prefix := or(c.Prefix, "sp")
+	if !isPrefix(prefix) {
+		complain("Prefix", "wants 2 to 16 lower-case letters and digits, has %q", prefix)
+	}
+	keys := checkKeys(c.Keys, complain)
+	checkRefreshKeys(c, complain)
+	for _, d := range []struct {
+		name        string
+		value       *time.Duration
+		zero, unit  time.Duration
+		least, most time.Duration
+	}{
+		{"AccessTTL", &c.AccessTTL, time.Hour, time.Second, time.Second, maxTTL},
+		{"IdleTTL", &c.IdleTTL, 30 * 24 * time.Hour, time.Microsecond, time.Second, maxTTL},
+		{"SessionTTL", &c.SessionTTL, 90 * 24 * time.Hour, time.Microsecond, time.Second, maxTTL},
+		{"RetryGrace", &c.RetryGrace, 0, time.Microsecond, 0, maxGrace},
+		{"Leeway", &c.Leeway, 0, time.Microsecond, 0, maxLeeway},
+		{"Timeout", &c.Timeout, 5 * time.Second, 1, 1, maxTTL},
+	} {
+		*d.value = or(*d.value, d.zero)
+		switch {
+		case *d.value < d.least, *d.value > d.most:
+			complain(d.name, "wants %v to %v, has %v", d.least, d.most, *d.value)
+		case *d.value%d.unit != 0:
+			complain(d.name, "wants whole multiples of %v, has %v", d.unit, *d.value)
+		}
+	}
+	if len(wrong) > 0 {
+		return nil, errors.Join(wrong...)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return &Authority{
+		store: c.Store, apiKeys: c.APIKeys,
+		issuer: c.Issuer, audience: c.Audience,
+		keys: keys, refresh: newRefreshKeys(prefix, c.RefreshKeys), prefix: prefix,
+		accessTTL: c.AccessTTL, idleTTL: c.IdleTTL, sessionTTL: c.SessionTTL,
+		grace: c.RetryGrace, leeway: c.Leeway, timeout: c.Timeout,
+		claims: c.Claims, events: c.Events, clock: c.Now,
+	}, nil
+}
+
+// checkKeys binds each key to its algorithm, and complains of those that cannot
+// be bound, or that another stands for already.
+func checkKeys(keys []Key, complain func(path, format string, args ...any)) []boundKey {
+	if len(keys) == 0 {
+		complain("Keys", "is required: at least one, the first of which signs")
+	}
+	var bound []boundKey
+	for i, k := range keys {
+		path := fmt.Sprintf("Keys[%d]", i)
+		verify, err := k.check()
+		if err != nil {
+			complain(path, "%w", err)
+			continue
+		}
+		b := bind(k, verify)
+		if b.sign != nil && !b.works() {
+			complain(path, "Private: does not sign what Public verifies")
+			continue
+		}
+		if i == 0 && b.sign == nil {
+			complain(path, "signs, and has only a public key")
+		}
+		for _, other := range bound {
+			if b.id == other.id {
+				complain(path, "has the ID %q of another key", b.id)
+			}
+			// RFC 8725 §3.1: one algorithm a key
+			if sameKey(b.verify, other.verify) {
+				complain(path, "is the same key as the one with the ID %q", other.id)
+			}
+		}
+		bound = append(bound, b)
+	}
+	return bound
+}
+
+func sameKey(a, b any) bool {
+	x, ok := a.([]byte)
+	y, ok2 := b.([]byte)
+	if ok && ok2 {
+		return Secret(x).Equal(Secret(y))
+	}
+	return !ok && !ok2 && samePublic(a, b)
+}
+
+func checkRefreshKeys(c Config, complain func(path, format string, args ...any)) {
+	if len(c.RefreshKeys) == 0 {
+		complain("RefreshKeys", "is required: at least one secret of %d random bytes", refreshKeyBytes)
+	}
+	for i, s := range c.RefreshKeys {
+		path := fmt.Sprintf("RefreshKeys[%d]", i)
+		if len(s) < refreshKeyBytes {
+			complain(path, "wants %d random bytes or more, has %d", refreshKeyBytes, len(s))
+		} else if !looksRandom(s) {
+			complain(path, "wants random bytes, has hardly any two that differ")
+		}
+		for j, other := range c.RefreshKeys[:i] {
+			if s.Equal(other) {
+				complain(path, "is RefreshKeys[%d] again", j)
+			}
+		}
+		for j, k := range c.Keys {
+			if k.Secret != "" && s.Equal(k.Secret) {
+				complain(path, "is the Secret of Keys[%d]: each secret has one use", j)
+			}
+		}
+	}
+}
+
+func isPrefix(s string) bool {
+	for i := range len(s) {
+		if (s[i] < 'a' || s[i] > 'z') && (s[i] < '0' || s[i] > '9') {
+			return false
+		}
+	}
+	return len(s) >= 2 && len(s) <= 16
+}
+
+func or[T comparable](v, zero T) T {
+	var nothing T
+	if v == nothing {
+		return zero
+	}
+	return v
+}
+
+// now is the time that stores keep: UTC, cut to the microsecond.
+func (a *Authority) now() time.Time { return a.clock().UTC().Truncate(time.Microsecond) }
+
+// Verify returns the principal that a genuine, current access token names. It
+// does not ask the store: a user who was locked out a minute ago keeps the
+// access tokens that they have until those expire.
+//
+// It accepts only what an Authority with the same issuer, audience and keys
+// makes. ErrExpiredToken for a genuine token past its time, ErrInvalidToken for
+// every other.
+func (a *Authority) Verify(_ context.Context, token Secret) (Principal, error) {
+	return a.verify(string(token), a.clock())
+}

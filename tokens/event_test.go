@@ -1,0 +1,310 @@
+package tokens_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/sallyport-go/sallyport/store"
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+// O14, D83: each operation tells of itself once, with all that is known of it.
+func TestEvents(t *testing.T) {
+	t.Parallel()
+	loginShop := tokens.LoginRequest{Login: "alice", Password: password, ClientID: "shop"}
+	for _, test := range []struct {
+		name string
+		// do makes ready what comes before, calls the function that it is given,
+		// and then does the one thing that is told of.
+		do   func(*testing.T, *room, func()) (session string)
+		want tokens.Event // without the session, the address and the time
+		err  error
+	}{
+		{
+			name: "a login",
+			do: func(t *testing.T, r *room, ready func()) string {
+				t.Helper()
+				ready()
+				p, err := r.Login(withAddress(t), loginShop)
+				if err != nil {
+					t.Error(err)
+				}
+				return p.Principal.SessionID
+			},
+			want: tokens.Event{Kind: tokens.EventLogin, UserID: alice.ID, Account: "acme", ClientID: "shop"},
+		},
+		{
+			name: "a login that is refused",
+			do: func(t *testing.T, r *room, ready func()) string {
+				t.Helper()
+				ready()
+				_, _ = r.Login(withAddress(t), tokens.LoginRequest{Login: "alice", Password: "wrong", ClientID: "shop"})
+				return ""
+			},
+			want: tokens.Event{Kind: tokens.EventLoginRefused, ClientID: "shop"}, err: tokens.ErrBadCredentials,
+		},
+		{
+			name: "a refresh",
+			do: func(t *testing.T, r *room, ready func()) string {
+				t.Helper()
+				one := r.loginWith(t, loginShop)
+				ready()
+				_, _ = r.Refresh(withAddress(t), tokens.RefreshRequest{Token: one.RefreshToken})
+				return one.Principal.SessionID
+			},
+			want: tokens.Event{Kind: tokens.EventRefresh, UserID: alice.ID, Account: "acme", ClientID: "shop", Generation: 1},
+		},
+		{
+			name: "a replay",
+			do: func(t *testing.T, r *room, ready func()) string {
+				t.Helper()
+				one := r.loginWith(t, loginShop)
+				r.refresh(t, one.RefreshToken)
+				ready()
+				_, _ = r.Refresh(withAddress(t), tokens.RefreshRequest{Token: one.RefreshToken})
+				return one.Principal.SessionID
+			},
+			want: tokens.Event{Kind: tokens.EventReplay, UserID: alice.ID, Account: "acme", ClientID: "shop", Generation: 1},
+		},
+		{
+			name: "a reuse",
+			do: func(t *testing.T, r *room, ready func()) string {
+				t.Helper()
+				one := r.loginWith(t, loginShop)
+				r.refresh(t, r.refresh(t, one.RefreshToken).RefreshToken)
+				ready()
+				_, _ = r.Refresh(withAddress(t), tokens.RefreshRequest{Token: one.RefreshToken})
+				return one.Principal.SessionID
+			},
+			want: tokens.Event{Kind: tokens.EventReuse, UserID: alice.ID, ClientID: "shop", Generation: 1}, err: tokens.ErrReused,
+		},
+		{
+			name: "a refresh token that is not genuine",
+			do: func(t *testing.T, r *room, ready func()) string {
+				t.Helper()
+				ready()
+				_, _ = r.Refresh(withAddress(t), tokens.RefreshRequest{Token: "junk", ClientID: "shop"})
+				return ""
+			},
+			want: tokens.Event{Kind: tokens.EventRefreshRefused, ClientID: "shop"}, err: tokens.ErrInvalidRefresh,
+		},
+		{
+			name: "another client's refresh token",
+			do: func(t *testing.T, r *room, ready func()) string {
+				t.Helper()
+				one := r.loginWith(t, loginShop)
+				ready()
+				_, _ = r.Refresh(withAddress(t), tokens.RefreshRequest{Token: one.RefreshToken, ClientID: "thief"})
+				return one.Principal.SessionID
+			},
+			want: tokens.Event{Kind: tokens.EventRefreshRefused, UserID: alice.ID, ClientID: "shop", Generation: 1}, err: tokens.ErrWrongClient,
+		},
+		{
+			name: "a refresh that the host's claims make impossible",
+			do: func(t *testing.T, r *room, ready func()) string {
+				t.Helper()
+				one := r.loginWith(t, loginShop)
+				u := alice
+				u.Scopes = []string{"re ad"}
+				r.set(t, u)
+				ready()
+				_, _ = r.Refresh(withAddress(t), tokens.RefreshRequest{Token: one.RefreshToken})
+				return one.Principal.SessionID
+			},
+			want: tokens.Event{Kind: tokens.EventFault, UserID: alice.ID, ClientID: "shop", Generation: 1}, err: tokens.ErrClaims,
+		},
+		{
+			name: "a logout",
+			do: func(t *testing.T, r *room, ready func()) string {
+				t.Helper()
+				one := r.loginWith(t, loginShop)
+				two := r.refresh(t, one.RefreshToken)
+				ready()
+				_ = r.Logout(withAddress(t), tokens.RefreshRequest{Token: two.RefreshToken})
+				return one.Principal.SessionID
+			},
+			want: tokens.Event{Kind: tokens.EventLogout, UserID: alice.ID, ClientID: "shop", Generation: 2},
+		},
+		{
+			name: "a logout of a principal",
+			do: func(t *testing.T, r *room, ready func()) string {
+				t.Helper()
+				one := r.loginWith(t, loginShop)
+				ready()
+				_ = r.LogoutPrincipal(withAddress(t), one.Principal)
+				return one.Principal.SessionID
+			},
+			want: tokens.Event{Kind: tokens.EventLogout, UserID: alice.ID, ClientID: "shop", Generation: 1},
+		},
+		{
+			name: "a logout everywhere",
+			do: func(t *testing.T, r *room, ready func()) string {
+				t.Helper()
+				r.login(t)
+				r.login(t)
+				ready()
+				_ = r.LogoutEverywhere(withAddress(t), alice.ID)
+				return ""
+			},
+			want: tokens.Event{Kind: tokens.EventLogoutEverywhere, UserID: alice.ID},
+		},
+		{
+			name: "a key exchange",
+			do: func(t *testing.T, r *room, ready func()) string {
+				t.Helper()
+				key, _ := r.apiKey(t)
+				ready()
+				_, _ = r.ExchangeKey(withAddress(t), tokens.KeyRequest{Key: key, ClientID: "ci"})
+				return ""
+			},
+			want: tokens.Event{Kind: tokens.EventKeyExchange, UserID: alice.ID, Account: "acme", ClientID: "ci", KeyID: "its own"},
+		},
+		{
+			name: "a new key",
+			do: func(t *testing.T, r *room, ready func()) string {
+				t.Helper()
+				ready()
+				_, _, _ = r.CreateAPIKey(withAddress(t), alice.ID, "CI", nil, time.Time{})
+				return ""
+			},
+			want: tokens.Event{Kind: tokens.EventKeyCreated, UserID: alice.ID, KeyID: "its own"},
+		},
+		{
+			name: "a key that opens nothing",
+			do: func(t *testing.T, r *room, ready func()) string {
+				t.Helper()
+				ready()
+				_, _ = r.ExchangeKey(withAddress(t), tokens.KeyRequest{Key: "junk"})
+				return ""
+			},
+			want: tokens.Event{Kind: tokens.EventKeyRefused}, err: tokens.ErrInvalidKey,
+		},
+		{
+			name: "a store that could not say",
+			do: func(t *testing.T, r *room, ready func()) string {
+				t.Helper()
+				one := r.loginWith(t, loginShop)
+				r.store.step(always("AdvanceSession", errDriver), nil)
+				ready()
+				_, _ = r.Refresh(withAddress(t), tokens.RefreshRequest{Token: one.RefreshToken})
+				return one.Principal.SessionID
+			},
+			want: tokens.Event{Kind: tokens.EventStoreFailure, UserID: alice.ID, ClientID: "shop", Generation: 1}, err: errDriver,
+		},
+	} {
+		t.Run(test.name+" is told of in one event", func(t *testing.T) {
+			t.Parallel()
+			r := open(t, graceOf(time.Minute))
+			session := test.do(t, r, func() { r.journal.take() })
+			events := r.journal.take()
+			if len(events) != 1 {
+				t.Fatalf("events = %+v, want one", events)
+			}
+			got := events[0]
+			if !errors.Is(got.Err, test.err) {
+				t.Errorf("Err = %v, want %v", got.Err, test.err)
+			}
+			want := test.want
+			want.SessionID, want.At, want.Address, want.Err = session, r.clock.time(), address, got.Err
+			if want.KeyID != "" {
+				want.KeyID = r.store.rows(t).Keys[0].ID
+			}
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("the event is %+v\nwant         %+v", got, want)
+			}
+		})
+	}
+
+	t.Run("a refusal is told of before the caller knows, and a reuse is revoked by then", func(t *testing.T) {
+		t.Parallel()
+		var r *room
+		revoked := false
+		r = open(t, func(c *tokens.Config) {
+			c.Events = func(_ context.Context, e tokens.Event) {
+				if e.Kind == tokens.EventReuse {
+					revoked = !r.store.row(t).RevokedAt.IsZero()
+				}
+			}
+		})
+		r.refused(t, r.spent(t), tokens.ErrReused)
+		if !revoked {
+			t.Error("the session was not revoked when the event came")
+		}
+	})
+
+	t.Run("nobody has to listen", func(t *testing.T) {
+		t.Parallel()
+		r := open(t, func(c *tokens.Config) { c.Events = nil })
+		r.refused(t, r.spent(t), tokens.ErrReused)
+		r.Report(t.Context(), tokens.Event{Kind: tokens.EventLimited})
+	})
+
+	t.Run("what other packages report has the time and the address too", func(t *testing.T) {
+		t.Parallel()
+		r := open(t)
+		r.Report(withAddress(t), tokens.Event{Kind: tokens.EventLimited, UserID: "u", Policy: "free", At: time.Unix(1, 0)})
+		want := tokens.Event{Kind: tokens.EventLimited, UserID: "u", Policy: "free", At: r.clock.time(), Address: address}
+		if got := r.journal.take(); len(got) != 1 || !reflect.DeepEqual(got[0], want) {
+			t.Errorf("events = %+v, want %+v", got, want)
+		}
+	})
+}
+
+var address = netip.MustParseAddr("2001:db8::1")
+
+func withAddress(t *testing.T) context.Context {
+	t.Helper()
+	return tokens.WithAddress(t.Context(), address)
+}
+
+func TestLogEvents(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name  string
+		event tokens.Event
+		want  map[string]any
+	}{
+		{
+			"an event without anything is its kind",
+			tokens.Event{Kind: tokens.EventLogin},
+			map[string]any{"level": "INFO", "event": map[string]any{"kind": "login"}},
+		},
+		{
+			"an event with everything has it all",
+			tokens.Event{
+				Kind: tokens.EventReuse, At: time.Now(), UserID: "u", Account: "a", ClientID: "c", KeyID: "k", SessionID: "s",
+				Generation: 7, Policy: "p", Address: address, Err: store.ErrConflict,
+			},
+			map[string]any{"level": "WARN", "event": map[string]any{
+				"kind": "reuse", "user": "u", "account": "a", "client": "c", "key": "k", "session": "s", "policy": "p",
+				"generation": 7.0, "address": "2001:db8::1", "error": "store: conflict",
+			}},
+		},
+		{"a failure of the store is a warning", tokens.Event{Kind: tokens.EventStoreFailure}, map[string]any{"level": "WARN", "event": map[string]any{"kind": "store_failure"}}},
+		{"a failure of the counters is a warning", tokens.Event{Kind: tokens.EventCounterFailure}, map[string]any{"level": "WARN", "event": map[string]any{"kind": "counter_failure"}}},
+		{"a fault of the host's is a warning", tokens.Event{Kind: tokens.EventFault}, map[string]any{"level": "WARN", "event": map[string]any{"kind": "fault"}}},
+		{"a refusal is none", tokens.Event{Kind: tokens.EventLoginRefused}, map[string]any{"level": "INFO", "event": map[string]any{"kind": "login_refused"}}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			var text bytes.Buffer
+			tokens.LogEvents(slog.New(slog.NewJSONHandler(&text, nil)))(t.Context(), test.event)
+			var got map[string]any
+			if err := json.Unmarshal(text.Bytes(), &got); err != nil {
+				t.Fatal(err)
+			}
+			delete(got, "time")
+			test.want["msg"] = "sallyport"
+			if !reflect.DeepEqual(got, test.want) {
+				t.Errorf("the line is %v\nwant        %v", got, test.want)
+			}
+		})
+	}
+}

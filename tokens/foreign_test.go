@@ -1,0 +1,47 @@
+package tokens_test
+
+import (
+	"context"
+
+	"github.com/sallyport-go/sallyport/store"
+)
+
+// foreign is a store that alters what it gives out.
+type foreign struct {
+	*watched
+	user    func(*store.User)
+	session func(*store.Session)
+	key     func(*store.APIKey)
+}
+
+func (f *foreign) Authenticate(ctx context.Context, login, password string) (store.User, error) {
+	u, err := f.watched.Authenticate(ctx, login, password)
+	if err == nil && f.user != nil {
+		f.user(&u)
+	}
+	return u, err
+}
+
+func (f *foreign) User(ctx context.Context, id string) (store.User, error) {
+	u, err := f.watched.User(ctx, id)
+	if err == nil && f.user != nil {
+		f.user(&u)
+	}
+	return u, err
+}
+
+func (f *foreign) Session(ctx context.Context, id string) (store.Session, error) {
+	s, err := f.watched.Session(ctx, id)
+	if err == nil && f.session != nil {
+		f.session(&s)
+	}
+	return s, err
+}
+
+func (f *foreign) APIKey(ctx context.Context, digest store.Digest) (store.APIKey, error) {
+	k, err := f.watched.APIKey(ctx, digest)
+	if err == nil && f.key != nil {
+		f.key(&k)
+	}
+	return k, err
+}

@@ -1,0 +1,249 @@
+package tokens
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/hmac"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/big"
+)
+
+// Key signs or verifies access tokens with exactly one algorithm.
+type Key struct {
+	// ID is the "kid" of the tokens that it signs: up to 64 printable ASCII
+	// characters. Empty: the RFC 7638 thumbprint of the public key, and for an
+	// HMAC key an image of the secret.
+	ID string
+
+	// Algorithm is required: HS256, HS384, HS512, RS256, RS384, RS512, PS256,
+	// PS384, PS512, ES256, ES384, ES512 or EdDSA.
+	Algorithm string
+
+	// Secret is the key of the HS algorithms: random bytes, at least as many as
+	// the hash has (32, 48, 64). A password is no such key.
+	Secret Secret
+
+	// Private is the *rsa.PrivateKey (2048 bits or more), *ecdsa.PrivateKey (on
+	// the algorithm's own curve) or ed25519.PrivateKey of the other algorithms.
+	Private crypto.PrivateKey
+
+	// Public stands in for Private in a key that only verifies, for instance
+	// one that signed until yesterday.
+	Public crypto.PublicKey
+}
+
+// Format writes the key's ID and algorithm, whatever the verb.
+func (k Key) Format(s fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(s, "tokens.Key{%s %s}", k.Algorithm, k.ID)
+}
+
+// LogValue is the key's ID and algorithm.
+func (k Key) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(k)) }
+
+// MarshalText gives the key's ID and algorithm, and so do encoding/json and its
+// kin, which would write Private in full.
+func (k Key) MarshalText() ([]byte, error) { return fmt.Append(nil, k), nil }
+
+// minimal sizes: RFC 7518 §3.2 and §3.3.
+var (
+	secretBytes = map[string]int{"HS256": 32, "HS384": 48, "HS512": 64}
+	curves      = map[string]elliptic.Curve{"ES256": elliptic.P256(), "ES384": elliptic.P384(), "ES512": elliptic.P521()}
+)
+
+const (
+	rsaBits     = 2048
+	rsaMaxBits  = 16384
+	maxKeyID    = 64
+	enoughBytes = 8 // distinct byte values that random key material has at the least
+)
+
+// check returns the public half (for HMAC the secret) that the key verifies
+// with, or what is wrong with it.
+func (k Key) check() (verify any, err error) {
+	for i := range len(k.ID) {
+		if k.ID[i] < 0x21 || k.ID[i] > 0x7e {
+			return nil, errors.New("ID: wants printable ASCII without spaces")
+		}
+	}
+	if len(k.ID) > maxKeyID {
+		return nil, fmt.Errorf("ID: wants %d characters at most, has %d", maxKeyID, len(k.ID))
+	}
+	if size, ok := secretBytes[k.Algorithm]; ok {
+		return k.checkSecret(size)
+	}
+	if k.Secret != "" {
+		return nil, fmt.Errorf("Secret: is for HS256, HS384 and HS512, has Algorithm %q", k.Algorithm)
+	}
+	if k.Private == nil {
+		if k.Public == nil {
+			return nil, errors.New("wants a Secret, a Private or a Public key")
+		}
+		return k.Public, k.checkPublic(k.Public)
+	}
+	public, err := publicHalf(k.Private)
+	if err != nil {
+		return nil, fmt.Errorf("Private: %w", err)
+	}
+	if err := k.checkPublic(public); err != nil {
+		return nil, err
+	}
+	// Public is looked at by itself first: Equal would follow a nil pointer in it
+	if k.Public != nil && (k.checkPublic(k.Public) != nil || !samePublic(public, k.Public)) {
+		return nil, errors.New("Public: is not the public half of Private")
+	}
+	return public, nil
+}
+
+// publicHalf returns the public half of a private key of one of the three types
+// that sign here. The keys' own Public panics on some that a host may have made
+// by hand.
+func publicHalf(private crypto.PrivateKey) (crypto.PublicKey, error) {
+	switch private := private.(type) {
+	case *rsa.PrivateKey:
+		if private != nil {
+			return &private.PublicKey, nil
+		}
+	case *ecdsa.PrivateKey:
+		if private != nil && private.D != nil { //nolint:staticcheck // Sign panics without it
+			return &private.PublicKey, nil
+		}
+	case ed25519.PrivateKey:
+		if len(private) != ed25519.PrivateKeySize {
+			return nil, fmt.Errorf("wants %d bytes for EdDSA, has %d", ed25519.PrivateKeySize, len(private))
+		}
+		return private.Public(), nil
+	default:
+		return nil, fmt.Errorf("wants an *rsa.PrivateKey, an *ecdsa.PrivateKey or an ed25519.PrivateKey, has %T", private)
+	}
+	return nil, errors.New("is nil")
+}
+
+func (k Key) checkSecret(size int) (any, error) {
+	if k.Private != nil || k.Public != nil {
+		return nil, fmt.Errorf("Private, Public: are not for %s, which wants a Secret", k.Algorithm)
+	}
+	if len(k.Secret) < size {
+		return nil, fmt.Errorf("Secret: wants %d random bytes or more for %s, has %d", size, k.Algorithm, len(k.Secret))
+	}
+	if !looksRandom(k.Secret) {
+		return nil, errors.New("Secret: wants random bytes, has hardly any two that differ")
+	}
+	return []byte(k.Secret), nil
+}
+
+func (k Key) checkPublic(public crypto.PublicKey) error {
+	switch k.Algorithm {
+	case "RS256", "RS384", "RS512", "PS256", "PS384", "PS512":
+		return k.checkRSA(public)
+	case "ES256", "ES384", "ES512":
+		return k.checkECDSA(public)
+	case "EdDSA":
+		pub, ok := public.(ed25519.PublicKey)
+		if !ok {
+			return fmt.Errorf("wants an Ed25519 key for EdDSA, has %T", public)
+		}
+		if len(pub) != ed25519.PublicKeySize {
+			return fmt.Errorf("wants %d bytes for EdDSA, has %d", ed25519.PublicKeySize, len(pub))
+		}
+		return nil
+	}
+	return fmt.Errorf("Algorithm: wants one of HS, RS, PS and ES with 256, 384 or 512, or EdDSA, has %q", k.Algorithm)
+}
+
+func (k Key) checkRSA(public crypto.PublicKey) error {
+	pub, ok := public.(*rsa.PublicKey)
+	switch {
+	case !ok:
+		return fmt.Errorf("wants an RSA key for %s, has %T", k.Algorithm, public)
+	case pub == nil || pub.N == nil:
+		return fmt.Errorf("wants an RSA key for %s, has none", k.Algorithm)
+	case pub.N.BitLen() < rsaBits || pub.N.BitLen() > rsaMaxBits:
+		return fmt.Errorf("wants an RSA key of %d to %d bits, has %d", rsaBits, rsaMaxBits, pub.N.BitLen())
+	case pub.E < 3 || pub.E%2 == 0:
+		return errors.New("wants an RSA key with an odd exponent of 3 or more")
+	}
+	if private, ok := k.Private.(*rsa.PrivateKey); ok {
+		if err := private.Validate(); err != nil {
+			return fmt.Errorf("Private: %w", err)
+		}
+	}
+	return nil
+}
+
+func (k Key) checkECDSA(public crypto.PublicKey) error {
+	pub, ok := public.(*ecdsa.PublicKey)
+	switch want := curves[k.Algorithm]; {
+	case !ok:
+		return fmt.Errorf("wants an ECDSA key for %s, has %T", k.Algorithm, public)
+	case pub == nil:
+		return fmt.Errorf("wants an ECDSA key for %s, has none", k.Algorithm)
+	case pub.Curve != want:
+		return fmt.Errorf("wants a key on %s for %s", want.Params().Name, k.Algorithm)
+	case pub.X == nil || pub.Y == nil: //nolint:staticcheck // Bytes panics on them
+		return errors.New("wants a point on the curve")
+	}
+	if _, err := pub.Bytes(); err != nil {
+		return errors.New("wants a point on the curve")
+	}
+	return nil
+}
+
+func samePublic(a, b crypto.PublicKey) bool {
+	eq, ok := a.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && eq.Equal(b)
+}
+
+func looksRandom(s Secret) bool {
+	seen := map[byte]bool{}
+	for i := range len(s) {
+		seen[s[i]] = true
+	}
+	return len(seen) >= enoughBytes
+}
+
+// thumbprint is the kid of a key that names none.
+func thumbprint(verify any) string {
+	var jwk any // RFC 7638 §3.2: the required members, in the order of their names
+	switch pub := verify.(type) {
+	case *rsa.PublicKey:
+		jwk = struct {
+			E   string `json:"e"`
+			Kty string `json:"kty"`
+			N   string `json:"n"`
+		}{b64(big.NewInt(int64(pub.E)).Bytes()), "RSA", b64(pub.N.Bytes())}
+	case *ecdsa.PublicKey:
+		point, _ := pub.Bytes() // 0x04, then x and y; check has seen it succeed
+		half := (len(point) - 1) / 2
+		jwk = struct {
+			Crv string `json:"crv"`
+			Kty string `json:"kty"`
+			X   string `json:"x"`
+			Y   string `json:"y"`
+		}{pub.Params().Name, "EC", b64(point[1 : 1+half]), b64(point[1+half:])}
+	case ed25519.PublicKey:
+		jwk = struct {
+			Crv string `json:"crv"`
+			Kty string `json:"kty"`
+			X   string `json:"x"`
+		}{"Ed25519", "OKP", b64(pub)}
+	case []byte:
+		// not the thumbprint: it would be a plain hash of the secret
+		mac := hmac.New(sha256.New, pub)
+		_, _ = io.WriteString(mac, "sallyport kid")
+		return b64(mac.Sum(nil)[:12])
+	}
+	text, _ := json.Marshal(jwk) // structs of strings
+	sum := sha256.Sum256(text)
+	return b64(sum[:])
+}
+
+func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }

@@ -1,0 +1,373 @@
+package tokens_test
+
+import (
+	"crypto"
+	"crypto/ecdh"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"math/big"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+// far is a signer that is somewhere else, as a KMS gives one.
+type far struct{ crypto.Signer }
+
+func (f far) Sign(r io.Reader, digest []byte, o crypto.SignerOpts) ([]byte, error) {
+	return f.Signer.Sign(r, digest, o)
+}
+
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	good := open(t).config
+	rsaKey := signerOf("RS256").sign.(*rsa.PrivateKey)
+	ecKey := signerOf("ES256").sign.(*ecdsa.PrivateKey)
+	edKey := signerOf("EdDSA").sign.(ed25519.PrivateKey)
+	small, err := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // to be refused
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p224, err := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x25519, err := ecdh.X25519().GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hs := tokens.Key{ID: "hs", Algorithm: "HS256", Secret: secret("access", 32)}
+	// in the second place a key may be public
+	second := func(k tokens.Key) []tokens.Key { return []tokens.Key{hs, k} }
+	first := func(k tokens.Key) []tokens.Key { return []tokens.Key{k} }
+
+	for _, test := range []struct {
+		name string
+		keys []tokens.Key
+		want []string // the ends of the lines
+	}{
+		{"no keys", nil, []string{"Keys: is required: at least one, the first of which signs"}},
+		{"a key without anything", first(tokens.Key{}), []string{"Keys[0]: wants a Secret, a Private or a Public key"}},
+		{"D118: 31 bytes for HS256", first(tokens.Key{Algorithm: "HS256", Secret: secret("a", 31)}), []string{"Keys[0]: Secret: wants 32 random bytes or more for HS256, has 31"}},
+		{"D118: 47 bytes for HS384", first(tokens.Key{Algorithm: "HS384", Secret: secret("a", 47)}), []string{"Keys[0]: Secret: wants 48 random bytes or more for HS384, has 47"}},
+		{"D118: 63 bytes for HS512", first(tokens.Key{Algorithm: "HS512", Secret: secret("a", 63)}), []string{"Keys[0]: Secret: wants 64 random bytes or more for HS512, has 63"}},
+		{"32 bytes for HS256", first(tokens.Key{Algorithm: "HS256", Secret: secret("a", 32)}), nil},
+		{"48 bytes for HS384", first(tokens.Key{Algorithm: "HS384", Secret: secret("a", 48)}), nil},
+		{"64 bytes for HS512", first(tokens.Key{Algorithm: "HS512", Secret: secret("a", 64)}), nil},
+		{"P24: an empty secret", first(tokens.Key{Algorithm: "HS256"}), []string{"Keys[0]: Secret: wants 32 random bytes or more for HS256, has 0"}},
+		{"one byte again and again", first(tokens.Key{Algorithm: "HS256", Secret: tokens.Secret(strings.Repeat("a", 64))}), []string{"Keys[0]: Secret: wants random bytes, has hardly any two that differ"}},
+		{"zeros", first(tokens.Key{Algorithm: "HS256", Secret: tokens.Secret(make([]byte, 32))}), []string{"Keys[0]: Secret: wants random bytes, has hardly any two that differ"}},
+		{"a few bytes again and again", first(tokens.Key{Algorithm: "HS256", Secret: tokens.Secret(strings.Repeat("secret!", 8))}), []string{"Keys[0]: Secret: wants random bytes, has hardly any two that differ"}},
+		{"P24: alg none", first(tokens.Key{Algorithm: "none", Secret: secret("a", 32)}), []string{`Keys[0]: Secret: is for HS256, HS384 and HS512, has Algorithm "none"`}},
+		{"an algorithm that nobody knows", first(tokens.Key{Algorithm: "XS256", Private: rsaKey}), []string{`Keys[0]: Algorithm: wants one of HS, RS, PS and ES with 256, 384 or 512, or EdDSA, has "XS256"`}},
+		{"an algorithm in small letters", first(tokens.Key{Algorithm: "es256", Private: ecKey}), []string{`Keys[0]: Algorithm: wants one of HS, RS, PS and ES with 256, 384 or 512, or EdDSA, has "es256"`}},
+		{"no algorithm", first(tokens.Key{Private: ecKey}), []string{`Keys[0]: Algorithm: wants one of HS, RS, PS and ES with 256, 384 or 512, or EdDSA, has ""`}},
+		{"D118: RSA of 1024 bits", first(tokens.Key{Algorithm: "RS256", Private: small}), []string{"Keys[0]: wants an RSA key of 2048 to 16384 bits, has 1024"}},
+		{"D118: RSA of 1024 bits that only verifies", second(tokens.Key{Algorithm: "PS512", Public: &small.PublicKey}), []string{"Keys[1]: wants an RSA key of 2048 to 16384 bits, has 1024"}},
+		{"RSA of too many bits", second(tokens.Key{Algorithm: "RS256", Public: &rsa.PublicKey{N: new(big.Int).Lsh(rsaKey.N, 16384), E: 65537}}), []string{"Keys[1]: wants an RSA key of 2048 to 16384 bits, has 18432"}},
+		{"RSA with an exponent of one", second(tokens.Key{Algorithm: "RS256", Public: &rsa.PublicKey{N: rsaKey.N, E: 1}}), []string{"Keys[1]: wants an RSA key with an odd exponent of 3 or more"}},
+		{"RSA with no exponent", second(tokens.Key{Algorithm: "RS256", Public: &rsa.PublicKey{N: rsaKey.N}}), []string{"Keys[1]: wants an RSA key with an odd exponent of 3 or more"}},
+		{"RSA with a negative exponent", second(tokens.Key{Algorithm: "RS256", Public: &rsa.PublicKey{N: rsaKey.N, E: -3}}), []string{"Keys[1]: wants an RSA key with an odd exponent of 3 or more"}},
+		{"P-384 for ES256", first(tokens.Key{Algorithm: "ES256", Private: signerOf("ES384").sign}), []string{"Keys[0]: wants a key on P-256 for ES256"}},
+		{"P-256 for ES512", first(tokens.Key{Algorithm: "ES512", Private: ecKey}), []string{"Keys[0]: wants a key on P-521 for ES512"}},
+		{"P-224 for ES256", first(tokens.Key{Algorithm: "ES256", Private: p224}), []string{"Keys[0]: wants a key on P-256 for ES256"}},
+		{"ECDSA for RS256", first(tokens.Key{Algorithm: "RS256", Private: ecKey}), []string{"Keys[0]: wants an RSA key for RS256, has *ecdsa.PublicKey"}},
+		{"RSA for ES256", first(tokens.Key{Algorithm: "ES256", Private: rsaKey}), []string{"Keys[0]: wants an ECDSA key for ES256, has *rsa.PublicKey"}},
+		{"RSA for EdDSA", first(tokens.Key{Algorithm: "EdDSA", Private: rsaKey}), []string{"Keys[0]: wants an Ed25519 key for EdDSA, has *rsa.PublicKey"}},
+		{"X25519 for EdDSA", first(tokens.Key{Algorithm: "EdDSA", Private: x25519}), []string{"Keys[0]: Private: wants an *rsa.PrivateKey, an *ecdsa.PrivateKey or an ed25519.PrivateKey, has *ecdh.PrivateKey"}},
+		{"a text for RS256", first(tokens.Key{Algorithm: "RS256", Private: "-----BEGIN"}), []string{"Keys[0]: Private: wants an *rsa.PrivateKey, an *ecdsa.PrivateKey or an ed25519.PrivateKey, has string"}},
+		{"a signer that is elsewhere", first(tokens.Key{Algorithm: "RS256", Private: far{rsaKey}}), []string{"Keys[0]: Private: wants an *rsa.PrivateKey, an *ecdsa.PrivateKey or an ed25519.PrivateKey, has tokens_test.far"}},
+		{"a secret beside a private key", first(tokens.Key{Algorithm: "RS256", Private: rsaKey, Secret: secret("a", 32)}), []string{`Keys[0]: Secret: is for HS256, HS384 and HS512, has Algorithm "RS256"`}},
+		{"a private key beside a secret", first(tokens.Key{Algorithm: "HS256", Private: rsaKey, Secret: secret("a", 32)}), []string{"Keys[0]: Private, Public: are not for HS256, which wants a Secret"}},
+		{"a public key that is another's", first(tokens.Key{Algorithm: "ES256", Private: ecKey, Public: &other.PublicKey}), []string{"Keys[0]: Public: is not the public half of Private"}},
+		{"a public key of another kind", first(tokens.Key{Algorithm: "ES256", Private: ecKey, Public: edKey.Public()}), []string{"Keys[0]: Public: is not the public half of Private"}},
+		{"a public key that is the private one's", first(tokens.Key{Algorithm: "ES256", Private: ecKey, Public: &ecKey.PublicKey}), nil},
+		{"a private key in place of the public one", second(tokens.Key{Algorithm: "ES256", Public: ecKey}), []string{"Keys[1]: wants an ECDSA key for ES256, has *ecdsa.PrivateKey"}},
+		{"a first key that cannot sign", first(tokens.Key{Algorithm: "ES256", Public: &ecKey.PublicKey}), []string{"Keys[0]: signs, and has only a public key"}},
+		{"a second key that cannot sign", second(tokens.Key{Algorithm: "ES256", Public: &ecKey.PublicKey}), nil},
+		{"an ID with a space", first(tokens.Key{ID: "a b", Algorithm: "ES256", Private: ecKey}), []string{"Keys[0]: ID: wants printable ASCII without spaces"}},
+		{"an ID beyond ASCII", first(tokens.Key{ID: "é", Algorithm: "ES256", Private: ecKey}), []string{"Keys[0]: ID: wants printable ASCII without spaces"}},
+		{"an ID with a line end", first(tokens.Key{ID: "a\n", Algorithm: "ES256", Private: ecKey}), []string{"Keys[0]: ID: wants printable ASCII without spaces"}},
+		{"an ID of 65 characters", first(tokens.Key{ID: strings.Repeat("k", 65), Algorithm: "ES256", Private: ecKey}), []string{"Keys[0]: ID: wants 64 characters at most, has 65"}},
+		{"an ID of 64 characters", first(tokens.Key{ID: strings.Repeat("k", 64), Algorithm: "ES256", Private: ecKey}), nil},
+		{"an ID that JSON has to escape", first(tokens.Key{ID: `"\<&>`, Algorithm: "ES256", Private: ecKey}), nil},
+		{"two keys with one ID", second(tokens.Key{ID: "hs", Algorithm: "ES256", Private: ecKey}), []string{`Keys[1]: has the ID "hs" of another key`}},
+		{
+			"D106: one key under two algorithms",
+			[]tokens.Key{{ID: "a", Algorithm: "RS256", Private: rsaKey}, {ID: "b", Algorithm: "PS256", Public: &rsaKey.PublicKey}},
+			[]string{`Keys[1]: is the same key as the one with the ID "a"`},
+		},
+		{
+			"D106: one secret under two algorithms",
+			[]tokens.Key{{ID: "a", Algorithm: "HS256", Secret: secret("a", 64)}, {ID: "b", Algorithm: "HS512", Secret: secret("a", 64)}},
+			[]string{`Keys[1]: is the same key as the one with the ID "a"`},
+		},
+		{
+			"one key twice, without an ID",
+			[]tokens.Key{{Algorithm: "EdDSA", Private: edKey}, {Algorithm: "EdDSA", Public: edKey.Public()}},
+			[]string{
+				fmt.Sprintf("Keys[1]: has the ID %q of another key", thumbprintOf(t, edKey.Public())),
+				fmt.Sprintf("Keys[1]: is the same key as the one with the ID %q", thumbprintOf(t, edKey.Public())),
+			},
+		},
+		{"the secret of the refresh tokens", first(tokens.Key{Algorithm: "HS256", Secret: secret("refresh", 32)}), []string{"RefreshKeys[0]: is the Secret of Keys[0]: each secret has one use"}},
+
+		// what a host's own code may make
+		{"a nil RSA key", first(tokens.Key{Algorithm: "RS256", Private: (*rsa.PrivateKey)(nil)}), []string{"Keys[0]: Private: is nil"}},
+		{"an RSA key without anything", first(tokens.Key{Algorithm: "RS256", Private: &rsa.PrivateKey{}}), []string{"Keys[0]: wants an RSA key for RS256, has none"}},
+		{"an RSA key without its primes", first(tokens.Key{Algorithm: "RS256", Private: &rsa.PrivateKey{PublicKey: rsaKey.PublicKey, D: rsaKey.D}}), []string{"Keys[0]: Private: crypto/rsa: missing primes"}},
+		{"a nil ECDSA key", first(tokens.Key{Algorithm: "ES256", Private: (*ecdsa.PrivateKey)(nil)}), []string{"Keys[0]: Private: is nil"}},
+		{"an ECDSA key without anything", first(tokens.Key{Algorithm: "ES256", Private: &ecdsa.PrivateKey{}}), []string{"Keys[0]: Private: is nil"}},
+		{"an ECDSA key without its secret", first(tokens.Key{Algorithm: "ES256", Private: &ecdsa.PrivateKey{PublicKey: ecKey.PublicKey}}), []string{"Keys[0]: Private: is nil"}},
+		{"an ECDSA key with the secret of another", first(tokens.Key{Algorithm: "ES256", Private: &ecdsa.PrivateKey{PublicKey: ecKey.PublicKey, D: other.D}}), []string{"Keys[0]: Private: does not sign what Public verifies"}}, //nolint:staticcheck // put together by hand
+		{"an Ed25519 key that is cut", first(tokens.Key{Algorithm: "EdDSA", Private: edKey[:31]}), []string{"Keys[0]: Private: wants 64 bytes for EdDSA, has 31"}},
+		{"an Ed25519 key without anything", first(tokens.Key{Algorithm: "EdDSA", Private: ed25519.PrivateKey{}}), []string{"Keys[0]: Private: wants 64 bytes for EdDSA, has 0"}},
+		{"an Ed25519 key with the public half of another", first(tokens.Key{Algorithm: "EdDSA", Private: append(edKey[:32:32], make([]byte, 32)...)}), []string{"Keys[0]: Private: does not sign what Public verifies"}},
+		{"a nil public RSA key", second(tokens.Key{Algorithm: "RS256", Public: (*rsa.PublicKey)(nil)}), []string{"Keys[1]: wants an RSA key for RS256, has none"}},
+		{"a public RSA key without anything", second(tokens.Key{Algorithm: "RS256", Public: &rsa.PublicKey{}}), []string{"Keys[1]: wants an RSA key for RS256, has none"}},
+		{"a nil public ECDSA key", second(tokens.Key{Algorithm: "ES256", Public: (*ecdsa.PublicKey)(nil)}), []string{"Keys[1]: wants an ECDSA key for ES256, has none"}},
+		{"a public ECDSA key without anything", second(tokens.Key{Algorithm: "ES256", Public: &ecdsa.PublicKey{}}), []string{"Keys[1]: wants a key on P-256 for ES256"}},
+		{"a public ECDSA key without a point", second(tokens.Key{Algorithm: "ES256", Public: &ecdsa.PublicKey{Curve: elliptic.P256()}}), []string{"Keys[1]: wants a point on the curve"}},
+		{"a public ECDSA key beside its curve", second(tokens.Key{Algorithm: "ES256", Public: &ecdsa.PublicKey{Curve: elliptic.P256(), X: big.NewInt(1), Y: big.NewInt(1)}}), []string{"Keys[1]: wants a point on the curve"}}, //nolint:staticcheck // put together by hand
+		{"a public Ed25519 key that is cut", second(tokens.Key{Algorithm: "EdDSA", Public: ed25519.PublicKey{1, 2}}), []string{"Keys[1]: wants 32 bytes for EdDSA, has 2"}},
+		{"a nil public key beside a good one", first(tokens.Key{Algorithm: "RS256", Private: rsaKey, Public: (*rsa.PublicKey)(nil)}), []string{"Keys[0]: Public: is not the public half of Private"}},
+		{"a nil ECDSA public key beside a good one", first(tokens.Key{Algorithm: "ES256", Private: ecKey, Public: (*ecdsa.PublicKey)(nil)}), []string{"Keys[0]: Public: is not the public half of Private"}},
+	} {
+		t.Run("New answers "+test.name+" and does not panic", func(t *testing.T) {
+			t.Parallel()
+			c := good
+			c.Keys = test.keys
+			var want []string
+			for _, line := range test.want {
+				want = append(want, "tokens: Config."+line)
+			}
+			checkNew(t, c, want)
+			if want != nil {
+				return
+			}
+			a := authority(t, c) // what New takes works
+			p, err := a.Login(t.Context(), tokens.LoginRequest{Login: "alice", Password: password, AccessOnly: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := a.Verify(t.Context(), p.AccessToken); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// thumbprintOf follows RFC 7638 §3.2 and §3.3 to the letter.
+func thumbprintOf(t *testing.T, public crypto.PublicKey) string {
+	t.Helper()
+	b64 := base64.RawURLEncoding.EncodeToString
+	var text string
+	switch pub := public.(type) {
+	case *rsa.PublicKey:
+		text = fmt.Sprintf(`{"e":%q,"kty":"RSA","n":%q}`, b64(big.NewInt(int64(pub.E)).Bytes()), b64(pub.N.Bytes()))
+	case *ecdsa.PublicKey:
+		size := (pub.Curve.Params().BitSize + 7) / 8
+		point, err := pub.Bytes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = fmt.Sprintf(`{"crv":%q,"kty":"EC","x":%q,"y":%q}`, pub.Curve.Params().Name, b64(point[1:1+size]), b64(point[1+size:]))
+	case ed25519.PublicKey:
+		text = fmt.Sprintf(`{"crv":"Ed25519","kty":"OKP","x":%q}`, b64(pub))
+	}
+	sum := sha256.Sum256([]byte(text))
+	return b64(sum[:])
+}
+
+// D131.
+func TestThumbprint(t *testing.T) {
+	t.Parallel()
+	n := "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw"
+	modulus, err := base64.RawURLEncoding.DecodeString(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := base64.RawURLEncoding.DecodeString("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := open(t).config
+	for _, test := range []struct {
+		name   string
+		key    tokens.Key
+		thumbs string
+	}{
+		{
+			"the example of RFC 7638 §3.1",
+			tokens.Key{Algorithm: "RS256", Public: &rsa.PublicKey{N: new(big.Int).SetBytes(modulus), E: 65537}},
+			"NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
+		},
+		{
+			"the example of RFC 8037 §A.3",
+			tokens.Key{Algorithm: "EdDSA", Public: ed25519.PublicKey(x)},
+			"kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+		},
+	} {
+		t.Run("a key without an ID has the thumbprint of "+test.name, func(t *testing.T) {
+			t.Parallel()
+			c := good
+			c.Keys = []tokens.Key{{ID: test.thumbs, Algorithm: "HS256", Secret: secret("access", 32)}, test.key}
+			checkNew(t, c, []string{fmt.Sprintf("tokens: Config.Keys[1]: has the ID %q of another key", test.thumbs)})
+		})
+	}
+
+	for _, algorithm := range []string{"RS256", "ES256", "ES384", "ES512", "EdDSA"} {
+		t.Run("tokens of a key of "+algorithm+" without an ID name its thumbprint", func(t *testing.T) {
+			t.Parallel()
+			by := signerOf(algorithm)
+			by.key.ID = ""
+			r := open(t, func(c *tokens.Config) { c.Keys = []tokens.Key{by.key} })
+			p := r.login(t)
+			head, _ := parts(t, p.AccessToken)
+			if want := thumbprintOf(t, by.verify); head["kid"] != want {
+				t.Errorf("kid = %v, want %s", head["kid"], want)
+			}
+			r.verify(t, p.AccessToken)
+		})
+	}
+
+	t.Run("the kid of a secret without an ID is no plain hash of it", func(t *testing.T) {
+		t.Parallel()
+		key := secret("access", 32)
+		r := open(t, func(c *tokens.Config) { c.Keys = []tokens.Key{{Algorithm: "HS256", Secret: key}} })
+		head, _ := parts(t, r.login(t).AccessToken)
+		kid, _ := head["kid"].(string)
+		b64 := base64.RawURLEncoding.EncodeToString
+		for _, text := range []string{string(key), fmt.Sprintf(`{"k":%q,"kty":"oct"}`, b64([]byte(string(key))))} {
+			sum := sha256.Sum256([]byte(text))
+			if kid == "" || strings.HasPrefix(b64(sum[:]), kid[:8]) {
+				t.Errorf("kid = %q", kid)
+			}
+		}
+	})
+
+	t.Run("a point whose coordinate begins with zeros keeps them", func(t *testing.T) {
+		t.Parallel()
+		for range 1 << 14 {
+			key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+			if err != nil {
+				t.Fatal(err)
+			}
+			point, err := key.PublicKey.Bytes()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if point[1] != 0 && point[33] != 0 {
+				continue
+			}
+			thumb := thumbprintOf(t, &key.PublicKey)
+			c := good
+			c.Keys = []tokens.Key{{ID: thumb, Algorithm: "HS256", Secret: secret("access", 32)}, {Algorithm: "ES256", Public: &key.PublicKey}}
+			checkNew(t, c, []string{fmt.Sprintf("tokens: Config.Keys[1]: has the ID %q of another key", thumb)})
+			return
+		}
+		t.Fatal("there was none")
+	})
+}
+
+// D132.
+func TestReplacingKeys(t *testing.T) {
+	t.Parallel()
+	t.Run("D132: a key that was published, then signs, then only verifies, is good throughout", func(t *testing.T) {
+		t.Parallel()
+		old := signerOf("RS256").key
+		next := signerOf("ES256").key
+		retiring := tokens.Key{ID: old.ID, Algorithm: old.Algorithm, Public: signerOf("RS256").verify}
+		r := open(t, func(c *tokens.Config) { c.Keys = []tokens.Key{old} })
+		node := func(keys ...tokens.Key) *tokens.Authority {
+			c := r.config
+			c.Keys = keys
+			return authority(t, c)
+		}
+		steps := []*tokens.Authority{node(old), node(old, next), node(next, old), node(next, retiring)}
+		login := func(a *tokens.Authority) tokens.Secret {
+			p, err := a.Login(t.Context(), tokens.LoginRequest{Login: "alice", Password: password})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p.AccessToken
+		}
+		for i, a := range steps {
+			token := login(a)
+			for j, b := range steps {
+				if i-j > 1 || j-i > 1 {
+					continue // only neighbours run at the same time
+				}
+				if _, err := b.Verify(t.Context(), token); err != nil {
+					t.Errorf("a token of step %d at step %d: %v", i, j, err)
+				}
+			}
+		}
+		_, err := node(next).Verify(t.Context(), login(steps[0]))
+		wantError(t, err, tokens.ErrInvalidToken)
+	})
+
+	t.Run("a refresh token of an older key opens its session while the key is in the list", func(t *testing.T) {
+		t.Parallel()
+		r := open(t, graceOf(time.Minute))
+		node := func(keys ...tokens.Secret) *tokens.Authority {
+			c := r.config
+			c.RefreshKeys = keys
+			return authority(t, c)
+		}
+		older, newer := secret("refresh", 32), secret("next refresh", 48)
+		one := r.login(t)
+		refresh := func(a *tokens.Authority, token tokens.Secret) (tokens.Pair, error) {
+			return a.Refresh(t.Context(), tokens.RefreshRequest{Token: token})
+		}
+		r.unchanged(t, func() {
+			_, err := refresh(node(newer), one.RefreshToken)
+			wantError(t, err, tokens.ErrInvalidRefresh)
+		})
+		two, err := refresh(node(newer, older), one.RefreshToken)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := refresh(node(newer, older), one.RefreshToken)
+		if err != nil || again.RefreshToken != two.RefreshToken {
+			t.Errorf("the replay: %v", err)
+		}
+		if _, err := refresh(node(newer), two.RefreshToken); err != nil {
+			t.Errorf("the successor has the newer key: %v", err)
+		}
+		if err := node(older, newer).Logout(t.Context(), tokens.RefreshRequest{Token: two.RefreshToken}); err != nil {
+			t.Errorf("a node that is behind knows the newer key: %v", err)
+		}
+	})
+
+	t.Run("refresh keys are checked as other secrets are", func(t *testing.T) {
+		t.Parallel()
+		good := open(t).config
+		for want, keys := range map[string][]tokens.Secret{
+			"RefreshKeys: is required: at least one secret of 32 random bytes":           nil,
+			"RefreshKeys[0]: wants 32 random bytes or more, has 31":                      {secret("a", 31)},
+			"RefreshKeys[1]: wants 32 random bytes or more, has 0":                       {secret("a", 32), ""},
+			"RefreshKeys[1]: wants random bytes, has hardly any two that differ":         {secret("a", 32), tokens.Secret(make([]byte, 32))},
+			"RefreshKeys[2]: is RefreshKeys[0] again":                                    {secret("a", 32), secret("b", 32), secret("a", 32)},
+			"RefreshKeys[1]: is the Secret of Keys[0]: each secret has one use":          {secret("a", 32), secret("access", 32)},
+			"RefreshKeys[0]: wants random bytes, has hardly any two that differ\t(text)": {"passwordpasswordpasswordpassword"},
+		} {
+			c := good
+			c.RefreshKeys = keys
+			checkNew(t, c, []string{"tokens: Config." + strings.TrimSuffix(want, "\t(text)")})
+		}
+	})
+}

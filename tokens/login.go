@@ -1,0 +1,213 @@
+package tokens
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/sallyport-go/sallyport/store"
+)
+
+// maxPassword bounds what is hashed, in bytes.
+const maxPassword = 4096
+
+// LoginRequest is a user at the door.
+type LoginRequest struct {
+	Login    string
+	Password Secret
+
+	// ClientID binds the session to an OAuth client. Empty: to none.
+	ClientID string
+
+	// Scopes are what is asked for; the part that the user holds is granted.
+	// Empty: all that the user holds, at each refresh anew.
+	Scopes []string
+
+	// Label tells the user later which session this is. It is cut at 200 bytes.
+	Label string
+
+	// AccessOnly opens no session and hands out no refresh token.
+	AccessOnly bool
+}
+
+// Login lets a user in whom the store knows. Nothing is remembered of a login
+// that fails.
+//
+// It fails with ErrBadCredentials, ErrInvalidScope, ErrMalformed, ErrClaims or
+// ErrUnavailable.
+func (a *Authority) Login(ctx context.Context, r LoginRequest) (Pair, error) {
+	ctx, cancel := context.WithTimeout(ctx, a.timeout)
+	defer cancel()
+	p, err := a.login(ctx, r)
+	e := event(EventLogin, p.Principal)
+	if err != nil {
+		e = Event{Kind: failure(err, EventLoginRefused), ClientID: printable(r.ClientID), Err: err}
+	}
+	a.Report(ctx, e)
+	return p, err
+}
+
+func (a *Authority) login(ctx context.Context, r LoginRequest) (Pair, error) {
+	if !isString(r.ClientID) {
+		return Pair{}, fmt.Errorf("%w: client identifier", ErrMalformed)
+	}
+	if err := checkScopes(r.Scopes); err != nil {
+		return Pair{}, err
+	}
+	// no store holds such a name, and no hash is worth such a password
+	if r.Login == "" || !isString(r.Login) || len(r.Password) > maxPassword || !isText(string(r.Password)) {
+		return Pair{}, fmt.Errorf("%w: out of bounds", ErrBadCredentials)
+	}
+	user, err := a.store.Authenticate(ctx, r.Login, string(r.Password))
+	switch {
+	case errors.Is(err, store.ErrBadCredentials):
+		return Pair{}, fmt.Errorf("%w: %w", ErrBadCredentials, err)
+	case err != nil:
+		return Pair{}, unavailable("authenticate", err)
+	case user.ID == "":
+		return Pair{}, unavailable("authenticate", errNameless)
+	}
+	granted := narrowed(user.Scopes, r.Scopes)
+	// a user who holds no scopes at all lives in a host that has none
+	if len(granted) == 0 && len(r.Scopes) > 0 && len(user.Scopes) > 0 {
+		return Pair{}, fmt.Errorf("%w: the user holds none of it", ErrInvalidScope)
+	}
+
+	now := a.now()
+	s := store.Session{UserID: user.ID, ClientID: r.ClientID}
+	if r.AccessOnly {
+		return a.pair(ctx, user, s, granted, r.Scopes, time.Time{})
+	}
+	s.ID = newSessionID()
+	s.Scopes = granted
+	if len(r.Scopes) == 0 {
+		s.Scopes = nil
+	} else if len(granted) == 0 {
+		s.Scopes = both(r.Scopes, r.Scopes)
+	}
+	s.Generation = 1
+	s.CreatedAt, s.AdvancedAt = now, now
+	s.ExpiresAt = now.Add(a.sessionTTL)
+	s.IdleUntil = earlier(now.Add(a.idleTTL), s.ExpiresAt)
+	s.Label = label(r.Label)
+	p, err := a.pair(ctx, user, s, granted, r.Scopes, s.ExpiresAt)
+	if err != nil {
+		return Pair{}, err
+	}
+	if err := a.store.CreateSession(ctx, s); err != nil {
+		return Pair{}, unavailable("create session", err)
+	}
+	return p, nil
+}
+
+var (
+	errNameless = errors.New("the store names no user")
+	errOver     = errors.New("less than a second is left")
+)
+
+// pair makes the tokens of a session as it is about to be; one without an ID
+// gets an access token only. No access token outlives end, unless that is zero.
+func (a *Authority) pair(ctx context.Context, u store.User, s store.Session, granted, asked []string, end time.Time) (Pair, error) {
+	for _, name := range granted {
+		if !isScopeToken(name) { // "read write" would be two
+			return Pair{}, fmt.Errorf("%w: the user's scope %q is no scope-token", ErrClaims, name)
+		}
+	}
+	issued := a.clock().Unix()
+	expires := issued + int64(a.accessTTL/time.Second)
+	if !end.IsZero() {
+		expires = min(expires, end.Unix())
+	}
+	if expires <= issued {
+		return Pair{}, errOver
+	}
+	c := claims{
+		Issuer: a.issuer, Subject: u.ID, Audience: aud{a.audience},
+		ExpiresAt: &expires, NotBefore: &issued, IssuedAt: &issued,
+		TokenID: rand.Text(), ClientID: s.ClientID, Scope: strings.Join(granted, " "),
+		Account: u.Account, Tier: u.Tier, Seats: max(u.Seats, 1),
+	}
+	p := Pair{
+		ExpiresIn: time.Duration(expires-issued) * time.Second,
+		Narrowed:  !slices.Equal(both(asked, asked), both(asked, granted)),
+	}
+	if s.ID != "" {
+		c.SessionID = sessionImage(s.ID)
+		token, err := a.refresh.make(presented{s.ID, s.Generation})
+		if err != nil {
+			return Pair{}, unavailable("refresh token", err)
+		}
+		p.RefreshToken = token
+	}
+	var extra map[string]any
+	if a.claims != nil {
+		var err error
+		if extra, err = a.claims(ctx, u); err != nil {
+			return Pair{}, unavailable("claims", err)
+		}
+	}
+	token, principal, err := a.mint(c, extra)
+	if err != nil {
+		return Pair{}, err
+	}
+	p.AccessToken, p.Principal = Secret(token), principal
+	return p, nil
+}
+
+func event(kind EventKind, p Principal) Event {
+	return Event{Kind: kind, UserID: p.Subject, Account: p.Account, ClientID: p.ClientID, SessionID: p.SessionID}
+}
+
+// failure is the kind of event that an error is: the store's or the host's
+// fault, or else a refusal.
+func failure(err error, refused EventKind) EventKind {
+	switch {
+	case errors.Is(err, ErrUnavailable):
+		return EventStoreFailure
+	case errors.Is(err, ErrClaims):
+		return EventFault
+	}
+	return refused
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// isText reports what a store can hold: UTF-8 without NUL.
+func isText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
+
+// isString reports what a store can hold under a name.
+func isString(s string) bool { return len(s) <= maxString && isText(s) }
+
+// printable is s where a store could hold it, and nothing else.
+func printable(s string) string {
+	if isString(s) {
+		return s
+	}
+	return ""
+}
+
+// label makes of a text from outside (a User-Agent) one line of 200 bytes.
+func label(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) { // a line end of some script, or a mark that turns a line around
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, ""))
+	for len(s) > 200 {
+		_, size := utf8.DecodeLastRuneInString(s)
+		s = s[:len(s)-size]
+	}
+	return s
+}

@@ -1,0 +1,446 @@
+package tokens_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sallyport-go/sallyport/store"
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+// errDriver is what a store says when it could not say.
+var errDriver = errors.New("driver: broken pipe")
+
+// operation is something that asks the store: made ready by one function, done
+// by the one that this returns.
+type operation struct {
+	name  string
+	calls []string // in their order, when nothing fails
+	ready func(*testing.T, *room) func() error
+	odd   map[string][]error // sentinels that the call does not have
+}
+
+var operations = []operation{
+	{
+		name: "Login", calls: []string{"Authenticate", "CreateSession"},
+		ready: func(t *testing.T, r *room) func() error {
+			t.Helper()
+			return func() error {
+				_, err := r.Login(t.Context(), tokens.LoginRequest{Login: "alice", Password: password})
+				return err
+			}
+		},
+		odd: map[string][]error{
+			"Authenticate":  {store.ErrNotFound, store.ErrConflict},
+			"CreateSession": {store.ErrNotFound, store.ErrConflict, store.ErrBadCredentials},
+		},
+	},
+	{
+		name: "Refresh", calls: []string{"Session", "User", "AdvanceSession"},
+		ready: func(t *testing.T, r *room) func() error {
+			t.Helper()
+			return refreshing(t, r, r.login(t).RefreshToken)
+		},
+		odd: map[string][]error{
+			"Session":        {store.ErrConflict, store.ErrBadCredentials},
+			"User":           {store.ErrConflict, store.ErrBadCredentials},
+			"AdvanceSession": {store.ErrBadCredentials},
+		},
+	},
+	{
+		name: "a replay", calls: []string{"Session", "User"},
+		ready: func(t *testing.T, r *room) func() error {
+			t.Helper()
+			return refreshing(t, r, r.spent(t))
+		},
+	},
+	{
+		name: "a reuse", calls: []string{"Session", "RevokeSession"},
+		ready: func(t *testing.T, r *room) func() error {
+			t.Helper()
+			token := r.spent(t)
+			r.clock.move(time.Hour)
+			return refreshing(t, r, token)
+		},
+		odd: map[string][]error{"RevokeSession": {store.ErrNotFound, store.ErrConflict}},
+	},
+	{
+		name: "Logout", calls: []string{"Session", "RevokeSession"},
+		ready: func(t *testing.T, r *room) func() error {
+			t.Helper()
+			one := r.login(t)
+			return func() error { return r.Logout(t.Context(), tokens.RefreshRequest{Token: one.RefreshToken}) }
+		},
+	},
+	{
+		name: "LogoutPrincipal", calls: []string{"UserSessions", "RevokeSession"},
+		ready: func(t *testing.T, r *room) func() error {
+			t.Helper()
+			one := r.login(t)
+			return func() error { return r.LogoutPrincipal(t.Context(), one.Principal) }
+		},
+		odd: map[string][]error{"UserSessions": {store.ErrNotFound}},
+	},
+	{
+		name: "LogoutEverywhere", calls: []string{"RevokeUserSessions"},
+		ready: func(t *testing.T, r *room) func() error {
+			t.Helper()
+			r.login(t)
+			return func() error { return r.LogoutEverywhere(t.Context(), alice.ID) }
+		},
+		odd: map[string][]error{"RevokeUserSessions": {store.ErrNotFound}},
+	},
+	{
+		name: "CreateAPIKey", calls: []string{"CreateAPIKey"},
+		ready: func(t *testing.T, r *room) func() error {
+			t.Helper()
+			return func() error {
+				_, _, err := r.CreateAPIKey(t.Context(), alice.ID, "CI", nil, time.Time{})
+				return err
+			}
+		},
+		odd: map[string][]error{"CreateAPIKey": {store.ErrConflict}},
+	},
+	{
+		name: "ExchangeKey", calls: []string{"APIKey", "User", "UseAPIKey"},
+		ready: func(t *testing.T, r *room) func() error {
+			t.Helper()
+			key, _ := r.apiKey(t)
+			return func() error {
+				_, err := r.ExchangeKey(t.Context(), tokens.KeyRequest{Key: key})
+				return err
+			}
+		},
+		odd: map[string][]error{
+			"APIKey":    {store.ErrConflict, store.ErrBadCredentials},
+			"User":      {store.ErrConflict, store.ErrBadCredentials},
+			"UseAPIKey": {store.ErrNotFound},
+		},
+	},
+}
+
+func refreshing(t *testing.T, r *room, token tokens.Secret) func() error {
+	t.Helper()
+	return func() error {
+		_, err := r.Refresh(t.Context(), tokens.RefreshRequest{Token: token})
+		return err
+	}
+}
+
+// spent is a token of alice's that was used.
+func (r *room) spent(tb testing.TB) tokens.Secret {
+	tb.Helper()
+	one := r.login(tb)
+	r.refresh(tb, one.RefreshToken)
+	return one.RefreshToken
+}
+
+func TestOrderOfCalls(t *testing.T) {
+	t.Parallel()
+	for _, o := range operations {
+		t.Run(o.name+" asks for "+strings.Join(o.calls, ", "), func(t *testing.T) {
+			t.Parallel()
+			r := open(t, graceOf(time.Minute))
+			do := o.ready(t, r)
+			r.store.take()
+			if err := do(); err != nil && !errors.Is(err, tokens.ErrReused) {
+				t.Error(err)
+			}
+			if calls := r.store.take(); !slices.Equal(calls, o.calls) {
+				t.Errorf("calls = %q, want %q", calls, o.calls)
+			}
+		})
+	}
+}
+
+// P3, P35: what the store could not say is neither theft, nor absence, nor
+// success.
+func TestStoreFailure(t *testing.T) {
+	t.Parallel()
+	for _, o := range operations {
+		for _, call := range o.calls {
+			t.Run(fmt.Sprintf("P3: %s is unavailable while %s fails, changes nothing, and works afterwards", o.name, call), func(t *testing.T) {
+				t.Parallel()
+				failures := []error{errDriver, context.DeadlineExceeded, context.Canceled, fmt.Errorf("wrapped: %w", errDriver)}
+				for _, failure := range append(failures, o.odd[call]...) {
+					r := open(t, graceOf(time.Minute))
+					do := o.ready(t, r)
+					r.journal.take()
+					r.store.step(always(call, failure), nil)
+					r.unchanged(t, func() { wantError(t, do(), tokens.ErrUnavailable) })
+					events := r.journal.wantKinds(t, tokens.EventStoreFailure)
+					if len(events) == 1 && !errors.Is(events[0].Err, failure) {
+						t.Errorf("the event tells of %v, want %v", events[0].Err, failure)
+					}
+					r.store.step(nil, nil)
+					if err := do(); err != nil && !errors.Is(err, tokens.ErrReused) {
+						t.Errorf("when the store was back: %v", err)
+					}
+				}
+			})
+		}
+	}
+
+	t.Run("P3: a write that was made and said otherwise is unavailable, and no reuse", func(t *testing.T) {
+		t.Parallel()
+		r := open(t)
+		one := r.login(t)
+		r.store.step(nil, always("AdvanceSession", errDriver))
+		r.refused(t, one.RefreshToken, tokens.ErrUnavailable)
+		if s := r.store.row(t); s.Generation != 2 || !s.RevokedAt.IsZero() {
+			t.Errorf("the session is %+v, want generation 2, live", s)
+		}
+	})
+
+	t.Run("P35: a reuse whose revocation fails is told as unavailable, and revoked when it comes again", func(t *testing.T) {
+		t.Parallel()
+		r := open(t)
+		token := r.spent(t)
+		r.store.step(always("RevokeSession", errDriver), nil)
+		r.refused(t, token, tokens.ErrUnavailable)
+		if s := r.store.row(t); !s.RevokedAt.IsZero() {
+			t.Error("the session is revoked")
+		}
+		r.store.step(nil, nil)
+		r.refused(t, token, tokens.ErrReused)
+	})
+}
+
+func TestHangingUp(t *testing.T) {
+	t.Parallel()
+	t.Run("a reuse is revoked even if the caller hangs up right then", func(t *testing.T) {
+		t.Parallel()
+		r := open(t)
+		token := r.spent(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		r.store.step(nil, first("Session", func() error {
+			cancel()
+			return nil
+		}))
+		r.journal.take()
+		_, err := r.Refresh(ctx, tokens.RefreshRequest{Token: token})
+		wantError(t, err, tokens.ErrReused)
+		if s := r.store.row(t); s.RevokedAt.IsZero() {
+			t.Error("the session is not revoked")
+		}
+		r.journal.wantKinds(t, tokens.EventReuse)
+	})
+
+	t.Run("a caller who hangs up before the write has used nothing", func(t *testing.T) {
+		t.Parallel()
+		r := open(t)
+		one := r.login(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		r.store.step(nil, first("User", func() error {
+			cancel()
+			return nil
+		}))
+		r.unchanged(t, func() {
+			_, err := r.Refresh(ctx, tokens.RefreshRequest{Token: one.RefreshToken})
+			wantError(t, err, tokens.ErrUnavailable)
+		})
+		r.refresh(t, one.RefreshToken)
+	})
+
+	t.Run("a caller whose context is done already has used nothing", func(t *testing.T) {
+		t.Parallel()
+		r := open(t)
+		one := r.login(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		r.unchanged(t, func() {
+			_, err := r.Refresh(ctx, tokens.RefreshRequest{Token: one.RefreshToken})
+			wantError(t, err, tokens.ErrUnavailable)
+			_, err = r.Login(ctx, tokens.LoginRequest{Login: "alice", Password: password})
+			wantError(t, err, tokens.ErrUnavailable)
+			wantError(t, r.Logout(ctx, tokens.RefreshRequest{Token: one.RefreshToken}), tokens.ErrUnavailable)
+		})
+		r.refresh(t, one.RefreshToken)
+	})
+}
+
+func TestStalledStore(t *testing.T) {
+	t.Parallel()
+	for _, o := range operations {
+		for _, call := range o.calls {
+			t.Run(fmt.Sprintf("%s ends within the timeout while %s hangs", o.name, call), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					r := open(t, graceOf(time.Minute), func(c *tokens.Config) { c.Timeout = 3 * time.Second })
+					do := o.ready(t, r)
+					r.store.step(func(ctx context.Context, c string) error {
+						if c != call {
+							return nil
+						}
+						<-ctx.Done()
+						return ctx.Err()
+					}, nil)
+					start := time.Now()
+					r.unchanged(t, func() { wantError(t, do(), tokens.ErrUnavailable) })
+					if took := time.Since(start); took != 3*time.Second {
+						t.Errorf("it took %v, want 3s", took)
+					}
+				})
+			})
+		}
+	}
+
+	t.Run("a reuse that was found late has the timeout again for its revocation", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			r := open(t, func(c *tokens.Config) { c.Timeout = 3 * time.Second })
+			token := r.spent(t)
+			r.store.step(func(_ context.Context, call string) error {
+				if call == "RevokeSession" {
+					time.Sleep(2900 * time.Millisecond)
+				}
+				return nil
+			}, first("Session", func() error {
+				time.Sleep(2900 * time.Millisecond)
+				return nil
+			}))
+			r.refused(t, token, tokens.ErrReused)
+		})
+	})
+
+	t.Run("without a timeout of the host's own the store has 5 s", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			r := open(t)
+			r.store.step(func(ctx context.Context, _ string) error {
+				<-ctx.Done()
+				return ctx.Err()
+			}, nil)
+			start := time.Now()
+			_, err := r.Login(t.Context(), tokens.LoginRequest{Login: "alice", Password: password})
+			wantError(t, err, tokens.ErrUnavailable)
+			if took := time.Since(start); took != 5*time.Second {
+				t.Errorf("it took %v, want 5s", took)
+			}
+		})
+	})
+
+	t.Run("the timeout holds for the host's claims too", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			r := open(t, func(c *tokens.Config) {
+				c.Claims = func(ctx context.Context, _ store.User) (map[string]any, error) {
+					<-ctx.Done()
+					return nil, ctx.Err()
+				}
+			})
+			start := time.Now()
+			r.unchanged(t, func() {
+				_, err := r.Login(t.Context(), tokens.LoginRequest{Login: "alice", Password: password})
+				wantError(t, err, tokens.ErrUnavailable)
+			})
+			if took := time.Since(start); took != 5*time.Second {
+				t.Errorf("it took %v, want 5s", took)
+			}
+		})
+	})
+}
+
+// P4: what cannot be undone comes last.
+func TestMintBeforeWrite(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name   string
+		claims func(context.Context, store.User) (map[string]any, error)
+		want   error
+	}{
+		{
+			"the host's claims fail",
+			func(context.Context, store.User) (map[string]any, error) { return nil, errDriver },
+			tokens.ErrUnavailable,
+		},
+		{
+			"the host's claims fail with an error of the store's",
+			func(context.Context, store.User) (map[string]any, error) { return nil, store.ErrNotFound },
+			tokens.ErrUnavailable,
+		},
+		{
+			"the host's claims are too large",
+			func(context.Context, store.User) (map[string]any, error) {
+				return map[string]any{"big": strings.Repeat("x", tokens.MaxAccessToken)}, nil
+			},
+			tokens.ErrClaims,
+		},
+		{
+			"the host's claims are no JSON",
+			func(context.Context, store.User) (map[string]any, error) {
+				return map[string]any{"channel": make(chan int)}, nil
+			},
+			tokens.ErrClaims,
+		},
+		{
+			"the host's claims set exp",
+			func(context.Context, store.User) (map[string]any, error) { return map[string]any{"exp": 1 << 40}, nil },
+			tokens.ErrClaims,
+		},
+	} {
+		t.Run("P4: the token stays good when "+test.name, func(t *testing.T) {
+			t.Parallel()
+			r := open(t)
+			one := r.login(t)
+			c := r.config
+			c.Claims = test.claims
+			failing := authority(t, c)
+			r.store.take()
+			r.unchanged(t, func() {
+				_, err := failing.Refresh(t.Context(), tokens.RefreshRequest{Token: one.RefreshToken})
+				wantError(t, err, test.want)
+			})
+			if calls := r.store.take(); slices.Contains(calls, "AdvanceSession") {
+				t.Errorf("calls = %q", calls)
+			}
+			r.refresh(t, one.RefreshToken)
+		})
+		t.Run("no session is opened when "+test.name, func(t *testing.T) {
+			t.Parallel()
+			r := open(t, func(c *tokens.Config) { c.Claims = test.claims })
+			p, err := r.Login(t.Context(), tokens.LoginRequest{Login: "alice", Password: password})
+			wantError(t, err, test.want)
+			if n := len(r.store.rows(t).Sessions); n != 0 || !reflect.DeepEqual(p, tokens.Pair{}) {
+				t.Errorf("%d sessions were opened, and the refusal came with %v", n, p)
+			}
+		})
+	}
+
+	t.Run("P4: the token stays good when a scope of the user's is none", func(t *testing.T) {
+		t.Parallel()
+		r := open(t)
+		one := r.login(t)
+		odd := alice
+		odd.Scopes = []string{"read write"}
+		r.set(t, odd)
+		r.unchanged(t, func() { r.refused(t, one.RefreshToken, tokens.ErrClaims) })
+		r.set(t, alice)
+		r.refresh(t, one.RefreshToken)
+	})
+}
+
+// set changes a user.
+func (r *room) set(tb testing.TB, u store.User) {
+	tb.Helper()
+	if err := r.store.memory.SetUser(tb.Context(), u); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// apiKey makes alice a key that narrows nothing and does not expire.
+func (r *room) apiKey(tb testing.TB) (tokens.Secret, store.APIKey) {
+	tb.Helper()
+	key, row, err := r.CreateAPIKey(tb.Context(), alice.ID, "CI", nil, time.Time{})
+	if err != nil {
+		tb.Fatalf("CreateAPIKey: %v", err)
+	}
+	return key, row
+}

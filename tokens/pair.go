@@ -1,0 +1,28 @@
+package tokens
+
+import "time"
+
+// Pair is what a login, a refresh or an exchange hands out.
+type Pair struct {
+	// AccessToken is a JWT as RFC 9068 has it, of at most MaxAccessToken bytes.
+	AccessToken Secret
+
+	// RefreshToken is good for one refresh. Empty where no session is behind
+	// the access token.
+	RefreshToken Secret
+
+	// ExpiresIn is how long the access token is good for, in whole seconds.
+	ExpiresIn time.Duration
+
+	// Narrowed reports that less was granted than was asked for; what was
+	// granted is Principal.Scope.
+	Narrowed bool
+
+	// Replayed reports that the refresh token was the predecessor, presented
+	// again within the grace: RefreshToken is the successor that was handed out
+	// before.
+	Replayed bool
+
+	// Principal is whom the access token names.
+	Principal Principal
+}

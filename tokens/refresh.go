@@ -1,0 +1,123 @@
+package tokens
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"io"
+	"strings"
+)
+
+// A refresh token is a prefix and 61 bytes in base64url:
+//
+//	version 1 | key 4 | session 16 | generation 8 | HMAC-SHA-256 32
+//
+// It can be made again from the session's row and the refresh key, so nothing
+// that works is stored and a crash between the write and the answer loses
+// nothing. Neither the row nor the key alone makes one.
+const (
+	refreshVersion = 1
+	refreshKeyID   = 4
+	sessionIDBytes = 16
+	refreshBody    = 1 + refreshKeyID + sessionIDBytes + 8
+	refreshBytes   = refreshBody + sha256.Size
+)
+
+var (
+	strict        = base64.RawURLEncoding.Strict()
+	refreshLength = strict.EncodedLen(refreshBytes)
+)
+
+// errForeignSession: the store gave a session whose ID is none of ours.
+var errForeignSession = errors.New("tokens: the session has an ID that was not made here")
+
+// presented is what a genuine refresh token says.
+type presented struct {
+	sessionID  string
+	generation int64
+}
+
+// refreshKeys makes tokens with the first key and opens those of all.
+type refreshKeys struct {
+	prefix string
+	keys   []refreshKey
+}
+
+type refreshKey struct {
+	id     [refreshKeyID]byte
+	secret []byte
+}
+
+func newRefreshKeys(prefix string, secrets []Secret) refreshKeys {
+	r := refreshKeys{prefix: prefix + "_rt_"}
+	for _, s := range secrets {
+		k := refreshKey{secret: []byte(s)}
+		copy(k.id[:], k.mac("sallyport refresh key id", nil))
+		r.keys = append(r.keys, k)
+	}
+	return r
+}
+
+func (k refreshKey) mac(label string, body []byte) []byte {
+	m := hmac.New(sha256.New, k.secret)
+	_, _ = io.WriteString(m, label)
+	_, _ = m.Write([]byte{0})
+	_, _ = m.Write(body)
+	return m.Sum(nil)
+}
+
+// make returns the token of one generation of one session: always the same.
+func (r refreshKeys) make(p presented) (Secret, error) {
+	id, err := strict.DecodeString(p.sessionID)
+	if err != nil || len(id) != sessionIDBytes {
+		return "", errForeignSession
+	}
+	key := r.keys[0]
+	b := make([]byte, 0, refreshBytes)
+	b = append(b, refreshVersion)
+	b = append(b, key.id[:]...)
+	b = append(b, id...)
+	b = binary.BigEndian.AppendUint64(b, uint64(p.generation)) //nolint:gosec // generations count up from 1
+	b = append(b, key.mac(r.prefix, b)...)
+	return Secret(r.prefix + strict.EncodeToString(b)), nil
+}
+
+// open reads a token and says whether it is genuine. It asks no store, and
+// refuses whatever has not the one length before it decodes it.
+func (r refreshKeys) open(token Secret) (presented, bool) {
+	text, ok := strings.CutPrefix(string(token), r.prefix)
+	if !ok || len(text) != refreshLength || strings.ContainsAny(text, "\r\n") { // the decoder skips line ends
+		return presented{}, false
+	}
+	b, err := strict.DecodeString(text)
+	if err != nil || len(b) != refreshBytes || b[0] != refreshVersion {
+		return presented{}, false
+	}
+	body, sum := b[:refreshBody], b[refreshBody:]
+	for _, key := range r.keys {
+		if !bytes.Equal(key.id[:], body[1:1+refreshKeyID]) || !hmac.Equal(sum, key.mac(r.prefix, body)) {
+			continue
+		}
+		generation := int64(binary.BigEndian.Uint64(body[refreshBody-8:])) //nolint:gosec // under our own MAC
+		return presented{strict.EncodeToString(body[1+refreshKeyID : refreshBody-8]), generation}, true
+	}
+	return presented{}, false
+}
+
+// newSessionID makes 128 random bits that no store has to fold, cut or quote.
+func newSessionID() string {
+	var id [sessionIDBytes]byte
+	_, _ = rand.Read(id[:]) // never fails
+	return strict.EncodeToString(id[:])
+}
+
+// sessionImage is the "sid" of a session: it tells sessions apart and helps
+// nobody to a session's ID.
+func sessionImage(id string) string {
+	sum := sha256.Sum256([]byte("sallyport sid\x00" + id))
+	return b64(sum[:sessionIDBytes])
+}

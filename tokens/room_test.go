@@ -1,0 +1,220 @@
+package tokens_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"reflect"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sallyport-go/sallyport/store"
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+const (
+	issuer   = "https://issuer.example"
+	audience = "https://api.example"
+	password = tokens.Secret("correct horse & battery")
+)
+
+// alice holds scopes, bob lives as in a host that has none.
+var (
+	alice = store.User{ID: "u-alice", Login: "alice", Account: "acme", Tier: "free", Seats: 3, Scopes: []string{"read", "write", "admin"}}
+	bob   = store.User{ID: "u-bob", Login: "bob", Tier: "premium", Seats: 1}
+)
+
+// room is an Authority on a store that can be watched, with a clock that can be
+// moved and a journal of its events.
+type room struct {
+	*tokens.Authority
+	config  tokens.Config
+	store   *watched
+	clock   *clock
+	journal *journal
+}
+
+func open(tb testing.TB, edits ...func(*tokens.Config)) *room {
+	tb.Helper()
+	r := &room{store: newWatched(tb), clock: &clock{now: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)}, journal: &journal{}}
+	for _, u := range []store.User{alice, bob} {
+		if err := r.store.memory.AddUser(tb.Context(), u, string(password)); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	r.config = tokens.Config{
+		Store: r.store, APIKeys: r.store, Issuer: issuer, Audience: audience,
+		Keys:        []tokens.Key{{ID: "hs", Algorithm: "HS256", Secret: secret("access", 32)}},
+		RefreshKeys: []tokens.Secret{secret("refresh", 32)},
+		Now:         r.clock.time, Events: r.journal.note,
+	}
+	for _, edit := range edits {
+		edit(&r.config)
+	}
+	r.Authority = authority(tb, r.config)
+	return r
+}
+
+func authority(tb testing.TB, c tokens.Config) *tokens.Authority {
+	tb.Helper()
+	a, err := tokens.New(c)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return a
+}
+
+func graceOf(d time.Duration) func(*tokens.Config) {
+	return func(c *tokens.Config) { c.RetryGrace = d }
+}
+
+// login lets alice in.
+func (r *room) login(tb testing.TB) tokens.Pair {
+	tb.Helper()
+	return r.loginWith(tb, tokens.LoginRequest{Login: "alice", Password: password})
+}
+
+func (r *room) loginWith(tb testing.TB, req tokens.LoginRequest) tokens.Pair {
+	tb.Helper()
+	p, err := r.Login(tb.Context(), req)
+	if err != nil {
+		tb.Fatalf("Login: %v", err)
+	}
+	return p
+}
+
+func (r *room) refresh(tb testing.TB, token tokens.Secret) tokens.Pair {
+	tb.Helper()
+	return r.refreshWith(tb, tokens.RefreshRequest{Token: token})
+}
+
+func (r *room) refreshWith(tb testing.TB, req tokens.RefreshRequest) tokens.Pair {
+	tb.Helper()
+	p, err := r.Refresh(tb.Context(), req)
+	if err != nil {
+		tb.Fatalf("Refresh: %v", err)
+	}
+	return p
+}
+
+// refused wants the refresh of a token to fail with err.
+func (r *room) refused(tb testing.TB, token tokens.Secret, err error) {
+	tb.Helper()
+	r.refusedWith(tb, tokens.RefreshRequest{Token: token}, err)
+}
+
+func (r *room) refusedWith(tb testing.TB, req tokens.RefreshRequest, want error) {
+	tb.Helper()
+	p, err := r.Refresh(tb.Context(), req)
+	wantError(tb, err, want)
+	if !reflect.DeepEqual(p, tokens.Pair{}) {
+		tb.Error("the refusal came with a pair")
+	}
+}
+
+func (r *room) verify(tb testing.TB, token tokens.Secret) tokens.Principal {
+	tb.Helper()
+	p, err := r.Verify(tb.Context(), token)
+	if err != nil {
+		tb.Fatalf("Verify: %v", err)
+	}
+	return p
+}
+
+// unchanged wants the store to hold after f what it held before.
+func (r *room) unchanged(tb testing.TB, f func()) {
+	tb.Helper()
+	before := r.store.rows(tb)
+	f()
+	if after := r.store.rows(tb); !reflect.DeepEqual(before, after) {
+		tb.Errorf("the store changed\nfrom %+v\nto   %+v", before, after)
+	}
+}
+
+// kinds of refusal, of which an error is exactly one.
+var kinds = []error{
+	tokens.ErrMalformed, tokens.ErrBadCredentials, tokens.ErrInvalidScope, tokens.ErrExpiredRefresh,
+	tokens.ErrRevokedRefresh, tokens.ErrReused, tokens.ErrWrongClient, tokens.ErrInvalidToken,
+	tokens.ErrExpiredToken, tokens.ErrInvalidKey, tokens.ErrUnavailable, tokens.ErrClaims,
+}
+
+// wantError wants err to be of the kind want, and of no other.
+func wantError(tb testing.TB, err, want error) {
+	tb.Helper()
+	if !errors.Is(err, want) {
+		tb.Errorf("error = %v, want %v", err, want)
+		return
+	}
+	for _, kind := range kinds {
+		if errors.Is(err, kind) && !errors.Is(want, kind) {
+			tb.Errorf("error = %v, want %v, and it is %v as well", err, want, kind)
+		}
+	}
+	if errors.Is(err, tokens.ErrInvalidRefresh) && !errors.Is(want, tokens.ErrInvalidRefresh) {
+		tb.Errorf("error = %v, want %v, and it is an ErrInvalidRefresh as well", err, want)
+	}
+}
+
+// secret makes n bytes, always the same for a name.
+func secret(name string, n int) tokens.Secret {
+	var b []byte
+	for sum := sha256.Sum256([]byte(name)); len(b) < n; sum = sha256.Sum256(sum[:]) {
+		b = append(b, sum[:]...)
+	}
+	return tokens.Secret(b[:n])
+}
+
+// clock stands still until it is moved.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) time() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) move(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// journal keeps events.
+type journal struct {
+	mu     sync.Mutex
+	events []tokens.Event
+}
+
+func (j *journal) note(_ context.Context, e tokens.Event) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.events = append(j.events, e)
+}
+
+// take returns the events since it was last called.
+func (j *journal) take() []tokens.Event {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	events := j.events
+	j.events = nil
+	return events
+}
+
+// wantKinds wants the journal to hold events of these kinds, in this order.
+func (j *journal) wantKinds(tb testing.TB, want ...tokens.EventKind) []tokens.Event {
+	tb.Helper()
+	events := j.take()
+	var got []tokens.EventKind
+	for _, e := range events {
+		got = append(got, e.Kind)
+	}
+	if !slices.Equal(got, want) {
+		tb.Errorf("events = %q, want %q", got, want)
+	}
+	return events
+}

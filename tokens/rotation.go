@@ -1,0 +1,198 @@
+package tokens
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/sallyport-go/sallyport/store"
+)
+
+// RefreshRequest presents a refresh token.
+type RefreshRequest struct {
+	Token Secret
+
+	// ClientID is the client that presents it; empty: it did not say. A client
+	// other than the session's is refused, and the session stays as it was.
+	ClientID string
+
+	// Scopes narrow the access token that this refresh gives, and no later one.
+	// Empty: the session's.
+	Scopes []string
+}
+
+// Refresh exchanges a refresh token for a new pair, once. The user is looked up
+// again, so that whoever may no longer enter is refused and today's tier, seats
+// and scopes are in the new access token.
+//
+// Of any number of callers with one token exactly one moves the session on.
+// What becomes of the others depends on Config.RetryGrace: without it the token
+// was used twice, and the session is revoked before they are told; within it
+// they get the very successor that the first one got.
+//
+// A request that is refused for any other reason changes nothing: another
+// client's token, one that is not genuine, one whose session has ended, a scope
+// that the session has not.
+//
+// It fails with ErrInvalidRefresh and its kinds, ErrInvalidScope, ErrClaims or
+// ErrUnavailable. After ErrUnavailable it is not known whether the session moved
+// on; the same token may be presented again, and under RetryGrace that is safe.
+func (a *Authority) Refresh(ctx context.Context, r RefreshRequest) (Pair, error) {
+	ctx, cancel := context.WithTimeout(ctx, a.timeout)
+	defer cancel()
+	if err := checkScopes(r.Scopes); err != nil {
+		return Pair{}, err
+	}
+	token, ok := a.refresh.open(r.Token)
+	if !ok {
+		err := fmt.Errorf("%w: not genuine", ErrInvalidRefresh)
+		a.Report(ctx, Event{Kind: EventRefreshRefused, ClientID: printable(r.ClientID), Err: err})
+		return Pair{}, err
+	}
+	s, p, err := a.rotate(ctx, token, r)
+	e := Event{
+		Kind: EventRefresh, UserID: s.UserID, Account: p.Principal.Account, ClientID: s.ClientID,
+		SessionID: sessionImage(token.sessionID), Generation: token.generation, Err: err,
+	}
+	switch {
+	case err == nil && p.Replayed:
+		e.Kind = EventReplay
+	case err == nil:
+	case errors.Is(err, ErrReused):
+		e.Kind = EventReuse
+	default:
+		e.Kind = failure(err, EventRefreshRefused)
+	}
+	a.Report(ctx, e)
+	return p, err
+}
+
+// standing is what a session makes of a token.
+type standing int
+
+const (
+	current standing = iota // the newest: may move the session on
+	replay                  // the one before, within the grace
+	reused                  // older, or too late
+)
+
+// rotate decides, mints and only then writes. A caller who lost the race to the
+// write looks again and decides anew; the row has moved on by then, so there is
+// no third time.
+func (a *Authority) rotate(ctx context.Context, token presented, r RefreshRequest) (store.Session, Pair, error) {
+	for range 2 {
+		s, err := a.session(ctx, token.sessionID)
+		if err != nil {
+			return store.Session{}, Pair{}, err
+		}
+		if r.ClientID != "" && s.ClientID != "" && r.ClientID != s.ClientID {
+			return s, Pair{}, ErrWrongClient
+		}
+		now := a.now()
+		how, err := a.stands(s, token, now)
+		if err != nil {
+			return s, Pair{}, err
+		}
+		if how == reused {
+			return s, Pair{}, a.revokeReused(ctx, s)
+		}
+		next := s
+		if how == current {
+			next.Generation++
+		}
+		p, err := a.successor(ctx, next, r)
+		if err != nil {
+			return s, Pair{}, err
+		}
+		if how == replay {
+			p.Replayed = true
+			return s, p, nil
+		}
+		err = a.store.AdvanceSession(ctx, s.ID, s.Generation, now, earlier(now.Add(a.idleTTL), s.ExpiresAt))
+		switch {
+		case err == nil:
+			return s, p, nil
+		case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrNotFound):
+			continue
+		default:
+			return s, Pair{}, unavailable("advance session", err)
+		}
+	}
+	return store.Session{}, Pair{}, unavailable("advance session", errStale)
+}
+
+var errStale = errors.New("the store refused to advance a session that it then showed unchanged")
+
+// session reads a session whose token is genuine.
+func (a *Authority) session(ctx context.Context, id string) (store.Session, error) {
+	s, err := a.store.Session(ctx, id)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return store.Session{}, fmt.Errorf("%w: %w", ErrInvalidRefresh, err)
+	case err != nil:
+		return store.Session{}, unavailable("session", err)
+	case s.ID != id:
+		return store.Session{}, unavailable("session", errors.New("the store gave another session"))
+	}
+	return s, nil
+}
+
+// stands says what the session makes of a genuine token, or why the session is
+// over. A revoked session is over for its predecessor too, grace or not.
+func (a *Authority) stands(s store.Session, token presented, now time.Time) (standing, error) {
+	switch {
+	case !s.RevokedAt.IsZero():
+		return 0, ErrRevokedRefresh
+	case !now.Before(s.IdleUntil), !now.Before(s.ExpiresAt):
+		return 0, ErrExpiredRefresh
+	case token.generation == s.Generation:
+		return current, nil
+	case token.generation > s.Generation:
+		// we signed it, so the store has lost a write that it had confirmed
+		return 0, fmt.Errorf("%w: the store is behind the token", ErrInvalidRefresh)
+	case a.grace > 0 && token.generation == s.Generation-1 && now.Before(s.AdvancedAt.Add(a.grace)):
+		return replay, nil
+	}
+	return reused, nil
+}
+
+// revokeReused ends a session whose spent token came again, whether or not the
+// caller still waits: hanging up must not save a thief.
+func (a *Authority) revokeReused(ctx context.Context, s store.Session) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.timeout)
+	defer cancel()
+	if err := a.store.RevokeSession(ctx, s.ID, a.now()); err != nil {
+		return unavailable("revoke a session whose token was reused", err)
+	}
+	return ErrReused
+}
+
+// successor mints the pair of a session as it will be, for its user as they are.
+func (a *Authority) successor(ctx context.Context, s store.Session, r RefreshRequest) (Pair, error) {
+	user, err := a.store.User(ctx, s.UserID)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return Pair{}, fmt.Errorf("%w: %w", ErrRevokedRefresh, err)
+	case err != nil:
+		return Pair{}, unavailable("user", err)
+	case user.ID != s.UserID:
+		return Pair{}, unavailable("user", errors.New("the store gave another user"))
+	}
+	granted := narrowed(user.Scopes, s.Scopes)
+	if len(r.Scopes) > 0 {
+		for _, name := range r.Scopes {
+			// RFC 6749 §6: nothing that was not granted before
+			if len(s.Scopes) > 0 && !slices.Contains(s.Scopes, name) || len(s.Scopes) == 0 && !slices.Contains(user.Scopes, name) {
+				return Pair{}, fmt.Errorf("%w: more than the session has", ErrInvalidScope)
+			}
+		}
+		granted = both(granted, r.Scopes)
+	}
+	p, err := a.pair(ctx, user, s, granted, r.Scopes, s.ExpiresAt)
+	if errors.Is(err, errOver) {
+		return Pair{}, ErrExpiredRefresh
+	}
+	return p, err
+}
