@@ -1,0 +1,187 @@
+// Package middleware is Sallyport's front door in net/http: handlers that log
+// in, refresh and log out, and middleware that verifies bearer tokens and counts
+// requests against a tier.
+//
+// Everything has two heights. A method whose name begins with Check decides and
+// writes nothing; the handler or middleware of the same name calls it and
+// answers. What is answered is a matter of the [Dialect].
+package middleware
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+// Config says how an Auth works. The zero value of what is not required is the
+// safe default.
+type Config struct {
+	// Tokens is required: who makes and checks the tokens.
+	Tokens *tokens.Authority
+
+	// Tiers is required: how many requests each plan has.
+	Tiers Tiers
+
+	// ClientIP is required: it states whom the host trusts to say where a
+	// request comes from. For a server that faces its clients that is
+	// [RemoteAddr].
+	ClientIP func(*http.Request) (netip.Addr, error)
+
+	// Dialect is how requests are read and answers written. Nil: OAuth2.
+	Dialect Dialect
+
+	// PasswordGrant switches on grant_type=password at the Token endpoint. It
+	// is off because RFC 9700 §2.4 advises against it. Login does not need it.
+	PasswordGrant bool
+
+	// TierOf says which tier and how many seats a principal has now, where the
+	// host knows better than the token: after an upgrade, or for a customer
+	// with a plan of their own. An error of it is a failure of the counters.
+	// Nil: as the token says.
+	TierOf func(context.Context, tokens.Principal) (tier string, seats int, err error)
+
+	// Counters count requests. Nil: in memory, in this process.
+	Counters Counters
+
+	// OnCounterFailure says what becomes of requests that cannot be counted.
+	// The zero value refuses them with 503.
+	OnCounterFailure FailurePolicy
+
+	// CounterTimeout is how long one decision may wait for the counters. Zero:
+	// 250 ms.
+	CounterTimeout time.Duration
+
+	// Realm names the API in WWW-Authenticate. Empty: "api".
+	Realm string
+
+	// MaxBody is the longest body that login, refresh, logout and token requests
+	// may have, in bytes. Zero: 16 KiB.
+	MaxBody int64
+
+	// Now is the clock. Nil: time.Now.
+	Now func() time.Time
+}
+
+// FailurePolicy says what becomes of a request while something that should be
+// asked about it cannot answer.
+type FailurePolicy int
+
+const (
+	// FailClosed refuses it with 503.
+	FailClosed FailurePolicy = iota
+
+	// FailOpen lets it through uncounted.
+	FailOpen
+)
+
+// Auth is the front door. It is safe for concurrent use, and nothing about it
+// changes after New.
+type Auth struct {
+	tokens         *tokens.Authority
+	tiers          Tiers
+	clientIP       func(*http.Request) (netip.Addr, error)
+	dialect        Dialect
+	passwordGrant  bool
+	tierOf         func(context.Context, tokens.Principal) (string, int, error)
+	counters       Counters
+	onFailure      FailurePolicy
+	counterTimeout time.Duration
+	realm          string
+	maxBody        int64
+	now            func() time.Time
+}
+
+const (
+	defaultCounterTimeout = 250 * time.Millisecond
+	defaultMaxBody        = 16 << 10
+	maxMaxBody            = 1 << 20
+)
+
+// New returns an Auth, or all that is wrong with the Config at once, each with
+// the path of its field.
+func New(c Config) (*Auth, error) {
+	var wrong []error
+	complain := func(path, format string, args ...any) {
+		wrong = append(wrong, fmt.Errorf("middleware: Config."+path+": "+format, args...))
+	}
+	if c.Tokens == nil {
+		complain("Tokens", "is required")
+	}
+	if c.ClientIP == nil {
+		complain("ClientIP", "is required: it states whom you trust, for instance middleware.RemoteAddr")
+	}
+	c.Tiers.check(complain)
+	if c.OnCounterFailure != FailClosed && c.OnCounterFailure != FailOpen {
+		complain("OnCounterFailure", "wants FailClosed or FailOpen, has %d", c.OnCounterFailure)
+	}
+	if c.CounterTimeout < 0 {
+		complain("CounterTimeout", "wants a positive time, has %v", c.CounterTimeout)
+	}
+	if c.MaxBody < 0 || c.MaxBody > maxMaxBody {
+		complain("MaxBody", "wants 1 to %d, has %d", maxMaxBody, c.MaxBody)
+	}
+	if !isQuotable(c.Realm) {
+		complain("Realm", "wants printable ASCII without quotes and backslashes, has %q", c.Realm)
+	}
+	if len(wrong) > 0 {
+		return nil, errors.Join(wrong...)
+	}
+	a := &Auth{
+		tokens: c.Tokens, tiers: c.Tiers.clone(), clientIP: c.ClientIP, dialect: c.Dialect,
+		passwordGrant: c.PasswordGrant, tierOf: c.TierOf,
+		counters: c.Counters, onFailure: c.OnCounterFailure, counterTimeout: c.CounterTimeout,
+		realm: c.Realm, maxBody: c.MaxBody, now: c.Now,
+	}
+	if a.dialect == nil {
+		a.dialect = OAuth2{}
+	}
+	if a.counters == nil {
+		a.counters = Memory()
+	}
+	if a.counterTimeout == 0 {
+		a.counterTimeout = defaultCounterTimeout
+	}
+	if a.realm == "" {
+		a.realm = "api"
+	}
+	if a.maxBody == 0 {
+		a.maxBody = defaultMaxBody
+	}
+	if a.now == nil {
+		a.now = time.Now
+	}
+	return a, nil
+}
+
+// Speaking returns an Auth that speaks another dialect and is otherwise the
+// same door: it counts with the same counters.
+func (a *Auth) Speaking(d Dialect) *Auth {
+	other := *a
+	other.dialect = d
+	return &other
+}
+
+// isQuotable reports whether s can stand between quotes in a header.
+func isQuotable(s string) bool {
+	for i := range len(s) {
+		if s[i] < 0x20 || s[i] > 0x7e || s[i] == '"' || s[i] == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
+// located returns the request's context with the client's address in it, for
+// the events. Where the address cannot be told the events do without.
+func (a *Auth) located(r *http.Request) context.Context {
+	addr, err := a.clientIP(r)
+	if err != nil {
+		return r.Context()
+	}
+	return tokens.WithAddress(r.Context(), addr)
+}

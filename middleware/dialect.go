@@ -1,0 +1,123 @@
+package middleware
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+// Dialect is how one family of clients writes its requests and reads the
+// answers. [OAuth2], [Lexik] and [FastAPI] are three; a host may write a fourth.
+// Its methods are called by many goroutines at once, and decide nothing: they
+// read and write.
+type Dialect interface {
+	// Accepts says what bodies are read.
+	Accepts() Accepts
+
+	// ReadLogin reads who wants in.
+	ReadLogin(p *Params) (tokens.LoginRequest, error)
+
+	// ReadRefresh reads the refresh token that is presented; ReasonNoRefresh or
+	// ReasonMissing if there is none.
+	ReadRefresh(p *Params) (tokens.RefreshRequest, error)
+
+	// ReadLogout reads the refresh token whose session is to end. None is no
+	// error if the access token may say it instead: then ok is false.
+	ReadLogout(p *Params) (r tokens.RefreshRequest, ok bool, err error)
+
+	// Granted answers a login, a refresh or an exchange that succeeded.
+	Granted(p tokens.Pair) Answer
+
+	// LoggedOut answers a logout; ended is false where there was no session to
+	// end.
+	LoggedOut(ended bool) Answer
+
+	// Refused answers all that did not succeed.
+	Refused(route Route, realm string, e *Error) Answer
+}
+
+// Route is what kind of request is answered.
+type Route string
+
+// The routes.
+const (
+	RouteLogin   Route = "login"
+	RouteRefresh Route = "refresh"
+	RouteLogout  Route = "logout"
+	RouteAPI     Route = "api" // the host's own, behind Bearer or Limit
+)
+
+// Accepts says what a dialect reads. A form is always read.
+type Accepts struct {
+	JSON      bool // an object of strings, whatever its Content-Type
+	Multipart bool // multipart/form-data
+	APIKeys   bool // an API key in the place of a refresh token
+	Unknown   bool // a body of another kind, as if it were empty
+}
+
+// Answer is a response, ready to be written.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte // JSON, or nothing
+}
+
+// Write writes the answer.
+func (a Answer) Write(w http.ResponseWriter) {
+	maps.Copy(w.Header(), a.Header)
+	w.WriteHeader(a.Status)
+	if len(a.Body) > 0 { // a 204 has nothing to write, not even nothing
+		_, _ = w.Write(a.Body) // a client that has hung up is no concern of ours
+	}
+}
+
+// answer makes a response whose body is v in JSON, and none if v is nil.
+func answer(status int, mediaType string, v any) Answer {
+	a := Answer{Status: status, Header: http.Header{}}
+	a.Header.Set("Cache-Control", "no-store")
+	if v == nil {
+		return a
+	}
+	a.Header.Set("Content-Type", mediaType)
+	a.Header.Set("X-Content-Type-Options", "nosniff")
+	a.Body, _ = json.Marshal(v) // structs of strings and numbers
+	return a
+}
+
+// common adds the headers that every dialect's refusal has.
+func (a Answer) common(e *Error) Answer {
+	if e.Reason == ReasonMethod {
+		a.Header.Set("Allow", http.MethodPost)
+	}
+	if e.Usage != nil {
+		e.Usage.SetHeader(a.Header)
+	}
+	if e.RetryAfter > 0 {
+		a.Header.Set("Retry-After", strconv.FormatInt(seconds(e.RetryAfter), 10))
+	}
+	return a
+}
+
+// seconds rounds up: a client that waits as long as it was told must get in.
+func seconds(d time.Duration) int64 {
+	if d <= 0 {
+		return 0
+	}
+	return int64((d + time.Second - 1) / time.Second)
+}
+
+// Refused answers an error in the Auth's dialect. It is for adapters, and for
+// hosts that want to refuse as Sallyport does.
+func (a *Auth) Refused(route Route, err error) Answer {
+	return a.dialect.Refused(route, a.realm, AsError(err))
+}
+
+// Granted answers with a pair in the Auth's dialect.
+func (a *Auth) Granted(p tokens.Pair) Answer { return a.dialect.Granted(p) }
+
+// LoggedOut answers a logout in the Auth's dialect.
+func (a *Auth) LoggedOut(ended bool) Answer { return a.dialect.LoggedOut(ended) }

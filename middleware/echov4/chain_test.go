@@ -1,0 +1,300 @@
+package echov4_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	echomw "github.com/labstack/echo/v4/middleware"
+
+	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/echov4"
+)
+
+// record is a middleware that notes the status of an answer, once it is known.
+type record struct{ status []int }
+
+// careful asks the error handler for the answer before it looks.
+func (r *record) careful(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if err := next(c); err != nil {
+			c.Error(err)
+		}
+		r.status = append(r.status, c.Response().Status)
+		return nil
+	}
+}
+
+// twice asks the error handler and hands the error on: Echo's own asks it again.
+func (r *record) twice(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		err := next(c)
+		if err != nil {
+			c.Error(err)
+		}
+		r.status = append(r.status, c.Response().Status)
+		return err
+	}
+}
+
+// logger is Echo's own.
+func (r *record) logger(handle bool) echo.MiddlewareFunc {
+	return echomw.RequestLoggerWithConfig(echomw.RequestLoggerConfig{
+		LogStatus: true, HandleError: handle,
+		LogValuesFunc: func(_ echo.Context, v echomw.RequestLoggerValues) error {
+			r.status = append(r.status, v.Status)
+			return nil
+		},
+	})
+}
+
+// Each refusal of the table, behind what an Echo app has in front of its routes.
+func TestChainLeavesRefusalsAsTheyAre(t *testing.T) {
+	t.Parallel()
+	chains := map[string]func(*record) []echo.MiddlewareFunc{
+		"Recover, RequestID and Secure": func(r *record) []echo.MiddlewareFunc {
+			return []echo.MiddlewareFunc{r.careful, echomw.Recover(), echomw.RequestID(), echomw.Secure()}
+		},
+		"Gzip behind a recorder": func(r *record) []echo.MiddlewareFunc {
+			return []echo.MiddlewareFunc{r.careful, echomw.Gzip()}
+		},
+		"a recorder behind Gzip": func(r *record) []echo.MiddlewareFunc {
+			return []echo.MiddlewareFunc{echomw.Gzip(), r.careful}
+		},
+		"a recorder behind Gzip of what is long": func(r *record) []echo.MiddlewareFunc {
+			return []echo.MiddlewareFunc{echomw.GzipWithConfig(echomw.GzipConfig{MinLength: 1 << 10}), r.careful}
+		},
+		"BodyDump": func(r *record) []echo.MiddlewareFunc {
+			return []echo.MiddlewareFunc{r.careful, echomw.BodyDump(func(echo.Context, []byte, []byte) {})}
+		},
+		"BodyLimit": func(r *record) []echo.MiddlewareFunc {
+			return []echo.MiddlewareFunc{r.careful, echomw.BodyLimit("1M")}
+		},
+		"ContextTimeout": func(r *record) []echo.MiddlewareFunc {
+			return []echo.MiddlewareFunc{r.careful, echomw.ContextTimeout(time.Minute)}
+		},
+		"a recorder that asks twice": func(r *record) []echo.MiddlewareFunc {
+			return []echo.MiddlewareFunc{r.twice}
+		},
+		"RequestLogger that handles": func(r *record) []echo.MiddlewareFunc {
+			return []echo.MiddlewareFunc{r.logger(true)}
+		},
+		"RequestLogger that foretells": func(r *record) []echo.MiddlewareFunc {
+			return []echo.MiddlewareFunc{r.logger(false)}
+		},
+	}
+	for name, chain := range chains {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			refusals(t, func(t *testing.T, tw twin, h *house) {
+				var r record
+				e := app(h, nil)
+				e.HTTPErrorHandler = e.DefaultHTTPErrorHandler
+				e.Use(chain(&r)...)
+				asked := tw.request
+				asked.header = append([]string{"Accept-Encoding: gzip", "Origin: https://shop.example"}, asked.header...)
+				got := asked.serve(t, h, e)
+				other := tw.open(t)
+				want := tw.request.serve(t, other, mux(other))
+				if got.Code != want.Code {
+					t.Errorf("status = %d, want %d", got.Code, want.Code)
+				}
+				if len(r.status) != 1 || r.status[0] != want.Code {
+					t.Errorf("recorded = %d, want %d", r.status, want.Code)
+				}
+				for name := range want.Header() {
+					if tw.method() == http.MethodHead && name == "Content-Type" {
+						continue
+					}
+					if got.Header().Get(name) != want.Header().Get(name) {
+						t.Errorf("%s = %q, want %q", name, got.Header()[name], want.Header()[name])
+					}
+				}
+				if body := decoded(t, got); tw.method() != http.MethodHead && body != want.Body.String()+"\n" {
+					t.Errorf("body = %q, want %q and a newline", body, want.Body)
+				}
+			})
+		})
+	}
+}
+
+func decoded(t *testing.T, w *httptest.ResponseRecorder) string {
+	t.Helper()
+	if w.Header().Get("Content-Encoding") != "gzip" {
+		return w.Body.String()
+	}
+	r, err := gzip.NewReader(w.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// Whoever adds a header before the door keeps it.
+func TestChainKeepsItsHeaders(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	e := echo.New()
+	var r record
+	e.Use(echomw.RequestID(), echomw.CORS(), echomw.Gzip(), r.careful)
+	mount(e, h.door)
+	w := bare("GET /bearer", "Origin: https://shop.example", "Accept-Encoding: gzip", "X-Request-Id: r-1").serve(t, h, e)
+	for name, want := range map[string]string{
+		"X-Request-Id":                "r-1",
+		"Access-Control-Allow-Origin": "*",
+		"Content-Encoding":            "gzip",
+		"Content-Type":                "application/problem+json",
+		"Www-Authenticate":            `Bearer realm="shop"`,
+	} {
+		if got := w.Header().Get(name); got != want {
+			t.Errorf("%s = %q, want %q", name, got, want)
+		}
+	}
+}
+
+// A browser's preflight bears no token, and is CORS's to answer.
+func TestChainAnswersAPreflightInFrontOfTheDoor(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	e := echo.New()
+	e.Use(echomw.CORS(), echov4.New(h.door).Protect)
+	e.GET("/", func(c echo.Context) error { return c.NoContent(http.StatusNoContent) })
+	w := bare("OPTIONS /", "Origin: https://shop.example", "Access-Control-Request-Method: GET").serve(t, h, e)
+	if w.Code != http.StatusNoContent || w.Header().Get("WWW-Authenticate") != "" {
+		t.Errorf("answer = %d %v, want CORS's 204", w.Code, w.Header())
+	}
+}
+
+// An answer without a body stays without one.
+func TestChainLeavesALogoutEmpty(t *testing.T) {
+	t.Parallel()
+	for name, chain := range map[string][]echo.MiddlewareFunc{
+		"alone":       nil,
+		"behind Gzip": {echomw.Gzip()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := open(t)
+			login(t, h)
+			e := echo.New()
+			e.Use(chain...)
+			mount(e, h.door)
+			w := form("POST /logout", "refresh_token={refresh}", "Accept-Encoding: gzip").serve(t, h, e)
+			if w.Code != http.StatusNoContent || w.Body.Len() != 0 {
+				t.Errorf("answer = %d %q, want 204", w.Code, w.Body)
+			}
+			for _, header := range []string{"Content-Type", "Content-Encoding", "Content-Length"} {
+				if got, ok := w.Header()[header]; ok {
+					t.Errorf("%s = %q, and there is no content", header, got)
+				}
+			}
+		})
+	}
+}
+
+// A panic behind the door is Recover's, and no refusal.
+func TestChainRecovers(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	login(t, h)
+	e := echo.New()
+	var r record
+	e.Use(r.careful, echomw.RecoverWithConfig(echomw.RecoverConfig{DisablePrintStack: true}))
+	e.GET("/", func(echo.Context) error { panic("a host's mistake") }, echov4.New(h.door).Protect)
+	w := bare("GET /", bearer).serve(t, h, e)
+	if w.Code != 500 || strings.Contains(w.Body.String(), "mistake") || w.Header().Get("RateLimit") == "" {
+		t.Errorf("answer = %d %v %q, want Echo's 500 of a counted request", w.Code, w.Header(), w.Body)
+	}
+}
+
+// A host's error handler that is asked twice writes one body, if it looks
+// whether it has written.
+func TestChainAsksAHandlerTwice(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	written := 0
+	e := app(h, func(err error, c echo.Context) {
+		if c.Response().Committed {
+			return
+		}
+		written++
+		if err := c.JSON(401, map[string]string{"reason": string(reason(err))}); err != nil {
+			t.Error(err)
+		}
+	})
+	var r record
+	e.Use(r.twice)
+	w := bare("GET /bearer").serve(t, h, e)
+	if want := `{"reason":"no_bearer"}` + "\n"; written != 1 || w.Body.String() != want {
+		t.Errorf("written %d times: %q, want %q", written, w.Body, want)
+	}
+}
+
+// A middleware in front of the door may answer a refusal itself.
+func TestChainMayAnswerItself(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	e := app(h, func(error, echo.Context) { t.Error("the handler was asked") })
+	e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			var refusal *middleware.Error
+			if err := next(c); errors.As(err, &refusal) && refusal.Reason == middleware.ReasonNoBearer {
+				return c.Redirect(http.StatusSeeOther, "/login")
+			}
+			return nil
+		}
+	})
+	w := bare("GET /bearer").serve(t, h, e)
+	if w.Code != 303 || w.Header().Get("Location") != "/login" {
+		t.Errorf("answer = %d %v, want a redirection", w.Code, w.Header())
+	}
+}
+
+// Whatever Echo logs of refusals, no secret is in it.
+func TestChainLogsNoSecret(t *testing.T) {
+	t.Parallel()
+	refusals(t, func(t *testing.T, tw twin, h *house) {
+		var log bytes.Buffer
+		var mu sync.Mutex
+		e := app(h, nil)
+		e.HTTPErrorHandler = e.DefaultHTTPErrorHandler
+		e.Logger.SetOutput(writer(func(p []byte) (int, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			return log.Write(p)
+		}))
+		e.Use(echomw.RequestLoggerWithConfig(echomw.RequestLoggerConfig{
+			LogError: true, HandleError: true,
+			LogValuesFunc: func(_ echo.Context, v echomw.RequestLoggerValues) error {
+				_, err := log.WriteString(v.Error.Error())
+				return err
+			},
+		}))
+		tw.request.serve(t, h, e)
+		text := log.String()
+		for word, value := range h.words {
+			if word != "key id" && strings.Contains(text, value) {
+				t.Errorf("the log has {%s} in it: %s", word, text)
+			}
+		}
+		if strings.Contains(text, password) {
+			t.Errorf("the log has the password in it: %s", text)
+		}
+	})
+}
+
+type writer func([]byte) (int, error)
+
+func (w writer) Write(p []byte) (int, error) { return w(p) }

@@ -1,0 +1,227 @@
+package echov4_test
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/echov4"
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+// trusting makes the house trust as an extractor does.
+func trusting(extract echo.IPExtractor) func(*config) {
+	return func(c *config) { c.door.ClientIP = echov4.ClientIP(extract) }
+}
+
+// call is a request as it comes to the server.
+type call struct {
+	from   string
+	header []string
+	status int
+}
+
+// Two requests an hour are an address's. Who is over that shares an address
+// with the first two.
+func TestClientIPIsWhomTheExtractorNames(t *testing.T) {
+	t.Parallel()
+	_, balancers, err := net.ParseCIDR("203.0.113.0/24")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const xff, xri = "X-Forwarded-For: ", "X-Real-Ip: "
+	tests := map[string]struct {
+		extract echo.IPExtractor
+		calls   []call
+	}{
+		"direct: the port is of no concern": {echo.ExtractIPDirect(), []call{
+			{"192.0.2.1:1", nil, 200}, {"192.0.2.1:2", nil, 200}, {"192.0.2.1:3", nil, 429}, {"192.0.2.2:1", nil, 200},
+		}},
+		"direct: forged headers change nothing": {echo.ExtractIPDirect(), []call{
+			{"192.0.2.1:1", []string{xff + "198.51.100.1"}, 200},
+			{"192.0.2.1:1", []string{xff + "198.51.100.2, 10.0.0.1"}, 200},
+			{"192.0.2.1:1", []string{xff + "198.51.100.3"}, 429},
+			{"192.0.2.1:1", []string{xri + "198.51.100.4"}, 429},
+			{"192.0.2.1:1", []string{"Forwarded: for=198.51.100.5", "True-Client-Ip: 198.51.100.6"}, 429},
+		}},
+		"direct: nobody spends for another": {echo.ExtractIPDirect(), []call{
+			{"192.0.2.1:1", []string{xff + "192.0.2.2", xri + "192.0.2.2"}, 200},
+			{"192.0.2.1:1", []string{xff + "192.0.2.2", xri + "192.0.2.2"}, 200},
+			{"192.0.2.2:1", nil, 200},
+		}},
+		"direct: not even a proxy in the next room is believed": {echo.ExtractIPDirect(), []call{
+			{"127.0.0.1:1", []string{xff + "198.51.100.1"}, 200},
+			{"127.0.0.1:1", []string{xff + "198.51.100.2"}, 200},
+			{"127.0.0.1:1", []string{xff + "198.51.100.3"}, 429},
+		}},
+		"direct: one IPv4 address in two notations is one": {echo.ExtractIPDirect(), []call{
+			{"192.0.2.1:1", nil, 200}, {"[::ffff:192.0.2.1]:1", nil, 200}, {"192.0.2.1:1", nil, 429},
+		}},
+		"direct: a /64 is one customer": {echo.ExtractIPDirect(), []call{
+			{"[2001:db8::1]:1", nil, 200}, {"[2001:db8::ffff]:1", nil, 200}, {"[2001:db8::2%eth0]:1", nil, 429}, {"[2001:db8:0:1::1]:1", nil, 200},
+		}},
+		"X-Forwarded-For: a proxy's clients are told apart": {echo.ExtractIPFromXFFHeader(), []call{
+			{"10.0.0.1:1", []string{xff + "198.51.100.1"}, 200},
+			{"10.0.0.2:1", []string{xff + "198.51.100.1"}, 200},
+			{"10.0.0.1:1", []string{xff + "198.51.100.1"}, 429},
+			{"10.0.0.1:1", []string{xff + "198.51.100.2"}, 200},
+		}},
+		"X-Forwarded-For: what the client writes in front is not believed": {echo.ExtractIPFromXFFHeader(), []call{
+			{"10.0.0.1:1", []string{xff + "1.1.1.1, 198.51.100.1"}, 200},
+			{"10.0.0.1:1", []string{xff + "1.1.1.2, 198.51.100.1"}, 200},
+			{"10.0.0.1:1", []string{xff + "1.1.1.3", xff + "198.51.100.1"}, 429},
+			{"10.0.0.1:1", []string{xff + "198.51.100.1", xri + "1.1.1.4"}, 429},
+		}},
+		"X-Forwarded-For: a stranger is not believed": {echo.ExtractIPFromXFFHeader(), []call{
+			{"192.0.2.1:1", []string{xff + "198.51.100.1"}, 200},
+			{"192.0.2.1:1", []string{xff + "198.51.100.2"}, 200},
+			{"192.0.2.1:1", []string{xff + "198.51.100.3"}, 429},
+		}},
+		"X-Forwarded-For: one that is garbage is the proxy's": {echo.ExtractIPFromXFFHeader(), []call{
+			{"10.0.0.1:1", []string{xff + "x"}, 200}, {"10.0.0.1:1", []string{xff + "y"}, 200}, {"10.0.0.1:1", []string{xff + "z"}, 429},
+		}},
+		"X-Forwarded-For: only whom the app trusts is believed": {
+			echo.ExtractIPFromXFFHeader(echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false), echo.TrustIPRange(balancers)), []call{
+				{"10.0.0.1:1", []string{xff + "198.51.100.1"}, 200},
+				{"10.0.0.1:1", []string{xff + "198.51.100.2"}, 200},
+				{"10.0.0.1:1", []string{xff + "198.51.100.3"}, 429},
+				{"203.0.113.7:1", []string{xff + "198.51.100.3"}, 200},
+				{"203.0.113.8:1", []string{xff + "198.51.100.3"}, 200},
+				{"203.0.113.9:1", []string{xff + "198.51.100.3"}, 429},
+			},
+		},
+		"X-Real-Ip: a proxy's clients are told apart": {echo.ExtractIPFromRealIPHeader(), []call{
+			{"10.0.0.1:1", []string{xri + "198.51.100.1"}, 200},
+			{"10.0.0.1:1", []string{xri + "[2001:db8::1]"}, 200},
+			{"10.0.0.1:1", []string{xri + "198.51.100.1", xff + "198.51.100.9"}, 200},
+			{"10.0.0.1:1", []string{xri + "198.51.100.1"}, 429},
+		}},
+		"an extractor of the app's": {func(r *http.Request) string { return r.Header.Get("Cf-Connecting-Ip") }, []call{
+			{"10.0.0.1:1", []string{"Cf-Connecting-Ip: 198.51.100.1"}, 200},
+			{"10.0.0.1:1", []string{"Cf-Connecting-Ip: 198.51.100.2"}, 200},
+			{"10.0.0.1:1", []string{"Cf-Connecting-Ip: 198.51.100.1"}, 200},
+			{"10.0.0.2:1", []string{"Cf-Connecting-Ip: 198.51.100.1"}, 429},
+		}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := open(t, trusting(tt.extract))
+			e := echo.New() // without an IPExtractor: Context.RealIP would believe anybody
+			mount(e, h.door)
+			for i, c := range tt.calls {
+				w := c.serve(t, h, e)
+				if w.Code != c.status {
+					t.Errorf("call %d from %s with %q: status = %d, want %d", i, c.from, c.header, w.Code, c.status)
+				}
+			}
+		})
+	}
+}
+
+func (c call) serve(t *testing.T, h *house, handler http.Handler) *httptest.ResponseRecorder {
+	t.Helper()
+	r := bare("GET /limited", c.header...).to(t, h, "")
+	r.RemoteAddr = c.from
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, r)
+	return w
+}
+
+func TestClientIPGivesWhatTheExtractorGives(t *testing.T) {
+	t.Parallel()
+	r := httptest.NewRequestWithContext(t.Context(), "GET", "/", nil)
+	r.RemoteAddr = "10.0.0.1:1"
+	r.Header.Set("X-Forwarded-For", "1.1.1.1, 2001:db8::7")
+	for name, tt := range map[string]struct {
+		extract echo.IPExtractor
+		want    string
+	}{
+		"direct":          {echo.ExtractIPDirect(), "10.0.0.1"},
+		"X-Forwarded-For": {echo.ExtractIPFromXFFHeader(), "2001:db8::7"},
+		"X-Real-Ip":       {echo.ExtractIPFromRealIPHeader(), "10.0.0.1"},
+		"the app's":       {func(*http.Request) string { return "192.0.2.9" }, "192.0.2.9"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := echov4.ClientIP(tt.extract)(r)
+			if err != nil || got != netip.MustParseAddr(tt.want) {
+				t.Errorf("ClientIP = %v, %v, want %s", got, err, tt.want)
+			}
+		})
+	}
+}
+
+func TestClientIPOfNoExtractorIsNone(t *testing.T) {
+	t.Parallel()
+	e := echo.New()
+	if echov4.ClientIP(e.IPExtractor) != nil {
+		t.Error("an app without an IPExtractor has a ClientIP")
+	}
+	h := open(t)
+	_, err := middleware.New(middleware.Config{Tokens: h.authority, Tiers: tiers, ClientIP: echov4.ClientIP(nil)})
+	if err == nil || !strings.Contains(err.Error(), "middleware: Config.ClientIP: ") {
+		t.Errorf("error = %v, want one that names Config.ClientIP", err)
+	}
+}
+
+// Callers whose address cannot be told must not share a limit: one of them
+// would spend it for all, or all would have one each.
+func TestClientIPThatCannotBeToldIsRefused(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{
+		"nothing":              "",
+		"a name":               "localhost",
+		"a port behind":        "192.0.2.1:80",
+		"brackets":             "[2001:db8::1]",
+		"a list":               "192.0.2.1, 192.0.2.2",
+		"a space":              " 192.0.2.1",
+		"octal":                "192.0.2.01",
+		"a header's injection": "192.0.2.1\r\nX: y",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := open(t, trusting(func(*http.Request) string { return text }))
+			var refusal error
+			e := app(h, nil)
+			e.HTTPErrorHandler = func(err error, c echo.Context) {
+				refusal = err
+				e.DefaultHTTPErrorHandler(err, c)
+			}
+			w := bare("GET /limited").serve(t, h, e)
+			if w.Code != 500 || reason(refusal) != middleware.ReasonInternal {
+				t.Errorf("answer = %d for %v, want 500 for %s", w.Code, refusal, middleware.ReasonInternal)
+			}
+			if n := h.counters.keys(); n != 0 {
+				t.Errorf("%d counters were charged", n)
+			}
+			if text != "" && strings.Contains(w.Body.String(), text) {
+				t.Error("the answer quotes the address")
+			}
+		})
+	}
+}
+
+// The events name the same address.
+func TestClientIPIsInTheEvents(t *testing.T) {
+	t.Parallel()
+	var events []tokens.Event
+	h := open(t, trusting(echo.ExtractIPFromXFFHeader()), func(c *config) {
+		c.tokens.Events = func(_ context.Context, e tokens.Event) { events = append(events, e) }
+	})
+	e := echo.New()
+	mount(e, h.door)
+	r := form("POST /login", alicesOwn, "X-Forwarded-For: 198.51.100.1").to(t, h, "")
+	r.RemoteAddr = "10.0.0.1:1"
+	e.ServeHTTP(httptest.NewRecorder(), r)
+	if len(events) != 1 || events[0].Address != netip.MustParseAddr("198.51.100.1") {
+		t.Errorf("events = %v, want one from 198.51.100.1", events)
+	}
+}

@@ -1,0 +1,202 @@
+// Package echov4 is package middleware in Echo v4's types: the same words, the
+// same answers.
+//
+// Refusals are returned as errors and so reach the app's own HTTPErrorHandler.
+// Each is an *echo.HTTPError whose Message is the dialect's body, which Echo's
+// default handler renders as net/http would have it; errors.As finds the
+// *middleware.Error in it. The refusal's headers are set by then, but for its
+// Content-Type: a handler that renders Message with Context.JSON gets that as
+// well, and one that renders something else keeps its own.
+//
+// Message is not a string. A handler that wants a text has the Description of
+// the *middleware.Error.
+package echov4
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"net/netip"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+// Auth is a middleware.Auth for an Echo app. It is safe for concurrent use.
+type Auth struct {
+	door *middleware.Auth
+	key  string
+}
+
+// New returns the door for an Echo app.
+func New(door *middleware.Auth) *Auth { return &Auth{door: door} }
+
+// Setting returns an Auth that also puts the principal into the echo.Context
+// under a key, for apps whose handlers look there: c.Get(key) is a
+// tokens.Principal.
+func (a *Auth) Setting(key string) *Auth { return &Auth{door: a.door, key: key} }
+
+// ClientIP makes the ClientIP of a middleware.Config out of an
+// echo.IPExtractor, which says whom the app trusts: give it what the app's
+// e.IPExtractor has. It is never echo.Context.RealIP, which believes headers
+// where no extractor is set. Nil stays nil, so that middleware.New complains.
+func ClientIP(extract echo.IPExtractor) func(*http.Request) (netip.Addr, error) {
+	if extract == nil {
+		return nil
+	}
+	return func(r *http.Request) (netip.Addr, error) { return netip.ParseAddr(extract(r)) }
+}
+
+// Principal returns the principal of the request, and false if there is none.
+func Principal(c echo.Context) (tokens.Principal, bool) {
+	return tokens.PrincipalFrom(c.Request().Context())
+}
+
+// Login answers what middleware.Auth.CheckLogin decides.
+func (a *Auth) Login(c echo.Context) error {
+	p, err := a.door.CheckLogin(c.Request())
+	return a.grant(c, a.door, middleware.RouteLogin, p, err)
+}
+
+// Refresh answers what middleware.Auth.CheckRefresh decides.
+func (a *Auth) Refresh(c echo.Context) error {
+	p, err := a.door.CheckRefresh(c.Request())
+	return a.grant(c, a.door, middleware.RouteRefresh, p, err)
+}
+
+// Token answers what middleware.Auth.CheckToken decides.
+func (a *Auth) Token(c echo.Context) error {
+	p, err := a.door.CheckToken(c.Request())
+	return a.grant(c, a.door.Speaking(middleware.OAuth2{}), middleware.RouteLogin, p, err)
+}
+
+// Logout answers what middleware.Auth.CheckLogout decides.
+func (a *Auth) Logout(c echo.Context) error {
+	ended, err := a.door.CheckLogout(c.Request())
+	return a.loggedOut(c, ended, err)
+}
+
+// LogoutEverywhere answers what middleware.Auth.CheckLogoutEverywhere decides.
+func (a *Auth) LogoutEverywhere(c echo.Context) error {
+	err := a.door.CheckLogoutEverywhere(c.Request())
+	return a.loggedOut(c, err == nil, err)
+}
+
+// Bearer is middleware.Auth.Bearer.
+func (a *Auth) Bearer(next echo.HandlerFunc) echo.HandlerFunc {
+	return a.identified(next, a.door.CheckBearer)
+}
+
+// Identify is middleware.Auth.Identify.
+func (a *Auth) Identify(next echo.HandlerFunc) echo.HandlerFunc {
+	return a.identified(next, a.door.CheckIdentify)
+}
+
+// Limit is middleware.Auth.Limit.
+func (a *Auth) Limit(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		u, ok, err := a.door.CheckLimit(c.Request())
+		if err != nil {
+			return a.refuse(c, a.door, middleware.RouteAPI, err)
+		}
+		if ok {
+			u.SetHeader(c.Response().Header())
+		}
+		return next(c)
+	}
+}
+
+// Protect is Bearer, then Limit.
+func (a *Auth) Protect(next echo.HandlerFunc) echo.HandlerFunc { return a.Bearer(a.Limit(next)) }
+
+// RequireScope is middleware.Auth.RequireScope.
+func (a *Auth) RequireScope(scopes ...string) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			if err := a.door.CheckScope(c.Request(), scopes...); err != nil {
+				return a.refuse(c, a.door, middleware.RouteAPI, err)
+			}
+			return next(c)
+		}
+	}
+}
+
+func (a *Auth) identified(next echo.HandlerFunc, check func(*http.Request) (tokens.Principal, error)) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		p, err := check(c.Request())
+		if err != nil {
+			return a.refuse(c, a.door, middleware.RouteAPI, err)
+		}
+		if p.Subject != "" {
+			c.SetRequest(c.Request().WithContext(tokens.WithPrincipal(c.Request().Context(), p)))
+			if a.key != "" {
+				c.Set(a.key, p)
+			}
+		}
+		return next(c)
+	}
+}
+
+func (a *Auth) grant(c echo.Context, door *middleware.Auth, route middleware.Route, p tokens.Pair, err error) error {
+	if err != nil {
+		return a.refuse(c, door, route, err)
+	}
+	door.Granted(p).Write(c.Response())
+	return nil
+}
+
+func (a *Auth) loggedOut(c echo.Context, ended bool, err error) error {
+	if err != nil {
+		return a.refuse(c, a.door, middleware.RouteLogout, err)
+	}
+	a.door.LoggedOut(ended).Write(c.Response())
+	return nil
+}
+
+// refuse sets the refusal's headers and hands the rest to the app's error
+// handler. Its media type is not among them, nor is one that was set for what
+// the client does not get now: Echo keeps what it finds, and the handler may
+// render something else.
+func (a *Auth) refuse(c echo.Context, door *middleware.Auth, route middleware.Route, err error) error {
+	answer := door.Refused(route, err)
+	mediaType := answer.Header.Get(echo.HeaderContentType)
+	header := c.Response().Header()
+	maps.Copy(header, answer.Header)
+	header.Del(echo.HeaderContentType)
+	cause := middleware.AsError(err)
+	return &echo.HTTPError{
+		Code:     answer.Status,
+		Message:  body{answer.Body, cause.Description, mediaType, header},
+		Internal: cause,
+	}
+}
+
+// body is a refusal's body. It is no string: to those Echo's Debug mode adds
+// the cause.
+type body struct {
+	text        []byte
+	description string
+	mediaType   string
+	header      http.Header
+}
+
+// MarshalJSON is the body, and null where it has none. It never fails, for
+// Echo's default handler would answer 200 then.
+//
+// Where Context.JSON marshals, which has just called it application/json, it
+// gets the media type that it has. Who marshals for a log changes nothing.
+func (b body) MarshalJSON() ([]byte, error) {
+	if !json.Valid(b.text) {
+		return []byte("null"), nil
+	}
+	if b.header.Get(echo.HeaderContentType) == echo.MIMEApplicationJSON {
+		b.header.Set(echo.HeaderContentType, b.mediaType)
+	}
+	return b.text, nil
+}
+
+// String is a sentence, for error handlers that print the message into a body of
+// their own.
+func (b body) String() string { return b.description }

@@ -1,0 +1,63 @@
+package echov4_test
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/echov4"
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+// mux is the house on net/http.
+func mux(h *house) http.Handler {
+	a := h.door
+	m := http.NewServeMux()
+	m.HandleFunc("/login", a.Login)
+	m.HandleFunc("/refresh", a.Refresh)
+	m.HandleFunc("/token", a.Token)
+	m.HandleFunc("/logout", a.Logout)
+	m.HandleFunc("/everywhere", a.LogoutEverywhere)
+	host := http.HandlerFunc(hello)
+	m.Handle("/bearer", a.Bearer(host))
+	m.Handle("/open", a.Identify(a.Limit(host)))
+	m.Handle("/limited", a.Limit(host))
+	m.Handle("/protected", a.Protect(host))
+	m.Handle("/write", a.Protect(a.RequireScope("read", "write")(host)))
+	m.Handle("/admin", a.Protect(a.RequireScope("read", "admin")(host)))
+	m.Handle("/nobody", a.RequireScope("read")(host))
+	return m
+}
+
+// mount is the same house on Echo.
+func mount(e *echo.Echo, door *middleware.Auth) {
+	a := echov4.New(door)
+	e.Any("/login", a.Login)
+	e.Any("/refresh", a.Refresh)
+	e.Any("/token", a.Token)
+	e.Any("/logout", a.Logout)
+	e.Any("/everywhere", a.LogoutEverywhere)
+	host := echo.WrapHandler(http.HandlerFunc(hello))
+	e.Any("/bearer", host, a.Bearer)
+	e.Any("/open", host, a.Identify, a.Limit)
+	e.Any("/limited", host, a.Limit)
+	e.Any("/protected", host, a.Protect)
+	e.Any("/write", host, a.Protect, a.RequireScope("read", "write"))
+	e.Any("/admin", host, a.Protect, a.RequireScope("read", "admin"))
+	e.Any("/nobody", host, a.RequireScope("read"))
+}
+
+// hello is the host's own handler, on both.
+func hello(w http.ResponseWriter, r *http.Request) {
+	p, ok := tokens.PrincipalFrom(r.Context())
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = fmt.Fprintf(w, "principal %v %q %q %q %q", ok, p.Subject, p.Account, p.Tier, p.Scope)
+}
+
+func protected(h *house) echo.MiddlewareFunc { return echov4.New(h.door).Protect }
+
+func scoped(h *house, scopes ...string) echo.MiddlewareFunc {
+	return echov4.New(h.door).RequireScope(scopes...)
+}

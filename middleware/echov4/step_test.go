@@ -1,0 +1,134 @@
+package echov4_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/store"
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+// step is something that has happened in the house before a request.
+type step func(*testing.T, *house)
+
+// errDriver is what no answer may show.
+var errDriver = errors.New("dial tcp 10.0.0.7:5432: connection refused")
+
+func login(t *testing.T, h *house) { h.login(t, tokens.LoginRequest{Login: "alice"}) }
+
+func loginAs(name string) step {
+	return func(t *testing.T, h *house) { h.login(t, tokens.LoginRequest{Login: name}) }
+}
+
+func loginFor(scopes ...string) step {
+	return func(t *testing.T, h *house) { h.login(t, tokens.LoginRequest{Login: "alice", Scopes: scopes}) }
+}
+
+func loginBy(client string) step {
+	return func(t *testing.T, h *house) { h.login(t, tokens.LoginRequest{Login: "alice", ClientID: client}) }
+}
+
+func refresh(t *testing.T, h *house) { h.refresh(t) }
+
+// reuse presents a token that was spent, which ends its session.
+func reuse(t *testing.T, h *house) {
+	_, err := h.authority.Refresh(t.Context(), tokens.RefreshRequest{Token: tokens.Secret(h.words["spent"])})
+	if !errors.Is(err, tokens.ErrReused) {
+		t.Fatalf("error = %v, want %v", err, tokens.ErrReused)
+	}
+}
+
+func logout(t *testing.T, h *house) {
+	if err := h.authority.Logout(t.Context(), tokens.RefreshRequest{Token: tokens.Secret(h.words["refresh"])}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func later(d time.Duration) step {
+	return func(_ *testing.T, h *house) { h.clock.move(d) }
+}
+
+// remove takes alice away.
+func remove(t *testing.T, h *house) {
+	if err := h.store.RemoveUser(t.Context(), alice.ID); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// key makes an API key of alice's, {key}, that is good for a day.
+func key(t *testing.T, h *house) {
+	text, k, err := h.authority.CreateAPIKey(t.Context(), alice.ID, "CI", []string{"read"}, h.clock.time().Add(24*time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.words["key"], h.words["key id"] = string(text), k.ID
+}
+
+func revokeKey(t *testing.T, h *house) {
+	if err := h.store.RevokeAPIKey(t.Context(), h.words["key id"], h.clock.time()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func storeFails(_ *testing.T, h *house) { h.store.failure = errDriver }
+
+func storeIsSlow(_ *testing.T, h *house) {
+	h.store.failure = fmt.Errorf("%w: %w", errDriver, context.DeadlineExceeded)
+}
+
+func countersFail(_ *testing.T, h *house) { h.counters.failure = errDriver }
+
+// spend makes n requests with {access}.
+func spend(n int) step {
+	return func(t *testing.T, h *house) {
+		p, err := h.authority.Verify(t.Context(), tokens.Secret(h.words["access"]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := httptest.NewRequestWithContext(tokens.WithPrincipal(t.Context(), p), "GET", "/", nil)
+		h.spend(t, n, r)
+	}
+}
+
+// spendFrom makes n requests from an address.
+func spendFrom(address string, n int) step {
+	return func(t *testing.T, h *house) {
+		r := httptest.NewRequestWithContext(t.Context(), "GET", "/", nil)
+		r.RemoteAddr = address
+		h.spend(t, n, r)
+	}
+}
+
+// What a house may have otherwise.
+
+func passwordGrant(c *config) { c.door.PasswordGrant = true }
+
+func grace(c *config) { c.tokens.RetryGrace = time.Minute }
+
+func failOpen(c *config) { c.door.OnCounterFailure = middleware.FailOpen }
+
+func noAnonymous(c *config) {
+	c.door.Tiers = middleware.Tiers{"free": {Limit: 2, Period: time.Hour}}
+}
+
+func tierOf(tier string, seats int, err error) func(*config) {
+	return func(c *config) {
+		c.door.TierOf = func(context.Context, tokens.Principal) (string, int, error) { return tier, seats, err }
+	}
+}
+
+// badClaims is a host that wants to set a claim that is not its own.
+func badClaims(c *config) {
+	c.tokens.Claims = func(context.Context, store.User) (map[string]any, error) { return map[string]any{"exp": 0}, nil }
+}
+
+func ownClaims(c *config) {
+	c.tokens.Claims = func(_ context.Context, u store.User) (map[string]any, error) {
+		return map[string]any{"shop": u.Account + "-<1>"}, nil
+	}
+}

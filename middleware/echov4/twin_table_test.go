@@ -1,0 +1,241 @@
+package echov4_test
+
+import (
+	"strings"
+	"time"
+
+	"github.com/sallyport-go/sallyport/middleware"
+)
+
+// twin is one request that both doors answer.
+type twin struct {
+	name    string
+	speaks  middleware.Dialect // nil: OAuth2
+	house   func(*config)      // what the house has otherwise
+	given   []step             // what has happened before
+	from    string             // the client's address; empty: 192.0.2.1:1234
+	request request
+
+	// status and reason are what both are to answer. They are here so that the
+	// twins cannot agree on something else.
+	status int
+	reason middleware.Reason // of a refusal
+}
+
+var (
+	lexik        = middleware.Lexik{}
+	lexikRefresh = middleware.Lexik{RefreshTokens: true}
+	lexikNames   = middleware.Lexik{Username: "email", Password: "pass"}
+	fastAPI      = middleware.FastAPI{}
+)
+
+const (
+	bearer    = "Authorization: Bearer {access}"
+	plain     = "Content-Type: text/plain"
+	alicesOwn = "username=alice&password=" + password
+	boundary  = "Content-Type: multipart/form-data; boundary=x"
+	multipart = "--x\r\nContent-Disposition: form-data; name=\"_username\"\r\n\r\nalice\r\n" +
+		"--x\r\nContent-Disposition: form-data; name=\"_password\"\r\n\r\n" + password + "\r\n--x--\r\n"
+)
+
+var tooLong = "username=" + strings.Repeat("a", 17<<10)
+
+var twins = []twin{
+	// Login.
+	{name: "a login gets a pair", request: form("POST /login", alicesOwn), status: 200},
+	{name: "a user without scopes gets a pair without scope", request: form("POST /login", "username=bob&password="+password), status: 200},
+	{name: "a login may say what grant it is", request: form("POST /login", "grant_type=password&"+alicesOwn), status: 200},
+	{name: "a login that asks for less gets less", request: form("POST /login", "scope=read&"+alicesOwn), status: 200},
+	{name: "a login that asks for more than it may have is told what it got", request: form("POST /login", "scope=read+admin&"+alicesOwn), status: 200},
+	{name: "a login names its client in Basic", request: form("POST /login", alicesOwn, "Authorization: Basic YXBwOg=="), status: 200},
+	{name: "a login with an expired bearer is a login", given: []step{login, later(2 * time.Hour)}, request: form("POST /login", alicesOwn, bearer), status: 200},
+	{name: "the host's claims are in the token", house: ownClaims, request: form("POST /login", alicesOwn), status: 200},
+	{name: "a wrong password", request: form("POST /login", "username=alice&password=wrong"), status: 400, reason: middleware.ReasonCredentials},
+	{name: "an unknown user", request: form("POST /login", "username=nobody&password="+password), status: 400, reason: middleware.ReasonCredentials},
+	{name: "a user who was removed", given: []step{remove}, request: form("POST /login", alicesOwn), status: 400, reason: middleware.ReasonCredentials},
+	{name: "no user name", request: form("POST /login", "password="+password), status: 400, reason: middleware.ReasonMissing},
+	{name: "an empty password", request: form("POST /login", "username=alice&password="), status: 400, reason: middleware.ReasonMissing},
+	{name: "credentials in the URL are none", request: form("POST /login?"+alicesOwn, ""), status: 400, reason: middleware.ReasonMissing},
+	{name: "nothing at all", request: bare("POST /login"), status: 400, reason: middleware.ReasonMissing},
+	{name: "another grant", request: form("POST /login", "grant_type=client_credentials&"+alicesOwn), status: 400, reason: middleware.ReasonGrantType},
+	{name: "a scope that the user has nothing of", request: form("POST /login", "scope=admin&"+alicesOwn), status: 400, reason: middleware.ReasonScope},
+	{name: "a scope that is none", request: form("POST /login", "scope=read++write&"+alicesOwn), status: 400, reason: middleware.ReasonScope},
+	{name: "a login by GET", request: bare("GET /login"), status: 405, reason: middleware.ReasonMethod},
+	{name: "a login by HEAD", request: bare("HEAD /login"), status: 405, reason: middleware.ReasonMethod},
+	{name: "a login by PUT", request: form("PUT /login", alicesOwn), status: 405, reason: middleware.ReasonMethod},
+	{name: "a login by OPTIONS", request: bare("OPTIONS /login"), status: 405, reason: middleware.ReasonMethod},
+	{name: "JSON where a form is read", request: asJSON("POST /login", `{"username":"alice","password":"`+password+`"}`), status: 400, reason: middleware.ReasonMalformed},
+	{name: "text where a form is read", request: request{line: "POST /login", header: []string{plain}, body: alicesOwn}, status: 400, reason: middleware.ReasonMalformed},
+	{name: "a body of no kind", request: request{line: "POST /login", body: alicesOwn}, status: 400, reason: middleware.ReasonMalformed},
+	{name: "a Content-Type that is none", request: request{line: "POST /login", header: []string{"Content-Type: ;;"}, body: alicesOwn}, status: 400, reason: middleware.ReasonMalformed},
+	{name: "a form in another alphabet", request: request{line: "POST /login", header: []string{"Content-Type: application/x-www-form-urlencoded; charset=utf-16"}, body: alicesOwn}, status: 400, reason: middleware.ReasonMalformed},
+	{name: "a form that is none", request: form("POST /login", "username=%zz"), status: 400, reason: middleware.ReasonMalformed},
+	{name: "a user name twice", request: form("POST /login", "username=bob&"+alicesOwn), status: 400, reason: middleware.ReasonMalformed},
+	{name: "a NUL in the password", request: form("POST /login", "username=alice&password=a%00b"), status: 400, reason: middleware.ReasonMalformed},
+	{name: "a compressed form", request: form("POST /login", alicesOwn, "Content-Encoding: gzip"), status: 400, reason: middleware.ReasonMalformed},
+	{name: "two clients in one request", request: form("POST /login", "client_id=other&"+alicesOwn, "Authorization: Basic YXBwOg=="), status: 400, reason: middleware.ReasonMalformed},
+	{name: "a body that is too long", request: form("POST /login", tooLong), status: 413, reason: middleware.ReasonTooLarge},
+	{name: "a body that turns out too long", request: chunks(form("POST /login", tooLong)), status: 413, reason: middleware.ReasonTooLarge},
+	{name: "two Authorization headers at a login", request: form("POST /login", alicesOwn, "Authorization: Basic YXBwOg==", "Authorization: Basic YXBwOg=="), status: 400, reason: middleware.ReasonTwoBearers},
+	{name: "a login while the store fails", given: []step{storeFails}, request: form("POST /login", alicesOwn), status: 503, reason: middleware.ReasonUnavailable},
+	{name: "a login while the store is slow", given: []step{storeIsSlow}, request: form("POST /login", alicesOwn), status: 503, reason: middleware.ReasonUnavailable},
+	{name: "a login where the host's claims are impossible", house: badClaims, request: form("POST /login", alicesOwn), status: 500, reason: middleware.ReasonInternal},
+
+	// Refresh.
+	{name: "a refresh by form", given: []step{login}, request: form("POST /refresh", "grant_type=refresh_token&refresh_token={refresh}"), status: 200},
+	{name: "a refresh by header", given: []step{login}, request: bare("POST /refresh", "Refresh-Token: {refresh}"), status: 200},
+	{name: "a refresh for less", given: []step{login}, request: form("POST /refresh", "scope=read&refresh_token={refresh}"), status: 200},
+	{name: "a refresh with an expired bearer is a refresh", given: []step{login, later(2 * time.Hour)}, request: bare("POST /refresh", "Refresh-Token: {refresh}", bearer), status: 200},
+	{name: "a response that was lost is given again", house: grace, given: []step{login, refresh}, request: form("POST /refresh", "refresh_token={spent}"), status: 200},
+	{name: "the grace is over", house: grace, given: []step{login, refresh, later(2 * time.Minute)}, request: form("POST /refresh", "refresh_token={spent}"), status: 400, reason: middleware.ReasonEnded},
+	{name: "a refresh token twice", given: []step{login}, request: form("POST /refresh", "refresh_token={refresh}", "Refresh-Token: {refresh}"), status: 400, reason: middleware.ReasonMalformed},
+	{name: "no refresh token", request: form("POST /refresh", "grant_type=refresh_token"), status: 400, reason: middleware.ReasonNoRefresh},
+	{name: "a refresh token that is none", request: form("POST /refresh", "refresh_token=sp_rt_x"), status: 400, reason: middleware.ReasonRefresh},
+	{name: "another client's refresh token", given: []step{loginBy("app")}, request: form("POST /refresh", "client_id=other&refresh_token={refresh}"), status: 400, reason: middleware.ReasonRefresh},
+	{name: "a spent refresh token", given: []step{login, refresh}, request: form("POST /refresh", "refresh_token={spent}"), status: 400, reason: middleware.ReasonEnded},
+	{name: "the successor of a token that was used twice", given: []step{login, refresh, reuse}, request: form("POST /refresh", "refresh_token={refresh}"), status: 400, reason: middleware.ReasonEnded},
+	{name: "a refresh after the logout", given: []step{login, logout}, request: form("POST /refresh", "refresh_token={refresh}"), status: 400, reason: middleware.ReasonEnded},
+	{name: "a session that has expired", given: []step{login, later(31 * 24 * time.Hour)}, request: form("POST /refresh", "refresh_token={refresh}"), status: 400, reason: middleware.ReasonEnded},
+	{name: "the session of a user who was removed", given: []step{login, remove}, request: form("POST /refresh", "refresh_token={refresh}"), status: 400, reason: middleware.ReasonEnded},
+	{name: "a refresh for more than the session has", given: []step{loginFor("read")}, request: form("POST /refresh", "scope=write&refresh_token={refresh}"), status: 400, reason: middleware.ReasonScope},
+	{name: "a refresh of another grant", given: []step{login}, request: form("POST /refresh", "grant_type=password&refresh_token={refresh}"), status: 400, reason: middleware.ReasonGrantType},
+	{name: "a refresh by GET", request: bare("GET /refresh", "Refresh-Token: {refresh}"), status: 405, reason: middleware.ReasonMethod},
+	{name: "a refresh while the store fails", given: []step{login, storeFails}, request: form("POST /refresh", "refresh_token={refresh}"), status: 503, reason: middleware.ReasonUnavailable},
+
+	// The token endpoint, which speaks RFC 6749 whatever the dialect.
+	{name: "a refresh at the token endpoint", given: []step{loginBy("app")}, request: form("POST /token", "grant_type=refresh_token&refresh_token={refresh}", "Authorization: Basic YXBwOg=="), status: 200},
+	{name: "a password at the token endpoint", house: passwordGrant, request: form("POST /token", "grant_type=password&"+alicesOwn), status: 200},
+	{name: "a password at the token endpoint, where that is off", request: form("POST /token", "grant_type=password&"+alicesOwn), status: 400, reason: middleware.ReasonGrantType},
+	{name: "no grant at the token endpoint", request: form("POST /token", alicesOwn), status: 400, reason: middleware.ReasonMissing},
+	{name: "the token endpoint by DELETE", request: bare("DELETE /token"), status: 405, reason: middleware.ReasonMethod},
+	{name: "the token endpoint of a Lexik house", speaks: lexik, given: []step{login}, request: form("POST /token", "grant_type=refresh_token&refresh_token={refresh}"), status: 200},
+	{name: "the token endpoint of a Lexik house refuses in the standard's words", speaks: lexik, request: form("POST /token", "grant_type=refresh_token&refresh_token=sp_rt_x"), status: 400, reason: middleware.ReasonRefresh},
+	{name: "the token endpoint of a FastAPI house refuses in the standard's words", speaks: fastAPI, request: form("POST /token", "grant_type=implicit"), status: 400, reason: middleware.ReasonGrantType},
+
+	// Logout.
+	{name: "a logout by refresh token", given: []step{login}, request: form("POST /logout", "refresh_token={refresh}"), status: 204},
+	{name: "a logout by access token", given: []step{login}, request: bare("POST /logout", bearer), status: 204},
+	{name: "a second logout", given: []step{login, logout}, request: form("POST /logout", "refresh_token={refresh}"), status: 204},
+	{name: "a logout of nothing that was ever there", request: form("POST /logout", "refresh_token=sp_rt_x"), status: 204},
+	{name: "a logout of nobody", request: bare("POST /logout"), status: 401, reason: middleware.ReasonNoBearer},
+	{name: "a logout with an expired access token", given: []step{login, later(2 * time.Hour)}, request: bare("POST /logout", bearer), status: 401, reason: middleware.ReasonExpired},
+	{name: "a logout while the store fails", given: []step{login, storeFails}, request: form("POST /logout", "refresh_token={refresh}"), status: 503, reason: middleware.ReasonUnavailable},
+	{name: "a logout by GET", request: bare("GET /logout"), status: 405, reason: middleware.ReasonMethod},
+	{name: "a logout everywhere", given: []step{login}, request: bare("POST /everywhere", bearer), status: 204},
+	{name: "a logout everywhere of nobody", request: bare("POST /everywhere"), status: 401, reason: middleware.ReasonNoBearer},
+	{name: "a logout everywhere with a long body", given: []step{login}, request: form("POST /everywhere", tooLong, bearer), status: 413, reason: middleware.ReasonTooLarge},
+	{name: "a logout everywhere while the store fails", given: []step{login, storeFails}, request: bare("POST /everywhere", bearer), status: 503, reason: middleware.ReasonUnavailable},
+
+	// Bearer and Identify.
+	{name: "a bearer is let through", given: []step{login}, request: bare("GET /bearer", bearer), status: 200},
+	{name: "a bearer is let through by HEAD", given: []step{login}, request: bare("HEAD /bearer", bearer), status: 200},
+	{name: "a bearer posts a form", given: []step{login}, request: form("POST /bearer", "a=b", bearer), status: 200},
+	{name: "the scheme in capitals", given: []step{login}, request: bare("GET /bearer", "Authorization: BEARER {access}"), status: 200},
+	{name: "a bearer needs no store", given: []step{login, storeFails}, request: bare("GET /bearer", bearer), status: 200},
+	{name: "no bearer", request: bare("GET /bearer"), status: 401, reason: middleware.ReasonNoBearer},
+	{name: "no bearer by HEAD", request: bare("HEAD /bearer"), status: 401, reason: middleware.ReasonNoBearer},
+	{name: "no bearer by DELETE", request: bare("DELETE /bearer"), status: 401, reason: middleware.ReasonNoBearer},
+	{name: "an empty bearer", request: bare("GET /bearer", "Authorization: Bearer"), status: 401, reason: middleware.ReasonNoBearer},
+	{name: "another scheme", request: bare("GET /bearer", "Authorization: Basic YXBwOg=="), status: 401, reason: middleware.ReasonNoBearer},
+	{name: "a token in the URL is none", given: []step{login}, request: bare("GET /bearer?access_token={access}"), status: 401, reason: middleware.ReasonNoBearer},
+	{name: "a bearer of two words", given: []step{login}, request: bare("GET /bearer", bearer+" {access}"), status: 401, reason: middleware.ReasonBearerForm},
+	{name: "a bearer that is none", request: bare("GET /bearer", "Authorization: Bearer x.y.z"), status: 401, reason: middleware.ReasonBearer},
+	{name: "a refresh token is no bearer", given: []step{login}, request: bare("GET /bearer", "Authorization: Bearer {refresh}"), status: 401, reason: middleware.ReasonBearer},
+	{name: "an expired bearer", given: []step{login, later(time.Hour)}, request: bare("GET /bearer", bearer), status: 401, reason: middleware.ReasonExpired},
+	{name: "two bearers", given: []step{login}, request: bare("GET /bearer", bearer, bearer), status: 400, reason: middleware.ReasonTwoBearers},
+	{name: "anybody may come in", request: bare("GET /open"), status: 200},
+	{name: "whoever comes in is known", given: []step{login}, request: bare("GET /open", bearer), status: 200},
+	{name: "whoever comes in with a bad bearer is refused", request: bare("GET /open", "Authorization: Bearer x.y.z"), status: 401, reason: middleware.ReasonBearer},
+	{name: "whoever comes in with an empty bearer is refused", request: bare("GET /open", "Authorization: Bearer "), status: 401, reason: middleware.ReasonNoBearer},
+
+	// Limits.
+	{name: "an account spends", given: []step{login}, request: bare("GET /protected", bearer), status: 200},
+	{name: "an account spends the last that it has", given: []step{login, spend(3)}, request: bare("GET /protected", bearer), status: 200},
+	{name: "an account has spent all", given: []step{login, spend(4), later(20 * time.Minute)}, request: bare("GET /protected", bearer), status: 429, reason: middleware.ReasonLimited},
+	{name: "an account has spent all, by HEAD", given: []step{login, spend(4)}, request: bare("HEAD /protected", bearer), status: 429, reason: middleware.ReasonLimited},
+	{name: "an account has a new window", given: []step{login, spend(4), later(time.Hour), login}, request: bare("GET /protected", bearer), status: 200},
+	{name: "a user without an account has one of their own", given: []step{login, spend(4), loginAs("bob")}, request: bare("GET /protected", bearer), status: 200},
+	{name: "a plan that has nothing to spend", given: []step{loginAs("dave")}, request: bare("GET /protected", bearer), status: 429, reason: middleware.ReasonLimited},
+	{name: "a plan that is in no table", given: []step{loginAs("carol")}, request: bare("GET /protected", bearer), status: 500, reason: middleware.ReasonInternal},
+	{name: "a host that knows the plan better", house: tierOf("premium", 1, nil), given: []step{login}, request: bare("GET /protected", bearer), status: 200},
+	{name: "a host that cannot say the plan", house: tierOf("", 0, errDriver), given: []step{login}, request: bare("GET /protected", bearer), status: 503, reason: middleware.ReasonUnavailable},
+	{name: "the limit stands behind the bearer", given: []step{spendFrom("192.0.2.1:9", 2)}, request: bare("GET /protected"), status: 401, reason: middleware.ReasonNoBearer},
+	{name: "an address spends", request: bare("GET /limited"), status: 200},
+	{name: "an address has spent all", given: []step{spendFrom("192.0.2.1:9", 2)}, request: bare("GET /limited"), status: 429, reason: middleware.ReasonLimited},
+	{name: "an address that nobody has spent from", given: []step{spendFrom("192.0.2.1:9", 2)}, from: "192.0.2.2:1", request: bare("GET /limited"), status: 200},
+	{name: "a neighbour in the /64 has spent all", given: []step{spendFrom("[2001:db8::1]:9", 2)}, from: "[2001:db8::2]:1", request: bare("GET /limited"), status: 429, reason: middleware.ReasonLimited},
+	{name: "an anonymous caller has spent all", given: []step{spendFrom("192.0.2.1:9", 2)}, request: bare("POST /open"), status: 429, reason: middleware.ReasonLimited},
+	{name: "a forged address changes nothing", given: []step{spendFrom("192.0.2.1:9", 2)}, request: bare("GET /limited", "X-Forwarded-For: 198.51.100.1", "X-Real-IP: 198.51.100.2"), status: 429, reason: middleware.ReasonLimited},
+	{name: "no address", from: "@", request: bare("GET /limited"), status: 500, reason: middleware.ReasonInternal},
+	{name: "no plan for anonymous callers", house: noAnonymous, request: bare("GET /limited"), status: 401, reason: middleware.ReasonNoBearer},
+	{name: "the counters fail", given: []step{login, countersFail}, request: bare("GET /protected", bearer), status: 503, reason: middleware.ReasonUnavailable},
+	{name: "the counters fail, and the house is open", house: failOpen, given: []step{login, countersFail}, request: bare("GET /protected", bearer), status: 200},
+
+	// Scopes.
+	{name: "all the scopes", given: []step{login}, request: bare("GET /write", bearer), status: 200},
+	{name: "one scope of two", given: []step{login}, request: bare("GET /admin", bearer), status: 403, reason: middleware.ReasonForbidden},
+	{name: "a scope that was not asked for", given: []step{loginFor("read")}, request: bare("PUT /write", bearer), status: 403, reason: middleware.ReasonForbidden},
+	{name: "one scope of two, by HEAD", given: []step{login}, request: bare("HEAD /admin", bearer), status: 403, reason: middleware.ReasonForbidden},
+	{name: "scopes with no bearer in front of them", given: []step{login}, request: bare("GET /nobody", bearer), status: 401, reason: middleware.ReasonNoBearer},
+
+	// Lexik.
+	{name: "Lexik: a login by form", speaks: lexik, request: form("POST /login", "_username=alice&_password="+password), status: 200},
+	{name: "Lexik: a login by JSON", speaks: lexik, request: asJSON("POST /login", `{"_username":"alice","_password":"`+password+`"}`), status: 200},
+	{name: "Lexik: a login by JSON that calls itself text", speaks: lexik, request: request{line: "POST /login", header: []string{plain}, body: `{"_username":"alice","_password":"` + password + `"}`}, status: 200},
+	{name: "Lexik: a login by multipart", speaks: lexik, request: request{line: "POST /login", header: []string{boundary}, body: multipart}, status: 200},
+	{name: "Lexik: a login with names of the host's", speaks: lexikNames, request: form("POST /login", "email=alice&pass="+password), status: 200},
+	{name: "Lexik: a login that opens a session", speaks: lexikRefresh, request: form("POST /login", "_username=alice&_password="+password), status: 200},
+	{name: "Lexik: a wrong password", speaks: lexik, request: form("POST /login", "_username=alice&_password=wrong"), status: 401, reason: middleware.ReasonCredentials},
+	{name: "Lexik: no password", speaks: lexik, request: form("POST /login", "_username=alice"), status: 400, reason: middleware.ReasonMissing},
+	{name: "Lexik: JSON that is none", speaks: lexik, request: asJSON("POST /login", `{"_username":`), status: 400, reason: middleware.ReasonMalformed},
+	{name: "Lexik: a name twice", speaks: lexik, request: asJSON("POST /login", `{"_username":"a","_username":"b"}`), status: 400, reason: middleware.ReasonMalformed},
+	{name: "Lexik: a body that is too long", speaks: lexik, request: form("POST /login", tooLong), status: 413, reason: middleware.ReasonTooLarge},
+	{name: "Lexik: a login by GET", speaks: lexik, request: bare("GET /login"), status: 405, reason: middleware.ReasonMethod},
+	{name: "Lexik: a login while the store fails", speaks: lexik, given: []step{storeFails}, request: form("POST /login", "_username=alice&_password="+password), status: 503, reason: middleware.ReasonUnavailable},
+	{name: "Lexik: a login where the host's claims are impossible", speaks: lexik, house: badClaims, request: form("POST /login", "_username=alice&_password="+password), status: 500, reason: middleware.ReasonInternal},
+	{name: "Lexik: a refresh", speaks: lexikRefresh, given: []step{login}, request: form("POST /refresh", "refresh_token={refresh}"), status: 200},
+	{name: "Lexik: a refresh by JSON", speaks: lexikRefresh, given: []step{login}, request: asJSON("POST /refresh", `{"refresh_token":"{refresh}"}`), status: 200},
+	{name: "Lexik: an API key is refreshed", speaks: lexik, given: []step{key}, request: form("POST /refresh", "refresh_token={key}"), status: 200},
+	{name: "Lexik: an API key that was revoked", speaks: lexik, given: []step{key, revokeKey}, request: form("POST /refresh", "refresh_token={key}"), status: 401, reason: middleware.ReasonRefresh},
+	{name: "Lexik: an API key that has expired", speaks: lexik, given: []step{key, later(24 * time.Hour)}, request: form("POST /refresh", "refresh_token={key}"), status: 401, reason: middleware.ReasonRefresh},
+	{name: "Lexik: an API key while the store fails", speaks: lexik, given: []step{key, storeFails}, request: form("POST /refresh", "refresh_token={key}"), status: 503, reason: middleware.ReasonUnavailable},
+	{name: "Lexik: no refresh token", speaks: lexik, request: asJSON("POST /refresh", `{}`), status: 401, reason: middleware.ReasonNoRefresh},
+	{name: "Lexik: a refresh token that is none", speaks: lexik, request: form("POST /refresh", "refresh_token=x"), status: 401, reason: middleware.ReasonRefresh},
+	{name: "Lexik: a spent refresh token", speaks: lexikRefresh, given: []step{login, refresh}, request: form("POST /refresh", "refresh_token={spent}"), status: 401, reason: middleware.ReasonEnded},
+	{name: "Lexik: a logout", speaks: lexikRefresh, given: []step{login}, request: form("POST /logout", "refresh_token={refresh}"), status: 200},
+	{name: "Lexik: a second logout", speaks: lexikRefresh, given: []step{login, logout}, request: form("POST /logout", "refresh_token={refresh}"), status: 200},
+	{name: "Lexik: a logout of nothing", speaks: lexikRefresh, request: bare("POST /logout"), status: 400, reason: middleware.ReasonNoRefresh},
+	{name: "Lexik: a logout everywhere", speaks: lexik, given: []step{login}, request: bare("POST /everywhere", bearer), status: 200},
+	{name: "Lexik: no bearer", speaks: lexik, request: bare("GET /bearer"), status: 401, reason: middleware.ReasonNoBearer},
+	{name: "Lexik: an empty bearer", speaks: lexik, request: bare("POST /bearer", "Authorization: Bearer"), status: 401, reason: middleware.ReasonNoBearer},
+	{name: "Lexik: a bearer of two words", speaks: lexik, request: bare("GET /bearer", "Authorization: Bearer a b"), status: 401, reason: middleware.ReasonBearerForm},
+	{name: "Lexik: a bearer that is none", speaks: lexik, request: bare("GET /bearer", "Authorization: Bearer x.y.z"), status: 401, reason: middleware.ReasonBearer},
+	{name: "Lexik: an expired bearer", speaks: lexik, given: []step{login, later(time.Hour)}, request: bare("GET /bearer", bearer), status: 401, reason: middleware.ReasonExpired},
+	{name: "Lexik: an expired bearer, by HEAD", speaks: lexik, given: []step{login, later(time.Hour)}, request: bare("HEAD /bearer", bearer), status: 401, reason: middleware.ReasonExpired},
+	{name: "Lexik: an account has spent all", speaks: lexik, given: []step{login, spend(4)}, request: bare("GET /protected", bearer), status: 429, reason: middleware.ReasonLimited},
+	{name: "Lexik: one scope of two", speaks: lexik, given: []step{login}, request: bare("GET /admin", bearer), status: 403, reason: middleware.ReasonForbidden},
+
+	// FastAPI.
+	{name: "FastAPI: a login", speaks: fastAPI, request: form("POST /login", "grant_type=password&"+alicesOwn), status: 200},
+	{name: "FastAPI: a wrong password", speaks: fastAPI, request: form("POST /login", "username=alice&password=wrong"), status: 400, reason: middleware.ReasonCredentials},
+	{name: "FastAPI: neither name nor password", speaks: fastAPI, request: form("POST /login", "a=b"), status: 422, reason: middleware.ReasonMissing},
+	{name: "FastAPI: another grant, with text that HTML would read", speaks: fastAPI, request: form("POST /login", "grant_type=%3Cb%3E%26"), status: 422, reason: middleware.ReasonGrantType},
+	{name: "FastAPI: JSON has none of the parameters", speaks: fastAPI, request: asJSON("POST /login", `{"username":"alice"}`), status: 422, reason: middleware.ReasonMissing},
+	{name: "FastAPI: a form that is none", speaks: fastAPI, request: form("POST /login", "username=%zz"), status: 400, reason: middleware.ReasonMalformed},
+	{name: "FastAPI: a scope that the user has nothing of", speaks: fastAPI, request: form("POST /login", "scope=admin&"+alicesOwn), status: 400, reason: middleware.ReasonScope},
+	{name: "FastAPI: a body that is too long", speaks: fastAPI, request: form("POST /login", tooLong), status: 413, reason: middleware.ReasonTooLarge},
+	{name: "FastAPI: a login by GET", speaks: fastAPI, request: bare("GET /login"), status: 405, reason: middleware.ReasonMethod},
+	{name: "FastAPI: a login while the store fails", speaks: fastAPI, given: []step{storeFails}, request: form("POST /login", alicesOwn), status: 503, reason: middleware.ReasonUnavailable},
+	{name: "FastAPI: a refresh", speaks: fastAPI, given: []step{login}, request: bare("POST /refresh", "refresh-token: {refresh}"), status: 200},
+	{name: "FastAPI: no refresh token", speaks: fastAPI, request: bare("POST /refresh"), status: 422, reason: middleware.ReasonNoRefresh},
+	{name: "FastAPI: two refresh tokens", speaks: fastAPI, given: []step{login}, request: bare("POST /refresh", "refresh-token: {refresh}", "refresh-token: {refresh}"), status: 400, reason: middleware.ReasonMalformed},
+	{name: "FastAPI: a spent refresh token", speaks: fastAPI, given: []step{login, refresh}, request: bare("POST /refresh", "refresh-token: {spent}"), status: 401, reason: middleware.ReasonEnded},
+	{name: "FastAPI: a logout", speaks: fastAPI, given: []step{login}, request: bare("POST /logout", bearer), status: 204},
+	{name: "FastAPI: a logout of nobody", speaks: fastAPI, request: bare("POST /logout"), status: 401, reason: middleware.ReasonNoBearer},
+	{name: "FastAPI: a logout everywhere", speaks: fastAPI, given: []step{login}, request: bare("POST /everywhere", bearer), status: 204},
+	{name: "FastAPI: no bearer", speaks: fastAPI, request: bare("GET /bearer"), status: 401, reason: middleware.ReasonNoBearer},
+	{name: "FastAPI: two bearers", speaks: fastAPI, given: []step{login}, request: bare("GET /bearer", bearer, bearer), status: 400, reason: middleware.ReasonTwoBearers},
+	{name: "FastAPI: an expired bearer", speaks: fastAPI, given: []step{login, later(time.Hour)}, request: bare("GET /bearer", bearer), status: 401, reason: middleware.ReasonExpired},
+	{name: "FastAPI: an account has spent all", speaks: fastAPI, given: []step{login, spend(4)}, request: bare("GET /protected", bearer), status: 429, reason: middleware.ReasonLimited},
+	{name: "FastAPI: one scope of two", speaks: fastAPI, given: []step{login}, request: bare("GET /admin", bearer), status: 403, reason: middleware.ReasonForbidden},
+}

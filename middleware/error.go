@@ -1,0 +1,154 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+// Reason says why a request was refused, for a Dialect to put into its words.
+type Reason string
+
+// The reasons.
+const (
+	ReasonMethod      Reason = "method"      // anything but POST
+	ReasonMalformed   Reason = "malformed"   // a request that cannot be read one way only
+	ReasonTooLarge    Reason = "too_large"   // a body over the cap
+	ReasonMissing     Reason = "missing"     // a parameter that is required
+	ReasonGrantType   Reason = "grant_type"  // a grant that is not served here
+	ReasonCredentials Reason = "credentials" // login and password do not fit
+	ReasonScope       Reason = "scope"       // nothing of the scope, or more than the session has
+	ReasonNoRefresh   Reason = "no_refresh"  // no refresh token at all
+	ReasonRefresh     Reason = "refresh"     // one that opens nothing
+	ReasonEnded       Reason = "ended"       // one whose session is over
+	ReasonNoBearer    Reason = "no_bearer"   // no access token at all
+	ReasonBearerForm  Reason = "bearer_form" // Authorization: Bearer, and more than one word behind it
+	ReasonBearer      Reason = "bearer"      // an access token that is not valid
+	ReasonExpired     Reason = "expired"     // an access token that was valid once
+	ReasonTwoBearers  Reason = "two_bearers" // more than one Authorization header
+	ReasonForbidden   Reason = "forbidden"   // a scope that the route wants and the token has not
+	ReasonLimited     Reason = "limited"     // the tier's limit is reached
+	ReasonUnavailable Reason = "unavailable" // the store or the counters could not say
+	ReasonInternal    Reason = "internal"    // the host's configuration or code is at fault
+)
+
+// Error is a refusal. What the client reads is made of it by the Dialect; Err is
+// for the log and never leaves the house.
+type Error struct {
+	Reason Reason
+
+	// Status, Code and Description are what the standard has for the reason: the
+	// HTTP status, the error code of RFC 6749 §5.2 or RFC 6750 §3.1 (if it has
+	// one), and a sentence for the developer at the other end. A dialect may
+	// answer with another status: Answer.Status is the one that is sent.
+	Status      int
+	Code        string
+	Description string
+
+	// Fields tells what is missing or wrong, where Reason is ReasonMissing or
+	// ReasonGrantType.
+	Fields []Field
+
+	// Scope is what the route wants, where Reason is ReasonForbidden.
+	Scope string
+
+	// RetryAfter is how long the client should wait. Zero: that is not known.
+	RetryAfter time.Duration
+
+	// Usage is what was left of the limit, where Reason is ReasonLimited.
+	Usage *Usage
+
+	// Err is the cause.
+	Err error
+}
+
+// Field is one parameter that is wrong.
+type Field struct {
+	In, Name string // "body" or "header", and the parameter's name
+	Missing  bool   // it is not there; else its value is wrong
+	Value    string // the wrong value, of a parameter that is no secret
+	Want     string // the pattern that it should match
+}
+
+// Error is the reason and the cause, for the log.
+func (e *Error) Error() string {
+	if e.Err == nil {
+		return "middleware: " + string(e.Reason) + ": " + e.Description
+	}
+	return "middleware: " + string(e.Reason) + ": " + e.Err.Error()
+}
+
+// Unwrap is the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// retryStore is the Retry-After of a 503: long enough for a failover's dust,
+// short enough that nobody minds.
+const retryStore = 5 * time.Second
+
+// table has the standard's answer to each reason.
+var table = map[Reason]Error{
+	ReasonMethod:      {Status: http.StatusMethodNotAllowed, Code: "invalid_request", Description: "Use POST"},
+	ReasonMalformed:   {Status: http.StatusBadRequest, Code: "invalid_request", Description: "The request is malformed"},
+	ReasonTooLarge:    {Status: http.StatusRequestEntityTooLarge, Code: "invalid_request", Description: "The body is too large"},
+	ReasonMissing:     {Status: http.StatusBadRequest, Code: "invalid_request", Description: "A required parameter is missing"},
+	ReasonGrantType:   {Status: http.StatusBadRequest, Code: "unsupported_grant_type", Description: "The grant type is not supported here"},
+	ReasonCredentials: {Status: http.StatusBadRequest, Code: "invalid_grant", Description: "Invalid user name or password"},
+	ReasonScope:       {Status: http.StatusBadRequest, Code: "invalid_scope", Description: "The scope cannot be granted"},
+	ReasonNoRefresh:   {Status: http.StatusBadRequest, Code: "invalid_request", Description: "The refresh token is missing"},
+	ReasonRefresh:     {Status: http.StatusBadRequest, Code: "invalid_grant", Description: "The refresh token is invalid, expired or revoked"},
+	ReasonEnded:       {Status: http.StatusBadRequest, Code: "invalid_grant", Description: "The refresh token is invalid, expired or revoked"},
+	ReasonNoBearer:    {Status: http.StatusUnauthorized, Description: "An access token is required"},
+	ReasonBearerForm:  {Status: http.StatusUnauthorized, Code: "invalid_token", Description: "The access token is invalid or expired"},
+	ReasonBearer:      {Status: http.StatusUnauthorized, Code: "invalid_token", Description: "The access token is invalid or expired"},
+	ReasonExpired:     {Status: http.StatusUnauthorized, Code: "invalid_token", Description: "The access token is invalid or expired"},
+	ReasonTwoBearers:  {Status: http.StatusBadRequest, Code: "invalid_request", Description: "More than one Authorization header"},
+	ReasonForbidden:   {Status: http.StatusForbidden, Code: "insufficient_scope", Description: "The access token has not the scope that is needed"},
+	ReasonLimited:     {Status: http.StatusTooManyRequests, Description: "Too many requests"},
+	ReasonUnavailable: {Status: http.StatusServiceUnavailable, Code: "temporarily_unavailable", Description: "Try again later", RetryAfter: retryStore},
+	ReasonInternal:    {Status: http.StatusInternalServerError, Code: "server_error", Description: "Something is wrong here"},
+}
+
+// refusal is the table's answer to a reason, with its cause.
+func refusal(reason Reason, cause error) *Error {
+	e := table[reason]
+	e.Reason, e.Err = reason, cause
+	return &e
+}
+
+// causes says which reason an error of package tokens is. The first that fits
+// counts, so kinds stand before what they are kinds of.
+var causes = []struct {
+	err    error
+	reason Reason
+}{
+	{tokens.ErrUnavailable, ReasonUnavailable},
+	{tokens.ErrMalformed, ReasonMalformed},
+	{tokens.ErrBadCredentials, ReasonCredentials},
+	{tokens.ErrInvalidScope, ReasonScope},
+	{tokens.ErrExpiredRefresh, ReasonEnded},
+	{tokens.ErrRevokedRefresh, ReasonEnded},
+	{tokens.ErrReused, ReasonEnded},
+	{tokens.ErrInvalidRefresh, ReasonRefresh},
+	{tokens.ErrInvalidKey, ReasonRefresh},
+	{tokens.ErrExpiredToken, ReasonExpired},
+	{tokens.ErrInvalidToken, ReasonBearer},
+	{context.DeadlineExceeded, ReasonUnavailable},
+	{context.Canceled, ReasonUnavailable},
+}
+
+// AsError translates any error into a refusal: the only place where one gets its
+// status. What it does not know is ReasonInternal.
+func AsError(err error) *Error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	for _, c := range causes {
+		if errors.Is(err, c.err) {
+			return refusal(c.reason, err)
+		}
+	}
+	return refusal(ReasonInternal, err)
+}

@@ -1,0 +1,184 @@
+package middleware_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/store"
+	"github.com/sallyport-go/sallyport/store/memstore"
+	"github.com/sallyport-go/sallyport/store/passwords"
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+// A host mounts the door on its mux: where to log in, where to refresh, and
+// which routes want a token.
+func Example() {
+	auth, err := middleware.New(middleware.Config{
+		Tokens:   ada(), // see package tokens
+		ClientIP: middleware.RemoteAddr,
+		Tiers: middleware.Tiers{
+			"anonymous": {Limit: 100, Period: time.Hour},                           // by client address
+			"free":      {Limit: 500, Period: time.Hour, PerSeat: true, Max: 5000}, // by account
+			"premium":   {Limit: 5000, Period: time.Hour, PerSeat: true},           // by account
+		},
+	})
+	if err != nil {
+		panic(err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/login", auth.Login)
+	mux.HandleFunc("/refresh", auth.Refresh)
+	mux.Handle("/me", auth.Protect(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p, _ := tokens.PrincipalFrom(r.Context())
+		_, _ = fmt.Fprintf(w, "you are %s, of tier %s", p.Subject, p.Tier)
+	})))
+
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	response, err := http.PostForm(server.URL+"/login", url.Values{"username": {"ada"}, "password": {"correct horse"}})
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	var pair struct {
+		AccessToken string `json:"access_token"`
+	}
+	if err := json.NewDecoder(response.Body).Decode(&pair); err != nil {
+		panic(err)
+	}
+	w := get(mux, "/me", pair.AccessToken)
+	fmt.Println(w.Code, w.Body, w.Header().Get("X-RateLimit-Remaining"))
+	w = get(mux, "/me", "")
+	fmt.Println(w.Code, w.Header().Get("WWW-Authenticate"))
+	// Output:
+	// 200 you are 1, of tier free 499
+	// 401 Bearer realm="api"
+}
+
+// A Check method decides and writes nothing, for hosts that answer in a way of
+// their own.
+func ExampleAuth_CheckBearer() {
+	auth := adas()
+	mine := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, err := auth.CheckBearer(r)
+		if refusal, ok := errors.AsType[*middleware.Error](err); ok && refusal.Reason == middleware.ReasonNoBearer {
+			http.Redirect(w, r, "/sign-in", http.StatusSeeOther)
+		}
+	})
+	w := get(mine, "/", "")
+	fmt.Println(w.Code, w.Header().Get("Location"))
+	// Output: 303 /sign-in
+}
+
+// One door speaks to the clients of several APIs, and counts with the same
+// counters.
+func ExampleAuth_Speaking() {
+	auth := adas()
+	symfony := auth.Speaking(middleware.Lexik{})
+	hello := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	fmt.Println(get(symfony.Protect(hello), "/", "junk").Body)
+	fmt.Println(get(auth.Speaking(middleware.FastAPI{}).Protect(hello), "/", "junk").Body)
+	// Output:
+	// {"code":401,"message":"Invalid JWT Token"}
+	// {"detail":"Unauthorized"}
+}
+
+// Limit counts by account only behind Bearer or Identify. In front of them it
+// does not know who is calling, and counts everybody as a stranger.
+func ExampleAuth_Limit_wrong() {
+	auth := adas()
+	hello := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	p, err := auth.CheckLogin(login())
+	if err != nil {
+		panic(err)
+	}
+	wrong := auth.Limit(auth.Bearer(hello))
+	right := auth.Bearer(auth.Limit(hello)) // or auth.Protect(hello)
+	fmt.Println(get(wrong, "/", string(p.AccessToken)).Header().Get("RateLimit-Policy"))
+	fmt.Println(get(right, "/", string(p.AccessToken)).Header().Get("RateLimit-Policy"))
+	// Output:
+	// "anonymous";q=100;w=3600
+	// "free";q=500;w=3600
+}
+
+// A user signs out of all their devices.
+func ExampleAuth_LogoutEverywhere() {
+	auth := adas()
+	phone, err := auth.CheckLogin(login())
+	if err != nil {
+		panic(err)
+	}
+	laptop, err := auth.CheckLogin(login())
+	if err != nil {
+		panic(err)
+	}
+	r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/", http.NoBody)
+	r.Header.Set("Authorization", "Bearer "+string(laptop.AccessToken))
+	w := httptest.NewRecorder()
+	auth.LogoutEverywhere(w, r)
+
+	refresh := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/", http.NoBody)
+	refresh.Header.Set("Refresh-Token", string(phone.RefreshToken))
+	_, err = auth.CheckRefresh(refresh)
+	fmt.Println(w.Code, errors.Is(err, tokens.ErrRevokedRefresh))
+	// Output: 204 true
+}
+
+func adas() *middleware.Auth {
+	auth, err := middleware.New(middleware.Config{
+		Tokens: ada(), ClientIP: middleware.RemoteAddr,
+		Tiers: middleware.Tiers{"anonymous": {Limit: 100, Period: time.Hour}, "free": {Limit: 500, Period: time.Hour}},
+	})
+	if err != nil {
+		panic(err)
+	}
+	return auth
+}
+
+// ada is an Authority whose store knows one user.
+func ada() *tokens.Authority {
+	hasher, err := passwords.New(passwords.Config{Memory: 64, Time: 1, InsecureParameters: true})
+	if err != nil {
+		panic(err)
+	}
+	users, err := memstore.New(memstore.Config{Passwords: hasher})
+	if err != nil {
+		panic(err)
+	}
+	if err := users.AddUser(context.Background(), store.User{ID: "1", Login: "ada", Tier: "free"}, "correct horse"); err != nil {
+		panic(err)
+	}
+	authority, err := tokens.New(tokens.Config{
+		Store: users, Issuer: "https://issuer.example", Audience: "api",
+		Keys:        []tokens.Key{{Algorithm: "HS256", Secret: tokens.NewSecret()}},
+		RefreshKeys: []tokens.Secret{tokens.NewSecret()},
+	})
+	if err != nil {
+		panic(err)
+	}
+	return authority
+}
+
+func login() *http.Request {
+	r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/", strings.NewReader("username=ada&password=correct+horse"))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return r
+}
+
+func get(h http.Handler, path, token string) *httptest.ResponseRecorder {
+	r := httptest.NewRequestWithContext(context.Background(), http.MethodGet, path, http.NoBody)
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}

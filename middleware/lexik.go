@@ -1,0 +1,136 @@
+package middleware
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+// Lexik is the dialect of Symfony applications with LexikJWTAuthenticationBundle
+// and a refresh-token bundle. It reads forms, JSON and multipart. A success has
+// only strings in it, and a failure a numeric code, because clients decode one
+// into a map of strings and tell it from the other by that.
+type Lexik struct {
+	// Username and Password name the parameters of a login. Empty: "_username"
+	// and "_password".
+	Username, Password string
+
+	// RefreshTokens makes a login open a session and hand out a refresh token.
+	// Without it a login gives an access token only, and what is presented for
+	// refresh is usually an API key.
+	RefreshTokens bool
+}
+
+// Accepts is a form, JSON or multipart, and API keys.
+func (Lexik) Accepts() Accepts { return Accepts{JSON: true, Multipart: true, APIKeys: true} }
+
+// ReadLogin reads the two parameters. The name is trimmed, the password is not.
+func (d Lexik) ReadLogin(p *Params) (tokens.LoginRequest, error) {
+	username, password := d.Username, d.Password
+	if username == "" {
+		username = "_username"
+	}
+	if password == "" {
+		password = "_password"
+	}
+	var missing []Field
+	for _, name := range []string{username, password} {
+		if _, ok := p.Lookup(name); !ok {
+			missing = append(missing, Field{In: "body", Name: name, Missing: true})
+		}
+	}
+	if missing != nil {
+		e := refusal(ReasonMissing, nil)
+		e.Fields = missing
+		return tokens.LoginRequest{}, e
+	}
+	return tokens.LoginRequest{
+		Login:      strings.TrimSpace(p.Get(username)),
+		Password:   tokens.Secret(p.Get(password)),
+		Label:      p.Header.Get("User-Agent"),
+		AccessOnly: !d.RefreshTokens,
+	}, nil
+}
+
+// ReadRefresh reads refresh_token.
+func (Lexik) ReadRefresh(p *Params) (tokens.RefreshRequest, error) {
+	token := p.Get("refresh_token")
+	if token == "" {
+		return tokens.RefreshRequest{}, refusal(ReasonNoRefresh, nil)
+	}
+	return tokens.RefreshRequest{Token: tokens.Secret(token)}, nil
+}
+
+// ReadLogout reads refresh_token, which is required.
+func (d Lexik) ReadLogout(p *Params) (tokens.RefreshRequest, bool, error) {
+	r, err := d.ReadRefresh(p)
+	return r, err == nil, err
+}
+
+// Granted is {"token": ...}, with the refresh token where there is one.
+func (Lexik) Granted(p tokens.Pair) Answer {
+	return answer(http.StatusOK, mediaJSON, struct {
+		Token        string `json:"token"`
+		RefreshToken string `json:"refresh_token,omitempty"`
+	}{string(p.AccessToken), string(p.RefreshToken)})
+}
+
+// LoggedOut says which of the two it was.
+func (Lexik) LoggedOut(ended bool) Answer {
+	message := "The supplied refresh_token is already invalid."
+	if ended {
+		message = "The supplied refresh_token has been invalidated."
+	}
+	return answer(http.StatusOK, mediaJSON, lexikMessage{http.StatusOK, message})
+}
+
+type lexikMessage struct {
+	Code    int    `json:"code"`
+	Message string `json:"message"`
+}
+
+// Refused is {"code": ..., "message": ...}.
+func (Lexik) Refused(route Route, _ string, e *Error) Answer {
+	status, message := lexikWords(route, e)
+	a := answer(status, mediaJSON, lexikMessage{status, message})
+	if status == http.StatusUnauthorized && route != RouteRefresh {
+		a.Header.Set("WWW-Authenticate", "Bearer")
+	}
+	return a.common(e)
+}
+
+func lexikWords(route Route, e *Error) (status int, message string) {
+	switch e.Reason {
+	case ReasonCredentials:
+		return http.StatusUnauthorized, "Invalid credentials."
+	case ReasonMissing:
+		return e.Status, `The key "` + e.Fields[0].Name + `" must be provided.`
+	case ReasonNoRefresh:
+		if route == RouteLogout {
+			return http.StatusBadRequest, "No refresh_token found."
+		}
+		return http.StatusUnauthorized, "Missing JWT Refresh Token"
+	case ReasonRefresh:
+		return http.StatusUnauthorized, "JWT Refresh Token Not Found"
+	case ReasonEnded:
+		return http.StatusUnauthorized, "Invalid JWT Refresh Token"
+	case ReasonNoBearer, ReasonBearerForm:
+		return http.StatusUnauthorized, "JWT Token not found"
+	case ReasonBearer:
+		return http.StatusUnauthorized, "Invalid JWT Token"
+	case ReasonExpired:
+		return http.StatusUnauthorized, "Expired JWT Token"
+	case ReasonLimited:
+		if route == RouteRefresh {
+			return e.Status, "Too many refresh requests, please try again later."
+		}
+		return e.Status, "Too many requests, please try again later."
+	case ReasonMalformed:
+		if errors.Is(e.Err, errJSON) {
+			return e.Status, "Invalid JSON."
+		}
+	}
+	return e.Status, http.StatusText(e.Status)
+}

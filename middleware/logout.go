@@ -1,0 +1,71 @@
+package middleware
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+// CheckLogout ends the session of the refresh token that the request presents
+// or, in dialects that have it so, of its access token. A refresh token that
+// opens nothing (any longer) is no error: ended is false.
+//
+// The session's refresh tokens are dead when CheckLogout returns; its access
+// tokens are good until they expire.
+func (a *Auth) CheckLogout(r *http.Request) (ended bool, err error) {
+	p, err := a.params(r, a.dialect.Accepts())
+	if err != nil {
+		return false, err
+	}
+	refresh, ok, err := a.dialect.ReadLogout(p)
+	if err != nil {
+		return false, err
+	}
+	if ok {
+		err := a.tokens.Logout(a.located(r), refresh)
+		if errors.Is(err, tokens.ErrInvalidRefresh) {
+			return false, nil
+		}
+		return err == nil, err
+	}
+	principal, err := a.CheckBearer(r)
+	if err != nil {
+		return false, err
+	}
+	err = a.tokens.LogoutPrincipal(a.located(r), principal)
+	return err == nil, err
+}
+
+// Logout answers what CheckLogout decides.
+func (a *Auth) Logout(w http.ResponseWriter, r *http.Request) {
+	ended, err := a.CheckLogout(r)
+	a.loggedOut(w, ended, err)
+}
+
+// CheckLogoutEverywhere ends all sessions of the user whose access token the
+// request bears.
+func (a *Auth) CheckLogoutEverywhere(r *http.Request) error {
+	if _, err := a.params(r, Accepts{Unknown: true}); err != nil {
+		return err
+	}
+	principal, err := a.CheckBearer(r)
+	if err != nil {
+		return err
+	}
+	return a.tokens.LogoutEverywhere(a.located(r), principal.Subject)
+}
+
+// LogoutEverywhere answers what CheckLogoutEverywhere decides.
+func (a *Auth) LogoutEverywhere(w http.ResponseWriter, r *http.Request) {
+	err := a.CheckLogoutEverywhere(r)
+	a.loggedOut(w, err == nil, err)
+}
+
+func (a *Auth) loggedOut(w http.ResponseWriter, ended bool, err error) {
+	if err != nil {
+		a.Refused(RouteLogout, err).Write(w)
+		return
+	}
+	a.LoggedOut(ended).Write(w)
+}

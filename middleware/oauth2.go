@@ -1,0 +1,118 @@
+package middleware
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+// OAuth2 is the dialect of RFC 6749 and RFC 6750. Login takes the form of §4.3.2
+// (grant_type may be missing), refresh a refresh-token header or the form of §6.
+// Clients are public: a client_id binds the session, and a client_secret is
+// neither checked nor kept.
+type OAuth2 struct{}
+
+// Accepts is a form only.
+func (OAuth2) Accepts() Accepts { return Accepts{} }
+
+// ReadLogin reads username, password, scope and the client.
+func (OAuth2) ReadLogin(p *Params) (tokens.LoginRequest, error) {
+	if grant := p.Get("grant_type"); grant != "" && grant != "password" {
+		return tokens.LoginRequest{}, refusal(ReasonGrantType, nil)
+	}
+	return p.passwordGrant()
+}
+
+// ReadRefresh reads the refresh-token header, or refresh_token, and the client
+// and the scope.
+func (OAuth2) ReadRefresh(p *Params) (tokens.RefreshRequest, error) {
+	if grant := p.Get("grant_type"); grant != "" && grant != "refresh_token" {
+		return tokens.RefreshRequest{}, refusal(ReasonGrantType, nil)
+	}
+	return p.refreshGrant()
+}
+
+// ReadLogout reads what ReadRefresh reads.
+func (OAuth2) ReadLogout(p *Params) (tokens.RefreshRequest, bool, error) {
+	r, err := p.refreshGrant()
+	if err != nil && AsError(err).Reason == ReasonNoRefresh {
+		return r, false, nil
+	}
+	return r, err == nil, err
+}
+
+// Granted is the answer of RFC 6749 §5.1.
+func (OAuth2) Granted(p tokens.Pair) Answer {
+	body := struct {
+		AccessToken  string  `json:"access_token"`
+		TokenType    string  `json:"token_type"`
+		ExpiresIn    int64   `json:"expires_in"`
+		RefreshToken string  `json:"refresh_token,omitempty"`
+		Scope        *string `json:"scope,omitempty"`
+	}{string(p.AccessToken), "Bearer", int64(p.ExpiresIn / time.Second), string(p.RefreshToken), nil}
+	if p.Narrowed || p.Principal.Scope != "" {
+		body.Scope = &p.Principal.Scope
+	}
+	return noCache(answer(http.StatusOK, mediaJSON, body))
+}
+
+// LoggedOut is 204, as a revocation that found nothing is no failure.
+func (OAuth2) LoggedOut(bool) Answer {
+	return noCache(answer(http.StatusNoContent, "", nil))
+}
+
+// Refused is the answer of RFC 6749 §5.2 at login and refresh, and problem
+// details (RFC 9457) with the challenge of RFC 6750 §3 elsewhere.
+func (OAuth2) Refused(route Route, realm string, e *Error) Answer {
+	var a Answer
+	if e.Code == "" || route == RouteAPI || route == RouteLogout {
+		a = problem(e)
+	} else {
+		a = answer(e.Status, mediaJSON, struct {
+			Error       string `json:"error"`
+			Description string `json:"error_description"`
+		}{e.Code, e.Description})
+	}
+	switch e.Reason {
+	case ReasonNoBearer:
+		a.Header.Set("WWW-Authenticate", `Bearer realm="`+realm+`"`)
+	case ReasonBearer, ReasonBearerForm, ReasonExpired, ReasonTwoBearers, ReasonForbidden:
+		challenge := `Bearer realm="` + realm + `", error="` + e.Code + `", error_description="` + e.Description + `"`
+		if e.Scope != "" {
+			challenge += `, scope="` + e.Scope + `"`
+		}
+		a.Header.Set("WWW-Authenticate", challenge)
+	}
+	return noCache(a).common(e)
+}
+
+const (
+	mediaJSON    = "application/json"
+	mediaProblem = "application/problem+json"
+)
+
+func noCache(a Answer) Answer {
+	a.Header.Set("Pragma", "no-cache") // RFC 6749 §5.1
+	return a
+}
+
+// problem is RFC 9457, with the rate-limit draft's type where a limit was
+// reached.
+func problem(e *Error) Answer {
+	body := struct {
+		Type       string   `json:"type"`
+		Title      string   `json:"title"`
+		Status     int      `json:"status"`
+		Detail     string   `json:"detail,omitempty"`
+		Violated   []string `json:"violated-policies,omitempty"`
+		RetryAfter int64    `json:"retry_after,omitempty"`
+	}{Type: "about:blank", Title: http.StatusText(e.Status), Status: e.Status, Detail: e.Description}
+	if e.Usage != nil {
+		body.Type = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+		body.Title = "Quota exceeded"
+		body.Violated = []string{e.Usage.Policy.Name}
+		body.RetryAfter = seconds(e.RetryAfter)
+	}
+	return answer(e.Status, mediaProblem, body)
+}

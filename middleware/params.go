@@ -1,0 +1,290 @@
+package middleware
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+// Params are the headers and the body parameters of a login, refresh, logout or
+// token request. The query is not among them.
+type Params struct {
+	Header http.Header
+	values map[string]string
+}
+
+// Get returns a parameter; "" if it is not there.
+func (p *Params) Get(name string) string { return p.values[name] }
+
+// Lookup returns a parameter, and whether it is there.
+func (p *Params) Lookup(name string) (string, bool) {
+	v, ok := p.values[name]
+	return v, ok
+}
+
+var (
+	errJSON      = errors.New("the body is not one JSON object of strings")
+	errTwice     = errors.New("a parameter or a header stands twice")
+	errText      = errors.New("a parameter is not UTF-8, or has a NUL in it")
+	errMedia     = errors.New("the Content-Type is none that is read here")
+	errEncoding  = errors.New("the body is compressed")
+	errMultipart = errors.New("the body is not multipart, from its first boundary to its last")
+)
+
+// params reads a request's parameters, and refuses whatever could be read in
+// two ways. It reads no more than the cap.
+func (a *Auth) params(r *http.Request, accepts Accepts) (*Params, error) {
+	if r.Method != http.MethodPost {
+		return nil, refusal(ReasonMethod, nil)
+	}
+	if len(r.Header["Authorization"]) > 1 {
+		return nil, refusal(ReasonTwoBearers, nil)
+	}
+	if r.ContentLength > a.maxBody {
+		return nil, refusal(ReasonTooLarge, nil)
+	}
+	if len(r.Header["Content-Type"]) > 1 {
+		return nil, refusal(ReasonMalformed, errTwice)
+	}
+	for _, coding := range r.Header["Content-Encoding"] {
+		if coding != "" && !strings.EqualFold(coding, "identity") {
+			return nil, refusal(ReasonMalformed, errEncoding)
+		}
+	}
+	var body []byte
+	if r.Body != nil {
+		var err error
+		body, err = io.ReadAll(io.LimitReader(r.Body, a.maxBody+1))
+		var capped *http.MaxBytesError
+		switch {
+		case errors.As(err, &capped), int64(len(body)) > a.maxBody:
+			return nil, refusal(ReasonTooLarge, err)
+		case err != nil:
+			return nil, refusal(ReasonMalformed, err)
+		}
+	}
+	values, err := parse(r.Header.Get("Content-Type"), body, accepts)
+	if err != nil {
+		return nil, refusal(ReasonMalformed, err)
+	}
+	for name, value := range values {
+		if !isText(name) || !isText(value) {
+			return nil, refusal(ReasonMalformed, errText)
+		}
+	}
+	return &Params{Header: r.Header, values: values}, nil
+}
+
+func isText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
+
+func parse(contentType string, body []byte, accepts Accepts) (map[string]string, error) {
+	var media string
+	var args map[string]string
+	if contentType != "" {
+		var err error
+		if media, args, err = mime.ParseMediaType(contentType); err != nil {
+			return nil, err
+		}
+		if charset := args["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") {
+			return nil, errMedia
+		}
+	}
+	switch {
+	case accepts.JSON && (media == mediaJSON || strings.HasSuffix(media, "+json") || bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{"))):
+		return parseJSON(body)
+	case accepts.Multipart && media == "multipart/form-data":
+		return parseMultipart(body, args["boundary"])
+	case media == "application/x-www-form-urlencoded":
+		return parseForm(body)
+	case len(body) == 0, accepts.Unknown:
+		return nil, nil
+	}
+	return nil, errMedia
+}
+
+func parseForm(body []byte) (map[string]string, error) {
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return nil, errors.New("not a form") // its text would quote the body
+	}
+	values := make(map[string]string, len(form))
+	for name, all := range form {
+		if len(all) > 1 { // RFC 6749 §3.2
+			return nil, errTwice
+		}
+		values[name] = all[0]
+	}
+	return values, nil
+}
+
+// parseJSON takes the strings of one flat object. What else is in it is not
+// read, unless it stands where a string is wanted: then it is not there.
+func parseJSON(body []byte) (map[string]string, error) {
+	if !utf8.Valid(body) {
+		return nil, errJSON
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return nil, errJSON
+	}
+	values := map[string]string{}
+	seen := map[string]bool{}
+	for d.More() {
+		t, err := d.Token()
+		name, ok := t.(string)
+		if err != nil || !ok {
+			return nil, errJSON
+		}
+		if seen[name] {
+			return nil, errTwice
+		}
+		seen[name] = true
+		var value any
+		if err := d.Decode(&value); err != nil {
+			return nil, errJSON
+		}
+		if s, ok := value.(string); ok {
+			values[name] = s
+		}
+	}
+	if _, err := d.Token(); err != nil {
+		return nil, errJSON
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errJSON
+	}
+	return values, nil
+}
+
+func parseMultipart(body []byte, boundary string) (map[string]string, error) {
+	// the reader takes a body that breaks off between two parts for a whole one,
+	// and does not look at what is behind the last
+	_, rest, ok := bytes.Cut(body, []byte("--"+boundary+"--"))
+	if !ok || len(bytes.TrimSpace(rest)) > 0 {
+		return nil, errMultipart
+	}
+	values := map[string]string{}
+	r := multipart.NewReader(bytes.NewReader(body), boundary)
+	for {
+		part, err := r.NextPart()
+		if errors.Is(err, io.EOF) {
+			return values, nil
+		}
+		if err != nil {
+			return nil, errMultipart
+		}
+		value, err := io.ReadAll(part)
+		if err != nil {
+			return nil, errMultipart
+		}
+		if part.FileName() != "" {
+			continue
+		}
+		if _, twice := values[part.FormName()]; twice {
+			return nil, errTwice
+		}
+		values[part.FormName()] = string(value)
+	}
+}
+
+// client reads who the OAuth client says it is: RFC 6749 §2.3.1 and §3.2.1. A
+// secret is neither checked nor kept, for no client has one; it may not be sent
+// in two ways all the same.
+func (p *Params) client() (string, error) {
+	id := p.Get("client_id")
+	scheme, credentials, _ := strings.Cut(p.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Basic") {
+		return id, nil
+	}
+	text, err := base64.StdEncoding.DecodeString(strings.TrimSpace(credentials))
+	if err != nil {
+		return "", refusal(ReasonMalformed, errors.New("the Basic credentials are not base64"))
+	}
+	name, _, ok := strings.Cut(string(text), ":")
+	if !ok {
+		return "", refusal(ReasonMalformed, errors.New("the Basic credentials have no colon"))
+	}
+	name, err = url.QueryUnescape(name)
+	if err != nil || !isText(name) {
+		return "", refusal(ReasonMalformed, errors.New("the Basic user is not form-encoded"))
+	}
+	if p.Get("client_secret") != "" || id != "" && id != name {
+		return "", refusal(ReasonMalformed, errors.New("the client says who it is in two ways"))
+	}
+	return name, nil
+}
+
+// passwordGrant reads RFC 6749 §4.3.2.
+func (p *Params) passwordGrant() (tokens.LoginRequest, error) {
+	client, err := p.client()
+	if err != nil {
+		return tokens.LoginRequest{}, err
+	}
+	for _, name := range []string{"username", "password"} {
+		if p.Get(name) == "" { // §3.2: sent without a value is not sent
+			e := refusal(ReasonMissing, fmt.Errorf("no %s", name))
+			e.Fields = []Field{{In: "body", Name: name, Missing: true}}
+			return tokens.LoginRequest{}, e
+		}
+	}
+	scopes, err := tokens.ParseScope(p.Get("scope"))
+	if err != nil {
+		return tokens.LoginRequest{}, err
+	}
+	return tokens.LoginRequest{
+		Login:    p.Get("username"),
+		Password: tokens.Secret(p.Get("password")),
+		ClientID: client,
+		Scopes:   scopes,
+		Label:    p.Header.Get("User-Agent"),
+	}, nil
+}
+
+// refreshGrant reads RFC 6749 §6, or the refresh-token header.
+func (p *Params) refreshGrant() (tokens.RefreshRequest, error) {
+	client, err := p.client()
+	if err != nil {
+		return tokens.RefreshRequest{}, err
+	}
+	header, err := p.refreshHeader()
+	if err != nil {
+		return tokens.RefreshRequest{}, err
+	}
+	token := p.Get("refresh_token")
+	switch {
+	case token == "" && header == "":
+		return tokens.RefreshRequest{}, refusal(ReasonNoRefresh, nil)
+	case token != "" && header != "":
+		return tokens.RefreshRequest{}, refusal(ReasonMalformed, errTwice)
+	case token == "":
+		token = header
+	}
+	scopes, err := tokens.ParseScope(p.Get("scope"))
+	if err != nil {
+		return tokens.RefreshRequest{}, err
+	}
+	return tokens.RefreshRequest{Token: tokens.Secret(token), ClientID: client, Scopes: scopes}, nil
+}
+
+// refreshHeader reads the refresh-token header; "" if there is none.
+func (p *Params) refreshHeader() (string, error) {
+	all := p.Header["Refresh-Token"]
+	if len(all) > 1 {
+		return "", refusal(ReasonMalformed, errTwice)
+	}
+	if len(all) == 0 {
+		return "", nil
+	}
+	return all[0], nil
+}

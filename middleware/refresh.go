@@ -1,0 +1,35 @@
+package middleware
+
+import (
+	"net/http"
+
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+// CheckRefresh reads a refresh token in the Auth's dialect and exchanges it for
+// a new pair, or an API key for an access token where the dialect has them in
+// the same place. An Authorization: Bearer is of no concern here: it is expired,
+// as a rule.
+func (a *Auth) CheckRefresh(r *http.Request) (tokens.Pair, error) {
+	accepts := a.dialect.Accepts()
+	p, err := a.params(r, accepts)
+	if err != nil {
+		return tokens.Pair{}, err
+	}
+	refresh, err := a.dialect.ReadRefresh(p)
+	if err != nil {
+		return tokens.Pair{}, err
+	}
+	if accepts.APIKeys && a.tokens.IsAPIKey(refresh.Token) {
+		return a.tokens.ExchangeKey(a.located(r), tokens.KeyRequest{
+			Key: refresh.Token, ClientID: refresh.ClientID, Scopes: refresh.Scopes,
+		})
+	}
+	return a.tokens.Refresh(a.located(r), refresh)
+}
+
+// Refresh answers what CheckRefresh decides.
+func (a *Auth) Refresh(w http.ResponseWriter, r *http.Request) {
+	p, err := a.CheckRefresh(r)
+	a.grant(w, RouteRefresh, p, err)
+}

@@ -1,0 +1,41 @@
+package middleware
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+// CheckToken is the token endpoint of RFC 6749 §3.2, whatever the Auth's
+// dialect: grant_type=refresh_token (§6), and password (§4.3) where
+// Config.PasswordGrant switches it on.
+func (a *Auth) CheckToken(r *http.Request) (tokens.Pair, error) {
+	p, err := a.params(r, OAuth2{}.Accepts())
+	if err != nil {
+		return tokens.Pair{}, err
+	}
+	switch grant := p.Get("grant_type"); {
+	case grant == "":
+		return tokens.Pair{}, refusal(ReasonMissing, errors.New("no grant_type"))
+	case grant == "refresh_token":
+		refresh, err := p.refreshGrant()
+		if err != nil {
+			return tokens.Pair{}, err
+		}
+		return a.tokens.Refresh(a.located(r), refresh)
+	case grant == "password" && a.passwordGrant:
+		login, err := p.passwordGrant()
+		if err != nil {
+			return tokens.Pair{}, err
+		}
+		return a.tokens.Login(a.located(r), login)
+	}
+	return tokens.Pair{}, refusal(ReasonGrantType, nil)
+}
+
+// Token answers what CheckToken decides, in RFC 6749's words.
+func (a *Auth) Token(w http.ResponseWriter, r *http.Request) {
+	p, err := a.CheckToken(r)
+	a.Speaking(OAuth2{}).grant(w, RouteLogin, p, err)
+}

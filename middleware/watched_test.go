@@ -1,0 +1,138 @@
+package middleware_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sallyport-go/sallyport/store"
+	"github.com/sallyport-go/sallyport/store/memstore"
+	"github.com/sallyport-go/sallyport/store/passwords"
+)
+
+// errDriver is what a store says when it could not say. Its text must not leave
+// the house.
+var errDriver = errors.New("driver: MARKER broken pipe")
+
+// watched is a memory store that says what it was asked, and can fail.
+type watched struct {
+	memory *memstore.Store
+
+	mu    sync.Mutex
+	err   error
+	calls []string
+}
+
+func newWatched(tb testing.TB) *watched {
+	tb.Helper()
+	hasher, err := passwords.New(passwords.Config{Memory: 64, Time: 1, Threads: 1, Concurrent: 4, Queue: 1024, InsecureParameters: true})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	memory, err := memstore.New(memstore.Config{Passwords: hasher})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, u := range users {
+		if err := memory.AddUser(tb.Context(), u, password); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	return &watched{memory: memory}
+}
+
+// fail makes every call from now on end with err; nil makes none.
+func (w *watched) fail(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.err = err
+}
+
+// take returns the calls since it was last called.
+func (w *watched) take() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	calls := w.calls
+	w.calls = nil
+	return calls
+}
+
+func (w *watched) enter(call string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.calls = append(w.calls, call)
+	return w.err
+}
+
+func asked[T any](w *watched, call string, f func() (T, error)) (T, error) {
+	if err := w.enter(call); err != nil {
+		var nothing T
+		return nothing, err
+	}
+	return f()
+}
+
+func told(w *watched, call string, f func() error) error {
+	if err := w.enter(call); err != nil {
+		return err
+	}
+	return f()
+}
+
+func (w *watched) Authenticate(ctx context.Context, login, password string) (store.User, error) {
+	return asked(w, "Authenticate", func() (store.User, error) { return w.memory.Authenticate(ctx, login, password) })
+}
+
+func (w *watched) User(ctx context.Context, id string) (store.User, error) {
+	return asked(w, "User", func() (store.User, error) { return w.memory.User(ctx, id) })
+}
+
+func (w *watched) CreateSession(ctx context.Context, s store.Session) error {
+	return told(w, "CreateSession", func() error { return w.memory.CreateSession(ctx, s) })
+}
+
+func (w *watched) Session(ctx context.Context, id string) (store.Session, error) {
+	return asked(w, "Session", func() (store.Session, error) { return w.memory.Session(ctx, id) })
+}
+
+func (w *watched) AdvanceSession(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
+	return told(w, "AdvanceSession", func() error { return w.memory.AdvanceSession(ctx, id, from, at, idleUntil) })
+}
+
+func (w *watched) RevokeSession(ctx context.Context, id string, at time.Time) error {
+	return told(w, "RevokeSession", func() error { return w.memory.RevokeSession(ctx, id, at) })
+}
+
+func (w *watched) UserSessions(ctx context.Context, userID string) ([]store.Session, error) {
+	return asked(w, "UserSessions", func() ([]store.Session, error) { return w.memory.UserSessions(ctx, userID) })
+}
+
+func (w *watched) RevokeUserSessions(ctx context.Context, userID string, at time.Time) error {
+	return told(w, "RevokeUserSessions", func() error { return w.memory.RevokeUserSessions(ctx, userID, at) })
+}
+
+func (w *watched) DeleteExpiredSessions(ctx context.Context, before time.Time) (int, error) {
+	return asked(w, "DeleteExpiredSessions", func() (int, error) { return w.memory.DeleteExpiredSessions(ctx, before) })
+}
+
+func (w *watched) CreateAPIKey(ctx context.Context, k store.APIKey) error {
+	return told(w, "CreateAPIKey", func() error { return w.memory.CreateAPIKey(ctx, k) })
+}
+
+func (w *watched) APIKey(ctx context.Context, digest store.Digest) (store.APIKey, error) {
+	return asked(w, "APIKey", func() (store.APIKey, error) { return w.memory.APIKey(ctx, digest) })
+}
+
+func (w *watched) UserAPIKeys(ctx context.Context, userID string) ([]store.APIKey, error) {
+	return asked(w, "UserAPIKeys", func() ([]store.APIKey, error) { return w.memory.UserAPIKeys(ctx, userID) })
+}
+
+func (w *watched) UseAPIKey(ctx context.Context, id string, at time.Time) error {
+	return told(w, "UseAPIKey", func() error { return w.memory.UseAPIKey(ctx, id, at) })
+}
+
+func (w *watched) RevokeAPIKey(ctx context.Context, id string, at time.Time) error {
+	return told(w, "RevokeAPIKey", func() error { return w.memory.RevokeAPIKey(ctx, id, at) })
+}
