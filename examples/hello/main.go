@@ -1,0 +1,54 @@
+// Command hello is the shortest host: one user, one route behind the door.
+//
+//	go run ./examples/hello
+package main
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"net/http"
+	"time"
+
+	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/store"
+	"github.com/sallyport-go/sallyport/store/memstore"
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+var addr = "127.0.0.1:8080"
+
+func main() {
+	users := must(memstore.New(memstore.Config{}))
+	check(users.AddUser(context.Background(), store.User{ID: "1", Login: "ada", Tier: "free"}, "correct horse"))
+	authority := must(tokens.New(tokens.Config{
+		Store: users, Issuer: "https://api.example.com", Audience: "api",
+		Keys:        []tokens.Key{{Algorithm: "HS256", Secret: tokens.NewSecret()}},
+		RefreshKeys: []tokens.Secret{tokens.NewSecret()},
+	}))
+	auth := must(middleware.New(middleware.Config{
+		Tokens: authority, ClientIP: middleware.RemoteAddr,
+		Tiers: middleware.Tiers{"free": {Limit: 500, Period: time.Hour}},
+	}))
+	http.HandleFunc("/auth/jwt/login", auth.Login)
+	http.HandleFunc("/auth/jwt/refresh", auth.Refresh)
+	http.Handle("/hello", auth.Protect(http.HandlerFunc(hello)))
+	server := &http.Server{Addr: addr, ReadTimeout: 5 * time.Second}
+	log.Fatal(server.ListenAndServe())
+}
+
+func hello(w http.ResponseWriter, r *http.Request) {
+	p, _ := tokens.PrincipalFrom(r.Context())
+	_, _ = fmt.Fprintf(w, "hello, %s\n", p.Subject)
+}
+
+func must[T any](v T, err error) T {
+	check(err)
+	return v
+}
+
+func check(err error) {
+	if err != nil {
+		log.Fatal(err)
+	}
+}

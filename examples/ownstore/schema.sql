@@ -1,0 +1,33 @@
+-- The shop's users, as they were before Sallyport: nothing here is for it.
+--
+-- Identifiers are compared byte by byte: BINARY is SQLite's default collation
+-- for TEXT, so "a" and "A" are two. A column with COLLATE NOCASE would not do;
+-- nor would MySQL's default, which folds case and accents.
+CREATE TABLE IF NOT EXISTS users (
+    id            TEXT    PRIMARY KEY,
+    email         TEXT    NOT NULL UNIQUE,
+    password_hash TEXT    NOT NULL,
+    company       TEXT    NOT NULL,
+    plan          TEXT    NOT NULL,
+    seats         INTEGER NOT NULL,
+    permissions   TEXT    NOT NULL,           -- with one space between them
+    blocked       INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+-- One row a login, however often it is refreshed. Times are microseconds since
+-- 1970, and 0 is no time: an integer is neither rounded nor moved to a zone.
+CREATE TABLE IF NOT EXISTS sessions (
+    id          TEXT    PRIMARY KEY,
+    user_id     TEXT    NOT NULL,
+    client_id   TEXT    NOT NULL,
+    scopes      TEXT    NOT NULL,
+    generation  INTEGER NOT NULL,
+    created_at  INTEGER NOT NULL,
+    advanced_at INTEGER NOT NULL,
+    idle_until  INTEGER NOT NULL,
+    expires_at  INTEGER NOT NULL,
+    revoked_at  INTEGER NOT NULL,
+    label       TEXT    NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX IF NOT EXISTS sessions_of_user ON sessions (user_id, created_at);

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/sallyport-go/sallyport/store"
+	"github.com/sallyport-go/sallyport/store/passwords"
+)
+
+// Store is the shop's own store.Store: its users and, beside them, their
+// sessions. Errors of the driver go out as they come in: they mean "could not
+// say", and only the three sentinels of package store mean something else.
+type Store struct {
+	db     *sql.DB
+	hasher *passwords.Hasher
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Authenticate knows a user by their e-mail address. Somebody blocked is not
+// found, and so costs the same hash as a wrong password and a wrong address.
+func (s *Store) Authenticate(ctx context.Context, login, password string) (store.User, error) {
+	u, hash, err := s.user(ctx, selectUser+"email = ?", login)
+	renew := false
+	switch {
+	case err == nil:
+		renew, err = s.hasher.Verify(ctx, hash, password)
+	case errors.Is(err, store.ErrNotFound):
+		err = s.hasher.VerifyUnknown(ctx, password)
+	}
+	switch {
+	case errors.Is(err, passwords.ErrMismatch):
+		return store.User{}, store.ErrBadCredentials
+	case err != nil:
+		return store.User{}, err
+	}
+	if renew { // the hash is of an older kind, and only now the password is here
+		s.renew(ctx, u.ID, hash, password)
+	}
+	return u, nil
+}
+
+// User is asked at each refresh.
+func (s *Store) User(ctx context.Context, id string) (store.User, error) {
+	u, _, err := s.user(ctx, selectUser+"id = ?", id)
+	return u, err
+}
+
+const selectUser = `SELECT id, email, company, plan, seats, permissions, password_hash FROM users WHERE blocked = 0 AND `
+
+func (s *Store) user(ctx context.Context, query, key string) (u store.User, hash string, err error) {
+	var permissions string
+	err = s.db.QueryRowContext(ctx, query, key).Scan(&u.ID, &u.Login, &u.Account, &u.Tier, &u.Seats, &permissions, &hash)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return store.User{}, "", store.ErrNotFound
+	case err != nil:
+		return store.User{}, "", err
+	}
+	u.Scopes = strings.Fields(permissions)
+	return u, hash, nil
+}
+
+// renew leaves a password alone that was changed meanwhile. If it fails, the
+// next login tries again.
+func (s *Store) renew(ctx context.Context, id, old, password string) {
+	if hash, err := s.hasher.Hash(ctx, password); err == nil {
+		_, _ = s.exec(ctx, `UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?`, hash, id, old)
+	}
+}
+
+const selectSession = `SELECT id, user_id, client_id, scopes, generation, created_at, advanced_at, idle_until, expires_at, revoked_at, label FROM sessions WHERE `
+
+// CreateSession learns from the row count that the ID was taken, not from the
+// driver's words for it.
+func (s *Store) CreateSession(ctx context.Context, n store.Session) error {
+	rows, err := s.exec(ctx, `INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+		n.ID, n.UserID, n.ClientID, strings.Join(n.Scopes, " "), n.Generation, // no scope has a space in it
+		micros(n.CreatedAt), micros(n.AdvancedAt), micros(n.IdleUntil), micros(n.ExpiresAt), micros(n.RevokedAt), n.Label)
+	if err == nil && rows == 0 {
+		return store.ErrConflict
+	}
+	return err
+}
+
+func (s *Store) Session(ctx context.Context, id string) (store.Session, error) {
+	found, err := scan(s.db.QueryRowContext(ctx, selectSession+"id = ?", id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return store.Session{}, store.ErrNotFound
+	}
+	return found, err
+}
+
+// AdvanceSession is one statement, whose condition and write nothing can come
+// between. A SELECT before it would let two callers see the same generation,
+// and both would win, in a transaction too.
+func (s *Store) AdvanceSession(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
+	rows, err := s.exec(ctx, `UPDATE sessions SET generation = generation + 1, advanced_at = ?, idle_until = ?
+		WHERE id = ? AND generation = ? AND revoked_at = 0`, micros(at), micros(idleUntil), id, from)
+	if err != nil || rows == 1 {
+		return err
+	}
+	if _, err := s.Session(ctx, id); err != nil { // it has lost; this only says to what
+		return err
+	}
+	return store.ErrConflict
+}
+
+func (s *Store) RevokeSession(ctx context.Context, id string, at time.Time) error {
+	_, err := s.exec(ctx, `UPDATE sessions SET revoked_at = ? WHERE id = ? AND revoked_at = 0`, micros(at), id)
+	return err
+}
+
+func (s *Store) RevokeUserSessions(ctx context.Context, userID string, at time.Time) error {
+	_, err := s.exec(ctx, `UPDATE sessions SET revoked_at = ? WHERE user_id = ? AND revoked_at = 0`, micros(at), userID)
+	return err
+}
+
+func (s *Store) UserSessions(ctx context.Context, userID string) ([]store.Session, error) {
+	rows, err := s.db.QueryContext(ctx, selectSession+"user_id = ? AND revoked_at = 0 ORDER BY created_at, id", userID)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var all []store.Session
+	for rows.Next() {
+		next, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, next)
+	}
+	return all, rows.Err() // half a list is none
+}
+
+// DeleteExpiredSessions is for a job of the host's, once an hour or so.
+func (s *Store) DeleteExpiredSessions(ctx context.Context, before time.Time) (int, error) {
+	rows, err := s.exec(ctx, `DELETE FROM sessions WHERE idle_until <= ?1 OR expires_at <= ?1`, micros(before))
+	return int(rows), err
+}
+
+// exec says how many rows a statement has changed.
+func (s *Store) exec(ctx context.Context, statement string, args ...any) (int64, error) {
+	result, err := s.db.ExecContext(ctx, statement, args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+func scan(row interface{ Scan(dest ...any) error }) (store.Session, error) {
+	var s store.Session
+	var scopes string
+	var created, advanced, idle, expires, revoked int64
+	err := row.Scan(&s.ID, &s.UserID, &s.ClientID, &scopes, &s.Generation, &created, &advanced, &idle, &expires, &revoked, &s.Label)
+	s.Scopes = strings.Fields(scopes)
+	s.CreatedAt, s.AdvancedAt = moment(created), moment(advanced)
+	s.IdleUntil, s.ExpiresAt, s.RevokedAt = moment(idle), moment(expires), moment(revoked)
+	return s, err
+}
+
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+func moment(micros int64) time.Time {
+	if micros == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(micros).UTC()
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/store/memstore"
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+// host is the application: it owns its users and asks Sallyport at the door.
+type host struct {
+	auth   *middleware.Auth
+	apiKey tokens.Secret
+}
+
+func newHost(ctx context.Context, o options, issuer string, log *slog.Logger) (*host, error) {
+	users, err := memstore.New(memstore.Config{})
+	if err != nil {
+		return nil, err
+	}
+	signing, refresh, err := keys(o.keyFile)
+	if err != nil {
+		return nil, err
+	}
+	authority, err := tokens.New(tokens.Config{
+		Store:       users,
+		APIKeys:     users,
+		Issuer:      issuer,
+		Audience:    "quickstart",
+		Keys:        []tokens.Key{signing},
+		RefreshKeys: []tokens.Secret{refresh},
+		RetryGrace:  o.retryGrace,
+		Events:      tokens.LogEvents(log),
+	})
+	if err != nil {
+		return nil, err
+	}
+	auth, err := middleware.New(middleware.Config{
+		Tokens:   authority,
+		ClientIP: middleware.RemoteAddr,
+		Tiers: middleware.Tiers{
+			"anonymous": {Limit: 100, Period: time.Hour},
+			"free":      {Limit: 500, Period: time.Hour, PerSeat: true, Max: 5000},
+			"premium":   {Limit: 5000, Period: time.Hour, PerSeat: true},
+		},
+		PasswordGrant: o.passwordGrant,
+	})
+	if err != nil {
+		return nil, err
+	}
+	h := &host{auth: auth}
+	for _, u := range demoUsers {
+		if err := users.AddUser(ctx, u, demoPassword); err != nil {
+			return nil, fmt.Errorf("user %s: %w", u.Login, err)
+		}
+	}
+	h.apiKey, _, err = authority.CreateAPIKey(ctx, demoUsers[0].ID, "quick start", nil, time.Now().AddDate(0, 0, 90))
+	return h, err
+}
+
+// routes mounts the doors of three kinds of client before one API.
+func (h *host) routes() http.Handler {
+	mux := http.NewServeMux()
+
+	// OAuth 2.0's password flow, and the standard token endpoint
+	oauth := h.auth
+	mux.HandleFunc("/auth/jwt/login", oauth.Login)
+	mux.HandleFunc("/auth/jwt/refresh", oauth.Refresh)
+	mux.HandleFunc("/auth/jwt/postman-refresh", oauth.Token)
+	mux.HandleFunc("/auth/jwt/logout", oauth.Logout)
+	mux.HandleFunc("/auth/jwt/logout-everywhere", oauth.LogoutEverywhere)
+	mux.HandleFunc("/oauth/token", oauth.Token)
+
+	// Symfony's way: a login without a session, and API keys for scripts
+	symfony := h.auth.Speaking(middleware.Lexik{})
+	mux.HandleFunc("/api/login_check", symfony.Login)
+	mux.HandleFunc("/api/login_refresh", symfony.Refresh)
+
+	// the API itself: the first for users, the second for anybody
+	mux.Handle("GET /api/1.0/open/me", symfony.Protect(http.HandlerFunc(me)))
+	mux.Handle("GET /api/1.0/open/search", symfony.Identify(symfony.Limit(http.HandlerFunc(search))))
+	return mux
+}
+
+// me says who is calling.
+func me(w http.ResponseWriter, r *http.Request) {
+	p, _ := tokens.PrincipalFrom(r.Context())
+	reply(w, map[string]any{"user": p.Subject, "account": p.Account, "tier": p.Tier, "seats": p.Seats, "scope": p.Scope})
+}
+
+// search finds nothing, for anybody.
+func search(w http.ResponseWriter, r *http.Request) {
+	who := middleware.Anonymous
+	if p, ok := tokens.PrincipalFrom(r.Context()); ok {
+		who = p.Subject
+	}
+	reply(w, map[string]any{"query": r.URL.Query().Get("q"), "for": who, "results": []string{}})
+}
+
+func reply(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v) // a client that has hung up is no concern of ours
+}

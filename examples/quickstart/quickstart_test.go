@@ -1,0 +1,166 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// served is a quick start that runs until the test ends.
+type served struct{ base, apiKey string }
+
+func serve(t *testing.T, args ...string) served {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	out, in := io.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		err := run(ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), in, io.Discard)
+		_ = in.CloseWithError(err)
+		done <- err
+	}()
+	t.Cleanup(func() {
+		http.DefaultClient.CloseIdleConnections()
+		stop()
+		if err := <-done; err != nil {
+			t.Errorf("run: %v", err)
+		}
+	})
+	var s served
+	lines := bufio.NewScanner(out)
+	for lines.Scan() && (s.base == "" || s.apiKey == "") {
+		if base := regexp.MustCompile(`http://[0-9.:]+`).FindString(lines.Text()); base != "" {
+			s.base = base
+		}
+		if strings.HasPrefix(lines.Text(), "api key") {
+			words := strings.Fields(lines.Text())
+			s.apiKey = words[len(words)-1]
+		}
+	}
+	go func() { _, _ = io.Copy(io.Discard, out) }()
+	if s.base == "" || s.apiKey == "" {
+		t.Fatalf("the quick start printed no address or no API key: %v", lines.Err())
+	}
+	return s
+}
+
+func (s served) do(t *testing.T, method, path, token string, form url.Values) (int, http.Header, map[string]any) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, s.base+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if form != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	var body map[string]any
+	if err := json.NewDecoder(response.Body).Decode(&body); err != nil {
+		t.Fatalf("%s %s: %v", method, path, err)
+	}
+	return response.StatusCode, response.Header, body
+}
+
+func (s served) login(t *testing.T, user string) string {
+	t.Helper()
+	_, _, body := s.do(t, http.MethodPost, "/api/login_check", "", url.Values{"_username": {user}, "_password": {demoPassword}})
+	token, ok := body["token"].(string)
+	if !ok {
+		t.Fatalf("%s cannot log in: %v", user, body)
+	}
+	return token
+}
+
+func TestEachDemoUserHasTheQuotaOfTheirTier(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	for user, limit := range map[string]string{"alice": "500", "bob": "1500", "carol": "10000"} {
+		status, header, body := s.do(t, http.MethodGet, "/api/1.0/open/me", s.login(t, user), nil)
+		if status != http.StatusOK || body["user"] != "u-"+user || header.Get("X-RateLimit-Limit") != limit {
+			t.Errorf("%s: %d, %v of %s", user, status, body, header.Get("X-RateLimit-Limit"))
+		}
+	}
+}
+
+func TestTheHundredAndFirstAnonymousSearchIsRefused(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	for i := range 101 {
+		status, header, body := s.do(t, http.MethodGet, "/api/1.0/open/search?q=x", "", nil)
+		switch {
+		case i < 100 && status != http.StatusOK:
+			t.Fatalf("search %d: %d %v", i+1, status, body)
+		case i == 100 && (status != http.StatusTooManyRequests || header.Get("Retry-After") == "" || body["code"] != 429.0):
+			t.Errorf("search 101: %d %v %v", status, header, body)
+		}
+	}
+	if status, _, _ := s.do(t, http.MethodGet, "/api/1.0/open/search?q=x", s.login(t, "alice"), nil); status != http.StatusOK {
+		t.Errorf("alice, from the same address: %d", status)
+	}
+}
+
+func TestThePasswordGrantIsServedWhereItIsSwitchedOn(t *testing.T) {
+	t.Parallel()
+	form := url.Values{"grant_type": {"password"}, "username": {"bob"}, "password": {demoPassword}}
+	for _, tt := range []struct {
+		args   []string
+		status int
+	}{{nil, http.StatusBadRequest}, {[]string{"-password-grant"}, http.StatusOK}} {
+		s := serve(t, tt.args...)
+		if status, _, body := s.do(t, http.MethodPost, "/oauth/token", "", form); status != tt.status {
+			t.Errorf("%v: %d %v, wants %d", tt.args, status, body, tt.status)
+		}
+	}
+}
+
+func TestAKeptKeyOutlivesARestart(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "key.pem")
+	before := serve(t, "-key", file)
+	token := before.login(t, "alice")
+	info, err := os.Stat(file)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Fatalf("the key file: %v, %v", info, err)
+	}
+	// the issuer is the address, which a restart here does not keep
+	host, err := newHost(t.Context(), options{keyFile: file}, before.base, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
+	r.Header.Set("Authorization", "Bearer "+token)
+	if p, err := host.auth.CheckBearer(r); err != nil || p.Subject != "u-alice" {
+		t.Errorf("%+v, %v", p, err)
+	}
+}
+
+func TestBadFlagsAreErrors(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"-addr", "nowhere"}, {"-retry-grace", "1h"}, {"extra"}, {"-key", os.DevNull}} {
+		ctx, stop := context.WithCancel(t.Context())
+		stop() // what does start stops at once
+		if err := run(ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), io.Discard, io.Discard); err == nil {
+			t.Errorf("%v: no error", args)
+		}
+	}
+}
