@@ -15,6 +15,7 @@ import (
 	"html/template"
 	"log/slog"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -35,7 +36,7 @@ func (n needles) add(what string, secrets ...tokens.Secret) {
 		n[text] = what
 		n[hex.EncodeToString([]byte(text))] = what + " in hexadecimal"
 		n[strings.ToUpper(hex.EncodeToString([]byte(text)))] = what + " in hexadecimal"
-		n[strings.Trim(fmt.Sprint([]byte(text)), "[]")] = what + " as numbers"
+		n[strings.Trim(fmt.Sprintf("%d", []byte(text)), "[]")] = what + " as numbers"
 		n[strings.Trim(fmt.Sprintf("%q", text), `"`)] = what + " in quotes"
 		n[base64.StdEncoding.EncodeToString([]byte(text))] = what + " in base64"
 		n[base64.RawURLEncoding.EncodeToString([]byte(text))] = what + " in base64url"
@@ -80,7 +81,7 @@ func printed(tb testing.TB, values ...any) string {
 	for _, v := range values {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t"} {
 			fmt.Fprintf(&text, verb+"\n", v)
-			if reflect.TypeOf(v).Kind() == reflect.Pointer && strings.Contains("%s %q %t", verb) {
+			if reflect.TypeOf(v).Kind() == reflect.Pointer && slices.Contains([]string{"%s", "%q", "%t"}, verb) {
 				continue // inside of another value fmt prints what a pointer points to without asking it: see Secret
 			}
 			fmt.Fprintf(&text, verb+"\n", []any{v})
@@ -189,7 +190,8 @@ func TestSecretsAreShownNowhere(t *testing.T) {
 			failed(errorOf(r.Verify(ctx, key)))
 			calls := 0
 			r.store.step(func(context.Context, string) error {
-				if calls++; calls%3 == 0 {
+				calls++
+				if calls%3 == 0 {
 					return errDriver
 				}
 				return nil

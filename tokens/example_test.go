@@ -1,0 +1,253 @@
+package tokens_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/sallyport-go/sallyport/store"
+	"github.com/sallyport-go/sallyport/store/memstore"
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+// users is a store with one user in it; a host has its own.
+func users() *memstore.Store {
+	s := must(memstore.New(memstore.Config{}))
+	ada := store.User{ID: "u1", Login: "ada", Tier: "free", Seats: 1, Scopes: []string{"read", "write"}}
+	if err := s.AddUser(context.Background(), ada, "correct horse & battery"); err != nil {
+		panic(err)
+	}
+	return s
+}
+
+// configured is what the examples have in common.
+func configured(s *memstore.Store) tokens.Config {
+	return tokens.Config{
+		Store:    s,
+		Issuer:   "https://issuer.example",
+		Audience: "https://api.example",
+		// A host that restarts makes its secrets once, and keeps them.
+		Keys:        []tokens.Key{{Algorithm: "HS256", Secret: tokens.NewSecret()}},
+		RefreshKeys: []tokens.Secret{tokens.NewSecret()},
+	}
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// A user logs in with a password, and calls the API with the access token that
+// they get for it.
+func Example() {
+	ctx := context.Background()
+	authority := must(tokens.New(configured(users())))
+
+	pair := must(authority.Login(ctx, tokens.LoginRequest{Login: "ada", Password: "correct horse & battery"}))
+	fmt.Println(pair.ExpiresIn, pair.AccessToken) // a secret is never printed by accident
+
+	// Verify asks no store: it is as quick as its signature.
+	ada := must(authority.Verify(ctx, pair.AccessToken))
+	fmt.Println(ada.Subject, ada.Tier, ada.HasScope("write"), ada.HasScope("admin"))
+
+	_, err := authority.Verify(ctx, pair.AccessToken+"x")
+	fmt.Println(errors.Is(err, tokens.ErrInvalidToken))
+	// Output:
+	// 1h0m0s [redacted]
+	// u1 free true false
+	// true
+}
+
+// Each refresh gives another refresh token, and an access token of what the user
+// is by then.
+func ExampleAuthority_Refresh() {
+	ctx := context.Background()
+	host := users()
+	authority := must(tokens.New(configured(host)))
+	first := must(authority.Login(ctx, tokens.LoginRequest{Login: "ada", Password: "correct horse & battery"}))
+
+	ada := must(host.User(ctx, "u1"))
+	ada.Tier, ada.Seats = "premium", 5 // somebody has paid
+	if err := host.SetUser(ctx, ada); err != nil {
+		panic(err)
+	}
+
+	second := must(authority.Refresh(ctx, tokens.RefreshRequest{Token: first.RefreshToken}))
+	fmt.Println(second.Principal.Tier, second.Principal.Seats)
+	fmt.Println("the same session:", second.Principal.SessionID == first.Principal.SessionID)
+	fmt.Println("the same token:", second.RefreshToken == first.RefreshToken)
+	// Output:
+	// premium 5
+	// the same session: true
+	// the same token: false
+}
+
+// A refresh token is good once. A client that goes on using the first one it got
+// looks like a thief: the session ends, for the token that it should have used
+// as well. Keep the newest; and where tabs race or answers get lost, set
+// Config.RetryGrace.
+func ExampleAuthority_Refresh_wrong() {
+	ctx := context.Background()
+	authority := must(tokens.New(configured(users())))
+	first := must(authority.Login(ctx, tokens.LoginRequest{Login: "ada", Password: "correct horse & battery"}))
+
+	second, err := authority.Refresh(ctx, tokens.RefreshRequest{Token: first.RefreshToken})
+	fmt.Println(err)
+	_, err = authority.Refresh(ctx, tokens.RefreshRequest{Token: first.RefreshToken})
+	fmt.Println(err)
+	_, err = authority.Refresh(ctx, tokens.RefreshRequest{Token: second.RefreshToken})
+	fmt.Println(err)
+	// Output:
+	// <nil>
+	// tokens: invalid refresh token: used before
+	// tokens: invalid refresh token: the session was revoked
+}
+
+// With a grace, an answer that was lost on its way can be asked for again.
+func ExampleConfig_retryGrace() {
+	ctx := context.Background()
+	config := configured(users())
+	config.RetryGrace = time.Minute
+	authority := must(tokens.New(config))
+	first := must(authority.Login(ctx, tokens.LoginRequest{Login: "ada", Password: "correct horse & battery"}))
+
+	lost := must(authority.Refresh(ctx, tokens.RefreshRequest{Token: first.RefreshToken}))
+	again := must(authority.Refresh(ctx, tokens.RefreshRequest{Token: first.RefreshToken}))
+	fmt.Println(again.Replayed, again.RefreshToken == lost.RefreshToken)
+
+	// Once the new token was used, the old one is spent, however short ago.
+	must(authority.Refresh(ctx, tokens.RefreshRequest{Token: again.RefreshToken}))
+	_, err := authority.Refresh(ctx, tokens.RefreshRequest{Token: first.RefreshToken})
+	fmt.Println(err)
+	// Output:
+	// true true
+	// tokens: invalid refresh token: used before
+}
+
+// A signing key is replaced in three steps, each on every node before the next
+// one begins, and no token is lost.
+func ExampleConfig_keys() {
+	ctx := context.Background()
+	config := configured(users())
+	old := config.Keys[0]
+	next := tokens.Key{Algorithm: "ES256", Private: must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))}
+
+	// 1. The new key verifies, so that every node knows it when it begins to sign.
+	config.Keys = []tokens.Key{old, next}
+	before := must(tokens.New(config))
+	token := must(before.Login(ctx, tokens.LoginRequest{Login: "ada", Password: "correct horse & battery"})).AccessToken
+
+	// 2. It signs, and the old one verifies what it signed.
+	config.Keys = []tokens.Key{next, old}
+	between := must(tokens.New(config))
+	_, err := between.Verify(ctx, token)
+	fmt.Println(err)
+
+	// 3. An AccessTTL later nothing that the old one signed is good any more.
+	config.Keys = []tokens.Key{next}
+	after := must(tokens.New(config))
+	_, err = after.Verify(ctx, token)
+	fmt.Println(errors.Is(err, tokens.ErrInvalidToken))
+	// Output:
+	// <nil>
+	// true
+}
+
+// New says all that is wrong with a Config at once.
+func ExampleNew_wrong() {
+	_, err := tokens.New(tokens.Config{
+		Store:       users(),
+		Issuer:      "https://issuer.example",
+		Keys:        []tokens.Key{{Algorithm: "HS256", Secret: "secret"}},
+		RefreshKeys: []tokens.Secret{"another secret"},
+	})
+	fmt.Println(err)
+	// Output:
+	// tokens: Config.Audience: is required, of 512 bytes at most
+	// tokens: Config.Keys[0]: Secret: wants 32 random bytes or more for HS256, has 6
+	// tokens: Config.RefreshKeys[0]: wants 32 random bytes or more, has 14
+}
+
+// A script has a long-lived key, which it exchanges for access tokens.
+func ExampleAuthority_ExchangeKey() {
+	ctx := context.Background()
+	host := users()
+	config := configured(host)
+	config.APIKeys = host
+	authority := must(tokens.New(config))
+
+	// The key is shown this once: the store has its digest only.
+	key, row, err := authority.CreateAPIKey(ctx, "u1", "CI of the shop", []string{"read"}, time.Time{})
+	fmt.Println(row.Label, row.Scopes, err)
+
+	pair := must(authority.ExchangeKey(ctx, tokens.KeyRequest{Key: key}))
+	fmt.Println(must(authority.Verify(ctx, pair.AccessToken)).Scope)
+
+	_, err = authority.Verify(ctx, key) // the key itself is no access token
+	fmt.Println(errors.Is(err, tokens.ErrInvalidToken))
+
+	if err := host.RevokeAPIKey(ctx, row.ID, time.Now()); err != nil {
+		panic(err)
+	}
+	_, err = authority.ExchangeKey(ctx, tokens.KeyRequest{Key: key})
+	fmt.Println(err)
+	// Output:
+	// CI of the shop [read] <nil>
+	// read
+	// true
+	// tokens: invalid API key: revoked
+}
+
+// What happens can be written to the host's log: who and what, and no secret.
+func ExampleLogEvents() {
+	ctx := context.Background()
+	log := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{
+		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey || a.Key == "session" { // another one each time
+				return slog.Attr{}
+			}
+			return a
+		},
+	}))
+	config := configured(users())
+	config.Events = tokens.LogEvents(log)
+	authority := must(tokens.New(config))
+
+	_, _ = authority.Login(ctx, tokens.LoginRequest{Login: "ada", Password: "wrong", ClientID: "shop"})
+	pair := must(authority.Login(ctx, tokens.LoginRequest{Login: "ada", Password: "correct horse & battery", ClientID: "shop"}))
+	for range 2 {
+		_, _ = authority.Refresh(ctx, tokens.RefreshRequest{Token: pair.RefreshToken})
+	}
+	// Output:
+	// level=INFO msg=sallyport event.kind=login_refused event.client=shop event.error="tokens: bad credentials: store: bad credentials"
+	// level=INFO msg=sallyport event.kind=login event.user=u1 event.client=shop
+	// level=INFO msg=sallyport event.kind=refresh event.user=u1 event.client=shop event.generation=1
+	// level=WARN msg=sallyport event.kind=reuse event.user=u1 event.client=shop event.generation=1 event.error="tokens: invalid refresh token: used before"
+}
+
+// A host's own claims stand in the token beside Sallyport's.
+func ExamplePrincipal_Claims() {
+	ctx := context.Background()
+	config := configured(users())
+	config.Claims = func(_ context.Context, u store.User) (map[string]any, error) {
+		return map[string]any{"https://issuer.example/greeting": "hello " + u.Login}, nil
+	}
+	authority := must(tokens.New(config))
+	pair := must(authority.Login(ctx, tokens.LoginRequest{Login: "ada", Password: "correct horse & battery"}))
+
+	var claims struct {
+		Greeting string `json:"https://issuer.example/greeting"`
+	}
+	err := must(authority.Verify(ctx, pair.AccessToken)).Claims(&claims)
+	fmt.Println(claims.Greeting, err)
+	// Output:
+	// hello ada <nil>
+}
