@@ -159,8 +159,11 @@ func New(c Config) (*Auth, error) {
 }
 
 // Speaking returns an Auth that speaks another dialect and is otherwise the
-// same door: it counts with the same counters.
+// same door: it counts with the same counters. Nil is OAuth2, as in the Config.
 func (a *Auth) Speaking(d Dialect) *Auth {
+	if d == nil {
+		d = OAuth2{}
+	}
 	other := *a
 	other.dialect = d
 	return &other

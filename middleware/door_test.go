@@ -363,3 +363,8 @@ func raw(tb testing.TB, conn io.ReadWriter, text string) *http.Response {
 	tb.Cleanup(func() { _ = res.Body.Close() })
 	return res
 }
+
+// replace writes a pair's tokens where a request has ACCESS and REFRESH.
+func replace(text string, p tokens.Pair) string {
+	return strings.NewReplacer("ACCESS", string(p.AccessToken), "REFRESH", string(p.RefreshToken)).Replace(text)
+}

@@ -2,81 +2,197 @@ package middleware_test
 
 import (
 	"bytes"
-	"encoding/base64"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
-// post sends a body to every route that reads one, and wants an answer that
-// blames the client or nobody.
-func (d *door) post(t *testing.T, contentType, authorization string, body []byte) {
-	t.Helper()
-	for _, path := range []string{"/login", "/refresh", "/logout", "/token"} {
-		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, bytes.NewReader(body))
-		r.Header.Set("Content-Type", contentType)
-		if authorization != "" {
-			r.Header.Set("Authorization", authorization)
-		}
-		w := d.send(r)
-		if w.Code >= 500 || w.Code < 200 || w.Header().Get("Cache-Control") != "no-store" {
-			t.Errorf("%s %q: %d %v %s", path, body, w.Code, w.Header(), w.Body)
-		}
+func isText(s string) bool { return utf8.ValidString(s) && !strings.Contains(s, "\x00") }
+
+// answered wants a login with a body to be answered below 500, in JSON, and to
+// have asked nobody if it was malformed: P13.
+func answered(tb testing.TB, d *door, contentType string, body []byte) {
+	tb.Helper()
+	d.store.take()
+	r := httptest.NewRequestWithContext(tb.Context(), http.MethodPost, "/login", bytes.NewReader(body))
+	r.Header["Content-Type"] = []string{contentType}
+	w := d.send(r)
+	if w.Code >= http.StatusInternalServerError || !json.Valid(w.Body.Bytes()) {
+		tb.Errorf("%d %s", w.Code, w.Body)
+	}
+	d.journal.take()
+	calls := d.store.take()
+	if w.Code != http.StatusOK && w.Code != http.StatusUnauthorized && len(calls) > 0 {
+		tb.Errorf("%d %s, and the store was asked %q", w.Code, w.Body, calls)
 	}
 }
 
 func FuzzForm(f *testing.F) {
-	for _, seed := range []string{"", "username=a&password=b", "a=1&a=2", "%", "a;b", "username=%00", "grant_type=password&username=alice&password=%26", "=&=", "refresh_token=sp_rt_AA"} {
-		f.Add([]byte(seed))
+	for _, body := range []string{
+		"", "a=1", "a=1&b=2", "a=1&a=2", "a", "a=", "=a", "&&", "%", "%zz", "%00=1", "a=%ff", "a;b", "a=b=c", "a=+%2B",
+		"_username=alice&_password=correct+horse+%26+battery", `{"a":"b"}`, strings.Repeat("a=&", 500), "a[]=1&a[]=2",
+	} {
+		f.Add([]byte(body))
 	}
-	d := open(f, passwordGrant)
+	d := open(f, speaking(middleware.Lexik{}))
+	const contentType = "application/x-www-form-urlencoded"
 	f.Fuzz(func(t *testing.T, body []byte) {
-		d.store.take()
-		d.post(t, "application/x-www-form-urlencoded", "", body)
-		// nobody is asked about a body that net/url would not read
-		if _, err := url.ParseQuery(string(body)); err != nil && len(d.store.take()) > 0 {
-			t.Errorf("the store was asked about %q", body)
+		answered(t, d, contentType, body)
+		p := read(t, d.Auth, middleware.Accepts{}, contentType, body)
+		want, err := url.ParseQuery(string(body))
+		good := err == nil && len(body) <= 16<<10
+		for name, values := range want {
+			good = good && len(values) == 1 && isText(name) && isText(values[0])
+		}
+		if good != (p != nil) {
+			t.Fatalf("accepted: %t, want %t", p != nil, good)
+		}
+		if p == nil {
+			return
+		}
+		for name, values := range want {
+			if got, ok := p.Lookup(name); !ok || got != values[0] {
+				t.Errorf("%q = %q, %t, want %q", name, got, ok, values[0])
+			}
 		}
 	})
 }
 
 func FuzzJSON(f *testing.F) {
-	for _, seed := range []string{"", "{}", `{"_username":"a","_password":"b"}`, `{"a":1,"a":2}`, `{"_username":{}}`, `[[[[`, "{\"a\":\"\xff\"}", `{"refresh_token":"sp_ak_A"}`, `{"\u0000":""}`} {
-		f.Add([]byte(seed))
+	for _, body := range []string{
+		"", "{}", "[]", "null", `{"a":"b"}`, `{"a":"b","a":"c"}`, `{"a":"b","\u0061":"c"}`, `{"a":{"b":"c","b":"d"}}`, `{"a":"b"}{}`, `{"a":"b",}`,
+		`{"a" "b"}`, `{"a":"\ud800"}`, `{"a":"\u0000"}`, "{\"a\":\"\xff\"}", `{"a":1e999}`, `{"":""}`, ` { "a" : "b" } `, `{"a":`, `{"a":"b"]`,
+		`{"_username":"alice","_password":"correct horse & battery"}`, `{"a":` + strings.Repeat("[", 200) + strings.Repeat("]", 200) + `}`,
+	} {
+		f.Add([]byte(body))
 	}
 	d := open(f, speaking(middleware.Lexik{}))
-	f.Fuzz(func(t *testing.T, body []byte) { d.post(t, "application/json", "", body) })
+	f.Fuzz(func(t *testing.T, body []byte) {
+		answered(t, d, "application/json", body)
+		p := read(t, d.Auth, middleware.Accepts{JSON: true}, "application/json", body)
+		if p == nil {
+			return
+		}
+		var want map[string]any
+		if err := json.Unmarshal(body, &want); err != nil || want == nil {
+			t.Fatalf("accepted, and is no object: %v", err)
+		}
+		for name, value := range want {
+			text, isString := value.(string)
+			if got, ok := p.Lookup(name); ok != isString || got != text {
+				t.Errorf("%q = %q, %t, want %v", name, got, ok, value)
+			}
+		}
+	})
 }
 
 func FuzzMultipart(f *testing.F) {
-	for _, seed := range []string{"", "--b--", "--b\r\nContent-Disposition: form-data; name=\"_username\"\r\n\r\na\r\n--b--\r\n", "--b\r\n\r\n", "--b\r\n: \r\n\r\n\r\n--b--"} {
-		f.Add("multipart/form-data; boundary=b", []byte(seed))
+	for _, body := range []string{
+		"", "--b--", "--b\r\n--b--", "--b\r\n\r\nx\r\n--b--\r\n",
+		"--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--b--\r\n",
+		"--b\nContent-Disposition: form-data; name=a\n\n1\n--b--\n",
+		"--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n2\r\n--b--\r\n",
+		"--b\r\nContent-Disposition: form-data; name=\"a\"; filename=\"x\"\r\n\r\n1\r\n--b--\r\n",
+		"--b\r\nContent-Disposition: form-data; name=\"a\"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n=3D\r\n--b--\r\n",
+		"--b\r\nContent-Disposition: attachment; name=\"a\"\r\n\r\n1\r\n--b--\r\n",
+		"--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1",
+	} {
+		f.Add("b", []byte(body))
+		f.Add(`"b"`, []byte(body))
 	}
-	f.Add("multipart/form-data", []byte("--"))
+	f.Add("", []byte("--\r\n\r\nx\r\n----\r\n"))
 	d := open(f, speaking(middleware.Lexik{}))
-	f.Fuzz(func(t *testing.T, contentType string, body []byte) { d.post(t, contentType, "", body) })
+	f.Fuzz(func(t *testing.T, boundary string, body []byte) {
+		contentType := "multipart/form-data; boundary=" + boundary
+		answered(t, d, contentType, body)
+		p := read(t, d.Auth, middleware.Accepts{Multipart: true}, contentType, body)
+		if p == nil {
+			return
+		}
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", bytes.NewReader(body))
+		r.Header["Content-Type"] = []string{contentType}
+		if err := r.ParseMultipartForm(1 << 20); err != nil {
+			t.Fatalf("accepted, and net/http says %v", err)
+		}
+		defer func() { _ = r.MultipartForm.RemoveAll() }()
+		for name, values := range r.MultipartForm.Value {
+			if got, ok := p.Lookup(name); !ok || len(values) != 1 || got != values[0] {
+				t.Errorf("%q = %q, %t, want %q", name, got, ok, values)
+			}
+		}
+	})
 }
 
-// FuzzAuthorization reads the header as a bearer token and as a client's
-// credentials.
 func FuzzAuthorization(f *testing.F) {
-	d := open(f, passwordGrant)
-	good := "Bearer " + string(d.login(f, alice).AccessToken)
-	for _, seed := range []string{"", "Bearer", "bearer  x", "Bearer a b", good, good + " ", "Basic", "Basic " + base64.StdEncoding.EncodeToString([]byte("app:")), "Basic ====", "Basic OjpA", "Digest x"} {
-		f.Add(seed)
+	for _, header := range []string{
+		"", " ", "Bearer", "Bearer ", "bearer a", "BEARER a.b.c", "Bearer a b", "Bearer\ta", "BearerX a", "Bearer  a", "Bearer a.b.c.d", "Bearer é", "Bearer \x00",
+		"Basic", "Basic ", "Basic YTo=", "basic YSUzQWI6", "Basic YQ==", "Basic !!", "Basic //8=", "Digest a", "Basic JWZmOg==", "Bearer sp_rt_x",
+	} {
+		f.Add(header)
 	}
+	d := open(f)
+	f.Add("Bearer " + string(d.login(f, alice).AccessToken))
 	f.Fuzz(func(t *testing.T, header string) {
-		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/bearer", http.NoBody)
-		r.Header.Set("Authorization", header)
-		w := d.send(r)
-		_, genuine := d.tokens.Verify(t.Context(), tokens.Secret(jwtForm.FindString(header)))
-		if w.Code != http.StatusUnauthorized && (w.Code != http.StatusOK || genuine != nil) {
-			t.Errorf("%q: %d %s", header, w.Code, w.Body)
+		d.store.take()
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/login", strings.NewReader("username=a&password=b"))
+		r.Header["Authorization"] = []string{header}
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		wantBearer(t, d, r)
+		wantClient(t, d, r)
+		if calls := d.store.take(); calls != nil {
+			t.Errorf("the store was asked %q", calls)
 		}
-		d.post(t, "application/x-www-form-urlencoded", header, []byte("grant_type=refresh_token&refresh_token=x"))
 	})
+}
+
+// wantBearer wants CheckBearer to know the scheme, and CheckIdentify to let in
+// as a stranger exactly those who do not use it.
+func wantBearer(t *testing.T, d *door, r *http.Request) {
+	t.Helper()
+	scheme, _, _ := strings.Cut(r.Header["Authorization"][0], " ")
+	isBearer := strings.EqualFold(scheme, "Bearer")
+	p, err := d.CheckBearer(r)
+	stranger, identifyErr := d.CheckIdentify(r)
+	if err == nil {
+		if p != stranger || identifyErr != nil || !isBearer || p.Subject != alice.ID {
+			t.Errorf("%v, %v, %v", p, stranger, identifyErr)
+		}
+		return
+	}
+	if e := middleware.AsError(err); e.Status != http.StatusUnauthorized || p != (tokens.Principal{}) {
+		t.Errorf("%v, %v", p, err)
+	}
+	if (identifyErr == nil) == isBearer || stranger != (tokens.Principal{}) {
+		t.Errorf("Identify: %v, %v", stranger, identifyErr)
+	}
+}
+
+// wantClient wants the client in Basic to be the one that net/http reads.
+func wantClient(t *testing.T, d *door, r *http.Request) {
+	t.Helper()
+	s := &spy{Dialect: middleware.OAuth2{}}
+	if _, err := d.Speaking(s).CheckLogin(r); s.params == nil {
+		t.Fatal(err)
+	}
+	login, err := middleware.OAuth2{}.ReadLogin(s.params)
+	user, _, ok := r.BasicAuth()
+	name, unescapeErr := url.QueryUnescape(user)
+	switch {
+	case err != nil:
+		if e := middleware.AsError(err); e.Reason != middleware.ReasonMalformed {
+			t.Errorf("error = %v", err)
+		}
+		if ok && unescapeErr == nil && isText(name) {
+			t.Errorf("the client %q was refused: %v", name, err)
+		}
+	case ok && login.ClientID != name:
+		t.Errorf("client = %q, want %q", login.ClientID, name)
+	}
 }

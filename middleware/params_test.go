@@ -123,6 +123,7 @@ func TestBadInput(t *testing.T) {
 		{name: "multipart with an empty boundary", only: "Lexik", head: `Content-Type: multipart/form-data; boundary=""`, body: "--\r\n\r\na\r\n----\r\n"},
 		{name: "multipart with nothing in it", only: "Lexik", head: "Content-Type: multipart/form-data; boundary=b", body: "nothing"},
 		{name: "multipart that is one byte too short for an end", only: "Lexik", head: "Content-Type: multipart/form-data; boundary=b", body: "--b-"},
+		{name: "multipart whose only boundary begins no line", only: "Lexik", head: "Content-Type: multipart/form-data; boundary=b", body: "0--b--"},
 		{name: "multipart with no end", only: "Lexik", head: "Content-Type: multipart/form-data; boundary=b", body: "--b\r\nContent-Disposition: form-data; name=\"LOGIN\"\r\n\r\na"},
 		{name: "multipart that breaks off behind a boundary", only: "Lexik", head: "Content-Type: multipart/form-data; boundary=b", body: "--b\r\nContent-Disposition: form-data; name=\"LOGIN\"\r\n\r\na\r\n--b\r\n"},
 		{name: "multipart with two ends", only: "Lexik", body: multipart("LOGIN", "a", "PASSWORD", "b") + multipart("PASSWORD", "c")},

@@ -1,82 +1,189 @@
 package middleware_test
 
 import (
-	"encoding/json"
 	"net/http"
-	"strings"
 	"testing"
 
 	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/tokens"
 )
 
-func passwordGrant(c *config) { c.door.PasswordGrant = true }
-
-func TestTokenEndpoint(t *testing.T) {
+// The token endpoint speaks RFC 6749 whatever the dialect of the door.
+func TestToken(t *testing.T) {
 	t.Parallel()
-	const login = "grant_type=password&username=alice&password=correct+horse+%26+battery"
-	for _, test := range []struct {
-		name, request string
-		on            bool // the password grant
-		status        int
-		code          string // of RFC 6749 §5.2
-	}{
-		{"D20: the password grant is off by default", "POST /token\n" + form + "\n\n" + login, false, 400, "unsupported_grant_type"},
-		{"the password grant is served where it is switched on", "POST /token\n" + form + "\n\n" + login, true, 200, ""},
-		{"D10: a wrong password is invalid_grant", "POST /token\n" + form + "\n\ngrant_type=password&username=alice&password=x", true, 400, "invalid_grant"},
-		{"a refresh", "POST /token\n" + form + "\n\ngrant_type=refresh_token&refresh_token={refresh}", false, 200, ""},
-		{"a refresh of a public client's with an empty secret", "POST /token\n" + form + "\nAuthorization: Basic YXBwOg==\n\ngrant_type=refresh_token&refresh_token={client's refresh}", false, 200, ""},
-		{"D55: another client's refresh token", "POST /token\n" + form + "\nAuthorization: Basic b3RoZXI6\n\ngrant_type=refresh_token&refresh_token={client's refresh}", false, 400, "invalid_grant"},
-		{"D61: an access token in its place", "POST /token\n" + form + "\n\ngrant_type=refresh_token&refresh_token={access}", false, 400, "invalid_grant"},
-		{"an API key in its place", "POST /token\n" + form + "\n\ngrant_type=refresh_token&refresh_token={key}", false, 400, "invalid_grant"},
-		{"D51: no refresh token", "POST /token\n" + form + "\n\ngrant_type=refresh_token", false, 400, "invalid_request"},
-		{"D7: no grant type", "POST /token\n" + form + "\n\nrefresh_token={refresh}", false, 400, "invalid_request"},
-		{"D8: a grant type that nobody knows", "POST /token\n" + form + "\n\ngrant_type=foo", true, 400, "unsupported_grant_type"},
-		{"D9: no password", "POST /token\n" + form + "\n\ngrant_type=password&username=alice", true, 400, "invalid_request"},
-		{"D4: an empty user name", "POST /token\n" + form + "\n\ngrant_type=password&username=&password=x", true, 400, "invalid_request"},
-		{"D57: a wider scope", "POST /token\n" + form + "\n\ngrant_type=refresh_token&refresh_token={refresh}&scope=admin", false, 400, "invalid_scope"},
-		{"a scope that is none", "POST /token\n" + form + "\n\n" + login + "&scope=read++write", true, 400, "invalid_scope"},
-		{"D4: an empty scope is none", "POST /token\n" + form + "\n\n" + login + "&scope=", true, 200, ""},
-		{"D18: nothing of the scope", "POST /token\n" + form + "\n\n" + login + "&scope=admin", true, 400, "invalid_scope"},
-		{"D3: everything in the URL", "POST /token?" + login + "\n" + form + "\n\n", true, 400, "invalid_request"},
-		{"D26: Basic, and a secret in the body", "POST /token\n" + form + "\nAuthorization: Basic YXBwOg==\n\n" + login + "&client_secret=x", true, 400, "invalid_request"},
-		{"two clients", "POST /token\n" + form + "\nAuthorization: Basic YXBwOg==\n\n" + login + "&client_id=other", true, 400, "invalid_request"},
-		{"one client twice", "POST /token\n" + form + "\nAuthorization: Basic YXBwOg==\n\n" + login + "&client_id=app", true, 200, ""},
-		{"Basic that is no base64", "POST /token\n" + form + "\nAuthorization: Basic !!!\n\n" + login, true, 400, "invalid_request"},
-		{"Basic without a colon", "POST /token\n" + form + "\nAuthorization: Basic YXBw\n\n" + login, true, 400, "invalid_request"},
-		{"Basic that is no form-encoding", "POST /token\n" + form + "\nAuthorization: Basic JTo=\n\n" + login, true, 400, "invalid_request"},
-		{"D99: an Authorization: Bearer is of no concern", "POST /token\n" + form + "\nAuthorization: Bearer junk\n\n" + login, true, 200, ""},
-		{"D1: GET", "GET /token?" + login, true, 405, "invalid_request"},
-		{"D22: JSON", "POST /token\nContent-Type: application/json\n\n{\"grant_type\":\"password\"}", true, 400, "invalid_request"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
+	for _, dialect := range dialects {
+		t.Run("beside "+dialect.name, func(t *testing.T) {
 			t.Parallel()
-			// the endpoint speaks RFC 6749, whatever the door's dialect
-			d := open(t, speaking(middleware.FastAPI{}), func(c *config) { c.door.PasswordGrant = test.on })
-			w := d.ask(t, test.request)
-			wantStatus(t, w, test.status)
-			var body struct {
-				Error     string `json:"error"`
-				TokenType string `json:"token_type"`
-			}
-			if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil {
-				t.Fatal(err)
-			}
-			if body.Error != test.code || test.code == "" && body.TokenType != "Bearer" {
-				t.Errorf("body = %s, want %q", w.Body, test.code)
-			}
-			if w.Header().Get("Cache-Control") != "no-store" || w.Header().Get("Pragma") != "no-cache" {
-				t.Errorf("header = %v", w.Header())
-			}
+			wantExchanges(t, dialect.dialect, []exchange{
+				{
+					name:    "a refresh token gives a new pair (D34, D65)",
+					request: "POST /token\n" + form + "\n\ngrant_type=refresh_token&refresh_token={refresh}",
+					status:  200, header: oauth2JSON, body: oauth2Pair,
+				},
+				{
+					name:    "an empty scope and an unknown parameter change nothing (D4, D5, D58)",
+					request: "POST /token\n" + form + "\n\ngrant_type=refresh_token&refresh_token={refresh}&scope=&foo=1",
+					status:  200, header: oauth2JSON, body: oauth2Pair,
+				},
+				{
+					name:    "a narrower scope narrows, and is named (D37, D59)",
+					request: "POST /token\n" + form + "\n\ngrant_type=refresh_token&refresh_token={refresh}&scope=write",
+					status:  200, header: oauth2JSON,
+					body: `{"access_token":"{jwt}","token_type":"Bearer","expires_in":3600,"refresh_token":"{refresh}","scope":"write"}`,
+				},
+				{
+					name:    "a wider scope is refused (D57)",
+					request: "POST /token\n" + form + "\n\ngrant_type=refresh_token&refresh_token={refresh}&scope=read+admin",
+					status:  400, header: oauth2JSON, body: oauth2Scope,
+				},
+				{
+					name:    "no grant_type is invalid_request (D7)",
+					request: "POST /token\n" + form + "\n\nrefresh_token={refresh}",
+					status:  400, header: oauth2JSON, body: oauth2Missing,
+				},
+				{
+					name:    "an unknown one is unsupported (D8)",
+					request: "POST /token\n" + form + "\n\ngrant_type=foo",
+					status:  400, header: oauth2JSON, body: oauth2Grant,
+				},
+				{
+					name:    "password is off, and nobody is asked (P18, D20)",
+					ready:   down,
+					request: "POST /token\n" + form + "\n\ngrant_type=password&" + goodForm,
+					status:  400, header: oauth2JSON, body: oauth2Grant,
+				},
+				{
+					name:    "no refresh token is invalid_request (D51)",
+					request: "POST /token\n" + form + "\n\ngrant_type=refresh_token",
+					status:  400, header: oauth2JSON, body: oauth2NoRefresh,
+				},
+				{
+					name:    "what does not open is invalid_grant (D52)",
+					request: "POST /token\n" + form + "\n\ngrant_type=refresh_token&refresh_token=nonsense",
+					status:  400, header: oauth2JSON, body: oauth2Refresh,
+				},
+				{
+					name:    "a grant in the query is none (D3)",
+					request: "POST /token?grant_type=refresh_token&refresh_token={refresh}\n" + form + "\n\n",
+					status:  400, header: oauth2JSON, body: oauth2Missing,
+				},
+				{
+					name:    "GET is 405 (D1)",
+					request: "GET /token?grant_type=refresh_token&refresh_token={refresh}\n\n",
+					status:  405, header: oauth2JSON + "\nAllow: POST", body: oauth2Method,
+				},
+				{
+					name:    "JSON is refused (D22)",
+					request: "POST /token\n" + jsonType + "\n\n" + `{"grant_type":"refresh_token","refresh_token":"{refresh}"}`,
+					status:  400, header: oauth2JSON, body: oauth2Malformed,
+				},
+				{
+					name:    "a store that fails is 503 (D49, D50)",
+					ready:   down,
+					request: "POST /token\n" + form + "\n\ngrant_type=refresh_token&refresh_token={refresh}",
+					status:  503, header: oauth2JSON + "\nRetry-After: 5", body: oauth2Down,
+				},
+			})
 		})
 	}
 }
 
-// D18, D37: what is granted is told where it is not what was asked for.
-func TestTokenEndpointTellsWhatItGranted(t *testing.T) {
+func TestPasswordGrant(t *testing.T) {
 	t.Parallel()
-	d := open(t, passwordGrant)
-	w := d.ask(t, "POST /token\n"+form+"\n\ngrant_type=password&username=alice&password=correct+horse+%26+battery&scope=admin+read")
-	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `"scope":"read"`) {
-		t.Errorf("answer = %d %s", w.Code, w.Body)
+	on := func(c *config) { c.door.PasswordGrant = true }
+	for _, x := range []struct {
+		name, body string
+		status     int
+		want       string
+	}{
+		{"where it is switched on a password gives a pair (D2)", "grant_type=password&" + goodForm, 200, oauth2Pair},
+		{"a scope of which a part is granted is answered with that part (D18, D37)", "grant_type=password&scope=admin+write&" + goodForm, 200, `{"access_token":"{jwt}","token_type":"Bearer","expires_in":3600,"refresh_token":"{refresh}","scope":"write"}`},
+		{"no scope is all that the user has (D19)", "grant_type=password&scope=&" + goodForm, 200, oauth2Pair},
+		{"a wrong password is invalid_grant (D10)", "grant_type=password&username=alice&password=x", 400, oauth2Wrong},
+		{"an unknown user is the same (D11)", "grant_type=password&username=%22%C3%A9&password=x", 400, oauth2Wrong},
+		{"no password is invalid_request (D9)", "grant_type=password&username=alice", 400, oauth2Missing},
+		{"no user is invalid_request (D9)", "grant_type=password&password=x", 400, oauth2Missing},
+		{"nothing of the scope is invalid_scope (D18)", "grant_type=password&scope=admin&" + goodForm, 400, oauth2Scope},
+		{"a refresh token is served besides", "grant_type=refresh_token&refresh_token=x", 400, oauth2Refresh},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			t.Parallel()
+			wantAnswer(t, open(t, on).ask(t, "POST /token\n"+form+"\n\n"+x.body), x.status, oauth2JSON, x.want)
+		})
 	}
+}
+
+// D41, P1 and D59 in the front door's words.
+func TestTokensOfASession(t *testing.T) {
+	t.Parallel()
+	t.Run("two logins have nothing in common, and a refresh replaces both tokens (D41, D65)", func(t *testing.T) {
+		t.Parallel()
+		d := open(t)
+		login := "POST /login\n" + form + "\n\n" + goodForm
+		one, two := d.ask(t, login).Body.String(), d.ask(t, login).Body.String()
+		three := d.ask(t, "POST /refresh\nrefresh-token: "+refreshForm.FindString(one)+"\n\n").Body.String()
+		for _, pair := range [][2]string{{one, two}, {one, three}, {two, three}} {
+			if jwtForm.FindString(pair[0]) == jwtForm.FindString(pair[1]) || refreshForm.FindString(pair[0]) == refreshForm.FindString(pair[1]) {
+				t.Error("a token was handed out twice")
+			}
+		}
+	})
+	t.Run("a narrowed refresh leaves the session as wide as it was (D59)", func(t *testing.T) {
+		t.Parallel()
+		d := open(t)
+		narrow := d.ask(t, "POST /token\n"+form+"\n\ngrant_type=refresh_token&scope=read&refresh_token={refresh}")
+		wide := d.ask(t, "POST /token\n"+form+"\n\ngrant_type=refresh_token&refresh_token="+refreshForm.FindString(narrow.Body.String()))
+		wantAnswer(t, wide, http.StatusOK, oauth2JSON, oauth2Pair)
+	})
+	t.Run("a token that is used twice ends its session, and that is an event (D66, D67, D83)", func(t *testing.T) {
+		t.Parallel()
+		d := open(t)
+		first := string(d.login(t, alice).RefreshToken)
+		ask := "POST /refresh\nrefresh-token: "
+		second := refreshForm.FindString(d.ask(t, ask+first+"\n\n").Body.String())
+		d.journal.take()
+		wantAnswer(t, d.ask(t, ask+first+"\n\n"), http.StatusBadRequest, oauth2JSON, oauth2Refresh)
+		wantAnswer(t, d.ask(t, ask+second+"\n\n"), http.StatusBadRequest, oauth2JSON, oauth2Refresh)
+		events := d.journal.wantKinds(t, tokens.EventReuse, tokens.EventRefreshRefused)
+		if a := events[0].Address.String(); a != "192.0.2.1" {
+			t.Errorf("address = %s", a)
+		}
+	})
+	t.Run("the device is named after its User-Agent, in every dialect", func(t *testing.T) {
+		t.Parallel()
+		for _, dialect := range dialects {
+			d := open(t, speaking(dialect.dialect))
+			body := dialect.login + "=alice&" + dialect.pass + "=correct+horse+%26+battery"
+			wantStatus(t, d.ask(t, "POST /login\nUser-Agent: Firefox\x01 on Linux\n"+form+"\n\n"+body), http.StatusOK)
+			sessions, err := d.store.memory.UserSessions(t.Context(), alice.ID)
+			if err != nil || len(sessions) != 1 || sessions[0].Label != "Firefox on Linux" {
+				t.Errorf("%v, %v", sessions, err)
+			}
+		}
+	})
+}
+
+func TestSpeaking(t *testing.T) {
+	t.Parallel()
+	t.Run("a door that speaks another dialect counts with the same counters", func(t *testing.T) {
+		t.Parallel()
+		d := open(t)
+		spent(t, d)
+		other := d.Speaking(middleware.Lexik{})
+		if _, _, err := other.CheckLimit(request(t, "GET /\n\n")); middleware.AsError(err).Reason != middleware.ReasonLimited {
+			t.Errorf("error = %v", err)
+		}
+		if a := other.Refused(middleware.RouteLogin, tokens.ErrBadCredentials); a.Status != http.StatusUnauthorized {
+			t.Errorf("status = %d", a.Status)
+		}
+		if a := d.Refused(middleware.RouteLogin, tokens.ErrBadCredentials); a.Status != http.StatusBadRequest {
+			t.Errorf("status = %d: the first door has changed", a.Status)
+		}
+	})
+	t.Run("nil is OAuth2, as in the Config", func(t *testing.T) {
+		t.Parallel()
+		if a := open(t, speaking(middleware.Lexik{})).Speaking(nil).Refused(middleware.RouteLogin, tokens.ErrBadCredentials); a.Status != http.StatusBadRequest {
+			t.Errorf("status = %d", a.Status)
+		}
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -89,6 +90,18 @@ func TestLogin(t *testing.T) {
 			}
 		})
 	}
+
+	t.Run("a store that lets in a user without an ID could not say", func(t *testing.T) {
+		t.Parallel()
+		r := open(t)
+		c := r.config
+		c.Store = &foreign{watched: r.store, user: func(u *store.User) { u.ID = "" }}
+		_, err := authority(t, c).Login(t.Context(), tokens.LoginRequest{Login: "alice", Password: password})
+		wantError(t, err, tokens.ErrUnavailable)
+		if n := len(r.store.rows(t).Sessions); n > 0 {
+			t.Errorf("%d sessions were opened", n)
+		}
+	})
 
 	t.Run("a password of 4096 bytes is compared, not cut", func(t *testing.T) {
 		t.Parallel()

@@ -414,6 +414,18 @@ func TestMintBeforeWrite(t *testing.T) {
 		})
 	}
 
+	t.Run("the last use of a key is not noted when the host's claims fail", func(t *testing.T) {
+		t.Parallel()
+		r := open(t)
+		key, _ := r.apiKey(t)
+		c := r.config
+		c.Claims = func(context.Context, store.User) (map[string]any, error) { return nil, errDriver }
+		r.unchanged(t, func() {
+			_, err := authority(t, c).ExchangeKey(t.Context(), tokens.KeyRequest{Key: key})
+			wantError(t, err, tokens.ErrUnavailable)
+		})
+	})
+
 	t.Run("P4: the token stays good when a scope of the user's is none", func(t *testing.T) {
 		t.Parallel()
 		r := open(t)
