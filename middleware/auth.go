@@ -41,7 +41,8 @@ type Config struct {
 
 	// TierOf says which tier and how many seats a principal has now, where the
 	// host knows better than the token: after an upgrade, or for a customer
-	// with a plan of their own. An error of it is a failure of the counters.
+	// with a plan of their own. An *Error of it refuses the request, for instance
+	// of a customer who is suspended; any other is a failure of the counters.
 	// Nil: as the token says.
 	TierOf func(context.Context, tokens.Principal) (tier string, seats int, err error)
 
@@ -107,7 +108,8 @@ const (
 func New(c Config) (*Auth, error) {
 	var wrong []error
 	complain := func(path, format string, args ...any) {
-		wrong = append(wrong, fmt.Errorf("middleware: Config."+path+": "+format, args...))
+		// a tier's name in the path may have a percent sign in it
+		wrong = append(wrong, fmt.Errorf("middleware: Config.%s: "+format, append([]any{path}, args...)...))
 	}
 	if c.Tokens == nil {
 		complain("Tokens", "is required")

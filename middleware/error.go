@@ -118,6 +118,26 @@ func refusal(reason Reason, cause error) *Error {
 	return &e
 }
 
+// completed is e with what the table has for its reason, where e has no status.
+func (e *Error) completed() *Error {
+	if e.Status != 0 {
+		return e
+	}
+	known, ok := table[e.Reason]
+	if !ok {
+		known = table[ReasonInternal]
+	}
+	c := *e
+	c.Status, c.Code = known.Status, known.Code
+	if c.Description == "" {
+		c.Description = known.Description
+	}
+	if c.RetryAfter == 0 {
+		c.RetryAfter = known.RetryAfter
+	}
+	return &c
+}
+
 // causes says which reason an error of package tokens is. The first that fits
 // counts, so kinds stand before what they are kinds of.
 var causes = []struct {
@@ -140,10 +160,11 @@ var causes = []struct {
 }
 
 // AsError translates any error into a refusal: the only place where one gets its
-// status. What it does not know is ReasonInternal.
+// status. An *Error without a status, as a host makes it of a Reason, gets the
+// table's. What AsError does not know is ReasonInternal.
 func AsError(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
-		return e
+		return e.completed()
 	}
 	for _, c := range causes {
 		if errors.Is(err, c.err) {

@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,131 +17,289 @@ import (
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
-var reasons = []middleware.Reason{
-	middleware.ReasonMethod, middleware.ReasonMalformed, middleware.ReasonTooLarge, middleware.ReasonMissing,
-	middleware.ReasonGrantType, middleware.ReasonCredentials, middleware.ReasonScope, middleware.ReasonNoRefresh,
-	middleware.ReasonRefresh, middleware.ReasonEnded, middleware.ReasonNoBearer, middleware.ReasonBearerForm,
-	middleware.ReasonBearer, middleware.ReasonExpired, middleware.ReasonTwoBearers, middleware.ReasonForbidden,
-	middleware.ReasonLimited, middleware.ReasonUnavailable, middleware.ReasonInternal,
+// reasons are all there are, with the status that the standard has for each.
+var reasons = map[middleware.Reason]int{
+	middleware.ReasonMethod:      405,
+	middleware.ReasonMalformed:   400,
+	middleware.ReasonTooLarge:    413,
+	middleware.ReasonMissing:     400,
+	middleware.ReasonGrantType:   400,
+	middleware.ReasonCredentials: 400,
+	middleware.ReasonScope:       400,
+	middleware.ReasonNoRefresh:   400,
+	middleware.ReasonRefresh:     400,
+	middleware.ReasonEnded:       400,
+	middleware.ReasonNoBearer:    401,
+	middleware.ReasonBearerForm:  401,
+	middleware.ReasonBearer:      401,
+	middleware.ReasonExpired:     401,
+	middleware.ReasonTwoBearers:  400,
+	middleware.ReasonForbidden:   403,
+	middleware.ReasonLimited:     429,
+	middleware.ReasonUnavailable: 503,
+	middleware.ReasonInternal:    500,
 }
 
-func TestAsErrorKnowsEveryErrorOfTheAuthority(t *testing.T) {
+var routes = []middleware.Route{middleware.RouteLogin, middleware.RouteRefresh, middleware.RouteLogout, middleware.RouteAPI}
+
+// P22, P29: one table.
+func TestAsError(t *testing.T) {
 	t.Parallel()
-	for err, want := range map[error]middleware.Reason{
-		tokens.ErrMalformed:      middleware.ReasonMalformed,
-		tokens.ErrBadCredentials: middleware.ReasonCredentials,
-		tokens.ErrInvalidScope:   middleware.ReasonScope,
-		tokens.ErrInvalidRefresh: middleware.ReasonRefresh,
-		tokens.ErrWrongClient:    middleware.ReasonRefresh,
-		tokens.ErrExpiredRefresh: middleware.ReasonEnded,
-		tokens.ErrRevokedRefresh: middleware.ReasonEnded,
-		tokens.ErrReused:         middleware.ReasonEnded,
-		tokens.ErrInvalidToken:   middleware.ReasonBearer,
-		tokens.ErrExpiredToken:   middleware.ReasonExpired,
-		tokens.ErrInvalidKey:     middleware.ReasonRefresh,
-		tokens.ErrUnavailable:    middleware.ReasonUnavailable,
-		tokens.ErrClaims:         middleware.ReasonInternal,
-		errors.New("who knows"):  middleware.ReasonInternal,
-		context.DeadlineExceeded: middleware.ReasonUnavailable,
-		context.Canceled:         middleware.ReasonUnavailable,
+	for _, x := range []struct {
+		err  error
+		want middleware.Reason
+	}{
+		{tokens.ErrMalformed, middleware.ReasonMalformed},
+		{tokens.ErrBadCredentials, middleware.ReasonCredentials},
+		{tokens.ErrInvalidScope, middleware.ReasonScope},
+		{tokens.ErrInvalidRefresh, middleware.ReasonRefresh},
+		{tokens.ErrExpiredRefresh, middleware.ReasonEnded},
+		{tokens.ErrRevokedRefresh, middleware.ReasonEnded},
+		{tokens.ErrReused, middleware.ReasonEnded},
+		{tokens.ErrWrongClient, middleware.ReasonRefresh},
+		{tokens.ErrInvalidToken, middleware.ReasonBearer},
+		{tokens.ErrExpiredToken, middleware.ReasonExpired},
+		{tokens.ErrInvalidKey, middleware.ReasonRefresh},
+		{tokens.ErrUnavailable, middleware.ReasonUnavailable},
+		{tokens.ErrClaims, middleware.ReasonInternal},
+		{context.DeadlineExceeded, middleware.ReasonUnavailable},
+		{context.Canceled, middleware.ReasonUnavailable},
+		{errDriver, middleware.ReasonInternal},
+		{nil, middleware.ReasonInternal},
+		// what the store says in its despair is no refusal
+		{fmt.Errorf("%w: %w", tokens.ErrUnavailable, tokens.ErrBadCredentials), middleware.ReasonUnavailable},
+		{&middleware.Error{Reason: "the host's own"}, "the host's own"},
 	} {
-		e := middleware.AsError(fmt.Errorf("wrapped: %w", err))
-		if e.Reason != want || !errors.Is(e, err) || e.Status < 400 || e.Description == "" {
-			t.Errorf("%v is %+v, want %s", err, e, want)
-		}
-		if again := middleware.AsError(fmt.Errorf("again: %w", e)); again != e {
-			t.Errorf("%v was translated twice", err)
-		}
+		t.Run(fmt.Sprintf("%v is %s", x.err, x.want), func(t *testing.T) {
+			t.Parallel()
+			wrapped := x.err
+			if x.err != nil {
+				wrapped = fmt.Errorf("wrapped: %w", x.err)
+			}
+			e := middleware.AsError(wrapped)
+			if e.Reason != x.want {
+				t.Errorf("reason = %q, want %q", e.Reason, x.want)
+			}
+			want, known := reasons[x.want]
+			if !known {
+				want = http.StatusInternalServerError
+			}
+			if e.Status != want {
+				t.Errorf("status = %d, want %d", e.Status, want)
+			}
+			if _, own := errors.AsType[*middleware.Error](x.err); x.err != nil && !own && !errors.Is(e, x.err) {
+				t.Error("the cause is lost")
+			}
+			if !strings.Contains(e.Error(), string(x.want)) {
+				t.Errorf("text = %q", e.Error())
+			}
+			if again := middleware.AsError(fmt.Errorf("again: %w", e)); again != e {
+				t.Error("it was translated twice")
+			}
+		})
 	}
+	t.Run("a refusal that a host makes by its reason has the table's answer", func(t *testing.T) {
+		t.Parallel()
+		for reason, status := range reasons {
+			mine := &middleware.Error{Reason: reason, Err: errDriver}
+			e := middleware.AsError(mine)
+			if e.Status != status || e.Description == "" || !errors.Is(e, errDriver) {
+				t.Errorf("%s: %+v", reason, e)
+			}
+			if mine.Status != 0 {
+				t.Errorf("%s: the host's own value was changed", reason)
+			}
+		}
+	})
+	t.Run("a refusal without a cause says its sentence to the log", func(t *testing.T) {
+		t.Parallel()
+		e := &middleware.Error{Reason: middleware.ReasonMethod, Description: "Use POST"}
+		if got := e.Error(); got != "middleware: method: Use POST" || e.Unwrap() != nil {
+			t.Errorf("%q, %v", got, e.Unwrap())
+		}
+	})
+	t.Run("a refusal that says its own status keeps it", func(t *testing.T) {
+		t.Parallel()
+		mine := &middleware.Error{Reason: middleware.ReasonForbidden, Status: http.StatusPaymentRequired, Description: "Pay"}
+		if e := middleware.AsError(mine); e.Status != http.StatusPaymentRequired || e.Description != "Pay" {
+			t.Errorf("%+v", e)
+		}
+	})
 }
 
-// P22, P23, D48, D159: whatever the reason, the body is JSON of its dialect, its
-// code is the status, and what went wrong inside is not in it.
-func TestEveryDialectAnswersEveryReasonOnEveryRoute(t *testing.T) {
+// D45, D46, D48, D159, D188: each reason, on each route, in each dialect.
+func TestEveryRefusal(t *testing.T) {
 	t.Parallel()
-	const inside = "pq: relation users of 10.0.0.7 is gone"
-	for _, dialect := range []middleware.Dialect{middleware.OAuth2{}, middleware.Lexik{}, middleware.FastAPI{}} {
-		for _, route := range []middleware.Route{middleware.RouteLogin, middleware.RouteRefresh, middleware.RouteLogout, middleware.RouteAPI} {
-			for _, reason := range reasons {
-				name := fmt.Sprintf("%T answers %s at %s", dialect, reason, route)
-				t.Run(name, func(t *testing.T) {
-					t.Parallel()
-					d := open(t, speaking(dialect))
-					e := &middleware.Error{
-						Reason: reason, Status: 418, Code: "code", Description: "A sentence", Scope: "read",
-						Fields: []middleware.Field{{In: "body", Name: "username", Missing: true}},
-						Err:    errors.New(inside),
-					}
-					if reason == middleware.ReasonLimited {
-						e.RetryAfter = time.Second
-						e.Usage = &middleware.Usage{Policy: middleware.Policy{Name: "free", Limit: 1, Window: time.Hour}}
-					}
-					a := d.Refused(route, e)
-					var body map[string]any
-					if err := json.Unmarshal(a.Body, &body); err != nil {
-						t.Fatalf("body = %q: %v", a.Body, err)
-					}
-					for _, member := range []string{"status", "code"} {
-						if code, ok := body[member]; ok && code != float64(a.Status) {
-							t.Errorf("%s = %v, and the status is %d", member, code, a.Status)
-						}
-					}
-					if a.Status < 400 || a.Status > 599 || !strings.HasSuffix(a.Header.Get("Content-Type"), "json") || a.Header.Get("Cache-Control") != "no-store" {
-						t.Errorf("answer = %d %v", a.Status, a.Header)
-					}
-					if a.Status == http.StatusUnauthorized && route == middleware.RouteAPI && a.Header.Get("WWW-Authenticate") == "" && strings.HasPrefix(string(reason), "bearer") {
-						t.Errorf("no challenge: %v", a.Header)
-					}
-					if all := fmt.Sprint(string(a.Body), a.Header); strings.Contains(all, "10.0.0.7") {
-						t.Errorf("the answer tells what is inside: %s", all)
-					}
-					if !strings.Contains(e.Error(), inside) {
-						t.Errorf("the log is not told: %v", e)
-					}
-				})
+	d := open(t)
+	usage := &middleware.Usage{Policy: middleware.Policy{Name: "free", Limit: 1, Window: time.Minute}, ResetAfter: time.Second, At: time.Unix(1, 0)}
+	field := middleware.Field{In: "body", Name: "a", Missing: true}
+	for reason := range reasons {
+		for _, e := range []*middleware.Error{
+			{Reason: reason, Err: errDriver},
+			{Reason: reason, Err: errDriver, Fields: []middleware.Field{field}, Scope: "a b", Usage: usage, RetryAfter: time.Second},
+			{Reason: reason, Err: errDriver, Scope: `a" b` + "\n\\"},
+		} {
+			for _, dialect := range dialects {
+				for _, route := range routes {
+					w := httptest.NewRecorder()
+					d.Speaking(dialect.dialect).Refused(route, e).Write(w)
+					wantReadable(t, fmt.Sprintf("%s %s %s", dialect.name, route, reason), w)
+				}
 			}
 		}
 	}
 }
 
-func TestAnErrorWithoutACauseSaysItsSentence(t *testing.T) {
-	t.Parallel()
-	e := &middleware.Error{Reason: middleware.ReasonMethod, Description: "Use POST"}
-	if got := e.Error(); got != "middleware: method: Use POST" || e.Unwrap() != nil {
-		t.Errorf("Error = %q", got)
+// wantReadable wants a refusal that a client can rely on.
+func wantReadable(t *testing.T, name string, w *httptest.ResponseRecorder) {
+	t.Helper()
+	var body map[string]any
+	if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil {
+		t.Errorf("%s: %v: %s", name, err, w.Body)
+	}
+	for _, member := range []string{"code", "status"} {
+		if got, ok := body[member]; ok && got != float64(w.Code) {
+			t.Errorf("%s: %s = %v, status = %d", name, member, got, w.Code)
+		}
+	}
+	if w.Code < 400 {
+		t.Errorf("%s: status = %d", name, w.Code)
+	}
+	media := "application/json"
+	if body["type"] != nil {
+		media = "application/problem+json"
+	}
+	h := w.Header()
+	if h.Get("Content-Type") != media || h.Get("Cache-Control") != "no-store" || h.Get("X-Content-Type-Options") != "nosniff" {
+		t.Errorf("%s: %v", name, h)
+	}
+	if all := lines(h) + w.Body.String(); strings.Contains(all, "MARKER") || strings.Contains(all, "driver") {
+		t.Errorf("%s: the cause is in the answer: %s", name, all)
+	}
+	for _, value := range h {
+		for _, v := range value {
+			if strings.ContainsAny(v, "\r\n\\") || strings.Count(v, `"`)%2 != 0 {
+				t.Errorf("%s: header %q", name, v)
+			}
+		}
+	}
+	if text, ok := body["error_description"].(string); ok && strings.ContainsFunc(text, func(r rune) bool { return r < 0x20 || r > 0x7e || r == '"' || r == '\\' }) {
+		t.Errorf("%s: error_description = %q", name, text)
 	}
 }
 
-func TestNewSaysAllThatIsWrongAtOnce(t *testing.T) {
+// P23, D48, D186: what was sent is in no refusal and in no event.
+func TestNoSecretLeaves(t *testing.T) {
 	t.Parallel()
-	_, err := middleware.New(middleware.Config{
-		Tiers: middleware.Tiers{
-			"":      {Limit: 1, Period: time.Hour},
-			"a\"b":  {Limit: 1, Period: time.Hour},
-			"minus": {Limit: -1, Period: time.Millisecond},
-			"odd":   {Limit: 5, Period: time.Hour, Max: 9},
-			"small": {Limit: 5, Period: time.Hour, PerSeat: true, Max: 4},
-		},
-		OnCounterFailure: 7, CounterTimeout: -1, MaxBody: 2 << 20, Realm: "a\"b",
+	const marker = "S3CRETMARKER"
+	for _, dialect := range dialects {
+		t.Run("in "+dialect.name, func(t *testing.T) {
+			t.Parallel()
+			var log strings.Builder
+			logged := tokens.LogEvents(slog.New(slog.NewJSONHandler(&log, nil)))
+			d := open(t, speaking(dialect.dialect), func(c *config) {
+				note := c.tokens.Events
+				c.tokens.Events = func(ctx context.Context, e tokens.Event) {
+					logged(ctx, e)
+					note(ctx, e)
+				}
+			})
+			p := d.login(t, alice)
+			key := d.apiKey(t)
+			d.store.fail(nil)
+			login := dialect.login + "=" + marker + "&" + dialect.pass + "=" + marker
+			requests := []string{
+				"POST /login\n" + form + "\n\n" + login,
+				"POST /login\n" + form + "\n\n" + login + "%00",
+				"POST /login\n" + form + "\n\n" + login + "%",
+				"POST /login\n" + form + "\n\n" + login + "&" + login,
+				"POST /login\n" + jsonType + "\n\n{\"" + dialect.login + "\":\"" + marker + "\",\"" + dialect.pass + "\":\"" + marker + "\"",
+				"POST /login\n" + multipart(dialect.login, marker, dialect.pass, marker, dialect.pass, marker),
+				"POST /login?" + login + "\nAuthorization: Bearer " + marker + "\n" + form + "\n\n" + login,
+				"POST /login\n" + basic("app", marker) + "\n" + form + "\n\n" + login,
+				"POST /login\n" + basic("a", marker) + "\n" + form + "\n\nclient_secret=" + marker + "&" + login,
+				"POST /login\n" + form + "\n\nscope=" + marker + "%22&" + login,
+				"POST /refresh\nrefresh-token: " + marker + "\n" + form + "\n\nrefresh_token=sp_rt_" + marker,
+				"POST /refresh\nrefresh-token: sp_rt_" + marker + "\n\n",
+				"POST /refresh\n" + form + "\n\nrefresh_token=sp_ak_" + marker,
+				"POST /refresh\n" + form + "\n\nrefresh_token=" + string(p.RefreshToken) + "x",
+				"POST /logout\n" + form + "\n\nrefresh_token=" + marker,
+				"POST /token\n" + form + "\n\ngrant_type=refresh_token&refresh_token=" + marker,
+				"POST /token\n" + form + "\n\ngrant_type=password&" + login,
+				"GET /me\nAuthorization: Bearer " + marker + "\n\n",
+				"GET /me\nAuthorization: Bearer " + string(p.AccessToken) + "x\n\n",
+				"GET /me\nAuthorization: Bearer " + marker + " " + marker + "\n\n",
+				"GET /me\nAuthorization: Basic " + marker + "\n\n",
+				"GET /me?access_token=" + marker + "\nCookie: BEARER=" + marker + "\n\n",
+				"POST /refresh\nrefresh-token: " + string(p.RefreshToken) + "x\n" + form + "\n\nrefresh_token=" + string(p.RefreshToken) + "x",
+				"POST /refresh\nrefresh-token: " + string(p.RefreshToken) + "\nrefresh-token: " + string(p.RefreshToken) + "\n" + form + "\n\nrefresh_token=" + string(p.RefreshToken) + "&refresh_token=x",
+				"POST /refresh\n" + form + "\n\nrefresh_token=" + key + "x",
+			}
+			for _, fail := range []error{nil, errDriver} {
+				d.store.fail(fail)
+				for _, text := range requests {
+					w := d.ask(t, text)
+					if all := lines(w.Header()) + w.Body.String(); leaks(all, p, key) {
+						t.Errorf("%d %s\n%s", w.Code, text, all)
+					}
+				}
+			}
+			// and the way of a refusal's text into a log of the host's
+			for _, text := range requests {
+				_, err := d.CheckLogin(request(t, text))
+				if err != nil && leaks(err.Error(), p, key) {
+					t.Errorf("%s: error = %v", text, err)
+				}
+			}
+			for _, e := range d.journal.take() {
+				if text := fmt.Sprintf("%+v %#v", e, e); leaks(text, p, key) {
+					t.Errorf("event = %s", text)
+				}
+			}
+			for line := range strings.Lines(log.String()) {
+				if leaks(line, p, key) {
+					t.Errorf("log: %s", line)
+				}
+			}
+			if !strings.Contains(log.String(), "login_refused") {
+				t.Errorf("the log has nothing of what it should have:\n%s", &log)
+			}
+		})
+	}
+}
+
+// leaks reports whether a text has a marker in it, or a token, or a good part of
+// one.
+func leaks(text string, p tokens.Pair, key string) bool {
+	for _, s := range []string{string(p.AccessToken), string(p.RefreshToken), key} {
+		if strings.Contains(text, s[len(s)-12:]) {
+			return true
+		}
+	}
+	return strings.Contains(text, "S3CRETMARKER") || strings.Contains(text, "battery")
+}
+
+// A fourth dialect refuses by reasons alone.
+func TestOwnDialect(t *testing.T) {
+	t.Parallel()
+	t.Run("a dialect of the host's own refuses by a reason, and the table does the rest", func(t *testing.T) {
+		t.Parallel()
+		d := open(t, speaking(&spy{Dialect: middleware.OAuth2{}}))
+		wantAnswer(t, d.ask(t, "POST /login\n\n"), http.StatusBadRequest, oauth2JSON, oauth2Missing)
 	})
-	want := []string{
-		`middleware: Config.Tokens: is required`,
-		`middleware: Config.ClientIP: is required: it states whom you trust, for instance middleware.RemoteAddr`,
-		`middleware: Config.Tiers[""]: wants a name of 1 to 64 printable ASCII characters without quotes and backslashes`,
-		`middleware: Config.Tiers["a\"b"]: wants a name of 1 to 64 printable ASCII characters without quotes and backslashes`,
-		`middleware: Config.Tiers["minus"].Limit: wants 0 or more, has -1`,
-		`middleware: Config.Tiers["minus"].Period: wants whole seconds, at least one, has 1ms`,
-		`middleware: Config.Tiers["odd"].Max: is for tiers with PerSeat`,
-		`middleware: Config.Tiers["small"].Max: wants Limit (5) or more, has 4`,
-		`middleware: Config.OnCounterFailure: wants FailClosed or FailOpen, has 7`,
-		`middleware: Config.CounterTimeout: wants a positive time, has -1ns`,
-		`middleware: Config.MaxBody: wants 1 to 1048576, has 2097152`,
-		`middleware: Config.Realm: wants printable ASCII without quotes and backslashes, has "a\"b"`,
-	}
-	if err == nil || err.Error() != strings.Join(want, "\n") {
-		t.Errorf("New =\n%v\nwant\n%s", err, strings.Join(want, "\n"))
-	}
-	if _, err := middleware.New(middleware.Config{}); err == nil || !strings.Contains(err.Error(), "Config.Tiers: is required: at least one") {
-		t.Errorf("New = %v", err)
-	}
+	t.Run("the answer's bytes are the host's to take apart", func(t *testing.T) {
+		t.Parallel()
+		a := open(t).Refused(middleware.RouteAPI, tokens.ErrExpiredToken)
+		names := slices.Sorted(func(yield func(string) bool) {
+			for name := range a.Header {
+				if !yield(name) {
+					return
+				}
+			}
+		})
+		want := []string{"Cache-Control", "Content-Type", "Pragma", "Www-Authenticate", "X-Content-Type-Options"}
+		if a.Status != http.StatusUnauthorized || !slices.Equal(names, want) || string(a.Body) != oauth2BadBody {
+			t.Errorf("%d %q %s", a.Status, names, a.Body)
+		}
+	})
 }

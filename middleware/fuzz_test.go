@@ -16,22 +16,24 @@ import (
 
 func isText(s string) bool { return utf8.ValidString(s) && !strings.Contains(s, "\x00") }
 
-// answered wants a login with a body to be answered below 500, in JSON, and to
-// have asked nobody if it was malformed: P13.
+// answered wants a body to be answered below 500, in JSON, at every route that
+// reads one, and nobody to be asked if it was malformed: P13.
 func answered(tb testing.TB, d *door, contentType string, body []byte) {
 	tb.Helper()
-	d.store.take()
-	r := httptest.NewRequestWithContext(tb.Context(), http.MethodPost, "/login", bytes.NewReader(body))
-	r.Header["Content-Type"] = []string{contentType}
-	w := d.send(r)
-	if w.Code >= http.StatusInternalServerError || !json.Valid(w.Body.Bytes()) {
-		tb.Errorf("%d %s", w.Code, w.Body)
+	for _, path := range []string{"/login", "/refresh", "/logout", "/token"} {
+		d.store.take()
+		r := httptest.NewRequestWithContext(tb.Context(), http.MethodPost, path, bytes.NewReader(body))
+		r.Header["Content-Type"] = []string{contentType}
+		w := d.send(r)
+		if w.Code >= http.StatusInternalServerError || !json.Valid(w.Body.Bytes()) || w.Header().Get("Cache-Control") != "no-store" {
+			tb.Errorf("%s: %d %v %s", path, w.Code, w.Header(), w.Body)
+		}
+		calls := d.store.take()
+		if w.Code != http.StatusOK && w.Code != http.StatusUnauthorized && len(calls) > 0 {
+			tb.Errorf("%s: %d %s, and the store was asked %q", path, w.Code, w.Body, calls)
+		}
 	}
 	d.journal.take()
-	calls := d.store.take()
-	if w.Code != http.StatusOK && w.Code != http.StatusUnauthorized && len(calls) > 0 {
-		tb.Errorf("%d %s, and the store was asked %q", w.Code, w.Body, calls)
-	}
 }
 
 func FuzzForm(f *testing.F) {

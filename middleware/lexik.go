@@ -35,16 +35,10 @@ func (d Lexik) ReadLogin(p *Params) (tokens.LoginRequest, error) {
 	if password == "" {
 		password = "_password"
 	}
-	var missing []Field
 	for _, name := range []string{username, password} {
 		if _, ok := p.Lookup(name); !ok {
-			missing = append(missing, Field{In: "body", Name: name, Missing: true})
+			return tokens.LoginRequest{}, missing(name)
 		}
-	}
-	if missing != nil {
-		e := refusal(ReasonMissing, nil)
-		e.Fields = missing
-		return tokens.LoginRequest{}, e
 	}
 	return tokens.LoginRequest{
 		Login:      strings.TrimSpace(p.Get(username)),
@@ -106,7 +100,9 @@ func lexikWords(route Route, e *Error) (status int, message string) {
 	case ReasonCredentials:
 		return http.StatusUnauthorized, "Invalid credentials."
 	case ReasonMissing:
-		return e.Status, `The key "` + e.Fields[0].Name + `" must be provided.`
+		if len(e.Fields) > 0 {
+			return e.Status, `The key "` + e.Fields[0].Name + `" must be provided.`
+		}
 	case ReasonNoRefresh:
 		if route == RouteLogout {
 			return http.StatusBadRequest, "No refresh_token found."

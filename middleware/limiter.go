@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,15 +22,24 @@ const sweepEvery = time.Minute
 // no goroutine. A counter lives as long as its window and up to a minute more,
 // and their number has no bound: for callers without an account, who are counted
 // by address, put a limit on new connections in front.
-func Memory() Counters { return FromLimiter(&sweptStore{cache: memory.NewCache(0)}) }
+func Memory() Counters {
+	return engine{
+		store: &sweptStore{cache: memory.NewCache(0)},
+		end:   func(reset int64) time.Time { return time.Unix(0, reset+1) },
+		least: 50 * time.Millisecond,
+	}
+}
 
 // sweptStore is ulule's memory driver without its two traps: a cleaner that
 // nobody can stop, and that forgets a counter which a request has just revived.
+// What it calls Reset is the last nanosecond of the window.
 type sweptStore struct {
 	cache *memory.CacheWrapper
 	mu    sync.RWMutex // held for writing while expired counters are deleted
 	swept time.Time    // under mu
 }
+
+type counter = memory.Counter
 
 func (s *sweptStore) Get(ctx context.Context, key string, rate limiter.Rate) (limiter.Context, error) {
 	return s.Increment(ctx, key, 1, rate)
@@ -39,34 +49,70 @@ func (s *sweptStore) Increment(_ context.Context, key string, count int64, rate 
 	now := time.Now()
 	s.mu.RLock()
 	due := now.Sub(s.swept) >= sweepEvery
-	value, expires := s.cache.Increment(key, count, rate.Period)
+	value, expires := s.cache.Increment(key, count, lasting(rate))
 	s.mu.RUnlock()
-	if due {
-		s.sweep(now)
+	if due && s.begin(now) {
+		s.forget(s.expired())
 	}
-	return common.GetContextFromState(now, rate, expires, value), nil
+	return exactly(rate, expires, value), nil
 }
 
-func (s *sweptStore) sweep(now time.Time) {
+// lasting is how long the cache is to keep a counter of this rate: the
+// nanosecond that it expires in is a part of the window.
+func lasting(rate limiter.Rate) time.Duration { return rate.Period - 1 }
+
+func exactly(rate limiter.Rate, expires time.Time, value int64) limiter.Context {
+	c := common.GetContextFromState(time.Time{}, rate, expires, value)
+	c.Reset = expires.UnixNano()
+	return c
+}
+
+// begin reports whether a sweep is the caller's to make.
+func (s *sweptStore) begin(now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if now.Sub(s.swept) < sweepEvery {
-		return
+		return false
 	}
 	s.swept = now
-	s.cache.Clean()
+	return true
+}
+
+// expired returns the keys of the counters whose window has ended.
+func (s *sweptStore) expired() []string {
+	var keys []string
+	s.cache.Range(func(key string, c *counter) {
+		if c.Expired() {
+			keys = append(keys, key)
+		}
+	})
+	return keys
+}
+
+// forget deletes the counters that nobody has revived. Nobody waits longer for
+// it than a few of them take.
+func (s *sweptStore) forget(keys []string) {
+	for some := range slices.Chunk(keys, 256) {
+		s.mu.Lock()
+		for _, key := range some {
+			if c, ok := s.cache.Load(key); ok && c.Expired() {
+				s.cache.Delete(key)
+			}
+		}
+		s.mu.Unlock()
+	}
 }
 
 func (s *sweptStore) Peek(_ context.Context, key string, rate limiter.Rate) (limiter.Context, error) {
-	value, expires := s.cache.Get(key, rate.Period)
-	return common.GetContextFromState(time.Now(), rate, expires, value), nil
+	value, expires := s.cache.Get(key, lasting(rate))
+	return exactly(rate, expires, value), nil
 }
 
 func (s *sweptStore) Reset(_ context.Context, key string, rate limiter.Rate) (limiter.Context, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	value, expires := s.cache.Reset(key, rate.Period)
-	return common.GetContextFromState(time.Now(), rate, expires, value), nil
+	value, expires := s.cache.Reset(key, lasting(rate))
+	return exactly(rate, expires, value), nil
 }
 
 // FromLimiter makes Counters of a ulule limiter.Store. The store counts by its
@@ -74,22 +120,32 @@ func (s *sweptStore) Reset(_ context.Context, key string, rate limiter.Rate) (li
 // Increment is called once a charge, and once more for a charge that has to be
 // taken back. In the last two seconds of a window nothing is taken back, for it
 // could end up as a credit in the next one.
-func FromLimiter(s limiter.Store) Counters { return engine{s} }
+func FromLimiter(s limiter.Store) Counters {
+	return engine{
+		store: s,
+		end:   func(reset int64) time.Time { return time.Unix(reset+1, 0) },
+		least: 2 * time.Second, // one of which end may have added
+	}
+}
 
-type engine struct{ store limiter.Store }
+type engine struct {
+	store limiter.Store
+	end   func(reset int64) time.Time // of a window, never too early
+	least time.Duration               // before its end nothing is taken back any more
+}
 
 func (e engine) Take(ctx context.Context, charges []Charge) (Decision, error) {
+	if err := check(charges); err != nil {
+		return Decision{}, err
+	}
 	d := Decision{Allowed: true, Status: make([]Status, len(charges))}
 	for i, c := range charges {
-		if err := check(c); err != nil {
-			return Decision{}, errors.Join(err, e.refund(ctx, charges[:i], d.Status))
-		}
 		state, err := e.store.Increment(ctx, c.Key, c.Cost, c.rate())
 		if err != nil {
 			// it may have been counted, so it is not given back
 			return Decision{}, errors.Join(err, e.refund(ctx, charges[:i], d.Status))
 		}
-		d.Status[i] = status(state, time.Now(), c)
+		d.Status[i] = e.status(state, c)
 		if state.Reached {
 			d.Allowed = false
 			if err := e.refund(ctx, charges[:i+1], d.Status); err != nil {
@@ -120,8 +176,7 @@ func (e engine) refused(ctx context.Context, charges []Charge, i int) (Decision,
 // left alone: there the refund would be a credit in the next one.
 func (e engine) refund(ctx context.Context, charges []Charge, status []Status) error {
 	for i, c := range charges {
-		// ResetAfter was rounded up by a second
-		if status[i].ResetAfter < 2*time.Second {
+		if status[i].ResetAfter < e.least {
 			continue
 		}
 		if _, err := e.store.Increment(ctx, c.Key, -c.Cost, c.rate()); err != nil {
@@ -132,17 +187,17 @@ func (e engine) refund(ctx context.Context, charges []Charge, status []Status) e
 }
 
 func (e engine) Peek(ctx context.Context, charges []Charge) (Decision, error) {
+	if err := check(charges); err != nil {
+		return Decision{}, err
+	}
 	d := Decision{Allowed: true, Status: make([]Status, len(charges))}
 	for i, c := range charges {
-		if err := check(c); err != nil {
-			return Decision{}, err
-		}
 		state, err := e.store.Peek(ctx, c.Key, c.rate())
 		if err != nil {
 			return Decision{}, err
 		}
 		state.Reached = state.Reached || state.Remaining < c.Cost
-		d.Status[i] = status(state, time.Now(), c)
+		d.Status[i] = e.status(state, c)
 		d.Allowed = d.Allowed && d.Status[i].Allowed
 	}
 	return d, nil
@@ -166,17 +221,18 @@ func (c Charge) rate() limiter.Rate {
 
 var errCharge = errors.New("middleware: a charge wants a key, a cost of 1 or more and a window of whole seconds")
 
-func check(c Charge) error {
-	if c.Key == "" || c.Cost < 1 || c.Cost > math.MaxInt32 || c.Policy.Window < time.Second || c.Policy.Window%time.Second != 0 {
-		return errCharge
+func check(charges []Charge) error {
+	for _, c := range charges {
+		if c.Key == "" || c.Cost < 1 || c.Cost > math.MaxInt32 || c.Policy.Window < time.Second || c.Policy.Window%time.Second != 0 {
+			return errCharge
+		}
 	}
 	return nil
 }
 
-func status(state limiter.Context, now time.Time, c Charge) Status {
-	s := Status{Allowed: !state.Reached, Remaining: max(state.Remaining, 0)}
-	// the engine has cut the end of the window to the second
-	s.ResetAfter = min(max(time.Unix(state.Reset+1, 0).Sub(now), 0), c.Policy.Window)
+func (e engine) status(state limiter.Context, c Charge) Status {
+	s := Status{Allowed: !state.Reached, Remaining: min(max(state.Remaining, 0), max(c.Policy.Limit, 0))}
+	s.ResetAfter = min(max(time.Until(e.end(state.Reset)), 0), c.Policy.Window)
 	if !s.Allowed {
 		s.RetryAfter = s.ResetAfter
 	}

@@ -79,7 +79,7 @@ func (OAuth2) Refused(route Route, realm string, e *Error) Answer {
 		a.Header.Set("WWW-Authenticate", `Bearer realm="`+realm+`"`)
 	case ReasonBearer, ReasonBearerForm, ReasonExpired, ReasonTwoBearers, ReasonForbidden:
 		challenge := `Bearer realm="` + realm + `", error="` + e.Code + `", error_description="` + e.Description + `"`
-		if e.Scope != "" {
+		if e.Scope != "" && isQuotable(e.Scope) {
 			challenge += `, scope="` + e.Scope + `"`
 		}
 		a.Header.Set("WWW-Authenticate", challenge)

@@ -239,6 +239,11 @@ func TestOAuth2Refresh(t *testing.T) {
 			status:  400, header: oauth2JSON, body: oauth2Scope,
 		},
 		{
+			name:    "a scope that the grammar has not is refused",
+			request: "POST /refresh\n" + form + "\n\nscope=read%09write&refresh_token={refresh}",
+			status:  400, header: oauth2JSON, body: oauth2Scope,
+		},
+		{
 			name:    "no token is 400 (D51)",
 			request: "POST /refresh\n" + form + "\n\ngrant_type=refresh_token",
 			status:  400, header: oauth2JSON, body: oauth2NoRefresh,

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -233,9 +232,7 @@ func (p *Params) passwordGrant() (tokens.LoginRequest, error) {
 	}
 	for _, name := range []string{"username", "password"} {
 		if p.Get(name) == "" { // §3.2: sent without a value is not sent
-			e := refusal(ReasonMissing, fmt.Errorf("no %s", name))
-			e.Fields = []Field{{In: "body", Name: name, Missing: true}}
-			return tokens.LoginRequest{}, e
+			return tokens.LoginRequest{}, missing(name)
 		}
 	}
 	scopes, err := tokens.ParseScope(p.Get("scope"))
@@ -249,6 +246,13 @@ func (p *Params) passwordGrant() (tokens.LoginRequest, error) {
 		Scopes:   scopes,
 		Label:    p.Header.Get("User-Agent"),
 	}, nil
+}
+
+// missing refuses a request without a parameter that is required.
+func missing(name string) *Error {
+	e := refusal(ReasonMissing, nil)
+	e.Fields = []Field{{In: "body", Name: name, Missing: true}}
+	return e
 }
 
 // refreshGrant reads RFC 6749 §6, or the refresh-token header.

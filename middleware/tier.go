@@ -60,6 +60,10 @@ func (t Tiers) check(complain func(path, format string, args ...any)) {
 
 func (t Tiers) clone() Tiers { return maps.Clone(t) }
 
+// maxLimit is the largest Integer of RFC 9651 §3.3.1: the headers hold no more,
+// and nobody lives to spend it.
+const maxLimit = 999_999_999_999_999
+
 // policy is the limit that an account with so many seats has.
 func (t Tier) policy(name string, seats int) Policy {
 	limit := t.Limit
@@ -73,5 +77,5 @@ func (t Tier) policy(name string, seats int) Policy {
 	if t.Max > 0 {
 		limit = min(limit, t.Max)
 	}
-	return Policy{Name: name, Limit: limit, Window: t.Period}
+	return Policy{Name: name, Limit: min(limit, maxLimit), Window: t.Period}
 }

@@ -1,7 +1,6 @@
 package middleware
 
 import (
-	"errors"
 	"net/http"
 
 	"github.com/sallyport-go/sallyport/tokens"
@@ -17,7 +16,7 @@ func (a *Auth) CheckToken(r *http.Request) (tokens.Pair, error) {
 	}
 	switch grant := p.Get("grant_type"); {
 	case grant == "":
-		return tokens.Pair{}, refusal(ReasonMissing, errors.New("no grant_type"))
+		return tokens.Pair{}, missing("grant_type")
 	case grant == "refresh_token":
 		refresh, err := p.refreshGrant()
 		if err != nil {

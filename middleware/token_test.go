@@ -32,6 +32,21 @@ func TestToken(t *testing.T) {
 					body: `{"access_token":"{jwt}","token_type":"Bearer","expires_in":3600,"refresh_token":"{refresh}","scope":"write"}`,
 				},
 				{
+					name:    "an Authorization: Bearer is of no concern (D99)",
+					request: "POST /token\nAuthorization: Bearer {expired}\n" + form + "\n\ngrant_type=refresh_token&refresh_token={refresh}",
+					status:  200, header: oauth2JSON, body: oauth2Pair,
+				},
+				{
+					name:    "an access token is no refresh token (D60)",
+					request: "POST /token\n" + form + "\n\ngrant_type=refresh_token&refresh_token={access}",
+					status:  400, header: oauth2JSON, body: oauth2Refresh,
+				},
+				{
+					name:    "nor is an API key",
+					request: "POST /token\n" + form + "\n\ngrant_type=refresh_token&refresh_token={key}",
+					status:  400, header: oauth2JSON, body: oauth2Refresh,
+				},
+				{
 					name:    "a wider scope is refused (D57)",
 					request: "POST /token\n" + form + "\n\ngrant_type=refresh_token&refresh_token={refresh}&scope=read+admin",
 					status:  400, header: oauth2JSON, body: oauth2Scope,
@@ -103,6 +118,7 @@ func TestPasswordGrant(t *testing.T) {
 		{"an unknown user is the same (D11)", "grant_type=password&username=%22%C3%A9&password=x", 400, oauth2Wrong},
 		{"no password is invalid_request (D9)", "grant_type=password&username=alice", 400, oauth2Missing},
 		{"no user is invalid_request (D9)", "grant_type=password&password=x", 400, oauth2Missing},
+		{"a scope with two spaces in it is none", "grant_type=password&scope=read++write&" + goodForm, 400, oauth2Scope},
 		{"nothing of the scope is invalid_scope (D18)", "grant_type=password&scope=admin&" + goodForm, 400, oauth2Scope},
 		{"a refresh token is served besides", "grant_type=refresh_token&refresh_token=x", 400, oauth2Refresh},
 	} {

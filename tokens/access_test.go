@@ -2,6 +2,8 @@ package tokens_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -154,6 +156,11 @@ func TestAccessToken(t *testing.T) {
 		sid, id := p.Principal.SessionID, r.store.row(t).ID
 		if sid == "" || sid == id || strings.Contains(string(p.RefreshToken), sid) || strings.Contains(string(p.AccessToken), id) {
 			t.Errorf("sid = %q, the session's ID is %q", sid, id)
+		}
+		// another image would part the tokens that are out from their sessions
+		sum := sha256.Sum256([]byte("sallyport sid\x00" + id))
+		if want := base64.RawURLEncoding.EncodeToString(sum[:16]); sid != want {
+			t.Errorf("sid = %q, want %q", sid, want)
 		}
 	})
 

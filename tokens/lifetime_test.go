@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -88,6 +89,17 @@ func TestSessionTTL(t *testing.T) {
 		r.refused(t, p.RefreshToken, tokens.ErrExpiredRefresh)
 		_, err := r.Verify(t.Context(), p.AccessToken)
 		wantError(t, err, tokens.ErrExpiredToken)
+	})
+
+	t.Run("a row whose idle end was put behind the absolute one ends at the absolute one", func(t *testing.T) {
+		t.Parallel()
+		r := open(t, lifetimes(time.Hour, 2*time.Hour))
+		one := r.login(t)
+		c := r.config
+		c.Store = &foreign{watched: r.store, session: func(s *store.Session) { s.IdleUntil = s.ExpiresAt.AddDate(1, 0, 0) }}
+		r.clock.move(2 * time.Hour)
+		_, err := authority(t, c).Refresh(t.Context(), tokens.RefreshRequest{Token: one.RefreshToken})
+		wantError(t, err, tokens.ErrExpiredRefresh)
 	})
 
 	t.Run("an access token outlives its session neither at the login nor later", func(t *testing.T) {

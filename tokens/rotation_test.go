@@ -1,7 +1,6 @@
 package tokens_test
 
 import (
-	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -251,11 +250,14 @@ func TestRefreshForeignRows(t *testing.T) {
 	t.Parallel()
 	r := open(t)
 	one := r.login(t)
+	r.loginWith(t, tokens.LoginRequest{Login: "bob", Password: password})
+	other := r.store.row(t)
 	for _, test := range []struct {
 		name string
 		edit func(*foreign)
 	}{
-		{"another session", func(f *foreign) { f.session = func(s *store.Session) { s.ID = "AAAAAAAAAAAAAAAAAAAAAA" } }},
+		{"another session", func(f *foreign) { f.session = func(s *store.Session) { *s = other } }},
+		{"a session that there is not", func(f *foreign) { f.session = func(s *store.Session) { s.ID = "AAAAAAAAAAAAAAAAAAAAAA" } }},
 		{"another user", func(f *foreign) { f.user = func(u *store.User) { u.ID = bob.ID } }},
 		{"a user without an ID", func(f *foreign) { f.user = func(u *store.User) { u.ID = "" } }},
 	} {
@@ -265,11 +267,14 @@ func TestRefreshForeignRows(t *testing.T) {
 			test.edit(f)
 			c := r.config
 			c.Store = f
-			_, err := authority(t, c).Refresh(t.Context(), tokens.RefreshRequest{Token: one.RefreshToken})
-			wantError(t, err, tokens.ErrUnavailable)
-			if errors.Is(err, store.ErrNotFound) {
-				t.Errorf("error = %v", err)
-			}
+			a := authority(t, c)
+			r.unchanged(t, func() {
+				_, err := a.Refresh(t.Context(), tokens.RefreshRequest{Token: one.RefreshToken})
+				wantError(t, err, tokens.ErrUnavailable)
+				if f.session != nil {
+					wantError(t, a.Logout(t.Context(), tokens.RefreshRequest{Token: one.RefreshToken}), tokens.ErrUnavailable)
+				}
+			})
 		})
 	}
 }

@@ -22,8 +22,8 @@ func login(t *testing.T, h *hosttest.Host, email, password string) hosttest.Pair
 	return h.Post(t, "/login", "username", email, "password", password).Pair(t)
 }
 
+//nolint:paralleltest // passwords are hashed at full cost here: all at once they would be waited for too long
 func TestACustomerLogsInCallsRefreshesAndLeaves(t *testing.T) {
-	t.Parallel()
 	h := hosttest.Start(t, run)
 	h.Get(t, "/books", "").Is(t, http.StatusOK, `"discount":0`)
 
@@ -42,8 +42,8 @@ func TestACustomerLogsInCallsRefreshesAndLeaves(t *testing.T) {
 	h.Post(t, "/refresh", "refresh_token", second.Refresh).Is(t, http.StatusBadRequest, `"status":400`)
 }
 
+//nolint:paralleltest // passwords are hashed at full cost here: all at once they would be waited for too long
 func TestARefreshTokenThatComesTwiceEndsTheSession(t *testing.T) {
-	t.Parallel()
 	h := hosttest.Start(t, run)
 	first := login(t, h, "alice@example.com", alices)
 	second := h.Post(t, "/refresh", "refresh_token", first.Refresh).Pair(t)
@@ -53,8 +53,8 @@ func TestARefreshTokenThatComesTwiceEndsTheSession(t *testing.T) {
 	}
 }
 
+//nolint:paralleltest // passwords are hashed at full cost here: all at once they would be waited for too long
 func TestAClerkAddsABook(t *testing.T) {
-	t.Parallel()
 	h := hosttest.Start(t, run)
 	add := hosttest.Request{
 		Method: http.MethodPost, Path: "/books", Form: hosttest.Form("title", "Jabberwocky"),
@@ -66,8 +66,8 @@ func TestAClerkAddsABook(t *testing.T) {
 	h.Do(t, add).Is(t, http.StatusUnprocessableEntity, `"message":"a book wants a title"`)
 }
 
+//nolint:paralleltest // passwords are hashed at full cost here: all at once they would be waited for too long
 func TestRefusalsAreInTheShopsEnvelope(t *testing.T) {
-	t.Parallel()
 	h := hosttest.Start(t, run)
 	alice := login(t, h, "alice@example.com", alices)
 
@@ -103,7 +103,6 @@ func TestRefusalsAreInTheShopsEnvelope(t *testing.T) {
 		{"an error that was there before", get("/nowhere", ""), 404, `{"error":{"message":"Not Found","status":404}}`, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
 			answer := h.Do(t, tt.request)
 			if body := strings.TrimSpace(answer.Body); answer.Status != tt.status || body != tt.body {
 				t.Errorf("got %d %s, want %d %s", answer.Status, body, tt.status, tt.body)
@@ -121,8 +120,8 @@ func TestRefusalsAreInTheShopsEnvelope(t *testing.T) {
 	}
 }
 
+//nolint:paralleltest // passwords are hashed at full cost here: all at once they would be waited for too long
 func TestStrangersHaveAHundredRequestsAnHour(t *testing.T) {
-	t.Parallel()
 	h := hosttest.Start(t, run)
 	for range 100 {
 		h.Get(t, "/books", "").Is(t, http.StatusOK, "Looking-Glass")

@@ -1,0 +1,91 @@
+package middleware_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sallyport-go/sallyport/middleware"
+)
+
+// P24, P40: what is wrong is told at start-up, and all of it.
+func TestNew(t *testing.T) {
+	t.Parallel()
+	good := func(t *testing.T) middleware.Config {
+		t.Helper()
+		return open(t).config.door
+	}
+	for _, x := range []struct {
+		name string
+		edit func(*middleware.Config)
+		want string // all of the error; empty: none
+	}{
+		{"the quick start's Config is good", func(*middleware.Config) {}, ""},
+		{
+			"an empty Config is told all that is required, at once",
+			func(c *middleware.Config) { *c = middleware.Config{} },
+			"middleware: Config.Tokens: is required\n" +
+				"middleware: Config.ClientIP: is required: it states whom you trust, for instance middleware.RemoteAddr\n" +
+				"middleware: Config.Tiers: is required: at least one",
+		},
+		{
+			"all that is out of bounds is told at once",
+			func(c *middleware.Config) {
+				c.OnCounterFailure, c.CounterTimeout, c.MaxBody, c.Realm = 2, -1, -1, `a"b`
+				c.Tiers = middleware.Tiers{"free": {Limit: -1, Period: time.Millisecond, Max: 5}}
+			},
+			"middleware: Config.Tiers[\"free\"].Limit: wants 0 or more, has -1\n" +
+				"middleware: Config.Tiers[\"free\"].Period: wants whole seconds, at least one, has 1ms\n" +
+				"middleware: Config.Tiers[\"free\"].Max: is for tiers with PerSeat\n" +
+				"middleware: Config.OnCounterFailure: wants FailClosed or FailOpen, has 2\n" +
+				"middleware: Config.CounterTimeout: wants a positive time, has -1ns\n" +
+				"middleware: Config.MaxBody: wants 1 to 1048576, has -1\n" +
+				"middleware: Config.Realm: wants printable ASCII without quotes and backslashes, has \"a\\\"b\"",
+		},
+		{"FailOpen is a policy", func(c *middleware.Config) { c.OnCounterFailure = middleware.FailOpen }, ""},
+		{"a policy below the first is none", func(c *middleware.Config) { c.OnCounterFailure = -1 }, "middleware: Config.OnCounterFailure: wants FailClosed or FailOpen, has -1"},
+		{"the largest MaxBody is good", func(c *middleware.Config) { c.MaxBody = 1 << 20 }, ""},
+		{"a larger one is not", func(c *middleware.Config) { c.MaxBody = 1<<20 + 1 }, "middleware: Config.MaxBody: wants 1 to 1048576, has 1048577"},
+		{"a realm of all that may stand between quotes is good", func(c *middleware.Config) { c.Realm = " !#[]~" }, ""},
+		{"a realm with a backslash is not", func(c *middleware.Config) { c.Realm = `a\b` }, `middleware: Config.Realm: wants printable ASCII without quotes and backslashes, has "a\\b"`},
+		{"a realm with a line end is not", func(c *middleware.Config) { c.Realm = "a\r\nb" }, `middleware: Config.Realm: wants printable ASCII without quotes and backslashes, has "a\r\nb"`},
+		{"a realm that is not ASCII is not", func(c *middleware.Config) { c.Realm = "é" }, `middleware: Config.Realm: wants printable ASCII without quotes and backslashes, has "é"`},
+		{"a limit of none is good", func(c *middleware.Config) { c.Tiers["none"] = middleware.Tier{Period: time.Second} }, ""},
+		{"a period of a second and a half is not", func(c *middleware.Config) { c.Tiers["x"] = middleware.Tier{Period: 1500 * time.Millisecond} }, `middleware: Config.Tiers["x"].Period: wants whole seconds, at least one, has 1.5s`},
+		{"no period is not", func(c *middleware.Config) { c.Tiers["x"] = middleware.Tier{Limit: 1} }, `middleware: Config.Tiers["x"].Period: wants whole seconds, at least one, has 0s`},
+		{"a cap below the limit is not", func(c *middleware.Config) {
+			c.Tiers["x"] = middleware.Tier{Limit: 10, Period: time.Second, PerSeat: true, Max: 9}
+		}, `middleware: Config.Tiers["x"].Max: wants Limit (10) or more, has 9`},
+		{"a cap of the limit is good", func(c *middleware.Config) {
+			c.Tiers["x"] = middleware.Tier{Limit: 10, Period: time.Second, PerSeat: true, Max: 10}
+		}, ""},
+		{"a cap below nothing is not", func(c *middleware.Config) {
+			c.Tiers["x"] = middleware.Tier{Limit: 0, Period: time.Second, PerSeat: true, Max: -1}
+		}, `middleware: Config.Tiers["x"].Max: wants Limit (0) or more, has -1`},
+		{"a tier without a name is not", func(c *middleware.Config) { c.Tiers[""] = middleware.Tier{Period: time.Second} }, `middleware: Config.Tiers[""]: wants a name of 1 to 64 printable ASCII characters without quotes and backslashes`},
+		{"a name that a header cannot hold is not", func(c *middleware.Config) { c.Tiers["größer"] = middleware.Tier{Period: time.Second} }, `middleware: Config.Tiers["größer"]: wants a name of 1 to 64 printable ASCII characters without quotes and backslashes`},
+		{"a name of 64 characters is good", func(c *middleware.Config) { c.Tiers[strings.Repeat("a", 64)] = middleware.Tier{Period: time.Second} }, ""},
+		{"one of 65 is not", func(c *middleware.Config) { c.Tiers[strings.Repeat("a", 65)] = middleware.Tier{Period: time.Second} }, `middleware: Config.Tiers["` + strings.Repeat("a", 65) + `"]: wants a name of 1 to 64 printable ASCII characters without quotes and backslashes`},
+		{"a name with a percent sign is told as it is", func(c *middleware.Config) { c.Tiers["50%d"] = middleware.Tier{Limit: -3, Period: time.Second} }, `middleware: Config.Tiers["50%d"].Limit: wants 0 or more, has -3`},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			t.Parallel()
+			c := good(t)
+			x.edit(&c)
+			a, err := middleware.New(c)
+			switch {
+			case x.want == "" && (err != nil || a == nil):
+				t.Errorf("error = %v, want none", err)
+			case x.want != "" && (err == nil || err.Error() != x.want || a != nil):
+				t.Errorf("error =\n%v\nwant\n%s", err, x.want)
+			}
+		})
+	}
+	t.Run("nothing changes after New", func(t *testing.T) {
+		t.Parallel()
+		d := open(t)
+		d.config.door.Tiers["anonymous"] = middleware.Tier{Period: time.Hour}
+		clear(d.config.door.Tiers)
+		wantStatus(t, d.call(t, "/limited", "", ""), 200)
+	})
+}

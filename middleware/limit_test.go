@@ -1,0 +1,179 @@
+package middleware_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+// patient counters answer as those of a network do: not to a context that is
+// done.
+type patient struct{ middleware.Counters }
+
+func (p patient) Take(ctx context.Context, charges []middleware.Charge) (middleware.Decision, error) {
+	if err := ctx.Err(); err != nil {
+		return middleware.Decision{}, err
+	}
+	return p.Counters.Take(ctx, charges)
+}
+
+func one(c *config) {
+	c.door.Tiers = middleware.Tiers{"anonymous": {Limit: 1, Period: time.Hour}, "free": {Limit: 1, Period: time.Hour}}
+}
+
+func TestLimit(t *testing.T) {
+	t.Parallel()
+	t.Run("who hangs up is counted all the same, whatever the policy", func(t *testing.T) {
+		t.Parallel()
+		for _, policy := range []middleware.FailurePolicy{middleware.FailOpen, middleware.FailClosed} {
+			d := open(t, one, func(c *config) {
+				c.door.Counters, c.door.OnCounterFailure = patient{middleware.Memory()}, policy
+			})
+			ctx, hangUp := context.WithCancel(t.Context())
+			hangUp()
+			wantStatus(t, d.send(httptest.NewRequestWithContext(ctx, http.MethodGet, "/limited", http.NoBody)), http.StatusOK)
+			wantStatus(t, d.send(httptest.NewRequestWithContext(ctx, http.MethodGet, "/limited", http.NoBody)), http.StatusTooManyRequests)
+			d.journal.wantKinds(t, tokens.EventLimited)
+		}
+	})
+	t.Run("a refusal is an event that says whose limit it was, and never more than one", func(t *testing.T) {
+		t.Parallel()
+		d := open(t, one)
+		p := d.loginAs(t, alice, "app")
+		d.call(t, "/me", p.AccessToken, "198.51.100.7:1")
+		d.call(t, "/limited", "", "[2001:db8::7]:1")
+		d.journal.take()
+		d.call(t, "/me", p.AccessToken, "198.51.100.7:1")
+		d.call(t, "/limited", "", "[2001:db8::7]:1")
+		events := d.journal.wantKinds(t, tokens.EventLimited, tokens.EventLimited)
+		if e := events[0]; e.Policy != "free" || e.UserID != alice.ID || e.Account != alice.Account || e.ClientID != "app" ||
+			e.SessionID != p.Principal.SessionID || e.Address.String() != "198.51.100.7" || e.At.IsZero() {
+			t.Errorf("event = %+v", e)
+		}
+		if e := events[1]; e.Policy != "anonymous" || e.UserID != "" || e.Account != "" || e.Address.String() != "2001:db8::7" {
+			t.Errorf("event = %+v", e)
+		}
+	})
+	t.Run("a TierOf that refuses is believed, and is no failure of the counters", func(t *testing.T) {
+		t.Parallel()
+		d := open(t, func(c *config) {
+			c.door.TierOf = func(context.Context, tokens.Principal) (string, int, error) {
+				return "", 0, &middleware.Error{Reason: middleware.ReasonForbidden, Description: "The account is suspended"}
+			}
+		})
+		token := d.login(t, alice).AccessToken
+		d.journal.take()
+		w := d.call(t, "/me", token, "")
+		wantAnswer(t, w, http.StatusForbidden,
+			oauth2Problem+"\nWww-Authenticate: Bearer realm=\"api\", error=\"insufficient_scope\", error_description=\"The account is suspended\"",
+			`{"type":"about:blank","title":"Forbidden","status":403,"detail":"The account is suspended"}`)
+		d.journal.wantKinds(t)
+	})
+	t.Run("TierOf may not make a principal anonymous", func(t *testing.T) {
+		t.Parallel()
+		d := open(t, func(c *config) {
+			c.door.TierOf = func(context.Context, tokens.Principal) (string, int, error) { return middleware.Anonymous, 1, nil }
+		})
+		token := d.login(t, alice).AccessToken
+		d.journal.take()
+		wantStatus(t, d.call(t, "/me", token, ""), http.StatusInternalServerError)
+		d.journal.wantKinds(t, tokens.EventFault)
+	})
+	t.Run("a ClientIP that gives no address gives nobody a limit (P40)", func(t *testing.T) {
+		t.Parallel()
+		for _, err := range []error{nil, errDriver} {
+			d := open(t, func(c *config) {
+				c.door.ClientIP = func(*http.Request) (netip.Addr, error) { return netip.Addr{}, err }
+			})
+			wantStatus(t, d.call(t, "/limited", "", ""), http.StatusInternalServerError)
+			d.journal.wantKinds(t, tokens.EventFault)
+		}
+	})
+	t.Run("a forged token is counted for nobody", func(t *testing.T) {
+		t.Parallel()
+		d := open(t, one)
+		token := d.login(t, alice).AccessToken
+		for range 10 {
+			wantStatus(t, d.call(t, "/me", token+"x", ""), http.StatusUnauthorized)
+		}
+		wantStatus(t, d.call(t, "/me", token, ""), http.StatusOK)
+		wantStatus(t, d.call(t, "/limited", "", ""), http.StatusOK)
+	})
+	t.Run("64 callers at once get exactly the limit, through the whole door", func(t *testing.T) {
+		t.Parallel()
+		d := open(t, func(c *config) { c.door.Tiers = middleware.Tiers{"free": {Limit: 1000, Period: time.Hour}} })
+		token := d.login(t, alice).AccessToken
+		var let, refused atomic.Int64
+		var all sync.WaitGroup
+		for range 64 {
+			all.Go(func() {
+				for range 25 {
+					switch d.call(t, "/me", token, "").Code {
+					case http.StatusOK:
+						let.Add(1)
+					case http.StatusTooManyRequests:
+						refused.Add(1)
+					}
+				}
+			})
+		}
+		all.Wait()
+		if let.Load() != 1000 || refused.Load() != 600 {
+			t.Errorf("%d were let in and %d refused, want 1000 and 600", let.Load(), refused.Load())
+		}
+	})
+	t.Run("the numbers in the headers are those of RFC 9651, however large the limit", func(t *testing.T) {
+		t.Parallel()
+		d := open(t, func(c *config) {
+			c.door.Tiers = middleware.Tiers{"free": {Limit: 1 << 62, Period: 24 * time.Hour, PerSeat: true, Max: 1<<63 - 1}}
+		})
+		w := d.call(t, "/me", d.login(t, bob).AccessToken, "")
+		if got := w.Header().Get("RateLimit-Policy") + " " + w.Header().Get("RateLimit"); got != `"free";q=999999999999999;w=86400 "free";r=999999999999998;t=86400` {
+			t.Errorf("header = %s", got)
+		}
+	})
+}
+
+func TestUsage(t *testing.T) {
+	t.Parallel()
+	for period, want := range map[time.Duration]string{
+		time.Second: "second", time.Minute: "minute", time.Hour: "hour", 24 * time.Hour: "day", 90 * time.Second: "1m30s",
+	} {
+		t.Run("a limit per "+want+" is said so", func(t *testing.T) {
+			t.Parallel()
+			d := open(t, func(c *config) { c.door.Tiers = middleware.Tiers{"anonymous": {Period: period}} })
+			_, _, err := d.CheckLimit(request(t, "GET /\n\n"))
+			if e := middleware.AsError(err); e.Description != "The limit of 0 requests per "+want+" of the plan anonymous is reached" {
+				t.Errorf("%s", e.Description)
+			}
+		})
+	}
+	t.Run("nothing is left of a window that has ended", func(t *testing.T) {
+		t.Parallel()
+		h := http.Header{}
+		middleware.Usage{Policy: middleware.Policy{Name: "p", Limit: 3, Window: time.Minute}, Remaining: 3, At: time.Unix(10, 0)}.SetHeader(h)
+		if h.Get("RateLimit") != `"p";r=3;t=0` || h.Get("X-RateLimit-Reset") != "10" {
+			t.Errorf("header = %v", h)
+		}
+	})
+	t.Run("what is rounded is rounded up, and what stood there is replaced", func(t *testing.T) {
+		t.Parallel()
+		h := http.Header{"Ratelimit": {"a", "b"}, "X-Ratelimit-Reset": {"c"}}
+		u := middleware.Usage{
+			Policy: middleware.Policy{Name: "p", Limit: 3, Window: time.Minute}, Remaining: 2,
+			ResetAfter: 1500 * time.Millisecond, At: time.Unix(10, 600_000_000),
+		}
+		u.SetHeader(h)
+		if got, want := lines(h), sorted("Ratelimit: \"p\";r=2;t=2\nRatelimit-Policy: \"p\";q=3;w=60\nX-Ratelimit-Limit: 3\nX-Ratelimit-Remaining: 2\nX-Ratelimit-Reset: 13"); got != want {
+			t.Errorf("header =\n%s\nwant\n%s", got, want)
+		}
+	})
+}
