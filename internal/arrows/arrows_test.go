@@ -24,6 +24,7 @@ const (
 var brings = map[string][]string{
 	crypto: {"golang.org/x/sys"},
 	ulule:  {"github.com/pkg/errors"},
+	redis:  {"github.com/cespare/xxhash/v2", "go.uber.org/atomic", "golang.org/x/sys"},
 	echo: {
 		"github.com/labstack/gommon",
 		"github.com/mattn/go-colorable",
@@ -88,6 +89,39 @@ var arrows = []arrow{
 		knows:   []string{"middleware", "tokens"},
 		lodgers: []string{echo},
 		never:   []string{redis},
+	},
+	{
+		promise: "no driver comes along with the SQL store",
+		room:    "store/sqlstore",
+		knows:   []string{"store", "store/passwords"},
+		lodgers: []string{crypto},
+		never:   []string{"net/http"},
+	},
+	{
+		promise: "the store on Redis needs the contracts and the Redis client",
+		room:    "store/redisstore",
+		knows:   []string{"store", "internal/redisclient"},
+		lodgers: []string{redis},
+		never:   []string{"net/http"},
+	},
+	{
+		promise: "the counters on Redis are a leaf on the middleware",
+		room:    "middleware/rediscounters",
+		knows:   []string{"middleware", "internal/redisclient"},
+		lodgers: []string{redis, ulule},
+		never:   []string{echo},
+	},
+	{
+		promise: "what the rooms on Redis have in common knows none of them",
+		room:    "internal/redisclient",
+		lodgers: []string{redis},
+		never:   []string{"net/http"},
+	},
+	{
+		promise: "what gives tests a Redis knows none of the rooms",
+		room:    "internal/redistest",
+		lodgers: []string{redis},
+		never:   []string{"net/http"},
 	},
 }
 

@@ -1,0 +1,128 @@
+package stores_test
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"slices"
+	"sync"
+	"testing"
+)
+
+// recorder is a driver that notes each statement that another one is given:
+// without prepared statements, one is a round trip.
+type recorder struct {
+	inner driver.Driver
+	dsn   string
+
+	mu          sync.Mutex
+	calls       []call
+	step, after func(statement string) // are called before and after each
+}
+
+type call struct {
+	statement string
+	args      []any
+}
+
+// recorded opens the database with a recorder in between.
+func (p *place) recorded(t *testing.T) (*sql.DB, *recorder) {
+	t.Helper()
+	r := &recorder{inner: p.db(t).Driver(), dsn: p.dsn}
+	db := sql.OpenDB(r)
+	t.Cleanup(func() { _ = db.Close() })
+	return db, r
+}
+
+// take returns the calls since it was last called.
+func (r *recorder) take() []call {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	calls := r.calls
+	r.calls = nil
+	return calls
+}
+
+// before sets what is called before each statement; nil is nothing.
+func (r *recorder) before(step func(statement string)) { r.hook(step, nil) }
+
+func (r *recorder) hook(before, after func(statement string)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.step, r.after = before, after
+}
+
+func (r *recorder) done(statement string) {
+	r.mu.Lock()
+	after := r.after
+	r.mu.Unlock()
+	if after != nil {
+		after(statement)
+	}
+}
+
+func (r *recorder) note(statement string, args []driver.NamedValue) {
+	r.mu.Lock()
+	values := make([]any, len(args))
+	for i, arg := range args {
+		values[i] = arg.Value
+	}
+	r.calls = append(r.calls, call{statement, values})
+	step := r.step
+	r.mu.Unlock()
+	if step != nil {
+		step(statement)
+	}
+}
+
+func (r *recorder) Driver() driver.Driver { return r.inner }
+
+func (r *recorder) Connect(context.Context) (driver.Conn, error) {
+	c, err := r.inner.Open(r.dsn)
+	if err != nil {
+		return nil, err
+	}
+	return &recordedConn{c, r}, nil
+}
+
+type recordedConn struct {
+	driver.Conn
+
+	recorder *recorder
+}
+
+func (c *recordedConn) ExecContext(ctx context.Context, statement string, args []driver.NamedValue) (driver.Result, error) {
+	c.recorder.note(statement, args)
+	defer c.recorder.done(statement)
+	return c.Conn.(driver.ExecerContext).ExecContext(ctx, statement, args)
+}
+
+func (c *recordedConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	c.recorder.note(query, args)
+	return c.Conn.(driver.QueryerContext).QueryContext(ctx, query, args)
+}
+
+// What else a driver may be able to do, and what it means if it is not.
+
+func (c *recordedConn) CheckNamedValue(v *driver.NamedValue) error {
+	if checker, ok := c.Conn.(driver.NamedValueChecker); ok {
+		return checker.CheckNamedValue(v)
+	}
+	return driver.ErrSkip
+}
+
+func (c *recordedConn) ResetSession(ctx context.Context) error {
+	if resetter, ok := c.Conn.(driver.SessionResetter); ok {
+		return resetter.ResetSession(ctx)
+	}
+	return nil
+}
+
+// statements of calls, without their arguments.
+func statements(calls []call) []string {
+	all := make([]string, len(calls))
+	for i, c := range calls {
+		all[i] = c.statement
+	}
+	return slices.Clip(all)
+}

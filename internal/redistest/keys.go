@@ -1,0 +1,55 @@
+package redistest
+
+import (
+	"context"
+	"crypto/rand"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Prefix returns a prefix that nobody else has, and deletes all keys that begin
+// with it when the test ends.
+func Prefix(t testing.TB, client redis.UniversalClient) string {
+	t.Helper()
+	prefix := "sallyport-test-" + rand.Text() + ":"
+	t.Cleanup(func() {
+		ctx := context.WithoutCancel(t.Context())
+		for _, key := range Keys(t, client, prefix) {
+			if err := client.Del(ctx, key).Err(); err != nil {
+				t.Errorf("cleaning up: %v", err)
+			}
+		}
+	})
+	return prefix
+}
+
+// Keys lists all keys that begin with the prefix, on all nodes.
+func Keys(t testing.TB, client redis.UniversalClient, prefix string) []string {
+	t.Helper()
+	ctx := context.WithoutCancel(t.Context())
+	var keys []string
+	scan := func(ctx context.Context, node *redis.Client) error {
+		all := node.Scan(ctx, 0, prefix+"*", 1000).Iterator()
+		for all.Next(ctx) {
+			keys = append(keys, all.Val())
+		}
+		return all.Err()
+	}
+	var err error
+	switch c := client.(type) {
+	case *redis.Client:
+		err = scan(ctx, c)
+	case *redis.ClusterClient:
+		one := make(chan struct{}, 1) // it asks all nodes at once
+		err = c.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+			one <- struct{}{}
+			defer func() { <-one }()
+			return scan(ctx, node)
+		})
+	}
+	if err != nil {
+		t.Errorf("listing the keys: %v", err)
+	}
+	return keys
+}

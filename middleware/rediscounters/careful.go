@@ -1,0 +1,67 @@
+package rediscounters
+
+import (
+	"context"
+	"sync"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/sallyport-go/sallyport/internal/redisclient"
+)
+
+// careful is what ulule's driver is given for a client. The driver asks it to
+// load a script that charges (with a count and a period) and one that peeks (with
+// neither), and to run them by their names. Careful keeps their texts itself, so
+// that loading needs no server, and a server that has lost them is sent the text
+// instead of an error being returned.
+type careful struct {
+	redis.UniversalClient
+
+	scripts sync.Map // of redisclient.Script, by SHA
+}
+
+// ScriptLoad keeps the script.
+func (c *careful) ScriptLoad(ctx context.Context, text string) *redis.StringCmd {
+	script := redisclient.NewScript(text)
+	c.scripts.Store(script.SHA(), script)
+	cmd := redis.NewStringCmd(ctx, "script", "load", text)
+	cmd.SetVal(script.SHA())
+	return cmd
+}
+
+var (
+	// refunding gives back what was charged, but never more than was: a counter
+	// whose window has ended meanwhile would begin with a credit.
+	refunding = redisclient.NewScript(`
+local spent = tonumber(redis.call('GET', KEYS[1]) or '0')
+local back = math.min(spent, -tonumber(ARGV[1]))
+if back > 0 then spent = redis.call('DECRBY', KEYS[1], back) end
+return {spent, redis.call('PTTL', KEYS[1])}`)
+
+	// ending gives a counter an end that has none.
+	ending = redisclient.NewScript(`
+if redis.call('PTTL', KEYS[1]) ~= -1 then return 0 end
+return redis.call('PEXPIRE', KEYS[1], ARGV[1])`)
+)
+
+// noEnd is the time to live of a counter that has no end.
+const noEnd = int64(-1)
+
+// EvalSha runs a script that ScriptLoad has kept, once.
+func (c *careful) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
+	script, _ := c.scripts.Load(sha)
+	run := script.(redisclient.Script) //nolint:forcetypeassert // the driver has loaded it
+	if len(args) != 2 {
+		return run.Run(ctx, c.UniversalClient, keys[0], args...)
+	}
+	if count, ok := args[0].(int64); ok && count < 0 {
+		run = refunding
+	}
+	cmd := run.Run(ctx, c.UniversalClient, keys[0], args...)
+	if reply, _ := cmd.Slice(); len(reply) == 2 && reply[1] == noEnd {
+		if err := ending.Run(ctx, c.UniversalClient, keys[0], args[1]).Err(); err != nil {
+			cmd.SetErr(err)
+		}
+	}
+	return cmd
+}

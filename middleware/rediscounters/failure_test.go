@@ -1,0 +1,188 @@
+package rediscounters_test
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/sallyport-go/sallyport/internal/redistest"
+	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/rediscounters"
+)
+
+func TestWhatRedisReads(t *testing.T) {
+	t.Parallel()
+	client := dial(t, redistest.URL(t))
+	prefix := redistest.Prefix(t, client)
+	c := counters(t, client, prefix)
+	takes(t, c, charge("tier/3600/address/203.0.113.7/32", 5, 1), charge("tier/3600/user/ada@example.org", 5, 1))
+	keys := redistest.Keys(t, client, prefix)
+	if len(keys) != 2 {
+		t.Fatalf("the keys are %q", keys)
+	}
+	for _, key := range keys {
+		if strings.Contains(key, "203.0") || strings.Contains(key, "ada") || len(key) != len(prefix)+22 {
+			t.Errorf("the key %q tells whose it is", key)
+		}
+		if ttl := client.TTL(t.Context(), key).Val(); ttl <= 0 || ttl > time.Hour {
+			t.Errorf("the key %q has %v to live", key, ttl)
+		}
+	}
+}
+
+func TestCounterWithoutEnd(t *testing.T) {
+	t.Parallel()
+	client := dial(t, redistest.URL(t))
+	prefix := redistest.Prefix(t, client)
+	c := counters(t, client, prefix)
+	for name, spent := range map[string]int{"below its limit": 1, "over its limit": 500} {
+		takes(t, c, charge(name, 5, 1))
+		key := newest(t, client, prefix)
+		if err := client.Set(t.Context(), key, spent, 0).Err(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Peek(t.Context(), []middleware.Charge{charge(name, 5, 1)}); err != nil || client.TTL(t.Context(), key).Val() != -1 {
+			t.Errorf("%s: Peek has written, or failed: %v", name, err)
+		}
+		if d := takes(t, c, charge(name, 5, 1)); d.Allowed != (spent < 5) {
+			t.Errorf("%s: %+v", name, d)
+		}
+		if ttl := client.TTL(t.Context(), key).Val(); ttl < time.Hour-time.Minute || ttl > time.Hour {
+			t.Errorf("%s: it has %v to live", name, ttl)
+		}
+		client.Del(t.Context(), key)
+	}
+}
+
+// newest is the one counter that there is.
+func newest(t *testing.T, client *redis.Client, prefix string) string {
+	t.Helper()
+	keys := redistest.Keys(t, client, prefix)
+	if len(keys) != 1 {
+		t.Fatalf("the keys are %q, want one", keys)
+	}
+	return keys[0]
+}
+
+func TestRefund(t *testing.T) {
+	t.Parallel()
+	client := dial(t, redistest.URL(t))
+	key := redistest.Prefix(t, client) + "x"
+	if err := rediscounters.Refund(t.Context(), client, key, 5); err != nil || client.Exists(t.Context(), key).Val() != 0 {
+		t.Errorf("a refund of what is gone has made a counter: %v", err)
+	}
+	for _, step := range []struct{ spent, back, want int64 }{{7, 5, 2}, {3, 5, 0}, {0, 5, 0}} {
+		client.Set(t.Context(), key, step.spent, time.Hour)
+		if err := rediscounters.Refund(t.Context(), client, key, step.back); err != nil {
+			t.Error(err)
+		}
+		n, _ := client.Get(t.Context(), key).Int64()
+		if ttl := client.TTL(t.Context(), key).Val(); n != step.want || ttl < time.Hour-time.Minute {
+			t.Errorf("%d of %d: %d, for %v", step.back, step.spent, n, ttl)
+		}
+	}
+}
+
+func TestWrongType(t *testing.T) {
+	t.Parallel()
+	client := dial(t, redistest.URL(t))
+	prefix := redistest.Prefix(t, client)
+	c := counters(t, client, prefix)
+	takes(t, c, charge("a", 5, 1))
+	key := newest(t, client, prefix)
+	client.Del(t.Context(), key)
+	client.RPush(t.Context(), key, "x")
+	if d, err := c.Take(t.Context(), []middleware.Charge{charge("a", 5, 1)}); err == nil || !strings.Contains(err.Error(), "WRONGTYPE") {
+		t.Errorf("Take: %+v, %v", d, err)
+	}
+}
+
+func TestFlushedScripts(t *testing.T) {
+	t.Parallel()
+	client := dial(t, redistest.Start(t).URL())
+	c := counters(t, client, "x")
+	var callers sync.WaitGroup
+	for range 16 {
+		callers.Go(func() {
+			for range 200 {
+				if _, err := c.Take(t.Context(), []middleware.Charge{charge("a", 1600, 1)}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() { callers.Wait(); close(done) }()
+	for flushes := 0; ; flushes++ {
+		select {
+		case <-done:
+			if flushes < 10 {
+				t.Errorf("the scripts were flushed %d times only", flushes)
+			}
+			return
+		default:
+			if err := client.ScriptFlush(t.Context()).Err(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+func TestServerThatComesLater(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	server.Kill()
+	c := counters(t, dial(t, server.URL()), "x")
+	try := func() (middleware.Decision, error) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		return c.Take(ctx, []middleware.Charge{charge("a", 5, 1)})
+	}
+	for range 50 { // more than a pool has connections
+		if d, err := try(); err == nil {
+			t.Fatalf("without a server: %+v", d)
+		}
+	}
+	if !server.Run(t) {
+		t.Fatal("the server does not start")
+	}
+	if !redistest.Eventually(t, func() bool { d, err := try(); return err == nil && d.Allowed }) {
+		t.Error("the counters do not recover")
+	}
+}
+
+func TestSilentServer(t *testing.T) {
+	t.Parallel()
+	proxy := redistest.NewProxy(t, redistest.Start(t).Addr)
+	c := counters(t, dial(t, proxy.URL()), "x")
+	takes(t, c, charge("a", 5, 1))
+	proxy.Silence(true)
+	for range 3 {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		begun := time.Now()
+		d, err := c.Take(ctx, []middleware.Charge{charge("a", 5, 1)})
+		cancel()
+		if took := time.Since(begun); err == nil || took > 3*time.Second {
+			t.Errorf("Take: %+v, %v after %v", d, err, took)
+		}
+	}
+}
+
+func TestLostReply(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	proxy := redistest.NewProxy(t, server.Addr)
+	c, direct := counters(t, dial(t, proxy.URL()), "lost"), dial(t, server.URL())
+	takes(t, c, charge("a", 5, 1))
+	proxy.CutReply("lost:", 0)
+	if d, err := c.Take(t.Context(), []middleware.Charge{charge("a", 5, 1)}); err == nil {
+		t.Errorf("Take: %+v", d)
+	}
+	if spent := direct.Get(t.Context(), newest(t, direct, "lost:")).Val(); spent != "2" || proxy.Hits() != 1 {
+		t.Errorf("it was sent %d times, and %s are spent", proxy.Hits(), spent)
+	}
+}

@@ -1,0 +1,87 @@
+package rediscounters_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
+	"go.uber.org/goleak"
+
+	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/rediscounters"
+	"github.com/sallyport-go/sallyport/store/redisstore"
+)
+
+func TestMain(m *testing.M) {
+	redis.SetLogger(&logging.VoidLogger{}) // it tells of every server that a test has killed
+	goleak.VerifyTestMain(m)
+}
+
+// patience is more than a busy machine needs.
+const patience = 30 * time.Second
+
+var secret = []byte("thirty-two bytes that nobody has")
+
+func dial(t testing.TB, url string) *redis.Client {
+	t.Helper()
+	options, err := redisstore.Options(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	options.ReadTimeout, options.WriteTimeout, options.PoolTimeout = patience, patience, patience
+	options.MaxRetries = 3 // as go-redis has it
+	client := redis.NewClient(options)
+	t.Cleanup(func() {
+		if err := client.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return client
+}
+
+func dialCluster(t testing.TB, addrs []string) *redis.ClusterClient {
+	t.Helper()
+	options, err := redisstore.ClusterOptions("redis://" + addrs[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	options.ReadTimeout, options.WriteTimeout, options.PoolTimeout = patience, patience, patience
+	client := redis.NewClusterClient(options)
+	t.Cleanup(func() {
+		if err := client.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return client
+}
+
+// counters returns Counters with this prefix.
+func counters(t testing.TB, client redis.UniversalClient, prefix string) middleware.Counters {
+	t.Helper()
+	c, err := rediscounters.New(client, rediscounters.Config{Secret: secret, Prefix: strings.TrimSuffix(prefix, ":")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
+// charge is so much of an hour's limit.
+func charge(key string, limit, cost int64) middleware.Charge {
+	return middleware.Charge{Key: key, Policy: middleware.Policy{Name: "free", Limit: limit, Window: time.Hour}, Cost: cost}
+}
+
+func takes(t testing.TB, c middleware.Counters, charges ...middleware.Charge) middleware.Decision {
+	t.Helper()
+	d, err := c.Take(t.Context(), charges)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}

@@ -1,0 +1,186 @@
+package redisstore
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/sallyport-go/sallyport/internal/redisclient"
+	"github.com/sallyport-go/sallyport/store"
+)
+
+// An API key is a hash, prefix + "apikey:" + ID, and has no end, because an
+// expired key is still to be found. A string leads from its digest to its ID,
+// and a set from its user to all of theirs. The hash is what counts: a revocation
+// is in it, and a string or a set that says otherwise is not believed.
+func (s *Store) apiKeyKey(id string) string { return s.prefix + "apikey:" + id }
+
+func (s *Store) digestKey(digest store.Digest) string {
+	return s.prefix + "apikey-digest:" + digestText(digest)
+}
+
+func (s *Store) userAPIKeysKey(userID string) string {
+	return s.prefix + "user-apikeys:" + nameless(userID)
+}
+
+func digestText(digest store.Digest) string { return base64.RawURLEncoding.EncodeToString(digest[:]) }
+
+var (
+	// taking writes a string unless there is one.
+	taking = redisclient.NewScript(`return redis.call('SETNX', KEYS[1], ARGV[1])`)
+
+	// releasing deletes a string that is as it was written.
+	releasing = redisclient.NewScript(`
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('DEL', KEYS[1])`)
+
+	// owning adds to a set.
+	owning = redisclient.NewScript(`return redis.call('SADD', KEYS[1], ARGV[1])`)
+
+	// using moves the last use forward.
+	using = redisclient.NewScript(`
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+local used = redis.call('HGET', KEYS[1], 'used')
+if used and tonumber(used) >= tonumber(ARGV[1]) then return 0 end
+return redis.call('HSET', KEYS[1], 'used', ARGV[1])`)
+)
+
+// CreateAPIKey adds a key; see [store.APIKeys]. Redis never forgets it.
+func (s *Store) CreateAPIKey(ctx context.Context, k store.APIKey) error {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	taken, err := s.run(ctx, taking, s.digestKey(k.Digest), k.ID)
+	switch {
+	case err != nil:
+		return failedWrite("CreateAPIKey", err)
+	case taken == 0:
+		return store.ErrConflict
+	}
+	f := fields{"digest", digestText(k.Digest), "user", k.UserID}
+	f.text("label", k.Label)
+	f.list("scopes", k.Scopes)
+	f.time("created", k.CreatedAt)
+	f.moment("expires", k.ExpiresAt)
+	f.moment("used", k.LastUsedAt)
+	f.moment("revoked", k.RevokedAt)
+	created, err := s.run(ctx, creating, s.apiKeyKey(k.ID), append(fields{0}, f...)...)
+	switch {
+	case err != nil:
+		return failedWrite("CreateAPIKey", err)
+	case created == 0:
+		if _, err := s.run(ctx, releasing, s.digestKey(k.Digest), k.ID); err != nil {
+			return failedWrite("CreateAPIKey", err)
+		}
+		return store.ErrConflict
+	}
+	if _, err := s.run(ctx, owning, s.userAPIKeysKey(k.UserID), k.ID); err != nil {
+		return failedWrite("CreateAPIKey", err)
+	}
+	return nil
+}
+
+// APIKey returns the key with this digest; see [store.APIKeys].
+func (s *Store) APIKey(ctx context.Context, digest store.Digest) (store.APIKey, error) {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	id, err := s.client.Get(ctx, s.digestKey(digest)).Result()
+	if errors.Is(err, redis.Nil) {
+		return store.APIKey{}, store.ErrNotFound
+	}
+	if err != nil {
+		return store.APIKey{}, failedRead("APIKey", err)
+	}
+	found, err := s.client.HGetAll(ctx, s.apiKeyKey(id)).Result()
+	if err != nil {
+		return store.APIKey{}, failedRead("APIKey", err)
+	}
+	if found["digest"] != digestText(digest) { // a key that was not made to the end
+		return store.APIKey{}, store.ErrNotFound
+	}
+	k, err := record(found).apiKey(id)
+	if err != nil {
+		return store.APIKey{}, failedRead("APIKey", err)
+	}
+	return k, nil
+}
+
+func (r record) apiKey(id string) (store.APIKey, error) {
+	in := reader{record: r}
+	k := store.APIKey{
+		ID:         id,
+		UserID:     r["user"],
+		Label:      r["label"],
+		Scopes:     in.list("scopes"),
+		CreatedAt:  in.time("created"),
+		ExpiresAt:  in.moment("expires"),
+		LastUsedAt: in.moment("used"),
+		RevokedAt:  in.moment("revoked"),
+	}
+	digest, err := base64.RawURLEncoding.DecodeString(r["digest"])
+	if err != nil || copy(k.Digest[:], digest) != len(k.Digest) {
+		in.failed("digest")
+	}
+	return k, in.err
+}
+
+// UserAPIKeys returns a user's keys that are not revoked, oldest first; see
+// [store.APIKeys].
+func (s *Store) UserAPIKeys(ctx context.Context, userID string) ([]store.APIKey, error) {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	owned, err := s.client.SMembers(ctx, s.userAPIKeysKey(userID)).Result()
+	if err != nil {
+		return nil, failedRead("UserAPIKeys", err)
+	}
+	var live []store.APIKey
+	for ids := range slices.Chunk(owned, atATime) {
+		keys := make([]string, len(ids))
+		for i, id := range ids {
+			keys[i] = s.apiKeyKey(id)
+		}
+		found, err := s.records(ctx, keys)
+		if err != nil {
+			return nil, failedRead("UserAPIKeys", err)
+		}
+		for i, id := range ids {
+			if len(found[i]) == 0 || found[i]["revoked"] != "" || found[i]["user"] != userID {
+				continue
+			}
+			k, err := found[i].apiKey(id)
+			if err != nil {
+				return nil, failedRead("UserAPIKeys", err)
+			}
+			live = append(live, k)
+		}
+	}
+	slices.SortFunc(live, func(a, b store.APIKey) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), strings.Compare(a.ID, b.ID))
+	})
+	return live, nil
+}
+
+// UseAPIKey notes that a key was used; see [store.APIKeys].
+func (s *Store) UseAPIKey(ctx context.Context, id string, at time.Time) error {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	if _, err := s.run(ctx, using, s.apiKeyKey(id), at.UnixMicro()); err != nil {
+		return failedWrite("UseAPIKey", err)
+	}
+	return nil
+}
+
+// RevokeAPIKey ends a key; see [store.APIKeys].
+func (s *Store) RevokeAPIKey(ctx context.Context, id string, at time.Time) error {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	if _, err := s.run(ctx, revoking, s.apiKeyKey(id), at.UnixMicro()); err != nil {
+		return failedWrite("RevokeAPIKey", err)
+	}
+	return nil
+}

@@ -1,0 +1,124 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/sallyport-go/sallyport/internal/redisclient"
+)
+
+// atATime is how many records one pipeline reads or writes.
+const atATime = 200
+
+// run runs a script that writes, and returns the number that it answers.
+func (s *Store) run(ctx context.Context, script redisclient.Script, key string, args ...any) (int64, error) {
+	if s.replicas > 0 {
+		return s.replicated(ctx, script, key, args)
+	}
+	return script.Run(ctx, s.client, key, args...).Int64()
+}
+
+// runAll runs a script that writes on many keys, in whatever order. If one
+// fails, others may have been written.
+func (s *Store) runAll(ctx context.Context, script redisclient.Script, keys []string, args ...any) error {
+	if s.replicas > 0 { // WAIT is about one connection, a pipeline may take many
+		for _, key := range keys {
+			if _, err := s.replicated(ctx, script, key, args); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	pipe := s.client.Pipeline()
+	for _, key := range keys {
+		_ = pipe.Process(ctx, script.Command(ctx, key, args...)) // sent by Exec
+	}
+	_, err := pipe.Exec(ctx)
+	return err
+}
+
+var errReplicas = errors.New("written, but too few replicas have it")
+
+// replicated is run, and waits until the write has reached the replicas. WAIT
+// speaks of what its own connection has written, so both go through one.
+func (s *Store) replicated(ctx context.Context, script redisclient.Script, key string, args []any) (int64, error) {
+	n, err := s.onMaster(ctx, script, key, args)
+	cluster, ok := s.client.(*redis.ClusterClient)
+	if ok && (redis.HasErrorPrefix(err, "MOVED") || redis.HasErrorPrefix(err, "ASK")) { // it has not run
+		cluster.ReloadState(ctx)
+		return s.onMaster(ctx, script, key, args)
+	}
+	return n, err
+}
+
+func (s *Store) onMaster(ctx context.Context, script redisclient.Script, key string, args []any) (int64, error) {
+	var pipe redis.Pipeliner
+	switch c := s.client.(type) {
+	case *redis.ClusterClient:
+		node, err := c.MasterForKey(ctx, key)
+		if err != nil {
+			return 0, err
+		}
+		pipe = node.Pipeline()
+	default:
+		pipe = c.Pipeline()
+	}
+	written := script.Command(ctx, key, args...)
+	_ = pipe.Process(ctx, written) // sent by Exec
+	reached := pipe.Do(ctx, "wait", s.replicas, (s.timeout / 2).Milliseconds())
+	if _, err := pipe.Exec(ctx); err != nil {
+		return 0, err
+	}
+	switch n, err := reached.Int64(); {
+	case err != nil:
+		return 0, err
+	case n < int64(s.replicas):
+		return 0, fmt.Errorf("%w: %d of %d, after %v", errReplicas, n, s.replicas, s.timeout/2)
+	}
+	return written.Int64()
+}
+
+// records reads the hashes under these keys, in their order. What is not there
+// is empty.
+func (s *Store) records(ctx context.Context, keys []string) ([]record, error) {
+	pipe := s.client.Pipeline()
+	replies := make([]*redis.MapStringStringCmd, len(keys))
+	for i, key := range keys {
+		replies[i] = pipe.HGetAll(ctx, key)
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, err
+	}
+	found := make([]record, len(keys))
+	for i, reply := range replies {
+		found[i] = reply.Val()
+	}
+	return found, nil
+}
+
+// failedRead wraps what Redis or the network has said.
+func failedRead(method string, err error) error {
+	return fmt.Errorf("redisstore: %s: %w", method, err)
+}
+
+// failedWrite says besides whether the write may have been made.
+func failedWrite(method string, err error) error {
+	var reply redis.Error
+	switch {
+	case errors.Is(err, errReplicas):
+		return fmt.Errorf("redisstore: %s: %w", method, err)
+	case errors.As(err, &reply):
+		return fmt.Errorf("redisstore: %s: refused by Redis: %w", method, err)
+	}
+	return fmt.Errorf("redisstore: %s: no answer, so it may have been done: %w", method, err)
+}
+
+// milliseconds is a time as Redis wants it for an end: not before it, and never
+// less than 1, which is long past.
+func milliseconds(t time.Time) int64 {
+	return max(1, t.Add(time.Millisecond-1).UnixMilli())
+}

@@ -1,0 +1,58 @@
+package redisstore
+
+import (
+	"errors"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// patience is how long the client waits for a connection, for a turn and for an
+// answer where no context has an earlier deadline.
+const patience = 2 * time.Second
+
+var errURL = errors.New("redisstore: wants a URL such as redis://user:password@host:6379/0, escaped (/ in a password is %2F), and no options in its query but those of go-redis")
+
+// Options reads a URL (redis://user:password@host:6379/0, rediss:// for TLS,
+// unix:///path) into options for redis.NewClient. What go-redis leaves to its
+// defaults is set as New wants it: a context's deadline holds, nothing waits
+// longer than 2 s, and an error is returned at once instead of being retried.
+// Whatever the URL's query sets stays as it is, but ContextTimeoutEnabled.
+//
+// The error never contains the URL, for a password may be in it.
+func Options(rawURL string) (*redis.Options, error) {
+	o, err := redis.ParseURL(rawURL)
+	if err != nil {
+		return nil, errURL // what err says may be a part of the password
+	}
+	o.ContextTimeoutEnabled = true
+	for _, wait := range []*time.Duration{&o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout, &o.PoolTimeout} {
+		unlessSet(wait, patience)
+	}
+	unlessSet(&o.MaxRetries, -1)
+	unlessSet(&o.DialerRetries, 1)
+	return o, nil
+}
+
+// ClusterOptions is Options for redis.NewClusterClient. The URL names one node
+// of the Cluster, and more of them as redis://host:7000?addr=host2:7000; the
+// client asks them for the others. Redirects are followed.
+func ClusterOptions(rawURL string) (*redis.ClusterOptions, error) {
+	o, err := redis.ParseClusterURL(rawURL)
+	if err != nil {
+		return nil, errURL
+	}
+	o.ContextTimeoutEnabled = true
+	for _, wait := range []*time.Duration{&o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout, &o.PoolTimeout} {
+		unlessSet(wait, patience)
+	}
+	unlessSet(&o.DialerRetries, 1)
+	return o, nil
+}
+
+func unlessSet[T comparable](option *T, value T) {
+	var unset T
+	if *option == unset {
+		*option = value
+	}
+}

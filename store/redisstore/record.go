@@ -1,0 +1,82 @@
+package redisstore
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// record is a hash as Redis has it. A number is in decimal, a time in
+// microseconds since 1970, a list in JSON. Text that is empty is left out.
+type record map[string]string
+
+// fields are what a record is made of, as a command takes them.
+type fields []any
+
+func (f *fields) text(name, value string) {
+	if value != "" {
+		*f = append(*f, name, value)
+	}
+}
+
+func (f *fields) number(name string, value int64) { *f = append(*f, name, value) }
+
+func (f *fields) time(name string, value time.Time) { *f = append(*f, name, value.UnixMicro()) }
+
+// moment is time, for one that has perhaps not come yet.
+func (f *fields) moment(name string, value time.Time) {
+	if !value.IsZero() {
+		f.time(name, value)
+	}
+}
+
+func (f *fields) list(name string, value []string) {
+	if len(value) == 0 {
+		return
+	}
+	text, _ := json.Marshal(value) // strings cannot fail
+	*f = append(*f, name, text)
+}
+
+// reader takes a record apart, and keeps the first thing that was wrong with it.
+type reader struct {
+	record
+
+	err error
+}
+
+func (r *reader) failed(name string) {
+	if r.err == nil {
+		r.err = fmt.Errorf("the record's field %q cannot be read", name) // its value is somebody's
+	}
+}
+
+func (r *reader) number(name string) int64 {
+	n, err := strconv.ParseInt(r.record[name], 10, 64)
+	if err != nil {
+		r.failed(name)
+	}
+	return n
+}
+
+func (r *reader) time(name string) time.Time { return time.UnixMicro(r.number(name)).UTC() }
+
+func (r *reader) moment(name string) time.Time {
+	if _, ok := r.record[name]; !ok {
+		return time.Time{}
+	}
+	return r.time(name)
+}
+
+func (r *reader) list(name string) []string {
+	text, ok := r.record[name]
+	if !ok {
+		return nil
+	}
+	var list []string
+	if err := json.Unmarshal([]byte(text), &list); err != nil {
+		r.failed(name)
+	}
+	return list
+}

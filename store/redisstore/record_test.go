@@ -1,0 +1,292 @@
+package redisstore_test
+
+import (
+	"crypto/rand"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/sallyport-go/sallyport/internal/redistest"
+	"github.com/sallyport-go/sallyport/store"
+	"github.com/sallyport-go/sallyport/store/redisstore"
+)
+
+// lab is a store, and what it has written.
+type lab struct {
+	*redisstore.Store
+
+	client *redis.Client
+	prefix string
+}
+
+func newLab(t *testing.T) lab {
+	t.Helper()
+	client := dial(t, redistest.URL(t))
+	prefix := redistest.Prefix(t, client)
+	return lab{open(t, client, redisstore.Config{Prefix: prefix}), client, prefix}
+}
+
+// full puts one of everything into the store.
+func (l lab) full(t *testing.T) (store.Session, store.APIKey) {
+	t.Helper()
+	session, k := created(t, l.Store, "ada@example.org"), newKey("ada@example.org")
+	if err := errors.Join(l.CreateAPIKey(t.Context(), k), l.DenySession(t.Context(), session.ID, session.ExpiresAt)); err != nil {
+		t.Fatal(err)
+	}
+	return session, k
+}
+
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	session, k := l.full(t)
+	keys := redistest.Keys(t, l.client, l.prefix)
+	if len(keys) != 6 {
+		t.Errorf("there are %d keys, want 6: %q", len(keys), keys)
+	}
+	for _, key := range keys {
+		if strings.Contains(key, "ada") || strings.Contains(key, "example") {
+			t.Errorf("the key %q names a user", key)
+		}
+		ttl := l.client.TTL(t.Context(), key).Val()
+		if lasts := strings.Contains(key, "apikey"); lasts != (ttl < 0) {
+			t.Errorf("the key %q has %v to live", key, ttl)
+		}
+	}
+	ends := func() time.Duration {
+		at := time.UnixMilli(l.client.PExpireTime(t.Context(), l.prefix+"session:"+session.ID).Val().Milliseconds())
+		return at.Sub(session.CreatedAt).Round(time.Second)
+	}
+	if ends() != time.Hour {
+		t.Errorf("the session ends after %v, not when it is idle", ends())
+	}
+	if err := l.AdvanceSession(t.Context(), session.ID, 1, session.CreatedAt, session.CreatedAt.Add(90*time.Minute)); err != nil || ends() != 90*time.Minute {
+		t.Errorf("it ends after %v, not when it is idle: %v", ends(), err)
+	}
+	if err := l.AdvanceSession(t.Context(), session.ID, 2, session.CreatedAt, session.CreatedAt.Add(9*time.Hour)); err != nil || ends() != 2*time.Hour {
+		t.Errorf("it ends after %v, not when it expires: %v", ends(), err)
+	}
+	if err := l.RevokeSession(t.Context(), session.ID, session.CreatedAt); err != nil || ends() != 2*time.Hour {
+		t.Errorf("a revoked session ends after %v, not when it would have expired: %v", ends(), err)
+	}
+	if err := l.RevokeAPIKey(t.Context(), k.ID, k.CreatedAt); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestList(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	list := func() []string {
+		keys := redistest.Keys(t, l.client, l.prefix+"user-sessions:")
+		if len(keys) != 1 {
+			t.Fatalf("the lists are %q, want one", keys)
+		}
+		return l.client.ZRange(t.Context(), keys[0], 0, -1).Val()
+	}
+	first := created(t, l.Store, "ada")
+	gone := newSession("ada")
+	gone.ExpiresAt = gone.CreatedAt.Add(-2 * time.Hour)
+	if err := l.CreateSession(t.Context(), gone); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(list()); n != 2 {
+		t.Fatalf("the list has %d sessions, not one that lives and one that has expired", n)
+	}
+	second, third := created(t, l.Store, "ada"), created(t, l.Store, "ada")
+	if n := len(list()); n != 3 {
+		t.Errorf("the list has %d sessions: what has expired is not taken out at the next login", n)
+	}
+	if err := errors.Join(l.RevokeSession(t.Context(), first.ID, time.Now()), l.client.Del(t.Context(), l.prefix+"session:"+second.ID).Err()); err != nil {
+		t.Fatal(err)
+	}
+	if live, err := l.UserSessions(t.Context(), "ada"); err != nil || len(live) != 1 || live[0].ID != third.ID {
+		t.Errorf("UserSessions: %v, %v", live, err)
+	}
+	if ids := list(); len(ids) != 1 || ids[0] != third.ID {
+		t.Errorf("the list is %q after UserSessions", ids)
+	}
+
+	// a list that somebody else's session got into
+	other := created(t, l.Store, "grace")
+	for _, key := range redistest.Keys(t, l.client, l.prefix+"user-sessions:") {
+		if err := l.client.ZAdd(t.Context(), key, redis.Z{Score: 1e15, Member: other.ID}).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.RevokeUserSessions(t.Context(), "ada", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if live, err := l.UserSessions(t.Context(), "grace"); err != nil || len(live) != 1 {
+		t.Errorf("UserSessions of somebody else: %v, %v", live, err)
+	}
+	if live, err := l.UserSessions(t.Context(), "ada"); err != nil || len(live) != 0 {
+		t.Errorf("UserSessions, after RevokeUserSessions: %v, %v", live, err)
+	}
+}
+
+func TestExpiry(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	session := newSession("ada")
+	session.IdleUntil = time.Now().Add(100 * time.Millisecond)
+	if err := l.CreateSession(t.Context(), session); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Session(t.Context(), session.ID); err != nil {
+		t.Fatal(err)
+	}
+	if !redistest.Eventually(t, func() bool { _, err := l.Session(t.Context(), session.ID); return errors.Is(err, store.ErrNotFound) }) {
+		t.Error("Redis does not forget the session")
+	}
+	if n, err := l.DeleteExpiredSessions(t.Context(), time.Now()); n != 0 || err != nil {
+		t.Errorf("DeleteExpiredSessions: %d, %v", n, err)
+	}
+}
+
+// A record that somebody else has written, or half of one.
+func TestSpoiltRecords(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	session, k := l.full(t)
+	for key, names := range map[string][]string{
+		"session:" + session.ID: {"generation", "created", "advanced", "idle", "expires", "scopes", "revoked"},
+		"apikey:" + k.ID:        {"created", "scopes", "expires", "used", "revoked"},
+	} {
+		was := l.client.HGetAll(t.Context(), l.prefix+key).Val()
+		for _, name := range names {
+			if err := l.client.HSet(t.Context(), l.prefix+key, name, "secret").Err(); err != nil {
+				t.Fatal(err)
+			}
+			reads := []error{nil, nil}
+			if strings.HasPrefix(key, "session") {
+				_, reads[0] = l.Session(t.Context(), session.ID)
+				_, reads[1] = l.UserSessions(t.Context(), session.UserID)
+			} else {
+				_, reads[0] = l.APIKey(t.Context(), k.Digest)
+				_, reads[1] = l.UserAPIKeys(t.Context(), k.UserID)
+			}
+			if name == "revoked" { // whatever is in it
+				reads = reads[:1]
+			}
+			for _, err := range reads {
+				if err == nil || isSentinel(err) || !strings.Contains(err.Error(), name) || strings.Contains(err.Error(), "secret") {
+					t.Errorf("%s of a spoilt %q: %v", key, name, err)
+				}
+			}
+			l.client.HDel(t.Context(), l.prefix+key, name)
+			l.client.HSet(t.Context(), l.prefix+key, was)
+		}
+	}
+	l.client.HSet(t.Context(), l.prefix+"apikey:"+k.ID, "digest", "!")
+	if _, err := l.UserAPIKeys(t.Context(), k.UserID); err == nil || !strings.Contains(err.Error(), "digest") {
+		t.Errorf("UserAPIKeys of a spoilt digest: %v", err)
+	}
+}
+
+func TestWrongType(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	session, k := l.full(t)
+	spoil := func() {
+		for _, key := range redistest.Keys(t, l.client, l.prefix) {
+			if err := errors.Join(l.client.Del(t.Context(), key).Err(), l.client.RPush(t.Context(), key, "x").Err()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, c := range calls(l.Store, session, k) {
+		spoil()
+		err := c.do(t.Context())
+		switch c.name {
+		case "CreateSession", "CreateAPIKey":
+			if !errors.Is(err, store.ErrConflict) {
+				t.Errorf("%s: %v, but the name is taken", c.name, err)
+			}
+		case "SessionDenied": // better one too many
+			if denied, err := l.SessionDenied(t.Context(), session.ID); err == nil && !denied {
+				t.Error("SessionDenied: it is not")
+			}
+		default:
+			if !redis.HasErrorPrefix(err, "WRONGTYPE") || isSentinel(err) {
+				t.Errorf("%s: %v", c.name, err)
+			}
+		}
+	}
+}
+
+// What a CreateAPIKey that did not come to its end leaves behind.
+func TestUnfinishedAPIKey(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	_, k := l.full(t)
+	if err := l.client.Del(t.Context(), l.prefix+"apikey:"+k.ID).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.APIKey(t.Context(), k.Digest); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("APIKey: %v", err)
+	}
+	if live, err := l.UserAPIKeys(t.Context(), k.UserID); err != nil || len(live) != 0 {
+		t.Errorf("UserAPIKeys: %v, %v", live, err)
+	}
+	other := newKey("grace")
+	other.ID = k.ID
+	if err := l.CreateAPIKey(t.Context(), other); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.APIKey(t.Context(), k.Digest); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("APIKey, whose ID is another's: %v", err)
+	}
+}
+
+func TestDenials(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	sid := rand.Text()
+	denied := func() bool {
+		t.Helper()
+		is, err := l.SessionDenied(t.Context(), sid)
+		if err != nil {
+			t.Error(err)
+		}
+		return is
+	}
+	until := func() time.Duration {
+		return l.client.TTL(t.Context(), l.prefix+"denied:"+sid).Val().Round(time.Minute)
+	}
+	deny := func(d time.Duration) {
+		t.Helper()
+		if err := l.DenySession(t.Context(), sid, time.Now().Add(d)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if denied() {
+		t.Error("a session that nobody has denied is")
+	}
+	deny(time.Hour)
+	if !denied() || until() != 2*time.Hour {
+		t.Errorf("denied is %v, for %v", denied(), until())
+	}
+	deny(time.Minute)
+	if until() != 2*time.Hour {
+		t.Errorf("an earlier time has shortened it to %v", until())
+	}
+	deny(3 * time.Hour)
+	if until() != 4*time.Hour {
+		t.Errorf("a later time has left it at %v", until())
+	}
+	sid = strings.ToLower(sid)
+	if denied() {
+		t.Error("a session that looks alike is denied")
+	}
+	deny(-2 * time.Hour)
+	if denied() {
+		t.Error("what is long past is kept")
+	}
+	if n, err := l.DeleteExpiredDenials(t.Context(), time.Now()); n != 0 || err != nil {
+		t.Errorf("DeleteExpiredDenials: %d, %v", n, err)
+	}
+}

@@ -1,0 +1,134 @@
+package redisstore_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/sallyport-go/sallyport/internal/redistest"
+	"github.com/sallyport-go/sallyport/store"
+	"github.com/sallyport-go/sallyport/store/memstore"
+	"github.com/sallyport-go/sallyport/store/passwords"
+	"github.com/sallyport-go/sallyport/store/redisstore"
+	"github.com/sallyport-go/sallyport/store/storetest"
+)
+
+func TestStore(t *testing.T) {
+	t.Parallel()
+	t.Run("on one server", func(t *testing.T) {
+		t.Parallel()
+		client := dial(t, redistest.URL(t))
+		storetest.Run(t, fixture(client))
+		manySessions(t, client)
+	})
+	t.Run("on a Cluster", func(t *testing.T) {
+		t.Parallel()
+		client := dialCluster(t, redistest.Cluster(t, 0))
+		storetest.Run(t, fixture(client))
+		manySessions(t, client)
+	})
+}
+
+// fixture makes stores whose users are somebody else's.
+func fixture(client redis.UniversalClient) func(t *testing.T) storetest.Fixture {
+	return func(t *testing.T) storetest.Fixture {
+		t.Helper()
+		h, err := passwords.New(passwords.Config{Memory: 64, Time: 1, Threads: 1, Concurrent: 4, Queue: 1024, InsecureParameters: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		users, err := memstore.New(memstore.Config{Passwords: h})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := open(t, client, redisstore.Config{Users: users})
+		return storetest.Fixture{
+			Store:   s,
+			APIKeys: s,
+			AddUser: func(ctx context.Context, u store.User, password string) (store.User, error) {
+				return u, users.AddUser(ctx, u, password)
+			},
+			LockOut:        users.RemoveUser,
+			ForgetsExpired: true,
+		}
+	}
+}
+
+func TestNodes(t *testing.T) {
+	t.Parallel()
+	url := redistest.URL(t)
+	prefix := redistest.Prefix(t, dial(t, url))
+	nodes := []*redisstore.Store{
+		open(t, dial(t, url), redisstore.Config{Prefix: prefix}),
+		open(t, dial(t, url), redisstore.Config{Prefix: prefix}),
+	}
+	t.Run("of 128 callers on two nodes one advances the session", func(t *testing.T) {
+		t.Parallel()
+		for range 10 {
+			session := created(t, nodes[0], "ada")
+			var all sync.WaitGroup
+			won := make(chan struct{}, 128)
+			for i := range cap(won) {
+				all.Go(func() {
+					switch err := advance(t.Context(), nodes[i%2], session); {
+					case err == nil:
+						won <- struct{}{}
+					case !isSentinel(err):
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+			got, err := nodes[1].Session(t.Context(), session.ID)
+			if err != nil || len(won) != 1 || got.Generation != 2 {
+				t.Fatalf("%d callers won, and the session is %+v, %v", len(won), got, err)
+			}
+		}
+	})
+	t.Run("what one node has revoked no other advances", func(t *testing.T) {
+		t.Parallel()
+		session := created(t, nodes[0], "grace")
+		if err := nodes[0].RevokeUserSessions(t.Context(), "grace", session.CreatedAt); err != nil {
+			t.Fatal(err)
+		}
+		if err := advance(t.Context(), nodes[1], session); err != store.ErrConflict { //nolint:errorlint // bare
+			t.Errorf("AdvanceSession: %v", err)
+		}
+	})
+	t.Run("a client that is made anew finds all that was written", func(t *testing.T) {
+		t.Parallel()
+		session := created(t, nodes[0], "alan")
+		again := open(t, dial(t, url), redisstore.Config{Prefix: prefix})
+		if got, err := again.Session(t.Context(), session.ID); err != nil || got.Label != session.Label {
+			t.Errorf("Session: %+v, %v", got, err)
+		}
+	})
+}
+
+// manySessions are more than one pipeline takes.
+func manySessions(t *testing.T, client redis.UniversalClient) {
+	t.Helper()
+	s := open(t, client, redisstore.Config{})
+	other := created(t, s, "grace")
+	for range 450 {
+		created(t, s, "ada")
+	}
+	lists := func(userID string, want int) []store.Session {
+		live, err := s.UserSessions(t.Context(), userID)
+		if err != nil || len(live) != want {
+			t.Fatalf("UserSessions(%q): %d, %v; want %d", userID, len(live), err, want)
+		}
+		return live
+	}
+	lists("ada", 450)
+	if err := s.RevokeUserSessions(t.Context(), "ada", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	lists("ada", 0)
+	if live := lists("grace", 1); live[0].ID != other.ID {
+		t.Errorf("another session than hers: %v", live)
+	}
+}

@@ -1,0 +1,68 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/sallyport-go/sallyport/store"
+)
+
+const (
+	keyColumns = "id, digest, user_id, label, scopes, created_at, expires_at, last_used_at, revoked_at"
+	selectKey  = "SELECT " + keyColumns + " FROM sallyport_api_keys "
+)
+
+type keySQL struct{ create, read, ofUser, use, revoke string }
+
+func newKeySQL(f flavour) keySQL {
+	return keySQL{
+		create: f.sql("INSERT INTO sallyport_api_keys (" + keyColumns + ") " +
+			"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING"), // neither of the ID nor of the digest
+		read:   f.sql(selectKey + "WHERE digest = $1"),
+		ofUser: f.sql(selectKey + "WHERE user_id = $1 AND revoked_at IS NULL ORDER BY created_at, id"),
+		use:    f.sql("UPDATE sallyport_api_keys SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)"),
+		revoke: f.sql("UPDATE sallyport_api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL"),
+	}
+}
+
+// CreateAPIKey adds a key; see [store.APIKeys]. Keys are never forgotten, revoked
+// or expired: the host puts the bound that it wants on how many a user may have.
+func (s *Store) CreateAPIKey(ctx context.Context, k store.APIKey) error {
+	rows, err := s.exec(ctx, "CreateAPIKey", s.key.create,
+		k.ID, k.Digest[:], k.UserID, k.Label, array(k.Scopes), micros(k.CreatedAt),
+		optional(k.ExpiresAt), optional(k.LastUsedAt), optional(k.RevokedAt))
+	if err == nil && rows == 0 {
+		return fmt.Errorf("sqlstore: CreateAPIKey: the ID or the digest is taken: %w", store.ErrConflict)
+	}
+	return err
+}
+
+// APIKey returns the key with this digest; see [store.APIKeys].
+func (s *Store) APIKey(ctx context.Context, digest store.Digest) (store.APIKey, error) {
+	return one(ctx, s.db, "APIKey", scanKey, s.key.read, digest[:])
+}
+
+// UserAPIKeys returns a user's keys that are not revoked, oldest first; see
+// [store.APIKeys].
+func (s *Store) UserAPIKeys(ctx context.Context, userID string) ([]store.APIKey, error) {
+	return many(ctx, s.db, "UserAPIKeys", scanKey, s.key.ofUser, userID)
+}
+
+// UseAPIKey notes that a key was used; see [store.APIKeys].
+func (s *Store) UseAPIKey(ctx context.Context, id string, at time.Time) error {
+	_, err := s.exec(ctx, "UseAPIKey", s.key.use, id, optional(at))
+	return err
+}
+
+// RevokeAPIKey ends a key; see [store.APIKeys]. It fails if at is zero.
+func (s *Store) RevokeAPIKey(ctx context.Context, id string, at time.Time) error {
+	return s.revoke(ctx, "RevokeAPIKey", s.key.revoke, id, at)
+}
+
+func scanKey(r row) (store.APIKey, error) {
+	var k store.APIKey
+	err := r.Scan(&k.ID, digest{&k.Digest}, &k.UserID, &k.Label, list{&k.Scopes},
+		instant{&k.CreatedAt}, instant{&k.ExpiresAt}, instant{&k.LastUsedAt}, instant{&k.RevokedAt})
+	return k, err
+}

@@ -1,0 +1,124 @@
+package sqlstore
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sallyport-go/sallyport/store"
+)
+
+// micros is how a time is stored. A zero time is one like any other: it goes
+// down as the first microsecond of the year 1 and comes back as that.
+func micros(at time.Time) int64 { return at.UnixMicro() }
+
+// optional is how a time is stored that need not be there: zero is NULL.
+func optional(at time.Time) any {
+	if at.IsZero() {
+		return nil
+	}
+	return micros(at)
+}
+
+// instant scans a time, whichever way it was stored.
+type instant struct{ at *time.Time }
+
+// Scan is for package sql.
+func (i instant) Scan(column any) error {
+	switch v := column.(type) {
+	case int64:
+		*i.at = time.UnixMicro(v).UTC()
+	case nil:
+		*i.at = time.Time{}
+	default:
+		return fmt.Errorf("a time that is stored as %T", column)
+	}
+	return nil
+}
+
+// array is how strings are stored: in JSON, so that any text may be one.
+func array(of []string) string {
+	if len(of) == 0 {
+		return "[]"
+	}
+	text, err := json.Marshal(of)
+	if err != nil {
+		panic(err) // strings cannot fail to marshal
+	}
+	return string(text)
+}
+
+// strings scans what array has stored. Empty comes back nil.
+type list struct{ of *[]string }
+
+// Scan is for package sql.
+func (l list) Scan(column any) error {
+	text, err := bytesOf(column)
+	if err != nil {
+		return err
+	}
+	*l.of = nil
+	var read []string
+	if err := json.Unmarshal(text, &read); err != nil {
+		return fmt.Errorf("a list that is no JSON: %w", err)
+	}
+	if len(read) > 0 {
+		*l.of = read
+	}
+	return nil
+}
+
+// digest scans a digest that is stored as its 32 bytes.
+type digest struct{ of *store.Digest }
+
+// Scan is for package sql.
+func (d digest) Scan(column any) error {
+	b, err := bytesOf(column)
+	if err == nil && len(b) != len(d.of) {
+		err = fmt.Errorf("a digest of %d bytes", len(b))
+	}
+	copy(d.of[:], b)
+	return err
+}
+
+// digests scans a list of digests in hexadecimal.
+type digests struct{ of *[]store.Digest }
+
+// Scan is for package sql.
+func (d digests) Scan(column any) error {
+	var texts []string
+	if err := (list{&texts}).Scan(column); err != nil {
+		return err
+	}
+	*d.of = nil
+	for _, text := range texts {
+		b, err := hex.DecodeString(text)
+		if err != nil || len(b) != len(store.Digest{}) {
+			return errors.New("a digest that is not 32 bytes in hexadecimal")
+		}
+		*d.of = append(*d.of, store.Digest(b))
+	}
+	return nil
+}
+
+// hexes is how digests are stored in a list.
+func hexes(of []store.Digest) string {
+	texts := make([]string, len(of))
+	for i, d := range of {
+		texts[i] = hex.EncodeToString(d[:])
+	}
+	return array(texts)
+}
+
+// bytesOf returns what a driver makes of a text, or of bytes.
+func bytesOf(column any) ([]byte, error) {
+	switch v := column.(type) {
+	case string:
+		return []byte(v), nil
+	case []byte:
+		return v, nil
+	}
+	return nil, fmt.Errorf("a text that is stored as %T", column)
+}

@@ -1,0 +1,66 @@
+package sqlstore
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/sallyport-go/sallyport/store"
+	"github.com/sallyport-go/sallyport/store/passwords"
+)
+
+// Config says what a [Store] is made of. [Migrate], [Migrations] and [Open] take
+// the same one.
+type Config struct {
+	// Dialect is what the database speaks: SQLite or PostgreSQL. Required.
+	Dialect Dialect
+
+	// Prefix is what the names of all tables and indexes begin with: a letter,
+	// then letters, digits and underscores, all lower-case, 32 at most. Empty
+	// means "sallyport_". Two prefixes are two stores in one database.
+	Prefix string
+
+	// Users are the host's own users: another table, an LDAP directory. The
+	// store then asks them, has no table of users itself, and AddUser, SetUser,
+	// SetPassword, SetHash and RemoveUser return [errors.ErrUnsupported]. Nil
+	// means that the store keeps the users.
+	Users store.Users
+
+	// Passwords hashes the passwords of the users whom the store keeps. Nil
+	// means one with the defaults of package passwords. Not to be set together
+	// with Users, which do that themselves.
+	Passwords *passwords.Hasher
+}
+
+const maxPrefix = 32 // PostgreSQL cuts names at 63 bytes, and ours add 21
+
+var prefixes = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+
+// withDefaults returns the Config with all that was left out, but for Passwords,
+// and an error that names all that is wrong with it at once.
+func (c Config) withDefaults() (Config, error) {
+	var errs []error
+	switch c.Dialect {
+	case SQLite, PostgreSQL:
+	case "":
+		errs = append(errs, errors.New("sqlstore: Config.Dialect: required: SQLite or PostgreSQL"))
+	default:
+		errs = append(errs, fmt.Errorf("sqlstore: Config.Dialect: wants SQLite or PostgreSQL, has %q", c.Dialect))
+	}
+	if c.Prefix == "" {
+		c.Prefix = defaultPrefix
+	}
+	if !prefixes.MatchString(c.Prefix) || len(c.Prefix) > maxPrefix {
+		errs = append(errs, fmt.Errorf("sqlstore: Config.Prefix: wants a letter, then letters, digits and underscores, lower-case, %d at most, has %q", maxPrefix, c.Prefix))
+	}
+	if c.Dialect == SQLite && strings.HasPrefix(c.Prefix, "sqlite_") {
+		errs = append(errs, fmt.Errorf("sqlstore: Config.Prefix: SQLite keeps names that begin with sqlite_ to itself, has %q", c.Prefix))
+	}
+	if c.Users != nil && c.Passwords != nil {
+		errs = append(errs, errors.New("sqlstore: Config.Passwords: nothing would be hashed by it, since Config.Users is set"))
+	}
+	return c, errors.Join(errs...)
+}
+
+func (c Config) flavour() flavour { return flavour{dialect: c.Dialect, prefix: c.Prefix} }

@@ -1,0 +1,67 @@
+// Package sqlstore is a [store.Store] in SQLite or PostgreSQL, with API keys,
+// OAuth clients and a deny list beside it. It is plain SQL on database/sql and
+// imports no driver: the host brings the one it likes, and the *sql.DB.
+//
+// # SQLite
+//
+// One file, one machine, any number of its processes:
+//
+//	db, err := sql.Open("sqlite", "file:auth.db?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)")
+//	err = sqlstore.Migrate(ctx, db, sqlstore.Config{Dialect: sqlstore.SQLite})
+//	users, err := sqlstore.Open(ctx, db, sqlstore.Config{Dialect: sqlstore.SQLite})
+//
+// That is the DSN of modernc.org/sqlite; ncruces/go-sqlite3 takes the same, and
+// mattn/go-sqlite3 wants
+// _txlock=immediate&_busy_timeout=5000&_journal_mode=WAL&_synchronous=FULL.
+// Open looks at the three settings and says which is missing: without the
+// waiting writers fail instead of taking turns, without the log readers and
+// writers shut each other out, and without the syncing a revocation that was
+// confirmed is gone after a power cut. The store begins no transaction that
+// needs _txlock; those of the host on the same file do. SQLite 3.37 or newer.
+//
+// A database in memory will do for a test, where the pool is one connection
+// that stays: db.SetMaxOpenConns(1).
+//
+// # PostgreSQL
+//
+// Version 13 or newer, from any number of nodes:
+//
+//	db, err := sql.Open("pgx", "postgres://shop@db.example.com/shop")
+//	err = sqlstore.Migrate(ctx, db, sqlstore.Config{Dialect: sqlstore.PostgreSQL})
+//	users, err := sqlstore.Open(ctx, db, sqlstore.Config{Dialect: sqlstore.PostgreSQL})
+//
+// The database is the primary, for a replica lags and cannot be written to; its
+// encoding is UTF-8, and synchronous_commit is not off. READ COMMITTED, the
+// default, suffices: every method is one statement at a time, and what must be
+// atomic is one statement. Under a stricter level those who lose a race may get
+// a serialization failure, which is no sentinel and ends as 503, where they
+// would have got ErrConflict. The tables are found by the search_path.
+//
+// # Tables
+//
+// [Migrate] makes them; [Open] never does. A host that has a tool of its own for
+// that takes the files from [Migrations]. The role that serves needs less than
+// the one that migrates: SELECT, INSERT, UPDATE and DELETE on the tables
+// (sallyport_migrations and sallyport_clients: SELECT; sallyport_api_keys: no
+// DELETE; sallyport_users: SELECT and UPDATE, for hashes are renewed at the
+// login), and what the management of users and clients needs if it is done here.
+//
+// # What it costs
+//
+// Reading a session, advancing it and revoking it are one round trip each.
+// Whoever loses the race to advance one needs a second, to learn what to. A
+// login is two, with the work of the hash between them, in no transaction and on
+// no connection. Sessions are found by their ID, by their user and by their end,
+// each by an index, however many there are.
+//
+// The store runs nothing in the background: call [Store.DeleteExpiredSessions],
+// and [Store.DeleteExpiredDenials] where the deny list is used, once an hour or
+// so.
+//
+// # Failures
+//
+// Whatever the driver says comes back wrapped and untranslated: it is no
+// sentinel, so it means "could not say". The pool is the host's. This package
+// neither closes it nor changes its settings, and puts no limit on the time that
+// a statement takes but that of the context.
+package sqlstore

@@ -1,0 +1,74 @@
+-- Sessions, API keys, clients and the deny list.
+--
+-- Identifiers are compared byte by byte, whatever the locale of the database:
+-- that is what COLLATE "C" says. A time is a number of microseconds since 1970
+-- in UTC, which nothing rounds and no zone moves; one that is not set is NULL.
+-- Lists are JSON arrays of strings.
+
+-- +goose Up
+
+-- What has been applied, whichever tool did it: each migration adds its row.
+CREATE TABLE sallyport_migrations (
+    version BIGINT PRIMARY KEY
+);
+
+CREATE TABLE sallyport_sessions (
+    id          TEXT COLLATE "C" PRIMARY KEY,
+    user_id     TEXT COLLATE "C" NOT NULL,
+    client_id   TEXT COLLATE "C" NOT NULL,
+    scopes      TEXT             NOT NULL,
+    generation  BIGINT           NOT NULL,
+    created_at  BIGINT           NOT NULL,
+    advanced_at BIGINT           NOT NULL,
+    idle_until  BIGINT           NOT NULL,
+    expires_at  BIGINT           NOT NULL,
+    revoked_at  BIGINT,
+    label       TEXT             NOT NULL
+);
+
+-- A user's sessions, oldest first. Those that were revoked are never asked for.
+CREATE INDEX sallyport_sessions_user ON sallyport_sessions (user_id, created_at, id) WHERE revoked_at IS NULL;
+
+-- The sessions by when they end, for DeleteExpiredSessions.
+CREATE INDEX sallyport_sessions_end ON sallyport_sessions (LEAST(idle_until, expires_at));
+
+CREATE TABLE sallyport_api_keys (
+    id           TEXT COLLATE "C" PRIMARY KEY,
+    digest       BYTEA            NOT NULL UNIQUE,
+    user_id      TEXT COLLATE "C" NOT NULL,
+    label        TEXT             NOT NULL,
+    scopes       TEXT             NOT NULL,
+    created_at   BIGINT           NOT NULL,
+    expires_at   BIGINT,
+    last_used_at BIGINT,
+    revoked_at   BIGINT
+);
+
+CREATE INDEX sallyport_api_keys_user ON sallyport_api_keys (user_id, created_at, id) WHERE revoked_at IS NULL;
+
+CREATE TABLE sallyport_clients (
+    id             TEXT COLLATE "C" PRIMARY KEY,
+    name           TEXT             NOT NULL,
+    secrets        TEXT             NOT NULL, -- SHA-256 each, in hexadecimal
+    grants         TEXT             NOT NULL,
+    scopes         TEXT             NOT NULL,
+    refresh_policy TEXT             NOT NULL,
+    grace          BIGINT           NOT NULL  -- in nanoseconds
+);
+
+CREATE TABLE sallyport_denials (
+    sid   TEXT COLLATE "C" PRIMARY KEY,
+    until BIGINT           NOT NULL
+);
+
+CREATE INDEX sallyport_denials_end ON sallyport_denials (until);
+
+INSERT INTO sallyport_migrations (version) VALUES (1);
+
+-- +goose Down
+
+DROP TABLE sallyport_denials;
+DROP TABLE sallyport_clients;
+DROP TABLE sallyport_api_keys;
+DROP TABLE sallyport_sessions;
+DROP TABLE sallyport_migrations;

@@ -1,0 +1,116 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sallyport-go/sallyport/store"
+)
+
+const (
+	sessionColumns = "id, user_id, client_id, scopes, generation, created_at, advanced_at, idle_until, expires_at, revoked_at, label"
+	selectSession  = "SELECT " + sessionColumns + " FROM sallyport_sessions "
+)
+
+type sessionSQL struct{ create, read, exists, advance, revoke, ofUser, revokeOfUser, deleteEnded string }
+
+func newSessionSQL(f flavour) sessionSQL {
+	end := f.either("min(idle_until, expires_at)", "LEAST(idle_until, expires_at)") // as the index has it
+	return sessionSQL{
+		create: f.sql("INSERT INTO sallyport_sessions (" + sessionColumns + ") " +
+			"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING"),
+		read:   f.sql(selectSession + "WHERE id = $1"),
+		exists: f.sql("SELECT EXISTS (SELECT 1 FROM sallyport_sessions WHERE id = $1)"),
+		advance: f.sql("UPDATE sallyport_sessions SET generation = generation + 1, advanced_at = $3, idle_until = $4 " +
+			"WHERE id = $1 AND generation = $2 AND revoked_at IS NULL"),
+		revoke: f.sql("UPDATE sallyport_sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL"),
+		ofUser: f.sql(selectSession + "WHERE user_id = $1 AND revoked_at IS NULL ORDER BY created_at, id"),
+		// In order, so that two who end a user's sessions at once do not end up
+		// waiting for one another.
+		revokeOfUser: f.either(
+			"UPDATE sallyport_sessions SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL",
+			"UPDATE sallyport_sessions SET revoked_at = $2 WHERE id = ANY (ARRAY("+
+				"SELECT id FROM sallyport_sessions WHERE user_id = $1 AND revoked_at IS NULL ORDER BY id FOR UPDATE))",
+		),
+		deleteEnded: f.deleteEnded("sallyport_sessions", "id", end),
+	}
+}
+
+// CreateSession adds a session; see [store.Sessions].
+func (s *Store) CreateSession(ctx context.Context, n store.Session) error {
+	rows, err := s.exec(ctx, "CreateSession", s.session.create,
+		n.ID, n.UserID, n.ClientID, array(n.Scopes), n.Generation, micros(n.CreatedAt), micros(n.AdvancedAt),
+		micros(n.IdleUntil), micros(n.ExpiresAt), optional(n.RevokedAt), n.Label)
+	if err == nil && rows == 0 {
+		return fmt.Errorf("sqlstore: CreateSession: the ID is taken: %w", store.ErrConflict)
+	}
+	return err
+}
+
+// Session returns the session with this ID; see [store.Sessions].
+func (s *Store) Session(ctx context.Context, id string) (store.Session, error) {
+	return one(ctx, s.db, "Session", scanSession, s.session.read, id)
+}
+
+// AdvanceSession moves a session from one generation to the next; see
+// [store.Sessions]. The condition and the write are one statement, which nothing
+// comes between. Only whoever has lost looks again, at what it has lost to.
+func (s *Store) AdvanceSession(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
+	rows, err := s.exec(ctx, "AdvanceSession", s.session.advance, id, from, micros(at), micros(idleUntil))
+	if err != nil || rows == 1 {
+		return err
+	}
+	exists, err := one(ctx, s.db, "AdvanceSession", value[bool], s.session.exists, id)
+	switch {
+	case err != nil:
+		return err
+	case exists:
+		return fmt.Errorf("sqlstore: AdvanceSession: %w", store.ErrConflict)
+	}
+	return fmt.Errorf("sqlstore: AdvanceSession: %w", store.ErrNotFound)
+}
+
+var errNoTime = errors.New("wants a time: a zero one is that of a session or a key that was not revoked")
+
+// RevokeSession ends a session; see [store.Sessions]. It fails if at is zero.
+func (s *Store) RevokeSession(ctx context.Context, id string, at time.Time) error {
+	return s.revoke(ctx, "RevokeSession", s.session.revoke, id, at)
+}
+
+// UserSessions returns a user's sessions that are not revoked, oldest first; see
+// [store.Sessions].
+func (s *Store) UserSessions(ctx context.Context, userID string) ([]store.Session, error) {
+	return many(ctx, s.db, "UserSessions", scanSession, s.session.ofUser, userID)
+}
+
+// RevokeUserSessions ends all sessions of a user; see [store.Sessions]. It fails
+// if at is zero.
+func (s *Store) RevokeUserSessions(ctx context.Context, userID string, at time.Time) error {
+	return s.revoke(ctx, "RevokeUserSessions", s.session.revokeOfUser, userID, at)
+}
+
+func (s *Store) revoke(ctx context.Context, doing, statement, id string, at time.Time) error {
+	if at.IsZero() {
+		return fmt.Errorf("sqlstore: %s: %w", doing, errNoTime)
+	}
+	_, err := s.exec(ctx, doing, statement, id, micros(at))
+	return err
+}
+
+// DeleteExpiredSessions forgets the sessions that have expired before; see
+// [store.Sessions]. It deletes a thousand at a time, each thousand for good and
+// with a pause after it, so that nobody waits for long however many there are;
+// when it fails half-way, it has deleted as many as it says. On PostgreSQL a
+// session that is being written at that very moment is left to the next call.
+func (s *Store) DeleteExpiredSessions(ctx context.Context, before time.Time) (int, error) {
+	return s.deleteEnded(ctx, "DeleteExpiredSessions", s.session.deleteEnded, before)
+}
+
+func scanSession(r row) (store.Session, error) {
+	var s store.Session
+	err := r.Scan(&s.ID, &s.UserID, &s.ClientID, list{&s.Scopes}, &s.Generation, instant{&s.CreatedAt}, instant{&s.AdvancedAt},
+		instant{&s.IdleUntil}, instant{&s.ExpiresAt}, instant{&s.RevokedAt}, &s.Label)
+	return s, err
+}

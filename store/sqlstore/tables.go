@@ -1,0 +1,94 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// table is one that a Store works with, and what serving needs of it.
+type table struct{ name, columns, rights string }
+
+var migrationsTable = table{"sallyport_migrations", "version", "SELECT"}
+
+func (i inspection) tables() []table {
+	tables := []table{
+		migrationsTable,
+		{"sallyport_sessions", sessionColumns, "SELECT INSERT UPDATE DELETE"},
+		{"sallyport_api_keys", keyColumns, "SELECT INSERT UPDATE"},
+		{"sallyport_clients", clientColumns, "SELECT"},
+		{"sallyport_denials", denialColumns, "SELECT INSERT UPDATE DELETE"},
+	}
+	if i.config.Users == nil {
+		tables = append(tables, table{"sallyport_users", userColumns, "SELECT UPDATE"})
+	}
+	return tables
+}
+
+// there reports whether a table is. On PostgreSQL it does not ask to_regclass,
+// which remembers what was not there before we waited for a lock.
+func (i inspection) there(ctx context.Context, table string) (there bool, err error) {
+	query := i.either(
+		"SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = $1)",
+		"SELECT EXISTS (SELECT 1 FROM pg_class WHERE relname = $1 AND relkind IN ('r', 'p') AND pg_table_is_visible(oid))",
+	)
+	if err := i.conn.QueryRowContext(ctx, query, i.named(table)).Scan(&there); err != nil {
+		return false, i.wrong(table, err)
+	}
+	return there, nil
+}
+
+// usable reports what keeps a table from being used as a Store would.
+func (i inspection) usable(ctx context.Context, t table) error {
+	there, err := i.there(ctx, t.name)
+	if err != nil {
+		return err
+	}
+	if !there {
+		return i.wrong(t.name, errors.New("is gone, though its migration was applied: restore it from a backup, or drop the others and run sqlstore.Migrate"))
+	}
+	if err := i.permitted(ctx, t); err != nil {
+		return err
+	}
+	// Whether the columns are there is what the database says itself, and it
+	// reads no row for it.
+	if _, err := i.conn.ExecContext(ctx, i.sql("SELECT "+t.columns+" FROM "+t.name+" WHERE 1 = 0")); err != nil {
+		return i.wrong(t.name, err)
+	}
+	return nil
+}
+
+// permitted reports which rights PostgreSQL does not give the role. SQLite has no
+// roles.
+func (i inspection) permitted(ctx context.Context, t table) error {
+	if i.dialect == SQLite {
+		return nil
+	}
+	var lacks []string
+	role := ""
+	for right := range strings.FieldsSeq(t.rights) {
+		var may bool
+		err := i.conn.QueryRowContext(ctx, "SELECT current_user, has_table_privilege($1::text, $2::text)", i.named(t.name), right).Scan(&role, &may)
+		if err != nil {
+			return i.wrong(t.name, err)
+		}
+		if !may {
+			lacks = append(lacks, right)
+		}
+	}
+	if len(lacks) > 0 {
+		rights := strings.Join(lacks, ", ")
+		return i.wrong(t.name, fmt.Errorf("the role %q has no permission: GRANT %s ON %s TO it", role, rights, i.named(t.name)))
+	}
+	return nil
+}
+
+// writable reports what keeps SQLite from writing: it takes the lock for a write
+// that there is nothing to be written by.
+func (i inspection) writable(ctx context.Context) error {
+	if _, err := i.conn.ExecContext(ctx, i.sql("DELETE FROM sallyport_sessions WHERE id IS NULL")); err != nil {
+		return fmt.Errorf("sqlstore: the database cannot be written to: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,135 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/sallyport-go/sallyport/store"
+)
+
+const userColumns = "id, login, account, tier, seats, scopes, password_hash"
+
+type userSQL struct{ add, taken, read, byLogin, set, others, remove, setHash, renewHash string }
+
+func newUserSQL(f flavour) userSQL {
+	const read = "SELECT " + userColumns + " FROM sallyport_users "
+	return userSQL{
+		add:       f.sql("INSERT INTO sallyport_users (" + userColumns + ") VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING"),
+		taken:     f.sql("SELECT EXISTS (SELECT 1 FROM sallyport_users WHERE id = $1 OR login = $2)"),
+		read:      f.sql(read + "WHERE id = $1"),
+		byLogin:   f.sql(read + "WHERE login = $1"),
+		set:       f.sql("UPDATE sallyport_users SET login = $2, account = $3, tier = $4, seats = $5, scopes = $6 WHERE id = $1"),
+		others:    f.sql("SELECT EXISTS (SELECT 1 FROM sallyport_users WHERE login = $2 AND id <> $1)"),
+		remove:    f.sql("DELETE FROM sallyport_users WHERE id = $1"),
+		setHash:   f.sql("UPDATE sallyport_users SET password_hash = $2 WHERE id = $1"),
+		renewHash: f.sql("UPDATE sallyport_users SET password_hash = $2 WHERE id = $1 AND password_hash = $3"),
+	}
+}
+
+// hashed is a user and the hash of their password.
+type hashed struct {
+	store.User
+
+	hash string
+}
+
+var errTaken = fmt.Errorf("the user's ID or login is taken: %w", store.ErrConflict)
+
+// AddUser adds a user who logs in with u.Login and password. ErrConflict if the
+// ID or the login is taken.
+func (s *Store) AddUser(ctx context.Context, u store.User, password string) error {
+	if err := s.manages("AddUser", u); err != nil {
+		return err
+	}
+	taken, err := one(ctx, s.db, "AddUser", value[bool], s.user.taken, u.ID, u.Login)
+	if err != nil {
+		return err
+	}
+	if taken {
+		return fmt.Errorf("sqlstore: AddUser: %w", errTaken) // before the work of a hash
+	}
+	hash, err := s.passwords.Hash(ctx, password)
+	if err != nil {
+		return fmt.Errorf("sqlstore: AddUser: %w", err)
+	}
+	rows, err := s.exec(ctx, "AddUser", s.user.add, u.ID, u.Login, u.Account, u.Tier, u.Seats, array(u.Scopes), hash)
+	if err == nil && rows == 0 {
+		return fmt.Errorf("sqlstore: AddUser: %w", errTaken)
+	}
+	return err
+}
+
+// SetUser replaces what is known of the user with u.ID: a new tier, other
+// scopes, another login. They keep their password. ErrNotFound if there is no
+// such user, ErrConflict if the login is another's.
+func (s *Store) SetUser(ctx context.Context, u store.User) error {
+	if err := s.manages("SetUser", u); err != nil {
+		return err
+	}
+	rows, err := s.exec(ctx, "SetUser", s.user.set, u.ID, u.Login, u.Account, u.Tier, u.Seats, array(u.Scopes))
+	if err == nil {
+		return found("SetUser", rows)
+	}
+	// Each driver has words of its own for a login that is another's. That it is
+	// one is a fact all the same, to be looked up.
+	if others, e := one(ctx, s.db, "SetUser", value[bool], s.user.others, u.ID, u.Login); e == nil && others {
+		return fmt.Errorf("sqlstore: SetUser: %w", errTaken)
+	}
+	return err
+}
+
+// RemoveUser forgets the user with this ID, whose login is free from then on;
+// their ID should never be given to somebody else. ErrNotFound if there is no
+// such user. Their sessions and keys stay until they expire, and open nothing.
+func (s *Store) RemoveUser(ctx context.Context, id string) error {
+	if err := s.keepsUsers("RemoveUser"); err != nil {
+		return err
+	}
+	rows, err := s.exec(ctx, "RemoveUser", s.user.remove, id)
+	if err != nil {
+		return err
+	}
+	return found("RemoveUser", rows)
+}
+
+// User returns the user with this ID; see [store.Users].
+func (s *Store) User(ctx context.Context, id string) (store.User, error) {
+	if s.host != nil {
+		return s.host.User(ctx, id)
+	}
+	u, err := one(ctx, s.db, "User", scanUser, s.user.read, id)
+	return u.User, err
+}
+
+// found says that there was a user to be written, or not.
+func found(doing string, rows int64) error {
+	if rows == 0 {
+		return fmt.Errorf("sqlstore: %s: %w", doing, store.ErrNotFound)
+	}
+	return nil
+}
+
+// manages reports what keeps the store from writing u.
+func (s *Store) manages(doing string, u store.User) error {
+	if err := s.keepsUsers(doing); err != nil {
+		return err
+	}
+	if u.ID == "" || u.Login == "" {
+		return fmt.Errorf("sqlstore: %s: a user wants an ID and a login, has %q and %q", doing, u.ID, u.Login)
+	}
+	return nil
+}
+
+func (s *Store) keepsUsers(doing string) error {
+	if s.host != nil {
+		return fmt.Errorf("sqlstore: %s: the users are those of Config.Users: %w", doing, errors.ErrUnsupported)
+	}
+	return nil
+}
+
+func scanUser(r row) (hashed, error) {
+	var u hashed
+	err := r.Scan(&u.ID, &u.Login, &u.Account, &u.Tier, &u.Seats, list{&u.Scopes}, &u.hash)
+	return u, err
+}
