@@ -2,6 +2,7 @@ package middleware_test
 
 import (
 	"context"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -76,6 +77,18 @@ func TestLimit(t *testing.T) {
 			oauth2Problem+"\nWww-Authenticate: Bearer realm=\"api\", error=\"insufficient_scope\", error_description=\"The account is suspended\"",
 			`{"type":"about:blank","title":"Forbidden","status":403,"detail":"The account is suspended"}`)
 		d.journal.wantKinds(t)
+	})
+	t.Run("fewer seats than one are one, whoever says so", func(t *testing.T) {
+		t.Parallel()
+		for _, seats := range []int{1, 0, -1, math.MinInt} {
+			d := open(t, func(c *config) {
+				c.door.TierOf = func(context.Context, tokens.Principal) (string, int, error) { return "free", seats, nil }
+			})
+			w := d.call(t, "/me", d.login(t, bob).AccessToken, "")
+			if got := w.Header().Get("X-RateLimit-Limit"); got != "500" {
+				t.Errorf("%d seats have %s", seats, got)
+			}
+		}
 	})
 	t.Run("TierOf may not make a principal anonymous", func(t *testing.T) {
 		t.Parallel()

@@ -324,6 +324,15 @@ func TestSecret(t *testing.T) {
 		}
 	}
 
+	t.Run("a handler of slog that asks no method but LogValue gets nothing", func(t *testing.T) {
+		t.Parallel()
+		for _, v := range []any{password, signerOf("RS256").key} {
+			if got := slog.AnyValue(v).Resolve(); got.Kind() != slog.KindString || got.String() == string(password) {
+				t.Errorf("it gets %v", got)
+			}
+		}
+	})
+
 	t.Run("a new secret is enough for any key, and another each time", func(t *testing.T) {
 		t.Parallel()
 		seen := map[tokens.Secret]bool{}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -94,6 +95,34 @@ func TestFaultsBetweenTwoStatements(t *testing.T) {
 			recorder.before(nil)
 			cancel()
 			wants(t, w.do(t.Context(), s), w.want, w.name)
+		}
+	})
+}
+
+// A connection that breaks between two rows: half a list is none, and no row is
+// not "not found".
+func TestFaultsBetweenTwoRows(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, p *place) {
+		db, recorder := p.recorded(t)
+		s := p.store(t, db)
+		must(t, fill(t.Context(), s)...)
+		for rows := range 2 {
+			recorder.rows.Store(&rows)
+			sessions, err := s.UserSessions(t.Context(), "u1")
+			if len(sessions) > 0 || !errors.Is(err, errBroken) {
+				t.Errorf("UserSessions, after %d rows: %v, %v", rows, sessions, err)
+			}
+		}
+		none := 0
+		recorder.rows.Store(&none)
+		for _, w := range works {
+			switch name, _, _ := strings.Cut(w.name, ","); name {
+			case "Session", "APIKey", "UserAPIKeys", "Client", "SessionDenied", "User", "Authenticate":
+				if err := w.do(t.Context(), s); !errors.Is(err, errBroken) || isSentinel(err) {
+					t.Errorf("%s: got %v", w.name, err)
+				}
+			}
 		}
 	})
 }

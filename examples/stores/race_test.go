@@ -64,6 +64,29 @@ func TestOneOfManyOnManyNodesWins(t *testing.T) {
 	})
 }
 
+// Where the host's default is stricter than need be, whoever loses may hear that
+// nobody can say. Nobody hears anything else, and one wins.
+func TestOneWinsWhereTransactionsAreSerializable(t *testing.T) {
+	t.Parallel()
+	p := inPostgres(t)
+	p.set(t, "default_transaction_isolation", "serializable")
+	s := p.store(t, p.db(t))
+	must(t, s.CreateSession(t.Context(), session("s1", 1)))
+	for from := int64(1); from <= 10; from++ {
+		winners := 0
+		for _, err := range atOnce(16, func(int) error { return s.AdvanceSession(t.Context(), "s1", from, noon, noon.Add(time.Hour)) }) {
+			if err == nil {
+				winners++
+			} else if !errors.Is(err, store.ErrConflict) {
+				wants(t, err, errSome, "AdvanceSession")
+			}
+		}
+		if winners != 1 {
+			t.Fatalf("%d callers advanced the session from %d", winners, from)
+		}
+	}
+}
+
 // Statements that write many rows, beside others that write some of them: nobody
 // gets into a deadlock, no revocation is lost, and nothing that lives is swept
 // away.
@@ -144,4 +167,33 @@ func TestOneOfManyUsersGetsALogin(t *testing.T) {
 			return all[i%len(all)].SetUser(t.Context(), store.User{ID: fmt.Sprint(i), Login: "other"})
 		})
 	})
+}
+
+// Two who end a user's sessions come by them in another order if one was moved to
+// the end of the table in between. That each waits for what the other has does not
+// happen, for they take them by their IDs.
+func TestTwoWhoEndAUsersSessionsDoNotWaitForOneAnother(t *testing.T) {
+	t.Parallel()
+	p := inPostgres(t)
+	p.set(t, "enable_indexscan", "off") // a bitmap scan, as the planner chooses it for large tables
+	db := p.db(t)
+	s := p.store(t, db)
+	for i := range 8 {
+		must(t, s.CreateSession(t.Context(), session(fmt.Sprint("s", i), 1)))
+	}
+	p.run(t, db, "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.02); RETURN NEW; END $$",
+		"CREATE TRIGGER slow BEFORE UPDATE ON sallyport_sessions FOR EACH ROW EXECUTE FUNCTION slow()")
+
+	mover, err := db.BeginTx(t.Context(), nil)
+	must(t, err)
+	defer func() { _ = mover.Rollback() }()
+	pid := 0
+	must(t, mover.QueryRowContext(t.Context(), "UPDATE sallyport_sessions SET idle_until = idle_until + 1 WHERE id = 's0' RETURNING pg_backend_pid()").Scan(&pid))
+	first := make(chan error, 1)
+	go func() { first <- s.RevokeUserSessions(t.Context(), "u1", noon) }()
+	for waiting := false; !waiting; { // until it waits for the session that is being moved
+		must(t, db.QueryRowContext(t.Context(), "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid)))", pid).Scan(&waiting))
+	}
+	must(t, mover.Commit())
+	must(t, s.RevokeUserSessions(t.Context(), "u1", noon), <-first)
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -18,6 +20,8 @@ type recorder struct {
 	mu          sync.Mutex
 	calls       []call
 	step, after func(statement string) // are called before and after each
+
+	rows atomic.Pointer[int] // how many come before the connection breaks; nil: all
 }
 
 type call struct {
@@ -99,7 +103,28 @@ func (c *recordedConn) ExecContext(ctx context.Context, statement string, args [
 
 func (c *recordedConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	c.recorder.note(query, args)
-	return c.Conn.(driver.QueryerContext).QueryContext(ctx, query, args)
+	rows, err := c.Conn.(driver.QueryerContext).QueryContext(ctx, query, args)
+	if left := c.recorder.rows.Load(); err == nil && left != nil {
+		rows = &brokenRows{rows, *left}
+	}
+	return rows, err
+}
+
+// brokenRows is a connection that breaks when so many rows have come.
+type brokenRows struct {
+	driver.Rows
+
+	left int
+}
+
+var errBroken = errors.New("the connection is broken")
+
+func (r *brokenRows) Next(values []driver.Value) error {
+	if r.left == 0 {
+		return errBroken
+	}
+	r.left--
+	return r.Rows.Next(values)
 }
 
 // What else a driver may be able to do, and what it means if it is not.

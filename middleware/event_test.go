@@ -1,0 +1,54 @@
+package middleware_test
+
+import (
+	"net/http"
+	"net/netip"
+	"testing"
+
+	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+// D187: who came from where.
+func TestEvents(t *testing.T) {
+	t.Parallel()
+	for _, x := range []struct {
+		request string
+		want    tokens.EventKind
+	}{
+		{"POST /login\n" + form + "\n\n" + goodLexikForm, tokens.EventLogin},
+		{"POST /login\n" + form + "\n\n_username=alice&_password=wrong", tokens.EventLoginRefused},
+		{"POST /refresh\n" + form + "\n\nrefresh_token={refresh}", tokens.EventRefresh},
+		{"POST /refresh\n" + form + "\n\nrefresh_token={revoked}", tokens.EventRefreshRefused},
+		{"POST /refresh\n" + form + "\n\nrefresh_token={key}", tokens.EventKeyExchange},
+		{"POST /token\n" + form + "\n\ngrant_type=refresh_token&refresh_token={refresh}", tokens.EventRefresh},
+		{"POST /token\n" + form + "\n\ngrant_type=password&" + goodForm, tokens.EventLogin},
+		{"POST /logout\n" + form + "\n\nrefresh_token={refresh}", tokens.EventLogout},
+		{"POST /everywhere\nAuthorization: Bearer {access}\n\n", tokens.EventLogoutEverywhere},
+	} {
+		t.Run("a "+string(x.want)+" by "+x.request[5:11]+" names the address that the host trusts", func(t *testing.T) {
+			t.Parallel()
+			d := open(t, speaking(middleware.Lexik{}), func(c *config) {
+				c.door.PasswordGrant = true
+				c.door.ClientIP = func(r *http.Request) (netip.Addr, error) { return netip.ParseAddr(r.Header.Get("X-Real-Ip")) }
+			})
+			r := request(t, d.fill(t, x.request))
+			r.Header.Set("X-Real-Ip", "203.0.113.9")
+			d.journal.take()
+			d.send(r)
+			if e := d.journal.wantKinds(t, x.want); len(e) == 1 && e[0].Address != netip.MustParseAddr("203.0.113.9") {
+				t.Errorf("address = %v", e[0].Address)
+			}
+		})
+	}
+	t.Run("where the address cannot be told a login goes on without it", func(t *testing.T) {
+		t.Parallel()
+		d := open(t)
+		r := request(t, "POST /login\n"+form+"\n\n"+goodForm)
+		r.RemoteAddr = "@"
+		wantStatus(t, d.send(r), http.StatusOK)
+		if e := d.journal.wantKinds(t, tokens.EventLogin); len(e) == 1 && e[0].Address.IsValid() {
+			t.Errorf("address = %v", e[0].Address)
+		}
+	})
+}
