@@ -28,6 +28,7 @@ func URL(t testing.TB) string {
 	if err != nil {
 		t.Fatalf("SALLYPORT_REDIS: %v", err)
 	}
+	options.MaxRetries, options.DialerRetries = -1, 1 // it is there, or it is not
 	client := redis.NewClient(options)
 	defer func() { _ = client.Close() }()
 	if err := client.Ping(t.Context()).Err(); err != nil {
@@ -82,7 +83,7 @@ func (s *Server) Run(t testing.TB) bool {
 	}
 	host, port, _ := net.SplitHostPort(s.Addr)
 	args := append([]string{
-		"--bind", host, "--port", port, "--dir", s.dir, "--save", "", "--appendonly", "no", "--loglevel", "warning",
+		"--bind", host, "--port", port, "--dir", s.dir, "--save", "", "--appendonly", "no", "--loglevel", "warning", "--repl-diskless-sync-delay", "0",
 	}, s.args...)
 	s.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), path, args...) //nolint:gosec // it is redis-server
 	if err := s.cmd.Start(); err != nil {

@@ -41,47 +41,6 @@ func (s *Store) runAll(ctx context.Context, script redisclient.Script, keys []st
 	return err
 }
 
-var errReplicas = errors.New("written, but too few replicas have it")
-
-// replicated is run, and waits until the write has reached the replicas. WAIT
-// speaks of what its own connection has written, so both go through one.
-func (s *Store) replicated(ctx context.Context, script redisclient.Script, key string, args []any) (int64, error) {
-	n, err := s.onMaster(ctx, script, key, args)
-	cluster, ok := s.client.(*redis.ClusterClient)
-	if ok && (redis.HasErrorPrefix(err, "MOVED") || redis.HasErrorPrefix(err, "ASK")) { // it has not run
-		cluster.ReloadState(ctx)
-		return s.onMaster(ctx, script, key, args)
-	}
-	return n, err
-}
-
-func (s *Store) onMaster(ctx context.Context, script redisclient.Script, key string, args []any) (int64, error) {
-	var pipe redis.Pipeliner
-	switch c := s.client.(type) {
-	case *redis.ClusterClient:
-		node, err := c.MasterForKey(ctx, key)
-		if err != nil {
-			return 0, err
-		}
-		pipe = node.Pipeline()
-	default:
-		pipe = c.Pipeline()
-	}
-	written := script.Command(ctx, key, args...)
-	_ = pipe.Process(ctx, written) // sent by Exec
-	reached := pipe.Do(ctx, "wait", s.replicas, (s.timeout / 2).Milliseconds())
-	if _, err := pipe.Exec(ctx); err != nil {
-		return 0, err
-	}
-	switch n, err := reached.Int64(); {
-	case err != nil:
-		return 0, err
-	case n < int64(s.replicas):
-		return 0, fmt.Errorf("%w: %d of %d, after %v", errReplicas, n, s.replicas, s.timeout/2)
-	}
-	return written.Int64()
-}
-
 // records reads the hashes under these keys, in their order. What is not there
 // is empty.
 func (s *Store) records(ctx context.Context, keys []string) ([]record, error) {

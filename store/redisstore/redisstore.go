@@ -1,6 +1,7 @@
 // Package redisstore keeps sessions, API keys and the deny list of sessions on a
-// Redis that many nodes share: one server, one behind Sentinel, or a Cluster,
-// version 6.2 or later, or a Valkey. Users stay in the host's own database.
+// Redis that many nodes share: one server, one behind Sentinel, or a Cluster. It
+// is tested on Redis 7.0, and uses nothing that 6.2 has not. Users stay in the
+// host's own database.
 //
 //	options, err := redisstore.Options("redis://:password@redis.internal:6379/0")
 //	...
@@ -121,7 +122,8 @@ var (
 //
 // New fails when the server cannot be reached, and nothing takes its place
 // quietly. A server that goes away later makes methods fail until it is back; no
-// restart is needed.
+// restart is needed. go-redis writes a line to standard error when it cannot
+// connect, which redis.SetLogger changes; this package writes none.
 func New(ctx context.Context, client redis.UniversalClient, c Config) (*Store, error) {
 	var errs []error
 	complain := func(field, format string, args ...any) {

@@ -2,9 +2,12 @@ package redisstore_test
 
 import (
 	"net"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/sallyport-go/sallyport/internal/redistest"
 	"github.com/sallyport-go/sallyport/store/redisstore"
@@ -72,5 +75,62 @@ func TestReplicasOfCluster(t *testing.T) {
 	}
 	if live, err := s.UserSessions(t.Context(), "ada"); err != nil || len(live) != 0 {
 		t.Errorf("UserSessions: %d, %v", len(live), err)
+	}
+}
+
+// A slot that moves to another node, with sessions coming and going.
+func TestResharding(t *testing.T) {
+	t.Parallel()
+	client := dialCluster(t, redistest.Cluster(t, 1))
+	for name, replicas := range map[string]int{"waiting for no replica": 0, "waiting for one": 1} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			prefix := redistest.Prefix(t, client)
+			s := open(t, client, redisstore.Config{Prefix: prefix, Replicas: replicas})
+			session := newSession("ada")
+			key := prefix + "session:" + session.ID
+			slot := client.ClusterKeySlot(t.Context(), key).Val()
+			from, to := ends(t, client, key)
+			setSlot(t, to, slot, "importing", from.ClusterMyID(t.Context()).Val())
+			setSlot(t, from, slot, "migrating", to.ClusterMyID(t.Context()).Val())
+			if err := s.CreateSession(t.Context(), session); err != nil {
+				t.Fatalf("CreateSession, while the slot moves: %v", err)
+			}
+			if err := advance(t.Context(), s, session); err != nil {
+				t.Fatalf("AdvanceSession, while the slot moves: %v", err)
+			}
+			for _, node := range []*redis.Client{to, from} {
+				setSlot(t, node, slot, "node", to.ClusterMyID(t.Context()).Val())
+			}
+			session.Generation = 2
+			if err := advance(t.Context(), s, session); err != nil {
+				t.Fatalf("AdvanceSession, when the slot has moved: %v", err)
+			}
+			if live, err := s.UserSessions(t.Context(), "ada"); err != nil || len(live) != 1 || live[0].Generation != 3 {
+				t.Errorf("UserSessions: %+v, %v", live, err)
+			}
+		})
+	}
+}
+
+// ends are the master that has this key, and another one.
+func ends(t *testing.T, client *redis.ClusterClient, key string) (from, to *redis.Client) {
+	t.Helper()
+	from, err := client.MasterForKey(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; to == nil || to.Options().Addr == from.Options().Addr; i++ {
+		if to, err = client.MasterForKey(t.Context(), strconv.Itoa(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return from, to
+}
+
+func setSlot(t *testing.T, node *redis.Client, slot int64, state, id string) {
+	t.Helper()
+	if err := node.Do(t.Context(), "cluster", "setslot", slot, state, id).Err(); err != nil {
+		t.Fatal(err)
 	}
 }
