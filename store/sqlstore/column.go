@@ -50,7 +50,7 @@ func array(of []string) string {
 	return string(text)
 }
 
-// strings scans what array has stored. Empty comes back nil.
+// list scans what array has stored. Empty comes back nil.
 type list struct{ of *[]string }
 
 // Scan is for package sql.

@@ -1,6 +1,8 @@
 // Package sqlstore is a [store.Store] in SQLite or PostgreSQL, with API keys,
 // OAuth clients and a deny list beside it. It is plain SQL on database/sql and
-// imports no driver: the host brings the one it likes, and the *sql.DB.
+// imports no driver: the host brings the one it likes, and the *sql.DB. The
+// conformance suite has passed with modernc.org/sqlite, ncruces/go-sqlite3,
+// mattn/go-sqlite3, jackc/pgx and lib/pq.
 //
 // # SQLite
 //

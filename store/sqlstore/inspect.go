@@ -25,25 +25,31 @@ func inspect(ctx context.Context, db *sql.DB, c Config, look func(inspection, co
 		return unreachable(err)
 	}
 	alone := db.Stats().MaxOpenConnections == 1
-	looks := 1
+	conns := 1
 	if c.Dialect == SQLite && !alone {
-		looks = 2
+		conns = 2
 	}
-	for range looks {
-		conn, err := db.Conn(ctx)
-		if err != nil {
-			return unreachable(err)
-		}
-		defer func() { _ = conn.Close() }() //nolint:gocritic,revive // only when all have been looked at
+	return beside(ctx, db, conns, func(conn *sql.Conn) error {
 		i := inspection{flavour: c.flavour(), conn: conn, config: c, alone: alone}
 		if err := errors.Join(i.settings(ctx)...); err != nil {
 			return err
 		}
-		if err := look(i, ctx); err != nil {
-			return err
-		}
+		return look(i, ctx)
+	})
+}
+
+// beside calls look on so many connections, one after the other, all of which are
+// taken until the last has been looked at.
+func beside(ctx context.Context, db *sql.DB, conns int, look func(*sql.Conn) error) error {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return unreachable(err)
 	}
-	return nil
+	defer func() { _ = conn.Close() }()
+	if err := look(conn); err != nil || conns == 1 {
+		return err
+	}
+	return beside(ctx, db, conns-1, look)
 }
 
 func unreachable(err error) error {

@@ -61,11 +61,7 @@ func (i inspection) apply(ctx context.Context, m migration) error {
 	if err != nil || slices.Contains(applied, m.version) {
 		return err
 	}
-	statements, err := m.up()
-	if err != nil {
-		return err
-	}
-	for _, statement := range statements {
+	for _, statement := range m.up() {
 		if _, err := i.conn.ExecContext(ctx, statement); err != nil {
 			return err
 		}

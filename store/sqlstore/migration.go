@@ -4,7 +4,6 @@ import (
 	"archive/zip"
 	"bytes"
 	"embed"
-	"fmt"
 	"io"
 	"io/fs"
 	"path"
@@ -89,26 +88,12 @@ func Migrations(c Config) (fs.FS, error) {
 
 // up returns the statements that apply the migration. One ends with the line
 // that ends with a semicolon, as goose has it.
-func (m migration) up() ([]string, error) {
-	_, text, begun := strings.Cut(m.text, "-- +goose Up\n")
-	text, _, ended := strings.Cut(text, "-- +goose Down\n")
-	if !begun || !ended {
-		return nil, fmt.Errorf("%s: no Up, or no Down", m.name)
+func (m migration) up() []string {
+	_, text, _ := strings.Cut(m.text, "-- +goose Up\n")
+	text, _, _ = strings.Cut(text, "-- +goose Down\n")
+	statements := strings.Split(strings.TrimSpace(text), ";\n")
+	for i, statement := range statements {
+		statements[i] = strings.TrimSuffix(statement, ";") // the last one's
 	}
-	var statements []string
-	var next strings.Builder
-	for line := range strings.Lines(text) {
-		if next.Len() == 0 && (strings.TrimSpace(line) == "" || strings.HasPrefix(line, "--")) {
-			continue
-		}
-		next.WriteString(line)
-		if statement, ends := strings.CutSuffix(strings.TrimSpace(next.String()), ";"); ends {
-			statements = append(statements, statement)
-			next.Reset()
-		}
-	}
-	if next.Len() > 0 {
-		return nil, fmt.Errorf("%s: a statement without a semicolon: %s", m.name, next.String())
-	}
-	return statements, nil
+	return statements
 }
