@@ -3,13 +3,11 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/sallyport-go/sallyport/middleware"
-	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -19,18 +17,15 @@ type host struct {
 	apiKey tokens.Secret
 }
 
-func newHost(ctx context.Context, o options, issuer string, log *slog.Logger) (*host, error) {
-	users, err := memstore.New(memstore.Config{})
-	if err != nil {
-		return nil, err
-	}
+// newHost puts a door in front of a shelf, which stays the caller's to close.
+func newHost(ctx context.Context, o options, s shelf, issuer string, log *slog.Logger) (*host, error) {
 	signing, refresh, err := keys(o.keyFile)
 	if err != nil {
 		return nil, err
 	}
 	authority, err := tokens.New(tokens.Config{
-		Store:       users,
-		APIKeys:     users,
+		Store:       s.store,
+		APIKeys:     s.apiKeys,
 		Issuer:      issuer,
 		Audience:    "quickstart",
 		Keys:        []tokens.Key{signing},
@@ -55,10 +50,8 @@ func newHost(ctx context.Context, o options, issuer string, log *slog.Logger) (*
 		return nil, err
 	}
 	h := &host{auth: auth}
-	for _, u := range demoUsers {
-		if err := users.AddUser(ctx, u, demoPassword); err != nil {
-			return nil, fmt.Errorf("user %s: %w", u.Login, err)
-		}
+	if err := s.seed(ctx); err != nil {
+		return nil, err
 	}
 	h.apiKey, _, err = authority.CreateAPIKey(ctx, demoUsers[0].ID, "quick start", nil, time.Now().AddDate(0, 0, 90))
 	return h, err

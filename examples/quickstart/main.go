@@ -1,9 +1,13 @@
 // Command quickstart is a small API with everything that Sallyport has in front
 // of it: the routes of a Symfony API, of an OAuth 2.0 password flow and of the
-// standard, all on one memory store. It prints demo users and the curl lines to
-// try it with.
+// standard, all on one store. It prints demo users and the curl lines to try it
+// with.
 //
 //	go run ./examples/quickstart
+//
+// What it knows is gone when it stops, unless it is told to keep it:
+//
+//	go run ./examples/quickstart -key key.pem -store sqlite:auth.db
 package main
 
 import (
@@ -17,6 +21,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"sync"
 	"time"
 )
 
@@ -32,6 +37,7 @@ func main() {
 // options are what the flags say.
 type options struct {
 	addr          string
+	store         string
 	keyFile       string
 	passwordGrant bool
 	retryGrace    time.Duration
@@ -42,6 +48,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f := flag.NewFlagSet("quickstart", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.StringVar(&o.addr, "addr", "127.0.0.1:8080", "where to listen")
+	f.StringVar(&o.store, "store", "memory", "where to keep users, sessions and API keys: memory, sqlite:FILE,\n"+
+		"postgres://user:password@host/database, or redis://host:6379/0\n(where the users, whom Redis does not keep, are in memory)")
 	f.StringVar(&o.keyFile, "key", "", "keep the signing key in this file (PEM); made if it is not there")
 	f.BoolVar(&o.passwordGrant, "password-grant", false, "serve grant_type=password at /oauth/token, too")
 	f.DurationVar(&o.retryGrace, "retry-grace", 0, "answer a refresh token again for this long after its first use")
@@ -63,13 +71,28 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	var listen net.ListenConfig
-	listener, err := listen.Listen(ctx, "tcp", o.addr)
+	s, err := open(ctx, o.store)
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(stderr, nil))
+	ctx, stop := context.WithCancel(ctx)
+	var sweeping sync.WaitGroup
+	sweeping.Go(func() { s.sweep(ctx, log) })
+	err = listen(ctx, o, s, stdout, log)
+	stop()
+	sweeping.Wait()
+	return errors.Join(err, s.close())
+}
+
+// listen serves at o.addr until ctx is done.
+func listen(ctx context.Context, o options, s shelf, stdout io.Writer, log *slog.Logger) error {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", o.addr)
 	if err != nil {
 		return err
 	}
 	base := "http://" + listener.Addr().String()
-	host, err := newHost(ctx, o, base, slog.New(slog.NewTextHandler(stderr, nil)))
+	host, err := newHost(ctx, o, s, base, log)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}

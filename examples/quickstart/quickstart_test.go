@@ -143,7 +143,11 @@ func TestAKeptKeyOutlivesARestart(t *testing.T) {
 		t.Fatalf("the key file: %v, %v", info, err)
 	}
 	// the issuer is the address, which a restart here does not keep
-	host, err := newHost(t.Context(), options{keyFile: file}, before.base, slog.New(slog.DiscardHandler))
+	empty, err := inMemory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	host, err := newHost(t.Context(), options{keyFile: file}, empty, before.base, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

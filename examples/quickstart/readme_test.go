@@ -9,19 +9,24 @@ import (
 	"testing"
 )
 
-// block returns the fenced block below a mark in the README, and what the mark
-// says behind its colon.
-func block(t *testing.T, mark string) (text, argument string) {
+// block is a fenced block below a mark in the README, with what the mark says
+// behind its colon.
+type block struct{ text, argument string }
+
+func blocks(t *testing.T, mark string) []block {
 	t.Helper()
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := regexp.MustCompile("(?s)<!-- " + mark + "(?:: ([^ ]+))? -->\n+```[a-z]*\n(.*?)```").FindStringSubmatch(string(readme))
-	if m == nil {
+	var found []block
+	for _, m := range regexp.MustCompile("(?s)<!-- "+mark+"(?:: ([^ ]+))? -->\n+```[a-z]*\n(.*?)```").FindAllStringSubmatch(string(readme), -1) {
+		found = append(found, block{text: m[2], argument: m[1]})
+	}
+	if len(found) == 0 {
 		t.Fatalf("README.md has no block below <!-- %s -->", mark)
 	}
-	return m[2], m[1]
+	return found
 }
 
 func TestTheREADMEsSessionPrintsWhatItSays(t *testing.T) {
@@ -35,7 +40,7 @@ func TestTheREADMEsSessionPrintsWhatItSays(t *testing.T) {
 		}
 	}
 	s := serve(t)
-	text, _ := block(t, "session")
+	text := blocks(t, "session")[0].text
 	text = strings.NewReplacer("http://127.0.0.1:8080", s.base, "paste-the-api-key-here", s.apiKey).Replace(text)
 
 	const mark = "--- and then ---"
@@ -71,14 +76,15 @@ func glob(s string) string {
 func TestTheREADMEsProgramsStandInTheTree(t *testing.T) {
 	t.Parallel()
 	for _, mark := range []string{"program", "excerpt"} {
-		text, file := block(t, mark)
-		code, err := os.ReadFile("../../" + file)
-		if err != nil {
-			t.Error(err)
-			continue
-		}
-		if !strings.Contains(unindent(string(code)), unindent(text)) {
-			t.Errorf("%s does not have what the README shows of it:\n%s", file, text)
+		for _, b := range blocks(t, mark) {
+			code, err := os.ReadFile("../../" + b.argument)
+			if err != nil {
+				t.Error(err)
+				continue
+			}
+			if !strings.Contains(unindent(string(code)), unindent(b.text)) {
+				t.Errorf("%s does not have what the README shows of it:\n%s", b.argument, b.text)
+			}
 		}
 	}
 }

@@ -1,19 +1,15 @@
 package stores_test
 
 import (
-	"context"
-	"crypto/rand"
 	"database/sql"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
-	_ "modernc.org/sqlite"             // the driver "sqlite"
+	_ "modernc.org/sqlite" // the driver "sqlite"
 
+	"github.com/sallyport-go/sallyport/examples/internal/postgrestest"
 	"github.com/sallyport-go/sallyport/store/sqlstore"
 )
 
@@ -48,63 +44,8 @@ func inSQLite(t *testing.T) *place {
 // inPostgres is a schema of its own.
 func inPostgres(t *testing.T) *place {
 	t.Helper()
-	p := &place{driver: "pgx", dsn: postgres(t), config: sqlstore.Config{Dialect: sqlstore.PostgreSQL, Passwords: quick(t, 64)}}
-	schema := "sallyport_test_" + strings.ToLower(rand.Text())
-	admin := *p
-	admin.run(t, admin.db(t), "CREATE SCHEMA "+schema)
-	t.Cleanup(func() {
-		db, err := sql.Open(admin.driver, admin.dsn)
-		if err == nil {
-			defer db.Close()
-			_, err = db.ExecContext(context.WithoutCancel(t.Context()), "DROP SCHEMA "+schema+" CASCADE")
-		}
-		if err != nil {
-			t.Errorf("cleaning up: %v", err)
-		}
-	})
-	p.set(t, "search_path", schema)
-	return p
+	return &place{driver: "pgx", dsn: postgrestest.Schema(t), config: sqlstore.Config{Dialect: sqlstore.PostgreSQL, Passwords: quick(t, 64)}}
 }
-
-// postgres is the address of a server that others may use at the same time.
-// Where there is none the test is skipped, or fails if
-// SALLYPORT_REQUIRE_SERVICES is set.
-func postgres(t *testing.T) string {
-	t.Helper()
-	dsn := os.Getenv("SALLYPORT_POSTGRES")
-	if dsn == "" {
-		dsn = "postgres://postgres@127.0.0.1:5432/test?sslmode=disable"
-	}
-	address, err := url.Parse(dsn)
-	if err != nil {
-		t.Fatal("SALLYPORT_POSTGRES is no URL") // which may have a password in it
-	}
-	if err := answers(dsn); err != nil {
-		if os.Getenv("SALLYPORT_REQUIRE_SERVICES") != "" {
-			t.Fatalf("no PostgreSQL at %s, and SALLYPORT_REQUIRE_SERVICES is set: %v", address.Host, err)
-		}
-		t.Skipf("skipped: no PostgreSQL at %s", address.Host) //nolint:forbidigo // this is the place
-	}
-	return dsn
-}
-
-// answers is asked once for all tests.
-func answers(dsn string) error {
-	asked.Do(func() {
-		db, err := sql.Open("pgx", dsn)
-		if err == nil {
-			defer db.Close()
-			err = db.PingContext(context.Background())
-		}
-		errAsked = err
-	})
-	return errAsked
-}
-
-var (
-	asked    sync.Once
-	errAsked error
-)
 
 // set changes a setting of PostgreSQL for all connections that are made from now
 // on.
