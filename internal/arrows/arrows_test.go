@@ -118,6 +118,11 @@ var arrows = []arrow{
 		never:   []string{"net/http"},
 	},
 	{
+		promise: "what gives tests a network that fails knows none of the rooms",
+		room:    "internal/proxytest",
+		never:   []string{"net/http"},
+	},
+	{
 		promise: "what gives tests a Redis knows none of the rooms",
 		room:    "internal/redistest",
 		lodgers: []string{redis},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sallyport-go/sallyport/internal/proxytest"
 	"github.com/sallyport-go/sallyport/internal/redistest"
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/rediscounters"
@@ -157,8 +158,8 @@ func TestServerThatComesLater(t *testing.T) {
 
 func TestSilentServer(t *testing.T) {
 	t.Parallel()
-	proxy := redistest.NewProxy(t, redistest.Start(t).Addr)
-	c := counters(t, dial(t, proxy.URL()), "x")
+	proxy := proxytest.Start(t, redistest.Start(t).Addr)
+	c := counters(t, dial(t, "redis://"+proxy.Addr), "x")
 	takes(t, c, charge("a", 5, 1))
 	proxy.Silence(true)
 	for range 3 {
@@ -175,10 +176,10 @@ func TestSilentServer(t *testing.T) {
 func TestLostReply(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	proxy := redistest.NewProxy(t, server.Addr)
-	c, direct := counters(t, dial(t, proxy.URL()), "lost"), dial(t, server.URL())
+	proxy := proxytest.Start(t, server.Addr)
+	c, direct := counters(t, dial(t, "redis://"+proxy.Addr), "lost"), dial(t, server.URL())
 	takes(t, c, charge("a", 5, 1))
-	proxy.CutReply("lost:", 0)
+	proxy.CutReply(0, "lost:")
 	if d, err := c.Take(t.Context(), []middleware.Charge{charge("a", 5, 1)}); err == nil {
 		t.Errorf("Take: %+v", d)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sallyport-go/sallyport/internal/proxytest"
 	"github.com/sallyport-go/sallyport/internal/redistest"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/redisstore"
@@ -21,18 +22,18 @@ func retrying(o *redis.Options) { o.MaxRetries, o.DialerRetries = 3, 5 }
 func TestLostReply(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	proxy := redistest.NewProxy(t, server.Addr)
+	proxy := proxytest.Start(t, server.Addr)
 	direct := dial(t, server.URL())
 	prefix := redistest.Prefix(t, direct)
 	sure := open(t, direct, redisstore.Config{Prefix: prefix})
-	unsure := open(t, dial(t, proxy.URL(), retrying), redisstore.Config{Prefix: prefix})
+	unsure := open(t, dial(t, "redis://"+proxy.Addr, retrying), redisstore.Config{Prefix: prefix})
 	if err := advance(t.Context(), sure, created(t, sure, "ada")); err != nil {
 		t.Fatal(err) // the server has the scripts now
 	}
 
 	for _, keep := range []int{0, 1} {
 		session := created(t, sure, "ada")
-		proxy.CutReply("session:"+session.ID, keep)
+		proxy.CutReply(keep, "session:"+session.ID)
 		err := advance(t.Context(), unsure, session)
 		if err == nil || isSentinel(err) || !strings.Contains(err.Error(), "it may have been done") {
 			t.Errorf("AdvanceSession, cut after %d bytes: %v", keep, err)
@@ -47,12 +48,12 @@ func TestLostReply(t *testing.T) {
 	}
 
 	session := newSession("grace")
-	proxy.CutReply("session:"+session.ID, 0)
+	proxy.CutReply(0, "session:"+session.ID)
 	if err := unsure.CreateSession(t.Context(), session); err == nil || isSentinel(err) {
 		t.Errorf("CreateSession: %v", err)
 	}
 	k := newKey("grace")
-	proxy.CutReply("apikey:"+k.ID, 0)
+	proxy.CutReply(0, "apikey:"+k.ID)
 	if err := unsure.CreateAPIKey(t.Context(), k); err == nil || isSentinel(err) {
 		t.Errorf("CreateAPIKey: %v", err)
 	}
@@ -61,8 +62,8 @@ func TestLostReply(t *testing.T) {
 func TestSilentServer(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	proxy := redistest.NewProxy(t, server.Addr)
-	s := open(t, dial(t, proxy.URL(), retrying), redisstore.Config{})
+	proxy := proxytest.Start(t, server.Addr)
+	s := open(t, dial(t, "redis://"+proxy.Addr, retrying), redisstore.Config{})
 	session := created(t, s, "ada")
 	for _, before := range []string{"on a connection that was there", "on a new connection"} {
 		proxy.Silence(true)

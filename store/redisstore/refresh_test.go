@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sallyport-go/sallyport/internal/proxytest"
 	"github.com/sallyport-go/sallyport/internal/redistest"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/redisstore"
@@ -30,15 +31,15 @@ type gate struct {
 	*tokens.Authority
 
 	server *redistest.Server
-	proxy  *redistest.Proxy
+	proxy  *proxytest.Proxy
 	direct *redis.Client // past the proxy
 }
 
 func newGate(t *testing.T) gate {
 	t.Helper()
 	server := redistest.Start(t)
-	proxy := redistest.NewProxy(t, server.Addr)
-	s := open(t, dial(t, proxy.URL(), retrying), redisstore.Config{Users: ada{}, Prefix: "gate:"})
+	proxy := proxytest.Start(t, server.Addr)
+	s := open(t, dial(t, "redis://"+proxy.Addr, retrying), redisstore.Config{Users: ada{}, Prefix: "gate:"})
 	a, err := tokens.New(tokens.Config{
 		Store: s, APIKeys: s, Issuer: "https://example.org", Audience: "api", Timeout: time.Second,
 		Keys:        []tokens.Key{{Algorithm: "HS256", Secret: tokens.Secret(rand.Text() + rand.Text())}},

@@ -1,0 +1,203 @@
+// Package proxytest gives tests a network that fails: a proxy on loopback that
+// refuses, is silent or breaks off in the middle of a reply. Nothing of it is
+// shipped.
+package proxytest
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// Proxy stands between a client and a server, whatever they speak, and does to
+// their connections what a network does.
+type Proxy struct {
+	Addr string
+
+	server string
+	served sync.WaitGroup
+
+	mu       sync.Mutex
+	listener net.Listener // nil while it is down
+	marks    [][]byte     // the request that trouble begins with has all of these
+	keep     int          // how many bytes of the reply get through
+	hits     int
+	silent   bool
+	conns    map[net.Conn]struct{}
+}
+
+// Start starts a Proxy in front of the server at this address, and stops it when
+// the test ends. Until it is told otherwise it lets everything through.
+func Start(t testing.TB, server string) *Proxy {
+	t.Helper()
+	p := &Proxy{Addr: "127.0.0.1:0", server: server, conns: map[net.Conn]struct{}{}}
+	if err := p.Up(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		p.Down()
+		p.served.Wait()
+	})
+	return p
+}
+
+// Up listens, again after Down, at the same address. It fails if somebody has
+// taken that in between.
+func (p *Proxy) Up(ctx context.Context) error {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", p.Addr)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	p.Addr, p.listener = listener.Addr().String(), listener
+	p.mu.Unlock()
+	ctx = context.WithoutCancel(ctx)
+	p.served.Go(func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			p.served.Go(func() { p.serve(ctx, client) })
+		}
+	})
+	return nil
+}
+
+// Down refuses connections from now on, and cuts those that there are, as a
+// server does that is stopped.
+func (p *Proxy) Down() {
+	p.mu.Lock()
+	if p.listener != nil {
+		_ = p.listener.Close()
+		p.listener = nil
+	}
+	p.mu.Unlock()
+	p.Cut()
+}
+
+// CutReply lets requests through, but cuts the connection of each that contains
+// all of these texts once so many bytes of its reply have passed. Without texts
+// it cuts none.
+func (p *Proxy) CutReply(keep int, texts ...string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.marks, p.keep, p.hits = nil, keep, 0
+	for _, text := range texts {
+		p.marks = append(p.marks, []byte(text))
+	}
+}
+
+// Hits says how many requests with the texts of CutReply there were.
+func (p *Proxy) Hits() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.hits
+}
+
+// Silence accepts connections and requests from now on, and answers none.
+func (p *Proxy) Silence(silent bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.silent = silent
+}
+
+// Cut cuts all connections that there are.
+func (p *Proxy) Cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for conn := range p.conns {
+		_ = conn.Close()
+	}
+}
+
+// open notes a connection, unless the proxy is down.
+func (p *Proxy) open(conn net.Conn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.conns[conn] = struct{}{}
+	return p.listener != nil
+}
+
+func (p *Proxy) close(conn net.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.conns, conn)
+	_ = conn.Close()
+}
+
+// seen notes a request, and says what is to become of its reply: how many bytes
+// of it pass, or all of it if that is less than 0.
+func (p *Proxy) seen(request []byte) (keep int, silent bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.marks) == 0 {
+		return -1, p.silent
+	}
+	for _, mark := range p.marks {
+		if !bytes.Contains(request, mark) {
+			return -1, p.silent
+		}
+	}
+	p.hits++
+	return p.keep, p.silent
+}
+
+func (p *Proxy) serve(ctx context.Context, client net.Conn) {
+	defer p.close(client)
+	if !p.open(client) {
+		return
+	}
+	server, err := new(net.Dialer).DialContext(ctx, "tcp", p.server)
+	if err != nil {
+		return
+	}
+	defer p.close(server)
+	if !p.open(server) {
+		return
+	}
+	var keep atomic.Int64 // of the next reply; -1: all
+	keep.Store(-1)
+	var done sync.WaitGroup
+	defer done.Wait()
+	done.Go(func() {
+		defer p.close(client)
+		buffer := make([]byte, 64<<10)
+		for {
+			n, err := server.Read(buffer)
+			if err != nil {
+				return
+			}
+			if cut := int(keep.Load()); cut >= 0 {
+				_, _ = client.Write(buffer[:min(n, cut)])
+				return
+			}
+			if _, err := client.Write(buffer[:n]); err != nil {
+				return
+			}
+		}
+	})
+	defer p.close(server)
+	buffer := make([]byte, 64<<10)
+	for {
+		n, err := client.Read(buffer)
+		if err != nil {
+			return
+		}
+		cut, silent := p.seen(buffer[:n])
+		if silent {
+			_, _ = io.Copy(io.Discard, client)
+			return
+		}
+		if cut >= 0 {
+			keep.Store(int64(cut))
+		}
+		if _, err := server.Write(buffer[:n]); err != nil {
+			return
+		}
+	}
+}
