@@ -11,8 +11,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/sallyport-go/sallyport/tokens"
@@ -117,7 +119,16 @@ func New(c Config) (*Auth, error) {
 	if c.ClientIP == nil {
 		complain("ClientIP", "is required: it states whom you trust, for instance middleware.RemoteAddr")
 	}
+	if c.Counters == nil {
+		c.Counters = Memory()
+	}
 	c.Tiers.check(complain)
+	for _, name := range slices.Sorted(maps.Keys(c.Tiers)) {
+		p := c.Tiers[name].policy(name, 1)
+		if err := c.Counters.Check(p); err != nil && p.Check() == nil {
+			complain("Counters", "cannot count Tiers[%q]: %w", name, err)
+		}
+	}
 	if c.OnCounterFailure != FailClosed && c.OnCounterFailure != FailOpen {
 		complain("OnCounterFailure", "wants FailClosed or FailOpen, has %d", c.OnCounterFailure)
 	}
@@ -141,9 +152,6 @@ func New(c Config) (*Auth, error) {
 	}
 	if a.dialect == nil {
 		a.dialect = OAuth2{}
-	}
-	if a.counters == nil {
-		a.counters = Memory()
 	}
 	if a.counterTimeout == 0 {
 		a.counterTimeout = defaultCounterTimeout

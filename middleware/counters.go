@@ -2,26 +2,43 @@ package middleware
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"math"
 	"time"
 )
 
-// Counters count what callers spend. [Memory] is one, and [FromLimiter] makes
-// one of any ulule limiter.Store; a host may write another. All methods are
-// called by many goroutines at once and return soon after the context is done.
+// Counters count what callers spend. [Memory] is one, package rediscounters has
+// those that many nodes share, and [FromLimiter] makes one of any ulule
+// limiter.Store; a host may write another, and package limittest tells whether it
+// keeps what is said here. All methods are called by many goroutines at once and
+// return soon after the context is done.
 //
 // An error means that the counters could not say; the charges may or may not
-// have been made.
+// have been made, and are not to be taken back.
 type Counters interface {
 	// Take makes all the charges, or none of them if one is over its limit: a
 	// request that is refused spends nothing. The Decision has a Status for each
 	// charge, in their order, as it is afterwards.
 	Take(ctx context.Context, charges []Charge) (Decision, error)
 
+	// Refund takes charges back that Take has made. A counter gives back what it
+	// has at most: it never goes below nothing, and the end of its window stays
+	// where it is. A counter whose window has ended has nothing to give back; who
+	// refunds later than the ResetAfter of the charge refunds in a window that the
+	// charge was not made in.
+	Refund(ctx context.Context, charges []Charge) error
+
 	// Peek says what Take would decide, and writes nothing.
 	Peek(ctx context.Context, charges []Charge) (Decision, error)
 
-	// Reset forgets what was counted under the keys of the charges.
+	// Reset forgets what was counted under the keys of the charges, in windows of
+	// this length and by this algorithm.
 	Reset(ctx context.Context, charges []Charge) error
+
+	// Check returns an error if these counters could not count under the policy.
+	// It asks nobody, and New calls it. Take and Peek return the same error.
+	Check(p Policy) error
 
 	// Close gives back what the counters hold. Nothing may be called after it.
 	Close() error
@@ -29,23 +46,102 @@ type Counters interface {
 
 // Charge is what one request costs under one policy.
 type Charge struct {
-	// Key says whose counter it is. Policies that are not to share a counter
-	// have different keys.
+	// Key says whose counter it is. Policies that are not to share a counter have
+	// different keys; those with windows of another length, or with another
+	// algorithm, never share one. One Take is not to charge the same counter twice.
 	Key string
 
 	// Policy is the limit as it is for this caller now. A limit that has changed
 	// since the last charge counts at once, and does not change what was spent.
 	Policy Policy
 
-	// Cost is how much is spent: 1 or more.
+	// Cost is how much is spent: 1 to 2³¹−1.
 	Cost int64
+
+	// Done says that the work is done and its cost has come out only now, as with
+	// the bytes of an answer: the charge is made even if it is over the limit, and
+	// refuses nothing. What is over the limit has to pass before there is anything
+	// left, but no longer than two windows.
+	Done bool
 }
 
 // Policy is a limit: so much in a window.
 type Policy struct {
-	Name   string
-	Limit  int64
+	Name string
+
+	// Limit is how much may be spent in a window; nothing with 0 or less.
+	Limit int64
+
+	// Window is its length, in whole seconds.
 	Window time.Duration
+
+	// Algorithm says what a window is. The zero value is FixedWindow.
+	Algorithm Algorithm
+
+	// Burst is for GCRA: how much may be spent at once, up to Limit. Zero is
+	// Limit.
+	Burst int64
+}
+
+// Algorithm says how spending is measured.
+type Algorithm uint8
+
+const (
+	// FixedWindow is a window that begins with the first charge in it. All that
+	// was spent is there again when it ends, so in an hour that lies across its
+	// end up to two limits can be spent.
+	FixedWindow Algorithm = iota
+
+	// GCRA is a bucket that leaks: what was spent comes back evenly, a limit in a
+	// window, and Burst is what there is at most. Callers are never shut out for
+	// long. In a window up to a burst and a limit can be spent.
+	GCRA
+
+	// Rolling is "at most so much in any window", whenever one begins to measure.
+	// The window moves in twelve steps, so that what was spent comes back up to a
+	// twelfth of a window late. Limits above 2³²−1 count as that.
+	Rolling
+)
+
+// String returns the name of the algorithm, as people write it.
+func (a Algorithm) String() string {
+	switch a {
+	case FixedWindow:
+		return "fixed window"
+	case GCRA:
+		return "GCRA"
+	case Rolling:
+		return "rolling window"
+	}
+	return fmt.Sprintf("Algorithm(%d)", uint8(a))
+}
+
+// Check returns an error if no counters could count under the policy.
+func (p Policy) Check() error {
+	switch {
+	case p.Window < time.Second || p.Window%time.Second != 0 || p.Window > maxWindow:
+		return fmt.Errorf("middleware: a policy wants a window of whole seconds, at most ten years, has %v", p.Window)
+	case p.Algorithm > Rolling:
+		return fmt.Errorf("middleware: a policy wants FixedWindow, GCRA or Rolling, has %v", p.Algorithm)
+	case p.Burst != 0 && p.Algorithm != GCRA:
+		return fmt.Errorf("middleware: Policy.Burst is for GCRA, not for a %v", p.Algorithm)
+	case p.Burst < 0 || p.Burst > 0 && p.Burst > p.Limit:
+		return fmt.Errorf("middleware: Policy.Burst wants 1 to Limit (%d), has %d", p.Limit, p.Burst)
+	}
+	return nil
+}
+
+// maxWindow keeps every sum of times far away from an overflow.
+const maxWindow = 10 * 366 * 24 * time.Hour
+
+var errCharge = errors.New("middleware: a charge wants a key and a cost of 1 to 2³¹−1")
+
+// Check returns an error if no counters could make the charge.
+func (c Charge) Check() error {
+	if c.Key == "" || c.Cost < 1 || c.Cost > math.MaxInt32 {
+		return errCharge
+	}
+	return c.Policy.Check()
 }
 
 // Decision says whether the charges were made.
@@ -59,7 +155,7 @@ type Status struct {
 	// Allowed is false if this charge was, or would be, over the limit.
 	Allowed bool
 
-	// Remaining is what is left in the window, never less than 0.
+	// Remaining is what could be spent at once now, never less than 0.
 	Remaining int64
 
 	// ResetAfter is how long it takes until all of the limit is there again,
@@ -67,6 +163,8 @@ type Status struct {
 	ResetAfter time.Duration
 
 	// RetryAfter is how long a caller should wait until this charge can be made,
-	// never too short. Zero if it was made.
+	// never too short: a caller who waits for it, and whom nobody forestalls, gets
+	// in. Zero if it was made. For a charge that costs more than there ever is it
+	// is a window.
 	RetryAfter time.Duration
 }

@@ -3,8 +3,9 @@ package middleware
 import (
 	"context"
 	"errors"
-	"math"
+	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -135,18 +136,18 @@ type engine struct {
 }
 
 func (e engine) Take(ctx context.Context, charges []Charge) (Decision, error) {
-	if err := check(charges); err != nil {
+	if err := e.check(charges); err != nil {
 		return Decision{}, err
 	}
 	d := Decision{Allowed: true, Status: make([]Status, len(charges))}
 	for i, c := range charges {
-		state, err := e.store.Increment(ctx, c.Key, c.Cost, c.rate())
+		state, err := e.store.Increment(ctx, c.name(), c.Cost, c.rate())
 		if err != nil {
 			// it may have been counted, so it is not given back
 			return Decision{}, errors.Join(err, e.refund(ctx, charges[:i], d.Status))
 		}
 		d.Status[i] = e.status(state, c)
-		if state.Reached {
+		if state.Reached && !c.Done {
 			d.Allowed = false
 			if err := e.refund(ctx, charges[:i+1], d.Status); err != nil {
 				return Decision{}, err
@@ -179,7 +180,29 @@ func (e engine) refund(ctx context.Context, charges []Charge, status []Status) e
 		if status[i].ResetAfter < e.least {
 			continue
 		}
-		if _, err := e.store.Increment(ctx, c.Key, -c.Cost, c.rate()); err != nil {
+		if _, err := e.store.Increment(ctx, c.name(), -c.Cost, c.rate()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Refund gives back what there is, as far as a limiter.Store can tell: of two
+// that refund the same counter at once, more than they have charged, both may.
+func (e engine) Refund(ctx context.Context, charges []Charge) error {
+	if err := e.check(charges); err != nil {
+		return err
+	}
+	for _, c := range charges {
+		state, err := e.store.Peek(ctx, c.name(), c.rate())
+		if err != nil {
+			return err
+		}
+		c.Cost = min(c.Cost, state.Limit-state.Remaining)
+		if c.Cost < 1 {
+			continue
+		}
+		if err := e.refund(ctx, []Charge{c}, []Status{e.status(state, c)}); err != nil {
 			return err
 		}
 	}
@@ -187,25 +210,28 @@ func (e engine) refund(ctx context.Context, charges []Charge, status []Status) e
 }
 
 func (e engine) Peek(ctx context.Context, charges []Charge) (Decision, error) {
-	if err := check(charges); err != nil {
+	if err := e.check(charges); err != nil {
 		return Decision{}, err
 	}
 	d := Decision{Allowed: true, Status: make([]Status, len(charges))}
 	for i, c := range charges {
-		state, err := e.store.Peek(ctx, c.Key, c.rate())
+		state, err := e.store.Peek(ctx, c.name(), c.rate())
 		if err != nil {
 			return Decision{}, err
 		}
 		state.Reached = state.Reached || state.Remaining < c.Cost
 		d.Status[i] = e.status(state, c)
-		d.Allowed = d.Allowed && d.Status[i].Allowed
+		d.Allowed = d.Allowed && (d.Status[i].Allowed || c.Done)
 	}
 	return d, nil
 }
 
 func (e engine) Reset(ctx context.Context, charges []Charge) error {
+	if err := e.check(charges); err != nil {
+		return err
+	}
 	for _, c := range charges {
-		if _, err := e.store.Reset(ctx, c.Key, c.rate()); err != nil {
+		if _, err := e.store.Reset(ctx, c.name(), c.rate()); err != nil {
 			return err
 		}
 	}
@@ -215,16 +241,26 @@ func (e engine) Reset(ctx context.Context, charges []Charge) error {
 // Close has nothing to give back: the store is its maker's to close.
 func (engine) Close() error { return nil }
 
+// name is what the counter is called in a limiter.Store, which takes the length
+// of a window from the first charge in it.
+func (c Charge) name() string { return strconv.FormatInt(seconds(c.Policy.Window), 10) + "/" + c.Key }
+
 func (c Charge) rate() limiter.Rate {
 	return limiter.Rate{Period: c.Policy.Window, Limit: c.Policy.Limit}
 }
 
-var errCharge = errors.New("middleware: a charge wants a key, a cost of 1 or more and a window of whole seconds")
+// Check wants a fixed window: a limiter.Store has no other.
+func (engine) Check(p Policy) error {
+	if p.Algorithm != FixedWindow {
+		return fmt.Errorf("middleware: a limiter.Store counts fixed windows only, and the policy %q wants a %v", p.Name, p.Algorithm)
+	}
+	return p.Check()
+}
 
-func check(charges []Charge) error {
+func (e engine) check(charges []Charge) error {
 	for _, c := range charges {
-		if c.Key == "" || c.Cost < 1 || c.Cost > math.MaxInt32 || c.Policy.Window < time.Second || c.Policy.Window%time.Second != 0 {
-			return errCharge
+		if err := errors.Join(c.Check(), e.Check(c.Policy)); err != nil {
+			return err
 		}
 	}
 	return nil

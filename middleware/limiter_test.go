@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -134,6 +135,49 @@ func TestEngines(t *testing.T) {
 				}
 			}
 			takes(t, c, true, good)
+		}},
+		{"a refund gives back what is there, and moves no window", func(t *testing.T, c middleware.Counters) {
+			t.Helper()
+			refund := func(cost int64) {
+				t.Helper()
+				if err := c.Refund(t.Context(), []middleware.Charge{hour("a", 10, cost)}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			refund(5) // there is nothing yet
+			takes(t, c, true, hour("a", 10, 10))
+			pass(59 * time.Minute)
+			refund(4)
+			d := takes(t, c, true, hour("a", 10, 4))
+			if after := d.Status[0].ResetAfter; after < time.Minute || after > time.Minute+time.Second {
+				t.Errorf("the window ends after %v, want a minute", after)
+			}
+			refund(1000)
+			takes(t, c, true, hour("a", 10, 10))
+			takes(t, c, false, hour("a", 10, 1))
+			pass(time.Minute + time.Second)
+			refund(5)
+			takes(t, c, true, hour("a", 10, 10))
+			takes(t, c, false, hour("a", 10, 1))
+		}},
+		{"work that is done is charged beyond the limit, and refuses nothing", func(t *testing.T, c middleware.Counters) {
+			t.Helper()
+			done := hour("a", 10, 25)
+			done.Done = true
+			takes(t, c, true, hour("a", 10, 9))
+			if d := takes(t, c, true, hour("b", 10, 1), done); d.Status[0].Remaining != 9 || d.Status[1].Allowed || d.Status[1].Remaining != 0 {
+				t.Errorf("%+v", d)
+			}
+			takes(t, c, false, hour("a", 10, 1))
+			takes(t, c, false, hour("a", 34, 1))
+			takes(t, c, true, hour("a", 35, 1))
+		}},
+		{"policies that differ in their window alone do not share a counter", func(t *testing.T, c middleware.Counters) {
+			t.Helper()
+			takes(t, c, true, charge("a", 1, 1, time.Hour), charge("a", 1, 1, time.Minute))
+			takes(t, c, false, charge("a", 1, 1, time.Hour))
+			takes(t, c, false, charge("a", 1, 1, time.Minute))
+			takes(t, c, true, charge("a", 1, 1, time.Second))
 		}},
 		{"no charge is no refusal", func(t *testing.T, c middleware.Counters) {
 			t.Helper()
@@ -336,6 +380,21 @@ func (s *stale) Peek(context.Context, string, limiter.Rate) (limiter.Context, er
 
 func TestFromLimiter(t *testing.T) {
 	t.Parallel()
+	t.Run("what a limiter.Store cannot count is refused, when the door is made and after", func(t *testing.T) {
+		t.Parallel()
+		c := middleware.FromLimiter(&stale{})
+		for _, algorithm := range []middleware.Algorithm{middleware.GCRA, middleware.Rolling, 7} {
+			x := hour("a", 5, 1)
+			x.Policy.Algorithm = algorithm
+			_, taken := c.Take(t.Context(), []middleware.Charge{x})
+			_, seen := c.Peek(t.Context(), []middleware.Charge{x})
+			for _, err := range []error{c.Check(x.Policy), taken, seen} {
+				if err == nil || !strings.Contains(err.Error(), "fixed windows only") {
+					t.Errorf("%v: %v", algorithm, err)
+				}
+			}
+		}
+	})
 	t.Run("nothing is taken back where the window may have ended: it would be a credit", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {

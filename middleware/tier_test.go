@@ -315,8 +315,10 @@ func (b stuck) Take(ctx context.Context, _ []middleware.Charge) (middleware.Deci
 func (b stuck) Peek(ctx context.Context, c []middleware.Charge) (middleware.Decision, error) {
 	return b.Take(ctx, c)
 }
-func (stuck) Reset(context.Context, []middleware.Charge) error { return nil }
-func (stuck) Close() error                                     { return nil }
+func (stuck) Reset(context.Context, []middleware.Charge) error  { return nil }
+func (stuck) Refund(context.Context, []middleware.Charge) error { return nil }
+func (stuck) Check(p middleware.Policy) error                   { return p.Check() }
+func (stuck) Close() error                                      { return nil }
 
 // silly counters answer for no charge at all.
 type silly struct{ stuck }

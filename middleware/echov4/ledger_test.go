@@ -54,6 +54,10 @@ func (l *ledger) Reset(_ context.Context, charges []middleware.Charge) error {
 	return l.failure
 }
 
+func (l *ledger) Refund(context.Context, []middleware.Charge) error { return l.failure }
+
+func (l *ledger) Check(p middleware.Policy) error { return p.Check() }
+
 func (l *ledger) Close() error { return nil }
 
 func (l *ledger) peek(charges []middleware.Charge) (middleware.Decision, error) {

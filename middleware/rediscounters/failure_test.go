@@ -26,7 +26,7 @@ func TestWhatRedisReads(t *testing.T) {
 		t.Fatalf("the keys are %q", keys)
 	}
 	for _, key := range keys {
-		if strings.Contains(key, "203.0") || strings.Contains(key, "ada") || len(key) != len(prefix)+22 {
+		if strings.Contains(key, "203.0") || strings.Contains(key, "ada") || len(key) != len(prefix)+len("3600/")+22 {
 			t.Errorf("the key %q tells whose it is", key)
 		}
 		if ttl := client.TTL(t.Context(), key).Val(); ttl <= 0 || ttl > time.Hour {

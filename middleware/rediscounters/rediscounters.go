@@ -95,6 +95,10 @@ func (h hidden) Reset(ctx context.Context, charges []middleware.Charge) error {
 	return h.Counters.Reset(ctx, h.hide(charges))
 }
 
+func (h hidden) Refund(ctx context.Context, charges []middleware.Charge) error {
+	return h.Counters.Refund(ctx, h.hide(charges))
+}
+
 // hide returns copies of the charges under other keys. Half of a SHA-256 is
 // enough for no two callers ever to share a counter.
 func (h hidden) hide(charges []middleware.Charge) []middleware.Charge {
