@@ -26,6 +26,7 @@ const (
 	EventStoreFailure     EventKind = "store_failure"     // the store could not say
 	EventLimited          EventKind = "limited"           // a caller reached the limit of a tier
 	EventCounterFailure   EventKind = "counter_failure"   // the counters could not say
+	EventProxyFault       EventKind = "proxy_fault"       // a trusted proxy did not say where a request comes from
 	EventFault            EventKind = "fault"             // the host's configuration or code makes a request impossible
 )
 
@@ -90,7 +91,7 @@ func LogEvents(log *slog.Logger) func(context.Context, Event) {
 	return func(ctx context.Context, e Event) {
 		level := slog.LevelInfo
 		switch e.Kind {
-		case EventReuse, EventStoreFailure, EventCounterFailure, EventFault:
+		case EventReuse, EventStoreFailure, EventCounterFailure, EventProxyFault, EventFault:
 			level = slog.LevelWarn
 		}
 		log.LogAttrs(ctx, level, "sallyport", slog.Any("event", e))

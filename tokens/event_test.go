@@ -289,6 +289,7 @@ func TestLogEvents(t *testing.T) {
 		},
 		{"a failure of the store is a warning", tokens.Event{Kind: tokens.EventStoreFailure}, map[string]any{"level": "WARN", "event": map[string]any{"kind": "store_failure"}}},
 		{"a failure of the counters is a warning", tokens.Event{Kind: tokens.EventCounterFailure}, map[string]any{"level": "WARN", "event": map[string]any{"kind": "counter_failure"}}},
+		{"a proxy that says nothing of use is a warning", tokens.Event{Kind: tokens.EventProxyFault}, map[string]any{"level": "WARN", "event": map[string]any{"kind": "proxy_fault"}}},
 		{"a fault of the host's is a warning", tokens.Event{Kind: tokens.EventFault}, map[string]any{"level": "WARN", "event": map[string]any{"kind": "fault"}}},
 		{"a refusal is none", tokens.Event{Kind: tokens.EventLoginRefused}, map[string]any{"level": "INFO", "event": map[string]any{"kind": "login_refused"}}},
 	} {
