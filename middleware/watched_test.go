@@ -136,3 +136,7 @@ func (w *watched) UseAPIKey(ctx context.Context, id string, at time.Time) error 
 func (w *watched) RevokeAPIKey(ctx context.Context, id string, at time.Time) error {
 	return told(w, "RevokeAPIKey", func() error { return w.memory.RevokeAPIKey(ctx, id, at) })
 }
+
+func (w *watched) DeleteExpiredAPIKeys(ctx context.Context, before time.Time) (int, error) {
+	return asked(w, "DeleteExpiredAPIKeys", func() (int, error) { return w.memory.DeleteExpiredAPIKeys(ctx, before) })
+}

@@ -28,8 +28,15 @@ type APIKeys interface {
 
 	// RevokeAPIKey ends a key for good. It is committed when RevokeAPIKey
 	// returns nil. A key that is revoked already keeps its first RevokedAt; one
-	// that does not exist is no error.
+	// that does not exist is no error. A zero time is refused with an error that
+	// is no sentinel, and ends nothing.
 	RevokeAPIKey(ctx context.Context, id string, at time.Time) error
+
+	// DeleteExpiredAPIKeys forgets the keys whose ExpiresAt or RevokedAt is set
+	// and not after before, and says how many they were. It forgets no other: a
+	// key that neither ends nor was revoked stays for ever. A key that is being
+	// written at that moment may be left to the next call.
+	DeleteExpiredAPIKeys(ctx context.Context, before time.Time) (int, error)
 }
 
 // Digest is the SHA-256 of an API key. A key has more than 128 random bits, so

@@ -22,7 +22,8 @@ type Revocations interface {
 	SessionDenied(ctx context.Context, sid string) (bool, error)
 
 	// DeleteExpiredDenials forgets the sessions whose time is not after before,
-	// and no other, and says how many they were. A store that forgets them by
+	// and no other, and says how many they were. A session that is being written
+	// at that moment may be left to the next call. A store that forgets them by
 	// itself may have fewer to delete.
 	DeleteExpiredDenials(ctx context.Context, before time.Time) (int, error)
 }

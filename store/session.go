@@ -29,7 +29,8 @@ type Sessions interface {
 	// RevokeSession ends a session for good: nothing advances it afterwards, and
 	// nothing un-revokes it. It is committed when RevokeSession returns nil. A
 	// session that is revoked already keeps its first RevokedAt; one that does
-	// not exist is no error.
+	// not exist is no error. A zero time is refused with an error that is no
+	// sentinel, and ends nothing.
 	RevokeSession(ctx context.Context, id string, at time.Time) error
 
 	// UserSessions returns a user's sessions that are not revoked, oldest first;
@@ -42,7 +43,8 @@ type Sessions interface {
 
 	// DeleteExpiredSessions forgets the sessions whose IdleUntil or ExpiresAt is
 	// not after before, revoked or not, and says how many they were. It forgets
-	// no other: a revoked session stays until it would have expired. A store
+	// no other: a revoked session stays until it would have expired. A session
+	// that is being written at that moment may be left to the next call. A store
 	// that forgets expired sessions by itself may have fewer to delete.
 	DeleteExpiredSessions(ctx context.Context, before time.Time) (int, error)
 }

@@ -31,6 +31,10 @@
 // gives out copies.
 //
 // No method looks at a clock: what is expired is decided by the caller.
+//
+// A method that deletes what has expired holds nobody else up for long, however
+// much there is: it deletes some at a time. When it fails half-way, what it has
+// deleted stays deleted.
 package store
 
 import "errors"

@@ -164,6 +164,10 @@ func (w *watched) RevokeAPIKey(ctx context.Context, id string, at time.Time) err
 	return told(ctx, w, "RevokeAPIKey", func() error { return w.memory.RevokeAPIKey(ctx, id, at) })
 }
 
+func (w *watched) DeleteExpiredAPIKeys(ctx context.Context, before time.Time) (int, error) {
+	return asked(ctx, w, "DeleteExpiredAPIKeys", func() (int, error) { return w.memory.DeleteExpiredAPIKeys(ctx, before) })
+}
+
 // rows is everything that the store holds of sessions and API keys, as it is
 // now, asked past the hooks.
 type rows struct {

@@ -31,3 +31,5 @@ CREATE TABLE IF NOT EXISTS sessions (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX IF NOT EXISTS sessions_of_user ON sessions (user_id, created_at);
+
+CREATE INDEX IF NOT EXISTS sessions_by_end ON sessions (min(idle_until, expires_at));

@@ -110,12 +110,20 @@ func (s *Store) AdvanceSession(ctx context.Context, id string, from int64, at, i
 	return store.ErrConflict
 }
 
+var errNoTime = errors.New("a revocation wants a time: a zero one is that of a session that was not revoked")
+
 func (s *Store) RevokeSession(ctx context.Context, id string, at time.Time) error {
+	if at.IsZero() {
+		return errNoTime
+	}
 	_, err := s.exec(ctx, `UPDATE sessions SET revoked_at = ? WHERE id = ? AND revoked_at = 0`, micros(at), id)
 	return err
 }
 
 func (s *Store) RevokeUserSessions(ctx context.Context, userID string, at time.Time) error {
+	if at.IsZero() {
+		return errNoTime
+	}
 	_, err := s.exec(ctx, `UPDATE sessions SET revoked_at = ? WHERE user_id = ? AND revoked_at = 0`, micros(at), userID)
 	return err
 }
@@ -137,10 +145,17 @@ func (s *Store) UserSessions(ctx context.Context, userID string) ([]store.Sessio
 	return all, rows.Err() // half a list is none
 }
 
-// DeleteExpiredSessions is for a job of the host's, once an hour or so.
-func (s *Store) DeleteExpiredSessions(ctx context.Context, before time.Time) (int, error) {
-	rows, err := s.exec(ctx, `DELETE FROM sessions WHERE idle_until <= ?1 OR expires_at <= ?1`, micros(before))
-	return int(rows), err
+// DeleteExpiredSessions is what Authority.Sweep calls. SQLite has one writer at a
+// time, so it takes a thousand at once and lets others have their turn.
+func (s *Store) DeleteExpiredSessions(ctx context.Context, before time.Time) (gone int, err error) {
+	for {
+		rows, err := s.exec(ctx, `DELETE FROM sessions WHERE id IN (
+			SELECT id FROM sessions WHERE min(idle_until, expires_at) <= ? LIMIT 1000)`, micros(before))
+		gone += int(rows)
+		if err != nil || rows < 1000 {
+			return gone, err
+		}
+	}
 }
 
 // exec says how many rows a statement has changed.

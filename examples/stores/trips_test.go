@@ -81,6 +81,10 @@ var works = []work{
 	}, nil, 1, "api_keys_user"},
 	{"UseAPIKey", func(ctx context.Context, s *sqlstore.Store) error { return s.UseAPIKey(ctx, "k1", noon) }, nil, 1, "api_keys_pkey"},
 	{"RevokeAPIKey", func(ctx context.Context, s *sqlstore.Store) error { return s.RevokeAPIKey(ctx, "k1", noon) }, nil, 1, "api_keys_pkey"},
+	{"DeleteExpiredAPIKeys", func(ctx context.Context, s *sqlstore.Store) error {
+		_, err := s.DeleteExpiredAPIKeys(ctx, noon)
+		return err
+	}, nil, 1, "api_keys_end"},
 
 	{"Client", func(ctx context.Context, s *sqlstore.Store) error {
 		_, err := s.Client(ctx, "web")

@@ -47,14 +47,33 @@ func (s *Store) CreateAPIKey(ctx context.Context, k store.APIKey) error {
 // forgetKeys forgets a user's keys that have expired.
 func (s *Store) forgetKeys(userID string) {
 	now := s.now()
-	s.owned[userID] = slices.DeleteFunc(s.owned[userID], func(k *key) bool {
-		expired := !k.ExpiresAt.IsZero() && !k.ExpiresAt.After(now)
-		if expired {
-			delete(s.keys, k.ID)
-			delete(s.digests, k.Digest)
+	s.forgetKeysWhere(userID, func(k *key) bool { return passed(k.ExpiresAt, now) })
+}
+
+// forgetKeysWhere forgets the keys of a user that are unwanted, and says how many
+// they were.
+func (s *Store) forgetKeysWhere(userID string, unwanted func(k *key) bool) (gone int) {
+	left := slices.DeleteFunc(s.owned[userID], func(k *key) bool {
+		if !unwanted(k) {
+			return false
 		}
-		return expired
+		delete(s.keys, k.ID)
+		delete(s.digests, k.Digest)
+		gone++
+		return true
 	})
+	s.owned[userID] = left
+	if len(left) == 0 {
+		delete(s.owned, userID)
+	}
+	return gone
+}
+
+// passed reports whether an end is set and not after before.
+func passed(end, before time.Time) bool { return !end.IsZero() && !end.After(before) }
+
+func (k *key) ended(before time.Time) bool {
+	return passed(k.ExpiresAt, before) || passed(k.RevokedAt, before)
 }
 
 // APIKey returns the key with this digest; see [store.APIKeys].
@@ -106,7 +125,7 @@ func (s *Store) UseAPIKey(ctx context.Context, id string, at time.Time) error {
 
 // RevokeAPIKey ends a key; see [store.APIKeys].
 func (s *Store) RevokeAPIKey(ctx context.Context, id string, at time.Time) error {
-	if err := ctx.Err(); err != nil {
+	if err := revocable(ctx, at); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -115,4 +134,33 @@ func (s *Store) RevokeAPIKey(ctx context.Context, id string, at time.Time) error
 		found.RevokedAt = at
 	}
 	return nil
+}
+
+// DeleteExpiredAPIKeys forgets the keys that have expired or were revoked before;
+// see [store.APIKeys]. While it looks for them, all may read.
+func (s *Store) DeleteExpiredAPIKeys(ctx context.Context, before time.Time) (int, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	owners := s.ownersOfEnded(before)
+	ended := func(k *key) bool { return k.ended(before) }
+	return s.inBites(ctx, func(n int) (gone int) {
+		for gone < n && len(owners) > 0 {
+			gone += s.forgetKeysWhere(owners[0], ended)
+			owners = owners[1:]
+		}
+		return gone
+	})
+}
+
+// ownersOfEnded returns whose keys have ended, each once.
+func (s *Store) ownersOfEnded(before time.Time) (owners []string) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for userID, keys := range s.owned {
+		if slices.ContainsFunc(keys, func(k *key) bool { return k.ended(before) }) {
+			owners = append(owners, userID)
+		}
+	}
+	return owners
 }

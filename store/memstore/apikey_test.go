@@ -3,6 +3,7 @@ package memstore_test
 import (
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -52,5 +53,39 @@ func TestMaxKeys(t *testing.T) {
 	}
 	if err := create(apiKey("a", 1)); err == nil || isSentinel(err) {
 		t.Errorf("a third key, when one is revoked: got %v, want an error that is no sentinel", err)
+	}
+}
+
+// More keys than one bite takes, of users who have one that lives and of users
+// who have none.
+func TestDeleteExpiredAPIKeys(t *testing.T) {
+	t.Parallel()
+	s := open(t, memstore.Config{})
+	const many = 2500
+	var errs []error
+	for i := range many {
+		k := apiKey(fmt.Sprint("ended-", i), 1)
+		k.UserID = fmt.Sprint(i % 50)
+		errs = append(errs, s.CreateAPIKey(t.Context(), k))
+	}
+	for i := range 25 {
+		k := apiKey(fmt.Sprint("live-", i), 2)
+		k.UserID = fmt.Sprint(i)
+		errs = append(errs, s.CreateAPIKey(t.Context(), k))
+	}
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := s.DeleteExpiredAPIKeys(t.Context(), noon.Add(time.Hour)); n != many || err != nil {
+		t.Errorf("DeleteExpiredAPIKeys: %d, %v; want %d", n, err, many)
+	}
+	for i := range 50 {
+		want := 0
+		if i < 25 {
+			want = 1
+		}
+		if keys, err := s.UserAPIKeys(t.Context(), fmt.Sprint(i)); err != nil || len(keys) != want {
+			t.Errorf("user %d: %d keys, %v; want %d", i, len(keys), err, want)
+		}
 	}
 }

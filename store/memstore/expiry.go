@@ -2,12 +2,33 @@ package memstore
 
 import (
 	"container/heap"
+	"context"
 	"time"
 )
 
 // sweepEach is how many expired sessions go for each one that comes. Two would
 // do to get ahead; more would make one login pay for a night's worth.
 const sweepEach = 4
+
+// bite is how many go while everybody else waits: a millisecond's worth.
+const bite = 1000
+
+// inBites calls forget, with the lock held and room for others after each call,
+// until it finds no more, and says how many went.
+func (s *Store) inBites(ctx context.Context, forget func(n int) int) (gone int, err error) {
+	for {
+		if err := ctx.Err(); err != nil {
+			return gone, err
+		}
+		s.mu.Lock()
+		n := forget(bite)
+		s.mu.Unlock()
+		gone += n
+		if n < bite {
+			return gone, nil
+		}
+	}
+}
 
 // sweep forgets a few sessions that have expired by now. When the store is full
 // of sessions, one that has expired is among them if there is any at all.

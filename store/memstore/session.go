@@ -3,6 +3,7 @@ package memstore
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -82,13 +83,26 @@ func (s *Store) AdvanceSession(ctx context.Context, id string, from int64, at, i
 
 // RevokeSession ends a session; see [store.Sessions].
 func (s *Store) RevokeSession(ctx context.Context, id string, at time.Time) error {
-	if err := ctx.Err(); err != nil {
+	if err := revocable(ctx, at); err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if found := s.sessions[id]; found != nil {
 		found.revoke(at)
+	}
+	return nil
+}
+
+var errNoTime = errors.New("memstore: a revocation wants a time: a zero one is that of what was not revoked")
+
+// revocable is what every revocation begins with.
+func revocable(ctx context.Context, at time.Time) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if at.IsZero() {
+		return errNoTime
 	}
 	return nil
 }
@@ -121,7 +135,7 @@ func (s *Store) UserSessions(ctx context.Context, userID string) ([]store.Sessio
 
 // RevokeUserSessions ends all sessions of a user; see [store.Sessions].
 func (s *Store) RevokeUserSessions(ctx context.Context, userID string, at time.Time) error {
-	if err := ctx.Err(); err != nil {
+	if err := revocable(ctx, at); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -135,12 +149,7 @@ func (s *Store) RevokeUserSessions(ctx context.Context, userID string, at time.T
 // DeleteExpiredSessions forgets the sessions that have expired before; see
 // [store.Sessions]. A store that goes on creating sessions needs no call of it.
 func (s *Store) DeleteExpiredSessions(ctx context.Context, before time.Time) (int, error) {
-	if err := ctx.Err(); err != nil {
-		return 0, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.forget(before, len(s.sessions)), nil
+	return s.inBites(ctx, func(n int) int { return s.forget(before, n) })
 }
 
 // insert adds a session that is not there yet.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -15,10 +16,11 @@ import (
 	"github.com/sallyport-go/sallyport/store"
 )
 
-// An API key is a hash, prefix + "apikey:" + ID, and has no end, because an
-// expired key is still to be found. A string leads from its digest to its ID,
-// and a set from its user to all of theirs. The hash is what counts: a revocation
-// is in it, and a string or a set that says otherwise is not believed.
+// An API key is a hash, prefix + "apikey:" + ID, that Redis does not forget by
+// itself, because an expired key is still to be found. A string leads from its
+// digest to its ID, a set from its user to all of theirs, and a sorted set to all
+// that end, by when they do. The hash is what counts: a revocation is in it, and
+// a string or a set that says otherwise is not believed.
 func (s *Store) apiKeyKey(id string) string { return s.prefix + "apikey:" + id }
 
 func (s *Store) digestKey(digest store.Digest) string {
@@ -51,7 +53,7 @@ if used and tonumber(used) >= tonumber(ARGV[1]) then return 0 end
 return redis.call('HSET', KEYS[1], 'used', ARGV[1])`)
 )
 
-// CreateAPIKey adds a key; see [store.APIKeys]. Redis never forgets it.
+// CreateAPIKey adds a key; see [store.APIKeys].
 func (s *Store) CreateAPIKey(ctx context.Context, k store.APIKey) error {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
@@ -81,6 +83,11 @@ func (s *Store) CreateAPIKey(ctx context.Context, k store.APIKey) error {
 	}
 	if _, err := s.run(ctx, owning, s.userAPIKeysKey(k.UserID), k.ID); err != nil {
 		return failedWrite("CreateAPIKey", err)
+	}
+	for _, end := range []time.Time{k.ExpiresAt, k.RevokedAt} {
+		if err := s.ends(ctx, k.ID, end); err != nil {
+			return failedWrite("CreateAPIKey", err)
+		}
 	}
 	return nil
 }
@@ -179,7 +186,17 @@ func (s *Store) UseAPIKey(ctx context.Context, id string, at time.Time) error {
 func (s *Store) RevokeAPIKey(ctx context.Context, id string, at time.Time) error {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	if _, err := s.run(ctx, revoking, s.apiKeyKey(id), at.UnixMicro()); err != nil {
+	if at.IsZero() {
+		return fmt.Errorf("redisstore: RevokeAPIKey: %w", errNoTime)
+	}
+	revoked, err := s.run(ctx, revoking, s.apiKeyKey(id), at.UnixMicro())
+	if err != nil {
+		return failedWrite("RevokeAPIKey", err)
+	}
+	if revoked < 0 {
+		return nil
+	}
+	if err := s.ends(ctx, id, at); err != nil {
 		return failedWrite("RevokeAPIKey", err)
 	}
 	return nil

@@ -146,6 +146,7 @@ func calls(s *redisstore.Store, session store.Session, k store.APIKey) []call {
 		{"UserAPIKeys", func(ctx context.Context) error { _, err := s.UserAPIKeys(ctx, k.UserID); return err }},
 		{"UseAPIKey", func(ctx context.Context) error { return s.UseAPIKey(ctx, k.ID, k.CreatedAt) }},
 		{"RevokeAPIKey", func(ctx context.Context) error { return s.RevokeAPIKey(ctx, k.ID, k.CreatedAt) }},
+		{"DeleteExpiredAPIKeys", func(ctx context.Context) error { _, err := s.DeleteExpiredAPIKeys(ctx, k.CreatedAt); return err }},
 		{"DenySession", func(ctx context.Context) error { return s.DenySession(ctx, session.ID, session.ExpiresAt) }},
 		{"SessionDenied", func(ctx context.Context) error { _, err := s.SessionDenied(ctx, session.ID); return err }},
 	}

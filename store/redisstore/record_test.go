@@ -32,6 +32,7 @@ func newLab(t *testing.T) lab {
 func (l lab) full(t *testing.T) (store.Session, store.APIKey) {
 	t.Helper()
 	session, k := created(t, l.Store, "ada@example.org"), newKey("ada@example.org")
+	k.ExpiresAt = k.CreatedAt.Add(time.Hour)
 	if err := errors.Join(l.CreateAPIKey(t.Context(), k), l.DenySession(t.Context(), session.ID, session.ExpiresAt)); err != nil {
 		t.Fatal(err)
 	}
@@ -43,8 +44,8 @@ func TestKeys(t *testing.T) {
 	l := newLab(t)
 	session, k := l.full(t)
 	keys := redistest.Keys(t, l.client, l.prefix)
-	if len(keys) != 6 {
-		t.Errorf("there are %d keys, want 6: %q", len(keys), keys)
+	if len(keys) != 7 {
+		t.Errorf("there are %d keys, want 7: %q", len(keys), keys)
 	}
 	for _, key := range keys {
 		if strings.Contains(key, "ada") || strings.Contains(key, "example") {

@@ -20,7 +20,8 @@
 // list, then ends one session after another; if it fails, some may have ended,
 // and calling it again ends the rest. CreateAPIKey takes the digest, then the
 // ID, then adds the key to the list; one that fails in between leaves a digest
-// that nobody can take, or a key that nobody was shown.
+// that nobody can take, or a key that nobody was shown. DeleteExpiredAPIKeys
+// takes a key apart in the same way; where one has failed, the next goes on.
 //
 // # What a Redis may lose
 //

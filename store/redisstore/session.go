@@ -2,6 +2,8 @@ package redisstore
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/sallyport-go/sallyport/internal/redisclient"
@@ -126,17 +128,22 @@ func (s *Store) AdvanceSession(ctx context.Context, id string, from int64, at, i
 	return nil
 }
 
-// revoking ends a session or a key, if it is there and, where ARGV[2] says whose
-// it is, theirs.
+// revoking ends a session or a key, unless it is not there or, where ARGV[2] says
+// whose it is, not theirs: then it says -1.
 var revoking = redisclient.NewScript(`
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-if ARGV[2] and redis.call('HGET', KEYS[1], 'user') ~= ARGV[2] then return 0 end
+if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end
+if ARGV[2] and redis.call('HGET', KEYS[1], 'user') ~= ARGV[2] then return -1 end
 return redis.call('HSETNX', KEYS[1], 'revoked', ARGV[1])`)
+
+var errNoTime = errors.New("wants a time: a zero one is that of a session or a key that was not revoked")
 
 // RevokeSession ends a session; see [store.Sessions].
 func (s *Store) RevokeSession(ctx context.Context, id string, at time.Time) error {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
+	if at.IsZero() {
+		return fmt.Errorf("redisstore: RevokeSession: %w", errNoTime)
+	}
 	if _, err := s.run(ctx, revoking, s.sessionKey(id), at.UnixMicro()); err != nil {
 		return failedWrite("RevokeSession", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -90,6 +91,9 @@ func (s *Store) UserSessions(ctx context.Context, userID string) ([]store.Sessio
 func (s *Store) RevokeUserSessions(ctx context.Context, userID string, at time.Time) error {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
+	if at.IsZero() {
+		return fmt.Errorf("redisstore: RevokeUserSessions: %w", errNoTime)
+	}
 	listed, err := s.client.ZRange(ctx, s.userSessionsKey(userID), 0, -1).Result()
 	if err != nil {
 		return failedRead("RevokeUserSessions", err)

@@ -13,9 +13,11 @@ const (
 	selectKey  = "SELECT " + keyColumns + " FROM sallyport_api_keys "
 )
 
-type keySQL struct{ create, read, ofUser, use, revoke string }
+type keySQL struct{ create, read, ofUser, use, revoke, deleteEnded string }
 
 func newKeySQL(f flavour) keySQL {
+	// As the index has it. LEAST passes over what is NULL; SQLite's min does not.
+	end := f.either("min(ifnull(expires_at, revoked_at), ifnull(revoked_at, expires_at))", "LEAST(expires_at, revoked_at)")
 	return keySQL{
 		create: f.sql("INSERT INTO sallyport_api_keys (" + keyColumns + ") " +
 			"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING"), // neither of the ID nor of the digest
@@ -23,11 +25,13 @@ func newKeySQL(f flavour) keySQL {
 		ofUser: f.sql(selectKey + "WHERE user_id = $1 AND revoked_at IS NULL ORDER BY created_at, id"),
 		use:    f.sql("UPDATE sallyport_api_keys SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)"),
 		revoke: f.sql("UPDATE sallyport_api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL"),
+
+		deleteEnded: f.deleteEnded("sallyport_api_keys", "id", end),
 	}
 }
 
-// CreateAPIKey adds a key; see [store.APIKeys]. Keys are never forgotten, revoked
-// or expired: the host puts the bound that it wants on how many a user may have.
+// CreateAPIKey adds a key; see [store.APIKeys]. The host puts the bound that it
+// wants on how many a user may have.
 func (s *Store) CreateAPIKey(ctx context.Context, k store.APIKey) error {
 	rows, err := s.exec(ctx, "CreateAPIKey", s.key.create,
 		k.ID, k.Digest[:], k.UserID, k.Label, array(k.Scopes), micros(k.CreatedAt),
@@ -58,6 +62,12 @@ func (s *Store) UseAPIKey(ctx context.Context, id string, at time.Time) error {
 // RevokeAPIKey ends a key; see [store.APIKeys]. It fails if at is zero.
 func (s *Store) RevokeAPIKey(ctx context.Context, id string, at time.Time) error {
 	return s.revoke(ctx, "RevokeAPIKey", s.key.revoke, id, at)
+}
+
+// DeleteExpiredAPIKeys forgets the keys that have expired or were revoked before;
+// see [store.APIKeys]. It goes about it as DeleteExpiredSessions does.
+func (s *Store) DeleteExpiredAPIKeys(ctx context.Context, before time.Time) (int, error) {
+	return s.deleteEnded(ctx, "DeleteExpiredAPIKeys", s.key.deleteEnded, before)
 }
 
 func scanKey(r row) (store.APIKey, error) {

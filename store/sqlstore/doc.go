@@ -44,21 +44,20 @@
 // [Migrate] makes them; [Open] never does. A host that has a tool of its own for
 // that takes the files from [Migrations]. The role that serves needs less than
 // the one that migrates: SELECT, INSERT, UPDATE and DELETE on the tables
-// (sallyport_migrations and sallyport_clients: SELECT; sallyport_api_keys: no
-// DELETE; sallyport_users: SELECT and UPDATE, for hashes are renewed at the
-// login), and what the management of users and clients needs if it is done here.
+// (sallyport_migrations and sallyport_clients: SELECT; sallyport_users: SELECT
+// and UPDATE, for hashes are renewed at the login), and what the management of
+// users and clients needs if it is done here.
 //
 // # What it costs
 //
 // Reading a session, advancing it and revoking it are one round trip each.
 // Whoever loses the race to advance one needs a second, to learn what to. A
 // login is two, with the work of the hash between them, in no transaction and on
-// no connection. Sessions are found by their ID, by their user and by their end,
-// each by an index, however many there are.
+// no connection. Sessions and keys are found by their ID or digest, by their user
+// and by their end, each by an index, however many there are.
 //
-// The store runs nothing in the background: call [Store.DeleteExpiredSessions],
-// and [Store.DeleteExpiredDenials] where the deny list is used, once an hour or
-// so.
+// The store runs nothing in the background: let tokens.Authority.Sweep forget
+// what has expired, once an hour or so.
 //
 // # Failures
 //

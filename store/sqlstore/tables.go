@@ -16,7 +16,7 @@ func (i inspection) tables() []table {
 	tables := []table{
 		migrationsTable,
 		{"sallyport_sessions", sessionColumns, "SELECT INSERT UPDATE DELETE"},
-		{"sallyport_api_keys", keyColumns, "SELECT INSERT UPDATE"},
+		{"sallyport_api_keys", keyColumns, "SELECT INSERT UPDATE DELETE"},
 		{"sallyport_clients", clientColumns, "SELECT"},
 		{"sallyport_denials", denialColumns, "SELECT INSERT UPDATE DELETE"},
 	}

@@ -94,6 +94,7 @@ type bentKeys struct {
 	list   func(ctx context.Context, userID string) ([]store.APIKey, error)
 	use    func(ctx context.Context, id string, at time.Time) error
 	revoke func(ctx context.Context, id string, at time.Time) error
+	drop   func(ctx context.Context, before time.Time) (int, error)
 }
 
 func (b bentKeys) CreateAPIKey(ctx context.Context, k store.APIKey) error {
@@ -129,4 +130,11 @@ func (b bentKeys) RevokeAPIKey(ctx context.Context, id string, at time.Time) err
 		return b.APIKeys.RevokeAPIKey(ctx, id, at)
 	}
 	return b.revoke(ctx, id, at)
+}
+
+func (b bentKeys) DeleteExpiredAPIKeys(ctx context.Context, before time.Time) (int, error) {
+	if b.drop == nil {
+		return b.APIKeys.DeleteExpiredAPIKeys(ctx, before)
+	}
+	return b.drop(ctx, before)
 }

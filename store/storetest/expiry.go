@@ -45,7 +45,7 @@ var expiryRules = []rule{
 // past is a moment that no living session is as old as, with nothing before it
 // left to be deleted.
 func (t *trial) past() time.Time {
-	past := time.Date(2001, time.January, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(rand.Int64N(int64(300*day)/1000)) * time.Microsecond)
+	past := longAgo()
 	_, err := t.Store.DeleteExpiredSessions(t.ctx, past.Add(time.Hour))
 	t.must(err, "DeleteExpiredSessions")
 	return past
@@ -71,6 +71,11 @@ func (t *trial) expired(at time.Time) []store.Session {
 		t.expires(at.Add(-time.Hour), t.now.Add(60*day)),
 		t.expires(t.now.Add(60*day), at.Add(-time.Hour)),
 	}
+}
+
+// longAgo is a moment that nothing which lives is as old as.
+func longAgo() time.Time {
+	return time.Date(2001, time.January, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(rand.Int64N(int64(300*day)/1000)) * time.Microsecond)
 }
 
 func (t *trial) deletes(before time.Time) int {

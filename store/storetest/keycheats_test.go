@@ -220,12 +220,95 @@ var keyCheats = []cheat{
 			k.RevokedAt = at
 		}
 	})},
+	{"RevokeAPIKey does nothing at a zero time, and says nil", "RevokeAPIKey refuses a zero time", revokingKeys(func(k *store.APIKey, id string, at time.Time) {
+		if k.ID == id && k.RevokedAt.IsZero() {
+			k.RevokedAt = at
+		}
+	})},
 	{"RevokeAPIKey ends all keys", "RevokeAPIKey ends no other key", revokingKeys(func(k *store.APIKey, _ string, at time.Time) { k.RevokedAt = at })},
 	{"RevokeAPIKey says ErrNotFound", "RevokeAPIKey of an unknown key is no error", func(r *rig) {
 		r.APIKeys = bentKeys{APIKeys: r.plain, revoke: func(ctx context.Context, id string, at time.Time) error {
 			return errors.Join(missing(ctx, r.plain, id), r.plain.RevokeAPIKey(ctx, id, at))
 		}}
 	}},
+}
+
+// droppingKeys replaces which keys DeleteExpiredAPIKeys deletes.
+func droppingKeys(unwanted func(k store.APIKey, before time.Time) bool) func(r *rig) {
+	return func(r *rig) {
+		r.APIKeys = bentKeys{APIKeys: r.plain, drop: func(ctx context.Context, before time.Time) (int, error) {
+			return r.plain.dropKeys(ctx, func(k store.APIKey) bool { return unwanted(k, before) })
+		}}
+	}
+}
+
+// countingKeys replaces what DeleteExpiredAPIKeys says.
+func countingKeys(change func(n int) int) func(r *rig) {
+	return func(r *rig) {
+		r.APIKeys = bentKeys{APIKeys: r.plain, drop: func(ctx context.Context, before time.Time) (int, error) {
+			n, err := r.plain.DeleteExpiredAPIKeys(ctx, before)
+			return change(n), err
+		}}
+	}
+}
+
+var keyExpiryCheats = []cheat{
+	{"DeleteExpiredAPIKeys does nothing", "DeleteExpiredAPIKeys forgets what has ended", droppingKeys(func(store.APIKey, time.Time) bool { return false })},
+	{"DeleteExpiredAPIKeys leaves the last microsecond", "DeleteExpiredAPIKeys forgets what has ended", droppingKeys(func(k store.APIKey, before time.Time) bool {
+		return ended(k, before.Add(-time.Microsecond))
+	})},
+	{"DeleteExpiredAPIKeys looks at ExpiresAt only", "DeleteExpiredAPIKeys forgets what has ended", droppingKeys(func(k store.APIKey, before time.Time) bool {
+		return passed(k.ExpiresAt, before)
+	})},
+	{"DeleteExpiredAPIKeys looks at RevokedAt only", "DeleteExpiredAPIKeys forgets what has ended", droppingKeys(func(k store.APIKey, before time.Time) bool {
+		return passed(k.RevokedAt, before)
+	})},
+	{"DeleteExpiredAPIKeys wants both to have passed", "DeleteExpiredAPIKeys forgets what has ended", droppingKeys(func(k store.APIKey, before time.Time) bool {
+		return (k.ExpiresAt.IsZero() || passed(k.ExpiresAt, before)) && (k.RevokedAt.IsZero() || passed(k.RevokedAt, before)) && ended(k, before)
+	})},
+	{"DeleteExpiredAPIKeys leaves the digest taken", "DeleteExpiredAPIKeys forgets what has ended", func(r *rig) {
+		var taken sync.Map
+		r.APIKeys = bentKeys{
+			APIKeys: r.plain,
+			create: func(ctx context.Context, k store.APIKey) error {
+				if _, is := taken.LoadOrStore(k.Digest, true); is {
+					return store.ErrConflict
+				}
+				return r.plain.CreateAPIKey(ctx, k)
+			},
+		}
+	}},
+	{"RevokeAPIKey brings back what was forgotten", "DeleteExpiredAPIKeys forgets what has ended", func(r *rig) {
+		var made sync.Map
+		r.APIKeys = bentKeys{
+			APIKeys: r.plain,
+			create: func(ctx context.Context, k store.APIKey) error {
+				made.Store(k.ID, k)
+				return r.plain.CreateAPIKey(ctx, k)
+			},
+			revoke: func(ctx context.Context, id string, at time.Time) error {
+				if k, ok := made.Load(id); ok && missing(ctx, r.plain, id) != nil {
+					return r.plain.putKey(ctx, k.(store.APIKey))
+				}
+				return r.plain.RevokeAPIKey(ctx, id, at)
+			},
+		}
+	}},
+	{"DeleteExpiredAPIKeys takes a zero time for the year 1", "DeleteExpiredAPIKeys keeps what has not ended", droppingKeys(func(k store.APIKey, before time.Time) bool {
+		return !k.ExpiresAt.After(before) || ended(k, before)
+	})},
+	{"DeleteExpiredAPIKeys goes by its own clock", "DeleteExpiredAPIKeys keeps what has not ended", droppingKeys(func(k store.APIKey, _ time.Time) bool { return ended(k, time.Now()) })},
+	{"DeleteExpiredAPIKeys goes by the millisecond", "DeleteExpiredAPIKeys keeps what has not ended", droppingKeys(func(k store.APIKey, before time.Time) bool {
+		return ended(k, before.Truncate(time.Millisecond).Add(time.Millisecond))
+	})},
+	{"DeleteExpiredAPIKeys deletes what was not used for long", "DeleteExpiredAPIKeys keeps what has not ended", droppingKeys(func(k store.APIKey, before time.Time) bool {
+		return passed(k.LastUsedAt, before) || ended(k, before)
+	})},
+	{"DeleteExpiredAPIKeys deletes all that is revoked", "DeleteExpiredAPIKeys keeps what has not ended", droppingKeys(func(k store.APIKey, before time.Time) bool {
+		return !k.RevokedAt.IsZero() || ended(k, before)
+	})},
+	{"DeleteExpiredAPIKeys says none", "DeleteExpiredAPIKeys says how many", countingKeys(func(int) int { return 0 })},
+	{"DeleteExpiredAPIKeys says at least one", "DeleteExpiredAPIKeys says how many", countingKeys(func(n int) int { return max(n, 1) })},
 }
 
 var keyCommonCheats = []cheat{

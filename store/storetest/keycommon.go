@@ -160,6 +160,10 @@ func saysNothingOfKeysWhenDone(t *trial) {
 			call{"RevokeAPIKey", func(ctx context.Context) error { return t.keys().RevokeAPIKey(ctx, k.ID, t.now) }},
 		)
 	}
+	calls = append(calls, call{"DeleteExpiredAPIKeys", func(ctx context.Context) error {
+		_, err := t.keys().DeleteExpiredAPIKeys(ctx, longAgo())
+		return err
+	}})
 	t.sayNothingWhenDone(calls)
 }
 

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"errors"
 	"time"
 )
@@ -35,6 +36,12 @@ var keyUseRules = []rule{
 		says:  "A key that is revoked already keeps its first RevokedAt",
 		why:   "when a key was ended is evidence, and belongs to nobody who comes later",
 		check: keepsFirstKeyRevocation,
+	},
+	{
+		name:  "RevokeAPIKey refuses a zero time",
+		says:  "A zero time is refused with an error that is no sentinel, and ends nothing.",
+		why:   "a zero RevokedAt is that of a key which was not revoked: its owner is told that it has ended, and it goes on",
+		check: refusesTimelessKeyRevocation,
 	},
 	{
 		name:  "RevokeAPIKey ends no other key",
@@ -101,6 +108,13 @@ func keepsFirstKeyRevocation(t *trial) {
 		t.must(t.keys().RevokeAPIKey(t.ctx, k.ID, t.now.Add(again)), "RevokeAPIKey again")
 		t.findsKey(k, "RevokeAPIKey again")
 	}
+}
+
+func refusesTimelessKeyRevocation(t *trial) {
+	k := t.addsKey(t.newKey())
+	t.refusesZeroTime(call{"RevokeAPIKey", func(ctx context.Context) error { return t.keys().RevokeAPIKey(ctx, k.ID, time.Time{}) }})
+	t.findsKey(k, "RevokeAPIKey at a zero time")
+	t.listsKeysOf(k.UserID, k)
 }
 
 func revokesOnlyOneKey(t *trial) {

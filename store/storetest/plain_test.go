@@ -3,6 +3,7 @@ package storetest_test
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -169,7 +170,18 @@ func revoke(s *store.Session, at time.Time) {
 	}
 }
 
+// timed refuses a revocation without a time.
+func timed(at time.Time) error {
+	if at.IsZero() {
+		return errors.New("plain: no time")
+	}
+	return nil
+}
+
 func (p *plain) RevokeSession(ctx context.Context, id string, at time.Time) error {
+	if err := timed(at); err != nil {
+		return err
+	}
 	return p.editAll(ctx, func(s *store.Session) {
 		if s.ID == id {
 			revoke(s, at)
@@ -186,6 +198,9 @@ func (p *plain) UserSessions(ctx context.Context, userID string) ([]store.Sessio
 func oldestFirst(a, b store.Session) int { return a.CreatedAt.Compare(b.CreatedAt) }
 
 func (p *plain) RevokeUserSessions(ctx context.Context, userID string, at time.Time) error {
+	if err := timed(at); err != nil {
+		return err
+	}
 	return p.editAll(ctx, func(s *store.Session) {
 		if s.UserID == userID {
 			revoke(s, at)
@@ -287,9 +302,38 @@ func (p *plain) UseAPIKey(ctx context.Context, id string, at time.Time) error {
 }
 
 func (p *plain) RevokeAPIKey(ctx context.Context, id string, at time.Time) error {
+	if err := timed(at); err != nil {
+		return err
+	}
 	return p.editKeys(ctx, func(k *store.APIKey) {
 		if k.ID == id && k.RevokedAt.IsZero() {
 			k.RevokedAt = at
 		}
 	})
+}
+
+// dropKeys deletes the keys that are unwanted.
+func (p *plain) dropKeys(ctx context.Context, unwanted func(k store.APIKey) bool) (n int, err error) {
+	leave, err := p.enter(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer leave()
+	for id, k := range p.keys {
+		if unwanted(k) {
+			delete(p.keys, id)
+			n++
+		}
+	}
+	return n, nil
+}
+
+func passed(end, before time.Time) bool { return !end.IsZero() && !end.After(before) }
+
+func ended(k store.APIKey, before time.Time) bool {
+	return passed(k.ExpiresAt, before) || passed(k.RevokedAt, before)
+}
+
+func (p *plain) DeleteExpiredAPIKeys(ctx context.Context, before time.Time) (int, error) {
+	return p.dropKeys(ctx, func(k store.APIKey) bool { return ended(k, before) })
 }

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -34,6 +35,12 @@ var revokeRules = []rule{
 		says:  "one that does not exist is no error.",
 		why:   "a logout after the session was forgotten would be answered with 503, for ever",
 		check: revokesUnknown,
+	},
+	{
+		name:  "RevokeSession refuses a zero time",
+		says:  "A zero time is refused with an error that is no sentinel, and ends nothing.",
+		why:   "a zero RevokedAt is that of a session which was not revoked: the caller is told that it has ended, and it goes on, or ends and comes back",
+		check: refusesTimelessRevocation,
 	},
 	{
 		name:  "RevokeSession ends no other session",
@@ -96,6 +103,32 @@ func revokesUnknown(t *trial) {
 	t.must(t.Store.RevokeSession(t.ctx, unknown.ID, t.now), "RevokeSession of an unknown session")
 	t.misses(unknown.ID, "RevokeSession of an unknown session")
 	t.must(t.Store.RevokeUserSessions(t.ctx, unknown.UserID, t.now), "RevokeUserSessions of a user without any")
+}
+
+func refusesTimelessRevocation(t *trial) {
+	s := t.opens()
+	revoked := t.revokes(t.opensFor(s.UserID), t.now)
+	for _, c := range []call{
+		{"RevokeSession", func(ctx context.Context) error { return t.Store.RevokeSession(ctx, s.ID, time.Time{}) }},
+		{"RevokeSession, of a revoked one,", func(ctx context.Context) error { return t.Store.RevokeSession(ctx, revoked.ID, time.Time{}) }},
+		{"RevokeUserSessions", func(ctx context.Context) error { return t.Store.RevokeUserSessions(ctx, s.UserID, time.Time{}) }},
+	} {
+		t.refusesZeroTime(c)
+		t.finds(s, c.name+" at a zero time")
+		t.finds(revoked, c.name+" at a zero time")
+		t.lists(s.UserID, s)
+	}
+	t.advances(s, t.now, t.now.Add(day))
+}
+
+// refusesZeroTime fails the rule unless the call returns an error that is no
+// sentinel.
+func (t *trial) refusesZeroTime(c call) {
+	err := c.do(t.ctx)
+	if err == nil {
+		t.failf("%s at a zero time: returned nil", c.name)
+	}
+	t.noSentinel(err, c.name+" at a zero time")
 }
 
 func revokesOnlyOne(t *trial) {

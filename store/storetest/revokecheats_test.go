@@ -104,6 +104,38 @@ var revokeCheats = []cheat{
 			return r.plain.RevokeUserSessions(ctx, userID, at)
 		}}
 	}},
+	{"RevokeSession does nothing at a zero time, and says nil", "RevokeSession refuses a zero time", func(r *rig) {
+		r.Store = bent{Store: r.Store, revoke: func(ctx context.Context, id string, at time.Time) error {
+			if at.IsZero() {
+				return nil
+			}
+			return r.plain.RevokeSession(ctx, id, at)
+		}}
+	}},
+	{"RevokeSession says ErrNotFound at a zero time", "RevokeSession refuses a zero time", func(r *rig) {
+		r.Store = bent{Store: r.Store, revoke: func(ctx context.Context, id string, at time.Time) error {
+			if at.IsZero() {
+				return store.ErrNotFound
+			}
+			return r.plain.RevokeSession(ctx, id, at)
+		}}
+	}},
+	{"RevokeUserSessions takes a zero time for now", "RevokeSession refuses a zero time", func(r *rig) {
+		r.Store = bent{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at time.Time) error {
+			if at.IsZero() {
+				at = time.Now()
+			}
+			return r.plain.RevokeUserSessions(ctx, userID, at)
+		}}
+	}},
+	{"RevokeSession refuses a zero time, and un-revokes", "RevokeSession refuses a zero time", func(r *rig) {
+		r.Store = bent{Store: r.Store, revoke: func(ctx context.Context, id string, at time.Time) error {
+			if at.IsZero() {
+				return errors.Join(errDriver, r.plain.edit(ctx, id, func(s *store.Session) error { s.RevokedAt = at; return nil }))
+			}
+			return r.plain.RevokeSession(ctx, id, at)
+		}}
+	}},
 	{"RevokeSession ends all sessions of the user", "RevokeSession ends no other session", func(r *rig) {
 		r.Store = bent{Store: r.Store, revoke: func(ctx context.Context, id string, at time.Time) error {
 			s, err := r.plain.Session(ctx, id)

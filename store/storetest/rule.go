@@ -21,7 +21,7 @@ func rules() []rule {
 		userRules, passwordRules, lockoutRules,
 		createRules, advanceRules, revokeRules, listRules, expiryRules,
 		textRules, timeRules, sliceRules, contextRules, crowdRules,
-		keyRules, keyUseRules, keyCommonRules,
+		keyRules, keyUseRules, keyExpiryRules, keyCommonRules,
 	)
 }
 
