@@ -26,6 +26,9 @@ type Config struct {
 	// are none.
 	APIKeys store.APIKeys
 
+	// Revocations is the deny list, which Sweep keeps short. Nil: there is none.
+	Revocations store.Revocations
+
 	// Issuer is required: the "iss" of the tokens, compared code point by code
 	// point. By RFC 8414 it is an https URL without query or fragment.
 	Issuer string
@@ -90,8 +93,10 @@ type Config struct {
 // Authority makes and checks tokens. It is safe for concurrent use, and nothing
 // about it changes after New.
 type Authority struct {
-	store    store.Store
-	apiKeys  store.APIKeys
+	store       store.Store
+	apiKeys     store.APIKeys
+	revocations store.Revocations
+
 	issuer   string
 	audience string
 	keys     []boundKey
@@ -169,7 +174,7 @@ func New(c Config) (*Authority, error) {
 		c.Now = time.Now
 	}
 	return &Authority{
-		store: c.Store, apiKeys: c.APIKeys,
+		store: c.Store, apiKeys: c.APIKeys, revocations: c.Revocations,
 		issuer: c.Issuer, audience: c.Audience,
 		keys: keys, refresh: newRefreshKeys(prefix, c.RefreshKeys), prefix: prefix,
 		accessTTL: c.AccessTTL, idleTTL: c.IdleTTL, sessionTTL: c.SessionTTL,

@@ -80,6 +80,11 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
+	// What has expired since the last time is forgotten. A host that goes on does
+	// so every hour: go authority.SweepEvery(ctx, time.Hour).
+	if _, err := authority.Sweep(ctx); err != nil {
+		return err
+	}
 	return play(ctx, log.New(stdout, "", 0), authority, shop, tokens.LoginRequest{Login: alice.Login, Password: password})
 }
 

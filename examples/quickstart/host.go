@@ -13,8 +13,9 @@ import (
 
 // host is the application: it owns its users and asks Sallyport at the door.
 type host struct {
-	auth   *middleware.Auth
-	apiKey tokens.Secret
+	authority *tokens.Authority
+	auth      *middleware.Auth
+	apiKey    tokens.Secret
 }
 
 // newHost puts a door in front of a shelf, which stays the caller's to close.
@@ -49,7 +50,7 @@ func newHost(ctx context.Context, o options, s shelf, issuer string, log *slog.L
 	if err != nil {
 		return nil, err
 	}
-	h := &host{auth: auth}
+	h := &host{authority: authority, auth: auth}
 	if err := s.seed(ctx); err != nil {
 		return nil, err
 	}

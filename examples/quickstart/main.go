@@ -76,13 +76,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(stderr, nil))
-	ctx, stop := context.WithCancel(ctx)
-	var sweeping sync.WaitGroup
-	sweeping.Go(func() { s.sweep(ctx, log) })
-	err = listen(ctx, o, s, stdout, log)
-	stop()
-	sweeping.Wait()
-	return errors.Join(err, s.close())
+	return errors.Join(listen(ctx, o, s, stdout, log), s.close())
 }
 
 // listen serves at o.addr until ctx is done.
@@ -97,6 +91,11 @@ func listen(ctx context.Context, o options, s shelf, stdout io.Writer, log *slog
 		return errors.Join(err, listener.Close())
 	}
 	host.introduce(stdout, base)
+	ctx, stop := context.WithCancel(ctx)
+	var sweeping sync.WaitGroup
+	defer sweeping.Wait()
+	defer stop()
+	sweeping.Go(func() { host.authority.SweepEvery(ctx, time.Hour) })
 
 	server := &http.Server{
 		Handler:           host.routes(),

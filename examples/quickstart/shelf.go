@@ -5,10 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/url"
 	"strings"
-	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 	"github.com/redis/go-redis/v9"
@@ -98,20 +96,4 @@ func (s shelf) seed(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// sweep forgets once an hour what has expired, until ctx is done.
-func (s shelf) sweep(ctx context.Context, log *slog.Logger) {
-	hourly := time.NewTicker(time.Hour)
-	defer hourly.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case now := <-hourly.C:
-			if _, err := s.store.DeleteExpiredSessions(ctx, now); err != nil {
-				log.ErrorContext(ctx, "expired sessions are still there", "error", err)
-			}
-		}
-	}
 }
