@@ -26,6 +26,11 @@ type Config struct {
 	// Tokens is required: who makes and checks the tokens.
 	Tokens *tokens.Authority
 
+	// Verifier stands in for Tokens in a service that only verifies what another
+	// one signs. Bearer, Identify, Limit, Protect and RequireScope are all that it
+	// needs; the handlers that want an Authority answer 500.
+	Verifier *tokens.Verifier
+
 	// Tiers is required: how many requests each plan has.
 	Tiers Tiers
 
@@ -85,7 +90,8 @@ const (
 // Auth is the front door. It is safe for concurrent use, and nothing about it
 // changes after New.
 type Auth struct {
-	tokens         *tokens.Authority
+	tokens         *tokens.Authority // nil where there is only a Verifier
+	verifier       verifier
 	tiers          Tiers
 	clientIP       func(*http.Request) (netip.Addr, error)
 	dialect        Dialect
@@ -97,6 +103,12 @@ type Auth struct {
 	realm          string
 	maxBody        int64
 	now            func() time.Time
+}
+
+// verifier is what verifies and takes events: an Authority, or a Verifier.
+type verifier interface {
+	Verify(ctx context.Context, token tokens.Secret) (tokens.Principal, error)
+	Report(ctx context.Context, e tokens.Event)
 }
 
 const (
@@ -113,8 +125,11 @@ func New(c Config) (*Auth, error) {
 		// a tier's name in the path may have a percent sign in it
 		wrong = append(wrong, fmt.Errorf("middleware: Config.%s: "+format, append([]any{path}, args...)...))
 	}
-	if c.Tokens == nil {
+	switch {
+	case c.Tokens == nil && c.Verifier == nil:
 		complain("Tokens", "is required")
+	case c.Tokens != nil && c.Verifier != nil:
+		complain("Verifier", "is not wanted beside Tokens, which verifies by itself")
 	}
 	if c.ClientIP == nil {
 		complain("ClientIP", "is required: it states whom you trust, for instance middleware.RemoteAddr")
@@ -145,10 +160,13 @@ func New(c Config) (*Auth, error) {
 		return nil, errors.Join(wrong...)
 	}
 	a := &Auth{
-		tokens: c.Tokens, tiers: c.Tiers.clone(), clientIP: c.ClientIP, dialect: c.Dialect,
+		tokens: c.Tokens, verifier: c.Tokens, tiers: c.Tiers.clone(), clientIP: c.ClientIP, dialect: c.Dialect,
 		passwordGrant: c.PasswordGrant, tierOf: c.TierOf,
 		counters: c.Counters, onFailure: c.OnCounterFailure, counterTimeout: c.CounterTimeout,
 		realm: c.Realm, maxBody: c.MaxBody, now: c.Now,
+	}
+	if c.Tokens == nil {
+		a.verifier = c.Verifier
 	}
 	if a.dialect == nil {
 		a.dialect = OAuth2{}

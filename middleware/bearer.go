@@ -26,7 +26,7 @@ func (a *Auth) CheckBearer(r *http.Request) (tokens.Principal, error) {
 	case strings.IndexByte(token, ' ') >= 0:
 		return tokens.Principal{}, refusal(ReasonBearerForm, nil)
 	}
-	return a.tokens.Verify(r.Context(), tokens.Secret(token))
+	return a.verifier.Verify(r.Context(), tokens.Secret(token))
 }
 
 // Bearer lets requests with a valid access token through, with the principal in

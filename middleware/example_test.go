@@ -2,6 +2,8 @@ package middleware_test
 
 import (
 	"context"
+	"crypto/ed25519"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -60,6 +62,48 @@ func Example() {
 	fmt.Println(w.Code, w.Header().Get("WWW-Authenticate"))
 	// Output:
 	// 200 you are 1, of tier free 499
+	// 401 Bearer realm="api"
+}
+
+// A service that only verifies has a Verifier in place of an Authority: it needs
+// neither users nor a key that signs.
+func Example_resource() {
+	authority := ada() // somewhere else
+	keys, err := tokens.KeySetFromJWKS(authority.JWKS())
+	if err != nil {
+		panic(err)
+	}
+	verifier, err := tokens.NewVerifier(tokens.VerifierConfig{
+		Keys:     keys, // or a source that fetches them: package tokens/remotekeys
+		Issuer:   authority.Issuer(),
+		Audience: "api",
+	})
+	if err != nil {
+		panic(err)
+	}
+	auth, err := middleware.New(middleware.Config{
+		Verifier: verifier,
+		ClientIP: middleware.RemoteAddr,
+		Tiers:    middleware.Tiers{"free": {Limit: 500, Period: time.Hour}},
+	})
+	if err != nil {
+		panic(err)
+	}
+	reports := auth.Protect(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p, _ := tokens.PrincipalFrom(r.Context())
+		_, _ = fmt.Fprintf(w, "reports for %s", p.Subject)
+	}))
+
+	pair, err := authority.Login(context.Background(), tokens.LoginRequest{Login: "ada", Password: "correct horse"})
+	if err != nil {
+		panic(err)
+	}
+	w := get(reports, "/reports", string(pair.AccessToken))
+	fmt.Println(w.Code, w.Body)
+	w = get(reports, "/reports", "")
+	fmt.Println(w.Code, w.Header().Get("WWW-Authenticate"))
+	// Output:
+	// 200 reports for 1
 	// 401 Bearer realm="api"
 }
 
@@ -156,9 +200,13 @@ func ada() *tokens.Authority {
 	if err := users.AddUser(context.Background(), store.User{ID: "1", Login: "ada", Tier: "free"}, "correct horse"); err != nil {
 		panic(err)
 	}
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		panic(err)
+	}
 	authority, err := tokens.New(tokens.Config{
 		Store: users, Issuer: "https://issuer.example", Audience: "api",
-		Keys:        []tokens.Key{{Algorithm: "HS256", Secret: tokens.NewSecret()}},
+		Keys:        []tokens.Key{{Algorithm: "EdDSA", Private: private}},
 		RefreshKeys: []tokens.Secret{tokens.NewSecret()},
 	})
 	if err != nil {

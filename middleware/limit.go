@@ -31,11 +31,11 @@ func (a *Auth) CheckLimit(r *http.Request) (u Usage, ok bool, err error) {
 	switch {
 	case errors.As(err, &e):
 		if e.Reason == ReasonInternal {
-			a.tokens.Report(a.located(r), tokens.Event{Kind: tokens.EventFault, Err: err})
+			a.verifier.Report(a.located(r), tokens.Event{Kind: tokens.EventFault, Err: err})
 		}
 		return Usage{}, false, e
 	case err != nil:
-		a.tokens.Report(a.located(r), tokens.Event{Kind: tokens.EventCounterFailure, Policy: charge.Policy.Name, Err: err})
+		a.verifier.Report(a.located(r), tokens.Event{Kind: tokens.EventCounterFailure, Policy: charge.Policy.Name, Err: err})
 		if a.onFailure == FailOpen {
 			return Usage{}, false, nil
 		}
@@ -55,7 +55,7 @@ func (a *Auth) CheckLimit(r *http.Request) (u Usage, ok bool, err error) {
 
 func (a *Auth) reportLimited(r *http.Request, u Usage) {
 	p, _ := tokens.PrincipalFrom(r.Context())
-	a.tokens.Report(a.located(r), tokens.Event{
+	a.verifier.Report(a.located(r), tokens.Event{
 		Kind: tokens.EventLimited, Policy: u.Policy.Name,
 		UserID: p.Subject, Account: p.Account, ClientID: p.ClientID, SessionID: p.SessionID,
 	})

@@ -38,12 +38,16 @@ var (
 	errText      = errors.New("a parameter is not UTF-8, or has a NUL in it")
 	errMedia     = errors.New("the Content-Type is none that is read here")
 	errEncoding  = errors.New("the body is compressed")
+	errNoTokens  = errors.New("middleware: Config.Tokens is nil: this door only verifies")
 	errMultipart = errors.New("the body is not multipart, from its first boundary to its last")
 )
 
 // params reads a request's parameters, and refuses whatever could be read in
 // two ways. It reads no more than the cap.
 func (a *Auth) params(r *http.Request, accepts Accepts) (*Params, error) {
+	if a.tokens == nil {
+		return nil, refusal(ReasonInternal, errNoTokens)
+	}
 	if r.Method != http.MethodPost {
 		return nil, refusal(ReasonMethod, nil)
 	}

@@ -24,10 +24,15 @@ type boundKey struct {
 	method        jwt.SigningMethod
 	sign, verify  any
 	header        string // encoded, with the dot behind it
+
+	signsFrom, retiresAt time.Time
 }
 
 func bind(k Key, verify any) boundKey {
-	b := boundKey{id: k.ID, algorithm: k.Algorithm, method: jwt.GetSigningMethod(k.Algorithm), verify: verify}
+	b := boundKey{
+		id: k.ID, algorithm: k.Algorithm, method: jwt.GetSigningMethod(k.Algorithm), verify: verify,
+		signsFrom: k.SignsFrom, retiresAt: k.RetiresAt,
+	}
 	if b.id == "" {
 		b.id = thumbprint(verify)
 	}
@@ -100,9 +105,9 @@ func (a *aud) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// mint signs c with the first key. The host's extra claims stand beside ours
-// and cannot stand in for them.
-func (a *Authority) mint(c claims, extra map[string]any) (string, Principal, error) {
+// mint signs c with the key. The host's extra claims stand beside ours and
+// cannot stand in for them.
+func (b boundKey) mint(c claims, extra map[string]any) (string, Principal, error) {
 	payload, err := json.Marshal(c)
 	if err != nil {
 		return "", Principal{}, fmt.Errorf("%w: %w", ErrClaims, err)
@@ -123,8 +128,8 @@ func (a *Authority) mint(c claims, extra map[string]any) (string, Principal, err
 			return "", Principal{}, fmt.Errorf("%w: %w", ErrClaims, err)
 		}
 	}
-	signed := a.keys[0].header + b64(payload)
-	signature, err := a.keys[0].method.Sign(signed, a.keys[0].sign)
+	signed := b.header + b64(payload)
+	signature, err := b.method.Sign(signed, b.sign)
 	if err != nil {
 		return "", Principal{}, fmt.Errorf("tokens: sign: %w", err)
 	}
@@ -151,80 +156,33 @@ func (c claims) principal(payload []byte) Principal {
 	}
 }
 
-// verify returns the claims of a token that one of the keys has signed, for our
-// issuer and audience, and that is valid now. What is wrong with a token is told
-// only once its signature was seen to be right.
-func (a *Authority) verify(token string, now time.Time) (Principal, error) {
-	if len(token) > MaxAccessToken {
-		return Principal{}, fmt.Errorf("%w: too long", ErrInvalidToken)
-	}
-	head, rest, ok := strings.Cut(token, ".")
-	body, sum, ok2 := strings.Cut(rest, ".")
-	if !ok || !ok2 || strings.ContainsAny(token, "\r\n") || strings.Contains(sum, ".") {
-		return Principal{}, fmt.Errorf("%w: not three parts", ErrInvalidToken)
-	}
-	key, err := a.keyFor(head)
-	if err != nil {
-		return Principal{}, fmt.Errorf("%w: header: %w", ErrInvalidToken, err)
-	}
-	signature, err := strict.DecodeString(sum)
-	if err != nil {
-		return Principal{}, fmt.Errorf("%w: signature: %w", ErrInvalidToken, err)
-	}
-	if err := key.method.Verify(token[:len(head)+1+len(body)], signature, key.verify); err != nil {
-		return Principal{}, fmt.Errorf("%w: %w", ErrInvalidToken, err)
-	}
-	payload, err := strict.DecodeString(body)
-	if err != nil {
-		return Principal{}, fmt.Errorf("%w: claims: %w", ErrInvalidToken, err)
-	}
-	var c claims
-	if err := decodeClaims(payload, &c); err != nil {
-		return Principal{}, fmt.Errorf("%w: claims: %w", ErrInvalidToken, err)
-	}
-	if err := a.checkClaims(c, now); err != nil {
-		return Principal{}, err
-	}
-	return c.principal(payload), nil
-}
-
-// keyFor returns the key that a header names, if the header is one that mint
-// writes: no crit, no b64, no jwk or x5u, and the algorithm of that very key.
-func (a *Authority) keyFor(head string) (boundKey, error) {
-	for _, k := range a.keys {
-		if head == k.header[:len(k.header)-1] {
-			return k, nil
-		}
-	}
+// readHeader returns the algorithm and the kid that a header names, if the
+// header is one that mint writes: no crit, no b64, no jwk or x5u.
+func readHeader(head string) (algorithm, kid string, err error) {
 	text, err := strict.DecodeString(head)
 	if err != nil {
-		return boundKey{}, err
+		return "", "", err
 	}
 	fields, err := members(text)
 	if err != nil {
-		return boundKey{}, err
+		return "", "", err
 	}
 	values := map[string]string{}
 	for name, raw := range fields {
 		if name != "alg" && name != "kid" && name != "typ" {
-			return boundKey{}, errors.New("a member that we do not write")
+			return "", "", errors.New("a member that we do not write")
 		}
 		var value string
 		if err := json.Unmarshal(raw, &value); err != nil {
-			return boundKey{}, err
+			return "", "", err
 		}
 		values[name] = value
 	}
 	// RFC 9068 §4: both spellings of the media type
 	if typ := asciiLower(values["typ"]); typ != "at+jwt" && typ != "application/at+jwt" {
-		return boundKey{}, errors.New("typ is not at+jwt")
+		return "", "", errors.New("typ is not at+jwt")
 	}
-	for _, k := range a.keys {
-		if k.id == values["kid"] && k.algorithm == values["alg"] {
-			return k, nil
-		}
-	}
-	return boundKey{}, errors.New("no key with this kid and alg")
+	return values["alg"], values["kid"], nil
 }
 
 // asciiLower folds A to Z and nothing else: media types are ASCII.
@@ -235,24 +193,6 @@ func asciiLower(s string) string {
 		}
 		return r
 	}, s)
-}
-
-func (a *Authority) checkClaims(c claims, now time.Time) error {
-	switch {
-	case c.Issuer != a.issuer:
-		return fmt.Errorf("%w: issuer", ErrInvalidToken)
-	case !slices.Contains(c.Audience, a.audience):
-		return fmt.Errorf("%w: audience", ErrInvalidToken)
-	case c.Subject == "", c.TokenID == "", c.ExpiresAt == nil, c.IssuedAt == nil:
-		return fmt.Errorf("%w: a required claim is missing", ErrInvalidToken)
-	case !inRange(c.ExpiresAt), !inRange(c.IssuedAt), !inRange(c.NotBefore):
-		return fmt.Errorf("%w: a time out of range", ErrInvalidToken)
-	case c.NotBefore != nil && now.Add(a.leeway).Before(time.Unix(*c.NotBefore, 0)):
-		return fmt.Errorf("%w: not valid yet", ErrInvalidToken)
-	case !now.Add(-a.leeway).Before(time.Unix(*c.ExpiresAt, 0)):
-		return ErrExpiredToken
-	}
-	return nil
 }
 
 func inRange(unix *int64) bool { return unix == nil || *unix > 0 && *unix < 1<<40 }

@@ -37,9 +37,14 @@ type Config struct {
 	// they are for.
 	Audience string
 
-	// Keys are required. Keys[0] signs, all of them verify; so a new key is put
-	// last on every node before it is put first on any.
+	// Keys are required, unless there is a KeyRing. Keys[0] signs, all of them
+	// verify; so a new key is put last on every node before it is put first on
+	// any. Keys with a SignsFrom or a RetiresAt follow one another by the clock,
+	// as those of a KeyRing do.
 	Keys []Key
+
+	// KeyRing stands in for Keys where they are replaced while the host runs.
+	KeyRing *KeyRing
 
 	// RefreshKeys are required: secrets of 32 random bytes or more that refresh
 	// tokens are made with, and no key of Keys. The first makes them, all of
@@ -99,7 +104,8 @@ type Authority struct {
 
 	issuer   string
 	audience string
-	keys     []boundKey
+	keys     *KeyRing
+	verifier *Verifier
 	refresh  refreshKeys
 	prefix   string
 
@@ -132,19 +138,12 @@ func New(c Config) (*Authority, error) {
 	if c.Store == nil {
 		complain("Store", "is required")
 	}
-	for _, name := range []struct{ path, value string }{{"Issuer", c.Issuer}, {"Audience", c.Audience}} {
-		switch {
-		case name.value == "", len(name.value) > maxString:
-			complain(name.path, "is required, of %d bytes at most", maxString)
-		case !isText(name.value): // JSON would write another name, and no token verify
-			complain(name.path, "wants UTF-8 without NUL")
-		}
-	}
+	checkNames(c.Issuer, c.Audience, complain)
 	prefix := or(c.Prefix, "sp")
 	if !isPrefix(prefix) {
 		complain("Prefix", "wants 2 to 16 lower-case letters and digits, has %q", prefix)
 	}
-	keys := checkKeys(c.Keys, complain)
+	ring := ringOf(c, complain)
 	checkRefreshKeys(c, complain)
 	for _, d := range []struct {
 		name        string
@@ -173,59 +172,18 @@ func New(c Config) (*Authority, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	verifier := &Verifier{
+		keys: ring, issuer: c.Issuer, audience: c.Audience,
+		leeway: c.Leeway, events: c.Events, clock: c.Now,
+	}
 	return &Authority{
 		store: c.Store, apiKeys: c.APIKeys, revocations: c.Revocations,
 		issuer: c.Issuer, audience: c.Audience,
-		keys: keys, refresh: newRefreshKeys(prefix, c.RefreshKeys), prefix: prefix,
+		keys: ring, verifier: verifier, refresh: newRefreshKeys(prefix, c.RefreshKeys), prefix: prefix,
 		accessTTL: c.AccessTTL, idleTTL: c.IdleTTL, sessionTTL: c.SessionTTL,
 		grace: c.RetryGrace, leeway: c.Leeway, timeout: c.Timeout,
 		claims: c.Claims, events: c.Events, clock: c.Now,
 	}, nil
-}
-
-// checkKeys binds each key to its algorithm, and complains of those that cannot
-// be bound, or that another stands for already.
-func checkKeys(keys []Key, complain func(path, format string, args ...any)) []boundKey {
-	if len(keys) == 0 {
-		complain("Keys", "is required: at least one, the first of which signs")
-	}
-	var bound []boundKey
-	for i, k := range keys {
-		path := fmt.Sprintf("Keys[%d]", i)
-		verify, err := k.check()
-		if err != nil {
-			complain(path, "%w", err)
-			continue
-		}
-		b := bind(k, verify)
-		if b.sign != nil && !b.works() {
-			complain(path, "Private: does not sign what Public verifies")
-			continue
-		}
-		if i == 0 && b.sign == nil {
-			complain(path, "signs, and has only a public key")
-		}
-		for _, other := range bound {
-			if b.id == other.id {
-				complain(path, "has the ID %q of another key", b.id)
-			}
-			// RFC 8725 §3.1: one algorithm a key
-			if sameKey(b.verify, other.verify) {
-				complain(path, "is the same key as the one with the ID %q", other.id)
-			}
-		}
-		bound = append(bound, b)
-	}
-	return bound
-}
-
-func sameKey(a, b any) bool {
-	x, ok := a.([]byte)
-	y, ok2 := b.([]byte)
-	if ok && ok2 {
-		return Secret(x).Equal(Secret(y))
-	}
-	return !ok && !ok2 && samePublic(a, b)
 }
 
 func checkRefreshKeys(c Config, complain func(path, format string, args ...any)) {
@@ -248,6 +206,9 @@ func checkRefreshKeys(c Config, complain func(path, format string, args ...any))
 			if k.Secret != "" && s.Equal(k.Secret) {
 				complain(path, "is the Secret of Keys[%d]: each secret has one use", j)
 			}
+		}
+		if c.KeyRing != nil && c.KeyRing.holds(s) {
+			complain(path, "is the Secret of a key of KeyRing: each secret has one use")
 		}
 	}
 }
@@ -279,6 +240,14 @@ func (a *Authority) now() time.Time { return a.clock().UTC().Truncate(time.Micro
 // It accepts only what an Authority with the same issuer, audience and keys
 // makes. ErrExpiredToken for a genuine token past its time, ErrInvalidToken for
 // every other.
-func (a *Authority) Verify(_ context.Context, token Secret) (Principal, error) {
-	return a.verify(string(token), a.clock())
+func (a *Authority) Verify(ctx context.Context, token Secret) (Principal, error) {
+	return a.verifier.Verify(ctx, token)
 }
+
+// Issuer returns the "iss" of the tokens.
+func (a *Authority) Issuer() string { return a.issuer }
+
+// JWKS returns the public keys as a JWK Set (RFC 7517 §5): those that verify
+// now, and those that will sign later. HMAC keys are not among them, nor is any
+// member that is private.
+func (a *Authority) JWKS() []byte { return a.keys.set.Load().JWKS(a.clock()) }

@@ -50,8 +50,8 @@ var (
 	// user may no longer enter.
 	ErrInvalidKey = errors.New("tokens: invalid API key")
 
-	// ErrUnavailable: the store, or the host's Claims, could not say. It says
-	// nothing about what was asked, and the same request may succeed later.
+	// ErrUnavailable: the store, the source of keys, or the host's Claims could
+	// not say. It says nothing about what was asked, and the same request may succeed later.
 	ErrUnavailable = errors.New("tokens: unavailable")
 
 	// ErrClaims: the host's Claims gave what no access token can carry: a

@@ -24,6 +24,7 @@ const (
 	EventKeyExchange      EventKind = "key_exchange"      // an API key was exchanged for an access token
 	EventKeyRefused       EventKind = "key_refused"       // an API key opened nothing
 	EventStoreFailure     EventKind = "store_failure"     // the store could not say
+	EventKeysFailure      EventKind = "keys_failure"      // the source of keys could not say
 	EventLimited          EventKind = "limited"           // a caller reached the limit of a tier
 	EventCounterFailure   EventKind = "counter_failure"   // the counters could not say
 	EventProxyFault       EventKind = "proxy_fault"       // a trusted proxy did not say where a request comes from
@@ -91,7 +92,7 @@ func LogEvents(log *slog.Logger) func(context.Context, Event) {
 	return func(ctx context.Context, e Event) {
 		level := slog.LevelInfo
 		switch e.Kind {
-		case EventReuse, EventStoreFailure, EventCounterFailure, EventProxyFault, EventFault:
+		case EventReuse, EventStoreFailure, EventKeysFailure, EventCounterFailure, EventProxyFault, EventFault:
 			level = slog.LevelWarn
 		}
 		log.LogAttrs(ctx, level, "sallyport", slog.Any("event", e))

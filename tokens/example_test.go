@@ -5,10 +5,12 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/sallyport-go/sallyport/store"
@@ -158,6 +160,61 @@ func ExampleConfig_keys() {
 	fmt.Println(errors.Is(err, tokens.ErrInvalidToken))
 	// Output:
 	// <nil>
+	// true
+}
+
+// The same rotation without a restart: a schedule, put into the ring of every
+// node. Read the keys with ReadKeys on a signal, or when a file has changed.
+func ExampleKeyRing() {
+	now := time.Date(2026, 3, 4, 0, 0, 0, 0, time.UTC)
+	old := tokens.Key{ID: "2025", Algorithm: "ES256", Private: must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))}
+	ring := must(tokens.NewKeyRing(old))
+	config := configured(users())
+	config.Keys, config.KeyRing = nil, ring
+	config.Now = func() time.Time { return now }
+	authority := must(tokens.New(config))
+
+	// Tomorrow a new key signs. Until then everybody learns of it, and two hours
+	// later nothing that the old one signed is good any more.
+	tomorrow := now.Add(24 * time.Hour)
+	next := tokens.Key{ID: "2026", Algorithm: "ES256", Private: must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)), SignsFrom: tomorrow}
+	old.RetiresAt = tomorrow.Add(2 * time.Hour)
+	fmt.Println(ring.Replace(old, next))
+
+	for _, now = range []time.Time{now, tomorrow, old.RetiresAt} {
+		pair := must(authority.Login(context.Background(), tokens.LoginRequest{Login: "ada", Password: "correct horse & battery"}))
+		header := must(base64.RawURLEncoding.DecodeString(string(pair.AccessToken[:strings.IndexByte(string(pair.AccessToken), '.')])))
+		fmt.Println(string(header), strings.Count(string(authority.JWKS()), `"kid"`), "published")
+	}
+
+	// A ring never goes without: what cannot be right changes nothing.
+	fmt.Println(ring.Replace(tokens.Key{Algorithm: "HS256", Secret: "secret"}))
+	// Output:
+	// <nil>
+	// {"alg":"ES256","kid":"2025","typ":"at+jwt"} 2 published
+	// {"alg":"ES256","kid":"2026","typ":"at+jwt"} 2 published
+	// {"alg":"ES256","kid":"2026","typ":"at+jwt"} 1 published
+	// tokens: Keys[0]: Secret: wants 32 random bytes or more for HS256, has 6
+}
+
+// A service that only verifies has the public keys of the one that signs: here
+// from a file, and with package remotekeys from its JWKS endpoint.
+func ExampleNewVerifier() {
+	ctx := context.Background()
+	config := configured(users())
+	config.Keys = []tokens.Key{{Algorithm: "ES256", Private: must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))}}
+	authority := must(tokens.New(config))
+	token := must(authority.Login(ctx, tokens.LoginRequest{Login: "ada", Password: "correct horse & battery"})).AccessToken
+
+	keys := must(tokens.KeySetFromJWKS(authority.JWKS()))
+	verifier := must(tokens.NewVerifier(tokens.VerifierConfig{Keys: keys, Issuer: config.Issuer, Audience: config.Audience}))
+	principal := must(verifier.Verify(ctx, token))
+	fmt.Println(principal.Tier)
+
+	_, err := verifier.Verify(ctx, token+"x")
+	fmt.Println(errors.Is(err, tokens.ErrInvalidToken))
+	// Output:
+	// free
 	// true
 }
 

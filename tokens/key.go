@@ -14,7 +14,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math/big"
+	"time"
 )
 
 // Key signs or verifies access tokens with exactly one algorithm.
@@ -39,6 +39,14 @@ type Key struct {
 	// Public stands in for Private in a key that only verifies, for instance
 	// one that signed until yesterday.
 	Public crypto.PublicKey
+
+	// SignsFrom is when the key takes over from those before it. Until then it is
+	// published and verifies. Zero: at once, so that of keys without it the first
+	// signs.
+	SignsFrom time.Time
+
+	// RetiresAt is when the key stops to verify, and to be published. Zero: never.
+	RetiresAt time.Time
 }
 
 // Format writes the key's ID and algorithm, whatever the verb.
@@ -69,13 +77,8 @@ const (
 // check returns the public half (for HMAC the secret) that the key verifies
 // with, or what is wrong with it.
 func (k Key) check() (verify any, err error) {
-	for i := range len(k.ID) {
-		if k.ID[i] < 0x21 || k.ID[i] > 0x7e {
-			return nil, errors.New("ID: wants printable ASCII without spaces")
-		}
-	}
-	if len(k.ID) > maxKeyID {
-		return nil, fmt.Errorf("ID: wants %d characters at most, has %d", maxKeyID, len(k.ID))
+	if err := checkID(k.ID); err != nil {
+		return nil, err
 	}
 	if size, ok := secretBytes[k.Algorithm]; ok {
 		return k.checkSecret(size)
@@ -101,6 +104,18 @@ func (k Key) check() (verify any, err error) {
 		return nil, errors.New("Public: is not the public half of Private")
 	}
 	return public, nil
+}
+
+func checkID(id string) error {
+	for i := range len(id) {
+		if id[i] < 0x21 || id[i] > 0x7e {
+			return errors.New("ID: wants printable ASCII without spaces")
+		}
+	}
+	if len(id) > maxKeyID {
+		return fmt.Errorf("ID: wants %d characters at most, has %d", maxKeyID, len(id))
+	}
+	return nil
 }
 
 // publicHalf returns the public half of a private key of one of the three types
@@ -212,36 +227,14 @@ func looksRandom(s Secret) bool {
 
 // thumbprint is the kid of a key that names none.
 func thumbprint(verify any) string {
-	var jwk any // RFC 7638 §3.2: the required members, in the order of their names
-	switch pub := verify.(type) {
-	case *rsa.PublicKey:
-		jwk = struct {
-			E   string `json:"e"`
-			Kty string `json:"kty"`
-			N   string `json:"n"`
-		}{b64(big.NewInt(int64(pub.E)).Bytes()), "RSA", b64(pub.N.Bytes())}
-	case *ecdsa.PublicKey:
-		point, _ := pub.Bytes() // 0x04, then x and y; check has seen it succeed
-		half := (len(point) - 1) / 2
-		jwk = struct {
-			Crv string `json:"crv"`
-			Kty string `json:"kty"`
-			X   string `json:"x"`
-			Y   string `json:"y"`
-		}{pub.Params().Name, "EC", b64(point[1 : 1+half]), b64(point[1+half:])}
-	case ed25519.PublicKey:
-		jwk = struct {
-			Crv string `json:"crv"`
-			Kty string `json:"kty"`
-			X   string `json:"x"`
-		}{"Ed25519", "OKP", b64(pub)}
-	case []byte:
+	if secret, ok := verify.([]byte); ok {
 		// not the thumbprint: it would be a plain hash of the secret
-		mac := hmac.New(sha256.New, pub)
+		mac := hmac.New(sha256.New, secret)
 		_, _ = io.WriteString(mac, "sallyport kid")
 		return b64(mac.Sum(nil)[:12])
 	}
-	text, _ := json.Marshal(jwk) // structs of strings
+	public, _ := publicJWK(verify)
+	text, _ := json.Marshal(public) // a struct of strings
 	sum := sha256.Sum256(text)
 	return b64(sum[:])
 }

@@ -119,10 +119,18 @@ func (a *Authority) pair(ctx context.Context, u store.User, s store.Session, gra
 			return Pair{}, fmt.Errorf("%w: the user's scope %q is no scope-token", ErrClaims, name)
 		}
 	}
-	issued := a.clock().Unix()
+	now := a.clock()
+	key := a.keys.set.Load().signer(now)
+	if key == nil { // a schedule that was checked has one at any time
+		return Pair{}, unavailable("keys", errors.New("none signs"))
+	}
+	issued := now.Unix()
 	expires := issued + int64(a.accessTTL/time.Second)
 	if !end.IsZero() {
 		expires = min(expires, end.Unix())
+	}
+	if !key.retiresAt.IsZero() {
+		expires = min(expires, key.retiresAt.Unix())
 	}
 	if expires <= issued {
 		return Pair{}, errOver
@@ -152,7 +160,7 @@ func (a *Authority) pair(ctx context.Context, u store.User, s store.Session, gra
 			return Pair{}, unavailable("claims", err)
 		}
 	}
-	token, principal, err := a.mint(c, extra)
+	token, principal, err := key.mint(c, extra)
 	if err != nil {
 		return Pair{}, err
 	}

@@ -1,0 +1,329 @@
+package tokens
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/big"
+	"slices"
+	"time"
+)
+
+const (
+	maxJWKS     = 1 << 20 // bytes
+	maxJWKSKeys = 100
+)
+
+// jwk has the required members of a public key, in the order of their names: as
+// JSON it is what RFC 7638 §3.2 hashes.
+type jwk struct {
+	Crv string `json:"crv,omitempty"`
+	E   string `json:"e,omitempty"`
+	Kty string `json:"kty"`
+	N   string `json:"n,omitempty"`
+	X   string `json:"x,omitempty"`
+	Y   string `json:"y,omitempty"`
+}
+
+// publishedJWK is one key of a published set.
+type publishedJWK struct {
+	jwk
+
+	Alg string `json:"alg"`
+	Kid string `json:"kid"`
+	Use string `json:"use"`
+}
+
+// publicJWK returns a public key's members; an HMAC key has none that are
+// public.
+func publicJWK(verify any) (jwk, bool) {
+	switch pub := verify.(type) {
+	case *rsa.PublicKey:
+		return jwk{Kty: "RSA", E: b64(big.NewInt(int64(pub.E)).Bytes()), N: b64(pub.N.Bytes())}, true
+	case *ecdsa.PublicKey:
+		point, _ := pub.Bytes() // 0x04, then x and y; check has seen it succeed
+		half := (len(point) - 1) / 2
+		return jwk{Kty: "EC", Crv: pub.Params().Name, X: b64(point[1 : 1+half]), Y: b64(point[1+half:])}, true
+	case ed25519.PublicKey:
+		return jwk{Kty: "OKP", Crv: "Ed25519", X: b64(pub)}, true
+	}
+	return jwk{}, false
+}
+
+// KeyFromJWK reads a private, a public or an HMAC key from a JWK (RFC 7517). A
+// key without "alg" gets the usual one of its kind, as with [KeyFromPEM]; an HMAC
+// key has to name it. "nbf" and "exp", in seconds since 1970, become SignsFrom
+// and RetiresAt. A key that is for encryption is an error. New checks the key
+// itself.
+func KeyFromJWK(text []byte) (Key, error) {
+	if len(text) > maxJWKS {
+		return Key{}, fmt.Errorf("tokens: JWK: wants %d bytes at most, has %d", maxJWKS, len(text))
+	}
+	k, err := keyFromJWK(text)
+	if err != nil {
+		return Key{}, fmt.Errorf("tokens: JWK: %w", err)
+	}
+	return k, nil
+}
+
+// KeysFromJWKS reads all keys of a host's own JWK Set (RFC 7517 §5), as
+// [KeyFromJWK] reads one. One that cannot be read is an error: the host has meant
+// something by it. For a set that somebody else has published see
+// [KeySetFromJWKS].
+func KeysFromJWKS(text []byte) ([]Key, error) {
+	all, err := splitJWKS(text)
+	if err != nil {
+		return nil, err
+	}
+	var keys []Key
+	for i, one := range all {
+		k, err := keyFromJWK(one)
+		if err != nil {
+			return nil, fmt.Errorf("tokens: JWK Set: keys[%d]: %w", i, err)
+		}
+		keys = append(keys, k)
+	}
+	return keys, nil
+}
+
+// KeySetFromJWKS reads a JWK Set as those who verify do: it takes the public keys
+// that it understands, and passes over the rest, as RFC 7517 §5 has it: unknown
+// kinds, curves and algorithms, keys for encryption, weak keys, and those that
+// another with the same ID or the same numbers stands in front of. Keys that
+// should not have been published, private ones and those of HMAC, are passed over
+// as well. A set of which nothing is left is an error.
+func KeySetFromJWKS(text []byte) (*KeySet, error) {
+	all, err := splitJWKS(text)
+	if err != nil {
+		return nil, err
+	}
+	set := &KeySet{}
+	var passed error
+	for i, one := range all {
+		k, err := keyFromJWK(one)
+		if err == nil && k.Public == nil {
+			err = errors.New("is not public")
+		}
+		if err == nil {
+			err = errors.Join(set.add(k)...)
+		}
+		if err != nil {
+			passed = errors.Join(passed, fmt.Errorf("tokens: JWK Set: keys[%d]: %w", i, err))
+		}
+	}
+	if len(set.keys) == 0 {
+		return nil, errors.Join(errors.New("tokens: JWK Set: has no key that verifies"), passed)
+	}
+	return set, nil
+}
+
+// splitJWKS returns the keys of a set, each as the text that it is.
+func splitJWKS(text []byte) ([]json.RawMessage, error) {
+	if len(text) > maxJWKS {
+		return nil, fmt.Errorf("tokens: JWK Set: wants %d bytes at most, has %d", maxJWKS, len(text))
+	}
+	fields, err := members(text)
+	if err != nil {
+		return nil, fmt.Errorf("tokens: JWK Set: %w", err)
+	}
+	var all []json.RawMessage
+	if err := json.Unmarshal(fields["keys"], &all); err != nil || all == nil {
+		return nil, errors.New(`tokens: JWK Set: wants an array of keys in "keys"`)
+	}
+	if len(all) > maxJWKSKeys {
+		return nil, fmt.Errorf("tokens: JWK Set: wants %d keys at most, has %d", maxJWKSKeys, len(all))
+	}
+	return all, nil
+}
+
+// jwkFields are the members of one JWK. What is wrong with them is remembered.
+type jwkFields struct {
+	raw map[string]json.RawMessage
+	err error
+}
+
+func (f *jwkFields) complainf(format string, args ...any) {
+	if f.err == nil {
+		f.err = fmt.Errorf(format, args...)
+	}
+}
+
+func (f *jwkFields) has(name string) bool { _, ok := f.raw[name]; return ok }
+
+// text is a member that is a string; "" if it is not there.
+func (f *jwkFields) text(name string) string {
+	var s *string
+	if raw, ok := f.raw[name]; ok {
+		if json.Unmarshal(raw, &s) != nil || s == nil {
+			f.complainf("%s: wants a string", name)
+			return ""
+		}
+		return *s
+	}
+	return ""
+}
+
+// bytes is a member in base64url that is required. size is how many it has to
+// have; zero: any number but none.
+func (f *jwkFields) bytes(name string, size int) []byte {
+	b, err := strict.DecodeString(f.text(name))
+	switch {
+	case err != nil: // its text would quote a private member
+		f.complainf("%s: wants base64url without padding", name)
+	case len(b) == 0:
+		f.complainf("%s: is required", name)
+	case size > 0 && len(b) != size:
+		f.complainf("%s: wants %d bytes, has %d", name, size, len(b))
+	}
+	return b
+}
+
+func (f *jwkFields) time(name string) time.Time {
+	var unix *int64
+	if raw, ok := f.raw[name]; ok {
+		if json.Unmarshal(raw, &unix) != nil || unix == nil || !inRange(unix) {
+			f.complainf("%s: wants whole seconds since 1970", name)
+			return time.Time{}
+		}
+		return time.Unix(*unix, 0).UTC()
+	}
+	return time.Time{}
+}
+
+func keyFromJWK(text []byte) (Key, error) {
+	raw, err := members(text)
+	if err != nil {
+		return Key{}, err
+	}
+	f := &jwkFields{raw: raw}
+	if use := f.text("use"); use != "" && use != "sig" {
+		f.complainf("use: wants sig, has %q", use)
+	}
+	f.operations()
+	k := Key{ID: f.text("kid"), Algorithm: f.text("alg"), SignsFrom: f.time("nbf"), RetiresAt: f.time("exp")}
+	switch kty := f.text("kty"); {
+	case f.err != nil:
+	case kty == "RSA":
+		f.rsa(&k)
+	case kty == "EC":
+		f.ec(&k)
+	case kty == "OKP":
+		f.okp(&k)
+	case kty == "oct":
+		k.Secret = Secret(f.bytes("k", 0))
+		if k.Algorithm == "" {
+			f.complainf("alg: is required of an HMAC key")
+		}
+	default:
+		f.complainf("kty: wants RSA, EC, OKP or oct, has %q", kty)
+	}
+	if f.err != nil {
+		return Key{}, f.err
+	}
+	if k.Algorithm == "" {
+		k.Algorithm = usualAlgorithm(k)
+	}
+	return k, nil
+}
+
+// operations complains where key_ops (RFC 7517 §4.3) leaves nothing for us to do.
+func (f *jwkFields) operations() {
+	if !f.has("key_ops") {
+		return
+	}
+	var ops []string
+	if json.Unmarshal(f.raw["key_ops"], &ops) != nil {
+		f.complainf("key_ops: wants an array of strings")
+	}
+	if !slices.Contains(ops, "sign") && !slices.Contains(ops, "verify") {
+		f.complainf("key_ops: wants sign or verify")
+	}
+}
+
+func (f *jwkFields) rsa(k *Key) {
+	n, e := f.bytes("n", 0), f.bytes("e", 0)
+	if len(e) > 4 || len(n) > rsaMaxBits/8+1 {
+		f.complainf("n, e: out of range")
+	}
+	if f.err != nil {
+		return
+	}
+	public := rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(new(big.Int).SetBytes(e).Int64())}
+	if !f.has("d") {
+		k.Public = &public
+		return
+	}
+	private := &rsa.PrivateKey{
+		PublicKey: public, D: new(big.Int).SetBytes(f.bytes("d", 0)),
+		Primes: []*big.Int{new(big.Int).SetBytes(f.bytes("p", 0)), new(big.Int).SetBytes(f.bytes("q", 0))},
+	}
+	switch {
+	case f.has("oth"):
+		f.complainf("oth: wants two primes, has more")
+	case f.err != nil:
+	case private.Validate() != nil:
+		f.complainf("d, p, q: are not of this n and e")
+	default:
+		private.Precompute()
+		k.Private = private
+	}
+}
+
+func (f *jwkFields) ec(k *Key) {
+	for _, curve := range curves {
+		if curve.Params().Name != f.text("crv") {
+			continue
+		}
+		size := (curve.Params().BitSize + 7) / 8
+		point := slices.Concat([]byte{4}, f.bytes("x", size), f.bytes("y", size))
+		if f.err != nil {
+			return
+		}
+		public, err := ecdsa.ParseUncompressedPublicKey(curve, point)
+		if err != nil {
+			f.complainf("x, y: wants a point on %s", curve.Params().Name)
+			return
+		}
+		if !f.has("d") {
+			k.Public = public
+			return
+		}
+		d := f.bytes("d", size)
+		if f.err != nil {
+			return
+		}
+		private, err := ecdsa.ParseRawPrivateKey(curve, d)
+		if err != nil || !private.PublicKey.Equal(public) {
+			f.complainf("d: is not of this x and y")
+			return
+		}
+		k.Private = private
+		return
+	}
+	f.complainf("crv: wants P-256, P-384 or P-521, has %q", f.text("crv"))
+}
+
+func (f *jwkFields) okp(k *Key) {
+	if crv := f.text("crv"); crv != "Ed25519" {
+		f.complainf("crv: wants Ed25519, has %q", crv)
+		return
+	}
+	public := ed25519.PublicKey(f.bytes("x", ed25519.PublicKeySize))
+	if !f.has("d") {
+		k.Public = public
+		return
+	}
+	seed := f.bytes("d", ed25519.SeedSize)
+	if f.err != nil {
+		return
+	}
+	private := ed25519.NewKeyFromSeed(seed)
+	if !public.Equal(private.Public()) {
+		f.complainf("d: is not of this x")
+		return
+	}
+	k.Private = private
+}

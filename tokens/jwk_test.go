@@ -1,0 +1,368 @@
+package tokens_test
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/big"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+// published reads a JWK Set with nothing of what is tested.
+func published(tb testing.TB, text []byte) []map[string]any {
+	tb.Helper()
+	var set map[string][]map[string]any
+	if err := json.Unmarshal(text, &set); err != nil || len(set) != 1 || set["keys"] == nil {
+		tb.Fatalf("%v: %s", err, text)
+	}
+	return set["keys"]
+}
+
+func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
+
+// jwkOf writes a key as a JWK, with nothing of what is tested.
+func jwkOf(tb testing.TB, by signer, private bool) map[string]string {
+	tb.Helper()
+	m := map[string]string{"kid": by.key.ID, "alg": by.key.Algorithm}
+	switch key := by.sign.(type) {
+	case []byte:
+		m["kty"], m["k"] = "oct", b64(key)
+	case *rsa.PrivateKey:
+		m["kty"], m["n"], m["e"] = "RSA", b64(key.N.Bytes()), b64(big.NewInt(int64(key.E)).Bytes())
+		if private {
+			m["d"], m["p"], m["q"] = b64(key.D.Bytes()), b64(key.Primes[0].Bytes()), b64(key.Primes[1].Bytes())
+		}
+	case *ecdsa.PrivateKey:
+		point, err := key.PublicKey.Bytes()
+		if err != nil {
+			tb.Fatal(err)
+		}
+		half := len(point) / 2
+		m["kty"], m["crv"], m["x"], m["y"] = "EC", key.Params().Name, b64(point[1:1+half]), b64(point[1+half:])
+		if private {
+			d, err := key.Bytes()
+			if err != nil {
+				tb.Fatal(err)
+			}
+			m["d"] = b64(d)
+		}
+	case ed25519.PrivateKey:
+		m["kty"], m["crv"], m["x"] = "OKP", "Ed25519", b64(key.Public().(ed25519.PublicKey))
+		if private {
+			m["d"] = b64(key.Seed())
+		}
+	}
+	return m
+}
+
+func jsonOf(tb testing.TB, v any) []byte {
+	tb.Helper()
+	text, err := json.Marshal(v)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return text
+}
+
+func TestJWK(t *testing.T) {
+	t.Parallel()
+	for _, algorithm := range algorithms {
+		t.Run("a JWK of "+algorithm+" signs and verifies as the key that it is", func(t *testing.T) {
+			t.Parallel()
+			by := signerOf(algorithm)
+			key, err := tokens.KeyFromJWK(jsonOf(t, jwkOf(t, by, true)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := open(t, func(c *tokens.Config) { c.Keys = []tokens.Key{key} })
+			r.verify(t, draftOf(by, r.clock.time()).token(t))
+			if _, err := peer(r.login(t).AccessToken, by, r.clock.time()); err != nil {
+				t.Error(err)
+			}
+			if by.key.Secret != "" {
+				return
+			}
+			public, err := tokens.KeyFromJWK(jsonOf(t, jwkOf(t, by, false)))
+			if err != nil || public.Private != nil || !by.verify.(interface{ Equal(crypto.PublicKey) bool }).Equal(public.Public) {
+				t.Errorf("%v, %v", public, err)
+			}
+		})
+	}
+
+	t.Run("a JWK without alg gets the usual one, and nbf and exp are its schedule", func(t *testing.T) {
+		t.Parallel()
+		for _, algorithm := range []string{"RS256", "ES256", "ES384", "ES512", "EdDSA"} {
+			m := jwkOf(t, signerOf(algorithm), true)
+			delete(m, "alg")
+			text := strings.Replace(string(jsonOf(t, m)), "{", `{"nbf":1772582400,"exp":1772586000,"iat":1,"key_ops":["sign"],`, 1)
+			key, err := tokens.KeyFromJWK([]byte(text))
+			if err != nil || key.Algorithm != algorithm || !key.SignsFrom.Equal(time.Unix(1772582400, 0)) || !key.RetiresAt.Equal(time.Unix(1772586000, 0)) {
+				t.Errorf("%v %v %v, %v", key, key.SignsFrom, key.RetiresAt, err)
+			}
+		}
+	})
+
+	for _, test := range []struct {
+		name, by string
+		change   func(map[string]any)
+		want     string
+	}{
+		{"no kty", "ES256", func(m map[string]any) { delete(m, "kty") }, `kty: wants RSA, EC, OKP or oct, has ""`},
+		{"an unknown kty", "ES256", func(m map[string]any) { m["kty"] = "AKP" }, `kty: wants RSA, EC, OKP or oct, has "AKP"`},
+		{"a kty that is no text", "ES256", func(m map[string]any) { m["kty"] = 1 }, "kty: wants a string"},
+		{"for encryption", "RS256", func(m map[string]any) { m["use"] = "enc" }, `use: wants sig, has "enc"`},
+		{"for wrapping keys", "RS256", func(m map[string]any) { m["key_ops"] = []string{"wrapKey"} }, "key_ops: wants sign or verify"},
+		{"key_ops that are no texts", "RS256", func(m map[string]any) { m["key_ops"] = "sign" }, "key_ops: wants an array of strings"},
+		{"no n", "RS256", func(m map[string]any) { delete(m, "n") }, "n: is required"},
+		{"n with padding", "RS256", func(m map[string]any) { m["n"] = m["n"].(string) + "==" }, "n: wants base64url without padding"},
+		{"an e of nine bytes", "RS256", func(m map[string]any) { m["e"] = b64(make([]byte, 9)) }, "n, e: out of range"},
+		{"a d without its primes", "RS256", func(m map[string]any) { delete(m, "p") }, "p: is required"},
+		{"a d of another key", "RS256", func(m map[string]any) { m["d"] = b64([]byte("another")) }, "d, p, q: are not of this n and e"},
+		{"three primes", "RS256", func(m map[string]any) { m["oth"] = []any{} }, "oth: wants two primes, has more"},
+		{"a curve that nobody uses", "ES256", func(m map[string]any) { m["crv"] = "secp256k1" }, `crv: wants P-256, P-384 or P-521, has "secp256k1"`},
+		{"a short x", "ES256", func(m map[string]any) { m["x"] = b64(make([]byte, 31)) }, "x: wants 32 bytes, has 31"},
+		{"a point off the curve", "ES256", func(m map[string]any) { m["x"] = b64(make([]byte, 32)) }, "x, y: wants a point on P-256"},
+		{"a d of another point", "ES256", func(m map[string]any) { m["d"] = b64(append(make([]byte, 31), 1)) }, "d: is not of this x and y"},
+		{"X25519", "EdDSA", func(m map[string]any) { m["crv"] = "X25519" }, `crv: wants Ed25519, has "X25519"`},
+		{"an x of 31 bytes", "EdDSA", func(m map[string]any) { m["x"] = b64(make([]byte, 31)) }, "x: wants 32 bytes, has 31"},
+		{"a seed of another key", "EdDSA", func(m map[string]any) { m["d"] = b64(make([]byte, 32)) }, "d: is not of this x"},
+		{"a secret without alg", "HS256", func(m map[string]any) { delete(m, "alg") }, "alg: is required of an HMAC key"},
+		{"a schedule in words", "ES256", func(m map[string]any) { m["nbf"] = "tomorrow" }, "nbf: wants whole seconds since 1970"},
+		{"a schedule in milliseconds", "ES256", func(m map[string]any) { m["exp"] = 1772586000000 }, "exp: wants whole seconds since 1970"},
+	} {
+		t.Run(test.name+" is an error that names the member and no value of a secret one", func(t *testing.T) {
+			t.Parallel()
+			by := signerOf(test.by)
+			m := map[string]any{}
+			for name, value := range jwkOf(t, by, true) {
+				m[name] = value
+			}
+			test.change(m)
+			_, err := tokens.KeyFromJWK(jsonOf(t, m))
+			if err == nil || err.Error() != "tokens: JWK: "+test.want {
+				t.Fatalf("%v, want %s", err, test.want)
+			}
+			for _, secret := range []string{"d", "p", "q", "k"} {
+				if value, ok := m[secret].(string); ok && strings.Contains(err.Error(), value) {
+					t.Errorf("the error has %q in it: %v", secret, err)
+				}
+			}
+		})
+	}
+
+	t.Run("what is no JWK is an error", func(t *testing.T) {
+		t.Parallel()
+		for _, text := range []string{"", "null", "[]", "{}", `{"kty":"EC","kty":"RSA"}`, `{"kty":"EC"} x`, "{\"kty\":\"\xff\"}", strings.Repeat(" ", 1<<20) + "{}"} {
+			if key, err := tokens.KeyFromJWK([]byte(text)); err == nil {
+				t.Errorf("%.40q: %v", text, key)
+			}
+			for _, set := range []string{text, `{"keys":null}`, `{"keys":{}}`, `{"keys":[1]}`, `{"Keys":[]}`, `{"keys":[` + strings.Repeat("{},", 100) + "{}]}"} {
+				if keys, err := tokens.KeysFromJWKS([]byte(set)); err == nil {
+					t.Errorf("%.40q: %v", set, keys)
+				}
+				if keys, err := tokens.KeySetFromJWKS([]byte(set)); err == nil {
+					t.Errorf("%.40q: %v", set, keys)
+				}
+			}
+		}
+	})
+}
+
+func TestJWKS(t *testing.T) {
+	t.Parallel()
+	t.Run("D131: the thumbprint of RFC 7638 §3.1", func(t *testing.T) {
+		t.Parallel()
+		const n = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw"
+		set, err := tokens.KeySetFromJWKS([]byte(`{"keys":[{"kty":"RSA","e":"AQAB","n":"` + n + `"}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]any{"kty": "RSA", "e": "AQAB", "n": n, "alg": "RS256", "use": "sig", "kid": "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"}
+		if got := published(t, set.JWKS(time.Now())); len(got) != 1 || !maps.Equal(got[0], want) {
+			t.Errorf("%v, want %v", got, want)
+		}
+	})
+
+	t.Run("D127, D128, D129, D130: the public keys, each with its kid, and nothing that is private", func(t *testing.T) {
+		t.Parallel()
+		r := open(t, func(c *tokens.Config) {
+			c.Keys = nil
+			for _, algorithm := range []string{"ES256", "HS256", "RS256", "ES384", "EdDSA", "ES512"} {
+				c.Keys = append(c.Keys, signerOf(algorithm).key)
+			}
+		})
+		var kids []string
+		for _, key := range published(t, r.JWKS()) {
+			kids = append(kids, fmt.Sprint(key["kid"]))
+			for _, private := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "key_ops"} {
+				if _, ok := key[private]; ok {
+					t.Errorf("%s has %q", key["kid"], private)
+				}
+			}
+			by := signerOf(key["alg"].(string))
+			want := jwkOf(t, by, false)
+			want["use"] = "sig"
+			if got := fmt.Sprint(key); got != fmt.Sprint(want) {
+				t.Errorf("%s, want %s", got, want)
+			}
+		}
+		if want := []string{"es256", "rs256", "es384", "eddsa", "es512"}; !slices.Equal(kids, want) {
+			t.Errorf("%v, want %v: HMAC keys are nobody's to know", kids, want)
+		}
+		if kid := kidOf(t, r.login(t).AccessToken); !slices.Contains(kids, kid) {
+			t.Errorf("the key %s signs and is not in the set", kid)
+		}
+	})
+
+	t.Run("only HMAC keys publish an empty set", func(t *testing.T) {
+		t.Parallel()
+		if got := string(open(t).JWKS()); got != `{"keys":[]}` {
+			t.Error(got)
+		}
+	})
+
+	t.Run("what one publishes the other verifies with", func(t *testing.T) {
+		t.Parallel()
+		r := open(t, func(c *tokens.Config) { c.Keys = []tokens.Key{signerOf("PS384").key, signerOf("ES512").key} })
+		set, err := tokens.KeySetFromJWKS(r.JWKS())
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := tokens.NewVerifier(tokens.VerifierConfig{Keys: set, Issuer: issuer, Audience: audience, Now: r.clock.time})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := v.Verify(t.Context(), r.login(t).AccessToken); err != nil {
+			t.Error(err)
+		}
+	})
+
+	t.Run("D133: who verifies passes over what it does not understand or should not see", func(t *testing.T) {
+		t.Parallel()
+		with := func(m map[string]string, name, value, kid string) map[string]string {
+			m[name], m["kid"] = value, kid
+			return m
+		}
+		all := []any{
+			map[string]string{"kty": "AKP", "kid": "post-quantum", "alg": "ML-DSA-44", "pub": "AAAA"},
+			with(jwkOf(t, signerOf("ES384"), false), "crv", "secp256k1", "curve"),
+			with(jwkOf(t, signerOf("RS256"), false), "use", "enc", "encryption"),
+			with(jwkOf(t, signerOf("RS256"), false), "alg", "RSA-OAEP", "oaep"),
+			map[string]any{"kty": "RSA", "kid": "weak", "e": "AQAB", "n": b64(make([]byte, 128))},
+			map[string]any{"kty": "EC", "kid": "cut"},
+			jwkOf(t, signerOf("HS256"), true),
+			with(jwkOf(t, signerOf("ES512"), true), "use", "sig", "private"),
+			jwkOf(t, signerOf("EdDSA"), false),
+			with(jwkOf(t, signerOf("ES256"), false), "use", "sig", "eddsa"),
+			with(jwkOf(t, signerOf("EdDSA"), false), "use", "sig", "again"),
+			jwkOf(t, signerOf("RS256"), false),
+		}
+		set, err := tokens.KeySetFromJWKS(jsonOf(t, map[string]any{"keys": all, "more": 1}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var kids []string
+		for _, key := range published(t, set.JWKS(time.Now())) {
+			kids = append(kids, fmt.Sprint(key["kid"]))
+		}
+		if want := []string{"eddsa", "rs256"}; !slices.Equal(kids, want) {
+			t.Errorf("%v, want %v", kids, want)
+		}
+		if set, err := tokens.KeySetFromJWKS(jsonOf(t, map[string]any{"keys": all[:8]})); err == nil || strings.Contains(err.Error(), b64([]byte(signerOf("HS256").key.Secret))) {
+			t.Errorf("%v, %v", set, err)
+		}
+		// a set of the host's own means what it says
+		if _, err := tokens.KeysFromJWKS(jsonOf(t, map[string]any{"keys": all})); err == nil || !strings.HasPrefix(err.Error(), "tokens: JWK Set: keys[0]: kty: ") {
+			t.Error(err)
+		}
+	})
+}
+
+func TestReadKeys(t *testing.T) {
+	t.Parallel()
+	files := fstest.MapFS{
+		"keys/2025.pem":  {Data: pkcs8(signerOf("ES256").sign)},
+		"keys/2026.json": {Data: jsonOf(t, jwkOf(t, signerOf("EdDSA"), true))},
+		"keys/more.jwks": {Data: append([]byte("\n "), jsonOf(t, map[string]any{"keys": []any{jwkOf(t, signerOf("HS256"), true), jwkOf(t, signerOf("RS256"), false)}})...)},
+		"keys/notes.txt": {Data: []byte("do not lose these")},
+		"keys/half.json": {Data: []byte(`{"kty":"EC"}`)},
+		"keys/long.pem":  {Data: append(make([]byte, 1<<20), pkcs8(signerOf("ES256").sign)...)},
+	}
+	read := func(patterns ...string) string {
+		keys, err := tokens.ReadKeys(files, patterns...)
+		if err != nil {
+			return err.Error()
+		}
+		if _, err := tokens.NewKeyRing(keys...); err != nil {
+			t.Errorf("%v: %v", patterns, err)
+		}
+		return fmt.Sprint(keys)
+	}
+	for _, test := range []struct {
+		name     string
+		patterns []string
+		want     string
+	}{
+		{"a PEM file", []string{"keys/2025.pem"}, "[tokens.Key{ES256 }]"},
+		{"files in the order of their names", []string{"keys/202*"}, "[tokens.Key{ES256 } tokens.Key{EdDSA eddsa}]"},
+		{"patterns in their own order", []string{"keys/2026.json", "keys/2025.*", "keys/*.jwks"}, "[tokens.Key{EdDSA eddsa} tokens.Key{ES256 } tokens.Key{HS256 hs256} tokens.Key{RS256 rs256}]"},
+		{"a file that is not there", []string{"keys/2025.pem", "keys/2027.pem"}, `tokens: "keys/2027.pem": no such file`},
+		{"a pattern that is none", []string{"keys/["}, `tokens: "keys/[": syntax error in pattern`},
+		{"a file without a key", []string{"keys/*"}, "keys/half.json: tokens: JWK: crv: wants P-256, P-384 or P-521, has \"\""},
+		{"a text", []string{"keys/notes.txt"}, "keys/notes.txt: tokens: no PEM block"},
+		{"a file that is too long", []string{"keys/long.pem"}, "keys/long.pem: tokens: wants 1048576 bytes at most"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			if got := read(test.patterns...); got != test.want {
+				t.Errorf("%s, want %s", got, test.want)
+			}
+		})
+	}
+
+	t.Run("a directory that is read anew while the host runs", func(t *testing.T) {
+		t.Parallel()
+		dir := fstest.MapFS{"a.json": {Data: jsonOf(t, jwkOf(t, signerOf("ES256"), true))}}
+		keys := &tokens.KeyRing{}
+		reload := func() error {
+			all, err := tokens.ReadKeys(dir, "*.json")
+			if err != nil {
+				return err
+			}
+			return keys.Replace(all...)
+		}
+		if err := reload(); err != nil {
+			t.Fatal(err)
+		}
+		r := open(t, onRing(keys))
+		token := r.login(t).AccessToken
+		dir["b.json"] = &fstest.MapFile{Data: []byte("half of a")}
+		if err := reload(); err == nil {
+			t.Error("half of a key is a key")
+		}
+		r.verify(t, token)
+		text := strings.Replace(string(jsonOf(t, jwkOf(t, signerOf("EdDSA"), true))), "{", fmt.Sprintf(`{"nbf":%d,`, r.clock.time().Add(time.Hour).Unix()), 1)
+		dir["b.json"] = &fstest.MapFile{Data: []byte(text)}
+		if err := reload(); err != nil {
+			t.Fatal(err)
+		}
+		if got := len(published(t, r.JWKS())); got != 2 || kidOf(t, r.login(t).AccessToken) != "es256" {
+			t.Errorf("%d keys, and the new one signs too early", got)
+		}
+		r.clock.move(time.Hour)
+		if kid := kidOf(t, r.login(t).AccessToken); kid != "eddsa" {
+			t.Errorf("%s signs", kid)
+		}
+	})
+}

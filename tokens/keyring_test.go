@@ -1,0 +1,414 @@
+package tokens_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+func ring(tb testing.TB, keys ...tokens.Key) *tokens.KeyRing {
+	tb.Helper()
+	r, err := tokens.NewKeyRing(keys...)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return r
+}
+
+func onRing(keys *tokens.KeyRing) func(*tokens.Config) {
+	return func(c *tokens.Config) { c.Keys, c.KeyRing = nil, keys }
+}
+
+func kidOf(tb testing.TB, token tokens.Secret) string {
+	tb.Helper()
+	header, _ := parts(tb, token)
+	kid, _ := header["kid"].(string)
+	return kid
+}
+
+// D132.
+func TestKeyRing(t *testing.T) {
+	t.Parallel()
+	t.Run("D132: keys follow one another by the clock, and each token is good until it expires", func(t *testing.T) {
+		t.Parallel()
+		keys := &tokens.KeyRing{}
+		r := open(t, func(c *tokens.Config) {
+			keys = ring(t, c.Keys...)
+			onRing(keys)(c)
+			c.AccessTTL = time.Hour
+		})
+		start := r.clock.time()
+		old, next := signerOf("RS256").key, signerOf("ES256").key
+		next.SignsFrom = start.Add(24 * time.Hour)
+		old.RetiresAt = next.SignsFrom.Add(time.Hour)
+		if err := keys.Replace(old, next); err != nil {
+			t.Fatal(err)
+		}
+		type made struct {
+			token   tokens.Secret
+			expires time.Time
+		}
+		var all []made
+		for r.clock.time().Before(start.Add(30 * time.Hour)) {
+			p := r.login(t)
+			want := old.ID
+			if !r.clock.time().Before(next.SignsFrom) {
+				want = next.ID
+			}
+			if kid := kidOf(t, p.AccessToken); kid != want {
+				t.Fatalf("%v after the start %s signs, want %s", r.clock.time().Sub(start), kid, want)
+			}
+			if p.ExpiresIn != time.Hour {
+				t.Errorf("%v after the start a token is good for %v", r.clock.time().Sub(start), p.ExpiresIn)
+			}
+			all = append(all, made{p.AccessToken, p.Principal.ExpiresAt})
+			for _, m := range all {
+				_, err := r.Verify(t.Context(), m.token)
+				switch early := r.clock.time().Before(m.expires); {
+				case early && err != nil:
+					t.Errorf("a token was lost: %v", err)
+				case !early && err == nil:
+					t.Error("a token outlived its time")
+				}
+			}
+			r.clock.move(20 * time.Minute)
+		}
+	})
+
+	t.Run("D132: a key is published before it signs, and until it retires", func(t *testing.T) {
+		t.Parallel()
+		old, next := signerOf("RS256").key, signerOf("ES256").key
+		at := time.Date(2026, 3, 4, 0, 0, 0, 0, time.UTC)
+		next.SignsFrom, old.RetiresAt = at, at.Add(time.Hour)
+		set, err := ring(t, old, next).KeySet(t.Context(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for when, want := range map[time.Duration]string{
+			-time.Hour: "rs256 es256", 0: "rs256 es256", time.Hour - 1: "rs256 es256", time.Hour: "es256",
+		} {
+			var kids []string
+			for _, k := range published(t, set.JWKS(at.Add(when))) {
+				kids = append(kids, k["kid"].(string))
+			}
+			if got := strings.Join(kids, " "); got != want {
+				t.Errorf("%v after the change: %s, want %s", when, got, want)
+			}
+		}
+	})
+
+	t.Run("no token outlives the key that signs it", func(t *testing.T) {
+		t.Parallel()
+		old, next := signerOf("RS256").key, signerOf("ES256").key
+		keys := ring(t, old)
+		r := open(t, onRing(keys))
+		next.SignsFrom = r.clock.time().Add(10 * time.Minute)
+		old.RetiresAt = r.clock.time().Add(20 * time.Minute)
+		if err := keys.Replace(old, next); err != nil {
+			t.Fatal(err)
+		}
+		p := r.login(t)
+		if p.ExpiresIn != 20*time.Minute || kidOf(t, p.AccessToken) != old.ID {
+			t.Errorf("%v by %s, want 20m by the old key", p.ExpiresIn, kidOf(t, p.AccessToken))
+		}
+		r.clock.move(20*time.Minute - time.Second)
+		r.verify(t, p.AccessToken)
+		if kid := kidOf(t, r.login(t).AccessToken); kid != next.ID {
+			t.Errorf("%s signs", kid)
+		}
+	})
+
+	t.Run("a key that is left out is gone at once, with its tokens", func(t *testing.T) {
+		t.Parallel()
+		stolen, next := signerOf("RS256").key, signerOf("ES256").key
+		keys := ring(t, stolen)
+		r := open(t, onRing(keys))
+		token := r.login(t).AccessToken
+		r.verify(t, token)
+		if err := keys.Replace(next); err != nil {
+			t.Fatal(err)
+		}
+		_, err := r.Verify(t.Context(), token)
+		wantError(t, err, tokens.ErrInvalidToken)
+		r.verify(t, r.login(t).AccessToken)
+	})
+
+	t.Run("a retired key verifies nothing, whoever signs with it", func(t *testing.T) {
+		t.Parallel()
+		by := signerOf("RS256")
+		next := signerOf("ES256").key
+		r := open(t)
+		next.SignsFrom = r.clock.time().Add(-2 * time.Hour)
+		by.key.RetiresAt = r.clock.time()
+		r = open(t, onRing(ring(t, by.key, next)))
+		for _, header := range []object{
+			{{"alg", `"RS256"`}, {"kid", `"rs256"`}, {"typ", `"at+jwt"`}},
+			{{"typ", `"at+jwt"`}, {"kid", `"rs256"`}, {"alg", `"RS256"`}},
+		} {
+			d := draftOf(by, r.clock.time())
+			d.header = header
+			_, err := r.Verify(t.Context(), d.token(t))
+			wantError(t, err, tokens.ErrInvalidToken)
+		}
+	})
+
+	t.Run("before any key begins, the one that begins first signs", func(t *testing.T) {
+		t.Parallel()
+		a, b := signerOf("RS256").key, signerOf("ES256").key
+		r := open(t)
+		a.SignsFrom, b.SignsFrom = r.clock.time().Add(2*time.Hour), r.clock.time().Add(time.Hour)
+		r = open(t, onRing(ring(t, a, b)))
+		if kid := kidOf(t, r.login(t).AccessToken); kid != b.ID {
+			t.Errorf("%s signs", kid)
+		}
+	})
+
+	t.Run("what cannot be right changes nothing", func(t *testing.T) {
+		t.Parallel()
+		good := signerOf("ES256").key
+		other := signerOf("RS256").key
+		public := tokens.Key{ID: "p", Algorithm: "ES384", Public: signerOf("ES384").verify}
+		at := time.Date(2026, 3, 4, 0, 0, 0, 0, time.UTC)
+		scheduled := func(k tokens.Key, from, until time.Time) tokens.Key {
+			k.SignsFrom, k.RetiresAt = from, until
+			return k
+		}
+		keys := ring(t, good)
+		r := open(t, onRing(keys))
+		token := r.login(t).AccessToken
+		for _, test := range []struct {
+			name string
+			keys []tokens.Key
+			want string
+		}{
+			{"no keys", nil, "tokens: Keys: is required: at least one, the first of which signs"},
+			{"a weak key behind a good one", []tokens.Key{other, {Algorithm: "HS256", Secret: "short"}}, "tokens: Keys[1]: Secret: wants 32 random bytes or more for HS256, has 5"},
+			{"a key that cannot sign in front", []tokens.Key{public, good}, "tokens: Keys[0]: signs, and has only a public key"},
+			{"one key twice", []tokens.Key{good, good}, `tokens: Keys[1]: has the ID "es256" of another key` + "\n" + `tokens: Keys[1]: is the same key as the one with the ID "es256"`},
+			{"the only key retires", []tokens.Key{scheduled(good, time.Time{}, at)}, "tokens: Keys[0]: RetiresAt: wants a key that signs after it: leave it zero until there is one"},
+			{"the last key retires", []tokens.Key{other, scheduled(good, at, at.Add(1))}, "tokens: Keys[1]: RetiresAt: wants a key that signs after it: leave it zero until there is one"},
+			{"a key retires before the next one signs", []tokens.Key{scheduled(other, time.Time{}, at), scheduled(good, at, time.Time{})}, "tokens: Keys[0]: RetiresAt: wants a time after the SignsFrom of the next key, and Config.AccessTTL later is right"},
+			{"a key retires before it signs", []tokens.Key{other, scheduled(good, at, at)}, "tokens: Keys[1]: RetiresAt: wants a time after SignsFrom"},
+		} {
+			if err := keys.Replace(test.keys...); err == nil || err.Error() != test.want {
+				t.Errorf("%s: %v, want %s", test.name, err, test.want)
+			}
+			if made, err := tokens.NewKeyRing(test.keys...); err == nil {
+				t.Errorf("%s: NewKeyRing = %v", test.name, made)
+			}
+			r.verify(t, token)
+			if kid := kidOf(t, r.login(t).AccessToken); kid != good.ID {
+				t.Errorf("%s: %s signs", test.name, kid)
+			}
+		}
+		// the same key behind one that never signs may retire when it likes
+		if err := keys.Replace(good, scheduled(other, time.Time{}, at), public); err != nil {
+			t.Error(err)
+		}
+	})
+
+	t.Run("New wants keys or a ring, and no ring that was not made", func(t *testing.T) {
+		t.Parallel()
+		good := open(t).config
+		c := good
+		c.KeyRing = ring(t, good.Keys...)
+		checkNew(t, c, []string{"tokens: Config.Keys: are not wanted beside a KeyRing"})
+		c.Keys, c.KeyRing = nil, &tokens.KeyRing{}
+		checkNew(t, c, []string{"tokens: Config.KeyRing: wants one that NewKeyRing has made"})
+		c.KeyRing = ring(t, tokens.Key{Algorithm: "HS256", Secret: c.RefreshKeys[0]})
+		checkNew(t, c, []string{"tokens: Config.RefreshKeys[0]: is the Secret of a key of KeyRing: each secret has one use"})
+		if _, err := (&tokens.KeyRing{}).KeySet(t.Context(), ""); err == nil {
+			t.Error("a ring that was not made has keys")
+		}
+	})
+
+	t.Run("a ring and a set print none of their keys", func(t *testing.T) {
+		t.Parallel()
+		keys := ring(t, signerOf("HS256").key)
+		set, err := keys.KeySet(t.Context(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		verifier, err := tokens.NewVerifier(tokens.VerifierConfig{Keys: keys, Issuer: issuer, Audience: audience})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range []any{keys, set, *set, verifier, *verifier} {
+			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%d"} {
+				if got := fmt.Sprintf(verb, v); !strings.HasPrefix(got, "tokens.") || !strings.HasSuffix(got, "{}") {
+					t.Errorf("%T with %s: %s", v, verb, got)
+				}
+			}
+		}
+	})
+}
+
+// A rotation goes on while tokens are made and verified: with the old keys or
+// with the new ones, but never with neither.
+func TestKeyRingUnderWay(t *testing.T) {
+	t.Parallel()
+	a, b := signerOf("ES256").key, signerOf("EdDSA").key
+	keys := ring(t, a, b)
+	r := open(t, onRing(keys))
+	var wg sync.WaitGroup
+	ctx, stop := context.WithCancel(t.Context())
+	wg.Go(func() {
+		for n := 0; ctx.Err() == nil; n++ {
+			pair := []tokens.Key{a, b}
+			if n%2 == 1 {
+				pair = []tokens.Key{b, a}
+			}
+			if err := keys.Replace(pair...); err != nil {
+				t.Error(err)
+			}
+			if err := keys.Replace(); err == nil {
+				t.Error("the ring takes no keys")
+			}
+		}
+	})
+	var readers sync.WaitGroup
+	for range 4 {
+		readers.Go(func() {
+			for range 50 {
+				p, err := r.Login(t.Context(), tokens.LoginRequest{Login: "alice", Password: password, AccessOnly: true})
+				if err == nil {
+					_, err = r.Verify(t.Context(), p.AccessToken)
+				}
+				if err != nil {
+					t.Error(err)
+				}
+				if len(r.JWKS()) < 100 {
+					t.Error("a set without keys was published")
+				}
+			}
+		})
+	}
+	readers.Wait()
+	stop()
+	wg.Wait()
+}
+
+// source is a KeySource that a test answers for.
+type source func(missing string) (*tokens.KeySet, error)
+
+func (s source) KeySet(_ context.Context, missing string) (*tokens.KeySet, error) { return s(missing) }
+
+func TestVerifier(t *testing.T) {
+	t.Parallel()
+	by := signerOf("ES256")
+	keySet := func(t *testing.T, keys ...tokens.Key) *tokens.KeySet {
+		t.Helper()
+		set, err := tokens.NewKeySet(keys...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return set
+	}
+	public := tokens.Key{ID: by.key.ID, Algorithm: "ES256", Public: by.verify}
+	verifier := func(t *testing.T, keys tokens.KeySource, now func() time.Time, events func(context.Context, tokens.Event)) *tokens.Verifier {
+		t.Helper()
+		v, err := tokens.NewVerifier(tokens.VerifierConfig{Keys: keys, Issuer: issuer, Audience: audience, Now: now, Events: events})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+
+	t.Run("it reads what an Authority made as the Authority does", func(t *testing.T) {
+		t.Parallel()
+		r := open(t, func(c *tokens.Config) { c.Keys = []tokens.Key{by.key} })
+		p := r.login(t)
+		v := verifier(t, keySet(t, public), r.clock.time, nil)
+		got, err := v.Verify(t.Context(), p.AccessToken)
+		if err != nil || got != p.Principal {
+			t.Errorf("%+v, %v, want %+v", got, err, p.Principal)
+		}
+		r.clock.move(time.Hour)
+		_, err = v.Verify(t.Context(), p.AccessToken)
+		wantError(t, err, tokens.ErrExpiredToken)
+	})
+
+	t.Run("P29: keys that cannot be had are no fault of the token, and an event", func(t *testing.T) {
+		t.Parallel()
+		r := open(t, func(c *tokens.Config) { c.Keys = []tokens.Key{by.key} })
+		token := r.login(t).AccessToken
+		var events []tokens.Event
+		down := errors.New("down")
+		for name, keys := range map[string]source{
+			"an error": func(string) (*tokens.KeySet, error) { return nil, down },
+			"nothing":  func(string) (*tokens.KeySet, error) { return nil, nil }, //nolint:nilnil // a source that is wrong
+			"an error about the kid": func(missing string) (*tokens.KeySet, error) {
+				if missing != "" {
+					return nil, down
+				}
+				return &tokens.KeySet{}, nil
+			},
+		} {
+			events = nil
+			v := verifier(t, keys, r.clock.time, func(_ context.Context, e tokens.Event) { events = append(events, e) })
+			p, err := v.Verify(t.Context(), token)
+			if !errors.Is(err, tokens.ErrUnavailable) || errors.Is(err, tokens.ErrInvalidToken) || p != (tokens.Principal{}) {
+				t.Errorf("%s: %+v, %v", name, p, err)
+			}
+			if len(events) != 1 || events[0].Kind != tokens.EventKeysFailure || events[0].Err == nil || !events[0].At.Equal(r.clock.time()) {
+				t.Errorf("%s: events = %+v", name, events)
+			}
+		}
+	})
+
+	t.Run("a source is asked for a kid that it has not, and for no other reason", func(t *testing.T) {
+		t.Parallel()
+		r := open(t)
+		var asked []string
+		v := verifier(t, source(func(missing string) (*tokens.KeySet, error) {
+			asked = append(asked, missing)
+			if missing == by.key.ID {
+				return keySet(t, public), nil
+			}
+			return keySet(t, tokens.Key{ID: "rs256", Algorithm: "RS256", Public: signerOf("RS256").verify}), nil
+		}), r.clock.time, nil)
+		for _, test := range []struct {
+			name   string
+			change func(*draft)
+			asked  string
+			good   bool
+		}{
+			{"a new key", func(*draft) {}, " es256", true},
+			{"a kid that no key can have", func(d *draft) { d.header = d.header.set("kid", `"a b"`) }, "", false},
+			{"an empty kid", func(d *draft) { d.header = d.header.set("kid", `""`) }, "", false},
+			{"a long kid", func(d *draft) { d.header = d.header.set("kid", quoted(strings.Repeat("k", 65))) }, "", false},
+			{"a key that it has, under another algorithm", func(d *draft) { d.header = d.header.set("kid", `"rs256"`) }, "", false},
+			{"a header that we do not write", func(d *draft) { d.header = d.header.add("jku", `"https://thief.example"`) }, "", false},
+			{"no kid", func(d *draft) { d.header = d.header.drop("kid") }, "", false},
+		} {
+			asked = nil
+			d := draftOf(by, r.clock.time())
+			test.change(&d)
+			_, err := v.Verify(t.Context(), d.token(t))
+			if (err == nil) != test.good || strings.Join(asked, " ") != test.asked {
+				t.Errorf("%s: %v, asked for %q", test.name, err, asked)
+			}
+		}
+	})
+
+	t.Run("all that is wrong with its Config is said at once", func(t *testing.T) {
+		t.Parallel()
+		_, err := tokens.NewVerifier(tokens.VerifierConfig{Audience: "a\x00", Leeway: time.Hour})
+		want := `tokens: VerifierConfig.Keys: is required: a KeySet, a KeyRing or a source of your own
+tokens: VerifierConfig.Issuer: is required, of 512 bytes at most
+tokens: VerifierConfig.Audience: wants UTF-8 without NUL
+tokens: VerifierConfig.Leeway: wants 0s to 5m0s, has 1h0m0s`
+		if err == nil || err.Error() != want {
+			t.Errorf("%v\nwant %s", err, want)
+		}
+		if _, err := tokens.NewKeySet(); err == nil {
+			t.Error("a set needs no keys")
+		}
+	})
+}

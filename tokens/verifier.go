@@ -1,0 +1,220 @@
+package tokens
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+)
+
+// KeySource has the keys that access tokens are verified with: a [KeySet] that
+// never changes, a [KeyRing] whose keys are replaced, or a source that fetches
+// them from whoever signs (package remotekeys).
+//
+// It is asked by many goroutines at once, for each token that is verified.
+type KeySource interface {
+	// KeySet returns the keys as they are now. An error says that they cannot be
+	// had, and nothing about any token: callers are told to come again.
+	//
+	// missing is empty at first. A Verifier that finds no key with the "kid" of a
+	// token asks once more, with that kid: a source that fetches may look for it,
+	// within limits of its own, for anybody can send a kid. A source that has no
+	// such key returns what it has.
+	KeySet(ctx context.Context, missing string) (*KeySet, error)
+}
+
+// VerifierConfig says what a Verifier accepts. The zero value of what is not
+// required is the safe default.
+type VerifierConfig struct {
+	// Keys is required: the keys of whoever signs.
+	Keys KeySource
+
+	// Issuer is required: the "iss" of the tokens, compared code point by code
+	// point.
+	Issuer string
+
+	// Audience is required: the "aud" of the tokens, which names this service.
+	Audience string
+
+	// Leeway is how far this clock and the signer's may differ. At most 5
+	// minutes. Zero: not at all.
+	Leeway time.Duration
+
+	// Events is told what happened, as Config.Events is. Nil: nobody is told.
+	Events func(context.Context, Event)
+
+	// Now is the clock. Nil: time.Now.
+	Now func() time.Time
+}
+
+// Verifier checks access tokens that an [Authority] somewhere else has made. It
+// needs no store and no key that signs. It is safe for concurrent use, and
+// nothing about it changes after NewVerifier but the keys of its source.
+type Verifier struct {
+	keys             KeySource
+	issuer, audience string
+	leeway           time.Duration
+	events           func(context.Context, Event)
+	clock            func() time.Time
+}
+
+// Format writes that it is a Verifier, and none of its keys, whatever the verb.
+func (Verifier) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "tokens.Verifier{}") }
+
+// NewVerifier returns a Verifier, or all that is wrong with the VerifierConfig
+// at once, each with the path of its field. It does not ask the source: a
+// service may start before the one that signs.
+func NewVerifier(c VerifierConfig) (*Verifier, error) {
+	var wrong []error
+	complain := func(path, format string, args ...any) {
+		wrong = append(wrong, fmt.Errorf("tokens: VerifierConfig."+path+": "+format, args...))
+	}
+	if c.Keys == nil {
+		complain("Keys", "is required: a KeySet, a KeyRing or a source of your own")
+	}
+	checkNames(c.Issuer, c.Audience, complain)
+	if c.Leeway < 0 || c.Leeway > maxLeeway {
+		complain("Leeway", "wants 0s to %v, has %v", maxLeeway, c.Leeway)
+	}
+	if len(wrong) > 0 {
+		return nil, errors.Join(wrong...)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return &Verifier{
+		keys: c.Keys, issuer: c.Issuer, audience: c.Audience,
+		leeway: c.Leeway, events: c.Events, clock: c.Now,
+	}, nil
+}
+
+func checkNames(issuer, audience string, complain func(path, format string, args ...any)) {
+	for _, name := range []struct{ path, value string }{{"Issuer", issuer}, {"Audience", audience}} {
+		switch {
+		case name.value == "", len(name.value) > maxString:
+			complain(name.path, "is required, of %d bytes at most", maxString)
+		case !isText(name.value): // JSON would write another name, and no token verify
+			complain(name.path, "wants UTF-8 without NUL")
+		}
+	}
+}
+
+// Verify returns the principal that a genuine, current access token names. It
+// accepts only what an [Authority] with the same issuer, audience and keys makes,
+// exactly as that Authority's own Verify does.
+//
+// ErrExpiredToken for a genuine token past its time, ErrUnavailable where the
+// source of keys could not say, ErrInvalidToken for every other.
+func (v *Verifier) Verify(ctx context.Context, token Secret) (Principal, error) {
+	p, err := v.verify(ctx, string(token), v.clock())
+	if errors.Is(err, ErrUnavailable) {
+		v.Report(ctx, Event{Kind: EventKeysFailure, Err: err})
+	}
+	return p, err
+}
+
+// Report gives an event to the host's hook, as [Authority.Report] does.
+func (v *Verifier) Report(ctx context.Context, e Event) {
+	if v.events == nil {
+		return
+	}
+	e.At = v.clock().UTC().Truncate(time.Microsecond)
+	e.Address, _ = ctx.Value(addressKey{}).(netip.Addr)
+	v.events(ctx, e)
+}
+
+// verify returns the claims of a token that one of the keys has signed, for our
+// issuer and audience, and that is valid now. What is wrong with a token is told
+// only once its signature was seen to be right.
+func (v *Verifier) verify(ctx context.Context, token string, now time.Time) (Principal, error) {
+	if len(token) > MaxAccessToken {
+		return Principal{}, fmt.Errorf("%w: too long", ErrInvalidToken)
+	}
+	head, rest, ok := strings.Cut(token, ".")
+	body, sum, ok2 := strings.Cut(rest, ".")
+	if !ok || !ok2 || strings.ContainsAny(token, "\r\n") || strings.Contains(sum, ".") {
+		return Principal{}, fmt.Errorf("%w: not three parts", ErrInvalidToken)
+	}
+	key, err := v.keyFor(ctx, head, now)
+	if err != nil {
+		return Principal{}, err
+	}
+	signature, err := strict.DecodeString(sum)
+	if err != nil {
+		return Principal{}, fmt.Errorf("%w: signature: %w", ErrInvalidToken, err)
+	}
+	if err := key.method.Verify(token[:len(head)+1+len(body)], signature, key.verify); err != nil {
+		return Principal{}, fmt.Errorf("%w: %w", ErrInvalidToken, err)
+	}
+	payload, err := strict.DecodeString(body)
+	if err != nil {
+		return Principal{}, fmt.Errorf("%w: claims: %w", ErrInvalidToken, err)
+	}
+	var c claims
+	if err := decodeClaims(payload, &c); err != nil {
+		return Principal{}, fmt.Errorf("%w: claims: %w", ErrInvalidToken, err)
+	}
+	if err := v.checkClaims(c, now); err != nil {
+		return Principal{}, err
+	}
+	return c.principal(payload), nil
+}
+
+// keyFor returns the key that a header names, with the algorithm of that very
+// key.
+func (v *Verifier) keyFor(ctx context.Context, head string, now time.Time) (*boundKey, error) {
+	set, err := v.keySet(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	if k := set.withHeader(head, now); k != nil {
+		return k, nil
+	}
+	algorithm, kid, err := readHeader(head)
+	if err != nil {
+		return nil, fmt.Errorf("%w: header: %w", ErrInvalidToken, err)
+	}
+	// a kid that no key can have is worth no question
+	if !set.has(kid) && kid != "" && checkID(kid) == nil {
+		if set, err = v.keySet(ctx, kid); err != nil {
+			return nil, err
+		}
+	}
+	if k := set.named(kid, algorithm, now); k != nil {
+		return k, nil
+	}
+	return nil, fmt.Errorf("%w: header: no key with this kid and alg", ErrInvalidToken)
+}
+
+func (v *Verifier) keySet(ctx context.Context, missing string) (*KeySet, error) {
+	set, err := v.keys.KeySet(ctx, missing)
+	if err == nil && set == nil {
+		err = errors.New("the source has neither keys nor an error")
+	}
+	if err != nil {
+		return nil, unavailable("keys", err)
+	}
+	return set, nil
+}
+
+func (v *Verifier) checkClaims(c claims, now time.Time) error {
+	switch {
+	case c.Issuer != v.issuer:
+		return fmt.Errorf("%w: issuer", ErrInvalidToken)
+	case !slices.Contains(c.Audience, v.audience):
+		return fmt.Errorf("%w: audience", ErrInvalidToken)
+	case c.Subject == "", c.TokenID == "", c.ExpiresAt == nil, c.IssuedAt == nil:
+		return fmt.Errorf("%w: a required claim is missing", ErrInvalidToken)
+	case !inRange(c.ExpiresAt), !inRange(c.IssuedAt), !inRange(c.NotBefore):
+		return fmt.Errorf("%w: a time out of range", ErrInvalidToken)
+	case c.NotBefore != nil && now.Add(v.leeway).Before(time.Unix(*c.NotBefore, 0)):
+		return fmt.Errorf("%w: not valid yet", ErrInvalidToken)
+	case !now.Add(-v.leeway).Before(time.Unix(*c.ExpiresAt, 0)):
+		return ErrExpiredToken
+	}
+	return nil
+}
