@@ -1,10 +1,8 @@
 package middleware_test
 
 import (
-	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"runtime"
 	"testing"
 	"time"
 
@@ -38,30 +36,5 @@ func BenchmarkDoor(b *testing.B) {
 				gate.handler.ServeHTTP(w, gate.request)
 			}
 		})
-	}
-}
-
-// BenchmarkCounterMemory tells how many bytes the counters in memory hold for
-// each caller, key and all.
-func BenchmarkCounterMemory(b *testing.B) {
-	const callers = 200_000
-	for b.Loop() {
-		var before, after runtime.MemStats
-		runtime.GC()
-		runtime.ReadMemStats(&before)
-		c := middleware.Memory()
-		for i := range callers {
-			charge := middleware.Charge{
-				Key:    fmt.Sprintf("tier/3600/address/10.%d.%d.%d/32", i>>16, i>>8&255, i&255),
-				Policy: middleware.Policy{Name: "anonymous", Limit: 100, Window: time.Hour}, Cost: 1,
-			}
-			if _, err := c.Take(b.Context(), []middleware.Charge{charge}); err != nil {
-				b.Fatal(err)
-			}
-		}
-		runtime.GC()
-		runtime.ReadMemStats(&after)
-		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/callers, "B/counter")
-		runtime.KeepAlive(c)
 	}
 }

@@ -1,6 +1,6 @@
 package middleware
 
-// CountersIn is how many counters the memory holds.
+// CountersIn is how many counters the engine holds.
 func CountersIn(c Counters) int {
 	n := 0
 	swept(c).cache.Range(func(string, *counter) { n++ })
@@ -18,4 +18,14 @@ func SweepWith(c Counters, f func()) {
 
 func swept(c Counters) *sweptStore {
 	return c.(engine).store.(*sweptStore)
+}
+
+// CountersInMemory is how many counters there are.
+func CountersInMemory(c Counters) (n int) {
+	shards := c.(*inMemory).shards
+	for i := range shards {
+		s := &shards[i]
+		n += s.fixed.Len() + s.gcra.Len() + s.rolling.Len()
+	}
+	return n
 }

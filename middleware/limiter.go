@@ -18,12 +18,12 @@ import (
 // back of a request.
 const sweepEvery = time.Minute
 
-// Memory returns Counters in the memory of this process: exact fixed windows
-// that begin with the first request, on the engine of ulule/limiter. They start
-// no goroutine. A counter lives as long as its window and up to a minute more,
-// and their number has no bound: for callers without an account, who are counted
-// by address, put a limit on new connections in front.
-func Memory() Counters {
+// Engine returns Counters in the memory of this process, on the memory driver of
+// ulule/limiter: exact fixed windows, and no other. They start no goroutine. A
+// counter lives as long as its window and up to a minute more, and their number
+// has no bound: it is for hosts that want the engine, and [Memory] is for the
+// rest.
+func Engine() Counters {
 	return engine{
 		store: &sweptStore{cache: memory.NewCache(0)},
 		end:   func(reset int64) time.Time { return time.Unix(0, reset+1) },

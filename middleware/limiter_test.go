@@ -26,6 +26,7 @@ var engines = []struct {
 	open func() middleware.Counters
 }{
 	{"in memory", middleware.Memory},
+	{"in memory on the engine", middleware.Engine},
 	{"on a limiter.Store", func() middleware.Counters {
 		return middleware.FromLimiter(memory.NewStoreWithOptions(limiter.StoreOptions{Prefix: "p"}))
 	}},
@@ -315,13 +316,13 @@ X-Ratelimit-Reset: 1795419999`,
 	})
 }
 
-// F13, F34, F35: what is expired is forgotten, without a goroutine.
-func TestSweep(t *testing.T) {
+// What is expired is forgotten, without a goroutine.
+func TestF13Engine(t *testing.T) {
 	t.Parallel()
 	t.Run("counters whose window has ended are forgotten on the back of a request, and no other", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			c := middleware.Memory()
+			c := middleware.Engine()
 			for i := range 1000 {
 				takes(t, c, true, charge("short"+strconv.Itoa(i), 1, 1, time.Second))
 				takes(t, c, true, charge("long"+strconv.Itoa(i), 1, 1, time.Hour))
@@ -345,7 +346,7 @@ func TestSweep(t *testing.T) {
 	t.Run("a counter that is revived while a sweep looks at it keeps its count", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			c := middleware.Memory()
+			c := middleware.Engine()
 			takes(t, c, true, charge("a", 5, 1, time.Second))
 			pass(time.Minute)
 			// between the look of the sweep and its deletion

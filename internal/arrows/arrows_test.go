@@ -79,7 +79,7 @@ var arrows = []arrow{
 	{
 		promise: "a net/http host links neither Echo nor a Redis client",
 		room:    "middleware",
-		knows:   []string{"store", "tokens"},
+		knows:   []string{"store", "tokens", "internal/keytable"},
 		lodgers: []string{ulule},
 		never:   []string{echo, redis},
 	},
@@ -110,6 +110,11 @@ var arrows = []arrow{
 		knows:   []string{"middleware", "internal/redisclient"},
 		lodgers: []string{redis, ulule},
 		never:   []string{echo},
+	},
+	{
+		promise: "the table of the counters in memory knows nobody",
+		room:    "internal/keytable",
+		never:   []string{"net/http"},
 	},
 	{
 		promise: "what the rooms on Redis have in common knows none of them",

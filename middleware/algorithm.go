@@ -1,0 +1,192 @@
+package middleware
+
+import (
+	"math"
+	"time"
+)
+
+// fixedWindow begins with the first charge in it.
+type fixedWindow struct {
+	spent int64
+	ends  int64
+}
+
+func (w fixedWindow) at(p *Policy, now int64) fixedWindow {
+	if w.ended(now) {
+		return fixedWindow{ends: now + int64(p.Window)}
+	}
+	return w
+}
+
+func (w fixedWindow) fits(p *Policy, now, cost int64) (time.Duration, bool) {
+	switch {
+	case w.spent+cost <= p.Limit:
+		return 0, true
+	case cost > p.Limit:
+		return p.Window, false
+	}
+	return time.Duration(w.ends - now), false
+}
+
+func (w fixedWindow) spend(_ *Policy, cost int64) fixedWindow {
+	w.spent = min(max(w.spent+cost, 0), math.MaxInt64>>1)
+	return w
+}
+
+func (w fixedWindow) left(p *Policy, now int64) (int64, time.Duration) {
+	return max(p.Limit-w.spent, 0), time.Duration(w.ends - now)
+}
+
+func (w fixedWindow) ended(now int64) bool { return now >= w.ends }
+
+// bucket leaks a limit in a window. It is GCRA told by what is in the bucket
+// instead of by when it will be empty, so that a limit that changes counts at
+// once and leaves what was spent as it is.
+type bucket struct {
+	level float64
+	when  int64 // it had this level
+	ends  int64
+}
+
+// crumb is so little that arithmetic may have lost it.
+func crumb(p *Policy) float64 { return 1e-6 + 1e-12*float64(p.Limit) }
+
+func (p *Policy) burst() float64 {
+	if p.Burst > 0 {
+		return float64(p.Burst)
+	}
+	return float64(max(p.Limit, 0))
+}
+
+// leaks is how long it takes until so much has leaked, rounded up. A limit of 0
+// leaks nothing.
+func (p *Policy) leaks(much float64) time.Duration {
+	if much <= 0 {
+		return 0
+	}
+	if p.Limit <= 0 {
+		return p.Window
+	}
+	return time.Duration(math.Ceil(min(much*float64(p.Window)/float64(p.Limit), 2*float64(p.Window))))
+}
+
+func (b bucket) at(p *Policy, now int64) bucket {
+	if now <= b.when {
+		return b
+	}
+	b.level = max(b.level-float64(now-b.when)*float64(max(p.Limit, 0))/float64(p.Window), 0)
+	b.when = now
+	return b
+}
+
+func (b bucket) fits(p *Policy, _, cost int64) (time.Duration, bool) {
+	over := b.level + float64(cost) - p.burst()
+	switch {
+	case over <= crumb(p) && p.Limit > 0:
+		return 0, true
+	case float64(cost) > p.burst():
+		return p.Window, false
+	}
+	return p.leaks(over), false
+}
+
+func (b bucket) spend(p *Policy, cost int64) bucket {
+	b.level = min(max(b.level+float64(cost), 0), 2*float64(max(p.Limit, 1)))
+	// a limit that is lowered leaks more slowly
+	b.ends = b.when + max(int64(p.Window), int64(p.leaks(b.level)))
+	return b
+}
+
+func (b bucket) left(p *Policy, _ int64) (int64, time.Duration) {
+	return max(int64(p.burst()-b.level+crumb(p)), 0), p.leaks(b.level)
+}
+
+func (b bucket) ended(now int64) bool { return now >= b.ends }
+
+// steps is in how many a rolling window moves.
+const steps = 12
+
+// rollingWindow has what was spent in this step of time and in those before it.
+// A window that begins in the middle of a step touches one more than it has, so
+// all of them count.
+type rollingWindow struct {
+	step  int64             // the newest
+	spent [steps + 1]uint32 // by step, modulo their number
+	ends  uint32            // in seconds, and rounded up: a counter is to be small
+}
+
+// width is the length of a step.
+func (p *Policy) width() int64 { return (int64(p.Window) + steps - 1) / steps }
+
+func (p *Policy) rollingLimit() uint64 { return uint64(min(max(p.Limit, 0), math.MaxUint32)) }
+
+func (w rollingWindow) at(p *Policy, now int64) rollingWindow {
+	step := now / p.width()
+	switch {
+	case w.ended(now):
+		w = rollingWindow{step: step}
+	case step > w.step:
+		for i := max(w.step+1, step-steps); i <= step; i++ {
+			w.spent[i%(steps+1)] = 0
+		}
+		w.step = step
+	}
+	return w
+}
+
+func (w rollingWindow) sum() (all uint64) {
+	for _, n := range w.spent {
+		all += uint64(n)
+	}
+	return all
+}
+
+// leaves is when a step is no part of the window any more.
+func (w rollingWindow) leaves(p *Policy, step, now int64) time.Duration {
+	return time.Duration((step+steps+1)*p.width() - now)
+}
+
+func (w rollingWindow) fits(p *Policy, now, cost int64) (time.Duration, bool) {
+	all, limit := w.sum()+uint64(cost), p.rollingLimit() //nolint:gosec // positive
+	if all <= limit {
+		return 0, true
+	}
+	if uint64(cost) > limit { //nolint:gosec // positive
+		return p.Window, false
+	}
+	step := max(w.step-steps, 0)
+	for ; step < w.step; step++ {
+		if all -= uint64(w.spent[step%(steps+1)]); all <= limit {
+			break
+		}
+	}
+	return w.leaves(p, step, now), false
+}
+
+func (w rollingWindow) spend(p *Policy, cost int64) rollingWindow {
+	for step := max(w.step-steps, 0); cost < 0 && step <= w.step; step++ { // the oldest first: what stays, stays longer
+		n := &w.spent[step%(steps+1)]
+		back := min(int64(*n), -cost)
+		*n -= uint32(back) //nolint:gosec // at most what it is
+		cost += back
+	}
+	if cost > 0 {
+		n := &w.spent[w.step%(steps+1)]
+		*n = uint32(min(int64(*n)+cost, math.MaxUint32))                   //nolint:gosec // at most that
+		w.ends = uint32((w.step+steps+1)*p.width()/int64(time.Second) + 1) //nolint:gosec // a process lives for less than a century
+	}
+	return w
+}
+
+func (w rollingWindow) left(p *Policy, now int64) (int64, time.Duration) {
+	limit, all := p.rollingLimit(), w.sum()
+	remaining := int64(limit - min(all, limit)) //nolint:gosec // at most 2^32
+	for step := w.step; step >= max(w.step-steps, 0); step-- {
+		if w.spent[step%(steps+1)] > 0 {
+			return remaining, w.leaves(p, step, now)
+		}
+	}
+	return remaining, 0
+}
+
+func (w rollingWindow) ended(now int64) bool { return now >= int64(w.ends)*int64(time.Second) }

@@ -1,0 +1,48 @@
+package middleware_test
+
+import (
+	"fmt"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/sallyport-go/sallyport/middleware"
+)
+
+// BenchmarkMemory is one decision: run with -benchmem.
+func BenchmarkMemory(b *testing.B) {
+	for _, keys := range []int{1, 10_000} {
+		names := make([]string, keys)
+		for i := range names {
+			names[i] = "tier/3600/account/" + strconv.Itoa(i)
+		}
+		for _, algorithm := range algorithms {
+			b.Run(fmt.Sprintf("%v/%d", algorithm, keys), func(b *testing.B) {
+				c := middleware.Memory()
+				charges := []middleware.Charge{{Policy: middleware.Policy{Limit: 1 << 31, Window: time.Hour, Algorithm: algorithm}, Cost: 1}}
+				i := 0
+				b.ReportAllocs()
+				for b.Loop() {
+					charges[0].Key = names[i]
+					i = (i + 1) % keys
+					if d, err := c.Take(b.Context(), charges); err != nil || !d.Allowed {
+						b.Fatal(d, err)
+					}
+				}
+			})
+		}
+		b.Run(fmt.Sprintf("engine/%d", keys), func(b *testing.B) {
+			c := middleware.Engine()
+			charges := []middleware.Charge{{Policy: middleware.Policy{Limit: 1 << 31, Window: time.Hour}, Cost: 1}}
+			i := 0
+			b.ReportAllocs()
+			for b.Loop() {
+				charges[0].Key = names[i]
+				i = (i + 1) % keys
+				if d, err := c.Take(b.Context(), charges); err != nil || !d.Allowed {
+					b.Fatal(d, err)
+				}
+			}
+		})
+	}
+}
