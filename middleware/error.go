@@ -19,6 +19,8 @@ const (
 	ReasonTooLarge    Reason = "too_large"   // a body over the cap
 	ReasonMissing     Reason = "missing"     // a parameter that is required
 	ReasonGrantType   Reason = "grant_type"  // a grant that is not served here
+	ReasonClient      Reason = "client"      // an OAuth client that is unknown, or has not the right secret
+	ReasonClientGrant Reason = "client_may"  // an OAuth client that may not do this
 	ReasonCredentials Reason = "credentials" // login and password do not fit
 	ReasonScope       Reason = "scope"       // nothing of the scope, or more than the session has
 	ReasonNoRefresh   Reason = "no_refresh"  // no refresh token at all
@@ -95,6 +97,8 @@ var table = map[Reason]Error{
 	ReasonTooLarge:    {Status: http.StatusRequestEntityTooLarge, Code: "invalid_request", Description: "The body is too large"},
 	ReasonMissing:     {Status: http.StatusBadRequest, Code: "invalid_request", Description: "A required parameter is missing"},
 	ReasonGrantType:   {Status: http.StatusBadRequest, Code: "unsupported_grant_type", Description: "The grant type is not supported here"},
+	ReasonClient:      {Status: http.StatusUnauthorized, Code: "invalid_client", Description: "Client authentication failed"},
+	ReasonClientGrant: {Status: http.StatusBadRequest, Code: "unauthorized_client", Description: "The client may not do this"},
 	ReasonCredentials: {Status: http.StatusBadRequest, Code: "invalid_grant", Description: "Invalid user name or password"},
 	ReasonScope:       {Status: http.StatusBadRequest, Code: "invalid_scope", Description: "The scope cannot be granted"},
 	ReasonNoRefresh:   {Status: http.StatusBadRequest, Code: "invalid_request", Description: "The refresh token is missing"},
@@ -146,6 +150,8 @@ var causes = []struct {
 }{
 	{tokens.ErrUnavailable, ReasonUnavailable},
 	{tokens.ErrMalformed, ReasonMalformed},
+	{tokens.ErrInvalidClient, ReasonClient},
+	{tokens.ErrUnauthorizedClient, ReasonClientGrant},
 	{tokens.ErrBadCredentials, ReasonCredentials},
 	{tokens.ErrInvalidScope, ReasonScope},
 	{tokens.ErrExpiredRefresh, ReasonEnded},

@@ -15,8 +15,8 @@ type FastAPI struct{}
 // Accepts is a form; a body of another kind has none of the parameters.
 func (FastAPI) Accepts() Accepts { return Accepts{Unknown: true} }
 
-// ReadLogin reads username, password, scope and client_id, which are all in the
-// body.
+// ReadLogin reads username, password, scope, client_id and client_secret, which
+// are all in the body.
 func (FastAPI) ReadLogin(p *Params) (tokens.LoginRequest, error) {
 	var wrong []Field
 	reason := ReasonMissing
@@ -41,9 +41,9 @@ func (FastAPI) ReadLogin(p *Params) (tokens.LoginRequest, error) {
 	return tokens.LoginRequest{
 		Login:    p.Get("username"),
 		Password: tokens.Secret(p.Get("password")),
-		ClientID: p.Get("client_id"),
-		Scopes:   scopes,
-		Label:    p.Header.Get("User-Agent"),
+		ClientID: p.Get("client_id"), ClientSecret: tokens.Secret(p.Get("client_secret")),
+		Scopes: scopes,
+		Label:  p.Header.Get("User-Agent"),
 	}, nil
 }
 

@@ -11,8 +11,9 @@ import (
 // or, in dialects that have it so, of its access token. A refresh token that
 // opens nothing (any longer) is no error: ended is false.
 //
-// The session's refresh tokens are dead when CheckLogout returns; its access
-// tokens are good until they expire.
+// The session's refresh tokens are dead when CheckLogout returns. So are its
+// access tokens where the Authority has a deny list; else they are good until
+// they expire.
 func (a *Auth) CheckLogout(r *http.Request) (ended bool, err error) {
 	p, err := a.params(r, a.dialect.Accepts())
 	if err != nil {

@@ -9,8 +9,7 @@ import (
 
 // OAuth2 is the dialect of RFC 6749 and RFC 6750. Login takes the form of §4.3.2
 // (grant_type may be missing), refresh a refresh-token header or the form of §6.
-// Clients are public: a client_id binds the session, and a client_secret is
-// neither checked nor kept.
+// Clients say who they are as §2.3.1 has it, with HTTP Basic or in the body.
 type OAuth2 struct{}
 
 // Accepts is a form only.
@@ -75,6 +74,8 @@ func (OAuth2) Refused(route Route, realm string, e *Error) Answer {
 		}{e.Code, e.Description})
 	}
 	switch e.Reason {
+	case ReasonClient:
+		a.Header.Set("WWW-Authenticate", `Basic realm="`+realm+`"`)
 	case ReasonNoBearer:
 		a.Header.Set("WWW-Authenticate", `Bearer realm="`+realm+`"`)
 	case ReasonBearer, ReasonBearerForm, ReasonExpired, ReasonTwoBearers, ReasonForbidden:

@@ -2,7 +2,6 @@ package middleware
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
@@ -12,15 +11,14 @@ import (
 	"net/url"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/sallyport-go/sallyport/tokens"
 )
 
 // Params are the headers and the body parameters of a login, refresh, logout or
 // token request. The query is not among them.
 type Params struct {
-	Header http.Header
-	values map[string]string
+	Header     http.Header
+	values     map[string]string
+	registered bool // whether clients have to be known
 }
 
 // Get returns a parameter; "" if it is not there.
@@ -86,7 +84,7 @@ func (a *Auth) params(r *http.Request, accepts Accepts) (*Params, error) {
 			return nil, refusal(ReasonMalformed, errText)
 		}
 	}
-	return &Params{Header: r.Header, values: values}, nil
+	return &Params{Header: r.Header, values: values, registered: a.tokens.RegistersClients()}, nil
 }
 
 func isText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
@@ -201,88 +199,11 @@ func parseMultipart(body []byte, boundary string) (map[string]string, error) {
 	}
 }
 
-// client reads who the OAuth client says it is: RFC 6749 §2.3.1 and §3.2.1. A
-// secret is neither checked nor kept, for no client has one; it may not be sent
-// in two ways all the same.
-func (p *Params) client() (string, error) {
-	id := p.Get("client_id")
-	scheme, credentials, _ := strings.Cut(p.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Basic") {
-		return id, nil
-	}
-	text, err := base64.StdEncoding.DecodeString(strings.TrimSpace(credentials))
-	if err != nil {
-		return "", refusal(ReasonMalformed, errors.New("the Basic credentials are not base64"))
-	}
-	name, _, ok := strings.Cut(string(text), ":")
-	if !ok {
-		return "", refusal(ReasonMalformed, errors.New("the Basic credentials have no colon"))
-	}
-	name, err = url.QueryUnescape(name)
-	if err != nil || !isText(name) {
-		return "", refusal(ReasonMalformed, errors.New("the Basic user is not form-encoded"))
-	}
-	if p.Get("client_secret") != "" || id != "" && id != name {
-		return "", refusal(ReasonMalformed, errors.New("the client says who it is in two ways"))
-	}
-	return name, nil
-}
-
-// passwordGrant reads RFC 6749 §4.3.2.
-func (p *Params) passwordGrant() (tokens.LoginRequest, error) {
-	client, err := p.client()
-	if err != nil {
-		return tokens.LoginRequest{}, err
-	}
-	for _, name := range []string{"username", "password"} {
-		if p.Get(name) == "" { // §3.2: sent without a value is not sent
-			return tokens.LoginRequest{}, missing(name)
-		}
-	}
-	scopes, err := tokens.ParseScope(p.Get("scope"))
-	if err != nil {
-		return tokens.LoginRequest{}, err
-	}
-	return tokens.LoginRequest{
-		Login:    p.Get("username"),
-		Password: tokens.Secret(p.Get("password")),
-		ClientID: client,
-		Scopes:   scopes,
-		Label:    p.Header.Get("User-Agent"),
-	}, nil
-}
-
 // missing refuses a request without a parameter that is required.
 func missing(name string) *Error {
 	e := refusal(ReasonMissing, nil)
 	e.Fields = []Field{{In: "body", Name: name, Missing: true}}
 	return e
-}
-
-// refreshGrant reads RFC 6749 §6, or the refresh-token header.
-func (p *Params) refreshGrant() (tokens.RefreshRequest, error) {
-	client, err := p.client()
-	if err != nil {
-		return tokens.RefreshRequest{}, err
-	}
-	header, err := p.refreshHeader()
-	if err != nil {
-		return tokens.RefreshRequest{}, err
-	}
-	token := p.Get("refresh_token")
-	switch {
-	case token == "" && header == "":
-		return tokens.RefreshRequest{}, refusal(ReasonNoRefresh, nil)
-	case token != "" && header != "":
-		return tokens.RefreshRequest{}, refusal(ReasonMalformed, errTwice)
-	case token == "":
-		token = header
-	}
-	scopes, err := tokens.ParseScope(p.Get("scope"))
-	if err != nil {
-		return tokens.RefreshRequest{}, err
-	}
-	return tokens.RefreshRequest{Token: tokens.Secret(token), ClientID: client, Scopes: scopes}, nil
 }
 
 // refreshHeader reads the refresh-token header; "" if there is none.

@@ -22,7 +22,7 @@ func (a *Auth) CheckRefresh(r *http.Request) (tokens.Pair, error) {
 	}
 	if accepts.APIKeys && a.tokens.IsAPIKey(refresh.Token) {
 		return a.tokens.ExchangeKey(a.located(r), tokens.KeyRequest{
-			Key: refresh.Token, ClientID: refresh.ClientID, Scopes: refresh.Scopes,
+			Key: refresh.Token, ClientID: refresh.ClientID, ClientSecret: refresh.ClientSecret, Scopes: refresh.Scopes,
 		})
 	}
 	return a.tokens.Refresh(a.located(r), refresh)

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 )
 
@@ -52,3 +54,26 @@ const (
 	RefreshRotate RefreshPolicy = "rotate" // one use each, and the client's Grace
 	RefreshStrict RefreshPolicy = "strict" // one use each, whatever the Grace
 )
+
+// MaxGrace is the longest Grace of a Client.
+const MaxGrace = 300 * time.Second
+
+// Check returns all that is wrong with a client at once, or nil: an ID that is
+// empty, a policy that is none of the above, a Grace that is negative or more
+// than MaxGrace. A store calls it before it registers a client; one that is
+// wrong all the same is as good as one that could not be read.
+func (c Client) Check() error {
+	var errs []error
+	if c.ID == "" {
+		errs = append(errs, errors.New("store: Client.ID: a client wants an ID"))
+	}
+	switch c.Refresh {
+	case "", RefreshNone, RefreshRotate, RefreshStrict:
+	default:
+		errs = append(errs, fmt.Errorf("store: Client.Refresh: wants one of the policies, has %q", c.Refresh))
+	}
+	if c.Grace < 0 || c.Grace > MaxGrace {
+		errs = append(errs, fmt.Errorf("store: Client.Grace: wants 0 to %v, has %v", MaxGrace, c.Grace))
+	}
+	return errors.Join(errs...)
+}

@@ -32,8 +32,12 @@ var base32Text = base32.StdEncoding.WithPadding(base32.NoPadding)
 type KeyRequest struct {
 	Key Secret
 
-	// ClientID is put into the access token. Empty: none.
+	// ClientID is put into the access token. Empty: none, or
+	// Config.DefaultClient.
 	ClientID string
+
+	// ClientSecret is the client's, where Config.Clients says that it has one.
+	ClientSecret Secret
 
 	// Scopes narrow the access token. Empty: the key's.
 	Scopes []string
@@ -84,9 +88,9 @@ func (a *Authority) CreateAPIKey(ctx context.Context, userID, name string, scope
 
 // ExchangeKey makes an access token of an API key, for the user as they are
 // today. The key stays good; no session is opened and no refresh token handed
-// out.
+// out. The client is authenticated before the key is looked up.
 //
-// It fails with ErrInvalidKey, ErrInvalidScope, ErrMalformed, ErrClaims or
+// It fails with ErrInvalidClient, ErrUnauthorizedClient, ErrInvalidKey, ErrInvalidScope, ErrMalformed, ErrClaims or
 // ErrUnavailable.
 func (a *Authority) ExchangeKey(ctx context.Context, r KeyRequest) (Pair, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
@@ -102,26 +106,17 @@ func (a *Authority) ExchangeKey(ctx context.Context, r KeyRequest) (Pair, error)
 }
 
 func (a *Authority) exchange(ctx context.Context, r KeyRequest) (Pair, store.APIKey, error) {
-	if !isString(r.ClientID) {
-		return Pair{}, store.APIKey{}, fmt.Errorf("%w: client identifier", ErrMalformed)
+	c, err := a.admit(ctx, r.ClientID, r.ClientSecret, GrantExchange)
+	if err != nil {
+		return Pair{}, store.APIKey{}, err
 	}
 	if err := checkScopes(r.Scopes); err != nil {
 		return Pair{}, store.APIKey{}, err
 	}
-	if a.apiKeys == nil || !a.IsAPIKey(r.Key) {
-		return Pair{}, store.APIKey{}, fmt.Errorf("%w: not genuine", ErrInvalidKey)
-	}
-	k, err := a.apiKeys.APIKey(ctx, sha256.Sum256([]byte(r.Key)))
 	now := a.now()
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return Pair{}, store.APIKey{}, fmt.Errorf("%w: %w", ErrInvalidKey, err)
-	case err != nil:
-		return Pair{}, store.APIKey{}, unavailable("API key", err)
-	case !k.RevokedAt.IsZero():
-		return Pair{}, k, fmt.Errorf("%w: revoked", ErrInvalidKey)
-	case !k.ExpiresAt.IsZero() && !now.Before(k.ExpiresAt):
-		return Pair{}, k, fmt.Errorf("%w: expired", ErrInvalidKey)
+	k, err := a.liveKey(ctx, r.Key, now)
+	if err != nil {
+		return Pair{}, k, err
 	}
 	user, err := a.store.User(ctx, k.UserID)
 	switch {
@@ -131,8 +126,10 @@ func (a *Authority) exchange(ctx context.Context, r KeyRequest) (Pair, store.API
 		return Pair{}, k, unavailable("user", err)
 	case user.ID != k.UserID:
 		return Pair{}, k, unavailable("user", errors.New("the store gave another user"))
+	case !c.isOf(user):
+		return Pair{}, k, fmt.Errorf("%w: the client is another's account", ErrInvalidKey)
 	}
-	granted := narrowed(user.Scopes, k.Scopes)
+	granted := c.within(narrowed(user.Scopes, k.Scopes))
 	if len(r.Scopes) > 0 {
 		had := len(granted) > 0
 		granted = both(granted, r.Scopes)
@@ -140,7 +137,7 @@ func (a *Authority) exchange(ctx context.Context, r KeyRequest) (Pair, store.API
 			return Pair{}, k, fmt.Errorf("%w: the key has none of it", ErrInvalidScope)
 		}
 	}
-	p, err := a.pair(ctx, user, store.Session{ClientID: r.ClientID}, granted, r.Scopes, k.ExpiresAt)
+	p, err := a.pair(ctx, user, origin{clientID: c.ID, sid: keyImage(k.ID)}, granted, r.Scopes, k.ExpiresAt)
 	if errors.Is(err, errOver) {
 		return Pair{}, k, fmt.Errorf("%w: expired", ErrInvalidKey)
 	}
@@ -151,4 +148,24 @@ func (a *Authority) exchange(ctx context.Context, r KeyRequest) (Pair, store.API
 		return Pair{}, k, unavailable("use API key", err)
 	}
 	return p, k, nil
+}
+
+// liveKey looks a key up; with an error it is the key that has it, where there
+// is one.
+func (a *Authority) liveKey(ctx context.Context, key Secret, now time.Time) (store.APIKey, error) {
+	if a.apiKeys == nil || !a.IsAPIKey(key) {
+		return store.APIKey{}, fmt.Errorf("%w: not genuine", ErrInvalidKey)
+	}
+	k, err := a.apiKeys.APIKey(ctx, sha256.Sum256([]byte(key)))
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return store.APIKey{}, fmt.Errorf("%w: %w", ErrInvalidKey, err)
+	case err != nil:
+		return store.APIKey{}, unavailable("API key", err)
+	case !k.RevokedAt.IsZero():
+		return k, fmt.Errorf("%w: revoked", ErrInvalidKey)
+	case !k.ExpiresAt.IsZero() && !now.Before(k.ExpiresAt):
+		return k, fmt.Errorf("%w: expired", ErrInvalidKey)
+	}
+	return k, nil
 }

@@ -26,8 +26,34 @@ type Config struct {
 	// are none.
 	APIKeys store.APIKeys
 
-	// Revocations is the deny list, which Sweep keeps short. Nil: there is none.
+	// Clients are the OAuth clients that are registered: what they are allowed,
+	// how their refresh tokens rotate, and the secrets of those that have one.
+	// They are authenticated before anything else is looked at. Nil: nobody is
+	// registered; any client identifier binds a session, and a secret is neither
+	// checked nor kept.
+	Clients store.Clients
+
+	// DefaultClient is the client of a login or an exchange that names none, as
+	// those of dialects that have no place for it. It is registered in Clients,
+	// as a public one. Empty: where there are Clients, such a request is refused.
+	DefaultClient string
+
+	// AccountAsClient takes a client identifier that is not registered for the
+	// user's account (User.Account, or User.ID where that is empty), as some
+	// APIs have it: the user logs in if it is theirs. Such a client is public,
+	// and may do what a client may where none is registered. No ID of a
+	// registered client should then be an account's.
+	AccountAsClient bool
+
+	// Revocations is the deny list: with it the access tokens of a session that
+	// was revoked die at once, and those of an API key that was revoked. Verify
+	// asks it about each token, and Sweep keeps it short. Nil: they are good until they expire.
 	Revocations store.Revocations
+
+	// InsecureIgnoreDenyFailure makes Verify accept access tokens that the deny
+	// list cannot be asked about, which may have been revoked. Without it they
+	// are ErrUnavailable.
+	InsecureIgnoreDenyFailure bool
 
 	// Issuer is required: the "iss" of the tokens, compared code point by code
 	// point. By RFC 8414 it is an https URL without query or fragment.
@@ -77,9 +103,10 @@ type Config struct {
 	// Zero: not at all.
 	Leeway time.Duration
 
-	// Timeout is how long one login, refresh or logout may wait for the store.
-	// Zero: 5 s. A revocation that a reuse calls for gets as long again, and is
-	// made even if the caller has hung up.
+	// Timeout is how long one login, refresh or logout may wait for the store, and
+	// one Verify for the deny list. Zero: 5 s. A revocation that is called for
+	// gets as long again, and a denial too; both are made even if the caller has
+	// hung up.
 	Timeout time.Duration
 
 	// Claims gives the host's own claims for a user's access token; it is asked
@@ -100,7 +127,11 @@ type Config struct {
 type Authority struct {
 	store       store.Store
 	apiKeys     store.APIKeys
+	clients     store.Clients
 	revocations store.Revocations
+
+	defaultClient                      string
+	accountAsClient, ignoreDenyFailure bool
 
 	issuer   string
 	audience string
@@ -139,6 +170,15 @@ func New(c Config) (*Authority, error) {
 		complain("Store", "is required")
 	}
 	checkNames(c.Issuer, c.Audience, complain)
+	switch {
+	case !isString(c.DefaultClient):
+		complain("DefaultClient", "wants %d bytes of UTF-8 without NUL at most", maxString)
+	case c.DefaultClient != "" && c.Clients == nil:
+		complain("DefaultClient", "wants Clients, in which %q is registered", c.DefaultClient)
+	}
+	if c.InsecureIgnoreDenyFailure && c.Revocations == nil {
+		complain("InsecureIgnoreDenyFailure", "wants Revocations, which could fail")
+	}
 	prefix := or(c.Prefix, "sp")
 	if !isPrefix(prefix) {
 		complain("Prefix", "wants 2 to 16 lower-case letters and digits, has %q", prefix)
@@ -177,7 +217,8 @@ func New(c Config) (*Authority, error) {
 		leeway: c.Leeway, events: c.Events, clock: c.Now,
 	}
 	return &Authority{
-		store: c.Store, apiKeys: c.APIKeys, revocations: c.Revocations,
+		store: c.Store, apiKeys: c.APIKeys, clients: c.Clients, revocations: c.Revocations,
+		defaultClient: c.DefaultClient, accountAsClient: c.AccountAsClient, ignoreDenyFailure: c.InsecureIgnoreDenyFailure,
 		issuer: c.Issuer, audience: c.Audience,
 		keys: ring, verifier: verifier, refresh: newRefreshKeys(prefix, c.RefreshKeys), prefix: prefix,
 		accessTTL: c.AccessTTL, idleTTL: c.IdleTTL, sessionTTL: c.SessionTTL,
@@ -235,13 +276,22 @@ func (a *Authority) now() time.Time { return a.clock().UTC().Truncate(time.Micro
 
 // Verify returns the principal that a genuine, current access token names. It
 // does not ask the store: a user who was locked out a minute ago keeps the
-// access tokens that they have until those expire.
+// access tokens that they have until those expire, or until their sessions are
+// ended where Config.Revocations is set. That list is all that is asked.
 //
 // It accepts only what an Authority with the same issuer, audience and keys
-// makes. ErrExpiredToken for a genuine token past its time, ErrInvalidToken for
-// every other.
+// makes. ErrExpiredToken for a genuine token past its time, ErrRevokedToken for
+// one whose session was ended, ErrInvalidToken for every other; ErrUnavailable
+// where the deny list could not say.
 func (a *Authority) Verify(ctx context.Context, token Secret) (Principal, error) {
-	return a.verifier.Verify(ctx, token)
+	p, err := a.verifier.Verify(ctx, token)
+	if err != nil {
+		return Principal{}, err
+	}
+	if err := a.checkDenied(ctx, p); err != nil {
+		return Principal{}, err
+	}
+	return p, nil
 }
 
 // Issuer returns the "iss" of the tokens.

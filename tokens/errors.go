@@ -12,6 +12,13 @@ var (
 	// that no store could hold. Nothing was asked.
 	ErrMalformed = errors.New("tokens: malformed request")
 
+	// ErrInvalidClient: the OAuth client is not registered, or its secret is
+	// wrong or missing. Nothing else was looked at.
+	ErrInvalidClient = errors.New("tokens: invalid client")
+
+	// ErrUnauthorizedClient: the client is who it says, and may not do this.
+	ErrUnauthorizedClient = errors.New("tokens: unauthorized client")
+
 	// ErrBadCredentials: login and password do not open a door together.
 	ErrBadCredentials = errors.New("tokens: bad credentials")
 
@@ -41,6 +48,10 @@ var (
 
 	// ErrInvalidToken: the access token is not one of ours, or not for here.
 	ErrInvalidToken = errors.New("tokens: invalid access token")
+
+	// ErrRevokedToken: the access token is genuine, and its session is on the
+	// deny list. A kind of ErrInvalidToken.
+	ErrRevokedToken = fmt.Errorf("%w: the session was revoked", ErrInvalidToken)
 
 	// ErrExpiredToken: the access token is genuine and was good once. It is not
 	// a kind of ErrInvalidToken.

@@ -23,6 +23,8 @@ const (
 	EventKeyCreated       EventKind = "key_created"       // a long-lived API key was made
 	EventKeyExchange      EventKind = "key_exchange"      // an API key was exchanged for an access token
 	EventKeyRefused       EventKind = "key_refused"       // an API key opened nothing
+	EventKeyRevoked       EventKind = "key_revoked"       // an API key was ended by its user
+	EventClientRefused    EventKind = "client_refused"    // an OAuth client is unknown, has not the right secret, or may not do this
 	EventStoreFailure     EventKind = "store_failure"     // the store could not say
 	EventKeysFailure      EventKind = "keys_failure"      // the source of keys could not say
 	EventLimited          EventKind = "limited"           // a caller reached the limit of a tier

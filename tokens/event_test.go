@@ -161,8 +161,8 @@ func TestEvents(t *testing.T) {
 				t.Helper()
 				key, _ := r.apiKey(t)
 				ready()
-				_, _ = r.ExchangeKey(withAddress(t), tokens.KeyRequest{Key: key, ClientID: "ci"})
-				return ""
+				p, _ := r.ExchangeKey(withAddress(t), tokens.KeyRequest{Key: key, ClientID: "ci"})
+				return p.Principal.SessionID
 			},
 			want: tokens.Event{Kind: tokens.EventKeyExchange, UserID: alice.ID, Account: "acme", ClientID: "ci", KeyID: "its own"},
 		},

@@ -12,6 +12,7 @@ type foreign struct {
 	user    func(*store.User)
 	session func(*store.Session)
 	key     func(*store.APIKey)
+	client  func(*store.Client)
 }
 
 func (f *foreign) Authenticate(ctx context.Context, login, password string) (store.User, error) {
@@ -44,4 +45,12 @@ func (f *foreign) APIKey(ctx context.Context, digest store.Digest) (store.APIKey
 		f.key(&k)
 	}
 	return k, err
+}
+
+func (f *foreign) Client(ctx context.Context, id string) (store.Client, error) {
+	c, err := f.watched.Client(ctx, id)
+	if err == nil && f.client != nil {
+		f.client(&c)
+	}
+	return c, err
 }

@@ -22,8 +22,12 @@ type LoginRequest struct {
 	Login    string
 	Password Secret
 
-	// ClientID binds the session to an OAuth client. Empty: to none.
+	// ClientID binds the session to an OAuth client. Empty: to none, or to
+	// Config.DefaultClient.
 	ClientID string
+
+	// ClientSecret is the client's, where Config.Clients says that it has one.
+	ClientSecret Secret
 
 	// Scopes are what is asked for; the part that the user holds is granted.
 	// Empty: all that the user holds, at each refresh anew.
@@ -37,10 +41,10 @@ type LoginRequest struct {
 }
 
 // Login lets a user in whom the store knows. Nothing is remembered of a login
-// that fails.
+// that fails. The client is authenticated before the password is looked at.
 //
-// It fails with ErrBadCredentials, ErrInvalidScope, ErrMalformed, ErrClaims or
-// ErrUnavailable.
+// It fails with ErrInvalidClient, ErrUnauthorizedClient, ErrBadCredentials,
+// ErrInvalidScope, ErrMalformed, ErrClaims or ErrUnavailable.
 func (a *Authority) Login(ctx context.Context, r LoginRequest) (Pair, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
@@ -54,11 +58,16 @@ func (a *Authority) Login(ctx context.Context, r LoginRequest) (Pair, error) {
 }
 
 func (a *Authority) login(ctx context.Context, r LoginRequest) (Pair, error) {
-	if !isString(r.ClientID) {
-		return Pair{}, fmt.Errorf("%w: client identifier", ErrMalformed)
+	c, err := a.admit(ctx, r.ClientID, r.ClientSecret, GrantPassword)
+	if err != nil {
+		return Pair{}, err
 	}
 	if err := checkScopes(r.Scopes); err != nil {
 		return Pair{}, err
+	}
+	asked := c.within(r.Scopes)
+	if len(asked) == 0 && len(r.Scopes) > 0 {
+		return Pair{}, fmt.Errorf("%w: the client may have none of it", ErrInvalidScope)
 	}
 	// no store holds such a name, and no hash is worth such a password
 	if r.Login == "" || !isString(r.Login) || len(r.Password) > maxPassword || !isText(string(r.Password)) {
@@ -72,31 +81,26 @@ func (a *Authority) login(ctx context.Context, r LoginRequest) (Pair, error) {
 		return Pair{}, unavailable("authenticate", err)
 	case user.ID == "":
 		return Pair{}, unavailable("authenticate", errNameless)
+	case !c.isOf(user):
+		return Pair{}, fmt.Errorf("%w: the client is another's account", ErrBadCredentials)
 	}
-	granted := narrowed(user.Scopes, r.Scopes)
+	granted := c.within(narrowed(user.Scopes, asked))
 	// a user who holds no scopes at all lives in a host that has none
 	if len(granted) == 0 && len(r.Scopes) > 0 && len(user.Scopes) > 0 {
 		return Pair{}, fmt.Errorf("%w: the user holds none of it", ErrInvalidScope)
 	}
 
-	now := a.now()
-	s := store.Session{UserID: user.ID, ClientID: r.ClientID}
-	if r.AccessOnly {
-		return a.pair(ctx, user, s, granted, r.Scopes, time.Time{})
+	if r.AccessOnly || c.mayRefresh() != nil {
+		return a.pair(ctx, user, origin{clientID: c.ID}, granted, r.Scopes, time.Time{})
 	}
-	s.ID = newSessionID()
-	s.Scopes = granted
-	if len(r.Scopes) == 0 {
-		s.Scopes = nil
-	} else if len(granted) == 0 {
-		s.Scopes = both(r.Scopes, r.Scopes)
+	s := a.newSession(user, c, r.Label)
+	if len(r.Scopes) > 0 {
+		s.Scopes = granted
+		if len(granted) == 0 {
+			s.Scopes = both(asked, asked)
+		}
 	}
-	s.Generation = 1
-	s.CreatedAt, s.AdvancedAt = now, now
-	s.ExpiresAt = now.Add(a.sessionTTL)
-	s.IdleUntil = earlier(now.Add(a.idleTTL), s.ExpiresAt)
-	s.Label = label(r.Label)
-	p, err := a.pair(ctx, user, s, granted, r.Scopes, s.ExpiresAt)
+	p, err := a.pairOf(ctx, user, s, granted, r.Scopes)
 	if err != nil {
 		return Pair{}, err
 	}
@@ -106,14 +110,41 @@ func (a *Authority) login(ctx context.Context, r LoginRequest) (Pair, error) {
 	return p, nil
 }
 
+// newSession is a session that begins now.
+func (a *Authority) newSession(u store.User, c client, name string) store.Session {
+	now := a.now()
+	ends := now.Add(a.sessionTTL)
+	return store.Session{
+		ID: newSessionID(), UserID: u.ID, ClientID: c.ID, Generation: 1, CreatedAt: now, AdvancedAt: now,
+		IdleUntil: earlier(now.Add(a.idleTTL), ends), ExpiresAt: ends, Label: label(name),
+	}
+}
+
 var (
 	errNameless = errors.New("the store names no user")
 	errOver     = errors.New("less than a second is left")
 )
 
-// pair makes the tokens of a session as it is about to be; one without an ID
-// gets an access token only. No access token outlives end, unless that is zero.
-func (a *Authority) pair(ctx context.Context, u store.User, s store.Session, granted, asked []string, end time.Time) (Pair, error) {
+// pairOf makes the tokens of a session as it is about to be.
+func (a *Authority) pairOf(ctx context.Context, u store.User, s store.Session, granted, asked []string) (Pair, error) {
+	token, err := a.refresh.make(presented{s.ID, s.Generation})
+	if err != nil {
+		return Pair{}, unavailable("refresh token", err)
+	}
+	p, err := a.pair(ctx, u, origin{clientID: s.ClientID, sid: sessionImage(s.ID)}, granted, asked, s.ExpiresAt)
+	if err != nil {
+		return Pair{}, err
+	}
+	p.RefreshToken = token
+	return p, nil
+}
+
+// origin is what an access token comes from: the client, and the session or the
+// API key, of which it tells the image.
+type origin struct{ clientID, sid string }
+
+// pair makes an access token. It does not outlive end, unless that is zero.
+func (a *Authority) pair(ctx context.Context, u store.User, from origin, granted, asked []string, end time.Time) (Pair, error) {
 	for _, name := range granted {
 		if !isScopeToken(name) { // "read write" would be two
 			return Pair{}, fmt.Errorf("%w: the user's scope %q is no scope-token", ErrClaims, name)
@@ -138,20 +169,12 @@ func (a *Authority) pair(ctx context.Context, u store.User, s store.Session, gra
 	c := claims{
 		Issuer: a.issuer, Subject: u.ID, Audience: aud{a.audience},
 		ExpiresAt: &expires, NotBefore: &issued, IssuedAt: &issued,
-		TokenID: rand.Text(), ClientID: s.ClientID, Scope: strings.Join(granted, " "),
+		TokenID: rand.Text(), ClientID: from.clientID, SessionID: from.sid, Scope: strings.Join(granted, " "),
 		Account: u.Account, Tier: u.Tier, Seats: max(u.Seats, 1),
 	}
 	p := Pair{
 		ExpiresIn: time.Duration(expires-issued) * time.Second,
 		Narrowed:  !slices.Equal(both(asked, asked), both(asked, granted)),
-	}
-	if s.ID != "" {
-		c.SessionID = sessionImage(s.ID)
-		token, err := a.refresh.make(presented{s.ID, s.Generation})
-		if err != nil {
-			return Pair{}, unavailable("refresh token", err)
-		}
-		p.RefreshToken = token
 	}
 	var extra map[string]any
 	if a.claims != nil {
@@ -180,6 +203,8 @@ func failure(err error, refused EventKind) EventKind {
 		return EventStoreFailure
 	case errors.Is(err, ErrClaims):
 		return EventFault
+	case errors.Is(err, ErrInvalidClient), errors.Is(err, ErrUnauthorizedClient):
+		return EventClientRefused
 	}
 	return refused
 }

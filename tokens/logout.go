@@ -4,31 +4,39 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/sallyport-go/sallyport/store"
 )
 
 // Logout ends the session that a refresh token belongs to, whichever of the
-// session's tokens it is. It is committed when Logout returns nil; access
-// tokens of the session are good until they expire.
+// session's tokens it is. It is committed when Logout returns nil. The session's
+// access tokens are dead by then where Config.Revocations is set, and else good
+// until they expire.
 //
-// It fails with ErrInvalidRefresh where there is no session to end, with
-// ErrWrongClient, which changes nothing, and with ErrUnavailable.
+// It fails with ErrInvalidClient, with ErrInvalidRefresh where there is no
+// session to end, with ErrWrongClient, which changes nothing, and with
+// ErrUnavailable.
 func (a *Authority) Logout(ctx context.Context, r RefreshRequest) error {
+	ctx, cancel := context.WithTimeout(ctx, a.timeout)
+	defer cancel()
+	named, err := a.presenter(ctx, r.ClientID, r.ClientSecret)
+	if err != nil {
+		return a.clientRefused(ctx, r.ClientID, err)
+	}
 	token, ok := a.refresh.open(r.Token)
 	if !ok {
 		return fmt.Errorf("%w: not genuine", ErrInvalidRefresh)
 	}
-	ctx, cancel := context.WithTimeout(ctx, a.timeout)
-	defer cancel()
 	s, err := a.session(ctx, token.sessionID)
-	switch {
-	case err != nil:
+	if err != nil {
 		return a.failed(ctx, err)
-	case r.ClientID != "" && s.ClientID != "" && r.ClientID != s.ClientID:
-		return ErrWrongClient
-	case !s.RevokedAt.IsZero():
-		return ErrRevokedRefresh
+	}
+	if _, err := a.holder(ctx, named, s); err != nil {
+		return a.clientRefused(ctx, r.ClientID, err)
+	}
+	if !s.RevokedAt.IsZero() {
+		return a.failed(ctx, a.refuse(ctx, s, ErrRevokedRefresh))
 	}
 	return a.end(ctx, s)
 }
@@ -36,43 +44,73 @@ func (a *Authority) Logout(ctx context.Context, r RefreshRequest) error {
 // LogoutPrincipal ends the session that an access token belongs to. A principal
 // without a session, or whose session is over, is no error.
 func (a *Authority) LogoutPrincipal(ctx context.Context, p Principal) error {
-	if p.SessionID == "" {
-		return nil
-	}
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
-	sessions, err := a.store.UserSessions(ctx, p.Subject)
-	if err != nil {
-		return a.failed(ctx, unavailable("user's sessions", err))
+	s, ok, err := a.sessionOf(ctx, p.Subject, p.SessionID)
+	if err != nil || !ok {
+		return a.failed(ctx, err)
 	}
-	for _, s := range sessions {
-		// the access token knows only the image of the session's ID
-		if sessionImage(s.ID) == p.SessionID {
-			return a.end(ctx, s)
-		}
-	}
-	return nil
+	return a.end(ctx, s)
 }
 
-// LogoutEverywhere ends all sessions of a user: for "sign out everywhere", and
-// for a host whose user has a new password or was locked out. It is committed
-// when LogoutEverywhere returns nil; access tokens are good until they expire.
+// LogoutEverywhere ends all sessions that a user has when it is called: for
+// "sign out everywhere", and for a host whose user has a new password or was
+// locked out. It is committed when LogoutEverywhere returns nil. Access tokens
+// of theirs are dead by then where Config.Revocations is set, and else good
+// until they expire.
 func (a *Authority) LogoutEverywhere(ctx context.Context, userID string) error {
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
-	if err := a.store.RevokeUserSessions(ctx, userID, a.now()); err != nil {
-		return a.failed(ctx, unavailable("revoke a user's sessions", err))
+	var sessions []store.Session
+	if a.revocations != nil {
+		var err error
+		if sessions, err = a.store.UserSessions(ctx, userID); err != nil {
+			return a.failed(ctx, unavailable("user's sessions", err))
+		}
+	}
+	err := a.revoke(ctx, sessions, func(ctx context.Context, at time.Time) error {
+		return a.store.RevokeUserSessions(ctx, userID, at)
+	})
+	if err != nil {
+		return a.failed(ctx, err)
 	}
 	a.Report(ctx, Event{Kind: EventLogoutEverywhere, UserID: userID})
 	return nil
 }
 
+// end ends a session at its user's wish.
 func (a *Authority) end(ctx context.Context, s store.Session) error {
-	if err := a.store.RevokeSession(ctx, s.ID, a.now()); err != nil {
-		return a.failed(ctx, unavailable("revoke session", err))
+	if err := a.revokeSession(ctx, s); err != nil {
+		return a.failed(ctx, err)
 	}
 	a.Report(ctx, Event{Kind: EventLogout, UserID: s.UserID, ClientID: s.ClientID, SessionID: sessionImage(s.ID), Generation: s.Generation})
 	return nil
+}
+
+// sessionOf finds the session of a user by the image of its ID, which is all
+// that an access token knows; false if it has been revoked.
+func (a *Authority) sessionOf(ctx context.Context, userID, sid string) (store.Session, bool, error) {
+	if sid == "" {
+		return store.Session{}, false, nil
+	}
+	sessions, err := a.store.UserSessions(ctx, userID)
+	if err != nil {
+		return store.Session{}, false, unavailable("user's sessions", err)
+	}
+	for _, s := range sessions {
+		if sessionImage(s.ID) == sid {
+			return s, true, nil
+		}
+	}
+	return store.Session{}, false, nil
+}
+
+// clientRefused reports an error if it is the client's or the store's.
+func (a *Authority) clientRefused(ctx context.Context, clientID string, err error) error {
+	if errors.Is(err, ErrInvalidClient) {
+		a.Report(ctx, Event{Kind: EventClientRefused, ClientID: printable(clientID), Err: err})
+	}
+	return a.failed(ctx, err)
 }
 
 // failed reports an error if it is the store's.

@@ -31,7 +31,8 @@ type Principal struct {
 	Scope string
 
 	// SessionID tells sessions apart ("sid"). It is a one-way image of the
-	// session's ID in the store, and empty where no session is behind the token.
+	// session's ID in the store, or of the API key's that the token was exchanged
+	// for, and empty where neither is behind the token.
 	SessionID string
 
 	// TokenID is the token's own name ("jti").

@@ -117,7 +117,12 @@ func newSessionID() string {
 
 // sessionImage is the "sid" of a session: it tells sessions apart and helps
 // nobody to a session's ID.
-func sessionImage(id string) string {
-	sum := sha256.Sum256([]byte("sallyport sid\x00" + id))
+func sessionImage(id string) string { return image("sallyport sid", id) }
+
+// keyImage is the "sid" of the access tokens that an API key was exchanged for.
+func keyImage(id string) string { return image("sallyport key", id) }
+
+func image(of, id string) string {
+	sum := sha256.Sum256([]byte(of + "\x00" + id))
 	return b64(sum[:sessionIDBytes])
 }

@@ -135,7 +135,7 @@ func (r *room) unchanged(tb testing.TB, f func()) {
 
 // kinds of refusal, of which an error is exactly one.
 var kinds = []error{
-	tokens.ErrMalformed, tokens.ErrBadCredentials, tokens.ErrInvalidScope, tokens.ErrExpiredRefresh,
+	tokens.ErrMalformed, tokens.ErrInvalidClient, tokens.ErrUnauthorizedClient, tokens.ErrBadCredentials, tokens.ErrInvalidScope, tokens.ErrExpiredRefresh,
 	tokens.ErrRevokedRefresh, tokens.ErrReused, tokens.ErrWrongClient, tokens.ErrInvalidToken,
 	tokens.ErrExpiredToken, tokens.ErrInvalidKey, tokens.ErrUnavailable, tokens.ErrClaims,
 }

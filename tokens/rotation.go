@@ -14,9 +14,13 @@ import (
 type RefreshRequest struct {
 	Token Secret
 
-	// ClientID is the client that presents it; empty: it did not say. A client
-	// other than the session's is refused, and the session stays as it was.
+	// ClientID is the client that presents it; empty: it did not say, which
+	// where there are Clients only the public ones may. A client other than the
+	// session's is refused, and the session stays as it was.
 	ClientID string
+
+	// ClientSecret is the client's, where Config.Clients says that it has one.
+	ClientSecret Secret
 
 	// Scopes narrow the access token that this refresh gives, and no later one.
 	// Empty: the session's.
@@ -28,20 +32,28 @@ type RefreshRequest struct {
 // and scopes are in the new access token.
 //
 // Of any number of callers with one token exactly one moves the session on.
-// What becomes of the others depends on Config.RetryGrace: without it the token
-// was used twice, and the session is revoked before they are told; within it
+// What becomes of the others depends on Config.RetryGrace, or on the Grace of a
+// registered client: without it the token was used twice, and the session is revoked before they are told; within it
 // they get the very successor that the first one got.
 //
-// A request that is refused for any other reason changes nothing: another
-// client's token, one that is not genuine, one whose session has ended, a scope
+// A request that is refused for any other reason changes nothing: a client that
+// is not who it says, another client's token, one that is not genuine, one whose session has ended, a scope
 // that the session has not.
 //
-// It fails with ErrInvalidRefresh and its kinds, ErrInvalidScope, ErrClaims or
-// ErrUnavailable. After ErrUnavailable it is not known whether the session moved
+// It fails with ErrInvalidClient, ErrUnauthorizedClient, ErrMalformed,
+// ErrInvalidRefresh and its kinds, ErrInvalidScope, ErrClaims or ErrUnavailable. After ErrUnavailable it is not known whether the session moved
 // on; the same token may be presented again, and under RetryGrace that is safe.
 func (a *Authority) Refresh(ctx context.Context, r RefreshRequest) (Pair, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
+	named, err := a.presenter(ctx, r.ClientID, r.ClientSecret)
+	if err == nil {
+		err = named.mayRefresh()
+	}
+	if err != nil {
+		a.Report(ctx, Event{Kind: failure(err, EventRefreshRefused), ClientID: printable(r.ClientID), Err: err})
+		return Pair{}, err
+	}
 	if err := checkScopes(r.Scopes); err != nil {
 		return Pair{}, err
 	}
@@ -51,7 +63,7 @@ func (a *Authority) Refresh(ctx context.Context, r RefreshRequest) (Pair, error)
 		a.Report(ctx, Event{Kind: EventRefreshRefused, ClientID: printable(r.ClientID), Err: err})
 		return Pair{}, err
 	}
-	s, p, err := a.rotate(ctx, token, r)
+	s, p, err := a.rotate(ctx, token, named, r)
 	e := Event{
 		Kind: EventRefresh, UserID: s.UserID, Account: p.Principal.Account, ClientID: s.ClientID,
 		SessionID: sessionImage(token.sessionID), Generation: token.generation, Err: err,
@@ -81,19 +93,23 @@ const (
 // rotate decides, mints and only then writes. A caller who lost the race to the
 // write looks again and decides anew; the row has moved on by then, so there is
 // no third time.
-func (a *Authority) rotate(ctx context.Context, token presented, r RefreshRequest) (store.Session, Pair, error) {
+func (a *Authority) rotate(ctx context.Context, token presented, named client, r RefreshRequest) (store.Session, Pair, error) {
 	for range 2 {
 		s, err := a.session(ctx, token.sessionID)
 		if err != nil {
 			return store.Session{}, Pair{}, err
 		}
-		if r.ClientID != "" && s.ClientID != "" && r.ClientID != s.ClientID {
-			return s, Pair{}, ErrWrongClient
-		}
-		now := a.now()
-		how, err := a.stands(s, token, now)
+		c, err := a.holder(ctx, named, s)
 		if err != nil {
 			return s, Pair{}, err
+		}
+		if err := c.mayRefresh(); err != nil {
+			return s, Pair{}, err
+		}
+		now := a.now()
+		how, err := stands(s, token, now, a.graceOf(c))
+		if err != nil {
+			return s, Pair{}, a.refuse(ctx, s, err)
 		}
 		if how == reused {
 			return s, Pair{}, a.revokeReused(ctx, s)
@@ -102,7 +118,7 @@ func (a *Authority) rotate(ctx context.Context, token presented, r RefreshReques
 		if how == current {
 			next.Generation++
 		}
-		p, err := a.successor(ctx, next, r)
+		p, err := a.successor(ctx, next, c, r)
 		if err != nil {
 			return s, Pair{}, err
 		}
@@ -141,7 +157,7 @@ func (a *Authority) session(ctx context.Context, id string) (store.Session, erro
 
 // stands says what the session makes of a genuine token, or why the session is
 // over. A revoked session is over for its predecessor too, grace or not.
-func (a *Authority) stands(s store.Session, token presented, now time.Time) (standing, error) {
+func stands(s store.Session, token presented, now time.Time, grace time.Duration) (standing, error) {
 	switch {
 	case !s.RevokedAt.IsZero():
 		return 0, ErrRevokedRefresh
@@ -152,25 +168,34 @@ func (a *Authority) stands(s store.Session, token presented, now time.Time) (sta
 	case token.generation > s.Generation:
 		// we signed it, so the store has lost a write that it had confirmed
 		return 0, fmt.Errorf("%w: the store is behind the token", ErrInvalidRefresh)
-	case a.grace > 0 && token.generation == s.Generation-1 && now.Before(s.AdvancedAt.Add(a.grace)):
+	case grace > 0 && token.generation == s.Generation-1 && now.Before(s.AdvancedAt.Add(grace)):
 		return replay, nil
 	}
 	return reused, nil
 }
 
+// refuse returns why a session is over. One that was revoked is denied again, in
+// case that failed before.
+func (a *Authority) refuse(ctx context.Context, s store.Session, over error) error {
+	if errors.Is(over, ErrRevokedRefresh) {
+		if err := a.denyRevoked(ctx, s); err != nil {
+			return err
+		}
+	}
+	return over
+}
+
 // revokeReused ends a session whose spent token came again, whether or not the
 // caller still waits: hanging up must not save a thief.
 func (a *Authority) revokeReused(ctx context.Context, s store.Session) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.timeout)
-	defer cancel()
-	if err := a.store.RevokeSession(ctx, s.ID, a.now()); err != nil {
-		return unavailable("revoke a session whose token was reused", err)
+	if err := a.revokeSession(ctx, s); err != nil {
+		return fmt.Errorf("after a reuse: %w", err)
 	}
 	return ErrReused
 }
 
 // successor mints the pair of a session as it will be, for its user as they are.
-func (a *Authority) successor(ctx context.Context, s store.Session, r RefreshRequest) (Pair, error) {
+func (a *Authority) successor(ctx context.Context, s store.Session, c client, r RefreshRequest) (Pair, error) {
 	user, err := a.store.User(ctx, s.UserID)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
@@ -180,7 +205,7 @@ func (a *Authority) successor(ctx context.Context, s store.Session, r RefreshReq
 	case user.ID != s.UserID:
 		return Pair{}, unavailable("user", errors.New("the store gave another user"))
 	}
-	granted := narrowed(user.Scopes, s.Scopes)
+	granted := c.within(narrowed(user.Scopes, s.Scopes))
 	if len(r.Scopes) > 0 {
 		for _, name := range r.Scopes {
 			// RFC 6749 §6: nothing that was not granted before
@@ -190,7 +215,7 @@ func (a *Authority) successor(ctx context.Context, s store.Session, r RefreshReq
 		}
 		granted = both(granted, r.Scopes)
 	}
-	p, err := a.pair(ctx, user, s, granted, r.Scopes, s.ExpiresAt)
+	p, err := a.pairOf(ctx, user, s, granted, r.Scopes)
 	if errors.Is(err, errOver) {
 		return Pair{}, ErrExpiredRefresh
 	}

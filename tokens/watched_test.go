@@ -23,6 +23,7 @@ type watched struct {
 	calls         []string
 	sessions      []string       // the IDs that were handed out
 	digests       []store.Digest // of the API keys that were made
+	denials       []denial       // in their order
 }
 
 // hook steps into a call. An error of its own is the call's answer.
@@ -168,19 +169,47 @@ func (w *watched) DeleteExpiredAPIKeys(ctx context.Context, before time.Time) (i
 	return asked(ctx, w, "DeleteExpiredAPIKeys", func() (int, error) { return w.memory.DeleteExpiredAPIKeys(ctx, before) })
 }
 
-// rows is everything that the store holds of sessions and API keys, as it is
-// now, asked past the hooks.
+func (w *watched) Client(ctx context.Context, id string) (store.Client, error) {
+	return asked(ctx, w, "Client", func() (store.Client, error) { return w.memory.Client(ctx, id) })
+}
+
+func (w *watched) DenySession(ctx context.Context, sid string, until time.Time) error {
+	return told(ctx, w, "DenySession", func() error {
+		w.mu.Lock()
+		w.denials = append(w.denials, denial{sid, until})
+		w.mu.Unlock()
+		return w.memory.DenySession(ctx, sid, until)
+	})
+}
+
+func (w *watched) SessionDenied(ctx context.Context, sid string) (bool, error) {
+	return asked(ctx, w, "SessionDenied", func() (bool, error) { return w.memory.SessionDenied(ctx, sid) })
+}
+
+func (w *watched) DeleteExpiredDenials(ctx context.Context, before time.Time) (int, error) {
+	return asked(ctx, w, "DeleteExpiredDenials", func() (int, error) { return w.memory.DeleteExpiredDenials(ctx, before) })
+}
+
+// denial is what was put on the deny list.
+type denial struct {
+	sid   string
+	until time.Time
+}
+
+// rows is everything that the store holds of sessions, API keys and denials, as
+// it is now, asked past the hooks.
 type rows struct {
 	Sessions []store.Session
 	Keys     []store.APIKey
+	Denials  []denial
 }
 
 func (w *watched) rows(tb testing.TB) rows {
 	tb.Helper()
 	w.mu.Lock()
 	sessions, digests := slices.Clone(w.sessions), slices.Clone(w.digests)
+	all := rows{Denials: slices.Clone(w.denials)}
 	w.mu.Unlock()
-	var all rows
 	for _, id := range sessions {
 		s, err := w.memory.Session(context.WithoutCancel(tb.Context()), id)
 		if err != nil {

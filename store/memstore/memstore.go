@@ -45,9 +45,10 @@ type Config struct {
 	Now func() time.Time
 }
 
-// Store remembers users, their sessions and their API keys. It is a
-// [store.Store] and a [store.APIKeys]. Any number of goroutines may use it at
-// once.
+// Store remembers users, their sessions and their API keys, the clients that are
+// registered, and the sessions that were ended. It is a [store.Store], a
+// [store.APIKeys], a [store.Clients] and a [store.Revocations]. Any number of
+// goroutines may use it at once.
 type Store struct {
 	passwords   *passwords.Hasher
 	maxSessions int
@@ -65,11 +66,16 @@ type Store struct {
 	keys    map[string]*key // by ID
 	digests map[store.Digest]*key
 	owned   map[string][]*key // by the user's ID
+
+	clients map[string]store.Client // by ID
+	denials map[string]time.Time    // until when, by the sid
 }
 
 var (
-	_ store.Store   = (*Store)(nil)
-	_ store.APIKeys = (*Store)(nil)
+	_ store.Store       = (*Store)(nil)
+	_ store.APIKeys     = (*Store)(nil)
+	_ store.Clients     = (*Store)(nil)
+	_ store.Revocations = (*Store)(nil)
 )
 
 // New returns an empty Store, or an error that names all that is wrong with c at
@@ -112,5 +118,7 @@ func New(c Config) (*Store, error) {
 		keys:     map[string]*key{},
 		digests:  map[store.Digest]*key{},
 		owned:    map[string][]*key{},
+		clients:  map[string]store.Client{},
+		denials:  map[string]time.Time{},
 	}, nil
 }

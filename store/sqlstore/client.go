@@ -2,17 +2,13 @@ package sqlstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/sallyport-go/sallyport/store"
 )
 
-const (
-	clientColumns = "id, name, secrets, grants, scopes, refresh_policy, grace"
-	maxGrace      = 300 * time.Second
-)
+const clientColumns = "id, name, secrets, grants, scopes, refresh_policy, grace"
 
 type clientSQL struct{ read, set, remove string }
 
@@ -32,11 +28,10 @@ func (s *Store) Client(ctx context.Context, id string) (store.Client, error) {
 }
 
 // SetClient registers a client, or replaces what is known of the one with c.ID.
-// It fails, naming all that is wrong at once, if the ID is empty, the policy is
-// none of package store's, or the grace is negative or more than 300 s.
+// It fails with what [store.Client.Check] says of c.
 func (s *Store) SetClient(ctx context.Context, c store.Client) error {
-	if err := checkClient(c); err != nil {
-		return err
+	if err := c.Check(); err != nil {
+		return fmt.Errorf("sqlstore: SetClient: %w", err)
 	}
 	_, err := s.exec(ctx, "SetClient", s.client.set,
 		c.ID, c.Name, hexes(c.Secrets), array(c.Grants), array(c.Scopes), string(c.Refresh), int64(c.Grace))
@@ -51,22 +46,6 @@ func (s *Store) RemoveClient(ctx context.Context, id string) error {
 		return fmt.Errorf("sqlstore: RemoveClient: %w", store.ErrNotFound)
 	}
 	return err
-}
-
-func checkClient(c store.Client) error {
-	var errs []error
-	if c.ID == "" {
-		errs = append(errs, errors.New("sqlstore: SetClient: a client wants an ID"))
-	}
-	switch c.Refresh {
-	case "", store.RefreshNone, store.RefreshRotate, store.RefreshStrict:
-	default:
-		errs = append(errs, fmt.Errorf("sqlstore: SetClient: Refresh: wants one of the policies of package store, has %q", c.Refresh))
-	}
-	if c.Grace < 0 || c.Grace > maxGrace {
-		errs = append(errs, fmt.Errorf("sqlstore: SetClient: Grace: wants 0 to %v, has %v", maxGrace, c.Grace))
-	}
-	return errors.Join(errs...)
 }
 
 func scanClient(r row) (store.Client, error) {

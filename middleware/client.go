@@ -1,0 +1,111 @@
+package middleware
+
+import (
+	"encoding/base64"
+	"errors"
+	"net/url"
+	"strings"
+
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+// client is who an OAuth client says it is, and the secret that it shows for it.
+type client struct {
+	id     string
+	secret tokens.Secret
+}
+
+var (
+	errTwoClients = errors.New("the client says who it is in two ways")
+	errBasic      = errors.New("the Basic credentials are not base64, or have no colon")
+	errBasicForm  = errors.New("the Basic credentials are not form-encoded")
+)
+
+// client reads who the OAuth client says it is, with HTTP Basic or in the body:
+// RFC 6749 §2.3.1 and §3.2.1. A secret may not be sent in both.
+func (p *Params) client() (client, error) {
+	c := client{p.Get("client_id"), tokens.Secret(p.Get("client_secret"))}
+	scheme, credentials, _ := strings.Cut(p.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Basic") {
+		return c, nil
+	}
+	basic, err := readBasic(credentials)
+	switch {
+	case err != nil && p.registered: // §5.2: that is how it tried to authenticate
+		return client{}, refusal(ReasonClient, err)
+	case err != nil:
+		return client{}, refusal(ReasonMalformed, err)
+	case c.secret != "", c.id != "" && c.id != basic.id:
+		return client{}, refusal(ReasonMalformed, errTwoClients)
+	}
+	return basic, nil
+}
+
+// readBasic decodes both halves as forms, which is what RFC 6749 §2.3.1 adds to
+// RFC 7617. A secret that is no form stands for itself, for some clients do not
+// know that.
+func readBasic(credentials string) (client, error) {
+	text, err := base64.StdEncoding.DecodeString(strings.TrimSpace(credentials))
+	id, secret, ok := strings.Cut(string(text), ":")
+	if err != nil || !ok {
+		return client{}, errBasic
+	}
+	id, err = url.QueryUnescape(id)
+	if err != nil || !isText(id) {
+		return client{}, errBasicForm
+	}
+	if decoded, err := url.QueryUnescape(secret); err == nil {
+		secret = decoded
+	}
+	return client{id, tokens.Secret(secret)}, nil
+}
+
+// passwordGrant reads RFC 6749 §4.3.2.
+func (p *Params) passwordGrant() (tokens.LoginRequest, error) {
+	c, err := p.client()
+	if err != nil {
+		return tokens.LoginRequest{}, err
+	}
+	for _, name := range []string{"username", "password"} {
+		if p.Get(name) == "" { // §3.2: sent without a value is not sent
+			return tokens.LoginRequest{}, missing(name)
+		}
+	}
+	scopes, err := tokens.ParseScope(p.Get("scope"))
+	if err != nil {
+		return tokens.LoginRequest{}, err
+	}
+	return tokens.LoginRequest{
+		Login:    p.Get("username"),
+		Password: tokens.Secret(p.Get("password")),
+		ClientID: c.id, ClientSecret: c.secret,
+		Scopes: scopes,
+		Label:  p.Header.Get("User-Agent"),
+	}, nil
+}
+
+// refreshGrant reads RFC 6749 §6, or the refresh-token header.
+func (p *Params) refreshGrant() (tokens.RefreshRequest, error) {
+	c, err := p.client()
+	if err != nil {
+		return tokens.RefreshRequest{}, err
+	}
+	header, err := p.refreshHeader()
+	if err != nil {
+		return tokens.RefreshRequest{}, err
+	}
+	token := p.Get("refresh_token")
+	switch {
+	case token == "" && header == "":
+		return tokens.RefreshRequest{}, refusal(ReasonNoRefresh, nil)
+	case token != "" && header != "":
+		return tokens.RefreshRequest{}, refusal(ReasonMalformed, errTwice)
+	case token == "":
+		token = header
+	}
+	scopes, err := tokens.ParseScope(p.Get("scope"))
+	if err != nil {
+		return tokens.RefreshRequest{}, err
+	}
+	return tokens.RefreshRequest{Token: tokens.Secret(token), ClientID: c.id, ClientSecret: c.secret, Scopes: scopes}, nil
+}

@@ -1,0 +1,202 @@
+package tokens
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/sallyport-go/sallyport/store"
+)
+
+// The grant types that a registered client may be allowed, as store.Client has
+// them in Grants.
+const (
+	GrantPassword = "password"                                        // RFC 6749 §4.3: Login
+	GrantRefresh  = "refresh_token"                                   // RFC 6749 §6: Refresh, and refresh tokens at all
+	GrantExchange = "urn:ietf:params:oauth:grant-type:token-exchange" // RFC 8693: ExchangeKey
+)
+
+// NewClientSecret makes a secret of 130 random bits for a client, and the digest
+// that store.Client keeps of it. It is shown this once.
+func NewClientSecret() (Secret, store.Digest) {
+	text := rand.Text()
+	return Secret(text), sha256.Sum256([]byte(text))
+}
+
+// client is who presents a request: a registered client, or in a house that
+// registers none just a name.
+type client struct {
+	store.Client
+
+	// registered: the store knows it, and what it may is what its row says.
+	registered bool
+
+	// account: it is registered nowhere, and AccountAsClient takes its ID for
+	// its user's account.
+	account bool
+}
+
+// registers reports whether a client has to be known, be it as an account.
+func (a *Authority) registers() bool { return a.clients != nil || a.accountAsClient }
+
+// RegistersClients reports whether Config.Clients is set, so that clients are
+// authenticated.
+func (a *Authority) RegistersClients() bool { return a.clients != nil }
+
+// admit authenticates a client, and sees whether it is allowed a grant type.
+func (a *Authority) admit(ctx context.Context, id string, secret Secret, grant string) (client, error) {
+	c, err := a.authenticate(ctx, id, secret)
+	if err != nil {
+		return client{}, err
+	}
+	return c, c.may(grant)
+}
+
+// authenticate returns the client that an ID and a secret name. A request that
+// names none is Config.DefaultClient's. Nothing else was asked or touched when
+// it refuses.
+func (a *Authority) authenticate(ctx context.Context, id string, secret Secret) (client, error) {
+	if !isString(id) {
+		return client{}, fmt.Errorf("%w: client identifier", ErrMalformed)
+	}
+	if !a.registers() {
+		return client{Client: store.Client{ID: id}}, nil
+	}
+	if id == "" {
+		if id = a.defaultClient; id == "" && a.clients != nil {
+			return client{}, fmt.Errorf("%w: the request names none", ErrInvalidClient)
+		}
+		secret = ""
+	}
+	c, err := a.client(ctx, id)
+	if err != nil {
+		return client{}, err
+	}
+	if !opens(c.Secrets, secret) {
+		return client{}, fmt.Errorf("%w: secret", ErrInvalidClient)
+	}
+	return c, nil
+}
+
+// client looks a client up.
+func (a *Authority) client(ctx context.Context, id string) (client, error) {
+	if id == "" || a.clients == nil {
+		// no store knows it: nobody's, or an account's
+		return client{Client: store.Client{ID: id}, account: id != ""}, nil
+	}
+	c, err := a.clients.Client(ctx, id)
+	switch {
+	case errors.Is(err, store.ErrNotFound) && a.accountAsClient:
+		return client{Client: store.Client{ID: id}, account: true}, nil
+	case errors.Is(err, store.ErrNotFound):
+		return client{}, fmt.Errorf("%w: %w", ErrInvalidClient, err)
+	case err != nil:
+		return client{}, unavailable("client", err)
+	case c.ID != id:
+		return client{}, unavailable("client", errors.New("the store gave another client"))
+	}
+	if err := c.Check(); err != nil {
+		return client{}, unavailable("client", err)
+	}
+	return client{Client: c, registered: true}, nil
+}
+
+// opens reports whether secret is one of those whose digests are given; where
+// there are none, nobody has a secret and whatever is sent as one is ignored, as
+// some clients cannot but send something. All are compared, whichever fits.
+func opens(digests []store.Digest, secret Secret) bool {
+	if len(digests) == 0 {
+		return true
+	}
+	sum := sha256.Sum256([]byte(secret))
+	found := 0
+	for _, d := range digests {
+		found |= subtle.ConstantTimeCompare(sum[:], d[:])
+	}
+	// an empty secret is one that was omitted: RFC 6749 §2.3.1
+	return found == 1 && secret != ""
+}
+
+// holder returns the client that presents a token of a session: the one that
+// the request names, once it is authenticated, or the session's own if the
+// request names none and that one is public (RFC 6749 §6). The session is
+// another's: ErrWrongClient.
+func (a *Authority) holder(ctx context.Context, named client, s store.Session) (client, error) {
+	if !a.registers() {
+		if named.ID != "" && s.ClientID != "" && named.ID != s.ClientID {
+			return client{}, ErrWrongClient
+		}
+		return named, nil
+	}
+	// a session from before there were clients is the default client's
+	of := or(s.ClientID, a.defaultClient)
+	switch {
+	case of == "" && a.clients != nil, named.ID != "" && named.ID != of:
+		return client{}, ErrWrongClient
+	case named.ID != "":
+		return named, nil
+	}
+	c, err := a.client(ctx, of)
+	if err != nil {
+		return client{}, err
+	}
+	if len(c.Secrets) > 0 {
+		return client{}, fmt.Errorf("%w: a confidential client's session", ErrInvalidClient)
+	}
+	return c, nil
+}
+
+// presenter authenticates the client that a request for a session names; the
+// zero client stands for one that names none, of which holder knows more.
+func (a *Authority) presenter(ctx context.Context, id string, secret Secret) (client, error) {
+	if id == "" || !a.registers() {
+		return client{Client: store.Client{ID: id}}, nil
+	}
+	return a.authenticate(ctx, id, secret)
+}
+
+// may reports whether the client is allowed a grant type.
+func (c client) may(grant string) error {
+	if c.registered && !slices.Contains(c.Grants, grant) {
+		return fmt.Errorf("%w: %s", ErrUnauthorizedClient, grant)
+	}
+	return nil
+}
+
+// mayRefresh reports whether the client gets refresh tokens.
+func (c client) mayRefresh() error {
+	if c.Refresh == store.RefreshNone {
+		return fmt.Errorf("%w: it gets no refresh tokens", ErrUnauthorizedClient)
+	}
+	return c.may(GrantRefresh)
+}
+
+// graceOf is how long a spent token of the client is answered again.
+func (a *Authority) graceOf(c client) time.Duration {
+	switch {
+	case !c.registered:
+		return a.grace
+	case c.Refresh == store.RefreshStrict:
+		return 0
+	}
+	return c.Grace
+}
+
+// within narrows scopes to what the client may ask for.
+func (c client) within(scopes []string) []string {
+	if len(c.Scopes) == 0 {
+		return scopes
+	}
+	return both(scopes, c.Scopes)
+}
+
+// isOf reports whether an account that serves as a client is the user's: their
+// Account or, where that is empty, the user's own ID.
+func (c client) isOf(u store.User) bool {
+	return !c.account || c.ID == or(u.Account, u.ID)
+}
