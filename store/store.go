@@ -8,7 +8,9 @@
 //
 // # What holds for every method
 //
-// Methods are called by many goroutines at once.
+// Methods are called by many goroutines at once. To all callers CreateSession,
+// Session, AdvanceSession and RevokeSession of one session happen one after the
+// other, each at a moment between its call and its return.
 //
 // An error that is not one of this package's sentinels means "the store could
 // not say". Sallyport answers it with 503: it never takes it for "not found",

@@ -17,6 +17,8 @@ const (
 	echo   = "github.com/labstack/echo/v4"
 	redis  = "github.com/redis/go-redis/v9"
 	crypto = "golang.org/x/crypto"
+
+	porcupine = "github.com/anishathalye/porcupine"
 )
 
 // brings says which modules come along with a lodger: what it links, not all
@@ -64,9 +66,10 @@ var arrows = []arrow{
 		never:   []string{"net/http"},
 	},
 	{
-		promise: "the suite adds nothing to the go.sum of a host that tests its store with it",
+		promise: "the suite brings a checker of histories to the tests of a host, and nothing else",
 		room:    "store/storetest",
 		knows:   []string{"store"},
+		lodgers: []string{porcupine},
 		never:   []string{"net/http"},
 	},
 	{

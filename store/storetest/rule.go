@@ -20,7 +20,7 @@ func rules() []rule {
 	return slices.Concat(
 		userRules, passwordRules, lockoutRules,
 		createRules, advanceRules, revokeRules, listRules, expiryRules,
-		textRules, timeRules, sliceRules, contextRules, crowdRules,
+		textRules, timeRules, sliceRules, contextRules, crowdRules, historyRules,
 		keyRules, keyUseRules, keyExpiryRules, keyCommonRules,
 	)
 }

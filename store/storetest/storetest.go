@@ -27,8 +27,10 @@
 //
 // # What the suite cannot tell
 //
-// It sees a store through its methods, in one process. Whether a write outlives
-// a crash or a failover, whether a second node sees it, and whether anything
+// It sees a store through its methods, in one process. What many callers do to a
+// session at once it tries a thousand times and gives to a checker of histories
+// (porcupine), which finds what no single look does; but what happens once in a
+// million it has not seen. Whether a write outlives a crash or a failover, whether a second node sees it, and whether anything
 // still works at your load are questions that it leaves to you. A store that
 // passes under the race detector (go test -race) has passed more than one that
 // passes without.

@@ -95,7 +95,7 @@ type cheat struct {
 
 func cheats() []cheat {
 	return slices.Concat(userCheats, passwordCheats, createCheats, advanceCheats, revokeCheats, listCheats, expiryCheats,
-		textCheats, commonCheats, contextCheats, crowdCheats, keyCheats, keyExpiryCheats, keyCommonCheats)
+		textCheats, commonCheats, contextCheats, crowdCheats, historyCheats, keyCheats, keyExpiryCheats, keyCommonCheats)
 }
 
 func TestCheats(t *testing.T) {
