@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/rediscounters"
+	"github.com/sallyport-go/sallyport/store/redisstore"
+	"github.com/sallyport-go/sallyport/store/sqlstore"
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+// grace is for answers that a node took with it: the client asks again.
+const grace = 60 * time.Second
+
+// host is the application, of which each node runs one.
+type host struct {
+	http.Handler
+
+	db     *sql.DB
+	client *redis.Client
+}
+
+// newHost opens the stores that all nodes share, and puts the door in front of
+// the API. Everything that two nodes must agree on is in s.
+func newHost(ctx context.Context, s secrets, events func(context.Context, tokens.Event)) (*host, error) {
+	db, err := sql.Open("pgx", s.Postgres)
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(8)
+	options, err := redisstore.Options(s.Redis)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	h := &host{db: db, client: redis.NewClient(options)}
+	if h.Handler, err = h.routes(ctx, s, events); err != nil {
+		return nil, errors.Join(err, h.close())
+	}
+	return h, nil
+}
+
+func (h *host) routes(ctx context.Context, s secrets, events func(context.Context, tokens.Event)) (http.Handler, error) {
+	sessions, err := sqlstore.Open(ctx, h.db, sqlstore.Config{Dialect: sqlstore.PostgreSQL})
+	if err != nil {
+		return nil, err
+	}
+	counters, err := rediscounters.New(h.client, rediscounters.Config{Secret: s.Counting, Prefix: s.Prefix})
+	if err != nil {
+		return nil, err
+	}
+	authority, err := tokens.New(tokens.Config{
+		Store:       sessions,
+		Issuer:      "https://cluster.example",
+		Audience:    "orders",
+		Keys:        []tokens.Key{{Algorithm: "HS256", Secret: tokens.Secret(s.Signing)}},
+		RefreshKeys: []tokens.Secret{tokens.Secret(s.Refreshing)},
+		RetryGrace:  grace,
+		Events:      events,
+	})
+	if err != nil {
+		return nil, err
+	}
+	auth, err := middleware.New(middleware.Config{
+		Tokens:         authority,
+		ClientIP:       behindProxy,
+		Tiers:          middleware.Tiers{"team": {Limit: s.Limit, Period: time.Hour}},
+		Counters:       counters,
+		CounterTimeout: 5 * time.Second, // the load may have all of a small machine
+	})
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /login", auth.Login)
+	mux.HandleFunc("POST /refresh", auth.Refresh)
+	// no GET, which an HTTP client or a proxy may send twice when a connection breaks
+	mux.Handle("POST /orders", auth.Protect(http.HandlerFunc(order)))
+	return mux, nil
+}
+
+func order(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }
+
+// behindProxy believes the last address in X-Forwarded-For, which our proxy has
+// put there, if it is from this machine that the request comes.
+func behindProxy(r *http.Request) (netip.Addr, error) {
+	from, err := middleware.RemoteAddr(r)
+	if err != nil || !from.IsLoopback() {
+		return from, err
+	}
+	hops := r.Header.Get("X-Forwarded-For")
+	return netip.ParseAddr(strings.TrimSpace(hops[strings.LastIndexByte(hops, ',')+1:]))
+}
+
+func (h *host) close() error { return errors.Join(h.db.Close(), h.client.Close()) }

@@ -1,0 +1,109 @@
+// Command cluster shows that many nodes are one door: three processes of one
+// host, sessions in one PostgreSQL, counters on one Redis, and a plain
+// round-robin proxy in front. Clients log in, refresh, call and are limited; in
+// the middle of it one node is killed, and started again. It then prints what
+// was admitted, refused, rotated, replayed and lost, and fails unless exactly
+// the limit was admitted and nothing was lost.
+//
+//	go run ./examples/cluster
+//
+// It looks for PostgreSQL and Redis where SALLYPORT_POSTGRES and SALLYPORT_REDIS
+// say, else on this machine; it keeps to a schema and a prefix of its own there
+// and takes both away afterwards.
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/redis/go-redis/v9/logging"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	logging.Disable() // what go-redis would write stands in the errors, too
+	err := start(ctx, os.Args[1:])
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "cluster:", err)
+		os.Exit(1) //nolint:gocritic // nothing is left to stop
+	}
+}
+
+// start is the whole program: the cluster, or one node of it.
+func start(ctx context.Context, args []string) error {
+	if len(args) == 1 && args[0] == nodeCommand {
+		return serveNode(ctx, os.Stdin, os.Stdout)
+	}
+	o, err := parse(args)
+	if err != nil {
+		return err
+	}
+	o.postgres = cmp.Or(os.Getenv("SALLYPORT_POSTGRES"), "postgres://postgres@127.0.0.1:5432/test?sslmode=disable")
+	o.redis = cmp.Or(os.Getenv("SALLYPORT_REDIS"), "redis://127.0.0.1:6379/0")
+	return run(ctx, o, os.Stdout)
+}
+
+// options say how large it is, and on which servers.
+type options struct {
+	postgres, redis string
+	name            string // of the schema, and of the prefix
+	nodes, clients  int
+	limit           int
+}
+
+func parse(args []string) (options, error) {
+	o := options{name: "sallyport_cluster_" + strings.ToLower(rand.Text())}
+	f := flag.NewFlagSet("cluster", flag.ContinueOnError)
+	f.IntVar(&o.nodes, "nodes", 3, "how many processes serve")
+	f.IntVar(&o.clients, "clients", 24, "how many clients log in, as three users")
+	f.IntVar(&o.limit, "limit", 500, "how many calls each user may make; they try half as many again")
+	if err := f.Parse(args); err != nil {
+		return options{}, err
+	}
+	if f.NArg() > 0 {
+		return options{}, fmt.Errorf("unknown argument %q", f.Arg(0))
+	}
+	if o.nodes < 2 || o.clients < len(accounts) || o.limit < o.clients {
+		return options{}, fmt.Errorf("wants 2 nodes or more, %d clients or more, and a limit no lower than that", len(accounts))
+	}
+	return o, nil
+}
+
+// run starts the cluster, puts the load on it and says how it went.
+func run(ctx context.Context, o options, stdout io.Writer) (err error) {
+	p, err := claim(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.release(context.WithoutCancel(ctx))) }()
+	c, err := startCluster(ctx, o, p)
+	if err != nil {
+		return err
+	}
+	defer c.stop()
+	fmt.Fprintf(stdout, "%d nodes behind %s; %d clients, %d users with %d calls each\n", o.nodes, c.base, o.clients, len(accounts), o.limit)
+
+	l := newLoad(o, c.base)
+	accident := make(chan error, 1)
+	go func() { accident <- c.accident(ctx, l, stdout) }()
+	l.run(ctx)
+	err = <-accident
+	if ctx.Err() != nil {
+		return errors.New("interrupted")
+	}
+	if err = errors.Join(err, l.settle(ctx, p.store)); err != nil {
+		return errors.Join(append(l.lost, err)...)
+	}
+	c.stop() // and all that they had to say is heard
+	return l.report(stdout, c.events())
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/sallyport-go/sallyport/store"
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+// settle asks the store how often each user's sessions have moved on.
+func (l *load) settle(ctx context.Context, sessions store.Sessions) error {
+	for _, a := range l.accounts {
+		all, err := sessions.UserSessions(ctx, "u-"+a.name)
+		if err != nil {
+			return err
+		}
+		for _, s := range all {
+			a.kept += s.Generation - 1
+		}
+	}
+	return nil
+}
+
+// report prints how it went, and returns an error if it did not go as promised.
+func (l *load) report(w io.Writer, events map[string]int) error {
+	var admitted, counted, cutOff, limited, rotated int64
+	for _, a := range l.accounts {
+		admitted += a.admitted.Load()
+		counted += max(a.admitted.Load(), min(l.limit, a.admitted.Load()+a.cutOff.Load()))
+		cutOff += a.cutOff.Load()
+		limited += a.limited.Load()
+		rotated += a.kept
+	}
+	broken := l.broken(events)
+	fmt.Fprintf(w, "logged in %d times\n", events[string(tokens.EventLogin)])
+	fmt.Fprintf(w, "admitted  %d of %d: %d were answered, and %d of the %d that were cut off with their node had been counted\n",
+		counted, l.limit*int64(len(l.accounts)), admitted, counted-admitted, cutOff)
+	fmt.Fprintf(w, "refused   %d, over the limit\n", limited)
+	fmt.Fprintf(w, "rotated   %d refresh tokens\n", rotated)
+	fmt.Fprintf(w, "replayed  %d, with the successor that there was\n", events[string(tokens.EventReplay)])
+	fmt.Fprintf(w, "lost      %d\n", len(broken))
+	return errors.Join(broken...)
+}
+
+// broken lists the promises that were not kept.
+//
+// A call that was cut off may have been counted or not; nobody can tell which.
+// But every user was refused in the end, so their limit is spent: whatever part
+// of it was not answered was counted for a call that was cut off.
+func (l *load) broken(events map[string]int) []error {
+	broken := l.lost
+	complain := func(format string, args ...any) { broken = append(broken, fmt.Errorf(format, args...)) }
+	for _, a := range l.accounts {
+		admitted, cutOff := a.admitted.Load(), a.cutOff.Load()
+		switch {
+		case admitted > l.limit:
+			complain("%s: %d calls were admitted, and the limit is %d", a.name, admitted, l.limit)
+		case admitted+cutOff < l.limit:
+			complain("%s: %d calls were admitted and %d cut off, and the limit is %d", a.name, admitted, cutOff, l.limit)
+		case a.limited.Load() == 0:
+			complain("%s: nothing was refused", a.name)
+		}
+		if seen := a.rotated.Load(); seen != a.kept {
+			complain("%s: clients have seen %d refreshes, and the store has %d", a.name, seen, a.kept)
+		}
+	}
+	// one in flight for each client, and one on a connection that had just broken
+	if most := int64(2 * len(l.clients)); l.cutOff() > most {
+		complain("%d calls were cut off, which is more than the %d that one node can have taken along", l.cutOff(), most)
+	}
+	if n := events[string(tokens.EventReuse)]; n > 0 {
+		complain("%d sessions were ended for a reuse, and no client is a thief", n)
+	}
+	return broken
+}
+
+func (l *load) cutOff() (n int64) {
+	for _, a := range l.accounts {
+		n += a.cutOff.Load()
+	}
+	return n
+}
