@@ -11,10 +11,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/sallyport-go/sallyport/tokens"
@@ -53,12 +51,30 @@ type Config struct {
 	// Nil: as the token says.
 	TierOf func(context.Context, tokens.Principal) (tier string, seats int, err error)
 
+	// Override gives a principal's tier as it is for them, where a customer has a
+	// deal of their own: it gets the tier of Tiers that was found, and returns
+	// that or another. What it returns counts at once, and leaves as it is what
+	// was spent. An *Error of it refuses the request; any other is a failure of
+	// the counters. Nil: every customer has what the tier says.
+	Override func(context.Context, tokens.Principal, Tier) (Tier, error)
+
+	// Limit says what Limit and Protect count. The zero value counts each request
+	// against the tier of its caller.
+	Limit LimitConfig
+
+	// Headers says which headers tell a caller what is left. The zero value
+	// sends all.
+	Headers Headers
+
 	// Counters count requests. Nil: in memory, in this process.
 	Counters Counters
 
 	// OnCounterFailure says what becomes of requests that cannot be counted.
 	// The zero value refuses them with 503.
 	OnCounterFailure FailurePolicy
+
+	// Nodes is how many processes serve this API, for FailLocal.
+	Nodes int
 
 	// CounterTimeout is how long one decision may wait for the counters. Zero:
 	// 250 ms.
@@ -75,30 +91,24 @@ type Config struct {
 	Now func() time.Time
 }
 
-// FailurePolicy says what becomes of a request while something that should be
-// asked about it cannot answer.
-type FailurePolicy int
-
-const (
-	// FailClosed refuses it with 503.
-	FailClosed FailurePolicy = iota
-
-	// FailOpen lets it through uncounted.
-	FailOpen
-)
-
 // Auth is the front door. It is safe for concurrent use, and nothing about it
 // changes after New.
 type Auth struct {
 	tokens         *tokens.Authority // nil where there is only a Verifier
 	verifier       verifier
-	tiers          Tiers
+	plans          map[string]*plan
 	clientIP       func(*http.Request) (netip.Addr, error)
 	dialect        Dialect
 	passwordGrant  bool
 	tierOf         func(context.Context, tokens.Principal) (string, int, error)
+	override       func(context.Context, tokens.Principal, Tier) (Tier, error)
+	limits         *Limits
+	headers        Headers
 	counters       Counters
+	local          Counters // for FailLocal
+	inflight       *inflight
 	onFailure      FailurePolicy
+	nodes          int
 	counterTimeout time.Duration
 	realm          string
 	maxBody        int64
@@ -137,15 +147,13 @@ func New(c Config) (*Auth, error) {
 	if c.Counters == nil {
 		c.Counters = Memory()
 	}
-	c.Tiers.check(complain)
-	for _, name := range slices.Sorted(maps.Keys(c.Tiers)) {
-		p := c.Tiers[name].policy(name, 1)
-		if err := c.Counters.Check(p); err != nil && p.Check() == nil {
-			complain("Counters", "cannot count Tiers[%q]: %w", name, err)
-		}
-	}
-	if c.OnCounterFailure != FailClosed && c.OnCounterFailure != FailOpen {
-		complain("OnCounterFailure", "wants FailClosed or FailOpen, has %d", c.OnCounterFailure)
+	c.Tiers.check(c.Counters, complain)
+	c.Limit.check(c.Counters, func(path, format string, args ...any) { complain("Limit."+path, format, args...) })
+	c.Headers.check(complain)
+	c.OnCounterFailure.check("OnCounterFailure", complain)
+	switch local := c.OnCounterFailure == FailLocal || c.Limit.OnCounterFailure == FailLocal; {
+	case c.Nodes < 0, c.Nodes == 0 && local:
+		complain("Nodes", "wants the number of processes, 1 or more, has %d", c.Nodes)
 	}
 	if c.CounterTimeout < 0 {
 		complain("CounterTimeout", "wants a positive time, has %v", c.CounterTimeout)
@@ -160,9 +168,10 @@ func New(c Config) (*Auth, error) {
 		return nil, errors.Join(wrong...)
 	}
 	a := &Auth{
-		tokens: c.Tokens, verifier: c.Tokens, tiers: c.Tiers.clone(), clientIP: c.ClientIP, dialect: c.Dialect,
-		passwordGrant: c.PasswordGrant, tierOf: c.TierOf,
-		counters: c.Counters, onFailure: c.OnCounterFailure, counterTimeout: c.CounterTimeout,
+		tokens: c.Tokens, verifier: c.Tokens, plans: c.Tiers.plans(), clientIP: c.ClientIP, dialect: c.Dialect,
+		passwordGrant: c.PasswordGrant, tierOf: c.TierOf, override: c.Override, headers: c.Headers,
+		counters: c.Counters, inflight: &inflight{now: map[string]int{}},
+		onFailure: c.OnCounterFailure, nodes: c.Nodes, counterTimeout: c.CounterTimeout,
 		realm: c.Realm, maxBody: c.MaxBody, now: c.Now,
 	}
 	if c.Tokens == nil {
@@ -183,6 +192,10 @@ func New(c Config) (*Auth, error) {
 	if a.now == nil {
 		a.now = time.Now
 	}
+	if a.nodes > 0 {
+		a.local = Memory()
+	}
+	a.limits = a.limit(c.Limit)
 	return a, nil
 }
 
@@ -194,6 +207,7 @@ func (a *Auth) Speaking(d Dialect) *Auth {
 	}
 	other := *a
 	other.dialect = d
+	other.limits = a.limits.speaking(&other)
 	return &other
 }
 

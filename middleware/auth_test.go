@@ -31,19 +31,20 @@ func TestNew(t *testing.T) {
 		{
 			"all that is out of bounds is told at once",
 			func(c *middleware.Config) {
-				c.OnCounterFailure, c.CounterTimeout, c.MaxBody, c.Realm = 2, -1, -1, `a"b`
+				c.OnCounterFailure, c.CounterTimeout, c.MaxBody, c.Realm, c.Nodes = 4, -1, -1, `a"b`, -1
 				c.Tiers = middleware.Tiers{"free": {Limit: -1, Period: time.Millisecond, Max: 5}}
 			},
 			"middleware: Config.Tiers[\"free\"].Limit: wants 0 or more, has -1\n" +
-				"middleware: Config.Tiers[\"free\"].Period: wants whole seconds, at least one, has 1ms\n" +
 				"middleware: Config.Tiers[\"free\"].Max: is for tiers with PerSeat\n" +
-				"middleware: Config.OnCounterFailure: wants FailClosed or FailOpen, has 2\n" +
+				"middleware: Config.Tiers[\"free\"].Period: wants whole seconds, at least one, has 1ms\n" +
+				"middleware: Config.OnCounterFailure: wants FailClosed, FailOpen or FailLocal, has 4\n" +
+				"middleware: Config.Nodes: wants the number of processes, 1 or more, has -1\n" +
 				"middleware: Config.CounterTimeout: wants a positive time, has -1ns\n" +
 				"middleware: Config.MaxBody: wants 1 to 1048576, has -1\n" +
 				"middleware: Config.Realm: wants printable ASCII without quotes and backslashes, has \"a\\\"b\"",
 		},
 		{"FailOpen is a policy", func(c *middleware.Config) { c.OnCounterFailure = middleware.FailOpen }, ""},
-		{"a policy below the first is none", func(c *middleware.Config) { c.OnCounterFailure = -1 }, "middleware: Config.OnCounterFailure: wants FailClosed or FailOpen, has -1"},
+		{"a policy below the first is none", func(c *middleware.Config) { c.OnCounterFailure = -1 }, "middleware: Config.OnCounterFailure: wants FailClosed, FailOpen or FailLocal, has -1"},
 		{"the largest MaxBody is good", func(c *middleware.Config) { c.MaxBody = 1 << 20 }, ""},
 		{"a larger one is not", func(c *middleware.Config) { c.MaxBody = 1<<20 + 1 }, "middleware: Config.MaxBody: wants 1 to 1048576, has 1048577"},
 		{"a realm of all that may stand between quotes is good", func(c *middleware.Config) { c.Realm = " !#[]~" }, ""},

@@ -93,10 +93,10 @@ func (a Answer) common(e *Error) Answer {
 	if e.Reason == ReasonMethod {
 		a.Header.Set("Allow", http.MethodPost)
 	}
-	if e.Usage != nil {
-		e.Usage.SetHeader(a.Header)
+	if e.Quota != nil {
+		e.Quota.SetHeader(a.Header)
 	}
-	if e.RetryAfter > 0 {
+	if e.RetryAfter > 0 && (e.Quota == nil || !e.Quota.form.NoRetryAfter) {
 		a.Header.Set("Retry-After", strconv.FormatInt(seconds(e.RetryAfter), 10))
 	}
 	return a

@@ -60,8 +60,8 @@ type Error struct {
 	// RetryAfter is how long the client should wait. Zero: that is not known.
 	RetryAfter time.Duration
 
-	// Usage is what was left of the limit, where Reason is ReasonLimited.
-	Usage *Usage
+	// Quota is how the caller stands, where Reason is ReasonLimited.
+	Quota *Quota
 
 	// Err is the cause.
 	Err error

@@ -131,12 +131,14 @@ func TestAsError(t *testing.T) {
 func TestEveryRefusal(t *testing.T) {
 	t.Parallel()
 	d := open(t)
-	usage := &middleware.Usage{Policy: middleware.Policy{Name: "free", Limit: 1, Window: time.Minute}, ResetAfter: time.Second, At: time.Unix(1, 0)}
+	quota := &middleware.Quota{At: time.Unix(1, 0), Usage: []middleware.Usage{{
+		Policy: middleware.Policy{Name: "free", Limit: 1, Window: time.Minute}, ResetAfter: time.Second, RetryAfter: time.Second, Known: true, Violated: true,
+	}}}
 	field := middleware.Field{In: "body", Name: "a", Missing: true}
 	for reason := range reasons {
 		for _, e := range []*middleware.Error{
 			{Reason: reason, Err: errDriver},
-			{Reason: reason, Err: errDriver, Fields: []middleware.Field{field}, Scope: "a b", Usage: usage, RetryAfter: time.Second},
+			{Reason: reason, Err: errDriver, Fields: []middleware.Field{field}, Scope: "a b", Quota: quota, RetryAfter: time.Second},
 			{Reason: reason, Err: errDriver, Scope: `a" b` + "\n\\"},
 		} {
 			for _, dialect := range dialects {

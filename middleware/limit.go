@@ -3,127 +3,240 @@ package middleware
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
-// CheckLimit counts a request against the tier of its caller: the account of the
-// principal in its context, or the client's address where there is none. A
-// request that is refused spends nothing. ok is false where nothing could be
-// counted and Config.OnCounterFailure lets requests through.
-func (a *Auth) CheckLimit(r *http.Request) (u Usage, ok bool, err error) {
-	// whoever hangs up has made the request all the same
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), a.counterTimeout)
-	defer cancel()
-	charge, err := a.charge(ctx, r)
-	var d Decision
-	if err == nil {
-		d, err = a.counters.Take(ctx, []Charge{charge})
-	}
-	if err == nil && len(d.Status) != 1 {
-		err = errors.New("middleware: the counters answered for another number of charges")
-	}
-	var e *Error
-	switch {
-	case errors.As(err, &e):
-		if e.Reason == ReasonInternal {
-			a.verifier.Report(a.located(r), tokens.Event{Kind: tokens.EventFault, Err: err})
+// retryPlace is the Retry-After where too many requests of a caller are in
+// flight: nobody knows when one of them ends.
+const retryPlace = time.Second
+
+// occupy takes the places in flight, and reports whether there was one of each.
+func (l *Limits) occupy(items []item) bool {
+	for i := range items {
+		it := &items[i]
+		if !it.concurrent {
+			continue
 		}
-		return Usage{}, false, e
-	case err != nil:
-		a.verifier.Report(a.located(r), tokens.Event{Kind: tokens.EventCounterFailure, Policy: charge.Policy.Name, Err: err})
-		if a.onFailure == FailOpen {
-			return Usage{}, false, nil
+		it.status.Remaining, it.made = l.auth.inflight.enter(it.charge.Key, it.charge.Policy.Limit)
+		it.known = true
+		if !it.made {
+			it.over = true
+			it.status.ResetAfter, it.status.RetryAfter = retryPlace, retryPlace
 		}
-		return Usage{}, false, refusal(ReasonUnavailable, err)
 	}
-	u = Usage{Policy: charge.Policy, Remaining: d.Status[0].Remaining, ResetAfter: d.Status[0].ResetAfter, At: a.now()}
-	if d.Allowed {
-		return u, true, nil
-	}
-	a.reportLimited(r, u)
-	e = refusal(ReasonLimited, nil)
-	e.Usage = &u
-	e.Description = u.sentence()
-	e.RetryAfter = max(d.Status[0].RetryAfter, time.Second)
-	return u, true, e
+	return !overLimit(items)
 }
 
-func (a *Auth) reportLimited(r *http.Request, u Usage) {
+// leave gives the places in flight back.
+func (l *Limits) leave(items []item) {
+	for i := range items {
+		if it := &items[i]; it.concurrent && it.made {
+			it.made = false
+			l.auth.inflight.leave(it.charge.Key)
+		}
+	}
+}
+
+// overLimit reports whether an item refuses the request.
+func overLimit(items []item) bool {
+	for i := range items {
+		if items[i].over && !items[i].shadow {
+			return true
+		}
+	}
+	return false
+}
+
+// count charges the items, with the counters that stand in where they fail and
+// the host wants it.
+func (l *Limits) count(ctx context.Context, r *http.Request, items []item) error {
+	if len(items) == 0 {
+		return nil
+	}
+	err := takeAll(ctx, l.auth.counters, items)
+	if err == nil {
+		return nil
+	}
+	l.report(r, tokens.EventCounterFailure, items[0].charge.Policy.Name, err)
+	if l.onFailure == FailLocal {
+		for i := range items {
+			if it := &items[i]; !it.concurrent {
+				it.local, it.over = true, false
+				it.charge.Policy = it.charge.Policy.share(l.auth.nodes)
+			}
+		}
+		if err = takeAll(ctx, l.auth.local, items); err == nil {
+			return nil
+		}
+	}
+	if l.onFailure != FailOpen {
+		return refusal(ReasonUnavailable, err)
+	}
+	for i := range items {
+		it := &items[i]
+		it.failed, it.over = !it.concurrent, it.over && it.concurrent
+	}
+	return nil
+}
+
+// unknown answers where the host could not say what tier a caller has.
+func (l *Limits) unknown(r *http.Request, err error) error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return l.fault(r, e)
+	}
+	l.report(r, tokens.EventCounterFailure, "", err)
+	if l.onFailure == FailOpen {
+		return nil
+	}
+	return refusal(ReasonUnavailable, err)
+}
+
+var errConfused = errors.New("middleware: the counters answered something else than they were asked")
+
+// takeAll makes the charges of the items, or none of them if one is over its limit.
+// The late ones are only looked at, and those that cast a shadow are left out
+// where they are over their limit.
+func takeAll(ctx context.Context, counters Counters, items []item) error {
+	late := pick(items, func(it *item) bool { return !it.concurrent && it.late })
+	if len(late) > 0 {
+		d, err := counters.Peek(ctx, charges(late))
+		if err != nil {
+			return err
+		}
+		if len(d.Status) != len(late) {
+			return errConfused
+		}
+		for i, it := range late {
+			it.status, it.known, it.over = d.Status[i], true, !d.Status[i].Allowed
+		}
+		if overLimit(items) {
+			return nil
+		}
+	}
+	due := pick(items, func(it *item) bool { return !it.concurrent && !it.late })
+	for len(due) > 0 {
+		d, err := counters.Take(ctx, charges(due))
+		if err != nil {
+			return err
+		}
+		if len(d.Status) != len(due) {
+			return errConfused
+		}
+		rest := make([]*item, 0, len(due))
+		for i, it := range due {
+			it.status, it.known, it.made, it.over = d.Status[i], true, d.Allowed, !d.Allowed && !d.Status[i].Allowed
+			if !it.over {
+				rest = append(rest, it)
+			}
+		}
+		switch {
+		case d.Allowed, overLimit(items):
+			return nil
+		case len(rest) == len(due):
+			return errConfused
+		}
+		due = rest
+	}
+	return nil
+}
+
+func pick(items []item, want func(*item) bool) []*item {
+	some := make([]*item, 0, len(items))
+	for i := range items {
+		if want(&items[i]) {
+			some = append(some, &items[i])
+		}
+	}
+	return some
+}
+
+func charges(items []*item) []Charge {
+	all := make([]Charge, len(items))
+	for i, it := range items {
+		all[i] = it.charge
+	}
+	return all
+}
+
+// refuse is the refusal of a request that is over a limit. What it was charged
+// further out it gets back.
+func (l *Limits) refuse(ctx context.Context, p *Pass, items []item) error {
+	r := p.request
+	if p.into != nil {
+		if err := p.into.refund(ctx); err != nil {
+			l.report(r, tokens.EventCounterFailure, "", err)
+		}
+		p.into.mu.Lock()
+		items = append(append([]item(nil), p.into.items...), items...)
+		p.into.mu.Unlock()
+	}
+	q := l.quota(p.at, items)
+	nearest, _ := q.nearest()
+	principal, _ := tokens.PrincipalFrom(r.Context())
+	l.auth.verifier.Report(l.auth.located(r), tokens.Event{
+		Kind: tokens.EventLimited, Policy: nearest.Policy.Name,
+		UserID: principal.Subject, Account: principal.Account, ClientID: principal.ClientID, SessionID: principal.SessionID,
+	})
+	e := refusal(ReasonLimited, nil)
+	e.Quota = &q
+	e.Description = nearest.sentence()
+	e.RetryAfter = max(nearest.RetryAfter, time.Second)
+	return e
+}
+
+// reportShares reports limits that are nearly used up, and what a shadow would
+// have refused.
+func (l *Limits) reportShares(r *http.Request, items []item) {
+	for i := range items {
+		it := &items[i]
+		switch policy := it.charge.Policy; {
+		case it.over:
+			l.report(r, tokens.EventShadowLimited, policy.Name, nil)
+		case it.made && !it.concurrent && l.config.NearLimit > 0:
+			used := policy.Limit - it.status.Remaining
+			if near := nearOf(policy.Limit, l.config.NearLimit); used >= near && used-it.charge.Cost < near {
+				l.report(r, tokens.EventNearLimit, policy.Name, nil)
+			}
+		}
+	}
+}
+
+// nearOf is how much of a limit is so many per cent of it, rounded up.
+func nearOf(limit int64, percent int) int64 {
+	whole, rest := limit/100, limit%100
+	return whole*int64(percent) + (rest*int64(percent)+99)/100
+}
+
+// report tells the host, and who it is about.
+func (l *Limits) report(r *http.Request, kind tokens.EventKind, policy string, err error) {
 	p, _ := tokens.PrincipalFrom(r.Context())
-	a.verifier.Report(a.located(r), tokens.Event{
-		Kind: tokens.EventLimited, Policy: u.Policy.Name,
+	l.auth.verifier.Report(l.auth.located(r), tokens.Event{
+		Kind: kind, Policy: policy, Err: err,
 		UserID: p.Subject, Account: p.Account, ClientID: p.ClientID, SessionID: p.SessionID,
 	})
 }
 
-// charge says whose request it is, and what they may spend now.
-func (a *Auth) charge(ctx context.Context, r *http.Request) (Charge, error) {
-	p, ok := tokens.PrincipalFrom(r.Context())
-	if !ok {
-		return a.anonymousCharge(r)
+// fault tells the host what is its own fault.
+func (l *Limits) fault(r *http.Request, err error) error {
+	if AsError(err).Reason == ReasonInternal {
+		l.report(r, tokens.EventFault, "", err)
 	}
-	name, seats := p.Tier, p.Seats
-	if a.tierOf != nil {
-		var err error
-		if name, seats, err = a.tierOf(ctx, p); err != nil {
-			return Charge{}, err
-		}
-	}
-	tier, ok := a.tiers[name]
-	if !ok || name == Anonymous {
-		return Charge{}, refusal(ReasonInternal, fmt.Errorf("middleware: the user %q has the tier %q, which Config.Tiers has not", p.Subject, name))
-	}
-	kind, id := "account", p.Account
-	if id == "" {
-		kind, id = "user", p.Subject
-	}
-	return tierCharge(tier.policy(name, seats), kind, id), nil
+	return err
 }
 
-func (a *Auth) anonymousCharge(r *http.Request) (Charge, error) {
-	tier, ok := a.tiers[Anonymous]
-	if !ok {
-		return Charge{}, refusal(ReasonNoBearer, nil)
-	}
-	addr, err := a.clientIP(r)
-	if err != nil {
-		return Charge{}, refusal(ReasonInternal, err)
-	}
-	net, err := network(addr)
-	if err != nil {
-		return Charge{}, refusal(ReasonInternal, err)
-	}
-	return tierCharge(tier.policy(Anonymous, 1), "address", net.String()), nil
-}
-
-// tierCharge names the counter by its window and its owner, not by the tier: who
-// moves to another plan in the middle of an hour keeps what they have spent. The
-// owner comes last, so that no two of them can have one key.
-func tierCharge(p Policy, kind, id string) Charge {
-	return Charge{Key: "tier/" + strconv.FormatInt(seconds(p.Window), 10) + "/" + kind + "/" + id, Policy: p, Cost: 1}
-}
+// CheckLimit counts a request as Config.Limit says: against the tier of its
+// caller, which is the account of the principal in its context, or the client's
+// address where there is none. A request that is refused spends nothing. Whoever
+// gets a Pass answers its Request, and calls its Done afterwards.
+func (a *Auth) CheckLimit(r *http.Request) (*Pass, error) { return a.limits.CheckLimit(r) }
 
 // Limit counts requests, says in their headers what is left, and refuses those
 // that are over the limit. It counts by account behind Bearer or Identify, and
 // by address in front of them or without them.
-func (a *Auth) Limit(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		u, ok, err := a.CheckLimit(r)
-		if err != nil {
-			a.Refused(RouteAPI, err).Write(w)
-			return
-		}
-		if ok {
-			u.SetHeader(w.Header())
-		}
-		next.ServeHTTP(w, r)
-	})
-}
+func (a *Auth) Limit(next http.Handler) http.Handler { return a.limits.Limit(next) }
 
 // Protect is Bearer, then Limit: what most routes want.
 func (a *Auth) Protect(next http.Handler) http.Handler { return a.Bearer(a.Limit(next)) }

@@ -155,7 +155,7 @@ func TestLimit(t *testing.T) {
 	})
 }
 
-func TestUsage(t *testing.T) {
+func TestQuotaHeader(t *testing.T) {
 	t.Parallel()
 	for period, want := range map[time.Duration]string{
 		time.Second: "second", time.Minute: "minute", time.Hour: "hour", 24 * time.Hour: "day", 90 * time.Second: "1m30s",
@@ -163,7 +163,7 @@ func TestUsage(t *testing.T) {
 		t.Run("a limit per "+want+" is said so", func(t *testing.T) {
 			t.Parallel()
 			d := open(t, func(c *config) { c.door.Tiers = middleware.Tiers{"anonymous": {Period: period}} })
-			_, _, err := d.CheckLimit(request(t, "GET /\n\n"))
+			_, err := d.CheckLimit(request(t, "GET /\n\n"))
 			if e := middleware.AsError(err); e.Description != "The limit of 0 requests per "+want+" of the plan anonymous is reached" {
 				t.Errorf("%s", e.Description)
 			}
@@ -172,7 +172,9 @@ func TestUsage(t *testing.T) {
 	t.Run("nothing is left of a window that has ended", func(t *testing.T) {
 		t.Parallel()
 		h := http.Header{}
-		middleware.Usage{Policy: middleware.Policy{Name: "p", Limit: 3, Window: time.Minute}, Remaining: 3, At: time.Unix(10, 0)}.SetHeader(h)
+		middleware.Quota{At: time.Unix(10, 0), Usage: []middleware.Usage{
+			{Policy: middleware.Policy{Name: "p", Limit: 3, Window: time.Minute}, Known: true, Remaining: 3},
+		}}.SetHeader(h)
 		if h.Get("RateLimit") != `"p";r=3;t=0` || h.Get("X-RateLimit-Reset") != "10" {
 			t.Errorf("header = %v", h)
 		}
@@ -180,11 +182,9 @@ func TestUsage(t *testing.T) {
 	t.Run("what is rounded is rounded up, and what stood there is replaced", func(t *testing.T) {
 		t.Parallel()
 		h := http.Header{"Ratelimit": {"a", "b"}, "X-Ratelimit-Reset": {"c"}}
-		u := middleware.Usage{
-			Policy: middleware.Policy{Name: "p", Limit: 3, Window: time.Minute}, Remaining: 2,
-			ResetAfter: 1500 * time.Millisecond, At: time.Unix(10, 600_000_000),
-		}
-		u.SetHeader(h)
+		middleware.Quota{At: time.Unix(10, 600_000_000), Usage: []middleware.Usage{
+			{Policy: middleware.Policy{Name: "p", Limit: 3, Window: time.Minute}, Known: true, Remaining: 2, ResetAfter: 1500 * time.Millisecond},
+		}}.SetHeader(h)
 		if got, want := lines(h), sorted("Ratelimit: \"p\";r=2;t=2\nRatelimit-Policy: \"p\";q=3;w=60\nX-Ratelimit-Limit: 3\nX-Ratelimit-Remaining: 2\nX-Ratelimit-Reset: 13"); got != want {
 			t.Errorf("header =\n%s\nwant\n%s", got, want)
 		}

@@ -109,10 +109,10 @@ func problem(e *Error) Answer {
 		Violated   []string `json:"violated-policies,omitempty"`
 		RetryAfter int64    `json:"retry_after,omitempty"`
 	}{Type: "about:blank", Title: http.StatusText(e.Status), Status: e.Status, Detail: e.Description}
-	if e.Usage != nil {
+	if e.Quota != nil {
 		body.Type = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 		body.Title = "Quota exceeded"
-		body.Violated = []string{e.Usage.Policy.Name}
+		body.Violated = e.Quota.violated()
 		body.RetryAfter = seconds(e.RetryAfter)
 	}
 	return answer(e.Status, mediaProblem, body)

@@ -186,7 +186,7 @@ func TestSpeaking(t *testing.T) {
 		d := open(t)
 		spent(t, d)
 		other := d.Speaking(middleware.Lexik{})
-		if _, _, err := other.CheckLimit(request(t, "GET /\n\n")); middleware.AsError(err).Reason != middleware.ReasonLimited {
+		if _, err := other.CheckLimit(request(t, "GET /\n\n")); middleware.AsError(err).Reason != middleware.ReasonLimited {
 			t.Errorf("error = %v", err)
 		}
 		if a := other.Refused(middleware.RouteLogin, tokens.ErrBadCredentials); a.Status != http.StatusUnauthorized {

@@ -28,6 +28,8 @@ const (
 	EventStoreFailure     EventKind = "store_failure"     // the store could not say
 	EventKeysFailure      EventKind = "keys_failure"      // the source of keys could not say
 	EventLimited          EventKind = "limited"           // a caller reached the limit of a tier
+	EventNearLimit        EventKind = "near_limit"        // a caller has used up the share of a limit that the host wants to hear of
+	EventShadowLimited    EventKind = "shadow_limited"    // a limit that only casts a shadow would have refused a request
 	EventCounterFailure   EventKind = "counter_failure"   // the counters could not say
 	EventProxyFault       EventKind = "proxy_fault"       // a trusted proxy did not say where a request comes from
 	EventFault            EventKind = "fault"             // the host's configuration or code makes a request impossible

@@ -96,16 +96,35 @@ func (a *Auth) Identify(next echo.HandlerFunc) echo.HandlerFunc {
 
 // Limit is middleware.Auth.Limit.
 func (a *Auth) Limit(next echo.HandlerFunc) echo.HandlerFunc {
+	return a.limited(next, a.door.CheckLimit)
+}
+
+// LimitBy is middleware.Limits.Limit, for Limits of the same door.
+func (a *Auth) LimitBy(l *middleware.Limits) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc { return a.limited(next, l.CheckLimit) }
+}
+
+func (a *Auth) limited(next echo.HandlerFunc, check func(*http.Request) (*middleware.Pass, error)) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		u, ok, err := a.door.CheckLimit(c.Request())
+		p, err := check(c.Request())
 		if err != nil {
 			return a.refuse(c, a.door, middleware.RouteAPI, err)
 		}
-		if ok {
-			u.SetHeader(c.Response().Header())
-		}
+		defer p.Done()
+		p.SetHeader(c.Response().Header())
+		c.SetRequest(p.Request())
 		return next(c)
 	}
+}
+
+// Quota is middleware.Auth.Quota.
+func (a *Auth) Quota(c echo.Context) error {
+	q, err := a.door.CheckQuota(c.Request())
+	if err != nil {
+		return a.refuse(c, a.door, middleware.RouteAPI, err)
+	}
+	q.Answer().Write(c.Response())
+	return nil
 }
 
 // Protect is Bearer, then Limit.

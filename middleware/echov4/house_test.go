@@ -134,7 +134,7 @@ func (h *house) refresh(t *testing.T) {
 func (h *house) spend(t *testing.T, n int, r *http.Request) {
 	t.Helper()
 	for range n {
-		if _, _, err := h.door.CheckLimit(r); err != nil {
+		if _, err := h.door.CheckLimit(r); err != nil {
 			t.Fatal(err)
 		}
 	}

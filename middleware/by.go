@@ -1,0 +1,142 @@
+package middleware
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+// By says whose counter a request spends. The zero value is [ByAccount].
+//
+// Who is not known is counted by what is: a principal without an account by its
+// user, a token that no API key was exchanged for by its user too, and a
+// request without a principal by its address. Nobody is ever not counted.
+type By struct {
+	kind       string
+	bits4      int
+	bits6      int
+	key        func(*http.Request) (string, error)
+	complaints []string
+}
+
+// The kinds of owner, as they stand in the keys of counters.
+const (
+	byAccount = "account"
+	byUser    = "user"
+	byAddress = "address"
+	byHost    = "key"
+)
+
+// ByAccount counts by the principal's account, which its users share.
+func ByAccount() By { return By{kind: byAccount} }
+
+// ByUser counts by the principal's user, whatever the account.
+func ByUser() By { return By{kind: byUser} }
+
+// ByAddress counts by the client's address as Config.ClientIP tells it, also
+// where there is a principal: one IPv4 address, or the /64 that one IPv6
+// customer has.
+func ByAddress() By { return ByNetwork(32, 64) }
+
+// ByNetwork is ByAddress for networks of another size: that of the first so many
+// bits of an IPv4 and of an IPv6 address.
+func ByNetwork(bits4, bits6 int) By {
+	b := By{kind: byAddress, bits4: bits4, bits6: bits6}
+	if bits4 < 1 || bits4 > 32 || bits6 < 1 || bits6 > 128 {
+		b.complaints = append(b.complaints, fmt.Sprintf("wants 1 to 32 bits of IPv4 and 1 to 128 of IPv6, has %d and %d", bits4, bits6))
+	}
+	return b
+}
+
+// ByKey counts by a key of the host's own, such as a device or a tenant in the
+// path. What anybody may write into a request is no key: who changes it gets a
+// new counter. An *Error that key returns refuses the request; any other error,
+// and an empty key, are the host's fault and refuse it with 500.
+func ByKey(key func(*http.Request) (string, error)) By {
+	b := By{kind: byHost, key: key}
+	if key == nil {
+		b.complaints = append(b.complaints, "wants a function in ByKey")
+	}
+	return b
+}
+
+func (b By) check(path string, complain complaint) {
+	for _, c := range b.complaints {
+		complain(path, "%s", c)
+	}
+}
+
+// who is whose request it is, or whom the support staff looks at.
+type who struct {
+	principal tokens.Principal
+	known     bool          // there is a principal
+	request   *http.Request // nil: caller says the rest
+	caller    Caller
+}
+
+var errNoKey = errors.New("middleware: the request has no key of the host's")
+
+// owner says whose counter it is: what kind of owner, and which.
+func (a *Auth) owner(b By, w who) (kind, id string, err error) {
+	switch {
+	case b.kind == byHost:
+		id, err = w.hostKey(b)
+		return byHost, id, err
+	case b.kind == byAddress || !w.known:
+		id, err = a.addressOf(b, w)
+		return byAddress, id, err
+	case b.kind == byUser || w.principal.Account == "":
+		return byUser, w.principal.Subject, nil
+	}
+	return byAccount, w.principal.Account, nil
+}
+
+func (w who) hostKey(b By) (string, error) {
+	id := w.caller.Key
+	if w.request != nil {
+		var err error
+		if id, err = b.key(w.request); err != nil {
+			if e, ok := errors.AsType[*Error](err); ok {
+				return "", e
+			}
+			return "", refusal(ReasonInternal, err)
+		}
+	}
+	if id == "" {
+		return "", refusal(ReasonInternal, errNoKey)
+	}
+	return id, nil
+}
+
+func (a *Auth) addressOf(b By, w who) (string, error) {
+	addr := w.caller.Address
+	if w.request != nil {
+		var err error
+		if addr, err = a.clientIP(w.request); err != nil {
+			return "", refusal(ReasonInternal, err)
+		}
+	}
+	net, err := b.network(addr)
+	if err != nil {
+		return "", refusal(ReasonInternal, err)
+	}
+	return net.String(), nil
+}
+
+// network is what a limit by address counts.
+func (b By) network(a netip.Addr) (netip.Prefix, error) {
+	if b.bits4 == 0 {
+		return network(a)
+	}
+	a = a.Unmap().WithZone("")
+	switch {
+	case a.Is4():
+		return a.Prefix(b.bits4)
+	case a.Is6():
+		return a.Prefix(b.bits6)
+	}
+	return netip.Prefix{}, errNoAddress
+}

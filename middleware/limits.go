@@ -1,0 +1,269 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+// Limits count the requests of a route, or of a group of routes, under the rules
+// of a LimitConfig. They are safe for concurrent use.
+//
+// Limits may stand behind others, as a route's stand behind its group's. What
+// the outer ones have counted the inner ones do not count again: a request that
+// costs more further in is charged the difference. One that is refused further
+// in is given back what it was charged further out, so that it spends nothing.
+type Limits struct {
+	auth      *Auth
+	config    LimitConfig
+	onFailure FailurePolicy
+}
+
+// Limits returns the Limits of a LimitConfig, or all that is wrong with it at
+// once, each with the path of its field.
+func (a *Auth) Limits(c LimitConfig) (*Limits, error) {
+	var wrong []error
+	complain := func(path, format string, args ...any) {
+		wrong = append(wrong, fmt.Errorf("middleware: LimitConfig.%s: "+format, append([]any{path}, args...)...))
+	}
+	c.check(a.counters, complain)
+	if c.OnCounterFailure == FailLocal && a.nodes == 0 {
+		complain("OnCounterFailure", "wants Config.Nodes for FailLocal")
+	}
+	if len(wrong) > 0 {
+		return nil, errors.Join(wrong...)
+	}
+	return a.limit(c), nil
+}
+
+// limit makes Limits of a LimitConfig that was checked.
+func (a *Auth) limit(c LimitConfig) *Limits {
+	l := &Limits{auth: a, config: c, onFailure: c.OnCounterFailure}
+	l.config.Rules = append([]Rule(nil), c.Rules...)
+	if l.onFailure == FailDefault {
+		l.onFailure = a.onFailure
+	}
+	return l
+}
+
+// speaking are the same Limits of an Auth with another dialect.
+func (l *Limits) speaking(a *Auth) *Limits {
+	other := *l
+	other.auth = a
+	return &other
+}
+
+// Limit counts requests, says in their headers what is left, and refuses those
+// that are over a limit: see [Auth.Limit].
+func (l *Limits) Limit(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p, err := l.CheckLimit(r)
+		if err != nil {
+			l.auth.Refused(RouteAPI, err).Write(w)
+			return
+		}
+		defer p.Done()
+		p.SetHeader(w.Header())
+		next.ServeHTTP(w, p.Request())
+	})
+}
+
+// CheckLimit counts a request under all that limits it, or under nothing if one
+// of them refuses it. Whoever gets a Pass answers its Request, and calls its
+// Done afterwards.
+func (l *Limits) CheckLimit(r *http.Request) (*Pass, error) {
+	p := &Pass{limits: l, request: r, outer: passOf(r.Context()), at: l.auth.now()}
+	cost, err := costOf(l.config.Cost, r, 1)
+	if err != nil {
+		return nil, l.fault(r, err)
+	}
+	if cost == 0 || !l.config.CountPreflight && isPreflight(r) {
+		return p, nil
+	}
+	ctx, cancel := l.deadline(r.Context())
+	defer cancel()
+	items, err := l.items(ctx, who{request: r}, cost)
+	if err != nil {
+		return p, l.unknown(r, err)
+	}
+	if p.outer != nil && p.outer.limits.auth.inflight == l.auth.inflight {
+		p.into, p.outer = p.outer, p.outer.outer
+		items = p.into.rest(items)
+	}
+	if l.occupy(items) {
+		if err := l.count(ctx, r, items); err != nil {
+			l.leave(items)
+			return nil, err
+		}
+	}
+	if overLimit(items) {
+		l.leave(items)
+		return nil, l.refuse(ctx, p, items)
+	}
+	l.reportShares(r, items)
+	if p.into != nil {
+		p.into.keep(items)
+		return p, nil
+	}
+	p.items = items
+	p.request = r.WithContext(context.WithValue(r.Context(), passKey{}, p))
+	return p, nil
+}
+
+// deadline is for whoever asks the counters: who hangs up has made the request
+// all the same.
+func (l *Limits) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), l.auth.counterTimeout)
+}
+
+// isPreflight reports whether a browser asks if it may ask: Fetch §3.2.2.
+func isPreflight(r *http.Request) bool {
+	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != ""
+}
+
+// maxCost is the most that one charge can cost.
+const maxCost = math.MaxInt32
+
+func costOf(cost func(*http.Request) int64, r *http.Request, otherwise int64) (int64, error) {
+	if cost == nil {
+		return otherwise, nil
+	}
+	n := cost(r)
+	if n < 0 {
+		return 0, refusal(ReasonInternal, fmt.Errorf("middleware: the host has a request cost %d", n))
+	}
+	return min(n, maxCost), nil
+}
+
+// items says what a caller has to do with each policy.
+func (l *Limits) items(ctx context.Context, w who, cost int64) ([]item, error) {
+	if w.request != nil {
+		w.principal, w.known = tokens.PrincipalFrom(w.request.Context())
+	}
+	items := make([]item, 0, 4)
+	if !l.config.WithoutTier {
+		plan, seats, err := l.plan(ctx, w)
+		if err != nil {
+			return nil, err
+		}
+		if items, err = l.auth.planItems(items, plan, seats, w, cost); err != nil {
+			return nil, err
+		}
+	}
+	for i := range l.config.Rules {
+		var err error
+		if items, err = l.auth.ruleItems(items, &l.config.Rules[i], w, cost); err != nil {
+			return nil, err
+		}
+	}
+	return items, nil
+}
+
+func (a *Auth) planItems(items []item, p *plan, seats int, w who, cost int64) ([]item, error) {
+	kind, id, err := a.owner(p.tier.By, w)
+	if err != nil {
+		return nil, err
+	}
+	for i, window := range p.windows {
+		items = append(items, item{
+			charge: Charge{Key: p.keys[i] + kind + "/" + id, Policy: window.policy(seats), Cost: cost},
+			plan:   p.name, shadow: p.tier.Shadow,
+		})
+	}
+	if n := p.tier.Concurrent; n > 0 {
+		items = append(items, placeItem("tier/"+kind+"/"+id, p.name, n, p.name, p.tier.Shadow))
+	}
+	return items, nil
+}
+
+func (a *Auth) ruleItems(items []item, r *Rule, w who, cost int64) ([]item, error) {
+	if w.request == nil && r.By.kind == byHost && w.caller.Key == "" {
+		return items, nil // the support staff has not asked for it
+	}
+	if w.request != nil {
+		var err error
+		if cost, err = costOf(r.Cost, w.request, cost); err != nil || cost == 0 {
+			return items, err
+		}
+	}
+	kind, id, err := a.owner(r.By, w)
+	if err != nil {
+		return nil, err
+	}
+	key := ruleKey(r.Name) + kind + "/" + id
+	if r.Period > 0 {
+		if r.Late {
+			cost = 1
+		}
+		items = append(items, item{
+			charge: Charge{Key: key, Policy: r.window().policy(1), Cost: cost},
+			unit:   r.Unit, late: r.Late, shadow: r.Shadow,
+		})
+	}
+	if r.Concurrent > 0 {
+		items = append(items, placeItem(key, r.Name, r.Concurrent, "", r.Shadow))
+	}
+	return items, nil
+}
+
+// placeItem is a place among the requests in flight.
+func placeItem(key, name string, limit int, plan string, shadow bool) item {
+	return item{
+		charge: Charge{Key: key, Policy: Policy{Name: name + "-concurrent", Limit: int64(limit)}, Cost: 1},
+		unit:   unitConcurrent, plan: plan, shadow: shadow, concurrent: true,
+	}
+}
+
+// plan says which tier a caller has now, and how many seats.
+func (l *Limits) plan(ctx context.Context, w who) (*plan, int, error) {
+	a := l.auth
+	if !w.known {
+		p, ok := a.plans[Anonymous]
+		if !ok {
+			return nil, 0, refusal(ReasonNoBearer, nil)
+		}
+		return p, 1, nil
+	}
+	name, seats := w.principal.Tier, w.principal.Seats
+	if a.tierOf != nil {
+		tier, n, err := a.tierOf(ctx, w.principal)
+		if err != nil && !l.standsIn(w, err) {
+			return nil, 0, err
+		}
+		if err == nil {
+			name, seats = tier, n
+		}
+	}
+	p, ok := a.plans[name]
+	if !ok || name == Anonymous {
+		return nil, 0, refusal(ReasonInternal, fmt.Errorf("middleware: the user %q has the tier %q, which Config.Tiers has not", w.principal.Subject, name))
+	}
+	if a.override == nil {
+		return p, seats, nil
+	}
+	tier, err := a.override(ctx, w.principal, p.tier)
+	if err != nil {
+		if l.standsIn(w, err) {
+			return p, seats, nil
+		}
+		return nil, 0, err
+	}
+	p, err = a.overridden(name, tier)
+	return p, seats, err
+}
+
+// standsIn reports whether the token stands in for a host that could not say
+// what tier a principal has now.
+func (l *Limits) standsIn(w who, err error) bool {
+	if _, ok := errors.AsType[*Error](err); ok || l.onFailure != FailLocal {
+		return false
+	}
+	if w.request != nil {
+		l.report(w.request, tokens.EventCounterFailure, "", err)
+	}
+	return true
+}

@@ -1,0 +1,238 @@
+package middleware
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+// Pass is a request that its limits let through. Whoever called CheckLimit calls
+// Done when the request has been answered, panic or not.
+type Pass struct {
+	limits  *Limits
+	request *http.Request // with the pass in its context
+	into    *Pass         // of the Limits further out, which has all that this one counts
+	outer   *Pass         // of another Auth
+	at      time.Time
+
+	mu    sync.Mutex
+	items []item // one for each policy
+	done  bool
+}
+
+// item is what a request has to do with one policy.
+type item struct {
+	charge Charge // whose Cost is what was spent
+	status Status
+	unit   string
+	plan   string
+
+	late       bool // its cost comes from AddCost
+	shadow     bool
+	concurrent bool // the charge's Key is that of the requests in flight
+	known      bool // the status is
+	over       bool // the limit is reached
+	made       bool // the charge was made, or the place in flight taken
+	local      bool // with the counters that stand in for those that fail
+	failed     bool // the counters could not say, and the request came in all the same
+
+	added int64 // by AddCost, to be settled
+}
+
+type passKey struct{}
+
+func passOf(ctx context.Context) *Pass {
+	p, _ := ctx.Value(passKey{}).(*Pass)
+	return p
+}
+
+// Request is the request to answer, whose context [AddCost] knows.
+func (p *Pass) Request() *http.Request { return p.request }
+
+// Quota is how the caller stands after this request.
+func (p *Pass) Quota() Quota {
+	if p.into != nil {
+		return p.into.Quota()
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.limits.quota(p.at, p.items)
+}
+
+func (l *Limits) quota(at time.Time, items []item) Quota {
+	q := Quota{At: at, form: l.auth.headers, Usage: make([]Usage, 0, len(items))}
+	for i := range items {
+		it := &items[i]
+		q.silent = q.silent || it.local || it.failed
+		if !it.shadow {
+			q.Usage = append(q.Usage, it.usage())
+		}
+	}
+	return q
+}
+
+func (it *item) usage() Usage {
+	return Usage{
+		Policy: it.charge.Policy, Unit: it.unit, plan: it.plan, Known: it.known, Violated: it.over,
+		Remaining: it.status.Remaining, ResetAfter: it.status.ResetAfter, RetryAfter: it.status.RetryAfter,
+	}
+}
+
+// SetHeader sets the headers that tell what is left: see [Quota.SetHeader].
+func (p *Pass) SetHeader(h http.Header) { p.Quota().SetHeader(h) }
+
+// rest is what of the items p has not counted yet.
+func (p *Pass) rest(items []item) []item {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	rest := items[:0]
+	for _, it := range items {
+		if had := p.same(it); had != nil {
+			if it.charge.Cost -= had.charge.Cost; it.charge.Cost <= 0 || it.late || it.concurrent || had.local || had.failed {
+				continue
+			}
+		}
+		rest = append(rest, it)
+	}
+	return rest
+}
+
+// keep adds items that the request was charged further in.
+func (p *Pass) keep(items []item) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, it := range items {
+		if had := p.same(it); had != nil {
+			had.charge.Cost += it.charge.Cost
+			had.status = it.status
+			continue
+		}
+		p.items = append(p.items, it)
+	}
+}
+
+// same is p's item for the same counter, nil if it has none.
+func (p *Pass) same(it item) *item {
+	for i := range p.items {
+		had := &p.items[i]
+		a, b := had.charge, it.charge
+		if a.Key == b.Key && a.Policy.Window == b.Policy.Window && a.Policy.Algorithm == b.Policy.Algorithm && had.concurrent == it.concurrent {
+			return had
+		}
+	}
+	return nil
+}
+
+// AddCost tells, while a request is being answered, what else it costs under
+// the policy of this name: rows, bytes, or 1 for a login that has failed. The
+// cost is charged when the handler has returned, over the limit if need be. Below
+// 0 it gives back, up to what the request was charged before, for instance the
+// cost of an answer that failed by the host's own fault.
+//
+// It reports whether the request in ctx is counted under such a policy. It is
+// safe for concurrent use.
+func AddCost(ctx context.Context, policy string, n int64) bool {
+	for p := passOf(ctx); p != nil; p = p.outer {
+		if p.add(policy, n) {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *Pass) add(policy string, n int64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range p.items {
+		if it := &p.items[i]; it.charge.Policy.Name == policy && !it.concurrent && !p.done {
+			it.added = saturated(it.added, n)
+			return true
+		}
+	}
+	return false
+}
+
+func saturated(a, b int64) int64 {
+	const most = 1 << 40 // far from any overflow, and more than one charge can be
+	return min(max(a+min(max(b, -most), most), -most), most)
+}
+
+// Done gives back the request's places among those in flight, and charges what
+// AddCost has told. A second call does nothing.
+func (p *Pass) Done() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.done {
+		return
+	}
+	p.done = true
+	p.limits.leave(p.items)
+	if slices.ContainsFunc(p.items, func(it item) bool { return it.added != 0 && !it.failed }) {
+		p.settle()
+	}
+}
+
+// settle charges what AddCost has told.
+func (p *Pass) settle() {
+	ctx, cancel := p.limits.deadline(p.request.Context())
+	defer cancel()
+	a := p.limits.auth
+	for _, local := range []bool{false, true} {
+		var more, less []Charge
+		for i := range p.items {
+			it := &p.items[i]
+			if it.local != local || it.failed || it.added == 0 {
+				continue
+			}
+			c := it.charge
+			c.Cost, c.Done = min(it.added, maxCost), true
+			switch {
+			case it.added > 0:
+				more = append(more, c)
+			case it.made && a.now().Sub(p.at) < it.status.ResetAfter: // else it was in another window
+				c.Cost, c.Done = min(-it.added, it.charge.Cost), false
+				less = append(less, c)
+			}
+		}
+		var err error
+		if len(more) > 0 {
+			_, err = a.countersFor(local).Take(ctx, more)
+		}
+		if err == nil && len(less) > 0 {
+			err = a.countersFor(local).Refund(ctx, less)
+		}
+		if err != nil {
+			p.limits.report(p.request, tokens.EventCounterFailure, append(more, less...)[0].Policy.Name, err)
+		}
+	}
+}
+
+// refund takes back what the request was charged, when it is refused further in.
+func (p *Pass) refund(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	since := p.limits.auth.now().Sub(p.at)
+	for _, local := range []bool{false, true} {
+		var charges []Charge
+		for i := range p.items {
+			it := &p.items[i]
+			if !it.made || it.concurrent || it.local != local || since >= it.status.ResetAfter {
+				continue
+			}
+			it.made = false
+			it.status.Remaining += it.charge.Cost
+			charges = append(charges, it.charge)
+		}
+		if len(charges) == 0 {
+			continue
+		}
+		if err := p.limits.auth.countersFor(local).Refund(ctx, charges); err != nil {
+			return err
+		}
+	}
+	return nil
+}
