@@ -44,6 +44,10 @@ type Config struct {
 	// is off because RFC 9700 §2.4 advises against it. Login does not need it.
 	PasswordGrant bool
 
+	// Endpoints is where the host has mounted what Metadata tells clients of. The
+	// zero value: Metadata is not served.
+	Endpoints Endpoints
+
 	// TierOf says which tier and how many seats a principal has now, where the
 	// host knows better than the token: after an upgrade, or for a customer
 	// with a plan of their own. An *Error of it refuses the request, for instance
@@ -100,6 +104,7 @@ type Auth struct {
 	clientIP       func(*http.Request) (netip.Addr, error)
 	dialect        Dialect
 	passwordGrant  bool
+	endpoints      Endpoints
 	tierOf         func(context.Context, tokens.Principal) (string, int, error)
 	override       func(context.Context, tokens.Principal, Tier) (Tier, error)
 	limits         *Limits
@@ -135,18 +140,14 @@ func New(c Config) (*Auth, error) {
 		// a tier's name in the path may have a percent sign in it
 		wrong = append(wrong, fmt.Errorf("middleware: Config.%s: "+format, append([]any{path}, args...)...))
 	}
-	switch {
-	case c.Tokens == nil && c.Verifier == nil:
-		complain("Tokens", "is required")
-	case c.Tokens != nil && c.Verifier != nil:
-		complain("Verifier", "is not wanted beside Tokens, which verifies by itself")
-	}
+	c.checkTokens(complain)
 	if c.ClientIP == nil {
 		complain("ClientIP", "is required: it states whom you trust, for instance middleware.RemoteAddr")
 	}
 	if c.Counters == nil {
 		c.Counters = Memory()
 	}
+	c.checkEndpoints(complain)
 	c.Tiers.check(c.Counters, complain)
 	c.Limit.check(c.Counters, func(path, format string, args ...any) { complain("Limit."+path, format, args...) })
 	c.Headers.check(complain)
@@ -169,7 +170,7 @@ func New(c Config) (*Auth, error) {
 	}
 	a := &Auth{
 		tokens: c.Tokens, verifier: c.Tokens, plans: c.Tiers.plans(), clientIP: c.ClientIP, dialect: c.Dialect,
-		passwordGrant: c.PasswordGrant, tierOf: c.TierOf, override: c.Override, headers: c.Headers,
+		passwordGrant: c.PasswordGrant, endpoints: c.Endpoints, tierOf: c.TierOf, override: c.Override, headers: c.Headers,
 		counters: c.Counters, inflight: &inflight{now: map[string]int{}},
 		onFailure: c.OnCounterFailure, nodes: c.Nodes, counterTimeout: c.CounterTimeout,
 		realm: c.Realm, maxBody: c.MaxBody, now: c.Now,
@@ -197,6 +198,15 @@ func New(c Config) (*Auth, error) {
 	}
 	a.limits = a.limit(c.Limit)
 	return a, nil
+}
+
+func (c Config) checkTokens(complain func(path, format string, args ...any)) {
+	switch {
+	case c.Tokens == nil && c.Verifier == nil:
+		complain("Tokens", "is required")
+	case c.Tokens != nil && c.Verifier != nil:
+		complain("Verifier", "is not wanted beside Tokens, which verifies by itself")
+	}
 }
 
 // Speaking returns an Auth that speaks another dialect and is otherwise the

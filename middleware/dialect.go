@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"net/http"
@@ -91,7 +92,7 @@ func answer(status int, mediaType string, v any) Answer {
 // common adds the headers that every dialect's refusal has.
 func (a Answer) common(e *Error) Answer {
 	if e.Reason == ReasonMethod {
-		a.Header.Set("Allow", http.MethodPost)
+		a.Header.Set("Allow", cmp.Or(e.Allow, http.MethodPost))
 	}
 	if e.Quota != nil {
 		e.Quota.SetHeader(a.Header)

@@ -14,7 +14,7 @@ type Reason string
 
 // The reasons.
 const (
-	ReasonMethod      Reason = "method"      // anything but POST
+	ReasonMethod      Reason = "method"      // a method that is not served, most often anything but POST
 	ReasonMalformed   Reason = "malformed"   // a request that cannot be read one way only
 	ReasonTooLarge    Reason = "too_large"   // a body over the cap
 	ReasonMissing     Reason = "missing"     // a parameter that is required
@@ -53,6 +53,10 @@ type Error struct {
 	// Fields tells what is missing or wrong, where Reason is ReasonMissing or
 	// ReasonGrantType.
 	Fields []Field
+
+	// Allow has the methods that are served, where Reason is ReasonMethod. Empty:
+	// POST.
+	Allow string
 
 	// Scope is what the route wants, where Reason is ReasonForbidden.
 	Scope string

@@ -16,6 +16,8 @@ type host struct {
 	authority *tokens.Authority
 	auth      *middleware.Auth
 	apiKey    tokens.Secret
+
+	metadataPath string // empty: there is none
 }
 
 // newHost puts a door in front of a shelf, which stays the caller's to close.
@@ -37,6 +39,11 @@ func newHost(ctx context.Context, o options, s shelf, issuer string, log *slog.L
 	if err != nil {
 		return nil, err
 	}
+	endpoints := middleware.Endpoints{Token: "/oauth/token", JWKS: "/.well-known/jwks.json"} //nolint:gosec // paths, not credentials
+	metadataPath, err := middleware.MetadataPath(issuer)
+	if err != nil { // http, and not for this machine alone: no client would believe it
+		endpoints = middleware.Endpoints{}
+	}
 	auth, err := middleware.New(middleware.Config{
 		Tokens:   authority,
 		ClientIP: middleware.RemoteAddr,
@@ -46,11 +53,12 @@ func newHost(ctx context.Context, o options, s shelf, issuer string, log *slog.L
 			"premium":   {Limit: 5000, Period: time.Hour, PerSeat: true},
 		},
 		PasswordGrant: o.passwordGrant,
+		Endpoints:     endpoints,
 	})
 	if err != nil {
 		return nil, err
 	}
-	h := &host{authority: authority, auth: auth}
+	h := &host{authority: authority, auth: auth, metadataPath: metadataPath}
 	if err := s.seed(ctx); err != nil {
 		return nil, err
 	}
@@ -70,6 +78,12 @@ func (h *host) routes() http.Handler {
 	mux.HandleFunc("/auth/jwt/logout", oauth.Logout)
 	mux.HandleFunc("/auth/jwt/logout-everywhere", oauth.LogoutEverywhere)
 	mux.HandleFunc("/oauth/token", oauth.Token)
+
+	// for clients and services that look up where and how
+	mux.HandleFunc("/.well-known/jwks.json", oauth.JWKS)
+	if h.metadataPath != "" {
+		mux.HandleFunc(h.metadataPath, oauth.Metadata)
+	}
 
 	// Symfony's way: a login without a session, and API keys for scripts
 	symfony := h.auth.Speaking(middleware.Lexik{})

@@ -158,6 +158,20 @@ func TestAKeptKeyOutlivesARestart(t *testing.T) {
 	}
 }
 
+func TestTheMetadataLeadsToTheKeysAndToTheTokenEndpoint(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	status, _, metadata := s.do(t, http.MethodGet, "/.well-known/oauth-authorization-server", "", nil)
+	if status != http.StatusOK || metadata["issuer"] != s.base || metadata["token_endpoint"] != s.base+"/oauth/token" {
+		t.Fatalf("%d %v", status, metadata)
+	}
+	path, _ := strings.CutPrefix(metadata["jwks_uri"].(string), s.base)
+	status, header, set := s.do(t, http.MethodGet, path, "", nil)
+	if keys, _ := set["keys"].([]any); status != http.StatusOK || len(keys) != 1 || header.Get("Content-Type") != "application/jwk-set+json" {
+		t.Errorf("%d %v %v", status, header, set)
+	}
+}
+
 func TestBadFlagsAreErrors(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{{"-addr", "nowhere"}, {"-retry-grace", "1h"}, {"extra"}, {"-key", os.DevNull}} {

@@ -84,6 +84,19 @@ func (a *Auth) LogoutEverywhere(c echo.Context) error {
 	return a.loggedOut(c, err == nil, err)
 }
 
+// JWKS answers what middleware.Auth.CheckJWKS decides.
+func (a *Auth) JWKS(c echo.Context) error {
+	answer, err := a.door.CheckJWKS(c.Request())
+	return a.published(c, answer, err)
+}
+
+// Metadata answers what middleware.Auth.CheckMetadata decides. Mount it at
+// middleware.MetadataPath.
+func (a *Auth) Metadata(c echo.Context) error {
+	answer, err := a.door.CheckMetadata(c.Request())
+	return a.published(c, answer, err)
+}
+
 // Bearer is middleware.Auth.Bearer.
 func (a *Auth) Bearer(next echo.HandlerFunc) echo.HandlerFunc {
 	return a.identified(next, a.door.CheckBearer)
@@ -171,6 +184,14 @@ func (a *Auth) loggedOut(c echo.Context, ended bool, err error) error {
 		return a.refuse(c, a.door, middleware.RouteLogout, err)
 	}
 	a.door.LoggedOut(ended).Write(c.Response())
+	return nil
+}
+
+func (a *Auth) published(c echo.Context, answer middleware.Answer, err error) error {
+	if err != nil {
+		return a.refuse(c, a.door, middleware.RouteAPI, err)
+	}
+	answer.Write(c.Response())
 	return nil
 }
 

@@ -38,9 +38,20 @@ const (
 		"--x\r\nContent-Disposition: form-data; name=\"_password\"\r\n\r\n" + password + "\r\n--x--\r\n"
 )
 
+func endpoints(c *config) { c.door.Endpoints.Token, c.door.Endpoints.JWKS = "/token", "/jwks" }
+
 var tooLong = "username=" + strings.Repeat("a", 17<<10)
 
 var twins = []twin{
+	// Documents.
+	{name: "the keys", request: bare("GET /jwks"), status: 200},
+	{name: "the keys by HEAD", request: bare("HEAD /jwks"), status: 200},
+	{name: "the keys that the client has", request: bare("GET /jwks", "If-None-Match: *"), status: 304},
+	{name: "the keys by POST", request: bare("POST /jwks"), status: 405, reason: middleware.ReasonMethod},
+	{name: "the metadata", house: endpoints, request: bare("GET /metadata"), status: 200},
+	{name: "the metadata by PUT", house: endpoints, speaks: lexik, request: bare("PUT /metadata"), status: 405, reason: middleware.ReasonMethod},
+	{name: "the metadata of a host that has said nothing", request: bare("GET /metadata"), status: 500, reason: middleware.ReasonInternal},
+
 	// Login.
 	{name: "a login gets a pair", request: form("POST /login", alicesOwn), status: 200},
 	{name: "a user without scopes gets a pair without scope", request: form("POST /login", "username=bob&password="+password), status: 200},

@@ -41,7 +41,7 @@ func TestTwin(t *testing.T) { //nolint:paralleltest // crypto/rand is seeded for
 				t.Errorf("reason = %q, want %q", got, tw.reason)
 			}
 			for _, inside := range []string{"10.0.0.7", "store:", "tokens:", "middleware:", "memstore", "issuer"} {
-				if strings.Contains(std.text()+twin.text(), inside) {
+				if tw.status >= 400 && strings.Contains(std.text()+twin.text(), inside) {
 					t.Errorf("an answer has %q in it", inside)
 				}
 			}

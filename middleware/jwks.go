@@ -1,0 +1,74 @@
+package middleware
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"strings"
+)
+
+const mediaJWKS = "application/jwk-set+json"
+
+// CheckJWKS returns the public keys of the Authority as a JWK Set (RFC 7517 §5),
+// for services that verify its tokens: those that verify now, and those that sign
+// later. HMAC keys are nobody's to know; a host that has no others has an empty
+// set.
+//
+// Clients may keep it for five minutes. So a key is to be in the set for longer
+// than that before its SignsFrom.
+func (a *Auth) CheckJWKS(r *http.Request) (Answer, error) {
+	if a.tokens == nil {
+		return Answer{}, refusal(ReasonInternal, errNoTokens)
+	}
+	return document(r, mediaJWKS, a.tokens.JWKS())
+}
+
+// JWKS answers what CheckJWKS decides.
+func (a *Auth) JWKS(w http.ResponseWriter, r *http.Request) {
+	answer, err := a.CheckJWKS(r)
+	a.published(w, answer, err)
+}
+
+func (a *Auth) published(w http.ResponseWriter, answer Answer, err error) {
+	if err != nil {
+		a.Refused(RouteAPI, err).Write(w)
+		return
+	}
+	answer.Write(w)
+}
+
+// document answers GET and HEAD with what anybody may read and keep for a while,
+// and 304 to who has it.
+func document(r *http.Request, mediaType string, text []byte) (Answer, error) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		e := refusal(ReasonMethod, nil)
+		e.Allow, e.Description = "GET, HEAD", "Use GET"
+		return Answer{}, e
+	}
+	sum := sha256.Sum256(text)
+	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
+	answer := Answer{Status: http.StatusOK, Header: http.Header{}}
+	answer.Header.Set("Cache-Control", "public, max-age=300")
+	answer.Header.Set("Etag", tag)
+	answer.Header.Set("X-Content-Type-Options", "nosniff")
+	if matches(r.Header.Values("If-None-Match"), tag) {
+		answer.Status = http.StatusNotModified
+		return answer, nil
+	}
+	answer.Header.Set("Content-Type", mediaType)
+	answer.Body = text
+	return answer, nil
+}
+
+// matches is the weak comparison of RFC 9110 §13.1.2.
+func matches(fields []string, tag string) bool {
+	for _, field := range fields {
+		for one := range strings.SplitSeq(field, ",") {
+			one = strings.TrimSpace(one)
+			if one == "*" || strings.TrimPrefix(one, "W/") == tag {
+				return true
+			}
+		}
+	}
+	return false
+}

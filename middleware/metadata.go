@@ -1,0 +1,173 @@
+package middleware
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+)
+
+// wellKnown is where RFC 8414 §3 has the metadata.
+const wellKnown = "/.well-known/oauth-authorization-server"
+
+// Endpoints says where a host has mounted what Metadata tells clients of. Each is
+// an https URL, or a path that begins with a slash: that is one at the issuer's
+// own scheme and host. Empty: it is not mounted, and not told.
+type Endpoints struct {
+	// Token is required, if any of them is set: where Token is.
+	Token string
+
+	// JWKS is where JWKS is.
+	JWKS string
+
+	// Revoke is where RFC 7009 is served.
+	Revoke string
+
+	// Introspect is where RFC 7662 is served.
+	Introspect string
+}
+
+// metadata is the document of RFC 8414 §2.
+type metadata struct {
+	Issuer                string   `json:"issuer"`
+	TokenEndpoint         string   `json:"token_endpoint"`
+	JWKSURI               string   `json:"jwks_uri,omitempty"`
+	ResponseTypes         []string `json:"response_types_supported"`
+	GrantTypes            []string `json:"grant_types_supported"`
+	AuthMethods           []string `json:"token_endpoint_auth_methods_supported"`
+	RevocationEndpoint    string   `json:"revocation_endpoint,omitempty"`
+	RevocationAuthMethods []string `json:"revocation_endpoint_auth_methods_supported,omitempty"`
+	IntrospectionEndpoint string   `json:"introspection_endpoint,omitempty"`
+}
+
+var errNoEndpoints = errors.New("middleware: Config.Endpoints is empty: there is nothing to tell")
+
+// checkEndpoints complains of endpoints that no client could use.
+func (c Config) checkEndpoints(complain func(path, format string, args ...any)) {
+	if c.Endpoints == (Endpoints{}) {
+		return
+	}
+	if c.Tokens == nil {
+		complain("Endpoints", "are told of by an Authority only")
+		return
+	}
+	issuer, err := webURL(c.Tokens.Issuer())
+	if err == nil && issuer.RawQuery != "" {
+		err = errors.New("wants no query")
+	}
+	if err != nil {
+		complain("Endpoints", "the issuer %q: %w", c.Tokens.Issuer(), err)
+		return
+	}
+	if c.Endpoints.Token == "" {
+		complain("Endpoints.Token", "is required beside the others")
+	}
+	for _, e := range []struct{ name, value string }{
+		{"Token", c.Endpoints.Token}, {"JWKS", c.Endpoints.JWKS}, {"Revoke", c.Endpoints.Revoke}, {"Introspect", c.Endpoints.Introspect},
+	} {
+		if e.value == "" {
+			continue
+		}
+		if _, err := webURL(at(issuer, e.value)); err != nil {
+			complain("Endpoints."+e.name, "%q: %w", e.value, err)
+		}
+	}
+}
+
+// webURL reads an https URL without a fragment. To this very machine http will
+// do, for tests and first steps.
+func webURL(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil:
+		return nil, errors.New("is no URL")
+	case u.Host == "" || u.User != nil || u.Opaque != "":
+		return nil, errors.New("wants https, a host, and a path at the most")
+	case u.Fragment != "" || strings.Contains(text, "#"):
+		return nil, errors.New("wants no fragment")
+	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u.Hostname()):
+		return u, nil
+	}
+	return nil, errors.New("wants https")
+}
+
+func isLoopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
+}
+
+// at is an endpoint's URL: itself, or a path at the issuer's scheme and host.
+func at(issuer *url.URL, endpoint string) string {
+	if strings.HasPrefix(endpoint, "/") {
+		return issuer.Scheme + "://" + issuer.Host + endpoint
+	}
+	return endpoint
+}
+
+// metadata says what this door has.
+func (a *Auth) metadata() metadata {
+	issuer, _ := url.Parse(a.tokens.Issuer()) // checkEndpoints has seen it succeed
+	tell := func(endpoint string) string {
+		if endpoint == "" {
+			return ""
+		}
+		return at(issuer, endpoint)
+	}
+	m := metadata{
+		Issuer:        a.tokens.Issuer(),
+		TokenEndpoint: tell(a.endpoints.Token),
+		JWKSURI:       tell(a.endpoints.JWKS),
+		// RFC 8414 §2 requires one, §3.2 forbids an empty list, and there is no
+		// authorization endpoint that could have any other
+		ResponseTypes:         []string{"none"},
+		GrantTypes:            []string{"refresh_token"},
+		AuthMethods:           []string{"none"},
+		RevocationEndpoint:    tell(a.endpoints.Revoke),
+		IntrospectionEndpoint: tell(a.endpoints.Introspect),
+	}
+	if a.passwordGrant {
+		m.GrantTypes = append(m.GrantTypes, "password")
+	}
+	if m.RevocationEndpoint != "" {
+		m.RevocationAuthMethods = m.AuthMethods
+	}
+	return m
+}
+
+// MetadataPath is the path at which clients look for the metadata of an issuer:
+// by RFC 8414 §3.1 the well-known part stands before the issuer's own path. That
+// of "https://example.com/shop" is
+// "/.well-known/oauth-authorization-server/shop".
+func MetadataPath(issuer string) (string, error) {
+	u, err := webURL(issuer)
+	if err != nil {
+		return "", fmt.Errorf("middleware: the issuer %q: %w", issuer, err)
+	}
+	return wellKnown + strings.TrimSuffix(u.EscapedPath(), "/"), nil
+}
+
+// CheckMetadata returns the metadata of RFC 8414: the issuer that the Authority
+// was given, never one that a Host header names, and of Config.Endpoints what is
+// mounted.
+func (a *Auth) CheckMetadata(r *http.Request) (Answer, error) {
+	switch {
+	case a.tokens == nil:
+		return Answer{}, refusal(ReasonInternal, errNoTokens)
+	case a.endpoints == (Endpoints{}):
+		return Answer{}, refusal(ReasonInternal, errNoEndpoints)
+	}
+	text, err := json.Marshal(a.metadata())
+	if err != nil {
+		return Answer{}, refusal(ReasonInternal, err)
+	}
+	return document(r, mediaJSON, text)
+}
+
+// Metadata answers what CheckMetadata decides. Mount it at [MetadataPath].
+func (a *Auth) Metadata(w http.ResponseWriter, r *http.Request) {
+	answer, err := a.CheckMetadata(r)
+	a.published(w, answer, err)
+}
