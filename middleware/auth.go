@@ -80,6 +80,10 @@ type Config struct {
 	// Nodes is how many processes serve this API, for FailLocal.
 	Nodes int
 
+	// Guesses bounds how often passwords, API keys and refresh tokens may be
+	// guessed at. The zero value is the safe default.
+	Guesses Guesses
+
 	// CounterTimeout is how long one decision may wait for the counters. Zero:
 	// 250 ms.
 	CounterTimeout time.Duration
@@ -114,6 +118,7 @@ type Auth struct {
 	inflight       *inflight
 	onFailure      FailurePolicy
 	nodes          int
+	guard          guard
 	counterTimeout time.Duration
 	realm          string
 	maxBody        int64
@@ -150,6 +155,7 @@ func New(c Config) (*Auth, error) {
 	c.checkEndpoints(complain)
 	c.Tiers.check(c.Counters, complain)
 	c.Limit.check(c.Counters, func(path, format string, args ...any) { complain("Limit."+path, format, args...) })
+	guard := c.Guesses.guard(c.Counters, complain)
 	c.Headers.check(complain)
 	c.OnCounterFailure.check("OnCounterFailure", complain)
 	switch local := c.OnCounterFailure == FailLocal || c.Limit.OnCounterFailure == FailLocal; {
@@ -172,7 +178,7 @@ func New(c Config) (*Auth, error) {
 		tokens: c.Tokens, verifier: c.Tokens, plans: c.Tiers.plans(), clientIP: c.ClientIP, dialect: c.Dialect,
 		passwordGrant: c.PasswordGrant, endpoints: c.Endpoints, tierOf: c.TierOf, override: c.Override, headers: c.Headers,
 		counters: c.Counters, inflight: &inflight{now: map[string]int{}},
-		onFailure: c.OnCounterFailure, nodes: c.Nodes, counterTimeout: c.CounterTimeout,
+		onFailure: c.OnCounterFailure, nodes: c.Nodes, guard: guard, counterTimeout: c.CounterTimeout,
 		realm: c.Realm, maxBody: c.MaxBody, now: c.Now,
 	}
 	if c.Tokens == nil {

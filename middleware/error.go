@@ -33,6 +33,7 @@ const (
 	ReasonTwoBearers  Reason = "two_bearers" // more than one Authorization header
 	ReasonForbidden   Reason = "forbidden"   // a scope that the route wants and the token has not
 	ReasonLimited     Reason = "limited"     // the tier's limit is reached
+	ReasonThrottled   Reason = "throttled"   // too many wrong guesses; nobody has looked at this one
 	ReasonUnavailable Reason = "unavailable" // the store or the counters could not say
 	ReasonInternal    Reason = "internal"    // the host's configuration or code is at fault
 )
@@ -115,6 +116,7 @@ var table = map[Reason]Error{
 	ReasonTwoBearers:  {Status: http.StatusBadRequest, Code: "invalid_request", Description: "More than one Authorization header"},
 	ReasonForbidden:   {Status: http.StatusForbidden, Code: "insufficient_scope", Description: "The access token has not the scope that is needed"},
 	ReasonLimited:     {Status: http.StatusTooManyRequests, Description: "Too many requests"},
+	ReasonThrottled:   {Status: http.StatusTooManyRequests, Description: "Too many failed attempts"},
 	ReasonUnavailable: {Status: http.StatusServiceUnavailable, Code: "temporarily_unavailable", Description: "Try again later", RetryAfter: retryStore},
 	ReasonInternal:    {Status: http.StatusInternalServerError, Code: "server_error", Description: "Something is wrong here"},
 }

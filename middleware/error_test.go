@@ -36,6 +36,7 @@ var reasons = map[middleware.Reason]int{
 	middleware.ReasonTwoBearers:  400,
 	middleware.ReasonForbidden:   403,
 	middleware.ReasonLimited:     429,
+	middleware.ReasonThrottled:   429,
 	middleware.ReasonUnavailable: 503,
 	middleware.ReasonInternal:    500,
 }

@@ -41,13 +41,14 @@ func TestEvents(t *testing.T) {
 			}
 		})
 	}
-	t.Run("where the address cannot be told a login goes on without it", func(t *testing.T) {
+	t.Run("where the address cannot be told a refresh goes on without it", func(t *testing.T) {
 		t.Parallel()
 		d := open(t)
-		r := request(t, "POST /login\n"+form+"\n\n"+goodForm)
+		r := request(t, d.fill(t, "POST /refresh\nrefresh-token: {refresh}\n\n"))
+		d.journal.take()
 		r.RemoteAddr = "@"
 		wantStatus(t, d.send(r), http.StatusOK)
-		if e := d.journal.wantKinds(t, tokens.EventLogin); len(e) == 1 && e[0].Address.IsValid() {
+		if e := d.journal.wantKinds(t, tokens.EventRefresh); len(e) == 1 && e[0].Address.IsValid() {
 			t.Errorf("address = %v", e[0].Address)
 		}
 	})

@@ -3,7 +3,9 @@ package middleware
 import (
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/sallyport-go/sallyport/tokens"
 )
@@ -118,9 +120,12 @@ func lexikWords(route Route, e *Error) (status int, message string) {
 		return http.StatusUnauthorized, "Invalid JWT Token"
 	case ReasonExpired:
 		return http.StatusUnauthorized, "Expired JWT Token"
-	case ReasonLimited:
+	case ReasonLimited, ReasonThrottled:
 		if route == RouteRefresh {
 			return e.Status, "Too many refresh requests, please try again later."
+		}
+		if e.Reason == ReasonThrottled {
+			return e.Status, "Too many failed login attempts, please try again in " + minutes(e.RetryAfter) + "."
 		}
 		return e.Status, "Too many requests, please try again later."
 	case ReasonMalformed:
@@ -129,4 +134,13 @@ func lexikWords(route Route, e *Error) (status int, message string) {
 		}
 	}
 	return e.Status, http.StatusText(e.Status)
+}
+
+// minutes says how long to wait, rounded up, as Symfony does.
+func minutes(d time.Duration) string {
+	n := (seconds(d) + 59) / 60
+	if n == 1 {
+		return "1 minute"
+	}
+	return strconv.FormatInt(n, 10) + " minutes"
 }

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/sallyport-go/sallyport/tokens"
@@ -18,7 +19,25 @@ func (a *Auth) CheckLogin(r *http.Request) (tokens.Pair, error) {
 	if err != nil {
 		return tokens.Pair{}, err
 	}
-	return a.tokens.Login(a.located(r), login)
+	return a.login(r, login)
+}
+
+// login lets a user in, unless there were too many guesses.
+func (a *Auth) login(r *http.Request, login tokens.LoginRequest) (tokens.Pair, error) {
+	attempt, err := a.attemptLogin(r, login.Login)
+	if err != nil {
+		return tokens.Pair{}, err
+	}
+	p, err := a.tokens.Login(a.located(r), login)
+	switch {
+	case err == nil:
+		attempt.won()
+	case errors.Is(err, tokens.ErrBadCredentials), r.Context().Err() != nil:
+		// a guess, or work done for somebody who did not wait for the answer
+	default:
+		attempt.void()
+	}
+	return p, err
 }
 
 // Login answers what CheckLogin decides.

@@ -22,13 +22,13 @@ func (a *Auth) CheckToken(r *http.Request) (tokens.Pair, error) {
 		if err != nil {
 			return tokens.Pair{}, err
 		}
-		return a.tokens.Refresh(a.located(r), refresh)
+		return a.refresh(r, refresh)
 	case grant == "password" && a.passwordGrant:
 		login, err := p.passwordGrant()
 		if err != nil {
 			return tokens.Pair{}, err
 		}
-		return a.tokens.Login(a.located(r), login)
+		return a.login(r, login)
 	}
 	return tokens.Pair{}, refusal(ReasonGrantType, nil)
 }

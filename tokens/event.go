@@ -27,6 +27,7 @@ const (
 	EventClientRefused    EventKind = "client_refused"    // an OAuth client is unknown, has not the right secret, or may not do this
 	EventStoreFailure     EventKind = "store_failure"     // the store could not say
 	EventKeysFailure      EventKind = "keys_failure"      // the source of keys could not say
+	EventThrottled        EventKind = "throttled"         // too many wrong guesses: refused before anybody looked at it
 	EventLimited          EventKind = "limited"           // a caller reached the limit of a tier
 	EventNearLimit        EventKind = "near_limit"        // a caller has used up the share of a limit that the host wants to hear of
 	EventShadowLimited    EventKind = "shadow_limited"    // a limit that only casts a shadow would have refused a request
@@ -96,7 +97,7 @@ func LogEvents(log *slog.Logger) func(context.Context, Event) {
 	return func(ctx context.Context, e Event) {
 		level := slog.LevelInfo
 		switch e.Kind {
-		case EventReuse, EventStoreFailure, EventKeysFailure, EventCounterFailure, EventProxyFault, EventFault:
+		case EventReuse, EventThrottled, EventStoreFailure, EventKeysFailure, EventCounterFailure, EventProxyFault, EventFault:
 			level = slog.LevelWarn
 		}
 		log.LogAttrs(ctx, level, "sallyport", slog.Any("event", e))

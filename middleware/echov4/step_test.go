@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -104,7 +105,23 @@ func spendFrom(address string, n int) step {
 	}
 }
 
+// guess is a wrong password for alice, from where requests come from.
+func guess(t *testing.T, h *house) {
+	r := httptest.NewRequestWithContext(t.Context(), "POST", "/login", strings.NewReader("username=alice&password=wrong"))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.RemoteAddr = "127.0.0.1:1"
+	if _, err := h.door.Speaking(nil).CheckLogin(r); middleware.AsError(err).Reason != middleware.ReasonCredentials {
+		t.Fatal(err)
+	}
+}
+
 // What a house may have otherwise.
+
+// oneGuess bears one wrong password, at either login route.
+func oneGuess(c *config) {
+	c.door.PasswordGrant = true
+	c.door.Guesses.Login = middleware.Budget{Burst: 1, Every: time.Minute}
+}
 
 func passwordGrant(c *config) { c.door.PasswordGrant = true }
 

@@ -159,6 +159,13 @@ var twins = []twin{
 	{name: "whoever comes in with a bad bearer is refused", request: bare("GET /open", "Authorization: Bearer x.y.z"), status: 401, reason: middleware.ReasonBearer},
 	{name: "whoever comes in with an empty bearer is refused", request: bare("GET /open", "Authorization: Bearer "), status: 401, reason: middleware.ReasonNoBearer},
 
+	// Guesses.
+	{name: "too many guesses", house: oneGuess, given: []step{guess}, request: form("POST /login", alicesOwn), status: 429, reason: middleware.ReasonThrottled},
+	{name: "too many guesses, at the token endpoint", house: oneGuess, given: []step{guess}, request: form("POST /token", "grant_type=password&"+alicesOwn), status: 429, reason: middleware.ReasonThrottled},
+	{name: "Lexik: too many guesses", speaks: lexik, house: oneGuess, given: []step{guess}, request: form("POST /login", "_username=alice&_password="+password), status: 429, reason: middleware.ReasonThrottled},
+	{name: "FastAPI: too many guesses", speaks: fastAPI, house: oneGuess, given: []step{guess}, request: form("POST /login", alicesOwn), status: 429, reason: middleware.ReasonThrottled},
+	{name: "a login from nowhere", from: "@", request: form("POST /login", alicesOwn), status: 500, reason: middleware.ReasonInternal},
+
 	// Limits.
 	{name: "an account spends", given: []step{login}, request: bare("GET /protected", bearer), status: 200},
 	{name: "an account spends the last that it has", given: []step{login, spend(3)}, request: bare("GET /protected", bearer), status: 200},

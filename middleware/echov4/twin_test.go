@@ -65,7 +65,7 @@ var reasons = []middleware.Reason{
 	middleware.ReasonGrantType, middleware.ReasonCredentials, middleware.ReasonScope, middleware.ReasonNoRefresh,
 	middleware.ReasonRefresh, middleware.ReasonEnded, middleware.ReasonNoBearer, middleware.ReasonBearerForm,
 	middleware.ReasonBearer, middleware.ReasonExpired, middleware.ReasonTwoBearers, middleware.ReasonForbidden,
-	middleware.ReasonLimited, middleware.ReasonUnavailable, middleware.ReasonInternal,
+	middleware.ReasonLimited, middleware.ReasonThrottled, middleware.ReasonUnavailable, middleware.ReasonInternal,
 }
 
 // TestTwinTellsDifferences feeds the comparison what it is there to find.

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// caller is a client with an address of its own: 127.0.0.0/8 is all loopback.
+func caller(t *testing.T, address string) *http.Client {
+	t.Helper()
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
+	probe, err := new(net.ListenConfig).Listen(t.Context(), "tcp", address+":0")
+	if err != nil {
+		if os.Getenv("SALLYPORT_REQUIRE_SERVICES") != "" {
+			t.Fatal(err)
+		}
+		t.Skipf("skipped: %s is no address of this machine: %v", address, err) //nolint:forbidigo // macOS has 127.0.0.1 only
+	}
+	_ = probe.Close()
+	transport := &http.Transport{DialContext: func(ctx context.Context, network, to string) (net.Conn, error) {
+		return dialer.DialContext(ctx, network, to)
+	}}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
+}
+
+// try logs alice in, or tries to.
+func (s served) try(ctx context.Context, client *http.Client, password string) (int, http.Header, error) {
+	form := url.Values{"_username": {"alice"}, "_password": {password}}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.base+"/api/login_check", strings.NewReader(form.Encode()))
+	if err != nil {
+		return 0, nil, err
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	response, err := client.Do(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	return response.StatusCode, response.Header, response.Body.Close()
+}
+
+func TestFourHundredGuessesFromFiftyAddressesAreMostlyNotLookedAt(t *testing.T) {
+	t.Parallel()
+	home := caller(t, "127.0.0.200")
+	guessers := make([]*http.Client, 50)
+	for i := range guessers {
+		guessers[i] = caller(t, fmt.Sprint("127.0.0.", 10+i))
+	}
+	s := serve(t)
+	if status, _, err := s.try(t.Context(), home, demoPassword); err != nil || status != http.StatusOK {
+		t.Fatalf("alice cannot log in: %d, %v", status, err)
+	}
+	var tried, refused atomic.Int64
+	var all sync.WaitGroup
+	for _, guesser := range guessers {
+		all.Go(func() {
+			for i := range 8 {
+				switch status, header, err := s.try(t.Context(), guesser, fmt.Sprint("guess ", i)); {
+				case err != nil:
+					t.Error(err)
+				case status == http.StatusUnauthorized:
+					tried.Add(1)
+				case status == http.StatusTooManyRequests && header.Get("Retry-After") != "", status == http.StatusServiceUnavailable:
+					refused.Add(1)
+				default:
+					t.Errorf("status = %d", status)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if tried.Load() < 1 || tried.Load() > 100 || tried.Load()+refused.Load() != 400 {
+		t.Errorf("of 400 guesses %d were tried and %d refused", tried.Load(), refused.Load())
+	}
+	if status, _, err := s.try(t.Context(), home, demoPassword); err != nil || status != http.StatusOK {
+		t.Errorf("alice cannot log in from home any more: %d, %v", status, err)
+	}
+	if status, _, err := s.try(t.Context(), guessers[0], demoPassword); err != nil || status != http.StatusTooManyRequests {
+		t.Errorf("a guesser who has guessed right is told so: %d, %v", status, err)
+	}
+}
