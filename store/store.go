@@ -26,6 +26,9 @@
 // key identifiers are at most 64 bytes of URL-safe ASCII. All other strings are
 // valid UTF-8 without NUL and at most 512 bytes.
 //
+// A store that outlives the process forgets nothing when it is closed and opened
+// again.
+//
 // Times come in UTC, cut to the microsecond. They come back equal (as
 // [time.Time.Equal] has it), and a zero time comes back zero.
 //

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"path/filepath"
 	"testing"
 
@@ -10,12 +11,15 @@ import (
 
 func TestStore(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, openStore)
+	storetest.Run(t, func(t *testing.T) storetest.Fixture {
+		t.Helper()
+		return openStore(t, filepath.Join(t.TempDir(), "shop.db"))
+	})
 }
 
-func openStore(t *testing.T) storetest.Fixture {
+func openStore(t *testing.T, file string) storetest.Fixture {
 	t.Helper()
-	db, err := open(t.Context(), filepath.Join(t.TempDir(), "shop.db"))
+	db, err := open(t.Context(), file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,5 +29,8 @@ func openStore(t *testing.T) storetest.Fixture {
 		t.Fatal(err)
 	}
 	s := &Store{db: db, hasher: hasher}
-	return storetest.Fixture{Store: s, AddUser: s.Register, LockOut: s.Block}
+	return storetest.Fixture{
+		Store: s, AddUser: s.Register, LockOut: s.Block,
+		Reopen: func(context.Context) (storetest.Fixture, error) { return openStore(t, file), db.Close() },
+	}
 }

@@ -12,8 +12,7 @@ import (
 func TestStore(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, p *place) {
-		s := p.store(t, p.db(t))
-		storetest.Run(t, func(*testing.T) storetest.Fixture { return fixture(s) })
+		storetest.Run(t, func(t *testing.T) storetest.Fixture { return reopened(t, p) })
 	})
 }
 
@@ -29,6 +28,21 @@ func TestStoreInMemory(t *testing.T) {
 	}
 }
 
+// reopened is a store on a pool of its own, which is closed when it is reopened:
+// nothing but the database is left of it.
+func reopened(t *testing.T, p *place) storetest.Fixture {
+	t.Helper()
+	db := p.db(t)
+	f := fixture(p.store(t, db))
+	f.Reopen = func(context.Context) (storetest.Fixture, error) {
+		if err := db.Close(); err != nil {
+			return storetest.Fixture{}, err
+		}
+		return reopened(t, p), nil
+	}
+	return f
+}
+
 func fixture(s *sqlstore.Store) storetest.Fixture {
 	return storetest.Fixture{
 		Store:   s,
@@ -37,5 +51,7 @@ func fixture(s *sqlstore.Store) storetest.Fixture {
 			return u, s.AddUser(ctx, u, password)
 		},
 		LockOut: s.RemoveUser,
+		Clients: s, SetClient: s.SetClient, RemoveClient: s.RemoveClient,
+		Revocations: s,
 	}
 }

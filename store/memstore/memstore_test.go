@@ -32,7 +32,9 @@ func TestStore(t *testing.T) {
 					AddUser: func(ctx context.Context, u store.User, password string) (store.User, error) {
 						return u, s.AddUser(ctx, u, password)
 					},
-					LockOut:        s.RemoveUser,
+					LockOut: s.RemoveUser,
+					Clients: s, SetClient: s.SetClient, RemoveClient: s.RemoveClient,
+					Revocations:    s,
 					ForgetsExpired: clock.forgets,
 				}
 			})

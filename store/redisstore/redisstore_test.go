@@ -20,20 +20,22 @@ func TestStore(t *testing.T) {
 	t.Parallel()
 	t.Run("on one server", func(t *testing.T) {
 		t.Parallel()
-		client := dial(t, redistest.URL(t))
-		storetest.Run(t, fixture(client))
-		manySessions(t, client)
+		url := redistest.URL(t)
+		storetest.Run(t, fixture(func(t *testing.T) redis.UniversalClient { return dial(t, url) }))
+		manySessions(t, dial(t, url))
 	})
 	t.Run("on a Cluster", func(t *testing.T) {
 		t.Parallel()
-		client := dialCluster(t, redistest.Cluster(t, 0))
-		storetest.Run(t, fixture(client))
-		manySessions(t, client)
+		nodes := redistest.Cluster(t, 0)
+		storetest.Run(t, fixture(func(t *testing.T) redis.UniversalClient { return dialCluster(t, nodes) }))
+		manySessions(t, dialCluster(t, nodes))
 	})
 }
 
-// fixture makes stores whose users are somebody else's.
-func fixture(client redis.UniversalClient) func(t *testing.T) storetest.Fixture {
+// fixture makes stores whose users are somebody else's. A restart of the process
+// is a client that is made anew; what a restart of Redis forgets is said in the
+// package's documentation.
+func fixture(dials func(t *testing.T) redis.UniversalClient) func(t *testing.T) storetest.Fixture {
 	return func(t *testing.T) storetest.Fixture {
 		t.Helper()
 		h, err := passwords.New(passwords.Config{Memory: 64, Time: 1, Threads: 1, Concurrent: 4, Queue: 1024, InsecureParameters: true})
@@ -44,16 +46,24 @@ func fixture(client redis.UniversalClient) func(t *testing.T) storetest.Fixture 
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := open(t, client, redisstore.Config{Users: users})
-		return storetest.Fixture{
-			Store:   s,
-			APIKeys: s,
-			AddUser: func(ctx context.Context, u store.User, password string) (store.User, error) {
-				return u, users.AddUser(ctx, u, password)
-			},
-			LockOut:        users.RemoveUser,
-			ForgetsExpired: true,
+		client := dials(t)
+		prefix := redistest.Prefix(t, client)
+		var opened func(client redis.UniversalClient) storetest.Fixture
+		opened = func(client redis.UniversalClient) storetest.Fixture {
+			s := open(t, client, redisstore.Config{Users: users, Prefix: prefix})
+			return storetest.Fixture{
+				Store:   s,
+				APIKeys: s,
+				AddUser: func(ctx context.Context, u store.User, password string) (store.User, error) {
+					return u, users.AddUser(ctx, u, password)
+				},
+				LockOut:        users.RemoveUser,
+				Revocations:    s,
+				Reopen:         func(context.Context) (storetest.Fixture, error) { return opened(dials(t)), nil },
+				ForgetsExpired: true,
+			}
 		}
+		return opened(client)
 	}
 }
 

@@ -153,7 +153,7 @@ func (h *history) does(a act) (written row, answer told) {
 	switch a.method {
 	case "CreateSession":
 		s := h.session
-		s.UserID += fmt.Sprint(a.at.UnixMicro()) // whoever is first, it shows
+		s.UserID += a.at.String() // whoever is first, it shows
 		s.Scopes = slices.Clone(s.Scopes)
 		return rowOf(s), told{err: h.Store.CreateSession(h.ctx, s)}
 	case "AdvanceSession":

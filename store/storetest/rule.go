@@ -22,6 +22,7 @@ func rules() []rule {
 		createRules, advanceRules, revokeRules, listRules, expiryRules,
 		textRules, timeRules, sliceRules, contextRules, crowdRules, historyRules,
 		keyRules, keyUseRules, keyExpiryRules, keyCommonRules,
+		denialRules, clientRules, restartRules,
 	)
 }
 

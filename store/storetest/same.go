@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sallyport-go/sallyport/store"
 )
 
 // difference says in which fields got is not want; empty if in none. Times are
@@ -28,6 +30,8 @@ func same(a, b any) bool {
 		return a.Equal(b.(time.Time)) && a.IsZero() == b.(time.Time).IsZero()
 	case []string:
 		return slices.Equal(a, b.([]string))
+	case []store.Digest:
+		return slices.Equal(a, b.([]store.Digest))
 	default:
 		return a == b
 	}

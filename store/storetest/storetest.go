@@ -19,11 +19,11 @@
 // # What the suite does to a database
 //
 // Every rule makes up its own random identifiers and expects no table to be
-// empty, so that one database may serve all rules and many runs. Sessions and
-// keys are left behind. Only DeleteExpiredSessions reaches further: the suite
-// calls it with times in the year 2001, by which no session that matters has
-// expired. Two runs at once on one database would count each other's. A run is
-// some six thousand calls, many of them at once.
+// empty, so that one database may serve all rules and many runs. Sessions, keys,
+// denials and clients are left behind. Only what deletes the expired reaches
+// further: the suite calls it with times in the year 2001, by which nothing that
+// matters has expired. Two runs at once on one database would count each other's.
+// A run is some ten thousand calls, many of them at once.
 //
 // # What the suite cannot tell
 //
@@ -67,9 +67,29 @@ type Fixture struct {
 	// it. Nil skips the rules about users who may no longer enter.
 	LockOut func(ctx context.Context, id string) error
 
-	// ForgetsExpired says that the store forgets expired sessions by itself, by
-	// a time to live or a job of its own. Rules that look for an expired session
-	// are then skipped.
+	// Clients is what the host would put into the configuration's field of that
+	// name, and SetClient registers a client there, as the host does it. Unless
+	// both are set the rules for clients are skipped.
+	Clients   store.Clients
+	SetClient func(ctx context.Context, c store.Client) error
+
+	// RemoveClient sees to it that the client with this ID may no longer be used.
+	// Nil skips the rules about such clients.
+	RemoveClient func(ctx context.Context, id string) error
+
+	// Revocations is what the host would put into the configuration's field of
+	// that name: the deny list. Nil skips the rules for it.
+	Revocations store.Revocations
+
+	// Reopen closes what there is and opens it once more, as a process does that
+	// is started again: nothing may be carried over but what is in the database.
+	// It returns what is to be tested from then on. Nil skips the rules about
+	// restarts, for a store that does not outlive its process.
+	Reopen func(ctx context.Context) (Fixture, error)
+
+	// ForgetsExpired says that the store forgets expired sessions and denials by
+	// itself, by a time to live or a job of its own. Rules that look for an
+	// expired session are then skipped.
 	ForgetsExpired bool
 }
 

@@ -24,9 +24,11 @@ type rig struct {
 
 	users *memstore.Store
 	plain *plain
+	lists *plainLists
 }
 
-// newRig returns users of a memstore and sessions and keys of a plain store.
+// newRig returns users of a memstore and all else of a plain store, whose restart
+// changes nothing.
 func newRig(t *testing.T) *rig {
 	t.Helper()
 	h, err := passwords.New(passwords.Config{Memory: 64, Time: 1, Threads: 1, InsecureParameters: true})
@@ -38,7 +40,8 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	p := newPlain()
-	return &rig{
+	lists := newPlainLists(p)
+	r := &rig{
 		Fixture: storetest.Fixture{
 			Store: struct {
 				store.Users
@@ -49,10 +52,15 @@ func newRig(t *testing.T) *rig {
 				return u, users.AddUser(ctx, u, password)
 			},
 			LockOut: users.RemoveUser,
+			Clients: lists, SetClient: lists.setClient, RemoveClient: lists.removeClient,
+			Revocations: lists,
 		},
 		users: users,
 		plain: p,
+		lists: lists,
 	}
+	r.Reopen = func(context.Context) (storetest.Fixture, error) { return r.Fixture, nil }
+	return r
 }
 
 func TestHonestStore(t *testing.T) {
@@ -95,7 +103,8 @@ type cheat struct {
 
 func cheats() []cheat {
 	return slices.Concat(userCheats, passwordCheats, createCheats, advanceCheats, revokeCheats, listCheats, expiryCheats,
-		textCheats, commonCheats, contextCheats, crowdCheats, historyCheats, keyCheats, keyExpiryCheats, keyCommonCheats)
+		textCheats, commonCheats, contextCheats, crowdCheats, historyCheats, keyCheats, keyExpiryCheats, keyCommonCheats,
+		denialCheats, clientCheats, restartCheats)
 }
 
 func TestCheats(t *testing.T) {
@@ -204,6 +213,26 @@ func TestSkips(t *testing.T) {
 		"rules for keys, without keys": {
 			"CreateAPIKey has exactly one winner", "needs Fixture.APIKeys",
 			func(f *storetest.Fixture) { f.APIKeys = nil },
+		},
+		"rules for clients, without clients": {
+			"Client returns the client", "needs Fixture.Clients and Fixture.SetClient",
+			func(f *storetest.Fixture) { f.Clients = nil },
+		},
+		"rules for clients, when none can be registered": {
+			"A restart forgets no client", "needs Fixture.Clients and Fixture.SetClient",
+			func(f *storetest.Fixture) { f.SetClient = nil },
+		},
+		"rules for a client that was taken out, when none can be": {
+			"Client says ErrNotFound of one that may no longer be used", "needs Fixture.RemoveClient",
+			func(f *storetest.Fixture) { f.RemoveClient = nil },
+		},
+		"rules for the deny list, without one": {
+			"DenySession puts a session on the list", "needs Fixture.Revocations",
+			func(f *storetest.Fixture) { f.Revocations = nil },
+		},
+		"rules for a restart, when there is none": {
+			"A restart forgets no session", "needs Fixture.Reopen",
+			func(f *storetest.Fixture) { f.Reopen = nil },
 		},
 		"rules for users, without users": {
 			"User returns the user", "needs Fixture.AddUser",
