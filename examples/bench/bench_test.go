@@ -1,0 +1,111 @@
+package main
+
+import (
+	"crypto/rand"
+	"database/sql"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/goleak"
+
+	"github.com/sallyport-go/sallyport/examples/internal/postgrestest"
+	"github.com/sallyport-go/sallyport/internal/redistest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestAllStoresAreInTheTable(t *testing.T) {
+	t.Parallel()
+	o := options{
+		name: "sallyport_test_" + strings.ToLower(rand.Text()), postgres: postgrestest.Schema(t), redis: redistest.URL(t),
+		few: 120, many: 400, round: 20 * time.Millisecond, rounds: 1, pairs: 1, flat: 1e9,
+	}
+	var out strings.Builder
+	if err := run(t.Context(), o, &out); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range contenders {
+		row := regexp.MustCompile(`(?m)^\| ` + c.name + ` \|( [1-9]\d* \| [0-9.]+ ms \|){3} -?\d+ \| \d+\.\d\d \|$`)
+		if !row.MatchString(out.String()) {
+			t.Errorf("no row of %s:\n%s", c.name, out.String())
+		}
+	}
+	for _, server := range []string{" cores", "synchronous FULL", "synchronous_commit", "appendonly"} {
+		if !regexp.MustCompile(server).MatchString(out.String()) {
+			t.Errorf("it does not say %s:\n%s", server, out.String())
+		}
+	}
+
+	db, err := sql.Open("pgx", o.postgres)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var schemas int
+	if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM pg_namespace WHERE nspname LIKE $1 || '%'", o.name).Scan(&schemas); err != nil {
+		t.Fatal(err)
+	}
+	options, err := redis.ParseURL(o.redis)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := redis.NewClient(options)
+	defer func() { _ = client.Close() }()
+	if keys := redistest.Keys(t, client, o.name); schemas > 0 || len(keys) > 0 {
+		t.Errorf("it has left %d schemas and %d keys", schemas, len(keys))
+	}
+}
+
+func TestWhatIsNotFlatIsAnError(t *testing.T) {
+	t.Parallel()
+	o := options{
+		name: "sallyport_test_" + strings.ToLower(rand.Text()), postgres: postgrestest.Schema(t), redis: redistest.URL(t),
+		few: 110, many: 120, round: time.Millisecond, rounds: 1, pairs: 1, flat: 1e-9,
+	}
+	err := run(t.Context(), o, t.Output())
+	if err == nil || strings.Count(err.Error(), "times as much") != len(contenders) {
+		t.Errorf("run: %v", err)
+	}
+}
+
+func TestAServerThatIsNotThereIsAnError(t *testing.T) {
+	t.Parallel()
+	for says, o := range map[string]options{
+		"no PostgreSQL at 127.0.0.1:1": {postgres: "postgres://app:s3cret@127.0.0.1:1/app", redis: redistest.URL(t)},
+		"no Redis at 127.0.0.1:1":      {postgres: postgrestest.Schema(t), redis: "redis://:s3cret@127.0.0.1:1/0"},
+	} {
+		o.name, o.few = "sallyport_test_"+strings.ToLower(rand.Text()), 10
+		if err := run(t.Context(), o, t.Output()); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%s: %v", says, err)
+		}
+	}
+}
+
+func TestBadFlagsAreErrors(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"-sessions", "1000"}, {"-round", "0s"}, {"-rounds", "0"}, {"-pairs", "0"}, {"extra"}} {
+		if err := start(t.Context(), args, t.Output()); err == nil {
+			t.Errorf("%v: no error", args)
+		}
+	}
+}
+
+func TestMedianAndPercentile(t *testing.T) {
+	t.Parallel()
+	if m := median([]float64{9, 1, 5}); m != 5 {
+		t.Errorf("median: %v", m)
+	}
+	var took []time.Duration
+	for i := range 200 {
+		took = append(took, time.Duration(200-i))
+	}
+	if p := percentile(took, 0.99); p != 199 {
+		t.Errorf("p99 of 1 to 200: %d", p)
+	}
+	if p := percentile(took[:1], 0.99); p != 1 {
+		t.Errorf("p99 of one: %d", p)
+	}
+}
