@@ -3,6 +3,7 @@ package middleware
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"net/http"
 	"net/netip"
 	"strconv"
@@ -11,65 +12,16 @@ import (
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
-// attempt is a guess that is paid for and not yet judged.
-type attempt struct {
-	door *Auth
-	r    *http.Request
+// stake is what an attempt costs, and the errors that show it to have been a
+// guess. For any other outcome it is given back.
+type stake struct {
+	Charge
 
-	charges []Charge
-	marks   []Charge // of the address as a known one: the current, and the one before
-	fresh   []Charge // what starts afresh when the user gets in
+	lost []error
 }
 
-// attemptLogin pays for a login, or refuses it before anybody has looked at it.
-func (a *Auth) attemptLogin(r *http.Request, login string) (*attempt, error) {
-	if a.guard.off {
-		return nil, nil
-	}
-	net, err := a.networkOf(r)
-	if err != nil {
-		return nil, err
-	}
-	name := a.guard.sameLogin(login)
-	t := &attempt{door: a, r: r}
-	period := int64(a.guard.known.Window / 2 / time.Second)
-	for _, age := range []int64{0, 1} {
-		epoch := strconv.FormatInt(a.now().Unix()/period-age, 10)
-		t.marks = append(t.marks, a.guess(a.guard.known, epoch, net, name))
-	}
-	pair := a.guess(a.guard.policies[ofPair], net, name)
-	known := a.guess(a.guard.policies[ofKnown], net, name)
-	t.fresh = []Charge{pair, known}
-	return t, t.begin(func(ctx context.Context) (Decision, error) {
-		d, err := a.counters.Peek(ctx, t.marks)
-		if err != nil {
-			return d, err
-		}
-		if !d.Allowed { // one of the marks is there
-			t.charges = []Charge{known}
-		} else {
-			t.charges = []Charge{
-				a.guess(a.guard.policies[ofAddress], net),
-				a.guess(a.guard.policies[ofLogin], name),
-				pair,
-			}
-		}
-		return a.counters.Take(ctx, t.charges)
-	})
-}
-
-// attemptToken pays for an API key, or for what is neither one nor a refresh
-// token of ours.
-func (a *Auth) attemptToken(r *http.Request) (*attempt, error) {
-	if a.guard.off {
-		return nil, nil
-	}
-	net, err := a.networkOf(r)
-	if err != nil {
-		return nil, err
-	}
-	t := &attempt{door: a, r: r, charges: []Charge{a.guess(a.guard.policies[ofToken], net)}}
-	return t, t.begin(func(ctx context.Context) (Decision, error) { return a.counters.Take(ctx, t.charges) })
+func (a *Auth) stake(budget int, lost error, parts ...string) stake {
+	return stake{a.guess(a.guard.policies[budget], parts...), []error{lost}}
 }
 
 // guess is a charge under a name that says nothing of its parts, and in which
@@ -98,24 +50,41 @@ func (a *Auth) networkOf(r *http.Request) (string, error) {
 	return net.String(), nil
 }
 
-// begin refuses what cannot be paid for.
-func (t *attempt) begin(take func(context.Context) (Decision, error)) error {
-	ctx, cancel := t.context()
-	defer cancel()
-	d, err := take(ctx)
-	if err == nil && len(d.Status) != len(t.charges) {
-		err = errConfused
-	}
+// attempt does what may be a guess, unless there were too many of them. The
+// stakes are paid before, so that no two attempts are made on the last one.
+func attempt[T any](a *Auth, r *http.Request, stakes []stake, do func() (T, error)) (T, error) {
+	paid, err := a.pay(r, stakes)
 	if err != nil {
-		t.failed(err)
-		t.charges = nil // it is not known what was charged, so nothing is given back
-		if t.door.guard.onFailure == FailOpen {
-			return nil
-		}
-		return refusal(ReasonUnavailable, err)
+		var nothing T
+		return nothing, err
 	}
-	if d.Allowed {
-		return nil
+	result, err := do()
+	if len(paid) > 0 && (err == nil || r.Context().Err() == nil) { // who hangs up has had the work done
+		a.giveBack(r, paid, err)
+	}
+	return result, err
+}
+
+// pay makes the charges, or refuses what cannot be paid for. It returns what may
+// be given back.
+func (a *Auth) pay(r *http.Request, stakes []stake) ([]stake, error) {
+	if len(stakes) == 0 {
+		return nil, nil
+	}
+	ctx, cancel := a.counting(r)
+	defer cancel()
+	charges := make([]Charge, len(stakes))
+	for i, s := range stakes {
+		charges[i] = s.Charge
+	}
+	d, err := a.counters.Take(ctx, charges)
+	switch {
+	case err == nil && len(d.Status) != len(charges):
+		return nil, a.uncounted(r, errConfused)
+	case err != nil: // it is not known what was charged, so nothing is given back
+		return nil, a.uncounted(r, err)
+	case d.Allowed:
+		return stakes, nil
 	}
 	e := refusal(ReasonThrottled, nil)
 	e.RetryAfter = time.Second
@@ -123,58 +92,114 @@ func (t *attempt) begin(take func(context.Context) (Decision, error)) error {
 	for i, s := range d.Status {
 		if !s.Allowed {
 			e.RetryAfter = max(e.RetryAfter, s.RetryAfter)
-			violated = t.charges[i].Policy.Name
+			violated = charges[i].Policy.Name
 		}
 	}
-	t.door.tokens.Report(t.door.located(t.r), tokens.Event{Kind: tokens.EventThrottled, Policy: violated})
-	return e
+	a.tokens.Report(a.located(r), tokens.Event{Kind: tokens.EventThrottled, Policy: violated})
+	return nil, e
 }
 
-// won gives back what the attempt has cost, and makes the address a known one.
-func (t *attempt) won() {
-	if t == nil {
+// giveBack refunds the stakes that the outcome has not lost.
+func (a *Auth) giveBack(r *http.Request, stakes []stake, outcome error) {
+	var charges []Charge
+	for _, s := range stakes {
+		lost := false
+		for _, err := range s.lost {
+			lost = lost || errors.Is(outcome, err)
+		}
+		if !lost {
+			charges = append(charges, s.Charge)
+		}
+	}
+	if len(charges) == 0 {
 		return
 	}
-	t.settle(func(ctx context.Context) error {
-		if err := t.refund(ctx); err != nil || len(t.marks) == 0 {
-			return err
-		}
-		if err := t.door.counters.Reset(ctx, t.fresh); err != nil {
-			return err
-		}
-		_, err := t.door.counters.Take(ctx, t.marks[:1]) // one that is there stays
-		return err
-	})
-}
-
-// void gives back what the attempt has cost: nothing was guessed.
-func (t *attempt) void() {
-	if t != nil {
-		t.settle(t.refund)
+	ctx, cancel := a.counting(r)
+	defer cancel()
+	if err := a.counters.Refund(ctx, charges); err != nil {
+		_ = a.uncounted(r, err) // the answer is what it is
 	}
 }
 
-func (t *attempt) refund(ctx context.Context) error {
-	if len(t.charges) == 0 {
+// uncounted reports a failure of the counters, and refuses unless the host
+// wants it otherwise.
+func (a *Auth) uncounted(r *http.Request, err error) error {
+	a.tokens.Report(a.located(r), tokens.Event{Kind: tokens.EventCounterFailure, Policy: "guesses", Err: err})
+	if a.guard.onFailure == FailOpen {
 		return nil
 	}
-	return t.door.counters.Refund(ctx, t.charges)
+	return refusal(ReasonUnavailable, err)
 }
 
-// settle does not hold up the answer: who is in is in.
-func (t *attempt) settle(f func(context.Context) error) {
-	ctx, cancel := t.context()
-	defer cancel()
-	if err := f(ctx); err != nil {
-		t.failed(err)
+// counting is the context of one decision: whoever hangs up has guessed all the
+// same.
+func (a *Auth) counting(r *http.Request) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(r.Context()), a.counterTimeout)
+}
+
+// clientStake is for a client that shows a secret.
+func (a *Auth) clientStake(net, id string, secret tokens.Secret) []stake {
+	if secret == "" || !a.tokens.RegistersClients() {
+		return nil
 	}
+	return []stake{a.stake(ofClient, tokens.ErrInvalidClient, net, id)}
 }
 
-// context is for one decision: whoever hangs up has guessed all the same.
-func (t *attempt) context() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(t.r.Context()), t.door.counterTimeout)
+// tokenStakes are for whoever presents a refresh token or an API key. A refresh
+// token that is ours costs nothing, whatever becomes of it: nobody guesses 256
+// bits, and it would be for others at the same address to spend.
+func (a *Auth) tokenStakes(r *http.Request, token tokens.Secret, clientID string, clientSecret tokens.Secret) ([]stake, error) {
+	genuine := a.tokens.IsRefreshToken(token)
+	if a.guard.off || genuine && clientSecret == "" {
+		return nil, nil
+	}
+	net, err := a.networkOf(r)
+	if err != nil {
+		return nil, err
+	}
+	stakes := a.clientStake(net, clientID, clientSecret)
+	if !genuine {
+		s := a.stake(ofToken, tokens.ErrInvalidRefresh, net)
+		s.lost = append(s.lost, tokens.ErrInvalidKey)
+		stakes = append(stakes, s)
+	}
+	return stakes, nil
 }
 
-func (t *attempt) failed(err error) {
-	t.door.tokens.Report(t.door.located(t.r), tokens.Event{Kind: tokens.EventCounterFailure, Policy: "guesses", Err: err})
+// knowledge is what is known of a login from an address.
+type knowledge struct {
+	known bool
+	marks []Charge // that say it: of the current epoch, and of the one before
+	fresh []Charge // what starts afresh when the user gets in
+}
+
+// know asks whether a user has got in from a network, under a name.
+func (a *Auth) know(r *http.Request, net, name string) (knowledge, error) {
+	var k knowledge
+	period := int64(a.guard.known.Window / 2 / time.Second)
+	for _, age := range []int64{0, 1} {
+		epoch := strconv.FormatInt(a.now().Unix()/period-age, 10)
+		k.marks = append(k.marks, a.guess(a.guard.known, epoch, net, name))
+	}
+	ctx, cancel := a.counting(r)
+	defer cancel()
+	d, err := a.counters.Peek(ctx, k.marks)
+	if err != nil {
+		return k, a.uncounted(r, err)
+	}
+	k.known = !d.Allowed
+	return k, nil
+}
+
+// remember makes the address a known one.
+func (a *Auth) remember(r *http.Request, k knowledge) {
+	ctx, cancel := a.counting(r)
+	defer cancel()
+	err := a.counters.Reset(ctx, k.fresh)
+	if err == nil {
+		_, err = a.counters.Take(ctx, k.marks[:1]) // one that is there stays
+	}
+	if err != nil {
+		_ = a.uncounted(r, err)
+	}
 }

@@ -27,16 +27,26 @@ type Guesses struct {
 	// when the user gets in. Zero: 20, and one more every three minutes.
 	Pair Budget
 
-	// Known is Pair for an address that has got in under this name before. It is
-	// all that counts there: what others guess, from there at other names or from
-	// elsewhere at this one, shuts nobody out. Zero: 20, and one more every
-	// quarter of an hour.
+	// Known is Pair for an address that has got in under this name before. What
+	// others guess, from there at other names or from strange addresses at this
+	// one, does not count there and shuts nobody out. Zero: 20, and one more every
+	// half hour.
 	Known Budget
+
+	// AllKnown is for all the known addresses of one name together, so that not
+	// even many of them are many guesses; it starts afresh as well. Have it twice as large as Known, and
+	// twice as fast: then whoever sits at one of them cannot spend it. Zero: 40,
+	// and one more every quarter of an hour.
+	AllKnown Budget
 
 	// KnownFor is how long an address stays known without another login, in whole
 	// seconds; after one it may be up to twice as long. At most a year. Zero: 30
 	// days.
 	KnownFor time.Duration
+
+	// Client is for wrong secrets of one OAuth client from one address. Zero: 20,
+	// and one more each minute.
+	Client Budget
 
 	// Token is for API keys and refresh tokens that open nothing, from one
 	// address. A genuine refresh token is no guess, whatever else comes from its
@@ -80,15 +90,19 @@ const (
 	ofLogin
 	ofPair
 	ofKnown
+	ofAllKnown
+	ofClient
 	ofToken
 )
 
 var budgets = [...]budget{
-	ofAddress: {"Address", Budget{60, time.Minute}, func(g *Guesses) *Budget { return &g.Address }},
-	ofLogin:   {"Login", Budget{50, 30 * time.Minute}, func(g *Guesses) *Budget { return &g.Login }},
-	ofPair:    {"Pair", Budget{20, 3 * time.Minute}, func(g *Guesses) *Budget { return &g.Pair }},
-	ofKnown:   {"Known", Budget{20, 15 * time.Minute}, func(g *Guesses) *Budget { return &g.Known }},
-	ofToken:   {"Token", Budget{300, time.Second}, func(g *Guesses) *Budget { return &g.Token }},
+	ofAddress:  {"Address", Budget{60, time.Minute}, func(g *Guesses) *Budget { return &g.Address }},
+	ofLogin:    {"Login", Budget{50, 30 * time.Minute}, func(g *Guesses) *Budget { return &g.Login }},
+	ofPair:     {"Pair", Budget{20, 3 * time.Minute}, func(g *Guesses) *Budget { return &g.Pair }},
+	ofKnown:    {"Known", Budget{20, 30 * time.Minute}, func(g *Guesses) *Budget { return &g.Known }},
+	ofAllKnown: {"AllKnown", Budget{40, 15 * time.Minute}, func(g *Guesses) *Budget { return &g.AllKnown }},
+	ofClient:   {"Client", Budget{20, time.Minute}, func(g *Guesses) *Budget { return &g.Client }},
+	ofToken:    {"Token", Budget{300, time.Second}, func(g *Guesses) *Budget { return &g.Token }},
 }
 
 const (

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -309,6 +310,25 @@ func TestGuesses(t *testing.T) {
 		}
 		wantStatus(t, d.try(t, "alice", password, address(1)), http.StatusOK) // and it is not spent elsewhere
 	})
+	t.Run("many known addresses are not many guesses, and one of them alone shuts the others out of nothing", func(t *testing.T) {
+		t.Parallel()
+		d := open(t)
+		for i := range 50 {
+			wantStatus(t, d.try(t, "alice", password, address(i)), http.StatusOK)
+		}
+		d.looked()
+		d.guess(t, "alice", address(0))
+		wantStatus(t, d.try(t, "alice", "wrong", address(1)), http.StatusBadRequest)
+		for i := range 50 {
+			d.guess(t, "alice", address(i))
+		}
+		for i := range 1000 {
+			d.try(t, "alice", "wrong", address(100+i))
+		}
+		if n := d.looked(); n > 100 || n < 10 {
+			t.Errorf("%d guesses were looked at", n)
+		}
+	})
 	t.Run("a customer's whole /64 is known, and counted as one (F1, F2)", func(t *testing.T) {
 		t.Parallel()
 		d := open(t)
@@ -464,6 +484,76 @@ func TestGuessedTokens(t *testing.T) {
 	})
 }
 
+// P17 for clients: whoever shows a secret is counted by their name and address.
+func TestGuessedClientSecrets(t *testing.T) {
+	t.Parallel()
+	secret, digest := tokens.NewClientSecret()
+	const right, wrong = "right", "wrong"
+	ask := func(t *testing.T, d *door, path, body, word, from string) *httptest.ResponseRecorder {
+		t.Helper()
+		if word == right {
+			word = string(secret)
+		}
+		r := request(t, "POST "+path+"\n"+form+"\n\n"+body+"&client_id=shop&client_secret="+word)
+		r.RemoteAddr = from + ":1"
+		return d.send(r)
+	}
+	for name, x := range map[string]struct{ path, body string }{
+		"login":   {"/login", goodForm},
+		"refresh": {"/refresh", "refresh_token={refresh}"},
+		"token":   {"/token", "grant_type=refresh_token&refresh_token={refresh}"},
+		"logout":  {"/logout", "refresh_token={refresh}"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := open(t, func(c *config) {
+				c.door.Guesses.Client = middleware.Budget{Burst: 3, Every: time.Minute}
+				c.tokens.Clients = registry{"shop": {ID: "shop", Secrets: []store.Digest{digest}, Grants: []string{tokens.GrantPassword, tokens.GrantRefresh}}}
+			})
+			p, err := d.tokens.Login(t.Context(), tokens.LoginRequest{Login: "alice", Password: password, ClientID: "shop", ClientSecret: secret})
+			if err != nil {
+				t.Fatal(err)
+			}
+			body := strings.ReplaceAll(x.body, "{refresh}", string(p.RefreshToken))
+			d.journal.take()
+			for range 3 {
+				wantStatus(t, ask(t, d, x.path, body, wrong, home), http.StatusUnauthorized)
+			}
+			d.journal.take()
+			for _, word := range []string{wrong, right} {
+				w := ask(t, d, x.path, body, word, home)
+				wantStatus(t, w, http.StatusTooManyRequests)
+				if w.Header().Get("Retry-After") != "60" {
+					t.Errorf("header = %v", w.Header())
+				}
+			}
+			for _, e := range d.journal.wantKinds(t, tokens.EventThrottled, tokens.EventThrottled) {
+				if e.Policy != "guesses/client" {
+					t.Errorf("event = %+v", e)
+				}
+			}
+			// the client itself, elsewhere, and it has spent nothing
+			if w := ask(t, d, x.path, body, right, address(1)); w.Code >= http.StatusBadRequest {
+				t.Errorf("%d %s", w.Code, w.Body)
+			}
+			for range 3 {
+				wantStatus(t, ask(t, d, x.path, body, wrong, address(1)), http.StatusUnauthorized)
+			}
+		})
+	}
+}
+
+// registry knows clients by their IDs.
+type registry map[string]store.Client
+
+func (r registry) Client(_ context.Context, id string) (store.Client, error) {
+	c, ok := r[id]
+	if !ok {
+		return store.Client{}, store.ErrNotFound
+	}
+	return c, nil
+}
+
 // brittle counters fail when they are told to.
 type brittle struct {
 	middleware.Counters
@@ -542,7 +632,7 @@ func TestGuessesThatCannotBeCounted(t *testing.T) {
 		d.try(t, "203.0.113.7/32", "wrong", home) // a name that looks like an address is none
 		d.try(t, "alice", "wrong", home)
 		keys := slices.Sorted(maps.Keys(b.keys))
-		if len(keys) != 7 { // an address, two names, two pairs, one mark, one known pair
+		if len(keys) != 8 { // an address, two names, two pairs, one mark, one known pair, all that is known of a name
 			t.Errorf("%d keys: %q", len(keys), keys)
 		}
 		for _, key := range keys {

@@ -1,7 +1,6 @@
 package middleware
 
 import (
-	"errors"
 	"net/http"
 
 	"github.com/sallyport-go/sallyport/tokens"
@@ -24,18 +23,30 @@ func (a *Auth) CheckLogin(r *http.Request) (tokens.Pair, error) {
 
 // login lets a user in, unless there were too many guesses.
 func (a *Auth) login(r *http.Request, login tokens.LoginRequest) (tokens.Pair, error) {
-	attempt, err := a.attemptLogin(r, login.Login)
+	enter := func() (tokens.Pair, error) { return a.tokens.Login(a.located(r), login) }
+	if a.guard.off {
+		return enter()
+	}
+	net, err := a.networkOf(r)
 	if err != nil {
 		return tokens.Pair{}, err
 	}
-	p, err := a.tokens.Login(a.located(r), login)
-	switch {
-	case err == nil:
-		attempt.won()
-	case errors.Is(err, tokens.ErrBadCredentials), r.Context().Err() != nil:
-		// a guess, or work done for somebody who did not wait for the answer
-	default:
-		attempt.void()
+	name := a.guard.sameLogin(login.Login)
+	k, err := a.know(r, net, name)
+	if err != nil {
+		return tokens.Pair{}, err
+	}
+	wrong := tokens.ErrBadCredentials
+	pair, known, all := a.stake(ofPair, wrong, net, name), a.stake(ofKnown, wrong, net, name), a.stake(ofAllKnown, wrong, name)
+	k.fresh = []Charge{pair.Charge, known.Charge, all.Charge}
+	stakes := []stake{a.stake(ofAddress, wrong, net), a.stake(ofLogin, wrong, name), pair}
+	if k.known {
+		stakes = []stake{known, all}
+	}
+	stakes = append(stakes, a.clientStake(net, login.ClientID, login.ClientSecret)...)
+	p, err := attempt(a, r, stakes, enter)
+	if err == nil {
+		a.remember(r, k)
 	}
 	return p, err
 }

@@ -24,7 +24,11 @@ func (a *Auth) CheckLogout(r *http.Request) (ended bool, err error) {
 		return false, err
 	}
 	if ok {
-		err := a.tokens.Logout(a.located(r), refresh)
+		stakes, err := a.tokenStakes(r, refresh.Token, refresh.ClientID, refresh.ClientSecret)
+		if err != nil {
+			return false, err
+		}
+		_, err = attempt(a, r, stakes, func() (struct{}, error) { return struct{}{}, a.tokens.Logout(a.located(r), refresh) })
 		if errors.Is(err, tokens.ErrInvalidRefresh) {
 			return false, nil
 		}

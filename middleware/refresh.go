@@ -1,7 +1,6 @@
 package middleware
 
 import (
-	"errors"
 	"net/http"
 
 	"github.com/sallyport-go/sallyport/tokens"
@@ -21,43 +20,24 @@ func (a *Auth) CheckRefresh(r *http.Request) (tokens.Pair, error) {
 	if err != nil {
 		return tokens.Pair{}, err
 	}
-	if accepts.APIKeys && a.tokens.IsAPIKey(refresh.Token) {
-		return a.guessed(r, func() (tokens.Pair, error) {
-			return a.tokens.ExchangeKey(a.located(r), tokens.KeyRequest{
-				Key: refresh.Token, ClientID: refresh.ClientID, ClientSecret: refresh.ClientSecret, Scopes: refresh.Scopes,
-			})
-		})
-	}
-	return a.refresh(r, refresh)
+	return a.exchange(r, refresh, accepts.APIKeys)
 }
 
-// refresh exchanges a token. One that is ours costs nothing, whatever becomes of
-// it: nobody guesses 256 bits, and it would be for others at the same address to
-// spend.
-func (a *Auth) refresh(r *http.Request, refresh tokens.RefreshRequest) (tokens.Pair, error) {
-	exchange := func() (tokens.Pair, error) { return a.tokens.Refresh(a.located(r), refresh) }
-	if a.tokens.IsRefreshToken(refresh.Token) {
-		return exchange()
-	}
-	return a.guessed(r, exchange)
-}
-
-// guessed does with a token what is to be done, unless there were too many that
-// opened nothing.
-func (a *Auth) guessed(r *http.Request, exchange func() (tokens.Pair, error)) (tokens.Pair, error) {
-	attempt, err := a.attemptToken(r)
+// exchange makes tokens of a refresh token or, where keys are in its place, of an
+// API key, unless there were too many guesses.
+func (a *Auth) exchange(r *http.Request, refresh tokens.RefreshRequest, keys bool) (tokens.Pair, error) {
+	stakes, err := a.tokenStakes(r, refresh.Token, refresh.ClientID, refresh.ClientSecret)
 	if err != nil {
 		return tokens.Pair{}, err
 	}
-	p, err := exchange()
-	switch {
-	case err == nil:
-		attempt.won()
-	case errors.Is(err, tokens.ErrInvalidKey), errors.Is(err, tokens.ErrInvalidRefresh), r.Context().Err() != nil:
-	default:
-		attempt.void()
-	}
-	return p, err
+	return attempt(a, r, stakes, func() (tokens.Pair, error) {
+		if keys && a.tokens.IsAPIKey(refresh.Token) {
+			return a.tokens.ExchangeKey(a.located(r), tokens.KeyRequest{
+				Key: refresh.Token, ClientID: refresh.ClientID, ClientSecret: refresh.ClientSecret, Scopes: refresh.Scopes,
+			})
+		}
+		return a.tokens.Refresh(a.located(r), refresh)
+	})
 }
 
 // Refresh answers what CheckRefresh decides.

@@ -22,7 +22,7 @@ func (a *Auth) CheckToken(r *http.Request) (tokens.Pair, error) {
 		if err != nil {
 			return tokens.Pair{}, err
 		}
-		return a.refresh(r, refresh)
+		return a.exchange(r, refresh, false)
 	case grant == "password" && a.passwordGrant:
 		login, err := p.passwordGrant()
 		if err != nil {
