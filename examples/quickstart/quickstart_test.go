@@ -17,7 +17,12 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(alone) != "" {
+		os.Exit(serveAlone())
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // served is a quick start that runs until the test ends.
 type served struct{ base, apiKey string }
