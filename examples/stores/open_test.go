@@ -6,10 +6,15 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/sallyport-go/sallyport/internal/proxytest"
 	"github.com/sallyport-go/sallyport/store/sqlstore"
 )
 
@@ -175,15 +180,72 @@ func TestOpenRefusesPostgres(t *testing.T) {
 	}
 }
 
+func TestOpenRefusesAFileThatIsNoDatabase(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	letter := filepath.Join(folder, "letter.txt")
+	must(t, os.WriteFile(letter, []byte(strings.Repeat("Dear Ada, ", 100)), 0o600))
+	for name, file := range map[string]string{
+		"a letter":                    letter,
+		"a folder":                    folder,
+		"a file in no folder":         filepath.Join(folder, "nowhere", "auth.db"),
+		"a file in what is no folder": filepath.Join(letter, "auth.db"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := inSQLite(t)
+			p.dsn = "file:" + filepath.ToSlash(file) + pragmas
+			refuses(t, p.db(t), p.config, "cannot be reached: is it running, ")
+		})
+	}
+}
+
 func setting(name, value string) string {
 	return fmt.Sprintf("CREATE FUNCTION current_setting(text) RETURNS text LANGUAGE sql AS "+
 		"$$ SELECT CASE $1 WHEN '%s' THEN '%s' ELSE pg_catalog.current_setting($1) END $$", name, value)
 }
 
-func TestOpenRefusesAServerThatIsNotThere(t *testing.T) {
+func TestOpenRefusesAServer(t *testing.T) {
 	t.Parallel()
-	p := &place{driver: "pgx", dsn: "postgres://nobody@127.0.0.1:1/test?sslmode=disable", config: sqlstore.Config{Dialect: sqlstore.PostgreSQL}}
-	refuses(t, p.db(t), p.config, "cannot be reached")
+	tests := map[string]struct {
+		change   func(t *testing.T, address *url.URL)
+		patience time.Duration
+		says     string
+	}{
+		"that is not there": {
+			func(_ *testing.T, address *url.URL) { address.Host = "127.0.0.1:1" }, time.Minute, "127.0.0.1:1",
+		},
+		"that accepts and never answers": {
+			func(t *testing.T, address *url.URL) {
+				t.Helper()
+				proxy := proxytest.Start(t, address.Host)
+				proxy.Silence(true)
+				address.Host = proxy.Addr
+			}, 200 * time.Millisecond, "deadline exceeded",
+		},
+		"that has no such database": {
+			func(_ *testing.T, address *url.URL) { address.Path = "/sallyport_nowhere" }, time.Minute, "sallyport_nowhere",
+		},
+		"that knows no such role": {
+			func(_ *testing.T, address *url.URL) { address.User = url.User("sallyport_nobody") }, time.Minute, "sallyport_nobody",
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := inPostgres(t)
+			address, err := url.Parse(p.dsn)
+			must(t, err)
+			tt.change(t, address)
+			p.dsn = address.String()
+			ctx, cancel := context.WithTimeout(t.Context(), tt.patience)
+			defer cancel()
+			s, err := sqlstore.Open(ctx, p.db(t), p.config)
+			if s != nil || isSentinel(err) || !contains(err, "sqlstore: the database cannot be reached: is it running, ") || !contains(err, tt.says) {
+				t.Errorf("Open: %v, %v", s != nil, err)
+			}
+		})
+	}
 }
 
 func TestOpenRefusesTheOtherDialect(t *testing.T) {

@@ -16,8 +16,6 @@ const many = 20_000
 
 // crowd fills the tables with many rows, each user's scattered over them. n is
 // the table of the numbers up to many, and noon is noon.
-//
-//nolint:dupword // NULL, NULL
 var crowd = []string{
 	"INSERT INTO sallyport_sessions SELECT 'id-' || n, 'user-' || n % 5000, 'web', '[]', 1, noon + n, noon + n, noon + n * 1000000, noon + n * 3000000, NULL, '' FROM numbers",
 	"INSERT INTO sallyport_api_keys SELECT 'id-' || n, digest, 'user-' || n % 5000, '', '[]', noon + n, CASE n % 2 WHEN 1 THEN noon + n * 1000000 END, NULL, CASE n % 3 WHEN 1 THEN noon + n * 2000000 END FROM numbers",

@@ -40,8 +40,10 @@
 //     RevokeUserSessions.
 //   - A denial that was lost lets an access token work until it expires.
 //
-// Against a restart set appendonly yes, and appendfsync always if a second is too
-// much. Against a failover set [Config.Replicas]. Together they make the loss
+// Against a restart set appendonly yes and appendfsync always. With everysec, its
+// default, Redis puts writes off for up to two seconds while it syncs older ones,
+// so that they are lost with a redis-server that is killed, even if the machine
+// lives on. Against a failover set [Config.Replicas]. Together they make the loss
 // unlikely; a host for which it must not happen uses a database that promises so
 // (store/sqlstore on PostgreSQL).
 //

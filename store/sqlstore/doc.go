@@ -39,6 +39,11 @@
 // a serialization failure, which is no sentinel and ends as 503, where they
 // would have got ErrConflict. The tables are found by the search_path.
 //
+// Put a connect_timeout of a few seconds into the DSN. A pool with a limit
+// (db.SetMaxOpenConns) makes connections in advance, under no request's deadline:
+// those that it began while the server was silent keep everybody waiting after
+// the server is back, for a minute or more.
+//
 // # Tables
 //
 // [Migrate] makes them; [Open] never does. A host that has a tool of its own for

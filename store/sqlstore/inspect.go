@@ -53,7 +53,7 @@ func beside(ctx context.Context, db *sql.DB, conns int, look func(*sql.Conn) err
 }
 
 func unreachable(err error) error {
-	return fmt.Errorf("sqlstore: the database cannot be reached: %w", err)
+	return fmt.Errorf("sqlstore: the database cannot be reached: is it running, and what the DSN names? %w", err)
 }
 
 // ready reports what keeps a Store from working with the tables as they are.
