@@ -153,15 +153,8 @@ func New(c Config) (*Auth, error) {
 		c.Counters = Memory()
 	}
 	c.checkEndpoints(complain)
-	c.Tiers.check(c.Counters, complain)
-	c.Limit.check(c.Counters, func(path, format string, args ...any) { complain("Limit."+path, format, args...) })
+	c.checkLimits(complain)
 	guard := c.Guesses.guard(c.Counters, complain)
-	c.Headers.check(complain)
-	c.OnCounterFailure.check("OnCounterFailure", complain)
-	switch local := c.OnCounterFailure == FailLocal || c.Limit.OnCounterFailure == FailLocal; {
-	case c.Nodes < 0, c.Nodes == 0 && local:
-		complain("Nodes", "wants the number of processes, 1 or more, has %d", c.Nodes)
-	}
 	if c.CounterTimeout < 0 {
 		complain("CounterTimeout", "wants a positive time, has %v", c.CounterTimeout)
 	}
@@ -206,12 +199,23 @@ func New(c Config) (*Auth, error) {
 	return a, nil
 }
 
-func (c Config) checkTokens(complain func(path, format string, args ...any)) {
+func (c Config) checkTokens(complain complaint) {
 	switch {
 	case c.Tokens == nil && c.Verifier == nil:
 		complain("Tokens", "is required")
 	case c.Tokens != nil && c.Verifier != nil:
 		complain("Verifier", "is not wanted beside Tokens, which verifies by itself")
+	}
+}
+
+func (c Config) checkLimits(complain complaint) {
+	c.Tiers.check(c.Counters, complain)
+	c.Limit.check(c.Counters, func(path, format string, args ...any) { complain("Limit."+path, format, args...) })
+	c.Headers.check(complain)
+	c.OnCounterFailure.check("OnCounterFailure", complain)
+	local := c.OnCounterFailure == FailLocal || c.Limit.OnCounterFailure == FailLocal
+	if c.Nodes < 0 || c.Nodes == 0 && local {
+		complain("Nodes", "wants the number of processes, 1 or more, has %d", c.Nodes)
 	}
 }
 

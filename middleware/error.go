@@ -70,6 +70,8 @@ type Error struct {
 
 	// Err is the cause.
 	Err error
+
+	uncounted bool // it was the counters that could not say
 }
 
 // Field is one parameter that is wrong.

@@ -69,7 +69,7 @@ func ExampleAddCost() {
 	if err != nil {
 		panic(err)
 	}
-	h := auth.Bearer(export.Limit(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	h := auth.Bearer(export.Limit(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		rows := 600 // of some query
 		middleware.AddCost(r.Context(), "rows", int64(rows))
 	})))

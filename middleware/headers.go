@@ -53,99 +53,92 @@ func (q Quota) SetHeader(h http.Header) {
 	if !ok || q.silent {
 		return
 	}
-	w := headerWriter{h: h}
+	var v values
+	var buffer [256]byte // which most fit into
+	text := buffer[:0]
 	switch q.form.Draft {
 	case Draft11:
-		w.policies(q.Usage)
-		w.text = strconv.AppendInt(append(quoted(w.text, nearest.Policy.Name), ";r="...), nearest.Remaining, 10)
-		w.text = strconv.AppendInt(append(w.text, ";t="...), seconds(nearest.wait()), 10)
-		w.end("Ratelimit")
+		text = v.end("Ratelimit-Policy", appendPolicies(text, q.Usage))
+		text = strconv.AppendInt(append(appendString(text, nearest.Policy.Name), ";r="...), nearest.Remaining, 10)
+		text = v.end("Ratelimit", strconv.AppendInt(append(text, ";t="...), seconds(nearest.wait()), 10))
 	case Draft06:
-		w.olderPolicies(q.Usage)
-		w.number("Ratelimit-Limit", nearest.Policy.Limit)
-		w.number("Ratelimit-Remaining", nearest.Remaining)
-		w.number("Ratelimit-Reset", seconds(nearest.wait()))
+		text = v.end("Ratelimit-Policy", appendOlderPolicies(text, q.Usage))
+		text = v.end("Ratelimit-Limit", strconv.AppendInt(text, nearest.Policy.Limit, 10))
+		text = v.end("Ratelimit-Remaining", strconv.AppendInt(text, nearest.Remaining, 10))
+		text = v.end("Ratelimit-Reset", strconv.AppendInt(text, seconds(nearest.wait()), 10))
 	}
 	if !q.form.NoXRateLimit {
-		w.number("X-Ratelimit-Limit", nearest.Policy.Limit)
-		w.number("X-Ratelimit-Remaining", nearest.Remaining)
-		w.number("X-Ratelimit-Reset", q.reset(nearest))
+		text = v.end("X-Ratelimit-Limit", strconv.AppendInt(text, nearest.Policy.Limit, 10))
+		text = v.end("X-Ratelimit-Remaining", strconv.AppendInt(text, nearest.Remaining, 10))
+		text = v.end("X-Ratelimit-Reset", strconv.AppendInt(text, q.reset(nearest), 10))
 	}
-	w.set()
+	v.set(h, string(text))
 }
 
-// headerWriter writes all values into one string, and all lists of one value
-// into one array: what a response is charged for this is two allocations. The
-// lists are the response's own, for another middleware may change them.
-type headerWriter struct {
-	h     http.Header
-	text  []byte
+// values are those of the headers, one behind the other in one text. They become
+// one string, and their lists of one value one array: two allocations for a
+// response. The lists are the response's own, for another middleware may change
+// them.
+type values struct {
 	names [7]string
 	ends  [7]int
 	n     int
 }
 
-// end ends a value.
-func (w *headerWriter) end(name string) {
-	w.names[w.n], w.ends[w.n] = name, len(w.text)
-	w.n++
+// end ends a value, unless there is nothing in it.
+func (v *values) end(name string, text []byte) []byte {
+	if v.n > 0 && v.ends[v.n-1] == len(text) || len(text) == 0 {
+		return text
+	}
+	v.names[v.n], v.ends[v.n] = name, len(text)
+	v.n++
+	return text
 }
 
-func (w *headerWriter) number(name string, n int64) {
-	w.text = strconv.AppendInt(w.text, n, 10)
-	w.end(name)
-}
-
-func (w *headerWriter) set() {
-	text, values := string(w.text), make([]string, w.n)
-	from := 0
-	for i, name := range w.names[:w.n] {
-		values[i] = text[from:w.ends[i]]
-		from = w.ends[i]
-		w.h[name] = values[i : i+1 : i+1]
+func (v *values) set(h http.Header, text string) {
+	list, from := make([]string, v.n), 0
+	for i, name := range v.names[:v.n] {
+		list[i] = text[from:v.ends[i]]
+		from = v.ends[i]
+		h[name] = list[i : i+1 : i+1]
 	}
 }
 
-// policies is the list of drafts 08 to 11.
-func (w *headerWriter) policies(all []Usage) {
-	if w.text == nil {
-		w.text = make([]byte, 0, 256)
-	}
+// appendPolicies appends the list of drafts 08 to 11.
+func appendPolicies(text []byte, all []Usage) []byte {
 	for i, u := range all {
 		if i > 0 {
-			w.text = append(w.text, ", "...)
+			text = append(text, ", "...)
 		}
-		w.text = strconv.AppendInt(append(quoted(w.text, u.Policy.Name), ";q="...), u.Policy.Limit, 10)
+		text = strconv.AppendInt(append(appendString(text, u.Policy.Name), ";q="...), u.Policy.Limit, 10)
 		if u.Policy.Window > 0 {
-			w.text = strconv.AppendInt(append(w.text, ";w="...), seconds(u.Policy.Window), 10)
+			text = strconv.AppendInt(append(text, ";w="...), seconds(u.Policy.Window), 10)
 		}
 		if u.Unit != "" {
-			w.text = quoted(append(w.text, ";qu="...), u.Unit)
+			text = appendString(append(text, ";qu="...), u.Unit)
 		}
 	}
-	w.end("Ratelimit-Policy")
+	return text
 }
 
-// olderPolicies is that of drafts 04 to 06, which have no names and no policy
-// without a window.
-func (w *headerWriter) olderPolicies(all []Usage) {
+// appendOlderPolicies appends that of drafts 04 to 06, which have no names and
+// no policy without a window.
+func appendOlderPolicies(text []byte, all []Usage) []byte {
 	for _, u := range all {
 		if u.Policy.Window <= 0 {
 			continue
 		}
-		if len(w.text) > 0 {
-			w.text = append(w.text, ", "...)
+		if len(text) > 0 {
+			text = append(text, ", "...)
 		}
-		w.text = strconv.AppendInt(w.text, u.Policy.Limit, 10)
-		w.text = strconv.AppendInt(append(w.text, ";w="...), seconds(u.Policy.Window), 10)
+		text = strconv.AppendInt(text, u.Policy.Limit, 10)
+		text = strconv.AppendInt(append(text, ";w="...), seconds(u.Policy.Window), 10)
 	}
-	if len(w.text) > 0 {
-		w.end("Ratelimit-Policy")
-	}
+	return text
 }
 
-// quoted appends a String of RFC 9651 §3.3.3: New has seen to it that there is
-// nothing to escape in it.
-func quoted(text []byte, s string) []byte {
+// appendString appends a String of RFC 9651 §3.3.3: New has seen to it that
+// there is nothing to escape in it.
+func appendString(text []byte, s string) []byte {
 	return append(append(append(text, '"'), s...), '"')
 }

@@ -24,7 +24,8 @@ func (f *inflight) enter(key string, limit int64) (left int64, ok bool) {
 func (f *inflight) leave(key string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.now[key]--; f.now[key] <= 0 {
+	f.now[key]--
+	if f.now[key] <= 0 {
 		delete(f.now, key)
 	}
 }

@@ -73,7 +73,7 @@ func (l *Limits) count(ctx context.Context, r *http.Request, items []item) error
 		}
 	}
 	if l.onFailure != FailOpen {
-		return refusal(ReasonUnavailable, err)
+		return uncounted(err)
 	}
 	for i := range items {
 		it := &items[i]
@@ -91,7 +91,14 @@ func (l *Limits) unknown(r *http.Request, err error) error {
 	if l.onFailure == FailOpen {
 		return nil
 	}
-	return refusal(ReasonUnavailable, err)
+	return uncounted(err)
+}
+
+// uncounted refuses a request that could not be counted.
+func uncounted(cause error) error {
+	e := refusal(ReasonUnavailable, cause)
+	e.uncounted = true
+	return e
 }
 
 var errConfused = errors.New("middleware: the counters answered something else than they were asked")

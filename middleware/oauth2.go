@@ -98,8 +98,8 @@ func noCache(a Answer) Answer {
 	return a
 }
 
-// problem is RFC 9457, with the rate-limit draft's type where a limit was
-// reached.
+// problem is RFC 9457, with the rate-limit draft's types where a limit was
+// reached, or nobody could say whether it was.
 func problem(e *Error) Answer {
 	body := struct {
 		Type       string   `json:"type"`
@@ -109,6 +109,10 @@ func problem(e *Error) Answer {
 		Violated   []string `json:"violated-policies,omitempty"`
 		RetryAfter int64    `json:"retry_after,omitempty"`
 	}{Type: "about:blank", Title: http.StatusText(e.Status), Status: e.Status, Detail: e.Description}
+	if e.uncounted {
+		body.Type = "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity"
+		body.Title = "Temporarily reduced capacity"
+	}
 	if e.Quota != nil {
 		body.Type = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 		body.Title = "Quota exceeded"

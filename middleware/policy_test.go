@@ -178,7 +178,7 @@ func TestF11OneWindowThatRefusesLeavesTheOthersAlone(t *testing.T) {
 // that they wait for.
 func TestF18WhoeverWaitsForSeveralWindowsGetsIn(t *testing.T) {
 	t.Parallel()
-	for _, algorithm := range []middleware.Algorithm{middleware.FixedWindow} {
+	for _, algorithm := range []middleware.Algorithm{middleware.FixedWindow, middleware.GCRA, middleware.Rolling} {
 		for name, wait := range waits {
 			t.Run(algorithm.String()+", "+name, func(t *testing.T) {
 				t.Parallel()

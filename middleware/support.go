@@ -33,7 +33,7 @@ func (l *Limits) CheckQuota(r *http.Request) (Quota, error) {
 	}
 	if err != nil {
 		l.report(r, tokens.EventCounterFailure, "", err)
-		return Quota{}, refusal(ReasonUnavailable, err)
+		return Quota{}, uncounted(err)
 	}
 	return q, nil
 }

@@ -54,7 +54,16 @@ func (l *ledger) Reset(_ context.Context, charges []middleware.Charge) error {
 	return l.failure
 }
 
-func (l *ledger) Refund(context.Context, []middleware.Charge) error { return l.failure }
+func (l *ledger) Refund(_ context.Context, charges []middleware.Charge) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range charges {
+		w := l.window(c)
+		w.spent = max(w.spent-c.Cost, 0)
+		l.windows[c.Key] = w
+	}
+	return l.failure
+}
 
 func (l *ledger) Check(p middleware.Policy) error { return p.Check() }
 

@@ -3,6 +3,7 @@ package echov4_test
 import (
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -29,6 +30,8 @@ func mux(h *house) http.Handler {
 	m.Handle("/protected", a.Protect(host))
 	m.Handle("/write", a.Protect(a.RequireScope("read", "write")(host)))
 	m.Handle("/admin", a.Protect(a.RequireScope("read", "admin")(host)))
+	m.Handle("/search", a.Protect(search(a).Limit(host)))
+	m.Handle("/quota", a.Identify(http.HandlerFunc(a.Quota)))
 	m.Handle("/nobody", a.RequireScope("read")(host))
 	return m
 }
@@ -50,7 +53,22 @@ func mount(e *echo.Echo, door *middleware.Auth) {
 	e.Any("/protected", host, a.Protect)
 	e.Any("/write", host, a.Protect, a.RequireScope("read", "write"))
 	e.Any("/admin", host, a.Protect, a.RequireScope("read", "admin"))
+	e.Any("/search", host, a.Protect, a.LimitBy(search(door)))
+	e.Any("/quota", a.Quota, a.Identify)
 	e.Any("/nobody", host, a.RequireScope("read"))
+}
+
+// search is a route that costs two and is closed where it cannot be counted.
+func search(door *middleware.Auth) *middleware.Limits {
+	l, err := door.Limits(middleware.LimitConfig{
+		Rules:            []middleware.Rule{{Name: "search", Limit: 5, Period: time.Minute, By: middleware.ByUser()}},
+		Cost:             func(*http.Request) int64 { return 2 },
+		OnCounterFailure: middleware.FailClosed,
+	})
+	if err != nil {
+		panic(err)
+	}
+	return l
 }
 
 // hello is the host's own handler, on both.

@@ -129,6 +129,18 @@ func grace(c *config) { c.tokens.RetryGrace = time.Minute }
 
 func failOpen(c *config) { c.door.OnCounterFailure = middleware.FailOpen }
 
+func policies(c *config) {
+	c.door.Tiers = middleware.Tiers{"free": {
+		Limit: 100, Period: time.Hour, Concurrent: 3, Also: []middleware.Window{{Limit: 2, Period: time.Second}},
+	}}
+}
+
+func olderHeaders(c *config) { c.door.Headers.Draft = middleware.Draft06 }
+
+func noHeaders(c *config) {
+	c.door.Headers = middleware.Headers{Draft: middleware.NoDraft, NoXRateLimit: true, NoRetryAfter: true}
+}
+
 func noAnonymous(c *config) {
 	c.door.Tiers = middleware.Tiers{"free": {Limit: 2, Period: time.Hour}}
 }
