@@ -44,6 +44,10 @@ type Counters interface {
 	Close() error
 }
 
+// ErrNotAsked is an error of counters that have failed so often that they are not
+// asked for a while.
+var ErrNotAsked = errors.New("middleware: the counters have failed, and are not asked for a while")
+
 // Charge is what one request costs under one policy.
 type Charge struct {
 	// Key says whose counter it is. Policies that are not to share a counter have

@@ -112,7 +112,7 @@ func (l *ledger[V]) visit(k keytable.Key, c *Charge, now int64, why purpose, roo
 	if !own && now < l.sharedUntil {
 		found = l.shared(k, c, now)
 	}
-	if found == nil && why == refund {
+	if why == refund && (found == nil || (*found).ended(now)) {
 		return Status{}
 	}
 	var v V

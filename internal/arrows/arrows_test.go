@@ -115,6 +115,12 @@ var arrows = []arrow{
 		never:   []string{echo},
 	},
 	{
+		promise: "the suite for counters adds nothing to the go.sum of a host that uses it",
+		room:    "middleware/limittest",
+		knows:   []string{"middleware"},
+		never:   []string{echo, redis},
+	},
+	{
 		promise: "the table of the counters in memory knows nobody",
 		room:    "internal/keytable",
 		never:   []string{"net/http"},

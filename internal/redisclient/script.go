@@ -8,8 +8,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Script is a Lua script that works on one key, so that it runs on a Cluster as
-// well. Redis runs it as one step: nobody sees half of it.
+// Script is a Lua script that works on one key, or on several that a Cluster keeps
+// together. Redis runs it as one step: nobody sees half of it.
 type Script struct{ text, sha string }
 
 // NewScript makes a Script of its text.
@@ -29,12 +29,17 @@ func (s Script) SHA() string { return s.sha }
 // received. A retry after a lost reply would find its own work done, and take it
 // for somebody else's.
 func (s Script) Run(ctx context.Context, client redis.UniversalClient, key string, args ...any) *redis.Cmd {
-	cmd := command(ctx, "evalsha", s.sha, key, args)
+	return s.RunKeys(ctx, client, []string{key}, args...)
+}
+
+// RunKeys is Run on several keys.
+func (s Script) RunKeys(ctx context.Context, client redis.UniversalClient, keys []string, args ...any) *redis.Cmd {
+	cmd := command(ctx, "evalsha", s.sha, keys, args)
 	_ = client.Process(ctx, cmd) // it is in cmd
 	if !redis.HasErrorPrefix(cmd.Err(), "NOSCRIPT") {
 		return cmd.Cmd
 	}
-	cmd = s.Command(ctx, key, args...)
+	cmd = command(ctx, "eval", s.text, keys, args)
 	_ = client.Process(ctx, cmd)
 	return cmd.Cmd
 }
@@ -42,7 +47,7 @@ func (s Script) Run(ctx context.Context, client redis.UniversalClient, key strin
 // Command is what Run sends a server that does not have the script: for
 // pipelines.
 func (s Script) Command(ctx context.Context, key string, args ...any) Once {
-	return command(ctx, "eval", s.text, key, args)
+	return command(ctx, "eval", s.text, []string{key}, args)
 }
 
 // Once is a command that no client sends again.
@@ -51,8 +56,13 @@ type Once struct{ *redis.Cmd }
 // NoRetry is how the client is told.
 func (Once) NoRetry() bool { return true }
 
-func command(ctx context.Context, name, script, key string, args []any) Once {
-	cmd := redis.NewCmd(ctx, append([]any{name, script, 1, key}, args...)...)
+func command(ctx context.Context, name, script string, keys []string, args []any) Once {
+	all := make([]any, 0, 3+len(keys)+len(args))
+	all = append(all, name, script, len(keys))
+	for _, key := range keys {
+		all = append(all, key)
+	}
+	cmd := redis.NewCmd(ctx, append(all, args...)...)
 	cmd.SetFirstKeyPos(3)
 	return Once{cmd}
 }

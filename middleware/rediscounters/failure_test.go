@@ -15,7 +15,7 @@ import (
 	"github.com/sallyport-go/sallyport/middleware/rediscounters"
 )
 
-func TestWhatRedisReads(t *testing.T) {
+func TestF07WhatRedisReads(t *testing.T) {
 	t.Parallel()
 	client := dial(t, redistest.URL(t))
 	prefix := redistest.Prefix(t, client)
@@ -26,7 +26,7 @@ func TestWhatRedisReads(t *testing.T) {
 		t.Fatalf("the keys are %q", keys)
 	}
 	for _, key := range keys {
-		if strings.Contains(key, "203.0") || strings.Contains(key, "ada") || len(key) != len(prefix)+len("3600/")+22 {
+		if strings.Contains(key, "203.0") || strings.Contains(key, "ada") || len(key) != len(prefix)+len("{tags}:")+22 {
 			t.Errorf("the key %q tells whose it is", key)
 		}
 		if ttl := client.TTL(t.Context(), key).Val(); ttl <= 0 || ttl > time.Hour {
@@ -35,11 +35,11 @@ func TestWhatRedisReads(t *testing.T) {
 	}
 }
 
-func TestCounterWithoutEnd(t *testing.T) {
+func TestEngineCounterWithoutEnd(t *testing.T) {
 	t.Parallel()
 	client := dial(t, redistest.URL(t))
 	prefix := redistest.Prefix(t, client)
-	c := counters(t, client, prefix)
+	c := engine(t, client, prefix)
 	for name, spent := range map[string]int{"below its limit": 1, "over its limit": 500} {
 		takes(t, c, charge(name, 5, 1))
 		key := newest(t, client, prefix)
@@ -69,7 +69,7 @@ func newest(t *testing.T, client *redis.Client, prefix string) string {
 	return keys[0]
 }
 
-func TestRefund(t *testing.T) {
+func TestEngineRefund(t *testing.T) {
 	t.Parallel()
 	client := dial(t, redistest.URL(t))
 	key := redistest.Prefix(t, client) + "x"
@@ -88,11 +88,11 @@ func TestRefund(t *testing.T) {
 	}
 }
 
-func TestWrongType(t *testing.T) {
+func TestEngineWrongType(t *testing.T) {
 	t.Parallel()
 	client := dial(t, redistest.URL(t))
 	prefix := redistest.Prefix(t, client)
-	c := counters(t, client, prefix)
+	c := engine(t, client, prefix)
 	takes(t, c, charge("a", 5, 1))
 	key := newest(t, client, prefix)
 	client.Del(t.Context(), key)
@@ -102,7 +102,7 @@ func TestWrongType(t *testing.T) {
 	}
 }
 
-func TestFlushedScripts(t *testing.T) {
+func TestF29FlushedScripts(t *testing.T) {
 	t.Parallel()
 	client := dial(t, redistest.Start(t).URL())
 	c := counters(t, client, "x")
@@ -133,7 +133,7 @@ func TestFlushedScripts(t *testing.T) {
 	}
 }
 
-func TestServerThatComesLater(t *testing.T) {
+func TestF25ServerThatComesLater(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	server.Kill()
@@ -156,7 +156,7 @@ func TestServerThatComesLater(t *testing.T) {
 	}
 }
 
-func TestSilentServer(t *testing.T) {
+func TestF24SilentServer(t *testing.T) {
 	t.Parallel()
 	proxy := proxytest.Start(t, redistest.Start(t).Addr)
 	c := counters(t, dial(t, "redis://"+proxy.Addr), "x")
@@ -173,11 +173,11 @@ func TestSilentServer(t *testing.T) {
 	}
 }
 
-func TestLostReply(t *testing.T) {
+func TestF27EngineLostReply(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	proxy := proxytest.Start(t, server.Addr)
-	c, direct := counters(t, dial(t, "redis://"+proxy.Addr), "lost"), dial(t, server.URL())
+	c, direct := engine(t, dial(t, "redis://"+proxy.Addr), "lost"), dial(t, server.URL())
 	takes(t, c, charge("a", 5, 1))
 	proxy.CutReply(0, "lost:")
 	if d, err := c.Take(t.Context(), []middleware.Charge{charge("a", 5, 1)}); err == nil {

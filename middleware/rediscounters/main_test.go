@@ -72,6 +72,16 @@ func counters(t testing.TB, client redis.UniversalClient, prefix string) middlew
 	return c
 }
 
+// engine returns Counters on ulule's driver.
+func engine(t testing.TB, client redis.UniversalClient, prefix string) middleware.Counters {
+	t.Helper()
+	c, err := rediscounters.Engine(client, rediscounters.Config{Secret: secret, Prefix: strings.TrimSuffix(prefix, ":")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 // charge is so much of an hour's limit.
 func charge(key string, limit, cost int64) middleware.Charge {
 	return middleware.Charge{Key: key, Policy: middleware.Policy{Name: "free", Limit: limit, Window: time.Hour}, Cost: cost}

@@ -19,11 +19,11 @@ func TestNew(t *testing.T) {
 	t.Parallel()
 	client := redis.NewClient(&redis.Options{})
 	defer func() { _ = client.Close() }()
-	c, err := rediscounters.New(client, rediscounters.Config{Secret: secret[:31]})
+	c, err := rediscounters.New(client, rediscounters.Config{Secret: secret[:31], Lease: 1, Timeout: -1, ProbeEvery: -1})
 	if c != nil || err == nil {
 		t.Fatalf("New: %v, %v", c, err)
 	}
-	for _, part := range []string{"rediscounters: the client's option ContextTimeoutEnabled", "Config.Secret: wants 32 bytes or more, has 31"} {
+	for _, part := range []string{"rediscounters: the client's option ContextTimeoutEnabled", "Config.Secret: wants 32 bytes or more, has 31", "Config.Lease: wants 2", "Config.Timeout", "Config.ProbeEvery"} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("%q does not say %q", err, part)
 		}
@@ -36,9 +36,11 @@ func TestCounters(t *testing.T) {
 	single := dial(t, redistest.URL(t))
 	cluster := dialCluster(t, redistest.Cluster(t, 0))
 	for name, open := range map[string]func(t *testing.T) middleware.Counters{
-		"in memory":    func(*testing.T) middleware.Counters { return middleware.Memory() },
-		"on a server":  func(t *testing.T) middleware.Counters { return counters(t, single, redistest.Prefix(t, single)) },
-		"on a Cluster": func(t *testing.T) middleware.Counters { return counters(t, cluster, redistest.Prefix(t, cluster)) },
+		"in memory":                   func(*testing.T) middleware.Counters { return middleware.Memory() },
+		"on a server":                 func(t *testing.T) middleware.Counters { return counters(t, single, redistest.Prefix(t, single)) },
+		"on the engine, on a server":  func(t *testing.T) middleware.Counters { return engine(t, single, redistest.Prefix(t, single)) },
+		"on the engine, on a Cluster": func(t *testing.T) middleware.Counters { return engine(t, cluster, redistest.Prefix(t, cluster)) },
+		"on a Cluster":                func(t *testing.T) middleware.Counters { return counters(t, cluster, redistest.Prefix(t, cluster)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,0 +1,174 @@
+package rediscounters
+
+import "github.com/sallyport-go/sallyport/internal/redisclient"
+
+// deciding makes all charges of a decision, or none. The first key has the number
+// of the last reset, the others are the counters; all have one hash tag. What a
+// counter has is packed, and has the times in it, so that nothing depends on when
+// the server forgets a key. Whatever is no counter is an error before anything is
+// written.
+//
+// The arguments are what to do, what time it is, in microseconds (0: what
+// the server's clock says; a test has its own), and for each counter: its algorithm, limit, window in
+// microseconds, burst, cost, whether the work is done, and how much more to charge
+// if it is there. The reply is the number of the last reset, and for each counter:
+// whether the charge fits, what remains, in how many microseconds it is all there
+// again and the charge can be made, how much more was charged, and how long that is
+// good for.
+var deciding = redisclient.NewScript(`
+local todo, steps = ARGV[1], 12
+local now = tonumber(ARGV[2])
+if now == 0 then
+	local time = redis.call('TIME')
+	now = time[1] * 1000000 + time[2]
+end
+local rolling = '<d' .. string.rep('I4', steps + 1)
+
+local kinds = {}
+
+kinds['0'] = {
+	load = function(c, v)
+		if v then c.ends, c.spent = struct.unpack('<dd', v) end
+		if not v or now >= c.ends then c.new, c.ends, c.spent = true, now + c.window, 0 end
+	end,
+	room = function(c) return c.limit - c.spent end,
+	spend = function(c, cost) c.spent = math.min(math.max(c.spent + cost, 0), 2 ^ 52) end,
+	retry = function(c) return c.ends - now end,
+	left = function(c) return c.ends - now end,
+	good = function(c) return c.ends - now end,
+	save = function(c) return struct.pack('<dd', c.ends, c.spent) end,
+}
+
+local function leaks(c, much)
+	if much <= 0 then return 0 end
+	if c.limit <= 0 then return c.window end
+	return math.ceil(math.min(much * c.window / c.limit, 2 * c.window))
+end
+
+kinds['1'] = {
+	load = function(c, v)
+		c.level, c.when = 0, now
+		if v then c.level, c.when = struct.unpack('<dd', v) end
+		if now > c.when then
+			c.level = math.max(c.level - (now - c.when) * math.max(c.limit, 0) / c.window, 0)
+			c.when = now
+		end
+	end,
+	room = function(c)
+		if c.limit <= 0 then return -1 end
+		return math.floor(c.burst - c.level + 1e-6 + 1e-12 * c.limit)
+	end,
+	spend = function(c, cost) c.level = math.min(math.max(c.level + cost, 0), 2 * math.max(c.limit, 1)) end,
+	retry = function(c) return leaks(c, c.level + c.cost - c.burst) end,
+	left = function(c) return leaks(c, c.level) end,
+	good = function() return 0 end,
+	save = function(c) return struct.pack('<dd', c.level, c.when) end,
+}
+
+kinds['2'] = {
+	load = function(c, v)
+		c.width = math.ceil(c.window / steps)
+		c.limit = math.min(c.limit, 4294967295)
+		local step = math.floor(now / c.width)
+		if v then
+			c.spent = {struct.unpack(rolling, v)}
+			c.step = table.remove(c.spent, 1)
+			c.spent[steps + 2] = nil
+			for i = math.max(c.step + 1, step - steps), step do c.spent[i % (steps + 1) + 1] = 0 end
+			c.step = math.max(c.step, step)
+		else
+			c.step, c.spent = step, {}
+			for i = 1, steps + 1 do c.spent[i] = 0 end
+		end
+	end,
+	room = function(c)
+		local room = c.limit
+		for i = 1, steps + 1 do room = room - c.spent[i] end
+		return room
+	end,
+	spend = function(c, cost)
+		for i = c.step - steps, c.step do -- the oldest first: what stays, stays longer
+			local at = i % (steps + 1) + 1
+			local back = math.min(c.spent[at], math.max(-cost, 0))
+			c.spent[at], cost = c.spent[at] - back, cost + back
+		end
+		local at = c.step % (steps + 1) + 1
+		c.spent[at] = math.min(c.spent[at] + math.max(cost, 0), 4294967295)
+	end,
+	retry = function(c)
+		local over = c.cost - c.room(c)
+		for i = c.step - steps, c.step do
+			over = over - c.spent[i % (steps + 1) + 1]
+			if over <= 0 then return (i + steps + 1) * c.width - now end
+		end
+		return c.window
+	end,
+	left = function(c)
+		for i = c.step, c.step - steps, -1 do
+			if c.spent[i % (steps + 1) + 1] > 0 then return (i + steps + 1) * c.width - now end
+		end
+		return 0
+	end,
+	good = function(c) return (c.step + 1) * c.width - now end,
+	save = function(c) return struct.pack(rolling, c.step, unpack(c.spent)) end,
+}
+
+local charges, all, reset = {}, true, false
+for i = 2, #KEYS do
+	local at = (i - 2) * 7 + 2
+	local c = {
+		limit = tonumber(ARGV[at + 2]), window = tonumber(ARGV[at + 3]), burst = tonumber(ARGV[at + 4]),
+		cost = tonumber(ARGV[at + 5]), done = ARGV[at + 6] == '1', more = tonumber(ARGV[at + 7]), key = KEYS[i],
+	}
+	for name, f in pairs(kinds[ARGV[at + 1]]) do c[name] = f end
+	local v = redis.call('GET', c.key)
+	c.new = not v
+	if todo ~= 'reset' then
+		c.load(c, v)
+		c.fits = c.cost <= c.room(c)
+		all = all and (c.fits or c.done)
+	end
+	charges[i - 1] = c
+end
+
+local reply = {0}
+for i, c in ipairs(charges) do
+	local wait, more, good = 0, 0, 0
+	local write = false
+	if todo == 'reset' then
+		redis.call('DEL', c.key)
+		reset = true
+	elseif todo == 'refund' then
+		if not c.new then
+			reset = true -- somebody may have been told to wait
+			c.spend(c, -c.cost)
+			write = true
+		end
+	else
+		if not c.fits then
+			wait = c.window
+			if c.cost <= c.burst and c.limit > 0 then wait = math.max(c.retry(c), 1) end
+		end
+		if todo == 'take' and all then
+			c.spend(c, c.cost)
+			if c.more > 0 and c.good(c) > 0 then
+				more, good = math.max(math.min(c.more, c.room(c)), 0), c.good(c)
+				c.spend(c, more)
+			end
+			write = true
+		end
+	end
+	if write then
+		redis.call('SET', c.key, c.save(c), 'PX', math.ceil(math.max(c.left(c), 1000) / 1000))
+	end
+	if todo == 'take' or todo == 'peek' then
+		local at = #reply
+		reply[at + 1], reply[at + 2], reply[at + 3] = c.fits and 1 or 0, math.max(c.room(c), 0), c.left(c)
+		reply[at + 4], reply[at + 5], reply[at + 6] = wait, more, good
+	end
+end
+if reset then
+	redis.call('SET', KEYS[1], redis.call('INCR', KEYS[1]), 'PX', 316224000000)
+end
+reply[1] = tonumber(redis.call('GET', KEYS[1]) or 0)
+return reply`)
