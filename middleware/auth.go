@@ -15,6 +15,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -47,6 +48,11 @@ type Config struct {
 	// Endpoints is where the host has mounted what Metadata tells clients of. The
 	// zero value: Metadata is not served.
 	Endpoints Endpoints
+
+	// MayIntrospect says which registered client may ask the Introspect endpoint
+	// about tokens, any tokens: as a rule an API that is in the same hands. The
+	// client has been authenticated by its secret. Nil: none may.
+	MayIntrospect func(context.Context, store.Client) bool
 
 	// TierOf says which tier and how many seats a principal has now, where the
 	// host knows better than the token: after an upgrade, or for a customer
@@ -109,6 +115,7 @@ type Auth struct {
 	dialect        Dialect
 	passwordGrant  bool
 	endpoints      Endpoints
+	mayIntrospect  func(context.Context, store.Client) bool
 	tierOf         func(context.Context, tokens.Principal) (string, int, error)
 	override       func(context.Context, tokens.Principal, Tier) (Tier, error)
 	limits         *Limits
@@ -169,7 +176,7 @@ func New(c Config) (*Auth, error) {
 	}
 	a := &Auth{
 		tokens: c.Tokens, verifier: c.Tokens, plans: c.Tiers.plans(), clientIP: c.ClientIP, dialect: c.Dialect,
-		passwordGrant: c.PasswordGrant, endpoints: c.Endpoints, tierOf: c.TierOf, override: c.Override, headers: c.Headers,
+		passwordGrant: c.PasswordGrant, endpoints: c.Endpoints, mayIntrospect: c.MayIntrospect, tierOf: c.TierOf, override: c.Override, headers: c.Headers,
 		counters: c.Counters, inflight: &inflight{now: map[string]int{}},
 		onFailure: c.OnCounterFailure, nodes: c.Nodes, guard: guard, counterTimeout: c.CounterTimeout,
 		realm: c.Realm, maxBody: c.MaxBody, now: c.Now,

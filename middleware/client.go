@@ -18,6 +18,7 @@ type client struct {
 var (
 	errTwoClients = errors.New("the client says who it is in two ways")
 	errBasic      = errors.New("the Basic credentials are not base64, or have no colon")
+	errExchange   = errors.New("an exchange of another kind than an API key for an access token")
 	errBasicForm  = errors.New("the Basic credentials are not form-encoded")
 )
 
@@ -108,4 +109,41 @@ func (p *Params) refreshGrant() (tokens.RefreshRequest, error) {
 		return tokens.RefreshRequest{}, err
 	}
 	return tokens.RefreshRequest{Token: tokens.Secret(token), ClientID: c.id, ClientSecret: c.secret, Scopes: scopes}, nil
+}
+
+const (
+	typeAccessToken = "urn:ietf:params:oauth:token-type:access_token" //nolint:gosec // a name
+	typeJWT         = "urn:ietf:params:oauth:token-type:jwt"          //nolint:gosec // a name
+)
+
+// exchangeGrant reads RFC 8693 §2.1: an API key for an access token of ours.
+func (p *Params) exchangeGrant(audience string) (tokens.KeyRequest, error) {
+	c, err := p.client()
+	if err != nil {
+		return tokens.KeyRequest{}, err
+	}
+	for _, name := range []string{"subject_token", "subject_token_type"} {
+		if p.Get(name) == "" {
+			return tokens.KeyRequest{}, missing(name)
+		}
+	}
+	wanted := p.Get("requested_token_type")
+	switch {
+	case p.Get("subject_token_type") != tokens.TokenTypeAPIKey,
+		wanted != "" && wanted != typeAccessToken && wanted != typeJWT,
+		p.Get("actor_token") != "", p.Get("actor_token_type") != "":
+		return tokens.KeyRequest{}, refusal(ReasonMalformed, errExchange)
+	}
+	for _, name := range []string{"audience", "resource"} {
+		if target := p.Get(name); target != "" && target != audience {
+			return tokens.KeyRequest{}, refusal(ReasonTarget, nil)
+		}
+	}
+	scopes, err := tokens.ParseScope(p.Get("scope"))
+	if err != nil {
+		return tokens.KeyRequest{}, err
+	}
+	return tokens.KeyRequest{
+		Key: tokens.Secret(p.Get("subject_token")), ClientID: c.id, ClientSecret: c.secret, Scopes: scopes,
+	}, nil
 }

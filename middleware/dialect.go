@@ -49,7 +49,8 @@ const (
 	RouteLogin   Route = "login"
 	RouteRefresh Route = "refresh"
 	RouteLogout  Route = "logout"
-	RouteAPI     Route = "api" // the host's own, behind Bearer or Limit
+	RouteToken   Route = "token" // the standard's endpoints: token, revoke, introspect
+	RouteAPI     Route = "api"   // the host's own, behind Bearer or Limit
 )
 
 // Accepts says what a dialect reads. A form is always read.

@@ -23,6 +23,9 @@ const (
 	ReasonClientGrant Reason = "client_may"  // an OAuth client that may not do this
 	ReasonCredentials Reason = "credentials" // login and password do not fit
 	ReasonScope       Reason = "scope"       // nothing of the scope, or more than the session has
+	ReasonKey         Reason = "key"         // an API key that opens nothing
+	ReasonTarget      Reason = "target"      // an audience that no token is made for here
+	ReasonTokenType   Reason = "token_type"  // a token of a kind that this is not done to
 	ReasonNoRefresh   Reason = "no_refresh"  // no refresh token at all
 	ReasonRefresh     Reason = "refresh"     // one that opens nothing
 	ReasonEnded       Reason = "ended"       // one whose session is over
@@ -32,6 +35,8 @@ const (
 	ReasonExpired     Reason = "expired"     // an access token that was valid once
 	ReasonTwoBearers  Reason = "two_bearers" // more than one Authorization header
 	ReasonForbidden   Reason = "forbidden"   // a scope that the route wants and the token has not
+	ReasonNoSession   Reason = "no_session"  // an access token without a session, where one is needed
+	ReasonNotFound    Reason = "not_found"   // a session or a key that the user has not
 	ReasonLimited     Reason = "limited"     // the tier's limit is reached
 	ReasonThrottled   Reason = "throttled"   // too many wrong guesses; nobody has looked at this one
 	ReasonUnavailable Reason = "unavailable" // the store or the counters could not say
@@ -108,6 +113,9 @@ var table = map[Reason]Error{
 	ReasonClientGrant: {Status: http.StatusBadRequest, Code: "unauthorized_client", Description: "The client may not do this"},
 	ReasonCredentials: {Status: http.StatusBadRequest, Code: "invalid_grant", Description: "Invalid user name or password"},
 	ReasonScope:       {Status: http.StatusBadRequest, Code: "invalid_scope", Description: "The scope cannot be granted"},
+	ReasonKey:         {Status: http.StatusBadRequest, Code: "invalid_request", Description: "The API key is invalid, expired or revoked"},
+	ReasonTarget:      {Status: http.StatusBadRequest, Code: "invalid_target", Description: "No token is issued here for that audience or resource"},
+	ReasonTokenType:   {Status: http.StatusBadRequest, Code: "unsupported_token_type", Description: "A token of that type is not supported here"},
 	ReasonNoRefresh:   {Status: http.StatusBadRequest, Code: "invalid_request", Description: "The refresh token is missing"},
 	ReasonRefresh:     {Status: http.StatusBadRequest, Code: "invalid_grant", Description: "The refresh token is invalid, expired or revoked"},
 	ReasonEnded:       {Status: http.StatusBadRequest, Code: "invalid_grant", Description: "The refresh token is invalid, expired or revoked"},
@@ -117,6 +125,8 @@ var table = map[Reason]Error{
 	ReasonExpired:     {Status: http.StatusUnauthorized, Code: "invalid_token", Description: "The access token is invalid or expired"},
 	ReasonTwoBearers:  {Status: http.StatusBadRequest, Code: "invalid_request", Description: "More than one Authorization header"},
 	ReasonForbidden:   {Status: http.StatusForbidden, Code: "insufficient_scope", Description: "The access token has not the scope that is needed"},
+	ReasonNoSession:   {Status: http.StatusForbidden, Description: "The access token belongs to no session that lasts"},
+	ReasonNotFound:    {Status: http.StatusNotFound, Description: "There is no such thing"},
 	ReasonLimited:     {Status: http.StatusTooManyRequests, Description: "Too many requests"},
 	ReasonThrottled:   {Status: http.StatusTooManyRequests, Description: "Too many failed attempts"},
 	ReasonUnavailable: {Status: http.StatusServiceUnavailable, Code: "temporarily_unavailable", Description: "Try again later", RetryAfter: retryStore},
@@ -166,7 +176,9 @@ var causes = []struct {
 	{tokens.ErrRevokedRefresh, ReasonEnded},
 	{tokens.ErrReused, ReasonEnded},
 	{tokens.ErrInvalidRefresh, ReasonRefresh},
-	{tokens.ErrInvalidKey, ReasonRefresh},
+	{tokens.ErrInvalidKey, ReasonKey},
+	{tokens.ErrUnsupportedToken, ReasonTokenType},
+	{tokens.ErrNoSession, ReasonNoSession},
 	{tokens.ErrExpiredToken, ReasonExpired},
 	{tokens.ErrInvalidToken, ReasonBearer},
 	{context.DeadlineExceeded, ReasonUnavailable},

@@ -25,6 +25,13 @@ var reasons = map[middleware.Reason]int{
 	middleware.ReasonMissing:     400,
 	middleware.ReasonGrantType:   400,
 	middleware.ReasonCredentials: 400,
+	middleware.ReasonClient:      401,
+	middleware.ReasonClientGrant: 400,
+	middleware.ReasonKey:         400,
+	middleware.ReasonTarget:      400,
+	middleware.ReasonTokenType:   400,
+	middleware.ReasonNoSession:   403,
+	middleware.ReasonNotFound:    404,
 	middleware.ReasonScope:       400,
 	middleware.ReasonNoRefresh:   400,
 	middleware.ReasonRefresh:     400,
@@ -41,7 +48,7 @@ var reasons = map[middleware.Reason]int{
 	middleware.ReasonInternal:    500,
 }
 
-var routes = []middleware.Route{middleware.RouteLogin, middleware.RouteRefresh, middleware.RouteLogout, middleware.RouteAPI}
+var routes = []middleware.Route{middleware.RouteLogin, middleware.RouteRefresh, middleware.RouteLogout, middleware.RouteToken, middleware.RouteAPI}
 
 // P22, P29: one table.
 func TestAsError(t *testing.T) {
@@ -60,7 +67,12 @@ func TestAsError(t *testing.T) {
 		{tokens.ErrWrongClient, middleware.ReasonRefresh},
 		{tokens.ErrInvalidToken, middleware.ReasonBearer},
 		{tokens.ErrExpiredToken, middleware.ReasonExpired},
-		{tokens.ErrInvalidKey, middleware.ReasonRefresh},
+		{tokens.ErrInvalidKey, middleware.ReasonKey},
+		{tokens.ErrInvalidClient, middleware.ReasonClient},
+		{tokens.ErrUnauthorizedClient, middleware.ReasonClientGrant},
+		{tokens.ErrUnsupportedToken, middleware.ReasonTokenType},
+		{tokens.ErrNoSession, middleware.ReasonNoSession},
+		{tokens.ErrRevokedToken, middleware.ReasonBearer},
 		{tokens.ErrUnavailable, middleware.ReasonUnavailable},
 		{tokens.ErrClaims, middleware.ReasonInternal},
 		{context.DeadlineExceeded, middleware.ReasonUnavailable},

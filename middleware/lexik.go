@@ -110,7 +110,7 @@ func lexikWords(route Route, e *Error) (status int, message string) {
 			return http.StatusBadRequest, "No refresh_token found."
 		}
 		return http.StatusUnauthorized, "Missing JWT Refresh Token"
-	case ReasonRefresh:
+	case ReasonRefresh, ReasonKey:
 		return http.StatusUnauthorized, "JWT Refresh Token Not Found"
 	case ReasonEnded:
 		return http.StatusUnauthorized, "Invalid JWT Refresh Token"

@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+
+	"github.com/sallyport-go/sallyport/tokens"
 )
 
 // wellKnown is where RFC 8414 §3 has the metadata.
@@ -41,6 +43,7 @@ type metadata struct {
 	RevocationEndpoint    string   `json:"revocation_endpoint,omitempty"`
 	RevocationAuthMethods []string `json:"revocation_endpoint_auth_methods_supported,omitempty"`
 	IntrospectionEndpoint string   `json:"introspection_endpoint,omitempty"`
+	IntrospectAuthMethods []string `json:"introspection_endpoint_auth_methods_supported,omitempty"`
 }
 
 var errNoEndpoints = errors.New("middleware: Config.Endpoints is empty: there is nothing to tell")
@@ -130,6 +133,16 @@ func (a *Auth) metadata() metadata {
 	}
 	if a.passwordGrant {
 		m.GrantTypes = append(m.GrantTypes, "password")
+	}
+	if a.tokens.ExchangesKeys() {
+		m.GrantTypes = append(m.GrantTypes, tokens.GrantExchange)
+	}
+	if a.tokens.RegistersClients() {
+		secret := []string{"client_secret_basic", "client_secret_post"}
+		m.AuthMethods = append(m.AuthMethods, secret...)
+		if m.IntrospectionEndpoint != "" {
+			m.IntrospectAuthMethods = secret
+		}
 	}
 	if m.RevocationEndpoint != "" {
 		m.RevocationAuthMethods = m.AuthMethods

@@ -41,7 +41,8 @@ func (OAuth2) ReadLogout(p *Params) (tokens.RefreshRequest, bool, error) {
 	return r, err == nil, err
 }
 
-// Granted is the answer of RFC 6749 §5.1.
+// Granted is the answer of RFC 6749 §5.1, and for an exchange that of RFC 8693
+// §2.2.1.
 func (OAuth2) Granted(p tokens.Pair) Answer {
 	body := struct {
 		AccessToken  string  `json:"access_token"`
@@ -49,7 +50,11 @@ func (OAuth2) Granted(p tokens.Pair) Answer {
 		ExpiresIn    int64   `json:"expires_in"`
 		RefreshToken string  `json:"refresh_token,omitempty"`
 		Scope        *string `json:"scope,omitempty"`
-	}{string(p.AccessToken), "Bearer", int64(p.ExpiresIn / time.Second), string(p.RefreshToken), nil}
+		Issued       string  `json:"issued_token_type,omitempty"`
+	}{string(p.AccessToken), "Bearer", int64(p.ExpiresIn / time.Second), string(p.RefreshToken), nil, ""}
+	if p.Exchanged {
+		body.Issued = typeAccessToken
+	}
 	if p.Narrowed || p.Principal.Scope != "" {
 		body.Scope = &p.Principal.Scope
 	}

@@ -52,28 +52,9 @@ func (a *Auth) params(r *http.Request, accepts Accepts) (*Params, error) {
 	if len(r.Header["Authorization"]) > 1 {
 		return nil, refusal(ReasonTwoBearers, nil)
 	}
-	if r.ContentLength > a.maxBody {
-		return nil, refusal(ReasonTooLarge, nil)
-	}
-	if len(r.Header["Content-Type"]) > 1 {
-		return nil, refusal(ReasonMalformed, errTwice)
-	}
-	for _, coding := range r.Header["Content-Encoding"] {
-		if coding != "" && !strings.EqualFold(coding, "identity") {
-			return nil, refusal(ReasonMalformed, errEncoding)
-		}
-	}
-	var body []byte
-	if r.Body != nil {
-		var err error
-		body, err = io.ReadAll(io.LimitReader(r.Body, a.maxBody+1))
-		var capped *http.MaxBytesError
-		switch {
-		case errors.As(err, &capped), int64(len(body)) > a.maxBody:
-			return nil, refusal(ReasonTooLarge, err)
-		case err != nil:
-			return nil, refusal(ReasonMalformed, err)
-		}
+	body, err := a.body(r)
+	if err != nil {
+		return nil, err
 	}
 	values, err := parse(r.Header.Get("Content-Type"), body, accepts)
 	if err != nil {
@@ -85,6 +66,33 @@ func (a *Auth) params(r *http.Request, accepts Accepts) (*Params, error) {
 		}
 	}
 	return &Params{Header: r.Header, values: values, registered: a.tokens.RegistersClients()}, nil
+}
+
+// body reads a request's body, and no more of it than the cap.
+func (a *Auth) body(r *http.Request) ([]byte, error) {
+	if r.ContentLength > a.maxBody {
+		return nil, refusal(ReasonTooLarge, nil)
+	}
+	if len(r.Header["Content-Type"]) > 1 {
+		return nil, refusal(ReasonMalformed, errTwice)
+	}
+	for _, coding := range r.Header["Content-Encoding"] {
+		if coding != "" && !strings.EqualFold(coding, "identity") {
+			return nil, refusal(ReasonMalformed, errEncoding)
+		}
+	}
+	if r.Body == nil {
+		return nil, nil
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, a.maxBody+1))
+	var capped *http.MaxBytesError
+	switch {
+	case errors.As(err, &capped), int64(len(body)) > a.maxBody:
+		return nil, refusal(ReasonTooLarge, err)
+	case err != nil:
+		return nil, refusal(ReasonMalformed, err)
+	}
+	return body, nil
 }
 
 func isText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
@@ -132,6 +140,22 @@ func parseForm(body []byte) (map[string]string, error) {
 // parseJSON takes the strings of one flat object. What else is in it is not
 // read, unless it stands where a string is wanted: then it is not there.
 func parseJSON(body []byte) (map[string]string, error) {
+	object, err := parseObject(body)
+	if err != nil {
+		return nil, err
+	}
+	values := map[string]string{}
+	for name, value := range object {
+		if s, ok := value.(string); ok {
+			values[name] = s
+		}
+	}
+	return values, nil
+}
+
+// parseObject takes one object, in which no name stands twice, and nothing
+// behind it.
+func parseObject(body []byte) (map[string]any, error) {
 	if !utf8.Valid(body) {
 		return nil, errJSON
 	}
@@ -139,25 +163,21 @@ func parseJSON(body []byte) (map[string]string, error) {
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return nil, errJSON
 	}
-	values := map[string]string{}
-	seen := map[string]bool{}
+	object := map[string]any{}
 	for d.More() {
 		t, err := d.Token()
 		name, ok := t.(string)
 		if err != nil || !ok {
 			return nil, errJSON
 		}
-		if seen[name] {
+		if _, twice := object[name]; twice {
 			return nil, errTwice
 		}
-		seen[name] = true
 		var value any
 		if err := d.Decode(&value); err != nil {
 			return nil, errJSON
 		}
-		if s, ok := value.(string); ok {
-			values[name] = s
-		}
+		object[name] = value
 	}
 	if _, err := d.Token(); err != nil {
 		return nil, errJSON
@@ -165,7 +185,7 @@ func parseJSON(body []byte) (map[string]string, error) {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, errJSON
 	}
-	return values, nil
+	return object, nil
 }
 
 func parseMultipart(body []byte, boundary string) (map[string]string, error) {

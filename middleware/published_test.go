@@ -121,7 +121,10 @@ func TestMetadata(t *testing.T) {
 
 	t.Run("D136-D142: what is mounted, and nothing else", func(t *testing.T) {
 		t.Parallel()
-		got := told(t, func(c *config) { c.door.Endpoints.Token = "/oauth/token" })
+		got := told(t, func(c *config) {
+			c.door.Endpoints.Token = "/oauth/token"
+			c.tokens.APIKeys = nil
+		})
 		want := map[string]any{
 			"issuer": "https://issuer.example", "token_endpoint": "https://issuer.example/oauth/token",
 			"response_types_supported": list("none"), "grant_types_supported": list("refresh_token"),
@@ -129,6 +132,23 @@ func TestMetadata(t *testing.T) {
 		}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%v\nwant %v", got, want)
+		}
+	})
+
+	t.Run("D141: clients that are registered may show their secrets in both ways", func(t *testing.T) {
+		t.Parallel()
+		got := told(t, func(c *config) {
+			registering(c)
+			c.door.Endpoints = middleware.Endpoints{Token: "/token", Revoke: "/revoke", Introspect: "/introspect"}
+		})
+		for name, want := range map[string]any{
+			"token_endpoint_auth_methods_supported":         list("none", "client_secret_basic", "client_secret_post"),
+			"revocation_endpoint_auth_methods_supported":    list("none", "client_secret_basic", "client_secret_post"),
+			"introspection_endpoint_auth_methods_supported": list("client_secret_basic", "client_secret_post"),
+		} {
+			if !reflect.DeepEqual(got[name], want) {
+				t.Errorf("%s = %v, want %v", name, got[name], want)
+			}
 		}
 	})
 
@@ -145,7 +165,7 @@ func TestMetadata(t *testing.T) {
 			"issuer": "https://issuer.example/shop", "token_endpoint": "https://issuer.example/shop/token",
 			"jwks_uri": "https://keys.example/jwks.json", "revocation_endpoint": "https://issuer.example/shop/revoke",
 			"introspection_endpoint": "https://issuer.example/shop/introspect",
-			"grant_types_supported":  list("refresh_token", "password"),
+			"grant_types_supported":  list("refresh_token", "password", tokens.GrantExchange),
 		} {
 			if !reflect.DeepEqual(got[name], want) {
 				t.Errorf("%s = %v, want %v", name, got[name], want)

@@ -7,8 +7,10 @@ import (
 )
 
 // CheckToken is the token endpoint of RFC 6749 §3.2, whatever the Auth's
-// dialect: grant_type=refresh_token (§6), and password (§4.3) where
-// Config.PasswordGrant switches it on.
+// dialect: grant_type=refresh_token (§6), password (§4.3) where
+// Config.PasswordGrant switches it on, and the token exchange of RFC 8693 where
+// the Authority has API keys: an API key is the subject_token, and
+// tokens.TokenTypeAPIKey its type.
 func (a *Auth) CheckToken(r *http.Request) (tokens.Pair, error) {
 	p, err := a.params(r, OAuth2{}.Accepts())
 	if err != nil {
@@ -29,6 +31,12 @@ func (a *Auth) CheckToken(r *http.Request) (tokens.Pair, error) {
 			return tokens.Pair{}, err
 		}
 		return a.login(r, login)
+	case grant == tokens.GrantExchange && a.tokens.ExchangesKeys():
+		key, err := p.exchangeGrant(a.tokens.Audience())
+		if err != nil {
+			return tokens.Pair{}, err
+		}
+		return a.tokens.ExchangeKey(a.located(r), key)
 	}
 	return tokens.Pair{}, refusal(ReasonGrantType, nil)
 }
@@ -36,5 +44,5 @@ func (a *Auth) CheckToken(r *http.Request) (tokens.Pair, error) {
 // Token answers what CheckToken decides, in RFC 6749's words.
 func (a *Auth) Token(w http.ResponseWriter, r *http.Request) {
 	p, err := a.CheckToken(r)
-	a.Speaking(OAuth2{}).grant(w, RouteLogin, p, err)
+	a.Speaking(OAuth2{}).grant(w, RouteToken, p, err)
 }

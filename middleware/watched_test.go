@@ -140,3 +140,19 @@ func (w *watched) RevokeAPIKey(ctx context.Context, id string, at time.Time) err
 func (w *watched) DeleteExpiredAPIKeys(ctx context.Context, before time.Time) (int, error) {
 	return asked(w, "DeleteExpiredAPIKeys", func() (int, error) { return w.memory.DeleteExpiredAPIKeys(ctx, before) })
 }
+
+func (w *watched) Client(ctx context.Context, id string) (store.Client, error) {
+	return asked(w, "Client", func() (store.Client, error) { return w.memory.Client(ctx, id) })
+}
+
+func (w *watched) DenySession(ctx context.Context, sid string, until time.Time) error {
+	return told(w, "DenySession", func() error { return w.memory.DenySession(ctx, sid, until) })
+}
+
+func (w *watched) SessionDenied(ctx context.Context, sid string) (bool, error) {
+	return asked(w, "SessionDenied", func() (bool, error) { return w.memory.SessionDenied(ctx, sid) })
+}
+
+func (w *watched) DeleteExpiredDenials(ctx context.Context, before time.Time) (int, error) {
+	return asked(w, "DeleteExpiredDenials", func() (int, error) { return w.memory.DeleteExpiredDenials(ctx, before) })
+}

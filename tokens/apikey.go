@@ -19,12 +19,21 @@ import (
 //
 //	sp_ak_ [A-Z2-7]{33}
 //
-// so that a secret scanner finds it, and a mistyped one costs no look-up. The
-// store has its SHA-256.
+// so that a secret scanner finds it by APIKeyPattern, and a mistyped one costs no
+// look-up. The store has its SHA-256.
 const (
 	keyRandom   = 26
 	keyChecksum = 7
 )
+
+// APIKeyPattern is a regular expression, of RE2 and of all its kin, that finds API
+// keys in any text: for secret scanners. Where Config.Prefix is not "sp", that
+// stands in the place of sp. What it finds is a key if its last seven characters
+// are the CRC-32 of all before them (IEEE, big-endian, in base32 without padding).
+const APIKeyPattern = `\bsp_ak_[A-Z2-7]{33}\b`
+
+// TokenTypeAPIKey is the subject_token_type (RFC 8693 §3) of an API key.
+const TokenTypeAPIKey = "urn:sallyport:token-type:api-key"
 
 var base32Text = base32.StdEncoding.WithPadding(base32.NoPadding)
 
@@ -42,6 +51,9 @@ type KeyRequest struct {
 	// Scopes narrow the access token. Empty: the key's.
 	Scopes []string
 }
+
+// ExchangesKeys reports whether Config.APIKeys is set.
+func (a *Authority) ExchangesKeys() bool { return a.apiKeys != nil }
 
 // IsAPIKey reports whether a text looks like an API key of ours: its form is
 // right, and its checksum. It asks no store.
@@ -118,15 +130,11 @@ func (a *Authority) exchange(ctx context.Context, r KeyRequest) (Pair, store.API
 	if err != nil {
 		return Pair{}, k, err
 	}
-	user, err := a.store.User(ctx, k.UserID)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return Pair{}, k, fmt.Errorf("%w: %w", ErrInvalidKey, err)
-	case err != nil:
-		return Pair{}, k, unavailable("user", err)
-	case user.ID != k.UserID:
-		return Pair{}, k, unavailable("user", errors.New("the store gave another user"))
-	case !c.isOf(user):
+	user, err := a.user(ctx, k.UserID, ErrInvalidKey)
+	if err != nil {
+		return Pair{}, k, err
+	}
+	if !c.isOf(user) {
 		return Pair{}, k, fmt.Errorf("%w: the client is another's account", ErrInvalidKey)
 	}
 	granted := c.within(narrowed(user.Scopes, k.Scopes))
@@ -147,6 +155,7 @@ func (a *Authority) exchange(ctx context.Context, r KeyRequest) (Pair, store.API
 	if err := a.apiKeys.UseAPIKey(ctx, k.ID, now); err != nil {
 		return Pair{}, k, unavailable("use API key", err)
 	}
+	p.Exchanged = true
 	return p, k, nil
 }
 

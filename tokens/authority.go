@@ -297,6 +297,9 @@ func (a *Authority) Verify(ctx context.Context, token Secret) (Principal, error)
 // Issuer returns the "iss" of the tokens.
 func (a *Authority) Issuer() string { return a.issuer }
 
+// Audience returns the "aud" of the tokens.
+func (a *Authority) Audience() string { return a.audience }
+
 // JWKS returns the public keys as a JWK Set (RFC 7517 §5): those that verify
 // now, and those that will sign later. HMAC keys are not among them, nor is any
 // member that is private.

@@ -83,6 +83,24 @@ func (a *Authority) authenticate(ctx context.Context, id string, secret Secret) 
 	return c, nil
 }
 
+// AuthenticateClient returns the registered client that has this ID, if the
+// secret is one of its own. A client without a secret cannot be told from
+// anybody else, so it is refused as an unknown one is.
+//
+// It fails with ErrInvalidClient, ErrMalformed or ErrUnavailable.
+func (a *Authority) AuthenticateClient(ctx context.Context, id string, secret Secret) (store.Client, error) {
+	within, cancel := context.WithTimeout(ctx, a.timeout)
+	defer cancel()
+	c, err := a.authenticate(within, id, secret)
+	if err == nil && len(c.Secrets) == 0 {
+		err = fmt.Errorf("%w: it has no secret", ErrInvalidClient)
+	}
+	if err != nil {
+		return store.Client{}, a.clientRefused(ctx, id, err)
+	}
+	return c.Client, nil
+}
+
 // client looks a client up.
 func (a *Authority) client(ctx context.Context, id string) (client, error) {
 	if id == "" || a.clients == nil {

@@ -20,31 +20,60 @@ func (a *Authority) over(at time.Time) time.Time {
 	return at.Add(a.accessTTL + a.timeout + 3*a.leeway)
 }
 
-// revoke ends sessions for good, which write does in the store. Their access
-// tokens are denied first, and with them those that they might still get: so
-// whatever fails in between, nothing of the sessions can be used. Both steps have
-// the timeout for themselves, and are made even if the other fails, or if the
-// caller has hung up.
-func (a *Authority) revoke(ctx context.Context, sessions []store.Session, write func(context.Context, time.Time) error) error {
+// ended is what is about to be revoked: the "sid" of its access tokens, and when
+// it would have ended by itself.
+type ended struct {
+	sid  string
+	ends time.Time
+}
+
+func endedSessions(sessions ...store.Session) []ended {
+	all := make([]ended, len(sessions))
+	for i, s := range sessions {
+		all[i] = ended{sessionImage(s.ID), s.ExpiresAt}
+	}
+	return all
+}
+
+// revoke ends things for good, which write does in the store. Their access tokens
+// are denied first, and with them those that they might still get: so whatever
+// fails in between, nothing of theirs can be used. If it is the denial that
+// fails nothing was done, and the same request finds the same things again.
+func (a *Authority) revoke(ctx context.Context, gone []ended, write func(context.Context, time.Time) error) error {
 	now := a.now()
-	denied := a.deny(ctx, sessions, func(store.Session) time.Time { return a.over(now) })
+	if err := a.deny(ctx, gone, a.over(now)); err != nil {
+		return err
+	}
+	return a.write(ctx, gone, now, write)
+}
+
+// revokePresented ends a session of which a token was presented. Both steps are
+// made even if the other fails: whoever presents the token again finds the
+// session, and has it denied if it was not.
+func (a *Authority) revokePresented(ctx context.Context, s store.Session) error {
+	now, gone := a.now(), endedSessions(s)
+	denied := a.deny(ctx, gone, a.over(now))
+	return errors.Join(denied, a.write(ctx, gone, now, func(ctx context.Context, at time.Time) error {
+		return a.store.RevokeSession(ctx, s.ID, at)
+	}))
+}
+
+// write is the second step of a revocation. What it could not end lives, so the
+// denial has to last as long as that can; if that fails too there is the first
+// one, and the caller knows that it did not work.
+func (a *Authority) write(ctx context.Context, gone []ended, now time.Time, write func(context.Context, time.Time) error) error {
 	within, cancel := a.bounded(ctx)
 	defer cancel()
 	err := write(within, now)
 	if err == nil {
-		return denied
+		return nil
 	}
-	// they live, so the denial has to last as long as they can; if that fails too
-	// there is the first one, and the caller knows that it did not work
-	_ = a.deny(ctx, sessions, func(s store.Session) time.Time { return a.over(s.ExpiresAt) })
-	return errors.Join(unavailable("revoke", err), denied)
-}
-
-// revokeSession ends one session.
-func (a *Authority) revokeSession(ctx context.Context, s store.Session) error {
-	return a.revoke(ctx, []store.Session{s}, func(ctx context.Context, at time.Time) error {
-		return a.store.RevokeSession(ctx, s.ID, at)
-	})
+	for _, e := range gone {
+		if e.ends.After(now) {
+			_ = a.deny(ctx, []ended{e}, a.over(e.ends))
+		}
+	}
+	return unavailable("revoke", err)
 }
 
 // denyRevoked denies the access tokens of a session that was revoked before:
@@ -54,23 +83,23 @@ func (a *Authority) denyRevoked(ctx context.Context, s store.Session) error {
 	if !until.After(a.now()) {
 		return nil
 	}
-	return a.deny(ctx, []store.Session{s}, func(store.Session) time.Time { return until })
+	return a.deny(ctx, endedSessions(s), until)
 }
 
-// deny puts sessions on the deny list, each until a time of its own.
-func (a *Authority) deny(ctx context.Context, sessions []store.Session, until func(store.Session) time.Time) error {
+// deny puts what has ended on the deny list, whether or not the caller still
+// waits.
+func (a *Authority) deny(ctx context.Context, gone []ended, until time.Time) error {
 	if a.revocations == nil {
 		return nil
 	}
 	ctx, cancel := a.bounded(ctx)
 	defer cancel()
-	var failed error
-	for _, s := range sessions {
-		if err := a.revocations.DenySession(ctx, sessionImage(s.ID), until(s)); err != nil {
-			failed = unavailable("deny session", err)
+	for _, e := range gone {
+		if err := a.revocations.DenySession(ctx, e.sid, until); err != nil {
+			return unavailable("deny session", err)
 		}
 	}
-	return failed
+	return nil
 }
 
 // checkDenied returns ErrRevokedToken if the principal's session is on the deny

@@ -61,6 +61,14 @@ var (
 	// user may no longer enter.
 	ErrInvalidKey = errors.New("tokens: invalid API key")
 
+	// ErrUnsupportedToken: the token is of a kind that cannot be revoked by
+	// itself.
+	ErrUnsupportedToken = errors.New("tokens: a token that cannot be revoked")
+
+	// ErrNoSession: the access token is genuine, and no session is behind it that
+	// still lasts, as this asks for.
+	ErrNoSession = errors.New("tokens: no session")
+
 	// ErrUnavailable: the store, the source of keys, or the host's Claims could
 	// not say. It says nothing about what was asked, and the same request may succeed later.
 	ErrUnavailable = errors.New("tokens: unavailable")

@@ -110,6 +110,21 @@ func (a *Authority) login(ctx context.Context, r LoginRequest) (Pair, error) {
 	return p, nil
 }
 
+// user returns the user of a session or a key as they are now, and refused if
+// they may no longer enter.
+func (a *Authority) user(ctx context.Context, id string, refused error) (store.User, error) {
+	u, err := a.store.User(ctx, id)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return store.User{}, fmt.Errorf("%w: %w", refused, err)
+	case err != nil:
+		return store.User{}, unavailable("user", err)
+	case u.ID != id:
+		return store.User{}, unavailable("user", errors.New("the store gave another user"))
+	}
+	return u, nil
+}
+
 // newSession is a session that begins now.
 func (a *Authority) newSession(u store.User, c client, name string) store.Session {
 	now := a.now()

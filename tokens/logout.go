@@ -38,7 +38,7 @@ func (a *Authority) Logout(ctx context.Context, r RefreshRequest) error {
 	if !s.RevokedAt.IsZero() {
 		return a.failed(ctx, a.refuse(ctx, s, ErrRevokedRefresh))
 	}
-	return a.end(ctx, s)
+	return a.loggedOut(ctx, s, a.revokePresented(ctx, s))
 }
 
 // LogoutPrincipal ends the session that an access token belongs to. A principal
@@ -68,7 +68,7 @@ func (a *Authority) LogoutEverywhere(ctx context.Context, userID string) error {
 			return a.failed(ctx, unavailable("user's sessions", err))
 		}
 	}
-	err := a.revoke(ctx, sessions, func(ctx context.Context, at time.Time) error {
+	err := a.revoke(ctx, endedSessions(sessions...), func(ctx context.Context, at time.Time) error {
 		return a.store.RevokeUserSessions(ctx, userID, at)
 	})
 	if err != nil {
@@ -78,9 +78,22 @@ func (a *Authority) LogoutEverywhere(ctx context.Context, userID string) error {
 	return nil
 }
 
-// end ends a session at its user's wish.
-func (a *Authority) end(ctx context.Context, s store.Session) error {
-	if err := a.revokeSession(ctx, s); err != nil {
+// end ends sessions that were found by their user, at whose wish it is.
+func (a *Authority) end(ctx context.Context, sessions ...store.Session) error {
+	for _, s := range sessions {
+		err := a.revoke(ctx, endedSessions(s), func(ctx context.Context, at time.Time) error {
+			return a.store.RevokeSession(ctx, s.ID, at)
+		})
+		if err := a.loggedOut(ctx, s, err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// loggedOut reports the end of a session, or why it failed.
+func (a *Authority) loggedOut(ctx context.Context, s store.Session, err error) error {
+	if err != nil {
 		return a.failed(ctx, err)
 	}
 	a.Report(ctx, Event{Kind: EventLogout, UserID: s.UserID, ClientID: s.ClientID, SessionID: sessionImage(s.ID), Generation: s.Generation})

@@ -23,6 +23,9 @@ type Pair struct {
 	// before.
 	Replayed bool
 
+	// Exchanged reports that the access token was made of an API key: RFC 8693.
+	Exchanged bool
+
 	// Principal is whom the access token names.
 	Principal Principal
 }

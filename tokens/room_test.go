@@ -137,7 +137,7 @@ func (r *room) unchanged(tb testing.TB, f func()) {
 var kinds = []error{
 	tokens.ErrMalformed, tokens.ErrInvalidClient, tokens.ErrUnauthorizedClient, tokens.ErrBadCredentials, tokens.ErrInvalidScope, tokens.ErrExpiredRefresh,
 	tokens.ErrRevokedRefresh, tokens.ErrReused, tokens.ErrWrongClient, tokens.ErrInvalidToken,
-	tokens.ErrExpiredToken, tokens.ErrInvalidKey, tokens.ErrUnavailable, tokens.ErrClaims,
+	tokens.ErrExpiredToken, tokens.ErrInvalidKey, tokens.ErrUnsupportedToken, tokens.ErrNoSession, tokens.ErrUnavailable, tokens.ErrClaims,
 }
 
 // wantError wants err to be of the kind want, and of no other.

@@ -188,7 +188,7 @@ func (a *Authority) refuse(ctx context.Context, s store.Session, over error) err
 // revokeReused ends a session whose spent token came again, whether or not the
 // caller still waits: hanging up must not save a thief.
 func (a *Authority) revokeReused(ctx context.Context, s store.Session) error {
-	if err := a.revokeSession(ctx, s); err != nil {
+	if err := a.revokePresented(ctx, s); err != nil {
 		return fmt.Errorf("after a reuse: %w", err)
 	}
 	return ErrReused
@@ -196,14 +196,9 @@ func (a *Authority) revokeReused(ctx context.Context, s store.Session) error {
 
 // successor mints the pair of a session as it will be, for its user as they are.
 func (a *Authority) successor(ctx context.Context, s store.Session, c client, r RefreshRequest) (Pair, error) {
-	user, err := a.store.User(ctx, s.UserID)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return Pair{}, fmt.Errorf("%w: %w", ErrRevokedRefresh, err)
-	case err != nil:
-		return Pair{}, unavailable("user", err)
-	case user.ID != s.UserID:
-		return Pair{}, unavailable("user", errors.New("the store gave another user"))
+	user, err := a.user(ctx, s.UserID, ErrRevokedRefresh)
+	if err != nil {
+		return Pair{}, err
 	}
 	granted := c.within(narrowed(user.Scopes, s.Scopes))
 	if len(r.Scopes) > 0 {

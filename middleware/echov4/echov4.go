@@ -69,7 +69,7 @@ func (a *Auth) Refresh(c echo.Context) error {
 // Token answers what middleware.Auth.CheckToken decides.
 func (a *Auth) Token(c echo.Context) error {
 	p, err := a.door.CheckToken(c.Request())
-	return a.grant(c, a.door.Speaking(middleware.OAuth2{}), middleware.RouteLogin, p, err)
+	return a.grant(c, a.door.Speaking(middleware.OAuth2{}), middleware.RouteToken, p, err)
 }
 
 // Logout answers what middleware.Auth.CheckLogout decides.

@@ -117,6 +117,7 @@ func (h *house) login(t *testing.T, r tokens.LoginRequest) {
 		t.Fatal(err)
 	}
 	h.words["access"], h.words["refresh"] = string(p.AccessToken), string(p.RefreshToken)
+	h.words["sid"] = p.Principal.SessionID
 }
 
 // refresh moves the session on; the token that did it is {spent}.

@@ -2,6 +2,7 @@ package echov4_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http/httptest"
@@ -160,4 +161,23 @@ func ownClaims(c *config) {
 	c.tokens.Claims = func(_ context.Context, u store.User) (map[string]any, error) {
 		return map[string]any{"shop": u.Account + "-<1>"}, nil
 	}
+}
+
+// registering registers an app without a secret and an api that may introspect,
+// and has a deny list.
+func registering(c *config) {
+	w := c.tokens.Store.(*shaky)
+	grants := []string{tokens.GrantPassword, tokens.GrantRefresh, tokens.GrantExchange}
+	for _, one := range []store.Client{
+		{ID: "app", Grants: grants},
+		{ID: "mute"},
+		{ID: "api", Secrets: []store.Digest{sha256.Sum256([]byte("secret"))}},
+	} {
+		if err := w.SetClient(context.Background(), one); err != nil {
+			panic(err)
+		}
+	}
+	c.tokens.Clients, c.tokens.Revocations = w, w
+	c.door.PasswordGrant = true
+	c.door.MayIntrospect = func(_ context.Context, c store.Client) bool { return c.ID == "api" }
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/tokens"
 )
 
 // twin is one request that both doors answer.
@@ -30,6 +31,8 @@ var (
 )
 
 const (
+	exchanging = "grant_type=" + tokens.GrantExchange + "&subject_token_type=" + tokens.TokenTypeAPIKey
+
 	bearer    = "Authorization: Bearer {access}"
 	plain     = "Content-Type: text/plain"
 	alicesOwn = "username=alice&password=" + password
@@ -122,6 +125,47 @@ var twins = []twin{
 	{name: "the token endpoint of a Lexik house", speaks: lexik, given: []step{login}, request: form("POST /token", "grant_type=refresh_token&refresh_token={refresh}"), status: 200},
 	{name: "the token endpoint of a Lexik house refuses in the standard's words", speaks: lexik, request: form("POST /token", "grant_type=refresh_token&refresh_token=sp_rt_x"), status: 400, reason: middleware.ReasonRefresh},
 	{name: "the token endpoint of a FastAPI house refuses in the standard's words", speaks: fastAPI, request: form("POST /token", "grant_type=implicit"), status: 400, reason: middleware.ReasonGrantType},
+
+	// Registered clients.
+	{name: "a registered client at the token endpoint", house: registering, request: form("POST /token", "grant_type=password&client_id=app&"+alicesOwn), status: 200},
+	{name: "an unknown client", house: registering, request: form("POST /token", "grant_type=password&client_id=thief&"+alicesOwn), status: 401, reason: middleware.ReasonClient},
+	{name: "no client", house: registering, request: form("POST /login", alicesOwn), status: 401, reason: middleware.ReasonClient},
+	{name: "a client that may not", house: registering, request: form("POST /token", "grant_type=password&client_id=mute&"+alicesOwn), status: 400, reason: middleware.ReasonClientGrant},
+	{name: "an unknown client of a FastAPI house", speaks: fastAPI, house: registering, request: form("POST /login", "client_id=thief&"+alicesOwn), status: 401, reason: middleware.ReasonClient},
+	{name: "a Lexik house that names no client", speaks: lexik, house: registering, request: form("POST /login", "_username=alice&_password="+password), status: 401, reason: middleware.ReasonClient},
+	{name: "an API key is exchanged", given: []step{key}, request: form("POST /token", exchanging+"&subject_token={key}"), status: 200},
+	{name: "a revoked API key is exchanged", given: []step{key, revokeKey}, request: form("POST /token", exchanging+"&subject_token={key}"), status: 400, reason: middleware.ReasonKey},
+	{name: "an API key for another audience", given: []step{key}, request: form("POST /token", exchanging+"&audience=x&subject_token={key}"), status: 400, reason: middleware.ReasonTarget},
+
+	// Revocation and introspection.
+	{name: "a revocation", house: registering, given: []step{loginBy("app")}, request: form("POST /revoke", "client_id=app&token={refresh}"), status: 200},
+	{name: "a revocation of nothing", house: registering, request: form("POST /revoke", "client_id=app&token=x"), status: 200},
+	{name: "a revocation by an unknown client", house: registering, request: form("POST /revoke", "client_id=thief&token=x"), status: 401, reason: middleware.ReasonClient},
+	{name: "a revocation without a token", request: form("POST /revoke", "client_id=app"), status: 400, reason: middleware.ReasonMissing},
+	{name: "a revocation of an access token where there is no list", given: []step{login}, request: form("POST /revoke", "token={access}"), status: 400, reason: middleware.ReasonTokenType},
+	{name: "a revocation while the store fails", speaks: lexik, given: []step{login, storeFails}, request: form("POST /revoke", "token={refresh}"), status: 503, reason: middleware.ReasonUnavailable},
+	{name: "a revocation by GET", request: bare("GET /revoke"), status: 405, reason: middleware.ReasonMethod},
+	{name: "a bearer whose session was revoked", house: registering, given: []step{loginBy("app"), logout}, request: bare("GET /bearer", bearer), status: 401, reason: middleware.ReasonBearer},
+	{name: "an introspection", house: registering, given: []step{loginBy("app")}, request: form("POST /introspect", "token={access}", "Authorization: Basic YXBpOnNlY3JldA=="), status: 200},
+	{name: "an introspection of what is good for nothing", house: registering, request: form("POST /introspect", "token=x", "Authorization: Basic YXBpOnNlY3JldA=="), status: 200},
+	{name: "an introspection by anybody", house: registering, request: form("POST /introspect", "token=x"), status: 401, reason: middleware.ReasonClient},
+
+	// A user's own sessions and keys.
+	{name: "one's sessions", given: []step{login}, request: bare("GET /sessions", bearer), status: 200},
+	{name: "the sessions of nobody", request: bare("GET /sessions"), status: 401, reason: middleware.ReasonNoBearer},
+	{name: "one's sessions by POST", given: []step{login}, request: bare("POST /sessions", bearer), status: 405, reason: middleware.ReasonMethod},
+	{name: "one's sessions while the store fails", speaks: fastAPI, given: []step{login, storeFails}, request: bare("GET /sessions", bearer), status: 503, reason: middleware.ReasonUnavailable},
+	{name: "the end of a session", given: []step{login}, request: bare("DELETE /sessions/{sid}", bearer), status: 204},
+	{name: "the end of no session", given: []step{login}, request: bare("DELETE /sessions/x", bearer), status: 404, reason: middleware.ReasonNotFound},
+	{name: "the end of no session in a Lexik house", speaks: lexik, given: []step{login}, request: bare("DELETE /sessions/x", bearer), status: 404, reason: middleware.ReasonNotFound},
+	{name: "the end of all others", given: []step{login}, request: bare("DELETE /others", bearer), status: 204},
+	{name: "the end of all others where one's own is over", given: []step{login, logout}, request: bare("DELETE /others", bearer), status: 403, reason: middleware.ReasonNoSession},
+	{name: "one's keys", given: []step{login, key}, request: bare("GET /keys", bearer), status: 200},
+	{name: "a new key that asks for too much", given: []step{loginFor("read")}, request: asJSON("POST /newkey", `{"scope":"write"}`, bearer), status: 400, reason: middleware.ReasonScope},
+	{name: "a new key that is no JSON", given: []step{login}, request: form("POST /newkey", "label=x", bearer), status: 400, reason: middleware.ReasonMalformed},
+	{name: "a new key", given: []step{login}, request: asJSON("POST /newkey", `{"label":"CI","expires_in":3600}`, bearer), status: 201},
+	{name: "the end of a key", given: []step{login, key}, request: bare("DELETE /keys/{key id}", bearer), status: 204},
+	{name: "the end of no key", given: []step{login}, request: bare("DELETE /keys/x", bearer), status: 404, reason: middleware.ReasonNotFound},
 
 	// Logout.
 	{name: "a logout by refresh token", given: []step{login}, request: form("POST /logout", "refresh_token={refresh}"), status: 204},
@@ -227,8 +271,8 @@ var twins = []twin{
 	{name: "Lexik: a refresh", speaks: lexikRefresh, given: []step{login}, request: form("POST /refresh", "refresh_token={refresh}"), status: 200},
 	{name: "Lexik: a refresh by JSON", speaks: lexikRefresh, given: []step{login}, request: asJSON("POST /refresh", `{"refresh_token":"{refresh}"}`), status: 200},
 	{name: "Lexik: an API key is refreshed", speaks: lexik, given: []step{key}, request: form("POST /refresh", "refresh_token={key}"), status: 200},
-	{name: "Lexik: an API key that was revoked", speaks: lexik, given: []step{key, revokeKey}, request: form("POST /refresh", "refresh_token={key}"), status: 401, reason: middleware.ReasonRefresh},
-	{name: "Lexik: an API key that has expired", speaks: lexik, given: []step{key, later(24 * time.Hour)}, request: form("POST /refresh", "refresh_token={key}"), status: 401, reason: middleware.ReasonRefresh},
+	{name: "Lexik: an API key that was revoked", speaks: lexik, given: []step{key, revokeKey}, request: form("POST /refresh", "refresh_token={key}"), status: 401, reason: middleware.ReasonKey},
+	{name: "Lexik: an API key that has expired", speaks: lexik, given: []step{key, later(24 * time.Hour)}, request: form("POST /refresh", "refresh_token={key}"), status: 401, reason: middleware.ReasonKey},
 	{name: "Lexik: an API key while the store fails", speaks: lexik, given: []step{key, storeFails}, request: form("POST /refresh", "refresh_token={key}"), status: 503, reason: middleware.ReasonUnavailable},
 	{name: "Lexik: no refresh token", speaks: lexik, request: asJSON("POST /refresh", `{}`), status: 401, reason: middleware.ReasonNoRefresh},
 	{name: "Lexik: a refresh token that is none", speaks: lexik, request: form("POST /refresh", "refresh_token=x"), status: 401, reason: middleware.ReasonRefresh},

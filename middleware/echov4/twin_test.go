@@ -65,6 +65,8 @@ var reasons = []middleware.Reason{
 	middleware.ReasonGrantType, middleware.ReasonCredentials, middleware.ReasonScope, middleware.ReasonNoRefresh,
 	middleware.ReasonRefresh, middleware.ReasonEnded, middleware.ReasonNoBearer, middleware.ReasonBearerForm,
 	middleware.ReasonBearer, middleware.ReasonExpired, middleware.ReasonTwoBearers, middleware.ReasonForbidden,
+	middleware.ReasonClient, middleware.ReasonClientGrant, middleware.ReasonKey, middleware.ReasonTarget,
+	middleware.ReasonTokenType, middleware.ReasonNoSession, middleware.ReasonNotFound,
 	middleware.ReasonLimited, middleware.ReasonThrottled, middleware.ReasonUnavailable, middleware.ReasonInternal,
 }
 

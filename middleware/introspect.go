@@ -1,0 +1,89 @@
+package middleware
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+// CheckIntrospect is the introspection endpoint of RFC 7662, for a registered
+// client that is authenticated by its secret and that Config.MayIntrospect lets
+// ask. A token that is good for nothing is no error: it is the zero
+// Introspection, whatever the reason.
+func (a *Auth) CheckIntrospect(r *http.Request) (tokens.Introspection, error) {
+	p, err := a.params(r, OAuth2{}.Accepts())
+	if err != nil {
+		return tokens.Introspection{}, err
+	}
+	c, err := p.client()
+	if err != nil {
+		return tokens.Introspection{}, err
+	}
+	ctx := a.located(r)
+	if err := a.asks(ctx, c); err != nil {
+		return tokens.Introspection{}, err
+	}
+	token := p.Get("token")
+	if token == "" {
+		return tokens.Introspection{}, missing("token")
+	}
+	return a.tokens.Introspect(ctx, tokens.Secret(token))
+}
+
+// asks sees whether a client may ask about tokens.
+func (a *Auth) asks(ctx context.Context, c client) error {
+	registered, err := a.tokens.AuthenticateClient(ctx, c.id, c.secret)
+	if err != nil {
+		return err
+	}
+	if a.mayIntrospect == nil || !a.mayIntrospect(ctx, registered) {
+		return refusal(ReasonClientGrant, nil)
+	}
+	return nil
+}
+
+// Introspect answers what CheckIntrospect decides, in RFC 7662's words.
+func (a *Auth) Introspect(w http.ResponseWriter, r *http.Request) {
+	i, err := a.CheckIntrospect(r)
+	if err != nil {
+		a.Speaking(OAuth2{}).Refused(RouteToken, err).Write(w)
+		return
+	}
+	a.Introspected(i).Write(w)
+}
+
+// Introspected is the answer of RFC 7662 §2.2. Of a token that is good for
+// nothing it says nothing else.
+func (a *Auth) Introspected(i tokens.Introspection) Answer {
+	type inactive struct {
+		Active bool `json:"active"`
+	}
+	if !i.Active {
+		return noCache(answer(http.StatusOK, mediaJSON, inactive{}))
+	}
+	kind := "Bearer"
+	if i.Refresh {
+		kind = "" // RFC 6749 §5.1 has no name for it
+	}
+	return noCache(answer(http.StatusOK, mediaJSON, struct {
+		Active    bool   `json:"active"`
+		TokenType string `json:"token_type,omitempty"`
+		Issuer    string `json:"iss"`
+		Audience  string `json:"aud"`
+		Subject   string `json:"sub"`
+		ClientID  string `json:"client_id,omitempty"`
+		Scope     string `json:"scope,omitempty"`
+		IssuedAt  int64  `json:"iat"`
+		ExpiresAt int64  `json:"exp"`
+		TokenID   string `json:"jti,omitempty"`
+		SessionID string `json:"sid,omitempty"`
+		Account   string `json:"acct,omitempty"`
+		Tier      string `json:"tier,omitempty"`
+		Seats     int    `json:"seats,omitempty"`
+	}{
+		true, kind, a.tokens.Issuer(), a.tokens.Audience(), i.Subject, i.ClientID, i.Scope,
+		i.IssuedAt.Unix(), i.ExpiresAt.Unix(), i.Principal.TokenID, i.SessionID,
+		i.Principal.Account, i.Principal.Tier, i.Principal.Seats,
+	}))
+}

@@ -1,0 +1,282 @@
+package middleware_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+func bearerOf(p tokens.Pair) string { return "Authorization: Bearer " + string(p.AccessToken) }
+
+// decoded reads an answer's body.
+func decoded[T any](t *testing.T, text string) T {
+	t.Helper()
+	var v T
+	if err := json.Unmarshal([]byte(text), &v); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	return v
+}
+
+type sessionList struct {
+	Sessions []struct {
+		ID, Label  string
+		Current    bool
+		ClientID   string    `json:"client_id"`
+		CreatedAt  time.Time `json:"created_at"`
+		LastUsedAt time.Time `json:"last_used_at"`
+		ExpiresAt  time.Time `json:"expires_at"`
+	}
+}
+
+func (d *door) listed(t *testing.T, p tokens.Pair) sessionList {
+	t.Helper()
+	w := d.ask(t, "GET /sessions\n"+bearerOf(p))
+	wantStatus(t, w, http.StatusOK)
+	return decoded[sessionList](t, w.Body.String())
+}
+
+// D181.
+func TestSessions(t *testing.T) {
+	t.Parallel()
+	t.Run("a user sees their own sessions, oldest first, and which is this one; nothing that helps to a token", func(t *testing.T) {
+		t.Parallel()
+		d := open(t)
+		d.login(t, bob)
+		w := d.ask(t, "POST /login\nUser-Agent: Firefox on Linux\n"+form+"\n\nclient_id=web&"+goodForm)
+		wantStatus(t, w, http.StatusOK)
+		two := d.login(t, alice)
+		got := d.listed(t, two)
+		if len(got.Sessions) != 2 {
+			t.Fatalf("%+v", got)
+		}
+		one, own := got.Sessions[0], got.Sessions[1]
+		if one.Label != "Firefox on Linux" || one.ClientID != "web" || one.Current || !own.Current || own.ID != two.Principal.SessionID ||
+			!one.ExpiresAt.After(one.CreatedAt) || one.LastUsedAt.IsZero() {
+			t.Errorf("%+v", got)
+		}
+		body := d.ask(t, "GET /sessions\n"+bearerOf(two)).Body.String()
+		rows, err := d.store.memory.UserSessions(t.Context(), alice.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range rows {
+			if strings.Contains(body, s.ID) {
+				t.Error("the body has the ID of a session, which is part of its refresh token")
+			}
+		}
+	})
+	t.Run("P36: one session is ended, which may be this one", func(t *testing.T) {
+		t.Parallel()
+		d := open(t, func(c *config) { c.tokens.Revocations = c.tokens.Store.(*watched) })
+		one, two := d.login(t, alice), d.login(t, alice)
+		w := d.ask(t, "DELETE /sessions/"+one.Principal.SessionID+"\n"+bearerOf(two))
+		wantAnswer(t, w, http.StatusNoContent, "Cache-Control: no-store", "")
+		wantStatus(t, d.call(t, "/bearer", one.AccessToken, ""), http.StatusUnauthorized)
+		if got := d.listed(t, two); len(got.Sessions) != 1 {
+			t.Errorf("%+v", got)
+		}
+		wantStatus(t, d.ask(t, "DELETE /sessions/"+two.Principal.SessionID+"\n"+bearerOf(two)), http.StatusNoContent)
+		wantStatus(t, d.ask(t, "GET /sessions\n"+bearerOf(two)), http.StatusUnauthorized)
+	})
+	t.Run("another's session is not there", func(t *testing.T) {
+		t.Parallel()
+		d := open(t)
+		one, other := d.login(t, alice), d.login(t, bob)
+		for _, id := range []string{other.Principal.SessionID, "x", strings.Repeat("x", 5000)} {
+			w := d.ask(t, "DELETE /sessions/"+id+"\n"+bearerOf(one))
+			if w.Code != http.StatusNotFound || w.Header().Get("Content-Type") != "application/problem+json" {
+				t.Errorf("%d %s", w.Code, w.Body)
+			}
+		}
+		if got := d.listed(t, other); len(got.Sessions) != 1 {
+			t.Errorf("%+v", got)
+		}
+	})
+	t.Run("all others are ended, and then this one", func(t *testing.T) {
+		t.Parallel()
+		d := open(t)
+		d.login(t, alice)
+		d.login(t, alice)
+		own, other := d.login(t, alice), d.login(t, bob)
+		wantStatus(t, d.ask(t, "DELETE /sessions/others\n"+bearerOf(own)), http.StatusNoContent)
+		if got := d.listed(t, own); len(got.Sessions) != 1 || !got.Sessions[0].Current {
+			t.Errorf("%+v", got)
+		}
+		if got := d.listed(t, other); len(got.Sessions) != 1 {
+			t.Errorf("%+v", got)
+		}
+		wantStatus(t, d.ask(t, "POST /everywhere\n"+bearerOf(own)), http.StatusNoContent)
+		if got := d.listed(t, own); len(got.Sessions) != 0 {
+			t.Errorf("%+v", got)
+		}
+		// its access token lives, and ends nothing any more
+		wantStatus(t, d.ask(t, "DELETE /sessions/others\n"+bearerOf(own)), http.StatusForbidden)
+	})
+	t.Run("nobody sees or ends anything without a good token, by the wrong method, or while the store fails", func(t *testing.T) {
+		t.Parallel()
+		d := open(t)
+		one := d.login(t, alice)
+		for _, line := range []string{"GET /sessions", "DELETE /sessions/others", "DELETE /sessions/x", "GET /keys", "POST /keys/new", "DELETE /keys/x"} {
+			wantStatus(t, d.ask(t, line), http.StatusUnauthorized)
+			wantStatus(t, d.ask(t, line+"\nAuthorization: Bearer "+d.apiKey(t)), http.StatusUnauthorized)
+			w := d.ask(t, "PUT "+strings.SplitN(line, " ", 2)[1]+"\n"+bearerOf(one))
+			if allow := w.Header().Get("Allow"); w.Code != http.StatusMethodNotAllowed || !strings.HasPrefix(allow, strings.SplitN(line, " ", 2)[0]) {
+				t.Errorf("PUT for %s: %d, Allow: %s", line, w.Code, allow)
+			}
+			d.store.fail(errDriver)
+			ask := line + "\n" + bearerOf(one) + "\n" + jsonType + "\n\n{}"
+			if w := d.ask(t, ask); w.Code != http.StatusServiceUnavailable || strings.Contains(w.Body.String(), "MARKER") {
+				t.Errorf("%s: %d %s", line, w.Code, w.Body)
+			}
+			d.store.fail(nil)
+		}
+		if got := d.listed(t, one); len(got.Sessions) != 1 {
+			t.Errorf("%+v", got)
+		}
+	})
+	t.Run("behind Bearer the principal is not verified twice", func(t *testing.T) {
+		t.Parallel()
+		d := open(t, func(c *config) { c.tokens.Revocations = c.tokens.Store.(*watched) })
+		one := d.login(t, alice)
+		d.mux.Handle("/mine", d.Bearer(http.HandlerFunc(d.Sessions)))
+		d.store.take()
+		wantStatus(t, d.call(t, "/mine", one.AccessToken, ""), http.StatusOK)
+		if calls := strings.Join(d.store.take(), " "); calls != "SessionDenied UserSessions" {
+			t.Errorf("calls = %s", calls)
+		}
+	})
+}
+
+type keyAnswer struct {
+	ID, Key, Label, Scope string
+	CreatedAt             time.Time  `json:"created_at"`
+	ExpiresAt             *time.Time `json:"expires_at"`
+	LastUsedAt            *time.Time `json:"last_used_at"`
+}
+
+type keyList struct {
+	Keys []keyAnswer `json:"api_keys"`
+}
+
+func (d *door) keys(t *testing.T, p tokens.Pair) keyList {
+	t.Helper()
+	w := d.ask(t, "GET /keys\n"+bearerOf(p))
+	wantStatus(t, w, http.StatusOK)
+	if strings.Contains(w.Body.String(), "sp_ak_") || strings.Contains(strings.ToLower(w.Body.String()), "digest") {
+		t.Errorf("the list shows %s", w.Body)
+	}
+	return decoded[keyList](t, w.Body.String())
+}
+
+func TestAPIKeys(t *testing.T) {
+	t.Parallel()
+	t.Run("a key is made, shown once, used, listed and revoked", func(t *testing.T) {
+		t.Parallel()
+		d := open(t, func(c *config) { c.tokens.Revocations = c.tokens.Store.(*watched) })
+		lexik := d.Speaking(middleware.Lexik{})
+		d.mux.HandleFunc("/login_refresh", lexik.Refresh)
+		own := d.login(t, alice)
+		w := d.ask(t, "POST /keys/new\n"+bearerOf(own)+"\n"+jsonType+"\n\n"+`{"label":"CI of the shop","scope":"read","expires_in":7776000}`)
+		wantStatus(t, w, http.StatusCreated)
+		if w.Header().Get("Cache-Control") != "no-store" {
+			t.Errorf("%v", w.Header())
+		}
+		made := decoded[keyAnswer](t, w.Body.String())
+		if made.Label != "CI of the shop" || made.Scope != "read" || made.ExpiresAt == nil || made.ExpiresAt.Sub(made.CreatedAt).Round(time.Minute) != 90*24*time.Hour || made.LastUsedAt != nil {
+			t.Errorf("%+v", made)
+		}
+		var access tokens.Secret
+		for _, request := range []string{"POST /login_refresh\n" + form + "\n\nrefresh_token=" + made.Key, "POST /token\n" + form + "\n\n" + exchanging + "&subject_token=" + made.Key} {
+			w := d.ask(t, request)
+			wantStatus(t, w, http.StatusOK)
+			if p := d.principal(t, w); p.Subject != alice.ID || p.Scope != "read" {
+				t.Errorf("%+v", p)
+			}
+			access = tokens.Secret(jwtForm.FindString(w.Body.String()))
+		}
+		listed := d.keys(t, own).Keys
+		if len(listed) != 1 || listed[0].ID != made.ID || listed[0].Label != made.Label || listed[0].LastUsedAt == nil {
+			t.Errorf("%+v", listed)
+		}
+		if got := d.keys(t, d.login(t, bob)); len(got.Keys) != 0 {
+			t.Errorf("bob has %+v", got)
+		}
+		wantStatus(t, d.ask(t, "DELETE /keys/"+made.ID+"\n"+bearerOf(d.login(t, bob))), http.StatusNotFound)
+		wantStatus(t, d.call(t, "/bearer", access, ""), http.StatusOK)
+		wantStatus(t, d.ask(t, "DELETE /keys/"+made.ID+"\n"+bearerOf(own)), http.StatusNoContent)
+		wantStatus(t, d.ask(t, "DELETE /keys/"+made.ID+"\n"+bearerOf(own)), http.StatusNotFound)
+		wantStatus(t, d.call(t, "/bearer", access, ""), http.StatusUnauthorized)
+		wantStatus(t, d.ask(t, "POST /login_refresh\n"+form+"\n\nrefresh_token="+made.Key), http.StatusUnauthorized)
+	})
+	t.Run("a key has what the access token has, and never more", func(t *testing.T) {
+		t.Parallel()
+		d := open(t)
+		p, err := d.tokens.Login(t.Context(), tokens.LoginRequest{Login: "alice", Password: password, Scopes: []string{"read"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := d.ask(t, "POST /keys/new\n"+bearerOf(p)+"\n"+jsonType+"\n\n{}")
+		wantStatus(t, w, http.StatusCreated)
+		if made := decoded[keyAnswer](t, w.Body.String()); made.Scope != "read" || made.ExpiresAt != nil {
+			t.Errorf("%+v", made)
+		}
+		for _, scope := range []string{"write", "read write", "admin"} {
+			wantStatus(t, d.ask(t, "POST /keys/new\n"+bearerOf(p)+"\n"+jsonType+"\n\n"+`{"scope":"`+scope+`"}`), http.StatusBadRequest)
+		}
+	})
+	t.Run("a token that a key was exchanged for, one without a session, and one whose session is over make no keys", func(t *testing.T) {
+		t.Parallel()
+		d := open(t)
+		exchanged, err := d.tokens.ExchangeKey(t.Context(), tokens.KeyRequest{Key: tokens.Secret(d.apiKey(t))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		only, err := d.tokens.Login(t.Context(), tokens.LoginRequest{Login: "alice", Password: password, AccessOnly: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		over := d.login(t, alice)
+		if err := d.tokens.LogoutPrincipal(t.Context(), over.Principal); err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range []tokens.Pair{exchanged, only, over} {
+			w := d.ask(t, "POST /keys/new\n"+bearerOf(p)+"\n"+jsonType+"\n\n{}")
+			if w.Code != http.StatusForbidden || strings.Contains(w.Body.String(), "sp_ak_") {
+				t.Errorf("%d %s", w.Code, w.Body)
+			}
+		}
+	})
+	for _, body := range []string{
+		"", "[]", "{", `{"label":1}`, `{"scope":["read"]}`, `{"expires_in":"3600"}`, `{"expires_in":0}`, `{"expires_in":-1}`, `{"expires_in":1.5}`,
+		`{"expires_in":1e300}`, `{"expires_in":null}`, `{"expires":3600}`, `{"label":"a","label":"b"}`, `{"label":"x"}{}`, "{\"label\":\"\xff\"}", `{"scope":"read  write"}`,
+	} {
+		t.Run("what cannot be read one way only makes no key: "+body, func(t *testing.T) {
+			t.Parallel()
+			d := open(t)
+			own := d.login(t, alice)
+			wantStatus(t, d.ask(t, "POST /keys/new\n"+bearerOf(own)+"\n"+jsonType+"\n\n"+body), http.StatusBadRequest)
+			if got := d.keys(t, own); len(got.Keys) != 0 {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+	t.Run("what is no JSON, and what is too long, makes no key", func(t *testing.T) {
+		t.Parallel()
+		d := open(t)
+		own := d.login(t, alice)
+		wantStatus(t, d.ask(t, "POST /keys/new\n"+bearerOf(own)+"\n"+form+"\n\nlabel=x"), http.StatusBadRequest)
+		wantStatus(t, d.ask(t, "POST /keys/new\n"+bearerOf(own)+"\nContent-Type: text/plain\n\n{}"), http.StatusBadRequest)
+		wantStatus(t, d.ask(t, "POST /keys/new\n"+bearerOf(own)+"\n"+jsonType+"\n\n"+`{"label":"`+strings.Repeat("x", 17<<10)+`"}`), http.StatusRequestEntityTooLarge)
+	})
+	t.Run("a house without keys says that it is at fault", func(t *testing.T) {
+		t.Parallel()
+		d := open(t, func(c *config) { c.tokens.APIKeys = nil })
+		wantStatus(t, d.ask(t, "GET /keys\n"+bearerOf(d.login(t, alice))), http.StatusInternalServerError)
+	})
+}

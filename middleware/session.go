@@ -1,0 +1,135 @@
+package middleware
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+// SessionList is the sessions of the user who asks.
+type SessionList struct {
+	Sessions []tokens.OpenSession
+
+	// Current is the ID of the one that they ask with.
+	Current string
+}
+
+// signedIn returns who makes a request with one of these methods: the principal
+// that Bearer or Protect has put into its context, or else the one that its
+// access token names.
+func (a *Auth) signedIn(r *http.Request, methods ...string) (tokens.Principal, error) {
+	if a.tokens == nil {
+		return tokens.Principal{}, refusal(ReasonInternal, errNoTokens)
+	}
+	if !slices.Contains(methods, r.Method) {
+		e := refusal(ReasonMethod, nil)
+		e.Allow = strings.Join(methods, ", ")
+		e.Description = "Use " + e.Allow
+		return tokens.Principal{}, e
+	}
+	if p, ok := tokens.PrincipalFrom(r.Context()); ok {
+		return p, nil
+	}
+	return a.CheckBearer(r)
+}
+
+// CheckSessions returns the sessions of the user who is signed in, for GET.
+func (a *Auth) CheckSessions(r *http.Request) (SessionList, error) {
+	p, err := a.signedIn(r, http.MethodGet, http.MethodHead)
+	if err != nil {
+		return SessionList{}, err
+	}
+	all, err := a.tokens.Sessions(a.located(r), p.Subject)
+	return SessionList{Sessions: all, Current: p.SessionID}, err
+}
+
+// Sessions answers what CheckSessions decides, in JSON: each session by an ID
+// that is no secret, and by the label, the client and the times that tell the
+// user which it is.
+func (a *Auth) Sessions(w http.ResponseWriter, r *http.Request) {
+	list, err := a.CheckSessions(r)
+	if err != nil {
+		a.Refused(RouteAPI, err).Write(w)
+		return
+	}
+	a.SessionsListed(list).Write(w)
+}
+
+// CheckEndSession ends the session of the user who is signed in that has this
+// ID, for DELETE. It is committed when CheckEndSession returns nil.
+func (a *Auth) CheckEndSession(r *http.Request, id string) error {
+	p, err := a.signedIn(r, http.MethodDelete)
+	if err != nil {
+		return err
+	}
+	return found(a.tokens.EndSession(a.located(r), p.Subject, id))
+}
+
+// EndSession answers what CheckEndSession decides; the ID is the path's
+// wildcard {id}.
+func (a *Auth) EndSession(w http.ResponseWriter, r *http.Request) {
+	a.done(w, a.CheckEndSession(r, r.PathValue("id")))
+}
+
+// CheckEndOtherSessions ends all sessions of the user who is signed in but the
+// one that they ask with, for DELETE. LogoutEverywhere ends that too.
+func (a *Auth) CheckEndOtherSessions(r *http.Request) error {
+	p, err := a.signedIn(r, http.MethodDelete)
+	if err != nil {
+		return err
+	}
+	return a.tokens.EndOtherSessions(a.located(r), p)
+}
+
+// EndOtherSessions answers what CheckEndOtherSessions decides.
+func (a *Auth) EndOtherSessions(w http.ResponseWriter, r *http.Request) {
+	a.done(w, a.CheckEndOtherSessions(r))
+}
+
+// found makes a refusal of what was not there.
+func found(ok bool, err error) error {
+	if err == nil && !ok {
+		return refusal(ReasonNotFound, nil)
+	}
+	return err
+}
+
+func (a *Auth) done(w http.ResponseWriter, err error) {
+	if err != nil {
+		a.Refused(RouteAPI, err).Write(w)
+		return
+	}
+	a.Done().Write(w)
+}
+
+// Done answers what has succeeded and has nothing to say: 204.
+func (*Auth) Done() Answer { return answer(http.StatusNoContent, "", nil) }
+
+type sessionJSON struct {
+	ID         string    `json:"id"`
+	Current    bool      `json:"current"`
+	Label      string    `json:"label"`
+	ClientID   string    `json:"client_id,omitempty"`
+	Scope      string    `json:"scope,omitempty"`
+	CreatedAt  time.Time `json:"created_at"`
+	LastUsedAt time.Time `json:"last_used_at"`
+	ExpiresAt  time.Time `json:"expires_at"`
+}
+
+// SessionsListed answers with sessions, in the order that they have.
+func (*Auth) SessionsListed(list SessionList) Answer {
+	body := struct {
+		Sessions []sessionJSON `json:"sessions"`
+	}{[]sessionJSON{}}
+	for _, s := range list.Sessions {
+		body.Sessions = append(body.Sessions, sessionJSON{
+			ID: s.ID, Current: s.ID == list.Current, Label: s.Label, ClientID: s.ClientID,
+			Scope:     strings.Join(s.Scopes, " "),
+			CreatedAt: s.CreatedAt, LastUsedAt: s.LastUsedAt, ExpiresAt: s.ExpiresAt,
+		})
+	}
+	return answer(http.StatusOK, mediaJSON, body)
+}

@@ -1,0 +1,113 @@
+package tokens
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+)
+
+// Introspection is what a token is good for: RFC 7662 §2.2. The zero value is
+// that of a token which is good for nothing, for whatever reason.
+type Introspection struct {
+	Active bool
+
+	// Refresh: it is a refresh token, and no access token.
+	Refresh bool
+
+	// Subject, ClientID, Scope and SessionID are as in a Principal, and so are
+	// IssuedAt and ExpiresAt; a refresh token was issued when its session came to
+	// it, and expires when its session does.
+	Subject, ClientID, Scope, SessionID string
+	IssuedAt, ExpiresAt                 time.Time
+
+	// Principal is whom an access token names.
+	Principal Principal
+}
+
+// Introspect says what an access token or a refresh token is good for at this
+// moment, and changes nothing. It is stricter than Verify: the session or the API
+// key behind an access token has to last, and the user has to be one who may
+// enter. Of the refresh tokens of a session only the newest is good.
+//
+// Who may ask is for the caller to decide. ErrUnavailable is its only error.
+func (a *Authority) Introspect(ctx context.Context, token Secret) (Introspection, error) {
+	ctx, cancel := context.WithTimeout(ctx, a.timeout)
+	defer cancel()
+	of, err := a.introspect(ctx, token)
+	switch {
+	case err == nil:
+		return of, nil
+	case errors.Is(err, ErrUnavailable):
+		return Introspection{}, a.failed(ctx, err)
+	}
+	return Introspection{}, nil
+}
+
+func (a *Authority) introspect(ctx context.Context, token Secret) (Introspection, error) {
+	if shown, ok := a.refresh.open(token); ok {
+		return a.introspectRefresh(ctx, shown)
+	}
+	p, err := a.verifier.Verify(ctx, token)
+	if err != nil {
+		return Introspection{}, err
+	}
+	if err := a.checkDenied(ctx, p); err != nil {
+		return Introspection{}, err
+	}
+	if err := a.checkOrigin(ctx, p); err != nil {
+		return Introspection{}, err
+	}
+	if _, err := a.user(ctx, p.Subject, ErrInvalidToken); err != nil {
+		return Introspection{}, err
+	}
+	return Introspection{
+		Active: true, Subject: p.Subject, ClientID: p.ClientID, Scope: p.Scope, SessionID: p.SessionID,
+		IssuedAt: p.IssuedAt, ExpiresAt: p.ExpiresAt, Principal: p,
+	}, nil
+}
+
+// checkOrigin sees whether the session or the API key behind an access token
+// lasts.
+func (a *Authority) checkOrigin(ctx context.Context, p Principal) error {
+	if p.SessionID == "" {
+		return nil
+	}
+	s, ok, err := a.sessionOf(ctx, p.Subject, p.SessionID)
+	if err != nil || ok && lasts(s, a.now()) {
+		return err
+	}
+	k, ok, err := a.keyOf(ctx, p.Subject, p.SessionID)
+	if err != nil || ok && (k.ExpiresAt.IsZero() || a.now().Before(k.ExpiresAt)) {
+		return err
+	}
+	return ErrNoSession
+}
+
+func (a *Authority) introspectRefresh(ctx context.Context, shown presented) (Introspection, error) {
+	s, err := a.session(ctx, shown.sessionID)
+	if err != nil {
+		return Introspection{}, err
+	}
+	if !lasts(s, a.now()) || shown.generation != s.Generation {
+		return Introspection{}, ErrInvalidRefresh
+	}
+	if a.registers() {
+		c, err := a.client(ctx, or(s.ClientID, a.defaultClient))
+		if err != nil {
+			return Introspection{}, err
+		}
+		if err := c.mayRefresh(); err != nil {
+			return Introspection{}, err
+		}
+	}
+	user, err := a.user(ctx, s.UserID, ErrRevokedRefresh)
+	if err != nil {
+		return Introspection{}, err
+	}
+	return Introspection{
+		Active: true, Refresh: true, Subject: s.UserID, ClientID: s.ClientID,
+		Scope: strings.Join(narrowed(user.Scopes, s.Scopes), " "), SessionID: sessionImage(s.ID),
+		IssuedAt: s.AdvancedAt, ExpiresAt: earlier(s.IdleUntil, s.ExpiresAt),
+	}, nil
+}

@@ -1,0 +1,119 @@
+package tokens
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/sallyport-go/sallyport/store"
+)
+
+// RevokeRequest presents a token that is to open nothing any more: RFC 7009.
+type RevokeRequest struct {
+	// Token is a refresh token, an access token or an API key; which of them is
+	// seen by looking at it.
+	Token Secret
+
+	// ClientID and ClientSecret are as in RefreshRequest.
+	ClientID     string
+	ClientSecret Secret
+}
+
+// Revoke ends what a token belongs to: the session of a refresh token or of an
+// access token, with all of its tokens, or an API key with the access tokens that
+// it was exchanged for. It is committed when Revoke returns nil.
+//
+// A token that opens nothing, and one that belongs to another client, is no
+// error: nothing changes. An access token can be revoked where Config.Revocations
+// is set and a session is behind it; else it is ErrUnsupportedToken.
+//
+// It fails with ErrInvalidClient, ErrMalformed, ErrUnsupportedToken or
+// ErrUnavailable; after the last the token may be as good as before.
+func (a *Authority) Revoke(ctx context.Context, r RevokeRequest) error {
+	within, cancel := context.WithTimeout(ctx, a.timeout)
+	defer cancel()
+	named, err := a.presenter(within, r.ClientID, r.ClientSecret)
+	if err != nil {
+		return a.clientRefused(ctx, r.ClientID, err)
+	}
+	if _, genuine := a.refresh.open(r.Token); genuine {
+		err := a.Logout(ctx, RefreshRequest{Token: r.Token, ClientID: r.ClientID, ClientSecret: r.ClientSecret})
+		if errors.Is(err, ErrInvalidRefresh) {
+			return nil
+		}
+		return err
+	}
+	if a.IsAPIKey(r.Token) {
+		return a.revokePresentedKey(within, r.Token)
+	}
+	p, err := a.verifier.Verify(within, r.Token)
+	switch {
+	case errors.Is(err, ErrUnavailable):
+		return err
+	case err != nil:
+		return nil
+	}
+	if _, err := a.holder(within, named, store.Session{ClientID: p.ClientID}); err != nil {
+		if errors.Is(err, ErrWrongClient) {
+			return nil
+		}
+		return a.clientRefused(ctx, r.ClientID, err)
+	}
+	return a.revokeAccess(within, p)
+}
+
+// revokePresentedKey ends a key that was shown, which whoever has found it may
+// do. One that is revoked has its access tokens denied again, in case that failed
+// before.
+func (a *Authority) revokePresentedKey(ctx context.Context, key Secret) error {
+	k, err := a.liveKey(ctx, key, a.now())
+	switch {
+	case errors.Is(err, ErrUnavailable):
+		return a.failed(ctx, err)
+	case err == nil:
+		return a.revokeKey(ctx, k)
+	case k.RevokedAt.IsZero() || !a.over(k.RevokedAt).After(a.now()):
+		return nil
+	}
+	return a.failed(ctx, a.deny(ctx, []ended{{sid: keyImage(k.ID)}}, a.over(k.RevokedAt)))
+}
+
+// revokeAccess ends the session of an access token.
+func (a *Authority) revokeAccess(ctx context.Context, p Principal) error {
+	if a.revocations == nil || p.SessionID == "" {
+		return fmt.Errorf("%w: an access token", ErrUnsupportedToken)
+	}
+	s, ok, err := a.sessionOf(ctx, p.Subject, p.SessionID)
+	if err != nil {
+		return a.failed(ctx, err)
+	}
+	if ok {
+		return a.end(ctx, s)
+	}
+	if k, ok, err := a.keyOf(ctx, p.Subject, p.SessionID); err != nil || ok {
+		if err != nil {
+			return a.failed(ctx, err)
+		}
+		return fmt.Errorf("%w: an access token of the key %s", ErrUnsupportedToken, k.ID)
+	}
+	// what it comes from has ended, and this token might not have been denied
+	return a.failed(ctx, a.deny(ctx, []ended{{sid: p.SessionID}}, a.over(a.now())))
+}
+
+// keyOf finds the API key of a user by the image of its ID; false if it was
+// revoked.
+func (a *Authority) keyOf(ctx context.Context, userID, sid string) (store.APIKey, bool, error) {
+	if a.apiKeys == nil {
+		return store.APIKey{}, false, nil
+	}
+	keys, err := a.apiKeys.UserAPIKeys(ctx, userID)
+	if err != nil {
+		return store.APIKey{}, false, unavailable("user's API keys", err)
+	}
+	for _, k := range keys {
+		if keyImage(k.ID) == sid {
+			return k, true, nil
+		}
+	}
+	return store.APIKey{}, false, nil
+}
