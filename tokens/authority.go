@@ -45,6 +45,12 @@ type Config struct {
 	// registered client should then be an account's.
 	AccountAsClient bool
 
+	// InsecureUnregisteredClients takes a client that Clients does not know as it
+	// would be taken if there were no Clients: its identifier is just a name, and
+	// it may do what its user may. Those that Clients knows are authenticated. It
+	// is for the time until all are registered; it goes without AccountAsClient.
+	InsecureUnregisteredClients bool
+
 	// Revocations is the deny list: with it the access tokens of a session that
 	// was revoked die at once, and those of an API key that was revoked. Verify
 	// asks it about each token, and Sweep keeps it short. Nil: they are good until they expire.
@@ -132,6 +138,7 @@ type Authority struct {
 
 	defaultClient                      string
 	accountAsClient, ignoreDenyFailure bool
+	anyClient                          bool
 
 	issuer   string
 	audience string
@@ -176,6 +183,9 @@ func New(c Config) (*Authority, error) {
 	case c.DefaultClient != "" && c.Clients == nil:
 		complain("DefaultClient", "wants Clients, in which %q is registered", c.DefaultClient)
 	}
+	if c.InsecureUnregisteredClients && (c.Clients == nil || c.AccountAsClient) {
+		complain("InsecureUnregisteredClients", "wants Clients, and no AccountAsClient")
+	}
 	if c.InsecureIgnoreDenyFailure && c.Revocations == nil {
 		complain("InsecureIgnoreDenyFailure", "wants Revocations, which could fail")
 	}
@@ -218,8 +228,9 @@ func New(c Config) (*Authority, error) {
 	}
 	return &Authority{
 		store: c.Store, apiKeys: c.APIKeys, clients: c.Clients, revocations: c.Revocations,
-		defaultClient: c.DefaultClient, accountAsClient: c.AccountAsClient, ignoreDenyFailure: c.InsecureIgnoreDenyFailure,
-		issuer: c.Issuer, audience: c.Audience,
+		defaultClient: c.DefaultClient, accountAsClient: c.AccountAsClient, anyClient: c.InsecureUnregisteredClients,
+		ignoreDenyFailure: c.InsecureIgnoreDenyFailure,
+		issuer:            c.Issuer, audience: c.Audience,
 		keys: ring, verifier: verifier, refresh: newRefreshKeys(prefix, c.RefreshKeys), prefix: prefix,
 		accessTTL: c.AccessTTL, idleTTL: c.IdleTTL, sessionTTL: c.SessionTTL,
 		grace: c.RetryGrace, leeway: c.Leeway, timeout: c.Timeout,

@@ -44,6 +44,9 @@ type client struct {
 // registers reports whether a client has to be known, be it as an account.
 func (a *Authority) registers() bool { return a.clients != nil || a.accountAsClient }
 
+// strict reports whether a client has to be registered, or an account.
+func (a *Authority) strict() bool { return a.clients != nil && !a.anyClient }
+
 // RegistersClients reports whether Config.Clients is set, so that clients are
 // authenticated.
 func (a *Authority) RegistersClients() bool { return a.clients != nil }
@@ -68,7 +71,7 @@ func (a *Authority) authenticate(ctx context.Context, id string, secret Secret) 
 		return client{Client: store.Client{ID: id}}, nil
 	}
 	if id == "" {
-		if id = a.defaultClient; id == "" && a.clients != nil {
+		if id = a.defaultClient; id == "" && a.strict() {
 			return client{}, fmt.Errorf("%w: the request names none", ErrInvalidClient)
 		}
 		secret = ""
@@ -103,14 +106,14 @@ func (a *Authority) AuthenticateClient(ctx context.Context, id string, secret Se
 
 // client looks a client up.
 func (a *Authority) client(ctx context.Context, id string) (client, error) {
+	unregistered := client{Client: store.Client{ID: id}, account: a.accountAsClient && id != ""}
 	if id == "" || a.clients == nil {
-		// no store knows it: nobody's, or an account's
-		return client{Client: store.Client{ID: id}, account: id != ""}, nil
+		return unregistered, nil
 	}
 	c, err := a.clients.Client(ctx, id)
 	switch {
-	case errors.Is(err, store.ErrNotFound) && a.accountAsClient:
-		return client{Client: store.Client{ID: id}, account: true}, nil
+	case errors.Is(err, store.ErrNotFound) && (a.accountAsClient || a.anyClient):
+		return unregistered, nil
 	case errors.Is(err, store.ErrNotFound):
 		return client{}, fmt.Errorf("%w: %w", ErrInvalidClient, err)
 	case err != nil:
@@ -154,7 +157,9 @@ func (a *Authority) holder(ctx context.Context, named client, s store.Session) (
 	// a session from before there were clients is the default client's
 	of := or(s.ClientID, a.defaultClient)
 	switch {
-	case of == "" && a.clients != nil, named.ID != "" && named.ID != of:
+	case of == "" && a.anyClient:
+		return named, nil
+	case of == "" && a.strict(), named.ID != "" && named.ID != of:
 		return client{}, ErrWrongClient
 	case named.ID != "":
 		return named, nil

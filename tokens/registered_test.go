@@ -420,3 +420,30 @@ func TestClientStoreFailure(t *testing.T) {
 		}
 	})
 }
+
+func TestUnregisteredClients(t *testing.T) {
+	t.Parallel()
+	loose := func(c *tokens.Config) { c.InsecureUnregisteredClients = true }
+	t.Run("whoever is not registered is taken as if nobody were", func(t *testing.T) {
+		t.Parallel()
+		for _, id := range []string{"", "anybody"} {
+			r := registering(t, loose, graceOf(time.Minute))
+			one := r.loginWith(t, tokens.LoginRequest{Login: "alice", Password: password, ClientID: id, ClientSecret: "x"})
+			two := r.refreshWith(t, tokens.RefreshRequest{Token: one.RefreshToken, ClientID: "anybody"})
+			if again := r.refresh(t, one.RefreshToken); again.RefreshToken != two.RefreshToken || again.Principal.ClientID != id {
+				t.Errorf("%+v", again)
+			}
+		}
+	})
+	t.Run("P7: whoever is registered is authenticated, and nobody takes their sessions over", func(t *testing.T) {
+		t.Parallel()
+		r := registering(t, loose)
+		_, err := r.Login(t.Context(), tokens.LoginRequest{Login: "alice", Password: password, ClientID: "shop"})
+		wantError(t, err, tokens.ErrInvalidClient)
+		one := r.loginWith(t, tokens.LoginRequest{Login: "alice", Password: password, ClientID: "shop", ClientSecret: "new secret"})
+		r.unchanged(t, func() {
+			r.refused(t, one.RefreshToken, tokens.ErrInvalidClient)
+			r.refusedWith(t, tokens.RefreshRequest{Token: one.RefreshToken, ClientID: "anybody"}, tokens.ErrWrongClient)
+		})
+	})
+}

@@ -24,6 +24,7 @@ func (h *host) introduce(w io.Writer, base string) {
 	}
 	_, _ = fmt.Fprintf(w, `password %[2]s
 api key  of alice: %[3]s
+client   demo-api, which may introspect; its secret: %[4]s
 
 A user logs in and calls the API:
 
@@ -39,9 +40,20 @@ An OAuth 2.0 client logs in, and refreshes once with each refresh token:
   curl -s -d grant_type=password -d username=bob --data-urlencode 'password=%[2]s' %[1]s/auth/jwt/login
   curl -s -X POST -H "refresh-token: $REFRESH" %[1]s/auth/jwt/refresh
 
+Bob sees where he is logged in, ends a session, and makes an API key:
+
+  curl -s -H "Authorization: Bearer $TOKEN" %[1]s/auth/sessions
+  curl -s -X DELETE -H "Authorization: Bearer $TOKEN" %[1]s/auth/sessions/$ID
+  curl -s -H "Authorization: Bearer $TOKEN" --json '{"label":"CI","expires_in":86400}' %[1]s/auth/api-keys
+
+Another API asks what a token is good for, and a client ends it:
+
+  curl -s -u demo-api:%[4]s -d token=$TOKEN %[1]s/oauth/introspect
+  curl -si -d token=$REFRESH %[1]s/oauth/revoke
+
 Anybody may search, 100 times an hour:
 
   curl -si '%[1]s/api/1.0/open/search?q=log4j'
 
-`, base, demoPassword, string(h.apiKey))
+`, base, demoPassword, string(h.apiKey), string(h.apiSecret))
 }

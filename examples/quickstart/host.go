@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -16,6 +17,7 @@ type host struct {
 	authority *tokens.Authority
 	auth      *middleware.Auth
 	apiKey    tokens.Secret
+	apiSecret tokens.Secret // of the client that may introspect
 
 	metadataPath string // empty: there is none
 }
@@ -26,9 +28,18 @@ func newHost(ctx context.Context, o options, s shelf, issuer string, log *slog.L
 	if err != nil {
 		return nil, err
 	}
+	clients, apiSecret, err := register(ctx)
+	if err != nil {
+		return nil, err
+	}
 	authority, err := tokens.New(tokens.Config{
 		Store:       s.store,
 		APIKeys:     s.apiKeys,
+		Revocations: s.revocations,
+		Clients:     clients,
+		// so that you can try it with any client; leave it out where it counts
+		InsecureUnregisteredClients: true,
+
 		Issuer:      issuer,
 		Audience:    "quickstart",
 		Keys:        []tokens.Key{signing},
@@ -39,7 +50,9 @@ func newHost(ctx context.Context, o options, s shelf, issuer string, log *slog.L
 	if err != nil {
 		return nil, err
 	}
-	endpoints := middleware.Endpoints{Token: "/oauth/token", JWKS: "/.well-known/jwks.json"} //nolint:gosec // paths, not credentials
+	endpoints := middleware.Endpoints{ //nolint:gosec // paths, not credentials
+		Token: "/oauth/token", JWKS: "/.well-known/jwks.json", Revoke: "/oauth/revoke", Introspect: "/oauth/introspect",
+	}
 	metadataPath, err := middleware.MetadataPath(issuer)
 	if err != nil { // http, and not for this machine alone: no client would believe it
 		endpoints = middleware.Endpoints{}
@@ -54,11 +67,12 @@ func newHost(ctx context.Context, o options, s shelf, issuer string, log *slog.L
 		},
 		PasswordGrant: o.passwordGrant,
 		Endpoints:     endpoints,
+		MayIntrospect: func(_ context.Context, c store.Client) bool { return c.ID == introspector },
 	})
 	if err != nil {
 		return nil, err
 	}
-	h := &host{authority: authority, auth: auth, metadataPath: metadataPath}
+	h := &host{authority: authority, auth: auth, apiSecret: apiSecret, metadataPath: metadataPath}
 	if err := s.seed(ctx); err != nil {
 		return nil, err
 	}
@@ -70,7 +84,7 @@ func newHost(ctx context.Context, o options, s shelf, issuer string, log *slog.L
 func (h *host) routes() http.Handler {
 	mux := http.NewServeMux()
 
-	// OAuth 2.0's password flow, and the standard token endpoint
+	// OAuth 2.0's password flow, and the standard's endpoints
 	oauth := h.auth
 	mux.HandleFunc("/auth/jwt/login", oauth.Login)
 	mux.HandleFunc("/auth/jwt/refresh", oauth.Refresh)
@@ -78,6 +92,16 @@ func (h *host) routes() http.Handler {
 	mux.HandleFunc("/auth/jwt/logout", oauth.Logout)
 	mux.HandleFunc("/auth/jwt/logout-everywhere", oauth.LogoutEverywhere)
 	mux.HandleFunc("/oauth/token", oauth.Token)
+	mux.HandleFunc("/oauth/revoke", oauth.Revoke)
+	mux.HandleFunc("/oauth/introspect", oauth.Introspect)
+
+	// what users see of their own: where they are logged in, and their API keys
+	mux.HandleFunc("GET /auth/sessions", oauth.Sessions)
+	mux.HandleFunc("DELETE /auth/sessions", oauth.EndOtherSessions)
+	mux.HandleFunc("DELETE /auth/sessions/{id}", oauth.EndSession)
+	mux.HandleFunc("GET /auth/api-keys", oauth.APIKeys)
+	mux.HandleFunc("POST /auth/api-keys", oauth.CreateAPIKey)
+	mux.HandleFunc("DELETE /auth/api-keys/{id}", oauth.RevokeAPIKey)
 
 	// for clients and services that look up where and how
 	mux.HandleFunc("/.well-known/jwks.json", oauth.JWKS)

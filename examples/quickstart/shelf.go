@@ -20,10 +20,11 @@ import (
 
 // shelf is where the quick start keeps what it has to remember.
 type shelf struct {
-	store   store.Store
-	apiKeys store.APIKeys
-	addUser func(ctx context.Context, u store.User, password string) error
-	close   func() error
+	store       store.Store
+	apiKeys     store.APIKeys
+	revocations store.Revocations
+	addUser     func(ctx context.Context, u store.User, password string) error
+	close       func() error
 }
 
 // open returns the shelf that -store names.
@@ -49,7 +50,7 @@ func inMemory() (shelf, error) {
 	if err != nil {
 		return shelf{}, err
 	}
-	return shelf{store: s, apiKeys: s, addUser: s.AddUser, close: func() error { return nil }}, nil
+	return shelf{store: s, apiKeys: s, revocations: s, addUser: s.AddUser, close: func() error { return nil }}, nil
 }
 
 func inSQL(ctx context.Context, dialect sqlstore.Dialect, driver, dsn string) (shelf, error) {
@@ -66,7 +67,7 @@ func inSQL(ctx context.Context, dialect sqlstore.Dialect, driver, dsn string) (s
 	if err != nil {
 		return shelf{}, errors.Join(err, db.Close())
 	}
-	return shelf{store: s, apiKeys: s, addUser: s.AddUser, close: db.Close}, nil
+	return shelf{store: s, apiKeys: s, revocations: s, addUser: s.AddUser, close: db.Close}, nil
 }
 
 // onRedis keeps sessions and API keys on Redis. The users are in memory beside
@@ -85,7 +86,7 @@ func onRedis(ctx context.Context, address string) (shelf, error) {
 	if err != nil {
 		return shelf{}, errors.Join(err, client.Close())
 	}
-	return shelf{store: s, apiKeys: s, addUser: users.AddUser, close: client.Close}, nil
+	return shelf{store: s, apiKeys: s, revocations: s, addUser: users.AddUser, close: client.Close}, nil
 }
 
 // seed adds the demo users who are not there yet.
