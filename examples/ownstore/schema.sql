@@ -15,7 +15,7 @@ CREATE TABLE IF NOT EXISTS users (
 ) STRICT, WITHOUT ROWID;
 
 -- One row a login, however often it is refreshed. Times are microseconds since
--- 1970, and 0 is no time: an integer is neither rounded nor moved to a zone.
+-- 1970, and NULL is no time: an integer is neither rounded nor moved to a zone.
 CREATE TABLE IF NOT EXISTS sessions (
     id          TEXT    PRIMARY KEY,
     user_id     TEXT    NOT NULL,
@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS sessions (
     advanced_at INTEGER NOT NULL,
     idle_until  INTEGER NOT NULL,
     expires_at  INTEGER NOT NULL,
-    revoked_at  INTEGER NOT NULL,
+    revoked_at  INTEGER,
     label       TEXT    NOT NULL
 ) STRICT, WITHOUT ROWID;
 

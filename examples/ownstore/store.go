@@ -80,7 +80,7 @@ const selectSession = `SELECT id, user_id, client_id, scopes, generation, create
 func (s *Store) CreateSession(ctx context.Context, n store.Session) error {
 	rows, err := s.exec(ctx, `INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
 		n.ID, n.UserID, n.ClientID, strings.Join(n.Scopes, " "), n.Generation, // no scope has a space in it
-		micros(n.CreatedAt), micros(n.AdvancedAt), micros(n.IdleUntil), micros(n.ExpiresAt), micros(n.RevokedAt), n.Label)
+		micros(n.CreatedAt), micros(n.AdvancedAt), micros(n.IdleUntil), micros(n.ExpiresAt), ended(n.RevokedAt), n.Label)
 	if err == nil && rows == 0 {
 		return store.ErrConflict
 	}
@@ -100,7 +100,7 @@ func (s *Store) Session(ctx context.Context, id string) (store.Session, error) {
 // and both would win, in a transaction too.
 func (s *Store) AdvanceSession(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
 	rows, err := s.exec(ctx, `UPDATE sessions SET generation = generation + 1, advanced_at = ?, idle_until = ?
-		WHERE id = ? AND generation = ? AND revoked_at = 0`, micros(at), micros(idleUntil), id, from)
+		WHERE id = ? AND generation = ? AND revoked_at IS NULL`, micros(at), micros(idleUntil), id, from)
 	if err != nil || rows == 1 {
 		return err
 	}
@@ -116,7 +116,7 @@ func (s *Store) RevokeSession(ctx context.Context, id string, at time.Time) erro
 	if at.IsZero() {
 		return errNoTime
 	}
-	_, err := s.exec(ctx, `UPDATE sessions SET revoked_at = ? WHERE id = ? AND revoked_at = 0`, micros(at), id)
+	_, err := s.exec(ctx, `UPDATE sessions SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL`, micros(at), id)
 	return err
 }
 
@@ -124,12 +124,12 @@ func (s *Store) RevokeUserSessions(ctx context.Context, userID string, at time.T
 	if at.IsZero() {
 		return errNoTime
 	}
-	_, err := s.exec(ctx, `UPDATE sessions SET revoked_at = ? WHERE user_id = ? AND revoked_at = 0`, micros(at), userID)
+	_, err := s.exec(ctx, `UPDATE sessions SET revoked_at = ? WHERE user_id = ? AND revoked_at IS NULL`, micros(at), userID)
 	return err
 }
 
 func (s *Store) UserSessions(ctx context.Context, userID string) ([]store.Session, error) {
-	rows, err := s.db.QueryContext(ctx, selectSession+"user_id = ? AND revoked_at = 0 ORDER BY created_at, id", userID)
+	rows, err := s.db.QueryContext(ctx, selectSession+"user_id = ? AND revoked_at IS NULL ORDER BY created_at, id", userID)
 	if err != nil {
 		return nil, err
 	}
@@ -170,24 +170,27 @@ func (s *Store) exec(ctx context.Context, statement string, args ...any) (int64,
 func scan(row interface{ Scan(dest ...any) error }) (store.Session, error) {
 	var s store.Session
 	var scopes string
-	var created, advanced, idle, expires, revoked int64
+	var created, advanced, idle, expires int64
+	var revoked sql.NullInt64
 	err := row.Scan(&s.ID, &s.UserID, &s.ClientID, &scopes, &s.Generation, &created, &advanced, &idle, &expires, &revoked, &s.Label)
 	s.Scopes = strings.Fields(scopes)
 	s.CreatedAt, s.AdvancedAt = moment(created), moment(advanced)
-	s.IdleUntil, s.ExpiresAt, s.RevokedAt = moment(idle), moment(expires), moment(revoked)
+	s.IdleUntil, s.ExpiresAt = moment(idle), moment(expires)
+	if revoked.Valid {
+		s.RevokedAt = moment(revoked.Int64)
+	}
 	return s, err
 }
 
-func micros(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMicro()
-}
+// micros is how a time is stored, a zero one like any other.
+func micros(t time.Time) int64 { return t.UnixMicro() }
 
-func moment(micros int64) time.Time {
-	if micros == 0 {
-		return time.Time{}
+func moment(micros int64) time.Time { return time.UnixMicro(micros).UTC() }
+
+// ended is how a time is stored that need not be there.
+func ended(t time.Time) any {
+	if t.IsZero() {
+		return nil
 	}
-	return time.UnixMicro(micros).UTC()
+	return micros(t)
 }

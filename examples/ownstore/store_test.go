@@ -31,6 +31,7 @@ func openStore(t *testing.T, file string) storetest.Fixture {
 	s := &Store{db: db, hasher: hasher}
 	return storetest.Fixture{
 		Store: s, AddUser: s.Register, LockOut: s.Block,
+		Many:   5000, // each a commit that waits for the disk
 		Reopen: func(context.Context) (storetest.Fixture, error) { return openStore(t, file), db.Close() },
 	}
 }

@@ -53,5 +53,6 @@ func fixture(s *sqlstore.Store) storetest.Fixture {
 		LockOut: s.RemoveUser,
 		Clients: s, SetClient: s.SetClient, RemoveClient: s.RemoveClient,
 		Revocations: s,
+		Many:        5000, // each a commit that waits for the disk
 	}
 }

@@ -21,13 +21,13 @@ func TestStore(t *testing.T) {
 	t.Run("on one server", func(t *testing.T) {
 		t.Parallel()
 		url := redistest.URL(t)
-		storetest.Run(t, fixture(func(t *testing.T) redis.UniversalClient { return dial(t, url) }))
+		storetest.Run(t, fixture(func(t *testing.T) redis.UniversalClient { return dial(t, url) }, 0))
 		manySessions(t, dial(t, url))
 	})
 	t.Run("on a Cluster", func(t *testing.T) {
 		t.Parallel()
 		nodes := redistest.Cluster(t, 0)
-		storetest.Run(t, fixture(func(t *testing.T) redis.UniversalClient { return dialCluster(t, nodes) }))
+		storetest.Run(t, fixture(func(t *testing.T) redis.UniversalClient { return dialCluster(t, nodes) }, 5000))
 		manySessions(t, dialCluster(t, nodes))
 	})
 }
@@ -35,7 +35,7 @@ func TestStore(t *testing.T) {
 // fixture makes stores whose users are somebody else's. A restart of the process
 // is a client that is made anew; what a restart of Redis forgets is said in the
 // package's documentation.
-func fixture(dials func(t *testing.T) redis.UniversalClient) func(t *testing.T) storetest.Fixture {
+func fixture(dials func(t *testing.T) redis.UniversalClient, many int) func(t *testing.T) storetest.Fixture {
 	return func(t *testing.T) storetest.Fixture {
 		t.Helper()
 		h, err := passwords.New(passwords.Config{Memory: 64, Time: 1, Threads: 1, Concurrent: 4, Queue: 1024, InsecureParameters: true})
@@ -60,6 +60,7 @@ func fixture(dials func(t *testing.T) redis.UniversalClient) func(t *testing.T) 
 				LockOut:        users.RemoveUser,
 				Revocations:    s,
 				Reopen:         func(context.Context) (storetest.Fixture, error) { return opened(dials(t)), nil },
+				Many:           many,
 				ForgetsExpired: true,
 			}
 		}

@@ -139,6 +139,54 @@ var commonCheats = []cheat{
 		}
 		return time.Unix(int64(int32(at.Unix())), int64(at.Nanosecond()))
 	})},
+	{"the epoch is no time", "Times come back equal", timing(func(at time.Time) time.Time {
+		if at.UnixMicro() == 0 {
+			return time.Time{}
+		}
+		return at
+	})},
+	{"times have no sign", "Times come back equal", timing(func(at time.Time) time.Time {
+		if at.IsZero() {
+			return at
+		}
+		return time.UnixMicro(max(at.UnixMicro(), -at.UnixMicro()))
+	})},
+	{"times are nanoseconds", "Times come back equal", timing(func(at time.Time) time.Time {
+		if at.IsZero() {
+			return at
+		}
+		return time.Unix(0, at.UnixNano())
+	})},
+	{"AdvanceSession refuses a clock that is behind", "Times need not move on", advancing(func(s *store.Session, from int64, at, idleUntil time.Time) error {
+		if at.Before(s.AdvancedAt) {
+			return store.ErrConflict
+		}
+		return honestly(s, from, at, idleUntil)
+	})},
+	{"AdvanceSession takes the same moment for the same call", "Times need not move on", advancing(func(s *store.Session, from int64, at, idleUntil time.Time) error {
+		if at.Equal(s.AdvancedAt) && idleUntil.Equal(s.IdleUntil) {
+			return nil
+		}
+		return honestly(s, from, at, idleUntil)
+	})},
+	{"RevokeSession is never before the login", "Times need not move on", func(r *rig) {
+		r.Store = bent{Store: r.Store, revoke: func(ctx context.Context, id string, at time.Time) error {
+			return r.plain.editAll(ctx, func(s *store.Session) {
+				if s.ID == id && at.Before(s.CreatedAt) {
+					at = s.CreatedAt
+				}
+				if s.ID == id {
+					revoke(s, at)
+				}
+			})
+		}}
+	}},
+	{"UserSessions goes from one login to the next by their times", "Times need not move on", func(r *rig) {
+		r.Store = bent{Store: r.Store, list: func(ctx context.Context, userID string) ([]store.Session, error) {
+			found, err := r.plain.UserSessions(ctx, userID)
+			return slices.CompactFunc(found, func(a, b store.Session) bool { return a.CreatedAt.Equal(b.CreatedAt) }), err
+		}}
+	}},
 	{"AdvanceSession cuts its times to the second", "Times come back equal", advancing(func(s *store.Session, from int64, at, idleUntil time.Time) error {
 		return honestly(s, from, at.Truncate(time.Second), idleUntil.Truncate(time.Second))
 	})},

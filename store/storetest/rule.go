@@ -20,7 +20,7 @@ func rules() []rule {
 	return slices.Concat(
 		userRules, passwordRules, lockoutRules,
 		createRules, advanceRules, revokeRules, listRules, expiryRules,
-		textRules, timeRules, sliceRules, contextRules, crowdRules, historyRules,
+		textRules, timeRules, sliceRules, contextRules, crowdRules, historyRules, manyRules,
 		keyRules, keyUseRules, keyExpiryRules, keyCommonRules,
 		denialRules, clientRules, restartRules,
 	)

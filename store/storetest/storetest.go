@@ -23,7 +23,8 @@
 // denials and clients are left behind. Only what deletes the expired reaches
 // further: the suite calls it with times in the year 2001, by which nothing that
 // matters has expired. Two runs at once on one database would count each other's.
-// A run is some ten thousand calls, many of them at once.
+// A run is some ten thousand calls, many of them at once, and 50 000 more that
+// fill the table unless [Fixture.Many] or go test -short says otherwise.
 //
 // # What the suite cannot tell
 //
@@ -86,6 +87,11 @@ type Fixture struct {
 	// It returns what is to be tested from then on. Nil skips the rules about
 	// restarts, for a store that does not outlive its process.
 	Reopen func(ctx context.Context) (Fixture, error)
+
+	// Many is how many sessions the rule about many makes, for a database that
+	// takes its time. Zero: 50 000, but none where the tests are to be short (go
+	// test -short).
+	Many int
 
 	// ForgetsExpired says that the store forgets expired sessions and denials by
 	// itself, by a time to live or a job of its own. Rules that look for an

@@ -54,6 +54,7 @@ func newRig(t *testing.T) *rig {
 			LockOut: users.RemoveUser,
 			Clients: lists, SetClient: lists.setClient, RemoveClient: lists.removeClient,
 			Revocations: lists,
+			Many:        3000,
 		},
 		users: users,
 		plain: p,
@@ -103,7 +104,7 @@ type cheat struct {
 
 func cheats() []cheat {
 	return slices.Concat(userCheats, passwordCheats, createCheats, advanceCheats, revokeCheats, listCheats, expiryCheats,
-		textCheats, commonCheats, contextCheats, crowdCheats, historyCheats, keyCheats, keyExpiryCheats, keyCommonCheats,
+		textCheats, commonCheats, contextCheats, crowdCheats, historyCheats, manyCheats, keyCheats, keyExpiryCheats, keyCommonCheats,
 		denialCheats, clientCheats, restartCheats)
 }
 

@@ -1,6 +1,11 @@
 package storetest
 
-import "time"
+import (
+	"slices"
+	"time"
+
+	"github.com/sallyport-go/sallyport/store"
+)
 
 var timeRules = []rule{
 	{
@@ -14,6 +19,12 @@ var timeRules = []rule{
 		says:  "and a zero time comes back zero.",
 		why:   "a RevokedAt that comes back as 1970 ends a session that nobody has ended",
 		check: keepsZeroTimes,
+	},
+	{
+		name:  "Times need not move on",
+		says:  "No method looks at a clock: what is expired is decided by the caller.",
+		why:   "nodes' clocks differ: a store that compares times refuses the refresh on a node which is behind, and that looks like a theft",
+		check: takesTimesAsTheyCome,
 	},
 }
 
@@ -30,6 +41,9 @@ func (t *trial) moments() []time.Time {
 		time.Date(2027, time.October, 31, 2, 30, 0, 0, time.UTC),    // and one that it has twice
 		time.Date(2039, time.December, 31, 23, 59, 59, 0, time.UTC), // past 32 bits of seconds
 		time.Date(2106, time.December, 31, 23, 59, 59, 999999000, time.UTC),
+		time.Date(1969, time.December, 31, 23, 59, 59, 999999000, time.UTC), // negative, where 1970 is 0
+		time.Unix(0, 0).UTC(),                                               // and no zero time
+		time.Date(9999, time.December, 31, 12, 0, 0, 999999000, time.UTC),   // "never", past 64 bits of nanoseconds
 	}
 }
 
@@ -42,7 +56,7 @@ func keepsTimes(t *trial) {
 		t.creates(s)
 		t.finds(s, "CreateSession")
 		t.lists(s.UserID, s)
-		s = t.advances(s, at.Add(3*time.Microsecond), future.Add(at.Sub(t.now)))
+		s = t.advances(s, at.Add(3*time.Microsecond), future.Add(at.Sub(t.now).Truncate(time.Microsecond)))
 		t.finds(s, "AdvanceSession")
 		t.finds(t.revokes(s, at), "RevokeSession")
 	}
@@ -63,4 +77,33 @@ func keepsZeroTimes(t *trial) {
 	s.ID = t.newSession().ID
 	t.creates(s)
 	t.finds(s, "CreateSession without an end")
+}
+
+// takesTimesAsTheyCome does all within one microsecond, and then goes back.
+func takesTimesAsTheyCome(t *trial) {
+	user := unique("user")
+	same := make([]store.Session, 5)
+	for i := range same {
+		same[i] = t.newSession()
+		same[i].UserID, same[i].CreatedAt, same[i].AdvancedAt = user, t.now, t.now
+		t.creates(same[i])
+	}
+	listed, err := t.Store.UserSessions(t.ctx, user)
+	t.must(err, "UserSessions(%q)", user)
+	for _, s := range same {
+		if !slices.ContainsFunc(listed, func(l store.Session) bool { return l.ID == s.ID }) || len(listed) != len(same) {
+			t.failf("UserSessions(%q): returned %d of the %d that were created at one moment", user, len(listed), len(same))
+		}
+	}
+	for i, back := range []time.Duration{0, time.Microsecond, time.Hour} {
+		s := t.advances(same[i], t.now.Add(-back), same[i].IdleUntil)
+		t.finds(s, "AdvanceSession at the same moment, or before it")
+		s = t.advances(s, t.now.Add(-2*back), s.IdleUntil.Add(-back))
+		t.finds(s, "AdvanceSession at the same moment, or before it, again")
+		t.finds(t.revokes(s, t.now.Add(-3*back)), "RevokeSession at the moment of the login, or before it")
+	}
+	end := t.newSession()
+	end.IdleUntil = end.ExpiresAt
+	t.creates(end)
+	t.finds(t.advances(end, end.CreatedAt, end.ExpiresAt), "AdvanceSession with the same end")
 }
