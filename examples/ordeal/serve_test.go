@@ -98,6 +98,8 @@ func (p *place) mount(mux *http.ServeMux, door string, s store.Store) error {
 	}
 	auth, err := middleware.New(middleware.Config{
 		Tokens: authority, ClientIP: middleware.RemoteAddr,
+		// Everybody here is ada, at one address, and they come in all at once.
+		Guesses: middleware.Guesses{InsecureUnlimited: true},
 		Tiers: middleware.Tiers{
 			middleware.Anonymous: {Limit: 1, Period: time.Hour},
 			ada.Tier:             {Limit: 1, Period: time.Hour},
