@@ -29,8 +29,15 @@ func openSQLite(ctx context.Context, o options, users store.Users) (*place, erro
 	}
 	db.SetMaxOpenConns(4) // one of them writes
 	p.fill = func(ctx context.Context, n int) error {
-		_, err := db.ExecContext(ctx, fillSQLite, n)
-		return err
+		conn, err := db.Conn(ctx)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = conn.Close() }()
+		_, large := conn.ExecContext(ctx, "PRAGMA cache_size = -524288")
+		_, err = conn.ExecContext(ctx, fillSQLite, n)
+		_, small := conn.ExecContext(ctx, "PRAGMA cache_size = -2000") // as it was, for the refreshes
+		return errors.Join(large, err, small)
 	}
 	p.size = func(ctx context.Context) (size int64, err error) {
 		err = db.QueryRowContext(ctx, "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()").Scan(&size)

@@ -119,6 +119,19 @@ func (c *client) rotate(ctx context.Context, tabs int) error {
 	return nil
 }
 
+// logout ends the session, and then tries its access token on every node.
+func (c *client) logout(ctx context.Context, nodes int) error {
+	if a := c.post(ctx, "/logout", "", url.Values{"refresh_token": {c.refresh}}); a.status != http.StatusNoContent {
+		return fmt.Errorf("%s: a logout was answered with %d", c.user.name, a.status)
+	}
+	for range nodes { // nobody else calls, so it is each one's turn
+		if a := c.post(ctx, "/orders", c.access, nil); a.status != http.StatusUnauthorized {
+			return fmt.Errorf("%s: after the logout a call was answered with %d", c.user.name, a.status)
+		}
+	}
+	return nil
+}
+
 // call places an order, and never twice.
 func (c *client) call(ctx context.Context) error {
 	a := c.post(ctx, "/orders", c.access, nil)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -57,8 +56,18 @@ func (h *host) routes(ctx context.Context, s secrets, events func(context.Contex
 	if err != nil {
 		return nil, err
 	}
+	// the same client keeps the deny list; of the rest of this store nothing is used
+	denied, err := redisstore.New(ctx, h.client, redisstore.Config{Users: sessions, Prefix: s.Prefix + ":"})
+	if err != nil {
+		return nil, err
+	}
+	clientIP, err := middleware.BehindProxies(middleware.Proxies{Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Hops: 1})
+	if err != nil {
+		return nil, err
+	}
 	authority, err := tokens.New(tokens.Config{
 		Store:       sessions,
+		Revocations: denied,
 		Issuer:      "https://cluster.example",
 		Audience:    "orders",
 		Keys:        []tokens.Key{{Algorithm: "HS256", Secret: tokens.Secret(s.Signing)}},
@@ -71,7 +80,7 @@ func (h *host) routes(ctx context.Context, s secrets, events func(context.Contex
 	}
 	auth, err := middleware.New(middleware.Config{
 		Tokens:         authority,
-		ClientIP:       behindProxy,
+		ClientIP:       clientIP,
 		Tiers:          middleware.Tiers{"team": {Limit: s.Limit, Period: time.Hour}},
 		Counters:       counters,
 		CounterTimeout: 5 * time.Second, // the load may have all of a small machine
@@ -82,22 +91,12 @@ func (h *host) routes(ctx context.Context, s secrets, events func(context.Contex
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /login", auth.Login)
 	mux.HandleFunc("POST /refresh", auth.Refresh)
+	mux.HandleFunc("POST /logout", auth.Logout)
 	// no GET, which an HTTP client or a proxy may send twice when a connection breaks
 	mux.Handle("POST /orders", auth.Protect(http.HandlerFunc(order)))
 	return mux, nil
 }
 
 func order(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }
-
-// behindProxy believes the last address in X-Forwarded-For, which our proxy has
-// put there, if it is from this machine that the request comes.
-func behindProxy(r *http.Request) (netip.Addr, error) {
-	from, err := middleware.RemoteAddr(r)
-	if err != nil || !from.IsLoopback() {
-		return from, err
-	}
-	hops := r.Header.Get("X-Forwarded-For")
-	return netip.ParseAddr(strings.TrimSpace(hops[strings.LastIndexByte(hops, ',')+1:]))
-}
 
 func (h *host) close() error { return errors.Join(h.db.Close(), h.client.Close()) }

@@ -33,6 +33,8 @@ type load struct {
 	quarter, half chan struct{} // closed when so many calls were made
 	done          chan struct{}
 
+	loggedOut int
+
 	mu   sync.Mutex
 	lost []error
 }
@@ -69,6 +71,18 @@ func (l *load) run(ctx context.Context) {
 		})
 	}
 	all.Wait()
+}
+
+// logOut ends all sessions, one after the other.
+func (l *load) logOut(ctx context.Context, nodes int) {
+	defer l.http.CloseIdleConnections()
+	for _, c := range l.clients {
+		if err := c.logout(ctx, nodes); err != nil {
+			l.lost = append(l.lost, err)
+			continue
+		}
+		l.loggedOut++
+	}
 }
 
 func (l *load) work(ctx context.Context, c *client) error {

@@ -1,9 +1,9 @@
 // Command cluster shows that many nodes are one door: three processes of one
-// host, sessions in one PostgreSQL, counters on one Redis, and a plain
-// round-robin proxy in front. Clients log in, refresh, call and are limited; in
-// the middle of it one node is killed, and started again. It then prints what
-// was admitted, refused, rotated, replayed and lost, and fails unless exactly
-// the limit was admitted and nothing was lost.
+// host, sessions in one PostgreSQL, counters and deny list on one Redis, and a
+// plain round-robin proxy in front. Clients log in, refresh, call, are limited
+// and log out; in the middle of it one node is killed, and started again. It then
+// prints what was admitted, refused, rotated, replayed and lost, and fails unless
+// exactly the limit was admitted and nothing was lost.
 //
 //	go run ./examples/cluster
 //
@@ -104,6 +104,7 @@ func run(ctx context.Context, o options, stdout io.Writer) (err error) {
 	if err = errors.Join(err, l.settle(ctx, p.store)); err != nil {
 		return errors.Join(append(l.lost, err)...)
 	}
+	l.logOut(ctx, o.nodes)
 	c.stop() // and all that they had to say is heard
 	return l.report(stdout, c.events())
 }

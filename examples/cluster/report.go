@@ -41,6 +41,7 @@ func (l *load) report(w io.Writer, events map[string]int) error {
 	fmt.Fprintf(w, "refused   %d, over the limit\n", limited)
 	fmt.Fprintf(w, "rotated   %d refresh tokens\n", rotated)
 	fmt.Fprintf(w, "replayed  %d, with the successor that there was\n", events[string(tokens.EventReplay)])
+	fmt.Fprintf(w, "logged out, %d of %d, and then refused by every node\n", l.loggedOut, len(l.clients))
 	fmt.Fprintf(w, "lost      %d\n", len(broken))
 	return errors.Join(broken...)
 }
