@@ -145,6 +145,18 @@ func (a *Auth) clientStake(net, id string, secret tokens.Secret) []stake {
 	return []stake{a.stake(ofClient, tokens.ErrInvalidClient, net, id)}
 }
 
+// clientStakes are for whoever presents nothing else.
+func (a *Auth) clientStakes(r *http.Request, c client) ([]stake, error) {
+	if a.guard.off || c.secret == "" {
+		return nil, nil
+	}
+	net, err := a.networkOf(r)
+	if err != nil {
+		return nil, err
+	}
+	return a.clientStake(net, c.id, c.secret), nil
+}
+
 // tokenStakes are for whoever presents a refresh token or an API key. A refresh
 // token that is ours costs nothing, whatever becomes of it: nobody guesses 256
 // bits, and it would be for others at the same address to spend.

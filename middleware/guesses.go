@@ -122,21 +122,22 @@ type guard struct {
 
 // guard checks g and the counters, and fills in the defaults.
 func (g Guesses) guard(c Counters, complain complaint) guard {
-	if g.KnownFor == 0 {
-		g.KnownFor = defaultKnownFor
+	knownFor, sameLogin := g.KnownFor, g.SameLogin
+	if knownFor == 0 {
+		knownFor = defaultKnownFor
 	}
-	if g.KnownFor < time.Second || g.KnownFor > maxKnownFor || g.KnownFor%time.Second != 0 {
-		complain("Guesses.KnownFor", "wants whole seconds, at least one and at most a year, has %v", g.KnownFor)
+	if knownFor < time.Second || knownFor > maxKnownFor || knownFor%time.Second != 0 {
+		complain("Guesses.KnownFor", "wants whole seconds, at least one and at most a year, has %v", knownFor)
 	}
 	if g.OnCounterFailure < FailDefault || g.OnCounterFailure > FailOpen {
 		complain("Guesses.OnCounterFailure", "wants FailClosed or FailOpen, has %d", g.OnCounterFailure)
 	}
-	if g.SameLogin == nil {
-		g.SameLogin = folded
+	if sameLogin == nil {
+		sameLogin = folded
 	}
 	made := guard{
-		known:     Policy{Name: "guesses/known", Limit: 1, Window: 2 * g.KnownFor},
-		sameLogin: g.SameLogin, onFailure: g.OnCounterFailure, off: g.InsecureUnlimited,
+		known:     Policy{Name: "guesses/known", Limit: 1, Window: 2 * knownFor},
+		sameLogin: sameLogin, onFailure: g.OnCounterFailure, off: g.InsecureUnlimited,
 	}
 	for i, b := range budgets {
 		has := *b.of(&g)

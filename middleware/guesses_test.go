@@ -178,6 +178,19 @@ func TestBruteForce(t *testing.T) {
 			t.Errorf("18 of 20 were to be left, and there were %d", n)
 		}
 	})
+	t.Run("counters that have fixed windows only bound it, too", func(t *testing.T) {
+		t.Parallel()
+		d := open(t, func(c *config) { c.door.Counters = middleware.Engine() })
+		wantStatus(t, d.try(t, "alice", password, home), http.StatusOK)
+		d.looked()
+		for i := range 2000 {
+			d.try(t, "alice", "guess", address(i%200))
+		}
+		if n := d.looked(); n > 100 || n < 10 {
+			t.Errorf("%d guesses were looked at", n)
+		}
+		wantStatus(t, d.try(t, "alice", password, home), http.StatusOK)
+	})
 	t.Run("a host that counts elsewhere switches it off", func(t *testing.T) {
 		t.Parallel()
 		d := open(t, func(c *config) { c.door.Guesses.InsecureUnlimited = true })
@@ -503,18 +516,22 @@ func TestGuessedClientSecrets(t *testing.T) {
 		"refresh": {"/refresh", "refresh_token={refresh}"},
 		"token":   {"/token", "grant_type=refresh_token&refresh_token={refresh}"},
 		"logout":  {"/logout", "refresh_token={refresh}"},
+		"key":     {"/token", "grant_type=" + url.QueryEscape(tokens.GrantExchange) + "&subject_token={key}&subject_token_type=" + url.QueryEscape(tokens.TokenTypeAPIKey)},
+		"revoke":  {"/revoke", "token={refresh}"},
+		"ask":     {"/introspect", "token={refresh}"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := open(t, func(c *config) {
 				c.door.Guesses.Client = middleware.Budget{Burst: 3, Every: time.Minute}
-				c.tokens.Clients = registry{"shop": {ID: "shop", Secrets: []store.Digest{digest}, Grants: []string{tokens.GrantPassword, tokens.GrantRefresh}}}
+				c.tokens.Clients = registry{"shop": {ID: "shop", Secrets: []store.Digest{digest}, Grants: []string{tokens.GrantPassword, tokens.GrantRefresh, tokens.GrantExchange}}}
+				c.door.MayIntrospect = func(context.Context, store.Client) bool { return true }
 			})
 			p, err := d.tokens.Login(t.Context(), tokens.LoginRequest{Login: "alice", Password: password, ClientID: "shop", ClientSecret: secret})
 			if err != nil {
 				t.Fatal(err)
 			}
-			body := strings.ReplaceAll(x.body, "{refresh}", string(p.RefreshToken))
+			body := strings.NewReplacer("{refresh}", string(p.RefreshToken), "{key}", d.apiKey(t)).Replace(x.body)
 			d.journal.take()
 			for range 3 {
 				wantStatus(t, ask(t, d, x.path, body, wrong, home), http.StatusUnauthorized)

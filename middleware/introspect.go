@@ -20,8 +20,12 @@ func (a *Auth) CheckIntrospect(r *http.Request) (tokens.Introspection, error) {
 	if err != nil {
 		return tokens.Introspection{}, err
 	}
+	stakes, err := a.clientStakes(r, c)
+	if err != nil {
+		return tokens.Introspection{}, err
+	}
 	ctx := a.located(r)
-	if err := a.asks(ctx, c); err != nil {
+	if _, err := attempt(a, r, stakes, func() (struct{}, error) { return struct{}{}, a.asks(ctx, c) }); err != nil {
 		return tokens.Introspection{}, err
 	}
 	token := p.Get("token")

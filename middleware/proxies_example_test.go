@@ -1,6 +1,7 @@
 package middleware_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -18,7 +19,7 @@ func ExampleBehindProxies() {
 	if err != nil {
 		panic(err)
 	}
-	r := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
+	r := httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/", http.NoBody)
 	r.RemoteAddr = "10.0.0.7:4711"
 	r.Header.Set("X-Forwarded-For", "1.2.3.4, 198.51.100.1") // the first is the client's invention
 	fmt.Println(clientIP(r))

@@ -26,18 +26,26 @@ func (a *Auth) CheckRefresh(r *http.Request) (tokens.Pair, error) {
 // exchange makes tokens of a refresh token or, where keys are in its place, of an
 // API key, unless there were too many guesses.
 func (a *Auth) exchange(r *http.Request, refresh tokens.RefreshRequest, keys bool) (tokens.Pair, error) {
+	if keys && a.tokens.IsAPIKey(refresh.Token) {
+		return a.exchangeKey(r, tokens.KeyRequest{
+			Key: refresh.Token, ClientID: refresh.ClientID, ClientSecret: refresh.ClientSecret, Scopes: refresh.Scopes,
+		})
+	}
 	stakes, err := a.tokenStakes(r, refresh.Token, refresh.ClientID, refresh.ClientSecret)
 	if err != nil {
 		return tokens.Pair{}, err
 	}
 	return attempt(a, r, stakes, func() (tokens.Pair, error) {
-		if keys && a.tokens.IsAPIKey(refresh.Token) {
-			return a.tokens.ExchangeKey(a.located(r), tokens.KeyRequest{
-				Key: refresh.Token, ClientID: refresh.ClientID, ClientSecret: refresh.ClientSecret, Scopes: refresh.Scopes,
-			})
-		}
 		return a.tokens.Refresh(a.located(r), refresh)
 	})
+}
+
+func (a *Auth) exchangeKey(r *http.Request, key tokens.KeyRequest) (tokens.Pair, error) {
+	stakes, err := a.tokenStakes(r, key.Key, key.ClientID, key.ClientSecret)
+	if err != nil {
+		return tokens.Pair{}, err
+	}
+	return attempt(a, r, stakes, func() (tokens.Pair, error) { return a.tokens.ExchangeKey(a.located(r), key) })
 }
 
 // Refresh answers what CheckRefresh decides.

@@ -23,9 +23,16 @@ func (a *Auth) CheckRevoke(r *http.Request) error {
 	if token == "" {
 		return missing("token")
 	}
-	return a.tokens.Revoke(a.located(r), tokens.RevokeRequest{
-		Token: tokens.Secret(token), ClientID: c.id, ClientSecret: c.secret,
+	stakes, err := a.clientStakes(r, c)
+	if err != nil {
+		return err
+	}
+	_, err = attempt(a, r, stakes, func() (struct{}, error) {
+		return struct{}{}, a.tokens.Revoke(a.located(r), tokens.RevokeRequest{
+			Token: tokens.Secret(token), ClientID: c.id, ClientSecret: c.secret,
+		})
 	})
+	return err
 }
 
 // Revoke answers what CheckRevoke decides, in RFC 7009's words.

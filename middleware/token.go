@@ -36,7 +36,7 @@ func (a *Auth) CheckToken(r *http.Request) (tokens.Pair, error) {
 		if err != nil {
 			return tokens.Pair{}, err
 		}
-		return a.tokens.ExchangeKey(a.located(r), key)
+		return a.exchangeKey(r, key)
 	}
 	return tokens.Pair{}, refusal(ReasonGrantType, nil)
 }

@@ -95,6 +95,8 @@ func parseArgon2(rest string) (argon2Hash, error) {
 	}, nil
 }
 
+func (h argon2Hash) kib() uint64 { return uint64(h.memory) }
+
 func (h argon2Hash) match(password string) (bool, error) {
 	key := h.derive(h.variant, password, h.salt, len(h.key))
 	return subtle.ConstantTimeCompare(key, h.key) == 1, nil

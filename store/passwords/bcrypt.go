@@ -53,6 +53,8 @@ func isBcryptChar(c byte) bool {
 	return '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || c == '.' || c == '/'
 }
 
+func (bcryptHash) kib() uint64 { return 4 }
+
 func (h bcryptHash) match(password string) (bool, error) {
 	// x/crypto refuses to hash more than 72 bytes but compares the first 72 of a
 	// longer password. It ends the password with a NUL and repeats that, so that

@@ -11,6 +11,8 @@ const (
 	defaultTime    = 2
 	defaultThreads = 1
 
+	defaultTotalMemory = 256 << 10 // KiB
+
 	waitingPerPlace = 16
 	maxPlaces       = 1 << 20
 )
@@ -37,10 +39,16 @@ type Config struct {
 	// holds.
 	InsecureParameters bool
 
-	// Concurrent is how many hashes run at once; each takes Memory (an older
-	// hash that is verified: what it says itself). 0 means GOMAXPROCS less one,
+	// Concurrent is how many hashes run at once. 0 means GOMAXPROCS less one,
 	// but at least one, which leaves a core to the requests that hash nothing.
 	Concurrent int
+
+	// TotalMemory is how much memory the hashes that run may take together, in
+	// KiB: each takes Memory, and an older hash that is verified what it says
+	// itself. What has no room waits with the others; a hash that wants more than
+	// there is at all runs alone. 0 means 262144, which is 256 MiB. The garbage
+	// that Go has not collected yet comes on top.
+	TotalMemory uint32
 
 	// Queue is how many callers wait for their turn when Concurrent hashes are
 	// running; one more gets ErrBusy. 0 means 16 for each that may run: a third
@@ -64,6 +72,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Concurrent == 0 {
 		c.Concurrent = max(1, runtime.GOMAXPROCS(0)-1)
+	}
+	if c.TotalMemory == 0 {
+		c.TotalMemory = defaultTotalMemory
 	}
 	if c.Queue == 0 && c.Concurrent > 0 {
 		c.Queue = min(c.Concurrent, maxPlaces/waitingPerPlace) * waitingPerPlace

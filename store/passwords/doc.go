@@ -29,8 +29,8 @@
 //	scrypt              N > 1, 1 <= r <= 32, 1 <= p <= 32, N*r*p <= 2097152 (256 MiB)
 //	PBKDF2              1 to 4000000 rounds
 //
-// So the worst row costs 256 MiB and about two seconds of one core, and the
-// worst table Config.Concurrent times as much.
+// So the worst row costs 256 MiB and about two seconds of one core; the worst
+// table costs no more memory than that, or Config.TotalMemory.
 //
 // # What is a password
 //

@@ -28,6 +28,9 @@ type stored interface {
 	// match does the expensive work, and reports whether the hash is one of
 	// password. An error means that it could not say.
 	match(password string) (bool, error)
+
+	// kib is how much memory that takes.
+	kib() uint64
 }
 
 // schemes are the ways in which a stored string may begin; parse reads what

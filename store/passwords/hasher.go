@@ -36,7 +36,7 @@ type Hasher struct {
 	params  argon2Params
 	prefix  string // what all current hashes begin with
 	unknown string // a current hash, of no password
-	queue   queue
+	queue   *queue
 }
 
 // New returns a Hasher, or an error that names all that is wrong with c at once.
@@ -50,7 +50,7 @@ func New(c Config) (*Hasher, error) {
 		params:  params,
 		prefix:  params.prefix(),
 		unknown: params.encode(random(saltSize), random(keySize)),
-		queue:   newQueue(c.Concurrent, c.Queue),
+		queue:   newQueue(c.Concurrent, c.Queue, uint64(c.TotalMemory)),
 	}, nil
 }
 
@@ -64,10 +64,11 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	if len(password) > maxPassword {
 		return "", ErrTooLong
 	}
-	if err := h.queue.enter(ctx); err != nil {
+	memory := uint64(h.params.memory)
+	if err := h.queue.enter(ctx, memory); err != nil {
 		return "", err
 	}
-	defer h.queue.leave()
+	defer h.queue.leave(memory)
 	return h.params.hash(password), nil
 }
 
@@ -93,10 +94,10 @@ func (h *Hasher) Verify(ctx context.Context, encoded, password string) (renew bo
 	if err != nil {
 		return false, err
 	}
-	if err := h.queue.enter(ctx); err != nil {
+	if err := h.queue.enter(ctx, row.kib()); err != nil {
 		return false, err
 	}
-	defer h.queue.leave()
+	defer h.queue.leave(row.kib())
 
 	ok, err := row.match(password)
 	if err != nil {

@@ -67,6 +67,8 @@ func (d pbkdf2Digest) parse(rest string, decode func(salt, key string) (secret, 
 	return pbkdf2Hash{secret: s, digest: d, rounds: int(rounds)}, nil
 }
 
+func (pbkdf2Hash) kib() uint64 { return 0 }
+
 func (h pbkdf2Hash) match(password string) (bool, error) {
 	key, err := pbkdf2.Key(h.digest.new, password, h.salt, h.rounds, len(h.key))
 	if err != nil { // a FIPS 140-3 mode that allows nothing else

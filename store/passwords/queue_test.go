@@ -167,6 +167,76 @@ func TestFirstComeFirstServed(t *testing.T) {
 	})
 }
 
+func TestHashesTakeNoMoreMemoryTogetherThanThereIs(t *testing.T) {
+	t.Parallel()
+	for name, x := range map[string]struct {
+		want    []uint64 // KiB, of 1000
+		working int
+	}{
+		"as many as fit":                            {[]uint64{400, 300, 300}, 3},
+		"one too many waits":                        {[]uint64{400, 300, 301}, 2},
+		"nobody overtakes one that waits for much":  {[]uint64{400, 700, 1}, 1},
+		"one that wants all works alone":            {[]uint64{1000, 1}, 1},
+		"one that wants more than there is does so": {[]uint64{5000, 1}, 1},
+		"those that want nothing have places only":  {[]uint64{1000, 0, 0, 0}, 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				h := newHasher(t, passwords.Config{Concurrent: 4, TotalMemory: 1000, Memory: 64, Time: 1, InsecureParameters: true})
+				var working, done atomic.Int32
+				leave := make(chan struct{})
+				for _, kib := range x.want {
+					go func() {
+						if err := h.OccupyWith(t.Context(), kib); err != nil {
+							t.Error(err)
+							return
+						}
+						working.Add(1)
+						<-leave
+						h.VacateWith(kib)
+						done.Add(1)
+					}()
+					synctest.Wait()
+				}
+				if got := int(working.Load()); got != x.working {
+					t.Errorf("%d work, want %d", got, x.working)
+				}
+				close(leave)
+				synctest.Wait()
+				if got := int(done.Load()); got != len(x.want) {
+					t.Errorf("%d had their turn, want %d", got, len(x.want))
+				}
+				if err := h.OccupyWith(t.Context(), 1000); err != nil { // all of it was given back
+					t.Error(err)
+				}
+			})
+		})
+	}
+	t.Run("who gives up was in nobody's way", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			h := newHasher(t, passwords.Config{Concurrent: 4, TotalMemory: 1000, Memory: 64, Time: 1, InsecureParameters: true})
+			if err := h.OccupyWith(t.Context(), 600); err != nil {
+				t.Fatal(err)
+			}
+			ctx, giveUp := context.WithCancel(t.Context())
+			large, small := make(chan error, 1), make(chan error, 1)
+			go func() { large <- h.OccupyWith(ctx, 900) }()
+			synctest.Wait()
+			go func() { small <- h.OccupyWith(t.Context(), 400) }()
+			synctest.Wait()
+			giveUp()
+			if err := <-large; !errors.Is(err, context.Canceled) {
+				t.Errorf("the large one got %v", err)
+			}
+			if err := <-small; err != nil { // without anybody's leaving
+				t.Errorf("the small one got %v", err)
+			}
+		})
+	})
+}
+
 // Real hashes, for the race detector.
 func TestManyHashAtOnce(t *testing.T) {
 	t.Parallel()

@@ -63,6 +63,8 @@ func newScrypt(n, r, p uint64, s secret) (stored, error) {
 	return scryptHash{secret: s, n: int(n), r: int(r), p: int(p)}, nil
 }
 
+func (h scryptHash) kib() uint64 { return uint64(h.n*h.r) / 8 } //nolint:gosec // newScrypt has bounded both
+
 func (h scryptHash) match(password string) (bool, error) {
 	key, err := scrypt.Key([]byte(password), h.salt, h.n, h.r, h.p, len(h.key))
 	if err != nil {
