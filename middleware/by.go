@@ -11,9 +11,9 @@ import (
 
 // By says whose counter a request spends. The zero value is [ByAccount].
 //
-// Who is not known is counted by what is: a principal without an account by its
-// user, a token that no API key was exchanged for by its user too, and a
-// request without a principal by its address. Nobody is ever not counted.
+// Who is not known is counted by what is: a principal without an account or a
+// session by its user, and a request without a principal by its address. Nobody
+// is ever not counted.
 type By struct {
 	kind       string
 	bits4      int
@@ -26,6 +26,7 @@ type By struct {
 const (
 	byAccount = "account"
 	byUser    = "user"
+	bySession = "session"
 	byAddress = "address"
 	byHost    = "key"
 )
@@ -35,6 +36,11 @@ func ByAccount() By { return By{kind: byAccount} }
 
 // ByUser counts by the principal's user, whatever the account.
 func ByUser() By { return By{kind: byUser} }
+
+// BySession counts by the API key that the access token was exchanged for, or by
+// the session that it belongs to. Who logs in again has another session, so let
+// a limit by user or account stand beside it.
+func BySession() By { return By{kind: bySession} }
 
 // ByAddress counts by the client's address as Config.ClientIP tells it, also
 // where there is a principal: one IPv4 address, or the /64 that one IPv6
@@ -88,7 +94,9 @@ func (a *Auth) owner(b By, w who) (kind, id string, err error) {
 	case b.kind == byAddress || !w.known:
 		id, err = a.addressOf(b, w)
 		return byAddress, id, err
-	case b.kind == byUser || w.principal.Account == "":
+	case b.kind == bySession && w.principal.SessionID != "":
+		return bySession, w.principal.SessionID, nil
+	case b.kind == byUser || b.kind == bySession || w.principal.Account == "":
 		return byUser, w.principal.Subject, nil
 	}
 	return byAccount, w.principal.Account, nil

@@ -657,6 +657,8 @@ func TestWhoseLimit(t *testing.T) {
 		{"by account, another account", middleware.ByAccount(), bob, "/", 200},
 		{"by user, the same", middleware.ByUser(), alice, "/", 429},
 		{"by user, another of the same account", middleware.ByUser(), dave, "/", 200},
+		{"by session, where there is none, by user", middleware.BySession(), alice, "/", 429},
+		{"by session, where there is none, not by account", middleware.BySession(), dave, "/", 200},
 		{"by address, whoever it is", middleware.ByAddress(), bob, "/", 429},
 		{"by network, whoever it is", middleware.ByNetwork(8, 32), bob, "/", 429},
 		{"by user, nobody", middleware.ByUser(), store.User{}, "/", 200},
@@ -677,6 +679,35 @@ func TestWhoseLimit(t *testing.T) {
 				t.Errorf("body = %s", w.Body)
 			}
 		})
+	}
+}
+
+// An API key has a limit of its own, and its user's sessions have theirs.
+func TestEachAPIKeyHasItsLimit(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	h := d.Bearer(d.limits(t, middleware.LimitConfig{
+		Rules: []middleware.Rule{{Name: "key", Limit: 1, Period: time.Hour, By: middleware.BySession()}},
+	}).Limit(handler))
+	exchange := func(key string) tokens.Secret {
+		p, err := d.tokens.ExchangeKey(t.Context(), tokens.KeyRequest{Key: tokens.Secret(key)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.AccessToken
+	}
+	one, two := d.apiKey(t), d.apiKey(t)
+	for i, step := range []struct {
+		token  tokens.Secret
+		status int
+	}{{exchange(one), 200}, {exchange(one), 429}, {exchange(two), 200}, {d.login(t, alice).AccessToken, 200}} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
+		r.Header.Set("Authorization", "Bearer "+string(step.token))
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != step.status {
+			t.Errorf("step %d: %d, want %d", i+1, w.Code, step.status)
+		}
 	}
 }
 

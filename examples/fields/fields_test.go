@@ -1,0 +1,103 @@
+// Package fields_test reads the headers of a limit with somebody else's parser
+// of structured fields. There is nothing here but a test; nothing is shipped.
+package fields_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/dunglas/httpsfv"
+
+	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/store/memstore"
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+// F19: what is sent is a List of RFC 9651, whose items are named by Strings and
+// whose numbers are Integers.
+func TestF19TheHeadersAreStructuredFields(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"free", "a plan, with = and ; and 'quotes'", "50% off"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := limited(t, name)
+			for i := range 9 {
+				r := httptest.NewRequestWithContext(
+					tokens.WithPrincipal(t.Context(), tokens.Principal{Subject: "u", Tier: name}), http.MethodGet, "/", http.NoBody)
+				w := httptest.NewRecorder()
+				h.ServeHTTP(w, r)
+				policies := list(t, w.Header().Values("RateLimit-Policy"), "q", "w")
+				left := list(t, w.Header().Values("RateLimit"), "r", "t")
+				if len(policies) != 4 || len(left) != 1 {
+					t.Fatalf("request %d: %d policies, %d limits", i, len(policies), len(left))
+				}
+				if unit, _ := policies[3].Params.Get("qu"); policies[0].Value != name || unit != "content-bytes" {
+					t.Errorf("request %d: policies %v", i, w.Header())
+				}
+			}
+		})
+	}
+}
+
+// list reads a List of Items that are Strings, each with these parameters, which
+// are Integers of 0 or more.
+func list(t *testing.T, values []string, params ...string) []httpsfv.Item {
+	t.Helper()
+	l, err := httpsfv.UnmarshalList(values)
+	if err != nil {
+		t.Fatalf("%q: %v", values, err)
+	}
+	items := make([]httpsfv.Item, 0, len(l))
+	for _, member := range l {
+		item, ok := member.(httpsfv.Item)
+		if _, isString := item.Value.(string); !ok || !isString {
+			t.Fatalf("%q: %v is no String", values, member)
+		}
+		for _, name := range params {
+			value, there := item.Params.Get(name)
+			if n, isInteger := value.(int64); there && (!isInteger || n < 0) || !there && name != "w" {
+				t.Fatalf("%q: %s is %v", values, name, value)
+			}
+		}
+		items = append(items, item)
+	}
+	if again, err := httpsfv.Marshal(l); err != nil || again != values[0] {
+		t.Errorf("%q is %q in canonical form (%v)", values, again, err)
+	}
+	return items
+}
+
+// limited is a handler behind a limit by all kinds of policies.
+func limited(t *testing.T, tier string) http.Handler {
+	t.Helper()
+	users, err := memstore.New(memstore.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	authority, err := tokens.New(tokens.Config{
+		Store: users, Issuer: "https://issuer.example", Audience: "api",
+		Keys:        []tokens.Key{{Algorithm: "HS256", Secret: tokens.NewSecret()}},
+		RefreshKeys: []tokens.Secret{tokens.NewSecret()},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	auth, err := middleware.New(middleware.Config{
+		Tokens: authority, ClientIP: middleware.RemoteAddr,
+		Tiers: middleware.Tiers{tier: {
+			Limit: 7, Period: time.Hour, Concurrent: 3, Also: []middleware.Window{{Limit: 6, Period: time.Minute}},
+		}},
+		Limit: middleware.LimitConfig{Rules: []middleware.Rule{
+			{Name: "bytes", Limit: 1 << 20, Period: time.Minute, Late: true, Unit: "content-bytes"},
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return auth.Limit(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		middleware.AddCost(context.WithoutCancel(r.Context()), "bytes", 1000)
+	}))
+}
