@@ -94,16 +94,21 @@ func (l *Limits) CheckLimit(r *http.Request) (*Pass, error) {
 		p.into, p.outer = p.outer, p.outer.outer
 		items = p.into.rest(items)
 	}
+	come := false
+	defer func() {
+		if !come { // refused, or the counters have panicked
+			l.leave(items)
+		}
+	}()
 	if l.occupy(items) {
 		if err := l.count(ctx, r, items); err != nil {
-			l.leave(items)
 			return nil, err
 		}
 	}
 	if overLimit(items) {
-		l.leave(items)
 		return nil, l.refuse(ctx, p, items)
 	}
+	come = true
 	l.reportShares(r, items)
 	if p.into != nil {
 		p.into.keep(items)

@@ -416,6 +416,31 @@ func TestF37PlacesInFlightAreGivenBack(t *testing.T) {
 	}
 }
 
+// panicking counters are a host's own that have a bug.
+type panicking struct{ stuck }
+
+func (panicking) Take(context.Context, []middleware.Charge) (middleware.Decision, error) {
+	panic("boom")
+}
+
+func TestF37CountersThatPanicKeepNoPlace(t *testing.T) {
+	t.Parallel()
+	d := open(t, func(c *config) {
+		c.door.Tiers = middleware.Tiers{"free": {Limit: 100, Period: time.Hour, Concurrent: 1}}
+		c.door.Counters = panicking{}
+	})
+	for range 3 {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("the request did not reach the counters")
+				}
+			}()
+			d.by(t, alice, d.Limit(handler), "GET", "/")
+		}()
+	}
+}
+
 func TestRequestsInFlight(t *testing.T) {
 	t.Parallel()
 	d := open(t, func(c *config) {

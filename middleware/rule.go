@@ -26,7 +26,8 @@ type LimitConfig struct {
 	CountPreflight bool
 
 	// NearLimit is the share of a limit, in per cent, whose use is reported once a
-	// window as tokens.EventNearLimit. Zero: none.
+	// window as tokens.EventNearLimit. What AddCost tells is not looked at. Zero:
+	// none.
 	NearLimit int
 
 	// OnCounterFailure says what becomes of requests that cannot be counted. The

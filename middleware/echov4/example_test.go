@@ -165,6 +165,33 @@ func ExampleAuth_Setting() {
 	// 200 u-ada of acme
 }
 
+// A route of a group has a rule beside the tier. What the group has counted it
+// does not count again.
+func ExampleAuth_LimitBy() {
+	e := echo.New()
+	authority, ada := authority()
+	door := must(middleware.New(middleware.Config{
+		Tokens: authority, ClientIP: echov4.ClientIP(echo.ExtractIPDirect()),
+		Tiers: middleware.Tiers{"free": {Limit: 500, Period: time.Hour}},
+	}))
+	search := must(door.Limits(middleware.LimitConfig{
+		Rules: []middleware.Rule{{Name: "search", Limit: 1, Period: time.Minute}},
+	}))
+	auth := echov4.New(door)
+	api := e.Group("/api", auth.Protect)
+	api.GET("/search", func(c echo.Context) error { return c.String(http.StatusOK, "found") }, auth.LimitBy(search))
+	e.GET("/quota", auth.Quota, auth.Bearer)
+
+	fmt.Println(ask(e, "GET /api/search", ada))
+	fmt.Println(ask(e, "GET /api/search", ada)[:3])
+	fmt.Println(ask(e, "GET /quota", ada)[:75])
+
+	// Output:
+	// 200 found
+	// 429
+	// 200 {"policies":[{"name":"free","limit":500,"used":1,"remaining":499,"windo
+}
+
 // guarded is an app with a door, and an access token of ada's.
 func guarded() (*echo.Echo, *echov4.Auth, tokens.Secret) {
 	e := echo.New()
