@@ -124,6 +124,103 @@ var operations = []operation{
 			"UseAPIKey": {store.ErrNotFound},
 		},
 	},
+	{
+		name: "Revoke", calls: []string{"Session", "RevokeSession"},
+		ready: func(t *testing.T, r *room) func() error {
+			t.Helper()
+			one := r.login(t)
+			return func() error { return r.Revoke(t.Context(), tokens.RevokeRequest{Token: one.RefreshToken}) }
+		},
+	},
+	{
+		name: "Revoke of a key", calls: []string{"APIKey", "RevokeAPIKey"},
+		ready: func(t *testing.T, r *room) func() error {
+			t.Helper()
+			key, _ := r.apiKey(t)
+			return func() error { return r.Revoke(t.Context(), tokens.RevokeRequest{Token: key}) }
+		},
+		odd: map[string][]error{"APIKey": {store.ErrConflict}},
+	},
+	{
+		name: "Introspect", calls: []string{"UserSessions", "User"},
+		ready: func(t *testing.T, r *room) func() error {
+			t.Helper()
+			one := r.login(t)
+			return func() error { return introspected(t, r, one.AccessToken) }
+		},
+		odd: map[string][]error{"UserSessions": {store.ErrNotFound}},
+	},
+	{
+		name: "Introspect of a refresh token", calls: []string{"Session", "User"},
+		ready: func(t *testing.T, r *room) func() error {
+			t.Helper()
+			one := r.login(t)
+			return func() error { return introspected(t, r, one.RefreshToken) }
+		},
+	},
+	{
+		name: "Sessions", calls: []string{"UserSessions"},
+		ready: func(t *testing.T, r *room) func() error {
+			t.Helper()
+			return func() error {
+				_, err := r.Sessions(t.Context(), alice.ID)
+				return err
+			}
+		},
+	},
+	{
+		name: "EndSession", calls: []string{"UserSessions", "RevokeSession"},
+		ready: func(t *testing.T, r *room) func() error {
+			t.Helper()
+			one := r.login(t)
+			return func() error {
+				_, err := r.EndSession(t.Context(), alice.ID, one.Principal.SessionID)
+				return err
+			}
+		},
+	},
+	{
+		name: "EndOtherSessions", calls: []string{"UserSessions", "RevokeSession"},
+		ready: func(t *testing.T, r *room) func() error {
+			t.Helper()
+			r.login(t)
+			one := r.login(t)
+			return func() error { return r.EndOtherSessions(t.Context(), one.Principal) }
+		},
+	},
+	{
+		name: "CreateOwnAPIKey", calls: []string{"UserSessions", "User", "CreateAPIKey"},
+		ready: func(t *testing.T, r *room) func() error {
+			t.Helper()
+			one := r.login(t)
+			return func() error {
+				_, _, err := r.CreateOwnAPIKey(t.Context(), one.Principal, "CI", nil, time.Time{})
+				return err
+			}
+		},
+	},
+	{
+		name: "RevokeAPIKey", calls: []string{"UserAPIKeys", "RevokeAPIKey"},
+		ready: func(t *testing.T, r *room) func() error {
+			t.Helper()
+			_, row := r.apiKey(t)
+			return func() error {
+				_, err := r.RevokeAPIKey(t.Context(), alice.ID, row.ID)
+				return err
+			}
+		},
+		odd: map[string][]error{"RevokeAPIKey": {store.ErrNotFound}},
+	},
+}
+
+// introspected wants a token to be active, or an error.
+func introspected(t *testing.T, r *room, token tokens.Secret) error {
+	t.Helper()
+	of, err := r.Introspect(t.Context(), token)
+	if err == nil && !of.Active {
+		t.Error("the token is not active")
+	}
+	return err
 }
 
 func refreshing(t *testing.T, r *room, token tokens.Secret) func() error {

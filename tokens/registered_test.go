@@ -447,3 +447,22 @@ func TestUnregisteredClients(t *testing.T) {
 		})
 	})
 }
+
+func TestNewComplainsOfClients(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		path string
+		edit func(*tokens.Config)
+	}{
+		{"DefaultClient", func(c *tokens.Config) { c.DefaultClient = "web" }},
+		{"DefaultClient", func(c *tokens.Config) { c.DefaultClient = strings.Repeat("x", 513) }},
+		{"InsecureUnregisteredClients", func(c *tokens.Config) { c.InsecureUnregisteredClients = true }},
+		{"InsecureIgnoreDenyFailure", func(c *tokens.Config) { c.InsecureIgnoreDenyFailure = true }},
+	} {
+		c := open(t).config
+		test.edit(&c)
+		if _, err := tokens.New(c); err == nil || !strings.Contains(err.Error(), "tokens: Config."+test.path+": ") {
+			t.Errorf("%v does not complain of %s", err, test.path)
+		}
+	}
+}
