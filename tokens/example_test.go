@@ -308,3 +308,38 @@ func ExamplePrincipal_Claims() {
 	// Output:
 	// hello ada <nil>
 }
+
+// A host registers its clients, and keeps a deny list, so that a client can end
+// what it was given: the access token dies with the refresh token.
+func ExampleAuthority_Revoke() {
+	ctx := context.Background()
+	s := users()
+	config := configured(s)
+	config.Clients, config.Revocations = s, s
+	authority := must(tokens.New(config))
+
+	secret, digest := tokens.NewClientSecret() // the secret is for the client, and shown this once
+	if err := s.SetClient(ctx, store.Client{
+		ID: "shop", Secrets: []store.Digest{digest},
+		Grants: []string{tokens.GrantPassword, tokens.GrantRefresh},
+		Grace:  30 * time.Second,
+	}); err != nil {
+		panic(err)
+	}
+
+	login := tokens.LoginRequest{Login: "ada", Password: "correct horse & battery", ClientID: "shop"}
+	_, err := authority.Login(ctx, login)
+	fmt.Println("without the secret:", errors.Is(err, tokens.ErrInvalidClient))
+
+	login.ClientSecret = secret
+	pair := must(authority.Login(ctx, login))
+	err = authority.Revoke(ctx, tokens.RevokeRequest{Token: pair.RefreshToken, ClientID: "shop", ClientSecret: secret})
+	fmt.Println("revoked:", err == nil)
+
+	_, err = authority.Verify(ctx, pair.AccessToken)
+	fmt.Println("the access token is dead:", errors.Is(err, tokens.ErrRevokedToken))
+	// Output:
+	// without the secret: true
+	// revoked: true
+	// the access token is dead: true
+}
