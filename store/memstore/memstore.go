@@ -36,8 +36,9 @@ type Config struct {
 	MaxSessions int
 
 	// MaxKeys is how many API keys the store remembers of one user; revoked ones
-	// count until they have expired. When there are so many that have not,
-	// CreateAPIKey returns an error that is no sentinel. 0 means a thousand.
+	// count until they have expired or DeleteExpiredAPIKeys has forgotten them.
+	// When there are so many that have not, CreateAPIKey returns an error that is
+	// no sentinel. 0 means a thousand.
 	MaxKeys int
 
 	// Now is the clock by which the store forgets what has expired, and nothing
