@@ -80,6 +80,12 @@ var arrows = []arrow{
 		never:   []string{"net/http"},
 	},
 	{
+		promise: "keys are fetched by a leaf on the tokens, with the standard library's client",
+		room:    "tokens/remotekeys",
+		knows:   []string{"tokens"},
+		never:   []string{echo, redis, ulule},
+	},
+	{
 		promise: "a net/http host links neither Echo nor a Redis client",
 		room:    "middleware",
 		knows:   []string{"store", "tokens", "internal/keytable"},

@@ -1,0 +1,40 @@
+package remotekeys
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+// maxBody is the longest JWK Set that is read.
+const maxBody = 1 << 20
+
+var errTooLong = fmt.Errorf("more than %d bytes", maxBody)
+
+// get asks for the JWK Set once.
+func (s *Source) get(ctx context.Context) (*tokens.KeySet, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Accept", "application/jwk-set+json, application/json")
+	response, err := s.client.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1))
+	err = errors.Join(err, response.Body.Close())
+	switch {
+	case response.StatusCode != http.StatusOK:
+		return nil, fmt.Errorf("%s answers %s", s.url, response.Status)
+	case err != nil:
+		return nil, err
+	case len(text) > maxBody:
+		return nil, errTooLong
+	}
+	return tokens.KeySetFromJWKS(text)
+}

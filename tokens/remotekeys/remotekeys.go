@@ -1,0 +1,288 @@
+// Package remotekeys fetches the public keys of whoever signs from their JWKS
+// endpoint, for a [tokens.Verifier] in another process.
+//
+// A [Source] keeps what it has fetched, fetches anew before that is old, never
+// twice at a time, and at a pace that no caller can set: neither many callers nor
+// tokens with made-up key IDs make it fetch more often than its Config says.
+package remotekeys
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+// Config says where the keys are, and how often to look. The zero value of what
+// is not required is the safe default.
+type Config struct {
+	// URL is required: the "jwks_uri" of whoever signs. It is https; http will do
+	// to this very machine.
+	URL string
+
+	// InsecureHTTP lets URL be http to other machines, too. Whoever is on the way
+	// can then have any token accepted.
+	InsecureHTTP bool
+
+	// Client makes the requests, for instance through a proxy or with a
+	// certificate of its own. Redirects are refused all the same. Nil: a client
+	// with the transport of net/http.
+	Client *http.Client
+
+	// RefreshAfter is how old the keys may be before they are fetched anew, in
+	// the background. A key that the other side publishes has to be published this
+	// long before it signs, or each Verifier finds it by its first token. At most
+	// KeepFor. Zero: 5 minutes.
+	RefreshAfter time.Duration
+
+	// KeepFor is how long the last keys are good while there are no newer ones to
+	// be had. It is how long a key that was taken back is still believed if
+	// somebody cuts the line. Zero: 1 hour.
+	KeepFor time.Duration
+
+	// Pause is how long after one fetch the next one begins at the earliest,
+	// whatever the reason: an unknown key ID or a failure. Zero: 10 s.
+	Pause time.Duration
+
+	// Timeout is how long one fetch may take. Zero: 5 s.
+	Timeout time.Duration
+
+	// Failed is told why a fetch has failed, on a goroutine of the Source. Nil:
+	// nobody is told.
+	Failed func(error)
+
+	// Now is the clock. Nil: time.Now.
+	Now func() time.Time
+}
+
+// Source is a [tokens.KeySource] whose keys are somewhere else. It is safe for
+// concurrent use.
+type Source struct {
+	url          string
+	client       *http.Client
+	refreshAfter time.Duration
+	keepFor      time.Duration
+	pause        time.Duration
+	timeout      time.Duration
+	failed       func(error)
+	now          func() time.Time
+
+	last atomic.Pointer[fetched]
+
+	mu      sync.Mutex
+	running *fetch    // nil: none is under way
+	tried   time.Time // when the last one ended
+	failure error     // of the last one
+	closed  bool
+	ctx     context.Context //nolint:containedctx // ends what is under way at Close
+	stop    context.CancelFunc
+	work    sync.WaitGroup
+}
+
+// fetched are keys, and when they were asked for.
+type fetched struct {
+	set *tokens.KeySet
+	at  time.Time
+}
+
+// fetch is one that is under way; done is closed when it ends.
+type fetch struct {
+	done chan struct{}
+	set  *tokens.KeySet
+	err  error
+}
+
+// ErrClosed is why a Source that was closed has no keys.
+var ErrClosed = errors.New("remotekeys: closed")
+
+// New returns a Source, or all that is wrong with the Config at once, each with
+// the path of its field. It fetches nothing: the first token does, or Fetch. Close
+// ends what it has under way.
+func New(c Config) (*Source, error) {
+	var wrong []error
+	complain := func(path, format string, args ...any) {
+		wrong = append(wrong, fmt.Errorf("remotekeys: Config."+path+": "+format, args...))
+	}
+	if err := checkURL(c.URL, c.InsecureHTTP); err != nil {
+		complain("URL", "%w", err)
+	}
+	for _, d := range []struct {
+		path  string
+		value *time.Duration
+		zero  time.Duration
+	}{
+		{"RefreshAfter", &c.RefreshAfter, 5 * time.Minute},
+		{"KeepFor", &c.KeepFor, time.Hour},
+		{"Pause", &c.Pause, 10 * time.Second},
+		{"Timeout", &c.Timeout, 5 * time.Second},
+	} {
+		switch {
+		case *d.value < 0:
+			complain(d.path, "wants a positive time, has %v", *d.value)
+		case *d.value == 0:
+			*d.value = d.zero
+		}
+	}
+	if c.RefreshAfter > c.KeepFor {
+		complain("KeepFor", "wants RefreshAfter (%v) or more, has %v", c.RefreshAfter, c.KeepFor)
+	}
+	if len(wrong) > 0 {
+		return nil, errors.Join(wrong...)
+	}
+	client := http.Client{}
+	if c.Client != nil {
+		client = *c.Client
+	}
+	client.CheckRedirect = func(*http.Request, []*http.Request) error {
+		return errors.New("a redirect, which is not followed")
+	}
+	s := &Source{
+		url: c.URL, client: &client,
+		refreshAfter: c.RefreshAfter, keepFor: c.KeepFor, pause: c.Pause, timeout: c.Timeout,
+		failed: c.Failed, now: c.Now,
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	s.ctx, s.stop = context.WithCancel(context.Background())
+	return s, nil
+}
+
+func checkURL(text string, insecure bool) error {
+	u, err := url.Parse(text)
+	switch {
+	case text == "":
+		return errors.New("is required")
+	case err != nil, u.Host == "", u.Opaque != "":
+		return errors.New("wants an https URL")
+	case u.User != nil:
+		return errors.New("wants no password in it")
+	case u.Scheme == "https", u.Scheme == "http" && (insecure || isLoopback(u.Hostname())):
+		return nil
+	case u.Scheme == "http":
+		return errors.New("wants https, or InsecureHTTP")
+	}
+	return errors.New("wants an https URL")
+}
+
+func isLoopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
+}
+
+// KeySet returns the last keys while they are good. It waits for a fetch only
+// where there are none, or where they have not the one that is missing; then at
+// most until ctx is done. An error says that keys cannot be had, and so that
+// nothing can be said about the token.
+func (s *Source) KeySet(ctx context.Context, missing string) (*tokens.KeySet, error) {
+	now := s.now()
+	last := s.last.Load()
+	good := last != nil && now.Sub(last.at) < s.keepFor
+	if good && missing == "" {
+		if now.Sub(last.at) >= s.refreshAfter {
+			_, _ = s.start(now) // ahead of need: nobody waits for it
+		}
+		return last.set, nil
+	}
+	f, err := s.start(now)
+	if err != nil {
+		return nil, err
+	}
+	if f == nil { // the last one was short ago, and went well
+		if !good {
+			return nil, errors.New("remotekeys: the clock has jumped over the keys")
+		}
+		return last.set, nil
+	}
+	if err := f.wait(ctx); err != nil {
+		return nil, err
+	}
+	return f.set, nil
+}
+
+// Fetch fetches the keys now, whatever their age, and returns when they are
+// there: for a host that wants to start with keys or not at all. A fetch that is
+// under way is waited for.
+func (s *Source) Fetch(ctx context.Context) error {
+	s.mu.Lock()
+	f, err := s.begin()
+	s.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return f.wait(ctx)
+}
+
+// Close ends a fetch that is under way, and waits for it. No keys can be had from
+// then on.
+func (s *Source) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.stop()
+	s.work.Wait()
+	s.last.Store(nil)
+	return nil
+}
+
+// start returns the fetch that is under way, or a new one. Where the last one was
+// too short ago it returns its failure, and nil if it had none.
+func (s *Source) start(now time.Time) (*fetch, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if since := now.Sub(s.tried); s.running == nil && !s.closed && !s.tried.IsZero() && since >= 0 && since < s.pause {
+		return nil, s.failure
+	}
+	return s.begin()
+}
+
+// begin is start without a pause. The caller has the lock.
+func (s *Source) begin() (*fetch, error) {
+	if s.closed {
+		return nil, ErrClosed
+	}
+	if s.running == nil {
+		f := &fetch{done: make(chan struct{})}
+		s.running = f
+		s.work.Go(func() { s.run(f) })
+	}
+	return s.running, nil
+}
+
+// run is the one fetch: of its own, so that a caller who hangs up ends it for
+// nobody else.
+func (s *Source) run(f *fetch) {
+	ctx, cancel := context.WithTimeout(s.ctx, s.timeout)
+	defer cancel()
+	at := s.now()
+	set, err := s.get(ctx)
+	if err != nil {
+		err = fmt.Errorf("remotekeys: %w", err)
+		if s.failed != nil {
+			s.failed(err)
+		}
+	} else {
+		s.last.Store(&fetched{set, at})
+	}
+	s.mu.Lock()
+	s.running, s.tried, s.failure = nil, s.now(), err
+	s.mu.Unlock()
+	f.set, f.err = set, err
+	close(f.done)
+}
+
+func (f *fetch) wait(ctx context.Context) error {
+	select {
+	case <-f.done:
+		return f.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
