@@ -12,6 +12,7 @@ import (
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/memstore"
+	"github.com/sallyport-go/sallyport/store/passwords"
 	"github.com/sallyport-go/sallyport/tokens"
 	"github.com/sallyport-go/sallyport/tokens/remotekeys"
 )
@@ -32,7 +33,8 @@ func Example() {
 }
 
 func signingService() (*httptest.Server, tokens.Secret) {
-	users := must(memstore.New(memstore.Config{}))
+	hasher := must(passwords.New(passwords.Config{Memory: 64, Time: 1, InsecureParameters: true}))
+	users := must(memstore.New(memstore.Config{Passwords: hasher}))
 	if err := users.AddUser(context.Background(), store.User{ID: "1", Login: "ada", Tier: "free"}, "correct horse"); err != nil {
 		panic(err)
 	}
