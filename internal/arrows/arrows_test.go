@@ -86,6 +86,13 @@ var arrows = []arrow{
 		never:   []string{echo, redis, ulule},
 	},
 	{
+		promise: "the hostile matrix adds nothing to the go.sum of a host that aims it at its door",
+		room:    "tokens/hostile",
+		knows:   []string{"tokens"},
+		lodgers: []string{jwt},
+		never:   []string{echo, redis, ulule},
+	},
+	{
 		promise: "a net/http host links neither Echo nor a Redis client",
 		room:    "middleware",
 		knows:   []string{"store", "tokens", "internal/keytable"},
