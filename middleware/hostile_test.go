@@ -1,0 +1,39 @@
+package middleware_test
+
+import (
+	"testing"
+
+	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/hostile"
+)
+
+// D103–D126, P25: none of the tokens opens the door, in any dialect, and each gets
+// 401 with the same body.
+func TestHostileBearer(t *testing.T) {
+	t.Parallel()
+	for name, dialect := range map[string]middleware.Dialect{
+		"OAuth2": middleware.OAuth2{}, "Lexik": middleware.Lexik{}, "FastAPI": middleware.FastAPI{},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := open(t, speaking(dialect), func(c *config) { c.tokens.Keys = append(c.tokens.Keys, ecKey(t, "ec")) })
+			hostile.RunHandler(t, hostile.Target{
+				Keys: d.config.tokens.Keys, Issuer: d.config.tokens.Issuer, Audience: d.config.tokens.Audience,
+			}, d.mux, "/bearer")
+		})
+	}
+
+	t.Run("a service that only verifies", func(t *testing.T) {
+		t.Parallel()
+		d := open(t)
+		set, err := tokens.NewKeySet(d.config.tokens.Keys...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, _ := d.resource(t, set)
+		hostile.RunHandler(t, hostile.Target{
+			Keys: d.config.tokens.Keys, Issuer: d.config.tokens.Issuer, Audience: d.config.tokens.Audience,
+		}, a.Bearer(d.mux), "/search")
+	})
+}
