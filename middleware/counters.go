@@ -121,7 +121,10 @@ func (a Algorithm) String() string {
 }
 
 // Check returns an error if no counters could count under the policy.
-func (p Policy) Check() error {
+func (p Policy) Check() error { return p.check() }
+
+// check does not copy what is checked with every charge.
+func (p *Policy) check() error {
 	switch {
 	case p.Window < time.Second || p.Window%time.Second != 0 || p.Window > maxWindow:
 		return fmt.Errorf("middleware: a policy wants a window of whole seconds, at most ten years, has %v", p.Window)
@@ -141,11 +144,13 @@ const maxWindow = 10 * 366 * 24 * time.Hour
 var errCharge = errors.New("middleware: a charge wants a key and a cost of 1 to 2³¹−1")
 
 // Check returns an error if no counters could make the charge.
-func (c Charge) Check() error {
+func (c Charge) Check() error { return c.check() }
+
+func (c *Charge) check() error {
 	if c.Key == "" || c.Cost < 1 || c.Cost > math.MaxInt32 {
 		return errCharge
 	}
-	return c.Policy.Check()
+	return c.Policy.check()
 }
 
 // Decision says whether the charges were made.

@@ -91,7 +91,7 @@ func (*inMemory) Check(p Policy) error { return p.Check() }
 func (m *inMemory) Take(_ context.Context, charges []Charge) (Decision, error) {
 	if len(charges) == 1 {
 		c := &charges[0]
-		if err := c.Check(); err != nil {
+		if err := c.check(); err != nil {
 			return Decision{}, err
 		}
 		k := m.key(c)
@@ -167,7 +167,7 @@ func (m *inMemory) visit(charges []Charge, why purpose) (Decision, error) {
 func (m *inMemory) keys(keys []keytable.Key, charges []Charge) ([]keytable.Key, error) {
 	for i := range charges {
 		c := &charges[i]
-		if err := c.Check(); err != nil {
+		if err := c.check(); err != nil {
 			return nil, err
 		}
 		k := m.key(c)
