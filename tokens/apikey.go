@@ -30,7 +30,7 @@ const (
 // keys in any text: for secret scanners. Where Config.Prefix is not "sp", that
 // stands in the place of sp. What it finds is a key if its last seven characters
 // are the CRC-32 of all before them (IEEE, big-endian, in base32 without padding).
-const APIKeyPattern = `\bsp_ak_[A-Z2-7]{33}\b`
+const APIKeyPattern = `\bsp_ak_[A-Z2-7]{33}\b` //nolint:gosec // finds credentials, and is none
 
 // TokenTypeAPIKey is the subject_token_type (RFC 8693 §3) of an API key.
 const TokenTypeAPIKey = "urn:sallyport:token-type:api-key"

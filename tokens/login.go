@@ -69,19 +69,11 @@ func (a *Authority) login(ctx context.Context, r LoginRequest) (Pair, error) {
 	if len(asked) == 0 && len(r.Scopes) > 0 {
 		return Pair{}, fmt.Errorf("%w: the client may have none of it", ErrInvalidScope)
 	}
-	// no store holds such a name, and no hash is worth such a password
-	if r.Login == "" || !isString(r.Login) || len(r.Password) > maxPassword || !isText(string(r.Password)) {
-		return Pair{}, fmt.Errorf("%w: out of bounds", ErrBadCredentials)
+	user, err := a.authenticated(ctx, r)
+	if err != nil {
+		return Pair{}, err
 	}
-	user, err := a.store.Authenticate(ctx, r.Login, string(r.Password))
-	switch {
-	case errors.Is(err, store.ErrBadCredentials):
-		return Pair{}, fmt.Errorf("%w: %w", ErrBadCredentials, err)
-	case err != nil:
-		return Pair{}, unavailable("authenticate", err)
-	case user.ID == "":
-		return Pair{}, unavailable("authenticate", errNameless)
-	case !c.isOf(user):
+	if !c.isOf(user) {
 		return Pair{}, fmt.Errorf("%w: the client is another's account", ErrBadCredentials)
 	}
 	granted := c.within(narrowed(user.Scopes, asked))
@@ -108,6 +100,24 @@ func (a *Authority) login(ctx context.Context, r LoginRequest) (Pair, error) {
 		return Pair{}, unavailable("create session", err)
 	}
 	return p, nil
+}
+
+// authenticated returns the user whom login and password name.
+func (a *Authority) authenticated(ctx context.Context, r LoginRequest) (store.User, error) {
+	// no store holds such a name, and no hash is worth such a password
+	if r.Login == "" || !isString(r.Login) || len(r.Password) > maxPassword || !isText(string(r.Password)) {
+		return store.User{}, fmt.Errorf("%w: out of bounds", ErrBadCredentials)
+	}
+	user, err := a.store.Authenticate(ctx, r.Login, string(r.Password))
+	switch {
+	case errors.Is(err, store.ErrBadCredentials):
+		return store.User{}, fmt.Errorf("%w: %w", ErrBadCredentials, err)
+	case err != nil:
+		return store.User{}, unavailable("authenticate", err)
+	case user.ID == "":
+		return store.User{}, unavailable("authenticate", errNameless)
+	}
+	return user, nil
 }
 
 // user returns the user of a session or a key as they are now, and refused if
