@@ -44,5 +44,6 @@ func (a *Auth) Revoke(w http.ResponseWriter, r *http.Request) {
 	a.Revoked().Write(w)
 }
 
-// Revoked is the answer of RFC 7009 §2.2: 200, and no body.
-func (*Auth) Revoked() Answer { return noCache(answer(http.StatusOK, "", nil)) }
+// Revoked is the answer of RFC 7009 §2.2: 200. What is in its body does not
+// matter to the RFC; there are clients that cannot read an answer without JSON.
+func (*Auth) Revoked() Answer { return noCache(answer(http.StatusOK, mediaJSON, struct{}{})) }
