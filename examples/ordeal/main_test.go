@@ -41,7 +41,7 @@ func trials(t *testing.T, few int) int {
 }
 
 // chance is one of 0 to n-1.
-func chance(n int) int { return rand.IntN(n) } //nolint:gosec // nobody has to guess it
+func chance(n int) int { return rand.IntN(n) }
 
 // patience is more than a busy machine needs.
 const patience = 2 * time.Minute
