@@ -68,6 +68,6 @@ func openPostgres(ctx context.Context, o options, users store.Users) (*place, er
 
 const fillPostgres = `
 INSERT INTO sallyport_sessions
-  (id, user_id, client_id, scopes, generation, created_at, advanced_at, idle_until, expires_at, label)
-SELECT left(md5(random()::text || i), 22), left(md5(random()::text || i), 26), 'web', '[]', 1, t, t, t + 2592000000000 - i * 1000000, t + 7776000000000, 'Firefox on Linux'
+  (id, user_id, client_id, scopes, generation, created_at, idle_until, advanced_at, expires_at, label)
+SELECT left(md5(random()::text || i), 22), left(md5(random()::text || i), 26), 'web', '[]', 1, t, t + 2592000000000 - i * 1000000, t, t + 7776000000000, 'Firefox on Linux'
 FROM generate_series(1, $1::bigint) i, (SELECT extract(epoch FROM now())::bigint * 1000000 AS t) now`

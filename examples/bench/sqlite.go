@@ -57,9 +57,9 @@ func openSQLite(ctx context.Context, o options, users store.Users) (*place, erro
 
 const fillSQLite = `
 INSERT INTO sallyport_sessions
-  (id, user_id, client_id, scopes, generation, created_at, advanced_at, idle_until, expires_at, label)
+  (id, user_id, client_id, scopes, generation, created_at, idle_until, advanced_at, expires_at, label)
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)
-SELECT lower(hex(randomblob(11))), lower(hex(randomblob(13))), 'web', '[]', 1, t, t, t + 2592000000000 - i * 1000000, t + 7776000000000, 'Firefox on Linux'
+SELECT lower(hex(randomblob(11))), lower(hex(randomblob(13))), 'web', '[]', 1, t, t + 2592000000000 - i * 1000000, t, t + 7776000000000, 'Firefox on Linux'
 FROM n, (SELECT unixepoch() * 1000000 AS t)`
 
 // openSQL opens a store whose users are in memory.
