@@ -112,7 +112,7 @@ func quoted(s string) string {
 
 func raw64(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
 
-func (d draft) token() tokens.Secret {
+func tokenOf(d draft) tokens.Secret {
 	header, claims := d.headerText, d.claimsText
 	if header == "" {
 		header = d.header.text()
@@ -157,7 +157,7 @@ func signWith(method jwt.SigningMethod, signed string, key any) []byte {
 	return signature
 }
 
-func public(key tokens.Key) crypto.PublicKey { return key.Private.(crypto.Signer).Public() }
+func public(key tokens.Key) crypto.PublicKey { return key.Private.(crypto.Signer).Public() } //nolint:forcetypeassert // check has seen what it is
 
 func header(name, value string) func(*draft) {
 	return func(d *draft) { d.header = d.header.set(name, value) }

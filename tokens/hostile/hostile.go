@@ -80,6 +80,21 @@ func (t Target) Cases() ([]Case, error) {
 	if err := t.check(); err != nil {
 		return nil, err
 	}
+	t = completed(t)
+	var cases []Case
+	for _, key := range t.Keys {
+		rows := slices.Concat([]row{{"nothing is wrong", func(*draft) {}, Good}}, headers(t, key), claimSets(t), forms(), curves(key))
+		for _, r := range rows {
+			d := draftOf(t, key)
+			r.change(&d)
+			cases = append(cases, Case{key.Algorithm + ": " + r.name, tokenOf(d), r.verdict})
+		}
+	}
+	return cases, nil
+}
+
+// completed is t with what its zero fields stand for.
+func completed(t Target) Target {
 	if t.Now == nil {
 		t.Now = time.Now
 	}
@@ -89,16 +104,7 @@ func (t Target) Cases() ([]Case, error) {
 	if t.Tier == "" {
 		t.Tier = "free"
 	}
-	var cases []Case
-	for _, key := range t.Keys {
-		rows := slices.Concat([]row{{"nothing is wrong", func(*draft) {}, Good}}, headers(t, key), claimSets(t), forms(), curves(key))
-		for _, r := range rows {
-			d := draftOf(t, key)
-			r.change(&d)
-			cases = append(cases, Case{key.Algorithm + ": " + r.name, d.token(), r.verdict})
-		}
-	}
-	return cases, nil
+	return t
 }
 
 func (t Target) check() error {
