@@ -99,6 +99,11 @@ type Config struct {
 	// access token outlives it. Zero: 90 days.
 	SessionTTL time.Duration
 
+	// MaxSessions is how many sessions a user may have at once. A login that
+	// opens one more ends the oldest, as Logout does; after logins at the
+	// same time there may be one more until the next. Zero: as many as they like.
+	MaxSessions int
+
 	// RetryGrace is how long after the first use of a refresh token the same
 	// token is answered once more, with the same successor: for responses that
 	// were lost and for tabs that race. At most 300 s. Zero: no such thing; a
@@ -148,6 +153,7 @@ type Authority struct {
 	prefix   string
 
 	accessTTL, idleTTL, sessionTTL time.Duration
+	maxSessions                    int
 	grace, leeway, timeout         time.Duration
 
 	claims func(context.Context, store.User) (map[string]any, error)
@@ -188,6 +194,9 @@ func New(c Config) (*Authority, error) {
 	}
 	if c.InsecureIgnoreDenyFailure && c.Revocations == nil {
 		complain("InsecureIgnoreDenyFailure", "wants Revocations, which could fail")
+	}
+	if c.MaxSessions < 0 {
+		complain("MaxSessions", "wants 1 or more, or 0 for no bound, has %d", c.MaxSessions)
 	}
 	prefix := or(c.Prefix, "sp")
 	if !isPrefix(prefix) {
@@ -232,7 +241,7 @@ func New(c Config) (*Authority, error) {
 		ignoreDenyFailure: c.InsecureIgnoreDenyFailure,
 		issuer:            c.Issuer, audience: c.Audience,
 		keys: ring, verifier: verifier, refresh: newRefreshKeys(prefix, c.RefreshKeys), prefix: prefix,
-		accessTTL: c.AccessTTL, idleTTL: c.IdleTTL, sessionTTL: c.SessionTTL,
+		accessTTL: c.AccessTTL, idleTTL: c.IdleTTL, sessionTTL: c.SessionTTL, maxSessions: c.MaxSessions,
 		grace: c.RetryGrace, leeway: c.Leeway, timeout: c.Timeout,
 		claims: c.Claims, events: c.Events, clock: c.Now,
 	}, nil

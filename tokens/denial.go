@@ -47,6 +47,13 @@ func (a *Authority) revoke(ctx context.Context, gone []ended, write func(context
 	return a.write(ctx, gone, now, write)
 }
 
+// revokeSession ends one session for good.
+func (a *Authority) revokeSession(ctx context.Context, s store.Session) error {
+	return a.revoke(ctx, endedSessions(s), func(ctx context.Context, at time.Time) error {
+		return a.store.RevokeSession(ctx, s.ID, at)
+	})
+}
+
 // revokePresented ends a session of which a token was presented. Both steps are
 // made even if the other fails: whoever presents the token again finds the
 // session, and has it denied if it was not.

@@ -19,6 +19,7 @@ const (
 	EventReuse            EventKind = "reuse"             // a spent refresh token came again; its session is revoked
 	EventRefreshRefused   EventKind = "refresh_refused"   // a refresh token opened nothing, for another reason
 	EventLogout           EventKind = "logout"            // one session was ended by its user
+	EventDisplaced        EventKind = "displaced"         // one session was ended because its user had opened Config.MaxSessions since
 	EventLogoutEverywhere EventKind = "logout_everywhere" // all of a user's sessions were ended
 	EventKeyCreated       EventKind = "key_created"       // a long-lived API key was made
 	EventKeyExchange      EventKind = "key_exchange"      // an API key was exchanged for an access token

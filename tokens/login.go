@@ -99,6 +99,9 @@ func (a *Authority) login(ctx context.Context, r LoginRequest) (Pair, error) {
 	if err := a.store.CreateSession(ctx, s); err != nil {
 		return Pair{}, unavailable("create session", err)
 	}
+	if err := a.displace(ctx, s); err != nil {
+		return Pair{}, err
+	}
 	return p, nil
 }
 

@@ -81,10 +81,7 @@ func (a *Authority) LogoutEverywhere(ctx context.Context, userID string) error {
 // end ends sessions that were found by their user, at whose wish it is.
 func (a *Authority) end(ctx context.Context, sessions ...store.Session) error {
 	for _, s := range sessions {
-		err := a.revoke(ctx, endedSessions(s), func(ctx context.Context, at time.Time) error {
-			return a.store.RevokeSession(ctx, s.ID, at)
-		})
-		if err := a.loggedOut(ctx, s, err); err != nil {
+		if err := a.loggedOut(ctx, s, a.revokeSession(ctx, s)); err != nil {
 			return err
 		}
 	}
