@@ -54,8 +54,7 @@ func behind(tb testing.TB, p middleware.Proxies) (clientIP func(*http.Request) (
 	return clientIP, faults
 }
 
-// F4.
-func TestBehindProxies(t *testing.T) {
+func TestF4BehindProxies(t *testing.T) {
 	t.Parallel()
 	const xff, fwd = "X-Forwarded-For: ", "Forwarded: "
 	for _, x := range []struct {
@@ -173,8 +172,8 @@ middleware: Proxies.Hops: wants 0 or more, has -1`
 	}
 }
 
-// F3, P40.
-func TestWhateverHeadersAClientSendsItIsCountedOnce(t *testing.T) {
+// P40, too.
+func TestF3WhateverHeadersAClientSendsItIsCountedOnce(t *testing.T) {
 	t.Parallel()
 	proxied, _ := behind(t, middleware.Proxies{Trusted: balancers})
 	for name, clientIP := range map[string]func(*http.Request) (netip.Addr, error){"RemoteAddr": middleware.RemoteAddr, "BehindProxies": proxied} {
