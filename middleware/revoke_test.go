@@ -54,7 +54,7 @@ func TestRevoke(t *testing.T) {
 			d := open(t, registering)
 			one, other := d.loginAs(t, alice, "web"), d.loginAs(t, alice, "web")
 			w := d.ask(t, "POST /revoke\n"+form+"\n\ntoken="+string(x.of(one))+"&client_id=web"+x.more)
-			wantAnswer(t, w, http.StatusOK, "Cache-Control: no-store\nPragma: no-cache", "")
+			wantAnswer(t, w, http.StatusOK, "Cache-Control: no-store\nContent-Type: application/json\nPragma: no-cache\nX-Content-Type-Options: nosniff", "{}")
 			d.wantAlive(t, one, false)
 			d.wantAlive(t, other, true)
 			if code := d.revoke(t, x.of(one), "&client_id=web"); code != http.StatusOK { // D144
