@@ -22,11 +22,19 @@ if now == 0 then
 	local time = redis.call('TIME')
 	now = time[1] * 1000000 + time[2]
 end
-local rolling = '<d' .. string.rep('I4', steps + 1)
 
-local kinds = {}
+local kinds, makers = {}, {}
 
-kinds['0'] = {
+local function kind(name) -- made when it is wanted: to make all takes longer than to decide
+	local k = kinds[name]
+	if not k then
+		k = makers[name]()
+		kinds[name] = k
+	end
+	return k
+end
+
+makers['0'] = function() return {
 	load = function(c, v)
 		if v then c.ends, c.spent = struct.unpack('<dd', v) end
 		if not v or now >= c.ends then c.new, c.ends, c.spent = true, now + c.window, 0 end
@@ -37,7 +45,7 @@ kinds['0'] = {
 	left = function(c) return c.ends - now end,
 	good = function(c) return c.ends - now end,
 	save = function(c) return struct.pack('<dd', c.ends, c.spent) end,
-}
+} end
 
 local function leaks(c, much)
 	if much <= 0 then return 0 end
@@ -45,7 +53,7 @@ local function leaks(c, much)
 	return math.ceil(math.min(much * c.window / c.limit, 2 * c.window))
 end
 
-kinds['1'] = {
+makers['1'] = function() return {
 	load = function(c, v)
 		c.level, c.when = 0, now
 		if v then c.level, c.when = struct.unpack('<dd', v) end
@@ -63,55 +71,58 @@ kinds['1'] = {
 	left = function(c) return leaks(c, c.level) end,
 	good = function() return 0 end,
 	save = function(c) return struct.pack('<dd', c.level, c.when) end,
-}
+} end
 
-kinds['2'] = {
-	load = function(c, v)
-		c.width = math.ceil(c.window / steps)
-		c.limit = math.min(c.limit, 4294967295)
-		local step = math.floor(now / c.width)
-		if v then
-			c.spent = {struct.unpack(rolling, v)}
-			c.step = table.remove(c.spent, 1)
-			c.spent[steps + 2] = nil
-			for i = math.max(c.step + 1, step - steps), step do c.spent[i % (steps + 1) + 1] = 0 end
-			c.step = math.max(c.step, step)
-		else
-			c.step, c.spent = step, {}
-			for i = 1, steps + 1 do c.spent[i] = 0 end
-		end
-	end,
-	room = function(c)
-		local room = c.limit
-		for i = 1, steps + 1 do room = room - c.spent[i] end
-		return room
-	end,
-	spend = function(c, cost)
-		for i = c.step - steps, c.step do -- the oldest first: what stays, stays longer
-			local at = i % (steps + 1) + 1
-			local back = math.min(c.spent[at], math.max(-cost, 0))
-			c.spent[at], cost = c.spent[at] - back, cost + back
-		end
-		local at = c.step % (steps + 1) + 1
-		c.spent[at] = math.min(c.spent[at] + math.max(cost, 0), 4294967295)
-	end,
-	retry = function(c)
-		local over = c.cost - c.room(c)
-		for i = c.step - steps, c.step do
-			over = over - c.spent[i % (steps + 1) + 1]
-			if over <= 0 then return (i + steps + 1) * c.width - now end
-		end
-		return c.window
-	end,
-	left = function(c)
-		for i = c.step, c.step - steps, -1 do
-			if c.spent[i % (steps + 1) + 1] > 0 then return (i + steps + 1) * c.width - now end
-		end
-		return 0
-	end,
-	good = function(c) return (c.step + 1) * c.width - now end,
-	save = function(c) return struct.pack(rolling, c.step, unpack(c.spent)) end,
-}
+makers['2'] = function()
+	local packed = '<dI4I4I4I4I4I4I4I4I4I4I4I4I4' -- 'd' and steps + 1 times 'I4'
+	return {
+		load = function(c, v)
+			c.width = math.ceil(c.window / steps)
+			c.limit = math.min(c.limit, 4294967295)
+			local step = math.floor(now / c.width)
+			if v then
+				c.spent = {struct.unpack(packed, v)}
+				c.step = table.remove(c.spent, 1)
+				c.spent[steps + 2] = nil
+				for i = math.max(c.step + 1, step - steps), step do c.spent[i % (steps + 1) + 1] = 0 end
+				c.step = math.max(c.step, step)
+			else
+				c.step, c.spent = step, {}
+				for i = 1, steps + 1 do c.spent[i] = 0 end
+			end
+		end,
+		room = function(c)
+			local room = c.limit
+			for i = 1, steps + 1 do room = room - c.spent[i] end
+			return room
+		end,
+		spend = function(c, cost)
+			for i = c.step - steps, c.step do -- the oldest first: what stays, stays longer
+				local at = i % (steps + 1) + 1
+				local back = math.min(c.spent[at], math.max(-cost, 0))
+				c.spent[at], cost = c.spent[at] - back, cost + back
+			end
+			local at = c.step % (steps + 1) + 1
+			c.spent[at] = math.min(c.spent[at] + math.max(cost, 0), 4294967295)
+		end,
+		retry = function(c)
+			local over = c.cost - c.kind.room(c)
+			for i = c.step - steps, c.step do
+				over = over - c.spent[i % (steps + 1) + 1]
+				if over <= 0 then return (i + steps + 1) * c.width - now end
+			end
+			return c.window
+		end,
+		left = function(c)
+			for i = c.step, c.step - steps, -1 do
+				if c.spent[i % (steps + 1) + 1] > 0 then return (i + steps + 1) * c.width - now end
+			end
+			return 0
+		end,
+		good = function(c) return (c.step + 1) * c.width - now end,
+		save = function(c) return struct.pack(packed, c.step, unpack(c.spent)) end,
+	}
+end
 
 local charges, all, reset = {}, true, false
 for i = 2, #KEYS do
@@ -119,13 +130,13 @@ for i = 2, #KEYS do
 	local c = {
 		limit = tonumber(ARGV[at + 2]), window = tonumber(ARGV[at + 3]), burst = tonumber(ARGV[at + 4]),
 		cost = tonumber(ARGV[at + 5]), done = ARGV[at + 6] == '1', more = tonumber(ARGV[at + 7]), key = KEYS[i],
+		kind = kind(ARGV[at + 1]), new = false, fits = false, ends = 0, spent = 0,
 	}
-	for name, f in pairs(kinds[ARGV[at + 1]]) do c[name] = f end
 	local v = redis.call('GET', c.key)
 	c.new = not v
 	if todo ~= 'reset' then
-		c.load(c, v)
-		c.fits = c.cost <= c.room(c)
+		c.kind.load(c, v)
+		c.fits = c.cost <= c.kind.room(c)
 		all = all and (c.fits or c.done)
 	end
 	charges[i - 1] = c
@@ -141,29 +152,29 @@ for i, c in ipairs(charges) do
 	elseif todo == 'refund' then
 		if not c.new then
 			reset = true -- somebody may have been told to wait
-			c.spend(c, -c.cost)
+			c.kind.spend(c, -c.cost)
 			write = true
 		end
 	else
 		if not c.fits then
 			wait = c.window
-			if c.cost <= c.burst and c.limit > 0 then wait = math.max(c.retry(c), 1) end
+			if c.cost <= c.burst and c.limit > 0 then wait = math.max(c.kind.retry(c), 1) end
 		end
 		if todo == 'take' and all then
-			c.spend(c, c.cost)
-			if c.more > 0 and c.good(c) > 0 then
-				more, good = math.max(math.min(c.more, c.room(c)), 0), c.good(c)
-				c.spend(c, more)
+			c.kind.spend(c, c.cost)
+			if c.more > 0 and c.kind.good(c) > 0 then
+				more, good = math.max(math.min(c.more, c.kind.room(c)), 0), c.kind.good(c)
+				c.kind.spend(c, more)
 			end
 			write = true
 		end
 	end
 	if write then
-		redis.call('SET', c.key, c.save(c), 'PX', math.ceil(math.max(c.left(c), 1000) / 1000))
+		redis.call('SET', c.key, c.kind.save(c), 'PX', math.ceil(math.max(c.kind.left(c), 1000) / 1000))
 	end
 	if todo == 'take' or todo == 'peek' then
 		local at = #reply
-		reply[at + 1], reply[at + 2], reply[at + 3] = c.fits and 1 or 0, math.max(c.room(c), 0), c.left(c)
+		reply[at + 1], reply[at + 2], reply[at + 3] = c.fits and 1 or 0, math.max(c.kind.room(c), 0), c.kind.left(c)
 		reply[at + 4], reply[at + 5], reply[at + 6] = wait, more, good
 	end
 end
