@@ -25,9 +25,7 @@ func caller(t *testing.T, address string) *http.Client {
 		t.Skipf("skipped: %s is no address of this machine: %v", address, err) //nolint:forbidigo // macOS has 127.0.0.1 only
 	}
 	_ = probe.Close()
-	transport := &http.Transport{DialContext: func(ctx context.Context, network, to string) (net.Conn, error) {
-		return dialer.DialContext(ctx, network, to)
-	}}
+	transport := &http.Transport{DialContext: dialer.DialContext}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport}
 }

@@ -44,7 +44,7 @@ type process struct {
 
 func start(tb testing.TB) *process {
 	tb.Helper()
-	cmd := exec.CommandContext(tb.Context(), os.Args[0], "-test.run=^$")
+	cmd := exec.CommandContext(tb.Context(), os.Args[0], "-test.run=^$") //nolint:gosec // this test itself
 	cmd.Env = append(os.Environ(), alone+"=1")
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	out, err := cmd.StdoutPipe()

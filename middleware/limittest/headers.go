@@ -11,8 +11,8 @@ import (
 )
 
 var (
-	policyField = regexp.MustCompile(`^"[ !#-\[\]-~]+";q=\d{1,15}(;w=[1-9]\d{0,14})?(;qu="[a-z-]+")?$`)
-	limitField  = regexp.MustCompile(`^"([ !#-\[\]-~]+)";r=(\d{1,15})(;t=(\d{1,15}))?$`)
+	policyField = regexp.MustCompile(`^"[\x20\x21\x23-\x5b\x5d-\x7e]+";q=\d{1,15}(;w=[1-9]\d{0,14})?(;qu="[a-z-]+")?$`)
+	limitField  = regexp.MustCompile(`^"([\x20\x21\x23-\x5b\x5d-\x7e]+)";r=(\d{1,15})(;t=(\d{1,15}))?$`)
 	wholeNumber = regexp.MustCompile(`^\d{1,15}$`)
 )
 
@@ -23,37 +23,65 @@ var (
 // and forbids caches to keep it; an answer of 2xx has no Retry-After. Of the two
 // families one may be missing, and both may be in any other answer than a 429.
 func CheckHeaders(status int, h http.Header, at time.Time) error {
-	var errs []error
-	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	c := headers{Header: h}
 	for _, name := range []string{"RateLimit-Policy", "RateLimit", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After"} {
 		if n := len(h.Values(name)); n > 1 {
-			wrong("%s is there %d times", name, n)
+			c.wrong("%s is there %d times", name, n)
 		}
 	}
-	number := func(name string) (int64, bool) {
-		v := h.Get(name)
-		if v == "" {
-			return 0, false
+	longest := c.draft()
+	limited := c.github(at)
+	c.retryAfter(status, longest)
+	if status == http.StatusTooManyRequests {
+		if !limited && h.Get("RateLimit") == "" {
+			c.wrong("a 429 wants RateLimit or X-RateLimit-Limit")
 		}
-		if !wholeNumber.MatchString(v) {
-			wrong("%s: %q is no whole number of 0 or more", name, v)
-			return 0, false
+		if !strings.Contains(h.Get("Cache-Control"), "no-store") {
+			c.wrong("a 429 wants Cache-Control: no-store, has %q", h.Get("Cache-Control"))
 		}
-		n, err := strconv.ParseInt(v, 10, 64)
-		return n, err == nil
 	}
+	return errors.Join(c.errs...)
+}
+
+// headers are those of an answer, and what is wrong with them.
+type headers struct {
+	http.Header
+
+	errs []error
+}
+
+func (c *headers) wrong(format string, args ...any) {
+	c.errs = append(c.errs, fmt.Errorf(format, args...))
+}
+
+// number returns what is in a field, and whether a number is.
+func (c *headers) number(name string) (int64, bool) {
+	v := c.Get(name)
+	if v == "" {
+		return 0, false
+	}
+	if !wholeNumber.MatchString(v) {
+		c.wrong("%s: %q is no whole number of 0 or more", name, v)
+		return 0, false
+	}
+	n, err := strconv.ParseInt(v, 10, 64)
+	return n, err == nil
+}
+
+// draft checks the fields of the IETF's draft, and returns the longest t.
+func (c *headers) draft() int64 {
 	longest := int64(0)
 	for _, field := range []struct {
 		name string
 		item *regexp.Regexp
 	}{{"RateLimit-Policy", policyField}, {"RateLimit", limitField}} {
-		if h.Get(field.name) == "" {
+		if c.Get(field.name) == "" {
 			continue
 		}
-		for item := range strings.SplitSeq(h.Get(field.name), ", ") {
+		for item := range strings.SplitSeq(c.Get(field.name), ", ") {
 			parts := field.item.FindStringSubmatch(item)
 			if parts == nil {
-				wrong("%s: %q is no item of the draft", field.name, item)
+				c.wrong("%s: %q is no item of the draft", field.name, item)
 				continue
 			}
 			if field.item == limitField && parts[4] != "" {
@@ -62,34 +90,34 @@ func CheckHeaders(status int, h http.Header, at time.Time) error {
 			}
 		}
 	}
-	limit, limited := number("X-RateLimit-Limit")
-	remaining, remains := number("X-RateLimit-Remaining")
-	reset, resets := number("X-RateLimit-Reset")
+	return longest
+}
+
+// github checks the X- fields, and reports whether they are there.
+func (c *headers) github(at time.Time) bool {
+	limit, limited := c.number("X-RateLimit-Limit")
+	remaining, remains := c.number("X-RateLimit-Remaining")
+	reset, resets := c.number("X-RateLimit-Reset")
 	if limited != remains || limited != resets {
-		wrong("of X-RateLimit-Limit, -Remaining and -Reset some are there and some are not")
+		c.wrong("of X-RateLimit-Limit, -Remaining and -Reset some are there and some are not")
 	}
 	if remaining > limit {
-		wrong("X-RateLimit-Remaining: %d of %d", remaining, limit)
+		c.wrong("X-RateLimit-Remaining: %d of %d", remaining, limit)
 	}
 	if resets && reset < at.Unix() {
-		wrong("X-RateLimit-Reset: %d has passed at %d", reset, at.Unix())
+		c.wrong("X-RateLimit-Reset: %d has passed at %d", reset, at.Unix())
 	}
-	retry, waits := number("Retry-After")
+	return limited
+}
+
+func (c *headers) retryAfter(status int, longest int64) {
+	retry, waits := c.number("Retry-After")
 	switch {
 	case status == http.StatusTooManyRequests && !waits:
-		wrong("a 429 wants Retry-After")
+		c.wrong("a 429 wants Retry-After")
 	case status == http.StatusTooManyRequests && (retry < 1 || retry < longest):
-		wrong("Retry-After: %d, want 1 or more and no less than t (%d)", retry, longest)
-	case status < 300 && h.Get("Retry-After") != "":
-		wrong("Retry-After in an answer of %d", status)
+		c.wrong("Retry-After: %d, want 1 or more and no less than t (%d)", retry, longest)
+	case status < 300 && c.Get("Retry-After") != "":
+		c.wrong("Retry-After in an answer of %d", status)
 	}
-	if status == http.StatusTooManyRequests {
-		if !limited && h.Get("RateLimit") == "" {
-			wrong("a 429 wants RateLimit or X-RateLimit-Limit")
-		}
-		if !strings.Contains(h.Get("Cache-Control"), "no-store") {
-			wrong("a 429 wants Cache-Control: no-store, has %q", h.Get("Cache-Control"))
-		}
-	}
-	return errors.Join(errs...)
 }

@@ -93,7 +93,7 @@ type rule struct {
 func (r rule) try(ctx context.Context, f Fixture, a middleware.Algorithm) (err error) {
 	t := &trial{Fixture: f, ctx: ctx, algorithm: a}
 	defer func() {
-		if p := recover(); p != nil && p != errStop { //nolint:errorlint // it is that one
+		if p := recover(); p != nil && p != errStop {
 			t.errs = append(t.errs, fmt.Errorf("panic: %v", p))
 		}
 		err = errors.Join(t.errs...)

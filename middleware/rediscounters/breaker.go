@@ -64,8 +64,7 @@ func down(err error) bool {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return false
 	}
-	var reply redis.Error
-	if !errors.As(err, &reply) {
+	if _, replied := errors.AsType[redis.Error](err); !replied {
 		return true
 	}
 	for _, prefix := range []string{"LOADING", "CLUSTERDOWN", "MASTERDOWN", "READONLY", "OOM", "MISCONF", "NOREPLICAS", "NOAUTH", "TRYAGAIN"} {

@@ -83,7 +83,8 @@ func (d *denied) keep(name [2]uint64, status []middleware.Status, now time.Time)
 func (d *denied) makeRoom(now time.Time) {
 	looked := 0
 	for name, r := range d.all {
-		if looked++; looked > 16 && len(d.all) < mostDenied {
+		looked++
+		if looked > 16 && len(d.all) < mostDenied {
 			return
 		}
 		if looked > 16 || !now.Before(r.until) {

@@ -102,7 +102,8 @@ func (l *leases) makeRoom(now time.Time) {
 		if !one.seen.After(seen) {
 			oldest, seen = name, one.seen
 		}
-		if looked++; looked == 16 {
+		looked++
+		if looked == 16 {
 			break
 		}
 	}

@@ -42,7 +42,7 @@ func TestF12EightProcesses(t *testing.T) {
 			var all sync.WaitGroup
 			for range processes {
 				all.Go(func() {
-					cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestProcess$", "-test.v")
+					cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestProcess$", "-test.v") //nolint:gosec // this test itself
 					cmd.Env = append(os.Environ(), fmt.Sprintf("SALLYPORT_TEST_PROCESS=%s %s %d %d", url, prefix, algorithm, lease))
 					out, err := cmd.CombinedOutput()
 					_, tail, found := bytes.Cut(out, []byte("admitted="))

@@ -15,6 +15,8 @@ import "github.com/sallyport-go/sallyport/internal/redisclient"
 // whether the charge fits, what remains, in how many microseconds it is all there
 // again and the charge can be made, how much more was charged, and how long that is
 // good for.
+//
+//nolint:dupword // where one block of Lua ends, another does
 var deciding = redisclient.NewScript(`
 local todo, steps = ARGV[1], 12
 local now = tonumber(ARGV[2])

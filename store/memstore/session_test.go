@@ -160,7 +160,7 @@ func TestForgettingIsShared(t *testing.T) {
 // whether they agree. What could disagree are the orders that the store keeps.
 func TestAgainstModel(t *testing.T) {
 	t.Parallel()
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same each time
+	random := rand.New(rand.NewPCG(1, 2)) // the same each time
 	s := open(t, memstore.Config{Now: func() time.Time { return time.Time{} }})
 	model := map[string]store.Session{}
 	some := func() string { return fmt.Sprint(random.IntN(60)) }

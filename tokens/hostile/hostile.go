@@ -80,12 +80,12 @@ func (t Target) Cases() ([]Case, error) {
 	if err := t.check(); err != nil {
 		return nil, err
 	}
-	t = completed(t)
+	full := completed(t)
 	var cases []Case
-	for _, key := range t.Keys {
-		rows := slices.Concat([]row{{"nothing is wrong", func(*draft) {}, Good}}, headers(t, key), claimSets(t), forms(), curves(key))
+	for _, key := range full.Keys {
+		rows := slices.Concat([]row{{"nothing is wrong", func(*draft) {}, Good}}, headers(full, key), claimSets(full), forms(), curves(key))
 		for _, r := range rows {
-			d := draftOf(t, key)
+			d := draftOf(full, key)
 			r.change(&d)
 			cases = append(cases, Case{key.Algorithm + ": " + r.name, tokenOf(d), r.verdict})
 		}

@@ -80,7 +80,8 @@ func turn(decide decision, names []string, n int) float64 {
 		if !decide(names[i]) {
 			log.Fatal("refused")
 		}
-		if i++; i == len(names) {
+		i++
+		if i == len(names) {
 			i = 0
 		}
 	}

@@ -25,7 +25,7 @@ type far struct {
 }
 
 func (f far) Write(p []byte) (int, error) {
-	time.Sleep(f.by)
+	time.Sleep(f.by) //nolint:forbidigo // the wire cannot be stopped either
 	return f.Conn.Write(p)
 }
 
