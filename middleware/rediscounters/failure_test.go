@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -185,5 +186,38 @@ func TestF27EngineLostReply(t *testing.T) {
 	}
 	if spent := direct.Get(t.Context(), newest(t, direct, "lost:")).Val(); spent != "2" || proxy.Hits() != 1 {
 		t.Errorf("it was sent %d times, and %s are spent", proxy.Hits(), spent)
+	}
+}
+
+// A server that loses everything admits the limit anew, and fails nobody.
+func TestFlushedServer(t *testing.T) {
+	t.Parallel()
+	const limit = 20
+	client := dial(t, redistest.Start(t).URL())
+	c := counters(t, client, "x")
+	var admitted, flushes atomic.Int64
+	var callers sync.WaitGroup
+	for range 16 {
+		callers.Go(func() {
+			for i := range 200 {
+				d, err := c.Take(t.Context(), []middleware.Charge{charge("a", limit, 1)})
+				if err != nil {
+					t.Error(err)
+				}
+				if d.Allowed {
+					admitted.Add(1)
+				}
+				if i%50 == 49 {
+					flushes.Add(1)
+					if err := client.FlushAll(t.Context()).Err(); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		})
+	}
+	callers.Wait()
+	if n := admitted.Load(); n < limit || n > limit*(flushes.Load()+1) {
+		t.Errorf("%d were let in, and the server was flushed %d times", n, flushes.Load())
 	}
 }
