@@ -94,6 +94,10 @@ type Config struct {
 	// 250 ms.
 	CounterTimeout time.Duration
 
+	// Cookies keep the tokens of browsers out of reach of scripts. Nil: off, and
+	// a cookie authenticates nobody.
+	Cookies *Cookies
+
 	// Realm names the API in WWW-Authenticate. Empty: "api".
 	Realm string
 
@@ -126,6 +130,7 @@ type Auth struct {
 	onFailure      FailurePolicy
 	nodes          int
 	guard          guard
+	cookies        *cookies // nil: off
 	counterTimeout time.Duration
 	realm          string
 	maxBody        int64
@@ -162,6 +167,7 @@ func New(c Config) (*Auth, error) {
 	c.checkEndpoints(complain)
 	c.checkLimits(complain)
 	guard := c.Guesses.guard(c.Counters, complain)
+	cookies := c.Cookies.compiled(c.Tokens != nil, complain)
 	if c.CounterTimeout < 0 {
 		complain("CounterTimeout", "wants a positive time, has %v", c.CounterTimeout)
 	}
@@ -178,7 +184,7 @@ func New(c Config) (*Auth, error) {
 		tokens: c.Tokens, verifier: c.Tokens, plans: c.Tiers.plans(), clientIP: c.ClientIP, dialect: c.Dialect,
 		passwordGrant: c.PasswordGrant, endpoints: c.Endpoints, mayIntrospect: c.MayIntrospect, tierOf: c.TierOf, override: c.Override, headers: c.Headers,
 		counters: c.Counters, inflight: &inflight{now: map[string]int{}},
-		onFailure: c.OnCounterFailure, nodes: c.Nodes, guard: guard, counterTimeout: c.CounterTimeout,
+		onFailure: c.OnCounterFailure, nodes: c.Nodes, guard: guard, cookies: cookies, counterTimeout: c.CounterTimeout,
 		realm: c.Realm, maxBody: c.MaxBody, now: c.Now,
 	}
 	if c.Tokens == nil {
@@ -234,6 +240,16 @@ func (a *Auth) Speaking(d Dialect) *Auth {
 	}
 	other := *a
 	other.dialect = d
+	other.limits = a.limits.speaking(&other)
+	return &other
+}
+
+// WithoutCookies returns an Auth that knows nothing of Config.Cookies and is
+// otherwise the same door: for the login and refresh routes of programs, which
+// want their tokens in the body.
+func (a *Auth) WithoutCookies() *Auth {
+	other := *a
+	other.cookies = nil
 	other.limits = a.limits.speaking(&other)
 	return &other
 }

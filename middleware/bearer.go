@@ -8,11 +8,16 @@ import (
 )
 
 // CheckBearer returns the principal that the request's access token names. The
-// token is read from the one Authorization header and nowhere else.
+// token is read from the one Authorization header or, where there are
+// Config.Cookies and no such header of any kind, from the access cookie; and
+// nowhere else.
 func (a *Auth) CheckBearer(r *http.Request) (tokens.Principal, error) {
 	all := r.Header["Authorization"]
 	if len(all) > 1 {
 		return tokens.Principal{}, refusal(ReasonTwoBearers, nil)
+	}
+	if len(all) == 0 && a.cookies != nil {
+		return a.cookieBearer(r)
 	}
 	if len(all) == 0 {
 		return tokens.Principal{}, refusal(ReasonNoBearer, nil)

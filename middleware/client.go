@@ -97,8 +97,6 @@ func (p *Params) refreshGrant() (tokens.RefreshRequest, error) {
 	}
 	token := p.Get("refresh_token")
 	switch {
-	case token == "" && header == "":
-		return tokens.RefreshRequest{}, refusal(ReasonNoRefresh, nil)
 	case token != "" && header != "":
 		return tokens.RefreshRequest{}, refusal(ReasonMalformed, errTwice)
 	case token == "":
@@ -108,7 +106,11 @@ func (p *Params) refreshGrant() (tokens.RefreshRequest, error) {
 	if err != nil {
 		return tokens.RefreshRequest{}, err
 	}
-	return tokens.RefreshRequest{Token: tokens.Secret(token), ClientID: c.id, ClientSecret: c.secret, Scopes: scopes}, nil
+	r := tokens.RefreshRequest{Token: tokens.Secret(token), ClientID: c.id, ClientSecret: c.secret, Scopes: scopes}
+	if token == "" {
+		return r, refusal(ReasonNoRefresh, nil)
+	}
+	return r, nil
 }
 
 const (

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -70,10 +71,19 @@ type Answer struct {
 
 // Write writes the answer.
 func (a Answer) Write(w http.ResponseWriter) {
-	maps.Copy(w.Header(), a.Header)
+	a.SetHeader(w.Header())
 	w.WriteHeader(a.Status)
 	if len(a.Body) > 0 { // a 204 has nothing to write, not even nothing
 		_, _ = w.Write(a.Body) // a client that has hung up is no concern of ours
+	}
+}
+
+// SetHeader sets the answer's headers. Cookies are added to those that are there.
+func (a Answer) SetHeader(h http.Header) {
+	cookies := append(slices.Clip(h["Set-Cookie"]), a.Header["Set-Cookie"]...)
+	maps.Copy(h, a.Header)
+	if len(cookies) > 0 {
+		h["Set-Cookie"] = cookies
 	}
 }
 
@@ -115,11 +125,29 @@ func seconds(d time.Duration) int64 {
 // Refused answers an error in the Auth's dialect. It is for adapters, and for
 // hosts that want to refuse as Sallyport does.
 func (a *Auth) Refused(route Route, err error) Answer {
-	return a.dialect.Refused(route, a.realm, AsError(err))
+	e := AsError(err)
+	answer := a.dialect.Refused(route, a.realm, e)
+	if e.forget && a.cookies != nil {
+		a.cookies.forget(answer)
+	}
+	return answer
 }
 
-// Granted answers with a pair in the Auth's dialect.
-func (a *Auth) Granted(p tokens.Pair) Answer { return a.dialect.Granted(p) }
+// Granted answers with a pair in the Auth's dialect or, where there are
+// Config.Cookies, in cookies and with 204.
+func (a *Auth) Granted(p tokens.Pair) Answer {
+	if a.cookies != nil {
+		return a.cookies.granted(p)
+	}
+	return a.dialect.Granted(p)
+}
 
-// LoggedOut answers a logout in the Auth's dialect.
-func (a *Auth) LoggedOut(ended bool) Answer { return a.dialect.LoggedOut(ended) }
+// LoggedOut answers a logout in the Auth's dialect, and clears the cookies where
+// there are any.
+func (a *Auth) LoggedOut(ended bool) Answer {
+	answer := a.dialect.LoggedOut(ended)
+	if a.cookies != nil {
+		a.cookies.forget(answer)
+	}
+	return answer
+}

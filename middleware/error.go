@@ -34,6 +34,7 @@ const (
 	ReasonBearer      Reason = "bearer"      // an access token that is not valid
 	ReasonExpired     Reason = "expired"     // an access token that was valid once
 	ReasonTwoBearers  Reason = "two_bearers" // more than one Authorization header
+	ReasonCrossSite   Reason = "cross_site"  // a page of another site is behind a request with cookies
 	ReasonForbidden   Reason = "forbidden"   // a scope that the route wants and the token has not
 	ReasonNoSession   Reason = "no_session"  // an access token without a session, where one is needed
 	ReasonNotFound    Reason = "not_found"   // a session or a key that the user has not
@@ -77,6 +78,7 @@ type Error struct {
 	Err error
 
 	uncounted bool // it was the counters that could not say
+	forget    bool // the browser is to forget its cookies
 }
 
 // Field is one parameter that is wrong.
@@ -124,6 +126,7 @@ var table = map[Reason]Error{
 	ReasonBearer:      {Status: http.StatusUnauthorized, Code: "invalid_token", Description: "The access token is invalid or expired"},
 	ReasonExpired:     {Status: http.StatusUnauthorized, Code: "invalid_token", Description: "The access token is invalid or expired"},
 	ReasonTwoBearers:  {Status: http.StatusBadRequest, Code: "invalid_request", Description: "More than one Authorization header"},
+	ReasonCrossSite:   {Status: http.StatusForbidden, Description: "The request comes from another site"},
 	ReasonForbidden:   {Status: http.StatusForbidden, Code: "insufficient_scope", Description: "The access token has not the scope that is needed"},
 	ReasonNoSession:   {Status: http.StatusForbidden, Description: "The access token belongs to no session that lasts"},
 	ReasonNotFound:    {Status: http.StatusNotFound, Description: "There is no such thing"},

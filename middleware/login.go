@@ -10,6 +10,9 @@ import (
 // Credentials in the URL are not read, and an Authorization: Bearer is of no
 // concern here.
 func (a *Auth) CheckLogin(r *http.Request) (tokens.Pair, error) {
+	if err := a.sameSite(r); err != nil {
+		return tokens.Pair{}, err
+	}
 	p, err := a.params(r, a.dialect.Accepts())
 	if err != nil {
 		return tokens.Pair{}, err
@@ -18,6 +21,7 @@ func (a *Auth) CheckLogin(r *http.Request) (tokens.Pair, error) {
 	if err != nil {
 		return tokens.Pair{}, err
 	}
+	login.MaxAccess = a.cookies.room()
 	return a.login(r, login)
 }
 

@@ -14,15 +14,30 @@ import (
 // The session's refresh tokens are dead when CheckLogout returns. So are its
 // access tokens where the Authority has a deny list; else they are good until
 // they expire.
+//
+// Where there are Config.Cookies, a request with neither a refresh token nor an
+// Authorization: Bearer ends the session of its cookies.
 func (a *Auth) CheckLogout(r *http.Request) (ended bool, err error) {
+	if err := a.sameSite(r); err != nil {
+		return false, err
+	}
 	p, err := a.params(r, a.dialect.Accepts())
 	if err != nil {
 		return false, err
 	}
 	refresh, ok, err := a.dialect.ReadLogout(p)
+	if a.cookies != nil && (err == nil && !ok || lacksRefresh(err)) {
+		return a.logoutByCookie(r, refresh)
+	}
 	if err != nil {
 		return false, err
 	}
+	return a.logout(r, refresh, ok)
+}
+
+// logout ends the session of a refresh token, if there is one, or else that of
+// the access token.
+func (a *Auth) logout(r *http.Request, refresh tokens.RefreshRequest, ok bool) (ended bool, err error) {
 	if ok {
 		stakes, err := a.tokenStakes(r, refresh.Token, refresh.ClientID, refresh.ClientSecret)
 		if err != nil {
@@ -51,6 +66,9 @@ func (a *Auth) Logout(w http.ResponseWriter, r *http.Request) {
 // CheckLogoutEverywhere ends all sessions of the user whose access token the
 // request bears.
 func (a *Auth) CheckLogoutEverywhere(r *http.Request) error {
+	if err := a.sameSite(r); err != nil {
+		return err
+	}
 	if _, err := a.params(r, Accepts{Unknown: true}); err != nil {
 		return err
 	}

@@ -8,18 +8,26 @@ import (
 
 // CheckRefresh reads a refresh token in the Auth's dialect and exchanges it for
 // a new pair, or an API key for an access token where the dialect has them in
-// the same place. An Authorization: Bearer is of no concern here: it is expired,
+// the same place. Where there are Config.Cookies and the request has no token
+// elsewhere, it is that of the refresh cookie. An Authorization: Bearer is of no concern here: it is expired,
 // as a rule.
 func (a *Auth) CheckRefresh(r *http.Request) (tokens.Pair, error) {
+	if err := a.sameSite(r); err != nil {
+		return tokens.Pair{}, err
+	}
 	accepts := a.dialect.Accepts()
 	p, err := a.params(r, accepts)
 	if err != nil {
 		return tokens.Pair{}, err
 	}
 	refresh, err := a.dialect.ReadRefresh(p)
+	if a.cookies != nil && lacksRefresh(err) {
+		return a.refreshByCookie(r, refresh, err)
+	}
 	if err != nil {
 		return tokens.Pair{}, err
 	}
+	refresh.MaxAccess = a.cookies.room()
 	return a.exchange(r, refresh, accepts.APIKeys)
 }
 
@@ -45,7 +53,11 @@ func (a *Auth) exchangeKey(r *http.Request, key tokens.KeyRequest) (tokens.Pair,
 	if err != nil {
 		return tokens.Pair{}, err
 	}
-	return attempt(a, r, stakes, func() (tokens.Pair, error) { return a.tokens.ExchangeKey(a.located(r), key) })
+	p, err := attempt(a, r, stakes, func() (tokens.Pair, error) { return a.tokens.ExchangeKey(a.located(r), key) })
+	if room := a.cookies.room(); err == nil && room > 0 && len(p.AccessToken) > room {
+		return tokens.Pair{}, refusal(ReasonInternal, tokens.ErrClaims)
+	}
+	return p, err
 }
 
 // Refresh answers what CheckRefresh decides.

@@ -44,5 +44,5 @@ func (a *Auth) CheckToken(r *http.Request) (tokens.Pair, error) {
 // Token answers what CheckToken decides, in RFC 6749's words.
 func (a *Auth) Token(w http.ResponseWriter, r *http.Request) {
 	p, err := a.CheckToken(r)
-	a.Speaking(OAuth2{}).grant(w, RouteToken, p, err)
+	a.Speaking(OAuth2{}).WithoutCookies().grant(w, RouteToken, p, err)
 }

@@ -38,6 +38,11 @@ type LoginRequest struct {
 
 	// AccessOnly opens no session and hands out no refresh token.
 	AccessOnly bool
+
+	// MaxAccess is the longest access token that the caller has room for, in
+	// bytes: a longer one is ErrClaims, and no session is opened. Zero:
+	// MaxAccessToken.
+	MaxAccess int
 }
 
 // Login lets a user in whom the store knows. Nothing is remembered of a login
@@ -83,7 +88,11 @@ func (a *Authority) login(ctx context.Context, r LoginRequest) (Pair, error) {
 	}
 
 	if r.AccessOnly || c.mayRefresh() != nil {
-		return a.pair(ctx, user, origin{clientID: c.ID}, granted, r.Scopes, time.Time{})
+		p, err := a.pair(ctx, user, origin{clientID: c.ID}, granted, r.Scopes, time.Time{})
+		if err != nil {
+			return Pair{}, err
+		}
+		return p, p.fits(r.MaxAccess)
 	}
 	s := a.newSession(user, c, r.Label)
 	if len(r.Scopes) > 0 {
@@ -93,6 +102,9 @@ func (a *Authority) login(ctx context.Context, r LoginRequest) (Pair, error) {
 		}
 	}
 	p, err := a.pairOf(ctx, user, s, granted, r.Scopes)
+	if err == nil {
+		err = p.fits(r.MaxAccess)
+	}
 	if err != nil {
 		return Pair{}, err
 	}
@@ -163,7 +175,7 @@ func (a *Authority) pairOf(ctx context.Context, u store.User, s store.Session, g
 	if err != nil {
 		return Pair{}, err
 	}
-	p.RefreshToken = token
+	p.RefreshToken, p.RefreshExpiresIn = token, s.IdleUntil.Sub(a.now()).Truncate(time.Second)
 	return p, nil
 }
 

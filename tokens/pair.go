@@ -1,6 +1,9 @@
 package tokens
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Pair is what a login, a refresh or an exchange hands out.
 type Pair struct {
@@ -10,6 +13,10 @@ type Pair struct {
 	// RefreshToken is good for one refresh. Empty where no session is behind
 	// the access token.
 	RefreshToken Secret
+
+	// RefreshExpiresIn is how long the refresh token is good for if nobody uses it,
+	// in whole seconds. Zero where there is none.
+	RefreshExpiresIn time.Duration
 
 	// ExpiresIn is how long the access token is good for, in whole seconds.
 	ExpiresIn time.Duration
@@ -28,4 +35,12 @@ type Pair struct {
 
 	// Principal is whom the access token names.
 	Principal Principal
+}
+
+// fits says whether the access token has room in so many bytes; 0 is room for any.
+func (p Pair) fits(room int) error {
+	if room > 0 && len(p.AccessToken) > room {
+		return fmt.Errorf("%w: the access token has %d bytes, and there is room for %d", ErrClaims, len(p.AccessToken), room)
+	}
+	return nil
 }

@@ -25,6 +25,11 @@ type RefreshRequest struct {
 	// Scopes narrow the access token that this refresh gives, and no later one.
 	// Empty: the session's.
 	Scopes []string
+
+	// MaxAccess is the longest access token that the caller has room for, in
+	// bytes: a longer one is ErrClaims, and the session stays as it was. Zero:
+	// MaxAccessToken.
+	MaxAccess int
 }
 
 // Refresh exchanges a refresh token for a new pair, once. The user is looked up
@@ -117,6 +122,7 @@ func (a *Authority) rotate(ctx context.Context, token presented, named client, r
 		next := s
 		if how == current {
 			next.Generation++
+			next.IdleUntil = earlier(now.Add(a.idleTTL), s.ExpiresAt)
 		}
 		p, err := a.successor(ctx, next, c, r)
 		if err != nil {
@@ -126,7 +132,7 @@ func (a *Authority) rotate(ctx context.Context, token presented, named client, r
 			p.Replayed = true
 			return s, p, nil
 		}
-		err = a.store.AdvanceSession(ctx, s.ID, s.Generation, now, earlier(now.Add(a.idleTTL), s.ExpiresAt))
+		err = a.store.AdvanceSession(ctx, s.ID, s.Generation, now, next.IdleUntil)
 		switch {
 		case err == nil:
 			return s, p, nil
@@ -211,8 +217,11 @@ func (a *Authority) successor(ctx context.Context, s store.Session, c client, r 
 		granted = both(granted, r.Scopes)
 	}
 	p, err := a.pairOf(ctx, user, s, granted, r.Scopes)
-	if errors.Is(err, errOver) {
+	switch {
+	case errors.Is(err, errOver):
 		return Pair{}, ErrExpiredRefresh
+	case err != nil:
+		return Pair{}, err
 	}
-	return p, err
+	return p, p.fits(r.MaxAccess)
 }

@@ -14,7 +14,6 @@ package echov4
 
 import (
 	"encoding/json"
-	"maps"
 	"net/http"
 	"net/netip"
 
@@ -69,7 +68,7 @@ func (a *Auth) Refresh(c echo.Context) error {
 // Token answers what middleware.Auth.CheckToken decides.
 func (a *Auth) Token(c echo.Context) error {
 	p, err := a.door.CheckToken(c.Request())
-	return a.grant(c, a.door.Speaking(middleware.OAuth2{}), middleware.RouteToken, p, err)
+	return a.grant(c, a.door.Speaking(middleware.OAuth2{}).WithoutCookies(), middleware.RouteToken, p, err)
 }
 
 // Logout answers what middleware.Auth.CheckLogout decides.
@@ -203,7 +202,7 @@ func (a *Auth) refuse(c echo.Context, door *middleware.Auth, route middleware.Ro
 	answer := door.Refused(route, err)
 	mediaType := answer.Header.Get(echo.HeaderContentType)
 	header := c.Response().Header()
-	maps.Copy(header, answer.Header)
+	answer.SetHeader(header)
 	header.Del(echo.HeaderContentType)
 	cause := middleware.AsError(err)
 	return &echo.HTTPError{

@@ -43,6 +43,10 @@ const (
 
 func endpoints(c *config) { c.door.Endpoints.Token, c.door.Endpoints.JWKS = "/token", "/jwks" }
 
+const accessCookie = "Cookie: __Host-access_token={access}"
+
+func inCookies(c *config) { c.door.Cookies = &middleware.Cookies{RefreshPath: "/auth"} }
+
 var tooLong = "username=" + strings.Repeat("a", 17<<10)
 
 var twins = []twin{
@@ -252,6 +256,19 @@ var twins = []twin{
 	{name: "a scope that was not asked for", given: []step{loginFor("read")}, request: bare("PUT /write", bearer), status: 403, reason: middleware.ReasonForbidden},
 	{name: "one scope of two, by HEAD", given: []step{login}, request: bare("HEAD /admin", bearer), status: 403, reason: middleware.ReasonForbidden},
 	{name: "scopes with no bearer in front of them", given: []step{login}, request: bare("GET /nobody", bearer), status: 401, reason: middleware.ReasonNoBearer},
+
+	// Cookies.
+	{name: "a login in cookies", house: inCookies, request: form("POST /login", alicesOwn), status: 204},
+	{name: "a refresh by cookie", house: inCookies, given: []step{login}, request: bare("POST /refresh", "Cookie: __Secure-refresh_token={refresh}"), status: 204},
+	{name: "a refresh by a spent cookie", house: inCookies, given: []step{login, refresh}, request: bare("POST /refresh", "Cookie: __Secure-refresh_token={spent}", "Sec-Fetch-Site: same-origin"), status: 400, reason: middleware.ReasonEnded},
+	{name: "a bearer by cookie", house: inCookies, given: []step{login}, request: bare("GET /bearer", accessCookie), status: 200},
+	{name: "a bearer by two cookies", house: inCookies, given: []step{login}, request: bare("GET /bearer", accessCookie, accessCookie), status: 400, reason: middleware.ReasonMalformed},
+	{name: "another site's write", house: inCookies, given: []step{login}, request: bare("POST /bearer", accessCookie, "Sec-Fetch-Site: cross-site"), status: 403, reason: middleware.ReasonCrossSite},
+	{name: "Lexik: another site's login", house: inCookies, speaks: lexik, request: form("POST /login", alicesOwn, "Sec-Fetch-Site: cross-site"), status: 403, reason: middleware.ReasonCrossSite},
+	{name: "FastAPI: another site's login", house: inCookies, speaks: fastAPI, request: form("POST /login", alicesOwn, "Sec-Fetch-Site: cross-site"), status: 403, reason: middleware.ReasonCrossSite},
+	{name: "a logout by cookie", house: inCookies, given: []step{login}, request: bare("POST /logout", "Cookie: __Secure-refresh_token={refresh}"), status: 204},
+	{name: "a logout everywhere by cookie", house: inCookies, given: []step{login}, request: bare("POST /everywhere", accessCookie), status: 204},
+	{name: "the token endpoint has no cookies", house: inCookies, given: []step{login}, request: form("POST /token", "grant_type=refresh_token&refresh_token={refresh}"), status: 200},
 
 	// Lexik.
 	{name: "Lexik: a login by form", speaks: lexik, request: form("POST /login", "_username=alice&_password="+password), status: 200},

@@ -66,7 +66,7 @@ var reasons = []middleware.Reason{
 	middleware.ReasonRefresh, middleware.ReasonEnded, middleware.ReasonNoBearer, middleware.ReasonBearerForm,
 	middleware.ReasonBearer, middleware.ReasonExpired, middleware.ReasonTwoBearers, middleware.ReasonForbidden,
 	middleware.ReasonClient, middleware.ReasonClientGrant, middleware.ReasonKey, middleware.ReasonTarget,
-	middleware.ReasonTokenType, middleware.ReasonNoSession, middleware.ReasonNotFound,
+	middleware.ReasonTokenType, middleware.ReasonNoSession, middleware.ReasonCrossSite, middleware.ReasonNotFound,
 	middleware.ReasonLimited, middleware.ReasonThrottled, middleware.ReasonUnavailable, middleware.ReasonInternal,
 }
 

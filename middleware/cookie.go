@@ -1,0 +1,109 @@
+package middleware
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+// sameSite refuses what pages of other origins make a browser do, where there
+// are cookies that it would do it with.
+func (a *Auth) sameSite(r *http.Request) error {
+	if a.cookies == nil {
+		return nil
+	}
+	if r.Header.Get("Upgrade") != "" {
+		// a handshake is a GET, and what comes behind it is not: no preflight
+		// stands before it
+		r = r.WithContext(r.Context())
+		r.Method = http.MethodConnect
+	}
+	if err := a.cookies.origins.Check(r); err != nil {
+		return refusal(ReasonCrossSite, err)
+	}
+	return nil
+}
+
+// cookie is a cookie's value; "" if it is not there. Two of one name are refused:
+// one of them was set by somebody else.
+func cookie(r *http.Request, name string) (tokens.Secret, error) {
+	var value string
+	found := false
+	for _, line := range r.Header["Cookie"] {
+		for pair := range strings.SplitSeq(line, ";") {
+			n, v, _ := strings.Cut(strings.Trim(pair, " \t"), "=")
+			if n != name {
+				continue
+			}
+			if found {
+				return "", refusal(ReasonMalformed, errTwice)
+			}
+			value, found = v, true
+		}
+	}
+	return tokens.Secret(value), nil
+}
+
+// cookieBearer is CheckBearer for a request without an Authorization header.
+func (a *Auth) cookieBearer(r *http.Request) (tokens.Principal, error) {
+	token, err := cookie(r, a.cookies.access.Name)
+	if err != nil {
+		return tokens.Principal{}, err
+	}
+	if token == "" {
+		return tokens.Principal{}, refusal(ReasonNoBearer, nil)
+	}
+	if err := a.sameSite(r); err != nil {
+		return tokens.Principal{}, err
+	}
+	return a.verifier.Verify(r.Context(), token)
+}
+
+// lacksRefresh reports whether a dialect has found no refresh token.
+func lacksRefresh(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && (e.Reason == ReasonNoRefresh || e.Reason == ReasonMissing)
+}
+
+// refreshByCookie exchanges the token of the refresh cookie, and is none the
+// dialect's refusal. A token that opens nothing any longer is forgotten; of one
+// that nobody could look at that is not known.
+func (a *Auth) refreshByCookie(r *http.Request, refresh tokens.RefreshRequest, none error) (tokens.Pair, error) {
+	token, err := cookie(r, a.cookies.refresh.Name)
+	if err != nil {
+		return tokens.Pair{}, err
+	}
+	if token == "" {
+		return tokens.Pair{}, none
+	}
+	refresh.Token, refresh.MaxAccess = token, a.cookies.room()
+	p, err := a.exchange(r, refresh, false)
+	return p, forgetting(err, ReasonRefresh, ReasonEnded)
+}
+
+// logoutByCookie ends the session of the refresh cookie or, where an
+// Authorization: Bearer or only the access cookie is there, of that. If there is
+// nothing to end, the cookies go all the same.
+func (a *Auth) logoutByCookie(r *http.Request, refresh tokens.RefreshRequest) (ended bool, err error) {
+	if !saysBearer(r) {
+		if refresh.Token, err = cookie(r, a.cookies.refresh.Name); err != nil {
+			return false, err
+		}
+	}
+	ended, err = a.logout(r, refresh, refresh.Token != "")
+	return ended, forgetting(err, ReasonNoBearer, ReasonBearer, ReasonExpired)
+}
+
+// forgetting has the browser forget its cookies if it was for one of these
+// reasons.
+func forgetting(err error, reasons ...Reason) error {
+	if err == nil {
+		return nil
+	}
+	e := *AsError(err)
+	e.forget = slices.Contains(reasons, e.Reason)
+	return &e
+}

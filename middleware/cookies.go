@@ -1,0 +1,165 @@
+package middleware
+
+import (
+	"cmp"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+// Cookies keep the tokens of browsers where no script can read them: Login and
+// Refresh answer 204 with two cookies and no token in the body, Refresh and
+// Logout read the refresh cookie, and Bearer, Identify and Protect the access
+// cookie of requests that have no Authorization header. Logout and
+// LogoutEverywhere clear both, and so does a refresh by a cookie that opens
+// nothing any longer. The Token endpoint has nothing to do with cookies; see also
+// [Auth.WithoutCookies].
+//
+// The cookies are Secure, HttpOnly and SameSite, for one host only, and go when
+// their token expires. Every request that a cookie authenticates, and every login,
+// refresh and logout, passes [http.CrossOriginProtection] before anything of it
+// is looked at: unsafe methods, and upgrades to WebSocket, from pages of other
+// origins are 403. Give the Authority a RetryGrace, for tabs of one browser refresh
+// at the same time.
+type Cookies struct {
+	// RefreshPath is required, unless there is only a Verifier: the path below
+	// which Refresh and Logout are mounted, such as "/auth". Browsers send the
+	// refresh cookie there and nowhere else, and its name begins with __Secure-.
+	// "/" sends it with every request, and its name begins with __Host-, which
+	// keeps hosts of the same domain from setting it.
+	RefreshPath string
+
+	// Access and Refresh name the cookies, without the prefix. Empty:
+	// "access_token" and "refresh_token". The access cookie's name begins with
+	// __Host-.
+	Access, Refresh string
+
+	// SameSite is http.SameSiteStrictMode or http.SameSiteLaxMode, with which the
+	// access cookie comes along when somebody follows a link from another site.
+	// Zero: strict.
+	SameSite http.SameSite
+
+	// TrustedOrigins are the other origins whose pages may make requests, such as
+	// "https://app.example.com". It is no CORS: whether their scripts may read
+	// the answers the host has to say.
+	TrustedOrigins []string
+
+	// InsecureCrossSite sends the cookies along with requests from pages of any
+	// site (SameSite=None), for a front end that is on another site than the API.
+	// It is insecure because whatever answers GET is then open to them, and
+	// CrossOriginProtection all that guards the rest. It wants TrustedOrigins.
+	InsecureCrossSite bool
+}
+
+// maxCookie is the longest Set-Cookie, with its attributes: every browser keeps
+// one of 4096 bytes.
+const maxCookie = 4096
+
+// cookies are what a Cookies says, ready to be used.
+type cookies struct {
+	access, refresh http.Cookie // without a value
+	origins         *http.CrossOriginProtection
+}
+
+// compiled is nil where cookies are off.
+func (c *Cookies) compiled(refreshes bool, complain complaint) *cookies {
+	if c == nil {
+		return nil
+	}
+	k := &cookies{origins: http.NewCrossOriginProtection()}
+	access, refresh := cmp.Or(c.Access, "access_token"), cmp.Or(c.Refresh, "refresh_token")
+	for _, name := range []struct{ field, value string }{{"Access", access}, {"Refresh", refresh}} {
+		if !isCookieName(name.value) {
+			complain("Cookies."+name.field, "wants 1 to 64 letters, digits, \"_\" and \"-\", and no __ in front, has %q", name.value)
+		}
+	}
+	if access == refresh {
+		complain("Cookies.Refresh", "wants another name than Access, has %q", refresh)
+	}
+	where := c.RefreshPath
+	switch {
+	case where == "" && refreshes:
+		complain("Cookies.RefreshPath", "is required: the path below which Refresh and Logout are mounted")
+	case where != "" && !isCookiePath(where):
+		complain("Cookies.RefreshPath", "wants a path such as \"/auth\", without \";\" and a \"/\" at its end, has %q", where)
+	}
+	mode := c.sameSite(complain)
+	for i, origin := range c.TrustedOrigins {
+		if err := k.origins.AddTrustedOrigin(origin); err != nil {
+			complain("Cookies.TrustedOrigins["+strconv.Itoa(i)+"]", "wants a scheme and a host, has %q", origin)
+		}
+	}
+	k.access = http.Cookie{Name: "__Host-" + access, Path: "/", Secure: true, HttpOnly: true, SameSite: mode}
+	k.refresh = http.Cookie{Name: "__Secure-" + refresh, Path: where, Secure: true, HttpOnly: true, SameSite: mode}
+	if where == "/" {
+		k.refresh.Name = "__Host-" + refresh
+	}
+	return k
+}
+
+func (c *Cookies) sameSite(complain complaint) http.SameSite {
+	switch {
+	case c.InsecureCrossSite && c.SameSite != 0:
+		complain("Cookies.SameSite", "is not wanted beside InsecureCrossSite")
+	case c.InsecureCrossSite && len(c.TrustedOrigins) == 0:
+		complain("Cookies.TrustedOrigins", "is required with InsecureCrossSite")
+	case c.InsecureCrossSite:
+		return http.SameSiteNoneMode
+	case c.SameSite != 0 && c.SameSite != http.SameSiteStrictMode && c.SameSite != http.SameSiteLaxMode:
+		complain("Cookies.SameSite", "wants http.SameSiteStrictMode or http.SameSiteLaxMode, has %d", c.SameSite)
+	case c.SameSite == http.SameSiteLaxMode:
+		return http.SameSiteLaxMode
+	}
+	return http.SameSiteStrictMode
+}
+
+func isCookieName(s string) bool {
+	for i := range len(s) {
+		b := s[i]
+		if (b < '0' || b > '9') && (b < 'A' || b > 'Z') && (b < 'a' || b > 'z') && b != '_' && b != '-' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 64 && !strings.HasPrefix(s, "__")
+}
+
+func isCookiePath(s string) bool {
+	return s[0] == '/' && path.Clean(s) == s && len(s) <= 1024 && isQuotable(s) && !strings.ContainsAny(s, "; ")
+}
+
+// room is how long an access token may be; 0 where there are no cookies.
+func (k *cookies) room() int {
+	if k == nil {
+		return 0
+	}
+	return maxCookie - len(setCookie(k.access, "", time.Duration(1<<63-1)))
+}
+
+// granted has the pair in cookies. Where there is no refresh token, the cookie of
+// whoever was there before goes: it would bring them back.
+func (k *cookies) granted(p tokens.Pair) Answer {
+	a := noCache(answer(http.StatusNoContent, "", nil))
+	a.Header.Add("Set-Cookie", setCookie(k.access, p.AccessToken, p.ExpiresIn))
+	a.Header.Add("Set-Cookie", setCookie(k.refresh, p.RefreshToken, p.RefreshExpiresIn))
+	return a
+}
+
+// forget clears both cookies.
+func (k *cookies) forget(a Answer) {
+	a.Header.Add("Set-Cookie", setCookie(k.access, "", 0))
+	a.Header.Add("Set-Cookie", setCookie(k.refresh, "", 0))
+}
+
+// setCookie is a Set-Cookie that lasts as long as its token, and one that clears
+// the cookie if that is not even a second.
+func setCookie(c http.Cookie, token tokens.Secret, ttl time.Duration) string {
+	c.Value, c.MaxAge = string(token), int(ttl/time.Second)
+	if c.MaxAge <= 0 {
+		c.Value, c.MaxAge = "", -1
+	}
+	return c.String()
+}

@@ -1,0 +1,193 @@
+package middleware_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/store"
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+func withCookies(c *config) { c.door.Cookies = &middleware.Cookies{RefreshPath: "/auth"} }
+
+const (
+	logsIn     = form + "\n\nusername=alice&password=correct+horse+%26+battery"
+	cookieOf   = "Cookie: __Host-access_token=ACCESS\n"
+	refreshOf  = "Cookie: __Secure-refresh_token=REFRESH\n"
+	fromAfar   = "Sec-Fetch-Site: cross-site\n"
+	cleared    = "__Host-access_token=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Strict\n__Secure-refresh_token=; Path=/auth; Max-Age=0; HttpOnly; Secure; SameSite=Strict"
+	twoCookies = "__Host-access_token={jwt}; Path=/; Max-Age=3600; HttpOnly; Secure; SameSite=Strict\n__Secure-refresh_token={refresh}; Path=/auth; Max-Age=2592000; HttpOnly; Secure; SameSite=Strict"
+)
+
+func cookiesOf(w *httptest.ResponseRecorder) string {
+	return masked(strings.Join(w.Header()["Set-Cookie"], "\n"))
+}
+
+// D183, D185: what a browser is given, and what a script is not.
+func TestCookies(t *testing.T) {
+	t.Parallel()
+	for _, dialect := range []middleware.Dialect{middleware.OAuth2{}, middleware.FastAPI{}, middleware.Lexik{Username: "username", Password: "password", RefreshTokens: true}} {
+		d := open(t, withCookies, speaking(dialect), func(c *config) {
+			c.tokens.Now = func() time.Time { return time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC) }
+		})
+		in := d.ask(t, "POST /login\nOrigin: https://example.com\nHost: example.com\n"+logsIn)
+		p := d.login(t, alice)
+		again := d.send(request(t, replace("POST /refresh\n"+refreshOf+"\n", p)))
+		for _, w := range []*httptest.ResponseRecorder{in, again} {
+			wantStatus(t, w, http.StatusNoContent)
+			if got := cookiesOf(w); got != twoCookies || w.Body.Len() > 0 {
+				t.Errorf("%T: cookies =\n%s\nbody = %q", dialect, got, w.Body)
+			}
+			for name := range w.Header() {
+				if strings.HasPrefix(name, "Access-Control-") {
+					t.Errorf("%s: %s", name, w.Header().Get(name))
+				}
+			}
+		}
+		spent := d.send(request(t, replace("POST /refresh\n"+refreshOf+"\n", p)))
+		if spent.Code < 400 || cookiesOf(spent) != cleared {
+			t.Errorf("%T: a spent cookie: %d %s", dialect, spent.Code, cookiesOf(spent))
+		}
+		p = d.login(t, alice)
+		out := d.send(request(t, replace("POST /logout\n"+refreshOf+"\n", p)))
+		if out.Code >= 300 || cookiesOf(out) != cleared {
+			t.Errorf("%T: a logout: %d %s", dialect, out.Code, cookiesOf(out))
+		}
+		if _, err := d.tokens.Refresh(t.Context(), tokens.RefreshRequest{Token: p.RefreshToken}); err == nil {
+			t.Errorf("%T: the session goes on", dialect)
+		}
+		all := d.send(request(t, replace("POST /everywhere\n"+cookieOf+"\n", p)))
+		if all.Code >= 300 || cookiesOf(all) != cleared || d.sessions(t, alice.ID) != 0 {
+			t.Errorf("%T: a logout everywhere: %d %s", dialect, all.Code, cookiesOf(all))
+		}
+	}
+}
+
+// D184, P32: which requests a cookie authenticates.
+func TestCookieSource(t *testing.T) {
+	t.Parallel()
+	for _, x := range []struct {
+		name, request string
+		status        int
+	}{
+		{"an access cookie opens", "GET /me\n" + cookieOf + "\n", 200},
+		{"it opens a link from another site, if the browser sends it", "GET /me\n" + cookieOf + fromAfar + "\n", 200},
+		{"another site's write is refused", "POST /me\n" + cookieOf + fromAfar + "\n", 403},
+		{"a sibling's write is refused", "DELETE /sessions/others\n" + cookieOf + "Sec-Fetch-Site: same-site\n\n", 403},
+		{"an old browser says its origin", "POST /search\n" + cookieOf + "Origin: https://evil.example\n\n", 403},
+		{"another site's WebSocket is refused", "GET /me\n" + cookieOf + fromAfar + "Upgrade: websocket\n\n", 403},
+		{"one's own write is good", "POST /me\n" + cookieOf + "Sec-Fetch-Site: same-origin\n\n", 200},
+		{"an Authorization header wins over the cookie", "GET /me\n" + cookieOf + "Authorization: Bearer x.y.z\n\n", 401},
+		{"a token in the header needs no same site", "POST /me\nAuthorization: Bearer ACCESS\n" + fromAfar + "\n", 200},
+		{"two cookies of one name are refused", "GET /me\n" + cookieOf + "Cookie: __Host-access_token=\"\n\n", 400},
+		{"two in one header too", "GET /search\nCookie: __Host-access_token=ACCESS; a=b; __Host-access_token=ACCESS\n\n", 400},
+		{"a cookie without the prefix is none", "GET /me\nCookie: access_token=ACCESS; __host-access_token=ACCESS\n\n", 401},
+		{"no cookie is anonymous", "POST /search\n" + fromAfar + "\n", 200},
+		{"a refresh token opens nothing", "GET /me\nCookie: __Host-access_token=REFRESH\n\n", 401},
+		{"another site's login is refused", "POST /login\n" + fromAfar + logsIn, 403},
+		{"another site's refresh is refused", "POST /refresh\n" + refreshOf + fromAfar + "\n", 403},
+		{"another site's logout is refused", "POST /logout\n" + refreshOf + fromAfar + "\n", 403},
+		{"another site's logout everywhere is refused", "POST /everywhere\n" + cookieOf + fromAfar + "\n", 403},
+		{"a refresh is no GET", "GET /refresh\n" + refreshOf + "\n", 405},
+		{"two refresh cookies are refused", "POST /refresh\n" + refreshOf + refreshOf + "\n", 400},
+		{"a refresh of nothing", "POST /refresh\n\n", 400},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			t.Parallel()
+			d := open(t, withCookies)
+			p := d.login(t, alice)
+			d.store.take()
+			w := d.send(request(t, replace(x.request, p)))
+			wantStatus(t, w, x.status)
+			if calls := d.store.take(); x.status >= 400 && len(calls) > 0 {
+				t.Errorf("the store was asked %q", calls)
+			}
+			if x.status >= 400 && len(w.Header()["Set-Cookie"]) > 0 {
+				t.Errorf("cookies = %q", cookiesOf(w))
+			}
+			if x.status == 403 && d.sessions(t, alice.ID) != 1 {
+				t.Error("the session has not stayed as it was")
+			}
+		})
+	}
+	t.Run("nothing of this is so where cookies are off (P32)", func(t *testing.T) {
+		t.Parallel()
+		for _, d := range []*door{open(t), open(t, withCookies)} {
+			off := d.WithoutCookies()
+			p := d.login(t, alice)
+			r := request(t, replace("GET /me\n"+cookieOf+"\n", p))
+			if _, err := off.CheckBearer(r); middleware.AsError(err).Reason != middleware.ReasonNoBearer {
+				t.Errorf("error = %v", err)
+			}
+			if a := off.Granted(p); a.Status != 200 || len(a.Header["Set-Cookie"]) > 0 {
+				t.Errorf("%d %v", a.Status, a.Header)
+			}
+		}
+	})
+	t.Run("a store that cannot say costs nobody the cookies", func(t *testing.T) {
+		t.Parallel()
+		d := open(t, withCookies, func(c *config) {
+			c.door.Cookies.TrustedOrigins = []string{"https://app.example"}
+			c.tokens.Claims = func(context.Context, store.User) (map[string]any, error) {
+				return map[string]any{"big": strings.Repeat("x", 4096)}, nil
+			}
+		})
+		w := d.ask(t, "POST /login\nSec-Fetch-Site: cross-site\nOrigin: https://app.example\n"+logsIn)
+		wantStatus(t, w, http.StatusInternalServerError)
+		if n := d.sessions(t, alice.ID); n != 0 || len(w.Header()["Set-Cookie"]) > 0 {
+			t.Errorf("a token that no cookie holds: %d sessions, %s", n, cookiesOf(w))
+		}
+	})
+}
+
+// D183: what no browser keeps, or would keep in another way, is told at start-up.
+func TestNewCookies(t *testing.T) {
+	t.Parallel()
+	c := open(t).config.door
+	c.Cookies = &middleware.Cookies{Access: "__a", Refresh: "", RefreshPath: "/auth/;", SameSite: http.SameSiteNoneMode, TrustedOrigins: []string{"app.example"}}
+	want := `middleware: Config.Cookies.Access: wants 1 to 64 letters, digits, "_" and "-", and no __ in front, has "__a"
+middleware: Config.Cookies.RefreshPath: wants a path such as "/auth", without ";" and a "/" at its end, has "/auth/;"
+middleware: Config.Cookies.SameSite: wants http.SameSiteStrictMode or http.SameSiteLaxMode, has 4
+middleware: Config.Cookies.TrustedOrigins[0]: wants a scheme and a host, has "app.example"`
+	if _, err := middleware.New(c); err == nil || err.Error() != want {
+		t.Errorf("error =\n%v\nwant\n%s", err, want)
+	}
+	c.Cookies = &middleware.Cookies{}
+	if _, err := middleware.New(c); err == nil || !strings.Contains(err.Error(), "Config.Cookies.RefreshPath: is required") {
+		t.Errorf("error = %v", err)
+	}
+}
+
+// A browser gets cookies, and a program at its own routes gets tokens.
+func ExampleCookies() {
+	auth, err := middleware.New(middleware.Config{
+		Tokens: ada(), ClientIP: middleware.RemoteAddr,
+		Tiers:   middleware.Tiers{"free": {Limit: 500, Period: time.Hour}},
+		Cookies: &middleware.Cookies{RefreshPath: "/auth"},
+	})
+	if err != nil {
+		panic(err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/auth/login", auth.Login)
+	mux.HandleFunc("/auth/refresh", auth.Refresh)
+	mux.HandleFunc("/auth/logout", auth.Logout)
+	mux.HandleFunc("/api/login", auth.WithoutCookies().Login)
+
+	for _, path := range []string{"/auth/login", "/api/login"} {
+		r := httptest.NewRequest(http.MethodPost, path, strings.NewReader("username=ada&password=correct+horse")) //nolint:noctx // an example
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, r)
+		fmt.Println(w.Code, len(w.Result().Cookies()), "cookies", w.Body.Len() > 0) //nolint:bodyclose // a recorder's
+	}
+	// Output:
+	// 204 2 cookies false
+	// 200 0 cookies true
+}
