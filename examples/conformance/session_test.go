@@ -11,6 +11,9 @@ import (
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
+// baked keeps tokens in cookies.
+func baked(c *config) { c.door.Cookies = &middleware.Cookies{RefreshPath: "/"} }
+
 // Sessions, cookies, logout and logs.
 var sessions = []statement{
 	{number: 179, grade: "MUST", says: "a logout ends the refresh tokens and, with a deny list, the access tokens", source: "ASVS 7.4.1, SP 800-63B §7.1",
@@ -68,9 +71,39 @@ var sessions = []statement{
 			h.call(t, "/me", a.members["token"].(string)).is(t, http.StatusOK, "")
 		}},
 	{number: 183, grade: "MUST", says: "cookies are Secure, HttpOnly, SameSite, prefixed and short", source: "ASVS 3.3.1-3.3.5, SP 800-63B §7.1.1",
-		note: "there are no cookies"},
-	{number: 184, grade: "MUST", says: "what a cookie authenticates is refused to other sites", source: "ASVS 3.5.1-3.5.3, OAuth 2.1",
-		note: "there are no cookies"},
+		note: "where the host switches them on",
+		check: func(t *testing.T, open opener) {
+			a := open(t, baked).form(t, "/login", good)
+			a.is(t, http.StatusNoContent, "")
+			set := a.Result().Cookies()
+			if len(set) != 2 {
+				t.Fatalf("%q", a.Header().Values("Set-Cookie"))
+			}
+			for i, name := range []string{"__Host-access_token", "__Host-refresh_token"} {
+				c := set[i]
+				if c.Name != name || !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteStrictMode || c.Path != "/" || c.Domain != "" || len(c.Raw) > 4096 {
+					t.Errorf("%s", c.Raw)
+				}
+			}
+		}},
+	{number: 184, grade: "MUST", says: "what a cookie authenticates is refused to other sites: 403", source: "ASVS 3.5.1-3.5.3, OAuth 2.1",
+		note: "where the host switches cookies on",
+		check: func(t *testing.T, open opener) {
+			h := open(t, baked)
+			jar := "Cookie: "
+			for _, c := range h.form(t, "/login", good).Result().Cookies() {
+				jar += c.Name + "=" + c.Value + "; "
+			}
+			jar = strings.TrimSuffix(jar, "; ")
+			for _, elsewhere := range []string{"Sec-Fetch-Site: cross-site", "Sec-Fetch-Site: same-site", "Origin: https://evil.example"} {
+				for _, path := range []string{"/refresh", "/login", "/logout", "/me"} {
+					h.form(t, path, "", jar, elsewhere).is(t, http.StatusForbidden, "")
+				}
+			}
+			h.send(t, http.MethodGet, "/refresh", "", jar).is(t, http.StatusMethodNotAllowed, "")
+			h.form(t, "/me", "", jar, "Sec-Fetch-Site: same-origin").is(t, http.StatusOK, "")
+			h.form(t, "/refresh", "", jar, "Sec-Fetch-Site: same-origin").is(t, http.StatusNoContent, "")
+		}},
 	{number: 185, grade: "MUST NOT", says: "no answer with a token is for every origin", source: "ASVS 3.4.2",
 		check: func(t *testing.T, open opener) {
 			a := open(t).token(t, good, "Origin: https://evil.example")
