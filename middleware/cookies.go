@@ -93,10 +93,10 @@ func (c *Cookies) compiled(refreshes bool, complain complaint) *cookies {
 			complain("Cookies.TrustedOrigins["+strconv.Itoa(i)+"]", "wants a scheme and a host, has %q", origin)
 		}
 	}
-	k.access = http.Cookie{Name: "__Host-" + access, Path: "/", Secure: true, HttpOnly: true, SameSite: mode}
-	k.refresh = http.Cookie{Name: "__Secure-" + refresh, Path: where, Secure: true, HttpOnly: true, SameSite: mode}
+	k.access = http.Cookie{Name: "__Host-" + access, Path: "/", Secure: true, HttpOnly: true, SameSite: mode}       //nolint:gosec // mode is one of the three
+	k.refresh = http.Cookie{Name: "__Secure-" + refresh, Path: where, Secure: true, HttpOnly: true, SameSite: mode} //nolint:gosec // mode is one of the three
 	if where == "/" {
-		k.refresh.Name = "__Host-" + refresh
+		k.refresh.Name = "__Host-" + refresh //nolint:gosec // as above
 	}
 	return k
 }
@@ -156,7 +156,7 @@ func (k *cookies) forget(a Answer) {
 
 // setCookie is a Set-Cookie that lasts as long as its token, and one that clears
 // the cookie if that is not even a second.
-func setCookie(c http.Cookie, token tokens.Secret, ttl time.Duration) string {
+func setCookie(c http.Cookie, token tokens.Secret, ttl time.Duration) string { //nolint:gosec // c has them all
 	c.Value, c.MaxAge = string(token), int(ttl/time.Second)
 	if c.MaxAge <= 0 {
 		c.Value, c.MaxAge = "", -1

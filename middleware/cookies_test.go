@@ -181,11 +181,11 @@ func ExampleCookies() {
 	mux.HandleFunc("/api/login", auth.WithoutCookies().Login)
 
 	for _, path := range []string{"/auth/login", "/api/login"} {
-		r := httptest.NewRequest(http.MethodPost, path, strings.NewReader("username=ada&password=correct+horse")) //nolint:noctx // an example
+		r := httptest.NewRequest(http.MethodPost, path, strings.NewReader("username=ada&password=correct+horse"))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		w := httptest.NewRecorder()
 		mux.ServeHTTP(w, r)
-		fmt.Println(w.Code, len(w.Result().Cookies()), "cookies", w.Body.Len() > 0) //nolint:bodyclose // a recorder's
+		fmt.Println(w.Code, len(w.Result().Cookies()), "cookies", w.Body.Len() > 0)
 	}
 	// Output:
 	// 204 2 cookies false

@@ -26,7 +26,7 @@ func CheckHeaders(status int, h http.Header, at time.Time) error {
 	c := headers{Header: h}
 	for _, name := range []string{"RateLimit-Policy", "RateLimit", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After"} {
 		if n := len(h.Values(name)); n > 1 {
-			c.wrong("%s is there %d times", name, n)
+			c.wrongf("%s is there %d times", name, n)
 		}
 	}
 	longest := c.draft()
@@ -34,10 +34,10 @@ func CheckHeaders(status int, h http.Header, at time.Time) error {
 	c.retryAfter(status, longest)
 	if status == http.StatusTooManyRequests {
 		if !limited && h.Get("RateLimit") == "" {
-			c.wrong("a 429 wants RateLimit or X-RateLimit-Limit")
+			c.wrongf("a 429 wants RateLimit or X-RateLimit-Limit")
 		}
 		if !strings.Contains(h.Get("Cache-Control"), "no-store") {
-			c.wrong("a 429 wants Cache-Control: no-store, has %q", h.Get("Cache-Control"))
+			c.wrongf("a 429 wants Cache-Control: no-store, has %q", h.Get("Cache-Control"))
 		}
 	}
 	return errors.Join(c.errs...)
@@ -50,7 +50,7 @@ type headers struct {
 	errs []error
 }
 
-func (c *headers) wrong(format string, args ...any) {
+func (c *headers) wrongf(format string, args ...any) {
 	c.errs = append(c.errs, fmt.Errorf(format, args...))
 }
 
@@ -61,7 +61,7 @@ func (c *headers) number(name string) (int64, bool) {
 		return 0, false
 	}
 	if !wholeNumber.MatchString(v) {
-		c.wrong("%s: %q is no whole number of 0 or more", name, v)
+		c.wrongf("%s: %q is no whole number of 0 or more", name, v)
 		return 0, false
 	}
 	n, err := strconv.ParseInt(v, 10, 64)
@@ -81,7 +81,7 @@ func (c *headers) draft() int64 {
 		for item := range strings.SplitSeq(c.Get(field.name), ", ") {
 			parts := field.item.FindStringSubmatch(item)
 			if parts == nil {
-				c.wrong("%s: %q is no item of the draft", field.name, item)
+				c.wrongf("%s: %q is no item of the draft", field.name, item)
 				continue
 			}
 			if field.item == limitField && parts[4] != "" {
@@ -99,13 +99,13 @@ func (c *headers) github(at time.Time) bool {
 	remaining, remains := c.number("X-RateLimit-Remaining")
 	reset, resets := c.number("X-RateLimit-Reset")
 	if limited != remains || limited != resets {
-		c.wrong("of X-RateLimit-Limit, -Remaining and -Reset some are there and some are not")
+		c.wrongf("of X-RateLimit-Limit, -Remaining and -Reset some are there and some are not")
 	}
 	if remaining > limit {
-		c.wrong("X-RateLimit-Remaining: %d of %d", remaining, limit)
+		c.wrongf("X-RateLimit-Remaining: %d of %d", remaining, limit)
 	}
 	if resets && reset < at.Unix() {
-		c.wrong("X-RateLimit-Reset: %d has passed at %d", reset, at.Unix())
+		c.wrongf("X-RateLimit-Reset: %d has passed at %d", reset, at.Unix())
 	}
 	return limited
 }
@@ -114,10 +114,10 @@ func (c *headers) retryAfter(status int, longest int64) {
 	retry, waits := c.number("Retry-After")
 	switch {
 	case status == http.StatusTooManyRequests && !waits:
-		c.wrong("a 429 wants Retry-After")
+		c.wrongf("a 429 wants Retry-After")
 	case status == http.StatusTooManyRequests && (retry < 1 || retry < longest):
-		c.wrong("Retry-After: %d, want 1 or more and no less than t (%d)", retry, longest)
+		c.wrongf("Retry-After: %d, want 1 or more and no less than t (%d)", retry, longest)
 	case status < 300 && c.Get("Retry-After") != "":
-		c.wrong("Retry-After in an answer of %d", status)
+		c.wrongf("Retry-After in an answer of %d", status)
 	}
 }

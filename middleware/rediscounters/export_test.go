@@ -16,3 +16,16 @@ func Refund(ctx context.Context, client redis.UniversalClient, key string, cost 
 
 // WithClock measures windows by another clock than the server's.
 func WithClock(c middleware.Counters, now func() time.Time) { c.(*counters).clock = now }
+
+// Refusals keeps so many refusals, which end after a wait, and says how many are
+// remembered.
+func Refusals(n int, wait time.Duration) int {
+	d, now := newDenied(), time.Now()
+	for i := range n {
+		d.keep([2]uint64{uint64(i)}, []middleware.Status{{RetryAfter: wait}}, now)
+	}
+	return len(d.all)
+}
+
+// MostRefusals is how many there is room for.
+const MostRefusals = mostDenied
