@@ -3,10 +3,14 @@
 package redistest
 
 import (
+	"bufio"
 	"context"
+	"io"
 	"net"
 	"os"
 	"os/exec"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -89,13 +93,31 @@ func (s *Server) Run(t testing.TB) bool {
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	return Eventually(t, func() bool {
-		conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(t.Context(), "tcp", s.Addr)
-		if err != nil {
-			return false
+	return Eventually(t, func() bool { return s.answers(t) })
+}
+
+// answers reports whether it is this server that answers at its address, and not
+// one that was faster to take the port.
+func (s *Server) answers(t testing.TB) bool {
+	conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(t.Context(), "tcp", s.Addr)
+	if err != nil {
+		return false
+	}
+	defer conn.Close() //nolint:errcheck // it was asked, and that is all
+	_ = conn.SetDeadline(time.Now().Add(time.Second))
+	if _, err := io.WriteString(conn, "INFO server\r\n"); err != nil {
+		return false
+	}
+	answer := bufio.NewScanner(conn)
+	for answer.Scan() {
+		if strings.HasPrefix(answer.Text(), "-NOAUTH") {
+			return true // it was told to want a password, and no other is
 		}
-		return conn.Close() == nil
-	})
+		if id, ok := strings.CutPrefix(answer.Text(), "process_id:"); ok {
+			return id == strconv.Itoa(s.cmd.Process.Pid)
+		}
+	}
+	return false
 }
 
 // Kill ends the server as a power failure would.
