@@ -104,7 +104,8 @@ func (s *Server) answers(t testing.TB) bool {
 		return false
 	}
 	defer conn.Close() //nolint:errcheck // it was asked, and that is all
-	_ = conn.SetDeadline(time.Now().Add(time.Second))
+	late := time.AfterFunc(time.Second, func() { _ = conn.Close() })
+	defer late.Stop()
 	if _, err := io.WriteString(conn, "INFO server\r\n"); err != nil {
 		return false
 	}
