@@ -90,6 +90,7 @@ type host struct {
 	config config
 	store  *faulty
 	log    *bytes.Buffer
+	noting sync.Mutex // held while an event is told
 	events []tokens.Event
 }
 
@@ -173,6 +174,8 @@ func newHost(t *testing.T, edits []edit) (*host, *middleware.Auth) {
 			Keys:        []tokens.Key{{Algorithm: "ES256", Private: signingKey}},
 			RefreshKeys: []tokens.Secret{secret("refresh")},
 			Events: func(ctx context.Context, e tokens.Event) {
+				h.noting.Lock()
+				defer h.noting.Unlock()
 				h.events = append(h.events, e)
 				log(ctx, e)
 			},
