@@ -169,7 +169,7 @@ func TestTwoHundredLoginsAtOnceTakeNeitherTheMemoryNorTheOtherRoutes(t *testing.
 	if len(took) < in {
 		t.Errorf("%d other calls were answered meanwhile, and %d logins", len(took), in)
 	}
-	if peak := p.peak(t); peak > 300 {
+	if peak := p.peak(t); peak > 300 && !raced {
 		t.Errorf("the process has had %d MiB", peak)
 	}
 	if status, _, err := p.answered(t.Context(), http.MethodPost, "/api/login_check", url.Values{"_username": {"alice"}, "_password": {demoPassword}}); err != nil || status != http.StatusOK {
