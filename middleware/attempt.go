@@ -59,7 +59,7 @@ func attempt[T any](a *Auth, r *http.Request, stakes []stake, do func() (T, erro
 		return nothing, err
 	}
 	result, err := do()
-	if len(paid) > 0 && (err == nil || r.Context().Err() == nil) { // who hangs up has had the work done
+	if len(paid) > 0 && !errors.Is(err, context.Canceled) { // who hangs up in the middle has had the work done
 		a.giveBack(r, paid, err)
 	}
 	return result, err

@@ -423,6 +423,18 @@ func TestGuesses(t *testing.T) {
 		}
 		wantStatus(t, d.try(t, "alice", password, "192.0.2.1"), http.StatusTooManyRequests)
 	})
+	t.Run("who loses patience with a store that is down has not", func(t *testing.T) {
+		t.Parallel()
+		d := open(t)
+		d.store.fail(errDriver)
+		for range 100 {
+			ctx, hangUp := context.WithCancel(t.Context())
+			hangUp()
+			d.send(request(t, "POST /login\n"+form+"\n\n"+goodForm).WithContext(ctx))
+		}
+		d.store.fail(nil)
+		wantStatus(t, d.try(t, "alice", password, "192.0.2.1"), http.StatusOK)
+	})
 	t.Run("a request from nowhere is refused, and shares no counter (F2, P40)", func(t *testing.T) {
 		t.Parallel()
 		for _, from := range []string{"@", "", "fe80::1%eth0"} {

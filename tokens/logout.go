@@ -28,12 +28,17 @@ func (a *Authority) Logout(ctx context.Context, r RefreshRequest) error {
 	if !ok {
 		return fmt.Errorf("%w: not genuine", ErrInvalidRefresh)
 	}
+	return a.logout(ctx, named, token)
+}
+
+// logout ends the session of a genuine token, for a client that was authenticated.
+func (a *Authority) logout(ctx context.Context, named client, token presented) error {
 	s, err := a.session(ctx, token.sessionID)
 	if err != nil {
 		return a.failed(ctx, err)
 	}
 	if _, err := a.holder(ctx, named, s); err != nil {
-		return a.clientRefused(ctx, r.ClientID, err)
+		return a.clientRefused(ctx, named.ID, err)
 	}
 	if !s.RevokedAt.IsZero() {
 		return a.failed(ctx, a.refuse(ctx, s, ErrRevokedRefresh))

@@ -36,8 +36,8 @@ func (a *Authority) Revoke(ctx context.Context, r RevokeRequest) error {
 	if err != nil {
 		return a.clientRefused(ctx, r.ClientID, err)
 	}
-	if _, genuine := a.refresh.open(r.Token); genuine {
-		err := a.Logout(ctx, RefreshRequest{Token: r.Token, ClientID: r.ClientID, ClientSecret: r.ClientSecret})
+	if token, genuine := a.refresh.open(r.Token); genuine {
+		err := a.logout(within, named, token)
 		if errors.Is(err, ErrInvalidRefresh) {
 			return nil
 		}

@@ -38,16 +38,18 @@ type RefreshRequest struct {
 //
 // Of any number of callers with one token exactly one moves the session on.
 // What becomes of the others depends on Config.RetryGrace, or on the Grace of a
-// registered client: without it the token was used twice, and the session is revoked before they are told; within it
-// they get the very successor that the first one got.
+// registered client: without it the token was used twice, and the session is
+// revoked before they are told; within it they get the very successor that the
+// first one got.
 //
 // A request that is refused for any other reason changes nothing: a client that
-// is not who it says, another client's token, one that is not genuine, one whose session has ended, a scope
-// that the session has not.
+// is not who it says, another client's token, one that is not genuine, one whose
+// session has ended, a scope that the session has not.
 //
 // It fails with ErrInvalidClient, ErrUnauthorizedClient, ErrMalformed,
-// ErrInvalidRefresh and its kinds, ErrInvalidScope, ErrClaims or ErrUnavailable. After ErrUnavailable it is not known whether the session moved
-// on; the same token may be presented again, and under RetryGrace that is safe.
+// ErrInvalidRefresh and its kinds, ErrInvalidScope, ErrClaims or ErrUnavailable.
+// After ErrUnavailable it is not known whether the session moved on; the same
+// token may be presented again, and under RetryGrace that is safe.
 func (a *Authority) Refresh(ctx context.Context, r RefreshRequest) (Pair, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
