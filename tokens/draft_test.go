@@ -9,8 +9,6 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"encoding/json"
-	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +16,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/sallyport-go/sallyport/internal/forge"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -71,117 +70,25 @@ func signerOf(algorithm string) signer {
 	return s
 }
 
-// object is a JSON object in the making: it keeps the order of its members, and
-// has one twice if need be. The values are JSON texts.
-type object []member
-
-type member struct{ name, value string }
-
-func (o object) set(name, value string) object {
-	out := object{}
-	found := false
-	for _, m := range o {
-		if m.name == name {
-			m.value, found = value, true
-		}
-		out = append(out, m)
-	}
-	if !found {
-		return out.add(name, value)
-	}
-	return out
-}
-
-func (o object) add(name, value string) object { return append(slices.Clip(o), member{name, value}) }
-
-func (o object) drop(name string) object {
-	out := object{}
-	for _, m := range o {
-		if m.name != name {
-			out = append(out, m)
-		}
-	}
-	return out
-}
-
-// text writes the names as they are between the quotes: escapes stay escapes.
-func (o object) text() string {
-	var parts []string
-	for _, m := range o {
-		parts = append(parts, `"`+m.name+`":`+m.value)
-	}
-	return "{" + strings.Join(parts, ",") + "}"
-}
-
 // draft is an access token before it is signed.
 type draft struct {
-	by             signer
-	header, claims object
+	forge.Draft
 
-	headerText, claimsText string                        // stand in for header and claims
-	encodeHeader           func(string) string           // base64url, if nil
-	encodeClaims           func(string) string           // the same
-	sign                   func(signed string) []byte    // as by does, if nil
-	encodeSum              func(signature []byte) string // base64url, if nil
-	finish                 func(token string) string     // the last touch
+	by signer
 }
 
 // draftOf is a draft that becomes a good token.
 func draftOf(by signer, now time.Time) draft {
-	unix := func(d time.Duration) string { return strconv.FormatInt(now.Add(d).Unix(), 10) }
-	return draft{
-		by:     by,
-		header: object{{"alg", quoted(by.key.Algorithm)}, {"kid", quoted(by.key.ID)}, {"typ", `"at+jwt"`}},
-		claims: object{
-			{"iss", quoted(issuer)},
-			{"sub", quoted(alice.ID)},
-			{"aud", quoted(audience)},
-			{"exp", unix(time.Hour)},
-			{"nbf", unix(0)},
-			{"iat", unix(0)},
-			{"jti", `"a-token"`},
-			{"client_id", `"shop"`},
-			{"scope", `"read write"`},
-			{"sid", `"a-session"`},
-			{"acct", `"acme"`},
-			{"tier", `"free"`},
-			{"seats", `3`},
-			{"dept", `"r&d"`}, // the host's own
-		},
+	names := forge.Names{
+		Algorithm: by.key.Algorithm, KeyID: by.key.ID, Issuer: issuer, Audience: audience, Subject: alice.ID, Tier: alice.Tier,
 	}
+	return draft{forge.Good(names, now, nil), by}
 }
-
-func quoted(s string) string {
-	text, err := json.Marshal(s)
-	if err != nil {
-		panic(err)
-	}
-	return string(text)
-}
-
-func raw64(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
 
 func (d draft) token(tb testing.TB) tokens.Secret {
 	tb.Helper()
-	header, claims := d.headerText, d.claimsText
-	if header == "" {
-		header = d.header.text()
-	}
-	if claims == "" {
-		claims = d.claims.text()
-	}
-	if d.encodeHeader == nil {
-		d.encodeHeader = raw64
-	}
-	if d.encodeClaims == nil {
-		d.encodeClaims = raw64
-	}
-	if d.encodeSum == nil {
-		d.encodeSum = base64.RawURLEncoding.EncodeToString
-	}
-	signed := d.encodeHeader(header) + "." + d.encodeClaims(claims)
-	if d.sign == nil {
-		d.sign = func(signed string) []byte {
+	if d.Sign == nil {
+		d.Sign = func(signed string) []byte {
 			signature, err := d.by.method.Sign(signed, d.by.sign)
 			if err != nil {
 				tb.Fatal(err)
@@ -189,11 +96,7 @@ func (d draft) token(tb testing.TB) tokens.Secret {
 			return signature
 		}
 	}
-	token := signed + "." + d.encodeSum(d.sign(signed))
-	if d.finish != nil {
-		token = d.finish(token)
-	}
-	return tokens.Secret(token)
+	return tokens.Secret(d.Token())
 }
 
 // parts decodes a token with nothing of what is tested.

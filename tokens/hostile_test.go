@@ -15,6 +15,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/sallyport-go/sallyport/internal/forge"
 	"github.com/sallyport-go/sallyport/tokens"
 	"github.com/sallyport-go/sallyport/tokens/hostile"
 )
@@ -86,7 +87,7 @@ func TestHostileTimes(t *testing.T) {
 		{"one that is good from now on", "nbf", 0, nil},
 	} {
 		d := draftOf(by, r.clock.time())
-		d.claims = d.claims.set(test.claim, strconv.FormatInt(r.clock.time().Add(test.after).Unix(), 10))
+		d.Claims = d.Claims.Set(test.claim, strconv.FormatInt(r.clock.time().Add(test.after).Unix(), 10))
 		_, err := r.Verify(t.Context(), d.token(t))
 		if !errors.Is(err, test.want) {
 			t.Errorf("%s: %v, want %v", test.name, err, test.want)
@@ -150,7 +151,7 @@ func TestHostileSignatures(t *testing.T) {
 		by := signerOf("ES256")
 		r := open(t, func(c *tokens.Config) { c.Keys = []tokens.Key{by.key} })
 		d := draftOf(by, r.clock.time())
-		d.sign = func(signed string) []byte {
+		d.Sign = func(signed string) []byte {
 			sum := sha256.Sum256([]byte(signed))
 			der, err := ecdsa.SignASN1(rand.Reader, by.sign.(*ecdsa.PrivateKey), sum[:])
 			if err != nil {
@@ -176,7 +177,7 @@ func TestHostileSignatures(t *testing.T) {
 			func(b []byte) []byte { return slices.Concat(b[:32], make([]byte, 32)) }, // s = 0
 		} {
 			d := draftOf(by, r.clock.time())
-			d.encodeSum = func(b []byte) string { return raw64(string(change(b))) }
+			d.EncodeSum = func(b []byte) string { return forge.Raw64(string(change(b))) }
 			_, err := r.Verify(t.Context(), d.token(t))
 			wantError(t, err, tokens.ErrInvalidToken)
 		}
@@ -227,12 +228,12 @@ func FuzzVerify(f *testing.F) {
 		c.Now = func() time.Time { return now }
 	})
 	good := draftOf(by, now)
-	f.Add(string(good.token(f)), good.header.text(), good.claims.text())
+	f.Add(string(good.token(f)), good.Header.Text(), good.Claims.Text())
 	for _, c := range hostileCases(f, now, by.key) {
 		if len(c.Token) > 4<<10 {
 			continue
 		}
-		head, claims := good.header.text(), good.claims.text()
+		head, claims := good.Header.Text(), good.Claims.Text()
 		if p := strings.Split(string(c.Token), "."); len(p) == 3 {
 			if text, err := base64.RawURLEncoding.DecodeString(p[0]); err == nil {
 				head = string(text)
@@ -245,8 +246,8 @@ func FuzzVerify(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, token, head, claims string) {
 		d := good
-		d.encodeHeader = func(string) string { return raw64(head) }
-		d.encodeClaims = func(string) string { return raw64(claims) }
+		d.EncodeHeader = func(string) string { return forge.Raw64(head) }
+		d.EncodeClaims = func(string) string { return forge.Raw64(claims) }
 		for _, token := range []tokens.Secret{tokens.Secret(token), d.token(t)} {
 			p, err := r.Verify(t.Context(), token)
 			if err != nil {

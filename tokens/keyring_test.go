@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport-go/sallyport/internal/forge"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -147,12 +148,12 @@ func TestKeyRing(t *testing.T) {
 		next.SignsFrom = r.clock.time().Add(-2 * time.Hour)
 		by.key.RetiresAt = r.clock.time()
 		r = open(t, onRing(ring(t, by.key, next)))
-		for _, header := range []object{
-			{{"alg", `"RS256"`}, {"kid", `"rs256"`}, {"typ", `"at+jwt"`}},
-			{{"typ", `"at+jwt"`}, {"kid", `"rs256"`}, {"alg", `"RS256"`}},
+		for _, header := range []forge.Object{
+			{{Name: "alg", Value: `"RS256"`}, {Name: "kid", Value: `"rs256"`}, {Name: "typ", Value: `"at+jwt"`}},
+			{{Name: "typ", Value: `"at+jwt"`}, {Name: "kid", Value: `"rs256"`}, {Name: "alg", Value: `"RS256"`}},
 		} {
 			d := draftOf(by, r.clock.time())
-			d.header = header
+			d.Header = header
 			_, err := r.Verify(t.Context(), d.token(t))
 			wantError(t, err, tokens.ErrInvalidToken)
 		}
@@ -380,12 +381,12 @@ func TestVerifier(t *testing.T) {
 			good   bool
 		}{
 			{"a new key", func(*draft) {}, " es256", true},
-			{"a kid that no key can have", func(d *draft) { d.header = d.header.set("kid", `"a b"`) }, "", false},
-			{"an empty kid", func(d *draft) { d.header = d.header.set("kid", `""`) }, "", false},
-			{"a long kid", func(d *draft) { d.header = d.header.set("kid", quoted(strings.Repeat("k", 65))) }, "", false},
-			{"a key that it has, under another algorithm", func(d *draft) { d.header = d.header.set("kid", `"rs256"`) }, "", false},
-			{"a header that we do not write", func(d *draft) { d.header = d.header.add("jku", `"https://thief.example"`) }, "", false},
-			{"no kid", func(d *draft) { d.header = d.header.drop("kid") }, "", false},
+			{"a kid that no key can have", func(d *draft) { d.Header = d.Header.Set("kid", `"a b"`) }, "", false},
+			{"an empty kid", func(d *draft) { d.Header = d.Header.Set("kid", `""`) }, "", false},
+			{"a long kid", func(d *draft) { d.Header = d.Header.Set("kid", forge.Quoted(strings.Repeat("k", 65))) }, "", false},
+			{"a key that it has, under another algorithm", func(d *draft) { d.Header = d.Header.Set("kid", `"rs256"`) }, "", false},
+			{"a header that we do not write", func(d *draft) { d.Header = d.Header.Add("jku", `"https://thief.example"`) }, "", false},
+			{"no kid", func(d *draft) { d.Header = d.Header.Drop("kid") }, "", false},
 		} {
 			asked = nil
 			d := draftOf(by, r.clock.time())

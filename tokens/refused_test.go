@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport-go/sallyport/internal/forge"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -311,7 +312,7 @@ func genuine(tb testing.TB, token string) bool {
 	}
 	same := crafted{
 		prefix: "sp_rt_", version: 1, key: secret("refresh", 32),
-		session: raw64(string(body[5:21])), generation: binary.BigEndian.Uint64(body[21:29]),
+		session: forge.Raw64(string(body[5:21])), generation: binary.BigEndian.Uint64(body[21:29]),
 	}
 	return string(same.token(tb)) == token
 }

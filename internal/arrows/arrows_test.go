@@ -88,7 +88,7 @@ var arrows = []arrow{
 	{
 		promise: "the hostile matrix adds nothing to the go.sum of a host that aims it at its door",
 		room:    "tokens/hostile",
-		knows:   []string{"tokens"},
+		knows:   []string{"tokens", "internal/forge"},
 		lodgers: []string{jwt},
 		never:   []string{echo, redis, ulule},
 	},
@@ -132,6 +132,10 @@ var arrows = []arrow{
 		room:    "middleware/limittest",
 		knows:   []string{"middleware"},
 		never:   []string{echo, redis},
+	},
+	{
+		promise: "what forges tokens knows none of those that read them",
+		room:    "internal/forge",
 	},
 	{
 		promise: "the table of the counters in memory knows nobody",

@@ -20,7 +20,7 @@ func curves(key tokens.Key) []row {
 	}
 	hash := map[string]crypto.Hash{"ES256": crypto.SHA256, "ES384": crypto.SHA384, "ES512": crypto.SHA512}[key.Algorithm]
 	rows := []row{{"the signature in DER", func(d *draft) {
-		d.sign = func(signed string) []byte {
+		d.Sign = func(signed string) []byte {
 			h := hash.New()
 			_, _ = h.Write([]byte(signed))
 			der, err := ecdsa.SignASN1(rand.Reader, private, h.Sum(nil))
@@ -44,7 +44,7 @@ func curves(key tokens.Key) []row {
 		{"a signature whose s is zero", func(r, s []byte) []byte { return slices.Concat(r, make([]byte, len(s))) }},
 	} {
 		rows = append(rows, row{shape.name, func(d *draft) {
-			d.encodeSum = func(b []byte) string {
+			d.EncodeSum = func(b []byte) string {
 				return base64.RawURLEncoding.EncodeToString(shape.change(b[:len(b)/2], b[len(b)/2:]))
 			}
 		}, bad})

@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"math/big"
 	"strings"
+
+	"github.com/sallyport-go/sallyport/internal/forge"
 )
 
 // forms are tokens in another form.
@@ -49,26 +51,28 @@ func forms() []row {
 		{"the signature cut by a character", finished(func(token string) string { return token[:len(token)-1] }), bad},
 		{"the signature and a character more", finished(func(token string) string { return token + "A" }), bad},
 		{"the signature and four characters more", finished(func(token string) string { return token + "AAAA" }), bad},
-		{"the signature in standard base64 with padding", func(d *draft) { d.encodeSum = standard }, bad},
+		{"the signature in standard base64 with padding", func(d *draft) { d.EncodeSum = standard }, bad},
 		{"the signature in hexadecimal", func(d *draft) {
-			d.encodeSum = func(b []byte) string { return big.NewInt(0).SetBytes(b).Text(16) }
+			d.EncodeSum = func(b []byte) string { return big.NewInt(0).SetBytes(b).Text(16) }
 		}, bad},
 		{"the signature of other claims", func(d *draft) {
 			other := *d
-			other.sign, other.finish = nil, nil
-			other.claims = d.claims.set("sub", `"root"`)
-			d.sign = func(string) []byte {
-				return sign(d.key, raw64(other.header.text())+"."+raw64(other.claims.text()))
+			other.Sign, other.Finish = nil, nil
+			other.Claims = d.Claims.Set("sub", `"root"`)
+			d.Sign = func(string) []byte {
+				return sign(d.key, forge.Raw64(other.Header.Text())+"."+forge.Raw64(other.Claims.Text()))
 			}
 		}, bad},
-		{"a signature of zeros", func(d *draft) { d.encodeSum = func(b []byte) string { return raw64(string(make([]byte, len(b)))) } }, bad},
-		{"a signature of ones", func(d *draft) {
-			d.encodeSum = func(b []byte) string { return raw64(strings.Repeat("\xff", len(b))) }
+		{"a signature of zeros", func(d *draft) {
+			d.EncodeSum = func(b []byte) string { return forge.Raw64(string(make([]byte, len(b)))) }
 		}, bad},
-		{"half of the signature", func(d *draft) { d.encodeSum = func(b []byte) string { return raw64(string(b[:len(b)/2])) } }, bad},
-		{"more than 8 KiB", claim("dept", quoted(strings.Repeat("x", 7000))), bad},
-		{"a megabyte", claim("dept", quoted(strings.Repeat("x", 1<<20))), bad},
-		{"just under 8 KiB is good", claim("dept", quoted(strings.Repeat("x", 5000))), harmless},
+		{"a signature of ones", func(d *draft) {
+			d.EncodeSum = func(b []byte) string { return forge.Raw64(strings.Repeat("\xff", len(b))) }
+		}, bad},
+		{"half of the signature", func(d *draft) { d.EncodeSum = func(b []byte) string { return forge.Raw64(string(b[:len(b)/2])) } }, bad},
+		{"more than 8 KiB", claim("dept", forge.Quoted(strings.Repeat("x", 7000))), bad},
+		{"a megabyte", claim("dept", forge.Quoted(strings.Repeat("x", 1<<20))), bad},
+		{"just under 8 KiB is good", claim("dept", forge.Quoted(strings.Repeat("x", 5000))), harmless},
 	}
 }
 

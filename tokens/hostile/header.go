@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sallyport-go/sallyport/internal/forge"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -22,30 +23,30 @@ func headers(t Target, key tokens.Key) []row {
 	if err != nil {
 		panic(err)
 	}
-	jwk := `{"kty":"EC","crv":"P-256","x":"` + raw64(string(point[1:33])) + `","y":"` + raw64(string(point[33:])) + `"}`
+	jwk := `{"kty":"EC","crv":"P-256","x":"` + forge.Raw64(string(point[1:33])) + `","y":"` + forge.Raw64(string(point[33:])) + `"}`
 	rows := []row{
 		{"typ application/at+jwt is the same media type", header("typ", `"application/at+jwt"`), harmless},
 		{"typ is compared without case", header("typ", `"AT+JWT"`), harmless},
 		{"typ is compared without case in both spellings", header("typ", `"Application/at+JWT"`), harmless},
-		{"a header in another order says the same", func(d *draft) { slices.Reverse(d.header) }, harmless},
-		{"white space in the header says nothing", func(d *draft) { d.headerText = " " + strings.ReplaceAll(d.header.text(), ",", " ,\n\t") }, harmless},
-		{"an escape in the header says the same", func(d *draft) { d.headerText = strings.Replace(d.header.text(), `"alg"`, `"\u0061lg"`, 1) }, harmless},
+		{"a header in another order says the same", func(d *draft) { slices.Reverse(d.Header) }, harmless},
+		{"white space in the header says nothing", func(d *draft) { d.HeaderText = " " + strings.ReplaceAll(d.Header.Text(), ",", " ,\n\t") }, harmless},
+		{"an escape in the header says the same", func(d *draft) { d.HeaderText = strings.Replace(d.Header.Text(), `"alg"`, `"\u0061lg"`, 1) }, harmless},
 
-		{"alg as an array", func(d *draft) { d.header = d.header.set("alg", "["+quoted(d.key.Algorithm)+"]") }, bad},
-		{"alg in small letters", func(d *draft) { d.header = d.header.set("alg", strings.ToLower(quoted(d.key.Algorithm))) }, bad},
-		{"alg with a space", func(d *draft) { d.header = d.header.set("alg", quoted(d.key.Algorithm+" ")) }, bad},
+		{"alg as an array", func(d *draft) { d.Header = d.Header.Set("alg", "["+forge.Quoted(d.key.Algorithm)+"]") }, bad},
+		{"alg in small letters", func(d *draft) { d.Header = d.Header.Set("alg", strings.ToLower(forge.Quoted(d.key.Algorithm))) }, bad},
+		{"alg with a space", func(d *draft) { d.Header = d.Header.Set("alg", forge.Quoted(d.key.Algorithm+" ")) }, bad},
 		{"alg null", header("alg", "null"), bad},
 		{"alg empty", header("alg", `""`), bad},
 		{"alg a number", header("alg", "256"), bad},
 		{"no alg", without("alg"), bad},
-		{"alg twice", func(d *draft) { d.header = d.header.add("alg", `"none"`) }, bad},
+		{"alg twice", func(d *draft) { d.Header = d.Header.Add("alg", `"none"`) }, bad},
 		{"alg twice, the second one good", func(d *draft) {
-			d.header = append(object{{"alg", `"none"`}}, d.header...)
+			d.Header = append(forge.Object{{Name: "alg", Value: `"none"`}}, d.Header...)
 		}, bad},
-		{"alg twice, the same", func(d *draft) { d.header = d.header.add("alg", quoted(d.key.Algorithm)) }, bad},
-		{"alg twice, once with an escape", func(d *draft) { d.header = d.header.add(`\u0061lg`, `"none"`) }, bad},
-		{"ALG beside alg", func(d *draft) { d.header = d.header.add("ALG", `"none"`) }, bad},
-		{"ALG in place of alg", func(d *draft) { d.header = d.header.drop("alg").add("ALG", quoted(d.key.Algorithm)) }, bad},
+		{"alg twice, the same", func(d *draft) { d.Header = d.Header.Add("alg", forge.Quoted(d.key.Algorithm)) }, bad},
+		{"alg twice, once with an escape", func(d *draft) { d.Header = d.Header.Add(`\u0061lg`, `"none"`) }, bad},
+		{"ALG beside alg", func(d *draft) { d.Header = d.Header.Add("ALG", `"none"`) }, bad},
+		{"ALG in place of alg", func(d *draft) { d.Header = d.Header.Drop("alg").Add("ALG", forge.Quoted(d.key.Algorithm)) }, bad},
 
 		{"HS256 with an empty key", hmacWith([]byte{}), bad},
 		{"HS256 with the kid as the key", hmacWith([]byte(key.ID)), bad},
@@ -55,17 +56,17 @@ func headers(t Target, key tokens.Key) []row {
 		{"kid a number", header("kid", "0"), bad},
 		{"kid empty", header("kid", `""`), bad},
 		{"kid unknown", header("kid", `"unknown"`), bad},
-		{"kid in capitals", func(d *draft) { d.header = d.header.set("kid", strings.ToUpper(quoted(d.key.ID))) }, bad},
-		{"kid with a space", func(d *draft) { d.header = d.header.set("kid", quoted(d.key.ID+" ")) }, bad},
-		{"kid with a zero byte", func(d *draft) { d.header = d.header.set("kid", `"`+d.key.ID+`\u0000"`) }, bad},
+		{"kid in capitals", func(d *draft) { d.Header = d.Header.Set("kid", strings.ToUpper(forge.Quoted(d.key.ID))) }, bad},
+		{"kid with a space", func(d *draft) { d.Header = d.Header.Set("kid", forge.Quoted(d.key.ID+" ")) }, bad},
+		{"kid with a zero byte", func(d *draft) { d.Header = d.Header.Set("kid", `"`+d.key.ID+`\u0000"`) }, bad},
 		{"kid a path", header("kid", `"../../../../dev/null"`), bad},
 		{"kid a file", header("kid", `"file:///etc/passwd"`), bad},
 		{"kid SQL", header("kid", `"' OR 1=1 --"`), bad},
 		{"kid a UNION", header("kid", `"x' UNION SELECT 'key'; --"`), bad},
 		{"kid a command", header("kid", `"$(id)|id;`+"`id`"+`"`), bad},
 		{"kid an object", header("kid", `{"kid":"hs256"}`), bad},
-		{"kid of 4 KiB", header("kid", quoted(strings.Repeat("k", 4<<10))), bad},
-		{"kid of a megabyte", header("kid", quoted(strings.Repeat("k", 1<<20))), bad},
+		{"kid of 4 KiB", header("kid", forge.Quoted(strings.Repeat("k", 4<<10))), bad},
+		{"kid of a megabyte", header("kid", forge.Quoted(strings.Repeat("k", 1<<20))), bad},
 
 		{"typ JWT", header("typ", `"JWT"`), bad},
 		{"no typ", without("typ"), bad},
@@ -87,7 +88,7 @@ func headers(t Target, key tokens.Key) []row {
 		{"b64=false without crit", header("b64", "false"), bad},
 		{"b64=false with crit", all(header("b64", "false"), header("crit", `["b64"]`)), bad},
 		{"b64=false and the claims as they are", all(header("b64", "false"), header("crit", `["b64"]`), func(d *draft) {
-			d.encodeClaims = func(s string) string { return s }
+			d.EncodeClaims = func(s string) string { return s }
 		}), bad},
 		{"b64=true", header("b64", "true"), bad},
 
@@ -102,28 +103,30 @@ func headers(t Target, key tokens.Key) []row {
 		{"zip", header("zip", `"DEF"`), bad},
 		{"enc", header("enc", `"A128GCM"`), bad},
 		{"cty JWT", header("cty", `"JWT"`), bad},
-		{"a claim in the header", header("iss", quoted(t.Issuer)), bad},
+		{"a claim in the header", header("iss", forge.Quoted(t.Issuer)), bad},
 
-		{"a header that is not UTF-8", func(d *draft) { d.headerText = strings.Replace(d.header.text(), `"typ"`, "\"t\xffyp\"", 1) }, bad},
-		{"a header with a byte order mark", func(d *draft) { d.headerText = "\ufeff" + d.header.text() }, bad},
-		{"a header with something behind it", func(d *draft) { d.headerText = d.header.text() + "{}" }, bad},
-		{"a header with a zero byte behind it", func(d *draft) { d.headerText = d.header.text() + "\x00" }, bad},
-		{"a header that is an array", func(d *draft) { d.headerText = "[" + d.header.text() + "]" }, bad},
-		{"a header that is null", func(d *draft) { d.headerText = "null" }, bad},
-		{"a header that is a text", func(d *draft) { d.headerText = quoted(d.header.text()) }, bad},
-		{"a header with a comma too many", func(d *draft) { d.headerText = strings.Replace(d.header.text(), "}", ",}", 1) }, bad},
-		{"a header that is cut", func(d *draft) { d.headerText = strings.TrimSuffix(d.header.text(), "}") }, bad},
-		{"an empty header", func(d *draft) { d.encodeHeader = func(string) string { return "" } }, bad},
-		{"a header of brackets", func(d *draft) { d.headerText = strings.Repeat("[", 4<<10) }, bad},
-		{"a header with padding", func(d *draft) { d.encodeHeader = func(s string) string { return raw64(s) + "=" } }, bad},
-		{"a header with bits left over", func(d *draft) { d.encodeHeader = leftover }, bad},
-		{"a header with a line end", func(d *draft) { d.encodeHeader = func(s string) string { return raw64(s)[:8] + "\n" + raw64(s)[8:] } }, bad},
+		{"a header that is not UTF-8", func(d *draft) { d.HeaderText = strings.Replace(d.Header.Text(), `"typ"`, "\"t\xffyp\"", 1) }, bad},
+		{"a header with a byte order mark", func(d *draft) { d.HeaderText = "\ufeff" + d.Header.Text() }, bad},
+		{"a header with something behind it", func(d *draft) { d.HeaderText = d.Header.Text() + "{}" }, bad},
+		{"a header with a zero byte behind it", func(d *draft) { d.HeaderText = d.Header.Text() + "\x00" }, bad},
+		{"a header that is an array", func(d *draft) { d.HeaderText = "[" + d.Header.Text() + "]" }, bad},
+		{"a header that is null", func(d *draft) { d.HeaderText = "null" }, bad},
+		{"a header that is a text", func(d *draft) { d.HeaderText = forge.Quoted(d.Header.Text()) }, bad},
+		{"a header with a comma too many", func(d *draft) { d.HeaderText = strings.Replace(d.Header.Text(), "}", ",}", 1) }, bad},
+		{"a header that is cut", func(d *draft) { d.HeaderText = strings.TrimSuffix(d.Header.Text(), "}") }, bad},
+		{"an empty header", func(d *draft) { d.EncodeHeader = func(string) string { return "" } }, bad},
+		{"a header of brackets", func(d *draft) { d.HeaderText = strings.Repeat("[", 4<<10) }, bad},
+		{"a header with padding", func(d *draft) { d.EncodeHeader = func(s string) string { return forge.Raw64(s) + "=" } }, bad},
+		{"a header with bits left over", func(d *draft) { d.EncodeHeader = leftover }, bad},
+		{"a header with a line end", func(d *draft) {
+			d.EncodeHeader = func(s string) string { return forge.Raw64(s)[:8] + "\n" + forge.Raw64(s)[8:] }
+		}, bad},
 	}
 	for _, none := range []string{"none", "None", "nOnE", "NONE", "none "} {
 		rows = append(rows,
-			row{"alg " + none + " without a signature", all(header("alg", quoted(none)), unsigned), bad},
-			row{"alg " + none + " without a signature and a kid", all(header("alg", quoted(none)), without("kid"), unsigned), bad},
-			row{"alg " + none + " with the signature", header("alg", quoted(none)), bad},
+			row{"alg " + none + " without a signature", all(header("alg", forge.Quoted(none)), unsigned), bad},
+			row{"alg " + none + " without a signature and a kid", all(header("alg", forge.Quoted(none)), without("kid"), unsigned), bad},
+			row{"alg " + none + " with the signature", header("alg", forge.Quoted(none)), bad},
 		)
 	}
 	for _, other := range algorithms {
@@ -132,7 +135,7 @@ func headers(t Target, key tokens.Key) []row {
 				unsigned(d) // that one would be right
 				return
 			}
-			d.header = d.header.set("alg", quoted(other))
+			d.Header = d.Header.Set("alg", forge.Quoted(other))
 		}, bad})
 	}
 	return append(rows, confusions(t, key)...)
@@ -143,7 +146,7 @@ func confusions(t Target, key tokens.Key) []row {
 	var rows []row
 	for _, other := range t.Keys {
 		if other.Algorithm != key.Algorithm {
-			rows = append(rows, row{"alg and the kid of another key, of " + other.Algorithm, header("kid", quoted(other.ID)), bad})
+			rows = append(rows, row{"alg and the kid of another key, of " + other.Algorithm, header("kid", forge.Quoted(other.ID)), bad})
 		}
 	}
 	if key.Secret != "" {
@@ -162,7 +165,7 @@ func confusions(t Target, key tokens.Key) []row {
 		rows = append(rows, row{"HS256 with the public key " + name, hmacWith(slices.Clone(secret)), bad})
 		for _, other := range t.Keys {
 			if other.Secret != "" {
-				rows = append(rows, row{"HS256 with the public key " + name + " under the kid of an HMAC key", all(header("kid", quoted(other.ID)), hmacWith(slices.Clone(secret))), bad})
+				rows = append(rows, row{"HS256 with the public key " + name + " under the kid of an HMAC key", all(header("kid", forge.Quoted(other.ID)), hmacWith(slices.Clone(secret))), bad})
 			}
 		}
 	}

@@ -87,7 +87,7 @@ func (t Target) Cases() ([]Case, error) {
 		for _, r := range rows {
 			d := draftOf(full, key)
 			r.change(&d)
-			cases = append(cases, Case{key.Algorithm + ": " + r.name, tokenOf(d), r.verdict})
+			cases = append(cases, Case{key.Algorithm + ": " + r.name, tokens.Secret(d.Token()), r.verdict})
 		}
 	}
 	return cases, nil
