@@ -2,13 +2,11 @@ package main
 
 import (
 	"crypto/rand"
-	"database/sql"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
 
 	"github.com/sallyport-go/sallyport/examples/internal/postgrestest"
@@ -39,24 +37,7 @@ func TestAllStoresAreInTheTable(t *testing.T) {
 		}
 	}
 
-	db, err := sql.Open("pgx", o.postgres)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	var schemas int
-	if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM pg_namespace WHERE nspname LIKE $1 || '%'", o.name).Scan(&schemas); err != nil {
-		t.Fatal(err)
-	}
-	options, err := redis.ParseURL(o.redis)
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := redis.NewClient(options)
-	defer func() { _ = client.Close() }()
-	if keys := redistest.Keys(t, client, o.name); schemas > 0 || len(keys) > 0 {
-		t.Errorf("it has left %d schemas and %d keys", schemas, len(keys))
-	}
+	postgrestest.LeavesNothing(t, o.postgres, o.redis, o.name)
 }
 
 func TestWhatIsNotFlatIsAnError(t *testing.T) {

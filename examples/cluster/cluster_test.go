@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"database/sql"
 	"errors"
 	"fmt"
 	"net/http"
@@ -14,7 +13,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
 
 	"github.com/sallyport-go/sallyport/examples/internal/postgrestest"
@@ -47,30 +45,7 @@ func TestANodeIsKilledAndNothingIsLost(t *testing.T) {
 			t.Errorf("it did not print %q:\n%s", line, out.String())
 		}
 	}
-	leavesNothing(t, o)
-}
-
-// leavesNothing looks for the place of a cluster that is over.
-func leavesNothing(t *testing.T, o options) {
-	t.Helper()
-	db, err := sql.Open("pgx", o.postgres)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	var schemas int
-	if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM pg_namespace WHERE nspname = $1", o.name).Scan(&schemas); err != nil {
-		t.Fatal(err)
-	}
-	options, err := redis.ParseURL(o.redis)
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := redis.NewClient(options)
-	defer func() { _ = client.Close() }()
-	if keys := redistest.Keys(t, client, o.name); schemas > 0 || len(keys) > 0 {
-		t.Errorf("it has left %d schemas and the keys %q", schemas, keys)
-	}
+	postgrestest.LeavesNothing(t, o.postgres, o.redis, o.name)
 }
 
 func TestAServerThatIsNotThereIsOneLine(t *testing.T) {
