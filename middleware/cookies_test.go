@@ -132,18 +132,107 @@ func TestCookieSource(t *testing.T) {
 	})
 	t.Run("a store that cannot say costs nobody the cookies", func(t *testing.T) {
 		t.Parallel()
+		d := open(t, withCookies)
+		p := d.login(t, alice)
+		d.store.fail(errDriver)
+		for _, text := range []string{"POST /refresh\n" + refreshOf, "POST /logout\n" + refreshOf, "POST /everywhere\n" + cookieOf} {
+			w := d.send(request(t, replace(text+"\n", p)))
+			wantStatus(t, w, http.StatusServiceUnavailable)
+			if len(w.Header()["Set-Cookie"]) > 0 {
+				t.Errorf("%s: %s", text, cookiesOf(w))
+			}
+		}
+		d.store.fail(nil)
+		wantStatus(t, d.send(request(t, replace("POST /refresh\n"+refreshOf+"\n", p))), http.StatusNoContent)
+	})
+	t.Run("pages of an origin that is trusted may log in", func(t *testing.T) {
+		t.Parallel()
+		d := open(t, withCookies, func(c *config) { c.door.Cookies.TrustedOrigins = []string{"https://app.example"} })
+		afar := "POST /login\nSec-Fetch-Site: cross-site\nOrigin: "
+		wantStatus(t, d.ask(t, afar+"https://app.example\n"+logsIn), http.StatusNoContent)
+		wantStatus(t, d.ask(t, afar+"https://app.example.org\n"+logsIn), http.StatusForbidden)
+	})
+	t.Run("a token that no cookie holds opens no session, and moves none on", func(t *testing.T) {
+		t.Parallel()
+		big := false
 		d := open(t, withCookies, func(c *config) {
-			c.door.Cookies.TrustedOrigins = []string{"https://app.example"}
 			c.tokens.Claims = func(context.Context, store.User) (map[string]any, error) {
+				if !big {
+					return nil, nil
+				}
 				return map[string]any{"big": strings.Repeat("x", 4096)}, nil
 			}
 		})
-		w := d.ask(t, "POST /login\nSec-Fetch-Site: cross-site\nOrigin: https://app.example\n"+logsIn)
-		wantStatus(t, w, http.StatusInternalServerError)
-		if n := d.sessions(t, alice.ID); n != 0 || len(w.Header()["Set-Cookie"]) > 0 {
-			t.Errorf("a token that no cookie holds: %d sessions, %s", n, cookiesOf(w))
+		p := d.login(t, alice)
+		big = true
+		for _, text := range []string{"POST /login\n" + logsIn, "POST /refresh\n" + refreshOf + "\n"} {
+			w := d.send(request(t, replace(text, p)))
+			wantStatus(t, w, http.StatusInternalServerError)
+			if n := d.sessions(t, alice.ID); n != 1 || len(w.Header()["Set-Cookie"]) > 0 {
+				t.Errorf("%d sessions, %s", n, cookiesOf(w))
+			}
+		}
+		big = false
+		wantStatus(t, d.send(request(t, replace("POST /refresh\n"+refreshOf+"\n", p))), http.StatusNoContent)
+	})
+	t.Run("a door with a Verifier only reads the access cookie, and knows its own site", func(t *testing.T) {
+		t.Parallel()
+		d := open(t)
+		set, err := tokens.NewKeySet(d.config.tokens.Keys...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := tokens.NewVerifier(tokens.VerifierConfig{Keys: set, Issuer: d.config.tokens.Issuer, Audience: d.config.tokens.Audience})
+		if err != nil {
+			t.Fatal(err)
+		}
+		auth, err := middleware.New(middleware.Config{Verifier: v, Tiers: tiers(), ClientIP: middleware.RemoteAddr, Cookies: &middleware.Cookies{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := d.login(t, alice)
+		for site, status := range map[string]int{"same-origin": http.StatusOK, "cross-site": http.StatusForbidden} {
+			w := httptest.NewRecorder()
+			auth.Protect(http.HandlerFunc(d.hello)).ServeHTTP(w, request(t, replace("POST /\n"+cookieOf+"Sec-Fetch-Site: "+site+"\n", p)))
+			wantStatus(t, w, status)
 		}
 	})
+}
+
+// What the host may choose, it gets.
+func TestCookieAttributes(t *testing.T) {
+	t.Parallel()
+	for _, x := range []struct {
+		name    string
+		cookies middleware.Cookies
+		want    string
+	}{
+		{
+			"for links from other sites", middleware.Cookies{RefreshPath: "/auth", SameSite: http.SameSiteLaxMode},
+			strings.ReplaceAll(twoCookies, "Strict", "Lax"),
+		},
+		{
+			"for a front end on another site",
+			middleware.Cookies{RefreshPath: "/auth", InsecureCrossSite: true, TrustedOrigins: []string{"https://app.example"}},
+			strings.ReplaceAll(twoCookies, "Strict", "None"),
+		},
+		{
+			"for one host and all of its paths, under other names", middleware.Cookies{RefreshPath: "/", Access: "a", Refresh: "r"},
+			strings.NewReplacer("__Host-access_token", "__Host-a", "__Secure-refresh_token", "__Host-r", "Path=/auth", "Path=/").Replace(twoCookies),
+		},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			t.Parallel()
+			d := open(t, func(c *config) {
+				c.door.Cookies = &x.cookies
+				c.tokens.Now = func() time.Time { return time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC) }
+			})
+			w := d.ask(t, "POST /login\n"+logsIn)
+			if got := cookiesOf(w); w.Code != http.StatusNoContent || got != x.want {
+				t.Errorf("%d\n%s\nwant\n%s", w.Code, got, x.want)
+			}
+		})
+	}
 }
 
 // D183: what no browser keeps, or would keep in another way, is told at start-up.

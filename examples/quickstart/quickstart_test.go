@@ -179,11 +179,19 @@ func TestTheMetadataLeadsToTheKeysAndToTheTokenEndpoint(t *testing.T) {
 
 func TestBadFlagsAreErrors(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"-addr", "nowhere"}, {"-retry-grace", "1h"}, {"extra"}, {"-key", os.DevNull}} {
-		ctx, stop := context.WithCancel(t.Context())
-		stop() // what does start stops at once
-		if err := run(ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), io.Discard, io.Discard); err == nil {
-			t.Errorf("%v: no error", args)
+	for _, x := range []struct {
+		args []string
+		says string
+	}{
+		{[]string{"-addr", "nowhere"}, "address nowhere"},
+		{[]string{"-retry-grace", "1h"}, "Config.RetryGrace"},
+		{[]string{"extra"}, `unknown argument "extra"`},
+		{[]string{"-key", os.DevNull}, os.DevNull + ": tokens: no PEM block"},
+	} {
+		// one that was right would serve until the test ends, and fail it by its time
+		err := run(t.Context(), append([]string{"-addr", "127.0.0.1:0"}, x.args...), io.Discard, io.Discard)
+		if err == nil || !strings.Contains(err.Error(), x.says) {
+			t.Errorf("%v: %v, want %q", x.args, err, x.says)
 		}
 	}
 }
