@@ -11,6 +11,21 @@ type fixedWindow struct {
 	ends  int64
 }
 
+func (w *fixedWindow) visit(c *Charge, now int64, why purpose) (s Status, spent bool) {
+	p, v := &c.Policy, w.at(&c.Policy, now)
+	s.RetryAfter, s.Allowed = v.fits(p, now, c.Cost)
+	if spent = why.spends(c, s.Allowed); spent {
+		v = v.spend(c.Cost)
+		*w = v
+	}
+	s.Remaining, s.ResetAfter = v.left(p, now)
+	return s, spent
+}
+
+func (w *fixedWindow) refund(c *Charge, now int64) {
+	*w = w.at(&c.Policy, now).spend(-c.Cost)
+}
+
 func (w fixedWindow) at(p *Policy, now int64) fixedWindow {
 	if w.ended(now) {
 		return fixedWindow{ends: now + int64(p.Window)}
@@ -28,7 +43,7 @@ func (w fixedWindow) fits(p *Policy, now, cost int64) (time.Duration, bool) {
 	return time.Duration(w.ends - now), false
 }
 
-func (w fixedWindow) spend(_ *Policy, cost int64) fixedWindow {
+func (w fixedWindow) spend(cost int64) fixedWindow {
 	w.spent = min(max(w.spent+cost, 0), math.MaxInt64>>1)
 	return w
 }
@@ -70,6 +85,27 @@ func (p *Policy) leaks(much float64) time.Duration {
 	return time.Duration(math.Ceil(min(much*float64(p.Window)/float64(p.Limit), 2*float64(p.Window))))
 }
 
+func (b *bucket) visit(c *Charge, now int64, why purpose) (s Status, spent bool) {
+	p, v := &c.Policy, b.at(&c.Policy, now)
+	s.RetryAfter, s.Allowed = v.fits(p, c.Cost)
+	if spent = why.spends(c, s.Allowed); spent {
+		v.level = v.with(p, c.Cost)
+	}
+	s.Remaining, s.ResetAfter = max(int64(p.burst()-v.level+crumb(p)), 0), p.leaks(v.level)
+	if spent {
+		v.ends = v.ending(p, s.ResetAfter)
+		*b = v
+	}
+	return s, spent
+}
+
+func (b *bucket) refund(c *Charge, now int64) {
+	p, v := &c.Policy, b.at(&c.Policy, now)
+	v.level = v.with(p, -c.Cost)
+	v.ends = v.ending(p, p.leaks(v.level))
+	*b = v
+}
+
 func (b bucket) at(p *Policy, now int64) bucket {
 	if now <= b.when {
 		return b
@@ -79,7 +115,7 @@ func (b bucket) at(p *Policy, now int64) bucket {
 	return b
 }
 
-func (b bucket) fits(p *Policy, _, cost int64) (time.Duration, bool) {
+func (b bucket) fits(p *Policy, cost int64) (time.Duration, bool) {
 	over := b.level + float64(cost) - p.burst()
 	switch {
 	case over <= crumb(p) && p.Limit > 0:
@@ -90,15 +126,15 @@ func (b bucket) fits(p *Policy, _, cost int64) (time.Duration, bool) {
 	return p.leaks(over), false
 }
 
-func (b bucket) spend(p *Policy, cost int64) bucket {
-	b.level = min(max(b.level+float64(cost), 0), 2*float64(max(p.Limit, 1)))
-	// a limit that is lowered leaks more slowly
-	b.ends = b.when + max(int64(p.Window), int64(p.leaks(b.level)))
-	return b
+// with is the level with a cost more in it.
+func (b bucket) with(p *Policy, cost int64) float64 {
+	return min(max(b.level+float64(cost), 0), 2*float64(max(p.Limit, 1)))
 }
 
-func (b bucket) left(p *Policy, _ int64) (int64, time.Duration) {
-	return max(int64(p.burst()-b.level+crumb(p)), 0), p.leaks(b.level)
+// ending is when a bucket can be forgotten that is empty after so long: a limit
+// that is lowered leaks more slowly.
+func (b bucket) ending(p *Policy, empty time.Duration) int64 {
+	return b.when + int64(max(p.Window, empty))
 }
 
 func (b bucket) ended(now int64) bool { return now >= b.ends }
@@ -120,34 +156,55 @@ func (p *Policy) width() int64 { return (int64(p.Window) + steps - 1) / steps }
 
 func (p *Policy) rollingLimit() uint64 { return uint64(min(max(p.Limit, 0), math.MaxUint32)) }
 
-func (w rollingWindow) at(p *Policy, now int64) rollingWindow {
+func (w *rollingWindow) visit(c *Charge, now int64, why purpose) (s Status, spent bool) {
+	p, v := &c.Policy, *w
+	v.advance(p, now)
+	all, limit := v.sum(), p.rollingLimit()
+	s.RetryAfter, s.Allowed = v.fits(p, now, c.Cost, all)
+	if spent = why.spends(c, s.Allowed); spent {
+		v.spend(p, c.Cost)
+		all += uint64(c.Cost) //nolint:gosec // positive
+		*w = v
+	}
+	s.Remaining, s.ResetAfter = int64(limit-min(all, limit)), v.resets(p, now) //nolint:gosec // at most 2^32
+	return s, spent
+}
+
+func (w *rollingWindow) refund(c *Charge, now int64) {
+	w.advance(&c.Policy, now)
+	w.spend(&c.Policy, -c.Cost)
+}
+
+// advance makes it the same at a later time.
+func (w *rollingWindow) advance(p *Policy, now int64) {
 	step := now / p.width()
 	switch {
 	case w.ended(now):
-		w = rollingWindow{step: step}
+		*w = rollingWindow{step: step}
 	case step > w.step:
 		for i := max(w.step+1, step-steps); i <= step; i++ {
 			w.spent[i%(steps+1)] = 0
 		}
 		w.step = step
 	}
-	return w
 }
 
-func (w rollingWindow) sum() (all uint64) {
-	for _, n := range w.spent {
-		all += uint64(n)
+func (w *rollingWindow) sum() (all uint64) {
+	for i := range w.spent {
+		all += uint64(w.spent[i])
 	}
 	return all
 }
 
 // leaves is when a step is no part of the window any more.
-func (w rollingWindow) leaves(p *Policy, step, now int64) time.Duration {
+func (w *rollingWindow) leaves(p *Policy, step, now int64) time.Duration {
 	return time.Duration((step+steps+1)*p.width() - now)
 }
 
-func (w rollingWindow) fits(p *Policy, now, cost int64) (time.Duration, bool) {
-	all, limit := w.sum()+uint64(cost), p.rollingLimit() //nolint:gosec // positive
+// fits is asked with the sum.
+func (w *rollingWindow) fits(p *Policy, now, cost int64, all uint64) (time.Duration, bool) {
+	limit := p.rollingLimit()
+	all += uint64(cost) //nolint:gosec // positive
 	if all <= limit {
 		return 0, true
 	}
@@ -163,7 +220,7 @@ func (w rollingWindow) fits(p *Policy, now, cost int64) (time.Duration, bool) {
 	return w.leaves(p, step, now), false
 }
 
-func (w rollingWindow) spend(p *Policy, cost int64) rollingWindow {
+func (w *rollingWindow) spend(p *Policy, cost int64) {
 	for step := max(w.step-steps, 0); cost < 0 && step <= w.step; step++ { // the oldest first: what stays, stays longer
 		n := &w.spent[step%(steps+1)]
 		back := min(int64(*n), -cost)
@@ -175,18 +232,16 @@ func (w rollingWindow) spend(p *Policy, cost int64) rollingWindow {
 		*n = uint32(min(int64(*n)+cost, math.MaxUint32))                   //nolint:gosec // at most that
 		w.ends = uint32((w.step+steps+1)*p.width()/int64(time.Second) + 1) //nolint:gosec // a process lives for less than a century
 	}
-	return w
 }
 
-func (w rollingWindow) left(p *Policy, now int64) (int64, time.Duration) {
-	limit, all := p.rollingLimit(), w.sum()
-	remaining := int64(limit - min(all, limit)) //nolint:gosec // at most 2^32
+// resets is how long it takes until nothing is spent.
+func (w *rollingWindow) resets(p *Policy, now int64) time.Duration {
 	for step := w.step; step >= max(w.step-steps, 0); step-- {
 		if w.spent[step%(steps+1)] > 0 {
-			return remaining, w.leaves(p, step, now)
+			return w.leaves(p, step, now)
 		}
 	}
-	return remaining, 0
+	return 0
 }
 
-func (w rollingWindow) ended(now int64) bool { return now >= int64(w.ends)*int64(time.Second) }
+func (w *rollingWindow) ended(now int64) bool { return now >= int64(w.ends)*int64(time.Second) }

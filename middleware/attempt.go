@@ -77,7 +77,7 @@ func (a *Auth) pay(r *http.Request, stakes []stake) ([]stake, error) {
 	for i, s := range stakes {
 		charges[i] = s.Charge
 	}
-	d, err := a.counters.Take(ctx, charges)
+	d, err := a.counters.Take(ctx, charges, nil)
 	switch {
 	case err == nil && len(d.Status) != len(charges):
 		return nil, a.uncounted(r, errConfused)
@@ -195,7 +195,7 @@ func (a *Auth) know(r *http.Request, net, name string) (knowledge, error) {
 	}
 	ctx, cancel := a.counting(r)
 	defer cancel()
-	d, err := a.counters.Peek(ctx, k.marks)
+	d, err := a.counters.Peek(ctx, k.marks, nil)
 	if err != nil {
 		return k, a.uncounted(r, err)
 	}
@@ -209,7 +209,7 @@ func (a *Auth) remember(r *http.Request, k knowledge) {
 	defer cancel()
 	err := a.counters.Reset(ctx, k.fresh)
 	if err == nil {
-		_, err = a.counters.Take(ctx, k.marks[:1]) // one that is there stays
+		_, err = a.counters.Take(ctx, k.marks[:1], nil) // one that is there stays
 	}
 	if err != nil {
 		_ = a.uncounted(r, err)

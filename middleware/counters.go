@@ -20,7 +20,11 @@ type Counters interface {
 	// Take makes all the charges, or none of them if one is over its limit: a
 	// request that is refused spends nothing. The Decision has a Status for each
 	// charge, in their order, as it is afterwards.
-	Take(ctx context.Context, charges []Charge) (Decision, error)
+	//
+	// Room is memory that they may be put into, from its beginning to its capacity,
+	// as append does it: who decides often and keeps no Decision passes the Status of
+	// the last one, and spares an allocation. Nil will do.
+	Take(ctx context.Context, charges []Charge, room []Status) (Decision, error)
 
 	// Refund takes charges back that Take has made. A counter gives back what it
 	// has at most: it never goes below nothing, and the end of its window stays
@@ -29,8 +33,8 @@ type Counters interface {
 	// charge was not made in.
 	Refund(ctx context.Context, charges []Charge) error
 
-	// Peek says what Take would decide, and writes nothing.
-	Peek(ctx context.Context, charges []Charge) (Decision, error)
+	// Peek says what Take would decide, and writes nothing but room.
+	Peek(ctx context.Context, charges []Charge, room []Status) (Decision, error)
 
 	// Reset forgets what was counted under the keys of the charges, in windows of
 	// this length and by this algorithm.

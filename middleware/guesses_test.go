@@ -592,14 +592,14 @@ type brittle struct {
 	keys   map[string]bool
 }
 
-func (b *brittle) Peek(ctx context.Context, charges []middleware.Charge) (middleware.Decision, error) {
+func (b *brittle) Peek(ctx context.Context, charges []middleware.Charge, room []middleware.Status) (middleware.Decision, error) {
 	if b.broken.Load() {
 		return middleware.Decision{}, errDriver
 	}
-	return b.Counters.Peek(ctx, charges)
+	return b.Counters.Peek(ctx, charges, room)
 }
 
-func (b *brittle) Take(ctx context.Context, charges []middleware.Charge) (middleware.Decision, error) {
+func (b *brittle) Take(ctx context.Context, charges []middleware.Charge, room []middleware.Status) (middleware.Decision, error) {
 	if b.broken.Load() {
 		return middleware.Decision{}, errDriver
 	}
@@ -608,7 +608,7 @@ func (b *brittle) Take(ctx context.Context, charges []middleware.Charge) (middle
 		b.keys[c.Key] = true
 	}
 	b.mu.Unlock()
-	return b.Counters.Take(ctx, charges)
+	return b.Counters.Take(ctx, charges, room)
 }
 
 func TestGuessesThatCannotBeCounted(t *testing.T) {

@@ -109,7 +109,7 @@ var errConfused = errors.New("middleware: the counters answered something else t
 func takeAll(ctx context.Context, counters Counters, items []item) error {
 	late := pick(items, func(it *item) bool { return !it.concurrent && it.late })
 	if len(late) > 0 {
-		d, err := counters.Peek(ctx, charges(late))
+		d, err := counters.Peek(ctx, charges(late), nil)
 		if err != nil {
 			return err
 		}
@@ -125,7 +125,7 @@ func takeAll(ctx context.Context, counters Counters, items []item) error {
 	}
 	due := pick(items, func(it *item) bool { return !it.concurrent && !it.late })
 	for len(due) > 0 {
-		d, err := counters.Take(ctx, charges(due))
+		d, err := counters.Take(ctx, charges(due), nil)
 		if err != nil {
 			return err
 		}

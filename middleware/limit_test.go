@@ -19,11 +19,11 @@ import (
 // done.
 type patient struct{ middleware.Counters }
 
-func (p patient) Take(ctx context.Context, charges []middleware.Charge) (middleware.Decision, error) {
+func (p patient) Take(ctx context.Context, charges []middleware.Charge, room []middleware.Status) (middleware.Decision, error) {
 	if err := ctx.Err(); err != nil {
 		return middleware.Decision{}, err
 	}
-	return p.Counters.Take(ctx, charges)
+	return p.Counters.Take(ctx, charges, room)
 }
 
 func one(c *config) {

@@ -135,11 +135,11 @@ type engine struct {
 	least time.Duration               // before its end nothing is taken back any more
 }
 
-func (e engine) Take(ctx context.Context, charges []Charge) (Decision, error) {
+func (e engine) Take(ctx context.Context, charges []Charge, room []Status) (Decision, error) {
 	if err := e.check(charges); err != nil {
 		return Decision{}, err
 	}
-	d := Decision{Allowed: true, Status: make([]Status, len(charges))}
+	d := Decision{Allowed: true, Status: slices.Grow(room[:0], len(charges))[:len(charges)]}
 	for i, c := range charges {
 		state, err := e.store.Increment(ctx, c.name(), c.Cost, c.rate())
 		if err != nil {
@@ -153,15 +153,15 @@ func (e engine) Take(ctx context.Context, charges []Charge) (Decision, error) {
 				return Decision{}, err
 			}
 			// what the refund has changed, and what comes behind, as they are now
-			return e.refused(ctx, charges, i)
+			return e.refused(ctx, charges, i, d.Status)
 		}
 	}
 	return d, nil
 }
 
 // refused describes charges of which the one at i was over its limit.
-func (e engine) refused(ctx context.Context, charges []Charge, i int) (Decision, error) {
-	d, err := e.Peek(ctx, charges)
+func (e engine) refused(ctx context.Context, charges []Charge, i int, room []Status) (Decision, error) {
+	d, err := e.Peek(ctx, charges, room)
 	if err != nil {
 		return Decision{}, err
 	}
@@ -209,11 +209,11 @@ func (e engine) Refund(ctx context.Context, charges []Charge) error {
 	return nil
 }
 
-func (e engine) Peek(ctx context.Context, charges []Charge) (Decision, error) {
+func (e engine) Peek(ctx context.Context, charges []Charge, room []Status) (Decision, error) {
 	if err := e.check(charges); err != nil {
 		return Decision{}, err
 	}
-	d := Decision{Allowed: true, Status: make([]Status, len(charges))}
+	d := Decision{Allowed: true, Status: slices.Grow(room[:0], len(charges))[:len(charges)]}
 	for i, c := range charges {
 		state, err := e.store.Peek(ctx, c.name(), c.rate())
 		if err != nil {

@@ -39,7 +39,7 @@ func charge(key string, limit, cost int64, window time.Duration) middleware.Char
 // takes wants a Take to be allowed or refused.
 func takes(t *testing.T, c middleware.Counters, want bool, charges ...middleware.Charge) middleware.Decision {
 	t.Helper()
-	d, err := c.Take(t.Context(), charges)
+	d, err := c.Take(t.Context(), charges, nil)
 	if err != nil || d.Allowed != want || len(d.Status) != len(charges) {
 		t.Fatalf("Take = %+v, %v, want %t", d, err, want)
 	}
@@ -108,7 +108,7 @@ func TestEngines(t *testing.T) {
 		{"what is left is never less than nothing, nor more than the limit", func(t *testing.T, c middleware.Counters) {
 			t.Helper()
 			for _, limit := range []int64{0, 1, 5, 3, 0, 10} {
-				d, err := c.Take(t.Context(), []middleware.Charge{hour("a", limit, 1)})
+				d, err := c.Take(t.Context(), []middleware.Charge{hour("a", limit, 1)}, nil)
 				if err != nil || d.Status[0].Remaining < 0 || d.Status[0].Remaining > limit {
 					t.Errorf("%+v, %v", d, err)
 				}
@@ -118,7 +118,7 @@ func TestEngines(t *testing.T) {
 			t.Helper()
 			takes(t, c, true, charge("a", 10, 10, 3*time.Second))
 			for range 400 {
-				if _, err := c.Take(t.Context(), []middleware.Charge{charge("a", 10, 11, 3*time.Second)}); err != nil {
+				if _, err := c.Take(t.Context(), []middleware.Charge{charge("a", 10, 11, 3*time.Second)}, nil); err != nil {
 					t.Fatal(err)
 				}
 				pass(10 * time.Millisecond)
@@ -131,7 +131,7 @@ func TestEngines(t *testing.T) {
 			t.Helper()
 			good := charge("a", 5, 5, time.Second)
 			for _, bad := range []middleware.Charge{hour("", 1, 1), hour("b", 1, 0), charge("b", 1, 1, 0)} {
-				if d, err := c.Take(t.Context(), []middleware.Charge{good, bad}); err == nil || d.Allowed {
+				if d, err := c.Take(t.Context(), []middleware.Charge{good, bad}, nil); err == nil || d.Allowed {
 					t.Errorf("Take = %+v, %v", d, err)
 				}
 			}
@@ -191,7 +191,7 @@ func TestEngines(t *testing.T) {
 			for range 64 {
 				all.Go(func() {
 					for range 50 {
-						d, err := c.Take(t.Context(), []middleware.Charge{hour("b", 1<<40, 1), hour("a", 1000, 1)})
+						d, err := c.Take(t.Context(), []middleware.Charge{hour("b", 1<<40, 1), hour("a", 1000, 1)}, nil)
 						if err != nil {
 							t.Error(err)
 						}
@@ -205,7 +205,7 @@ func TestEngines(t *testing.T) {
 			if n := let.Load(); n != 1000 {
 				t.Errorf("%d were let in, want 1000", n)
 			}
-			d, err := c.Peek(t.Context(), []middleware.Charge{hour("b", 1<<40, 1)})
+			d, err := c.Peek(t.Context(), []middleware.Charge{hour("b", 1<<40, 1)}, nil)
 			if err != nil || d.Status[0].Remaining != 1<<40-1000 {
 				t.Errorf("%+v, %v: the refusals were counted", d, err)
 			}
@@ -387,8 +387,8 @@ func TestFromLimiter(t *testing.T) {
 		for _, algorithm := range []middleware.Algorithm{middleware.GCRA, middleware.Rolling, 7} {
 			x := hour("a", 5, 1)
 			x.Policy.Algorithm = algorithm
-			_, taken := c.Take(t.Context(), []middleware.Charge{x})
-			_, seen := c.Peek(t.Context(), []middleware.Charge{x})
+			_, taken := c.Take(t.Context(), []middleware.Charge{x}, nil)
+			_, seen := c.Peek(t.Context(), []middleware.Charge{x}, nil)
 			for _, err := range []error{c.Check(x.Policy), taken, seen} {
 				if err == nil || !strings.Contains(err.Error(), "fixed windows only") {
 					t.Errorf("%v: %v", algorithm, err)

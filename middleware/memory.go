@@ -88,7 +88,7 @@ type inMemory struct {
 // Check knows every Algorithm.
 func (*inMemory) Check(p Policy) error { return p.Check() }
 
-func (m *inMemory) Take(_ context.Context, charges []Charge) (Decision, error) {
+func (m *inMemory) Take(_ context.Context, charges []Charge, room []Status) (Decision, error) {
 	if len(charges) == 1 {
 		c := &charges[0]
 		if err := c.check(); err != nil {
@@ -97,26 +97,25 @@ func (m *inMemory) Take(_ context.Context, charges []Charge) (Decision, error) {
 		k := m.key(c)
 		s := m.shard(k)
 		s.lock.Lock()
-		status := s.answer(1)
-		status[0] = s.visit(k, c, m.now(), take)
+		status := s.visit(k, c, m.now(), take)
 		s.lock.Unlock()
-		return Decision{Allowed: status[0].Allowed || c.Done, Status: status}, nil
+		return Decision{Allowed: status.Allowed || c.Done, Status: append(room[:0], status)}, nil
 	}
-	return m.visit(charges, take)
+	return m.visit(charges, room, take)
 }
 
-func (m *inMemory) Peek(_ context.Context, charges []Charge) (Decision, error) {
-	return m.visit(charges, look)
+func (m *inMemory) Peek(_ context.Context, charges []Charge, room []Status) (Decision, error) {
+	return m.visit(charges, room, look)
 }
 
 func (m *inMemory) Refund(_ context.Context, charges []Charge) error {
-	_, err := m.visit(charges, refund)
+	_, err := m.visit(charges, nil, refund)
 	return err
 }
 
 // Reset forgets the callers' own counters. One that strangers share is left.
 func (m *inMemory) Reset(_ context.Context, charges []Charge) error {
-	_, err := m.visit(charges, reset)
+	_, err := m.visit(charges, nil, reset)
 	return err
 }
 
@@ -131,12 +130,12 @@ func (m *inMemory) Close() error {
 var errSameCounter = errors.New("middleware: two charges on one counter")
 
 // visit goes to the counters of all charges while nobody else may.
-func (m *inMemory) visit(charges []Charge, why purpose) (Decision, error) {
+func (m *inMemory) visit(charges []Charge, room []Status, why purpose) (Decision, error) {
 	if len(charges) == 0 {
 		return Decision{Allowed: true}, nil
 	}
-	var room [8]keytable.Key
-	keys, err := m.keys(room[:0], charges)
+	var some [8]keytable.Key
+	keys, err := m.keys(some[:0], charges)
 	if err != nil {
 		return Decision{}, err
 	}
@@ -150,7 +149,7 @@ func (m *inMemory) visit(charges []Charge, why purpose) (Decision, error) {
 		}
 		return Decision{}, nil
 	}
-	d := Decision{Allowed: true, Status: m.shard(keys[0]).answer(len(charges))}
+	d := Decision{Allowed: true, Status: slices.Grow(room[:0], len(charges))[:len(charges)]}
 	for i, k := range keys {
 		d.Status[i] = m.shard(k).visit(k, &charges[i], now, look)
 		d.Allowed = d.Allowed && (d.Status[i].Allowed || charges[i].Done)

@@ -2,7 +2,6 @@ package middleware
 
 import (
 	"sync"
-	"time"
 
 	"github.com/sallyport-go/sallyport/internal/keytable"
 )
@@ -12,10 +11,9 @@ type shard struct {
 	lock sync.Mutex
 
 	most    int // counters, shared ones left out
-	fixed   ledger[fixedWindow]
-	gcra    ledger[bucket]
-	rolling ledger[rollingWindow]
-	block   []Status
+	fixed   ledger[fixedWindow, *fixedWindow]
+	gcra    ledger[bucket, *bucket]
+	rolling ledger[rollingWindow, *rollingWindow]
 	_       [64]byte // the next shard's lock is on another cache line
 }
 
@@ -29,64 +27,61 @@ const (
 	reset
 )
 
-// answer returns room for the Status of so many charges. It comes out of a block,
-// so that a decision does not cost an allocation of its own; nothing of a block is
-// ever used twice.
-func (s *shard) answer(n int) []Status {
-	if len(s.block) < n {
-		s.block = make([]Status, max(128, n))
-	}
-	status := s.block[:n:n]
-	s.block = s.block[n:]
-	return status
-}
+// spends reports whether a visit spends its charge, which is within the limit or
+// is not.
+func (w purpose) spends(c *Charge, within bool) bool { return w == take && (within || c.Done) }
 
 // visit does something with the counter of a charge, and says how it stands.
 func (s *shard) visit(k keytable.Key, c *Charge, now int64, why purpose) Status {
-	room := s.most - s.fixed.Len() - s.gcra.Len() - s.rolling.Len()
 	switch c.Policy.Algorithm {
 	case GCRA:
-		return s.gcra.visit(k, c, now, why, room)
+		return s.gcra.visit(s, k, c, now, why)
 	case Rolling:
-		return s.rolling.visit(k, c, now, why, room)
+		return s.rolling.visit(s, k, c, now, why)
 	default:
-		return s.fixed.visit(k, c, now, why, room)
+		return s.fixed.visit(s, k, c, now, why)
 	}
 }
+
+// room is how many callers more may have counters.
+func (s *shard) room() int { return s.most - s.fixed.Len() - s.gcra.Len() - s.rolling.Len() }
 
 func (s *shard) forget() {
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	s.fixed, s.gcra, s.rolling, s.block = ledger[fixedWindow]{}, ledger[bucket]{}, ledger[rollingWindow]{}, nil
+	s.fixed.forget()
+	s.gcra.forget()
+	s.rolling.forget()
 }
 
-// spending is what one counter has of one caller. It is a value without
-// pointers, and the zero value is nothing. Times are in nanoseconds since the
-// counters began.
+// spending is what one counter has of one caller: a value V without pointers, of
+// which the zero value is nothing. Times are in nanoseconds since the counters
+// began.
+//
+// A call of a method of a type parameter is never inlined, so a decision is one
+// such call.
 type spending[V any] interface {
-	// at is the same at a later time.
-	at(p *Policy, now int64) V
+	*V
 
-	// fits reports whether a cost is within the limit, and if it is not, when it
-	// will be.
-	fits(p *Policy, now, cost int64) (retryAfter time.Duration, ok bool)
+	// visit looks whether a charge is within the limit, and if it is not, when it
+	// will be. It spends the charge if the purpose says so, and writes nothing
+	// otherwise.
+	visit(c *Charge, now int64, why purpose) (s Status, spent bool)
 
-	// spend adds a cost, or takes one back as far as there is one.
-	spend(p *Policy, cost int64) V
-
-	// left is what can be spent, and how long it takes until all can.
-	left(p *Policy, now int64) (remaining int64, resetAfter time.Duration)
+	// refund takes a charge back, as far as there is one.
+	refund(c *Charge, now int64)
 
 	// ended reports whether there is nothing to remember.
 	ended(now int64) bool
 }
 
 // ledger has the counters of one algorithm.
-type ledger[V spending[V]] struct {
+type ledger[V any, P spending[V]] struct {
 	keytable.Table[V]
 
 	cursor      int   // of the sweep
 	sharedUntil int64 // when the last of the shared counters ends
+	blank       V     // what a newcomer has
 }
 
 const (
@@ -98,55 +93,51 @@ const (
 	sweptAtOnce = 4
 )
 
+func (l *ledger[V, P]) forget() { *l = ledger[V, P]{} }
+
 // visit does something with the counter of a charge, and says how it stands. A
 // refusal and a look write nothing.
-func (l *ledger[V]) visit(k keytable.Key, c *Charge, now int64, why purpose, room int) Status {
+func (l *ledger[V, P]) visit(home *shard, k keytable.Key, c *Charge, now int64, why purpose) Status {
 	found := l.Find(k)
-	if why == reset {
-		if found != nil {
+	own := found != nil
+	switch {
+	case why == reset:
+		if own {
 			l.Delete(k)
 		}
 		return Status{}
-	}
-	own := found != nil
-	if !own && now < l.sharedUntil {
+	case !own && now < l.sharedUntil:
 		found = l.shared(k, c, now)
 	}
-	if why == refund && (found == nil || (*found).ended(now)) {
+	switch {
+	case why == refund:
+		if found != nil && !P(found).ended(now) {
+			P(found).refund(c, now)
+		}
 		return Status{}
-	}
-	var v V
-	if found != nil {
-		v = *found
-	}
-	v = v.at(&c.Policy, now)
-	if why == refund {
-		*found = v.spend(&c.Policy, -c.Cost)
-		return Status{}
-	}
-	var s Status
-	s.RetryAfter, s.Allowed = v.fits(&c.Policy, now, c.Cost)
-	if why == look || !s.Allowed && !c.Done {
-		s.Remaining, s.ResetAfter = v.left(&c.Policy, now)
+	case found != nil:
+		s, spent := P(found).visit(c, now, why)
+		if spent && !own {
+			l.sharedUntil = max(l.sharedUntil, now+int64(s.ResetAfter))
+		}
 		return s
 	}
-	v = v.spend(&c.Policy, c.Cost)
-	s.Remaining, s.ResetAfter = v.left(&c.Policy, now)
-	if found == nil {
-		found, own = l.admit(k, c, now, room)
-	}
-	*found = v
-	if !own {
-		l.sharedUntil = max(l.sharedUntil, now+int64(s.ResetAfter))
+	s, spent := P(&l.blank).visit(c, now, why)
+	if spent {
+		if found, own = l.admit(k, c, now, home.room()); !own {
+			l.sharedUntil = max(l.sharedUntil, now+int64(s.ResetAfter))
+		}
+		var blank V
+		*found, l.blank = l.blank, blank
 	}
 	return s
 }
 
 // shared is the counter that a caller shares with others, if there is one: who
 // has found no room has no other until it ends.
-func (l *ledger[V]) shared(k keytable.Key, c *Charge, now int64) *V {
+func (l *ledger[V, P]) shared(k keytable.Key, c *Charge, now int64) *V {
 	v := l.Find(sharedKey(k, c))
-	if v == nil || (*v).ended(now) {
+	if v == nil || P(v).ended(now) {
 		return nil
 	}
 	return v
@@ -158,12 +149,12 @@ func sharedKey(k keytable.Key, c *Charge) keytable.Key {
 }
 
 // admit makes a counter for a newcomer, or one to share where there is no room.
-func (l *ledger[V]) admit(k keytable.Key, c *Charge, now int64, room int) (v *V, own bool) {
+func (l *ledger[V, P]) admit(k keytable.Key, c *Charge, now int64, room int) (v *V, own bool) {
 	for range min(sweptAtOnce, l.Len()) {
 		if l.cursor >= l.Len() {
 			l.cursor = 0
 		}
-		if other, v := l.At(l.cursor); (*v).ended(now) {
+		if other, v := l.At(l.cursor); P(v).ended(now) {
 			l.Delete(other)
 			room++
 		} else {

@@ -101,7 +101,7 @@ func TestF17ARefundIsNoCredit(t *testing.T) {
 			c := middleware.Memory()
 			charge := middleware.Charge{Key: "a", Policy: middleware.Policy{Name: "p", Limit: 10, Window: time.Hour, Algorithm: algorithm}, Cost: 3}
 			take := func() middleware.Status {
-				d, err := c.Take(t.Context(), []middleware.Charge{charge})
+				d, err := c.Take(t.Context(), []middleware.Charge{charge}, nil)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -134,7 +134,7 @@ func TestF34CountersStartNoGoroutine(t *testing.T) {
 			address := netip.AddrFrom4([4]byte{203, 0, 113, byte(i)})
 			if _, err := c.Take(t.Context(), []middleware.Charge{{
 				Key: address.String(), Policy: middleware.Policy{Name: "p", Limit: 1, Window: time.Second}, Cost: 1,
-			}}); err != nil {
+			}}, nil); err != nil {
 				t.Fatal(err)
 			}
 		}

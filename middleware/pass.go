@@ -200,7 +200,7 @@ func (p *Pass) settle() {
 		}
 		var err error
 		if len(more) > 0 {
-			_, err = a.countersFor(local).Take(ctx, more)
+			_, err = a.countersFor(local).Take(ctx, more, nil)
 		}
 		if err == nil && len(less) > 0 {
 			err = a.countersFor(local).Refund(ctx, less)

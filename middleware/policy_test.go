@@ -419,7 +419,7 @@ func TestF37PlacesInFlightAreGivenBack(t *testing.T) {
 // panicking counters are a host's own that have a bug.
 type panicking struct{ stuck }
 
-func (panicking) Take(context.Context, []middleware.Charge) (middleware.Decision, error) {
+func (panicking) Take(context.Context, []middleware.Charge, []middleware.Status) (middleware.Decision, error) {
 	panic("boom")
 }
 

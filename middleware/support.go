@@ -70,7 +70,7 @@ func (l *Limits) look(ctx context.Context, w who) (Quota, error) {
 		}
 	}
 	if counted := pick(items, func(it *item) bool { return !it.concurrent }); len(counted) > 0 {
-		d, err := l.auth.counters.Peek(ctx, charges(counted))
+		d, err := l.auth.counters.Peek(ctx, charges(counted), nil)
 		if err != nil {
 			return Quota{}, err
 		}

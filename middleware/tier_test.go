@@ -307,7 +307,7 @@ func TestStackedLimitsSendOneValueOfEachHeader(t *testing.T) {
 // stuck counters fail, or hang until they are told to stop.
 type stuck struct{ hang bool }
 
-func (b stuck) Take(ctx context.Context, _ []middleware.Charge) (middleware.Decision, error) {
+func (b stuck) Take(ctx context.Context, _ []middleware.Charge, _ []middleware.Status) (middleware.Decision, error) {
 	if b.hang {
 		<-ctx.Done()
 		return middleware.Decision{}, ctx.Err()
@@ -315,8 +315,8 @@ func (b stuck) Take(ctx context.Context, _ []middleware.Charge) (middleware.Deci
 	return middleware.Decision{}, errors.New("the counters' own words")
 }
 
-func (b stuck) Peek(ctx context.Context, c []middleware.Charge) (middleware.Decision, error) {
-	return b.Take(ctx, c)
+func (b stuck) Peek(ctx context.Context, c []middleware.Charge, _ []middleware.Status) (middleware.Decision, error) {
+	return b.Take(ctx, c, nil)
 }
 func (stuck) Reset(context.Context, []middleware.Charge) error  { return nil }
 func (stuck) Refund(context.Context, []middleware.Charge) error { return nil }
@@ -326,7 +326,7 @@ func (stuck) Close() error                                      { return nil }
 // silly counters answer for no charge at all.
 type silly struct{ stuck }
 
-func (silly) Take(context.Context, []middleware.Charge) (middleware.Decision, error) {
+func (silly) Take(context.Context, []middleware.Charge, []middleware.Status) (middleware.Decision, error) {
 	return middleware.Decision{Allowed: true}, nil
 }
 
@@ -439,7 +439,7 @@ func TestMemoryCounters(t *testing.T) {
 	t.Parallel()
 	take := func(t *testing.T, c middleware.Counters, want bool, charges ...middleware.Charge) middleware.Decision {
 		t.Helper()
-		d, err := c.Take(t.Context(), charges)
+		d, err := c.Take(t.Context(), charges, nil)
 		if err != nil || d.Allowed != want || len(d.Status) != len(charges) {
 			t.Fatalf("Take = %+v, %v, want %v", d, err, want)
 		}
@@ -487,13 +487,13 @@ func TestMemoryCounters(t *testing.T) {
 		t.Parallel()
 		c := middleware.Memory()
 		for range 100 {
-			d, err := c.Peek(t.Context(), []middleware.Charge{hour("a", 1, 1)})
+			d, err := c.Peek(t.Context(), []middleware.Charge{hour("a", 1, 1)}, nil)
 			if err != nil || !d.Allowed || d.Status[0].Remaining != 1 {
 				t.Fatalf("Peek = %+v, %v", d, err)
 			}
 		}
 		take(t, c, true, hour("a", 1, 1))
-		if d, err := c.Peek(t.Context(), []middleware.Charge{hour("a", 1, 1)}); err != nil || d.Allowed || d.Status[0].RetryAfter <= 0 {
+		if d, err := c.Peek(t.Context(), []middleware.Charge{hour("a", 1, 1)}, nil); err != nil || d.Allowed || d.Status[0].RetryAfter <= 0 {
 			t.Errorf("Peek = %+v, %v", d, err)
 		}
 	})
@@ -519,10 +519,10 @@ func TestMemoryCounters(t *testing.T) {
 			{Key: "a", Policy: middleware.Policy{Limit: 1, Window: time.Millisecond}, Cost: 1},
 			{Key: "a", Policy: middleware.Policy{Limit: 1, Window: 1500 * time.Millisecond}, Cost: 1},
 		} {
-			if _, err := c.Take(t.Context(), []middleware.Charge{hour("b", 1, 1), bad}); err == nil {
+			if _, err := c.Take(t.Context(), []middleware.Charge{hour("b", 1, 1), bad}, nil); err == nil {
 				t.Errorf("Take(%+v): no error", bad)
 			}
-			if _, err := c.Peek(t.Context(), []middleware.Charge{bad}); err == nil {
+			if _, err := c.Peek(t.Context(), []middleware.Charge{bad}, nil); err == nil {
 				t.Errorf("Peek(%+v): no error", bad)
 			}
 		}
@@ -537,7 +537,7 @@ func TestMemoryCounters(t *testing.T) {
 		for range 64 {
 			wg.Go(func() {
 				for range 100 {
-					if d, err := c.Take(t.Context(), []middleware.Charge{hour("hot", 1000, 1)}); err == nil && d.Allowed {
+					if d, err := c.Take(t.Context(), []middleware.Charge{hour("hot", 1000, 1)}, nil); err == nil && d.Allowed {
 						let.Add(1)
 					}
 				}
@@ -561,13 +561,13 @@ func TestMemoryCounters(t *testing.T) {
 				var wg sync.WaitGroup
 				for range 8 {
 					wg.Go(func() {
-						if _, err := c.Take(t.Context(), []middleware.Charge{second("revived")}); err != nil {
+						if _, err := c.Take(t.Context(), []middleware.Charge{second("revived")}, nil); err != nil {
 							t.Error(err)
 						}
 					})
 				}
 				wg.Wait()
-				d, err := c.Peek(t.Context(), []middleware.Charge{second("revived")})
+				d, err := c.Peek(t.Context(), []middleware.Charge{second("revived")}, nil)
 				if err != nil || d.Status[0].Remaining != 1<<20-8 {
 					t.Fatalf("8 were counted as %d, %v", 1<<20-d.Status[0].Remaining, err)
 				}
@@ -607,16 +607,16 @@ func TestALimiterStoreThatFailsIsNoDecision(t *testing.T) {
 	t.Parallel()
 	charges := []middleware.Charge{hour("a", 5, 1), hour("b", 0, 1)}
 	for n := 1; n <= 6; n++ {
-		d, err := middleware.FromLimiter(&failing{n: n}).Take(t.Context(), charges)
+		d, err := middleware.FromLimiter(&failing{n: n}).Take(t.Context(), charges, nil)
 		// two increments, two refunds, two looks
 		if !errors.Is(err, io.ErrUnexpectedEOF) || d.Allowed {
 			t.Errorf("call %d: %+v, %v", n, d, err)
 		}
 	}
-	if d, err := middleware.FromLimiter(&failing{n: 99}).Take(t.Context(), charges); err != nil || d.Allowed || d.Status[1].Allowed || d.Status[1].RetryAfter <= 0 {
+	if d, err := middleware.FromLimiter(&failing{n: 99}).Take(t.Context(), charges, nil); err != nil || d.Allowed || d.Status[1].Allowed || d.Status[1].RetryAfter <= 0 {
 		t.Errorf("refused: %+v, %v", d, err)
 	}
-	if _, err := middleware.FromLimiter(&failing{n: 1}).Peek(t.Context(), charges); !errors.Is(err, io.ErrUnexpectedEOF) {
+	if _, err := middleware.FromLimiter(&failing{n: 1}).Peek(t.Context(), charges, nil); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("Peek: %v", err)
 	}
 	if err := middleware.FromLimiter(&failing{n: 2}).Reset(t.Context(), charges); !errors.Is(err, io.ErrUnexpectedEOF) {

@@ -236,6 +236,6 @@ func testAddress(r *http.Request) (netip.Addr, error) {
 // broken are counters that cannot say.
 type broken struct{ middleware.Counters }
 
-func (broken) Take(context.Context, []middleware.Charge) (middleware.Decision, error) {
+func (broken) Take(context.Context, []middleware.Charge, []middleware.Status) (middleware.Decision, error) {
 	return middleware.Decision{}, errors.New("counters: MARKER")
 }

@@ -24,9 +24,11 @@ type Table[V any] struct {
 	// index is open addressing with linear probing. A word has some bits of the
 	// key, to spare a look at the entry, and the entry's place plus one; 0 is empty.
 	index  []uint32
-	chunks [][]entry[V] // dense: entry i is there if i < n
+	chunks []*chunk[V] // dense: entry i is there if i < n
 	n      int
 }
+
+type chunk[V any] [1 << chunkBits]entry[V]
 
 type entry[V any] struct {
 	key   Key
@@ -64,7 +66,7 @@ func (t *Table[V]) Insert(k Key) *V {
 		t.grow()
 	}
 	if t.n>>chunkBits == len(t.chunks) {
-		t.chunks = append(t.chunks, make([]entry[V], 1<<chunkBits))
+		t.chunks = append(t.chunks, new(chunk[V]))
 	}
 	e := t.entry(t.n)
 	*e = entry[V]{key: k}

@@ -23,7 +23,7 @@ type window struct {
 	spent int64
 }
 
-func (l *ledger) Take(_ context.Context, charges []middleware.Charge) (middleware.Decision, error) {
+func (l *ledger) Take(_ context.Context, charges []middleware.Charge, _ []middleware.Status) (middleware.Decision, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	d, err := l.peek(charges)
@@ -39,7 +39,7 @@ func (l *ledger) Take(_ context.Context, charges []middleware.Charge) (middlewar
 	return d, nil
 }
 
-func (l *ledger) Peek(_ context.Context, charges []middleware.Charge) (middleware.Decision, error) {
+func (l *ledger) Peek(_ context.Context, charges []middleware.Charge, _ []middleware.Status) (middleware.Decision, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.peek(charges)

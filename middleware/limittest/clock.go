@@ -13,7 +13,7 @@ func waits(t *trial) {
 		for _, limit := range []int64{1, 3, 100, 5000} {
 			one := t.charge("a", limit, 1+chance.Int64N(limit), window)
 			for range 12 {
-				d, err := t.Counters.Take(t.ctx, []middleware.Charge{one})
+				d, err := t.Counters.Take(t.ctx, []middleware.Charge{one}, nil)
 				t.must("Take", err)
 				if !d.Allowed {
 					t.Pass(d.Status[0].RetryAfter)
@@ -117,7 +117,7 @@ func followsModel(t *trial) {
 		var all []outlay
 		for range 120 {
 			cost := 1 + chance.Int64N(2)
-			d, err := t.Counters.Take(t.ctx, []middleware.Charge{t.charge(key, limit, cost, modelWindow)})
+			d, err := t.Counters.Take(t.ctx, []middleware.Charge{t.charge(key, limit, cost, modelWindow)}, nil)
 			t.must("Take", err)
 			switch {
 			case decide != nil:

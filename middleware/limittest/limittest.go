@@ -138,12 +138,12 @@ func (t *trial) charge(key string, limit, cost int64, window time.Duration) midd
 
 // take wants a Take to be allowed or refused.
 func (t *trial) take(want bool, charges ...middleware.Charge) middleware.Decision {
-	d, err := t.Counters.Take(t.ctx, charges)
+	d, err := t.Counters.Take(t.ctx, charges, nil)
 	return t.decided("Take", d, err, want, charges)
 }
 
 func (t *trial) peek(want bool, charges ...middleware.Charge) middleware.Decision {
-	d, err := t.Counters.Peek(t.ctx, charges)
+	d, err := t.Counters.Peek(t.ctx, charges, nil)
 	return t.decided("Peek", d, err, want, charges)
 }
 

@@ -69,11 +69,11 @@ type cheat struct {
 	reset  func(middleware.Counters, []middleware.Charge) error
 }
 
-func (c cheat) Take(ctx context.Context, charges []middleware.Charge) (middleware.Decision, error) {
+func (c cheat) Take(ctx context.Context, charges []middleware.Charge, room []middleware.Status) (middleware.Decision, error) {
 	if c.take != nil {
 		return c.take(c.Counters, charges)
 	}
-	return c.Counters.Take(ctx, charges)
+	return c.Counters.Take(ctx, charges, room)
 }
 
 func (c cheat) Refund(ctx context.Context, charges []middleware.Charge) error {
@@ -83,11 +83,11 @@ func (c cheat) Refund(ctx context.Context, charges []middleware.Charge) error {
 	return c.Counters.Refund(ctx, charges)
 }
 
-func (c cheat) Peek(ctx context.Context, charges []middleware.Charge) (middleware.Decision, error) {
+func (c cheat) Peek(ctx context.Context, charges []middleware.Charge, room []middleware.Status) (middleware.Decision, error) {
 	if c.peek != nil {
 		return c.peek(c.Counters, charges)
 	}
-	return c.Counters.Peek(ctx, charges)
+	return c.Counters.Peek(ctx, charges, room)
 }
 
 func (c cheat) Reset(ctx context.Context, charges []middleware.Charge) error {
@@ -117,8 +117,9 @@ func TestCheats(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background() //nolint:usetesting // the cheats have none of their own
 	with := func(f func(*charge)) func(counters, []charge) (decision, error) {
-		return func(c counters, charges []charge) (decision, error) { return c.Take(ctx, changed(charges, f)) }
+		return func(c counters, charges []charge) (decision, error) { return c.Take(ctx, changed(charges, f), nil) }
 	}
+	one := make([]middleware.Status, 8)
 	for _, test := range []struct {
 		name  string
 		cheat cheat
@@ -127,16 +128,16 @@ func TestCheats(t *testing.T) {
 		{"lets one more in", cheat{take: with(func(c *charge) { c.Policy.Limit++ })}, "what is spent is counted"},
 		{"forgets the cost", cheat{take: with(func(c *charge) { c.Cost = min(c.Cost, 1) })}, "what is spent is counted"},
 		{"charges what it refuses", cheat{take: func(c counters, charges []charge) (decision, error) {
-			d, err := c.Take(ctx, charges)
+			d, err := c.Take(ctx, charges, nil)
 			if err == nil && !d.Allowed {
-				_, err = c.Take(ctx, changed(charges, func(c *charge) { c.Done = true }))
+				_, err = c.Take(ctx, changed(charges, func(c *charge) { c.Done = true }), nil)
 			}
 			return d, err
 		}}, "what is refused spends nothing"},
 		{"charges one after the other", cheat{take: func(c counters, charges []charge) (decision, error) {
 			all := decision{Allowed: true}
 			for _, one := range charges {
-				d, err := c.Take(ctx, []charge{one})
+				d, err := c.Take(ctx, []charge{one}, nil)
 				if err != nil {
 					return d, err
 				}
@@ -146,12 +147,12 @@ func TestCheats(t *testing.T) {
 			return all, nil
 		}}, "all charges are made, or none"},
 		{"looks, and then takes", cheat{take: func(c counters, charges []charge) (decision, error) {
-			d, err := c.Peek(ctx, charges)
+			d, err := c.Peek(ctx, charges, nil)
 			if err != nil || !d.Allowed || len(charges) == 0 {
 				return d, err
 			}
 			time.Sleep(time.Millisecond)
-			taken, err := c.Take(ctx, changed(charges, func(c *charge) { c.Done = true }))
+			taken, err := c.Take(ctx, changed(charges, func(c *charge) { c.Done = true }), nil)
 			for i := range d.Status {
 				d.Status[i].Remaining = taken.Status[i].Remaining
 			}
@@ -161,26 +162,27 @@ func TestCheats(t *testing.T) {
 		{"gives credit", cheat{
 			refund: func(c counters, charges []charge) error { return c.Reset(ctx, charges) },
 		}, "a refund gives back what there is"},
-		{"spends when it is looked at", cheat{peek: func(c counters, charges []charge) (decision, error) { return c.Take(ctx, charges) }}, "a look writes nothing"},
+		{"spends when it is looked at", cheat{peek: func(c counters, charges []charge) (decision, error) { return c.Take(ctx, charges, nil) }}, "a look writes nothing"},
 		{"never forgets", cheat{reset: func(counters, []charge) error { return nil }}, "a reset forgets"},
 		{"refuses what is done", cheat{take: with(func(c *charge) { c.Done = false })}, "work that is done"},
 		{"folds the case of keys", cheat{take: with(func(c *charge) { c.Key = strings.ToLower(c.Key) })}, "counters of other names"},
+		{"has one room for all", cheat{take: func(c counters, charges []charge) (decision, error) { return c.Take(ctx, charges, one) }}, "a decision stays as it is"},
 		{"lets nonsense in", cheat{take: func(c counters, charges []charge) (decision, error) {
-			d, err := c.Take(ctx, charges)
+			d, err := c.Take(ctx, charges, nil)
 			if err != nil {
 				return decision{Allowed: true, Status: make([]middleware.Status, len(charges))}, nil //nolint:nilerr // that is the cheat
 			}
 			return d, nil
 		}}, "a charge that is none"},
 		{"tells to come back too soon", cheat{take: func(c counters, charges []charge) (decision, error) {
-			d, err := c.Take(ctx, charges)
+			d, err := c.Take(ctx, charges, nil)
 			for i := range d.Status {
 				d.Status[i].RetryAfter /= 2
 			}
 			return d, err
 		}}, "who waits as long as it is told"},
 		{"begins a window with every charge", cheat{take: func(c counters, charges []charge) (decision, error) {
-			d, err := c.Take(ctx, charges)
+			d, err := c.Take(ctx, charges, nil)
 			for i := range d.Status {
 				d.Status[i].ResetAfter = charges[i].Policy.Window
 			}

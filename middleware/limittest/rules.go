@@ -70,7 +70,7 @@ var rules = []rule{
 				all.Go(func() {
 					for range 20 {
 						// so long a window that nothing comes back meanwhile
-						d, err := t.Counters.Take(t.ctx, []middleware.Charge{t.hour("wide", 1<<30, 1), t.charge("a", limit, 1, 100_000*time.Hour/2)})
+						d, err := t.Counters.Take(t.ctx, []middleware.Charge{t.hour("wide", 1<<30, 1), t.charge("a", limit, 1, 100_000*time.Hour/2)}, nil)
 						switch {
 						case err != nil:
 							failed.Add(1)
@@ -181,6 +181,30 @@ var rules = []rule{
 		},
 	},
 	{
+		name: "a decision stays as it is, whatever room the next one is given",
+		why:  "two requests would be told what only one of them has left",
+		check: func(t *trial) {
+			a, b := t.hour("a", 9, 1), t.hour("b", 9, 2)
+			kept := t.take(true, a)
+			was := kept.Status[0]
+			used := make([]middleware.Status, 5)
+			for i := range used {
+				used[i] = middleware.Status{Allowed: true, Remaining: -7, ResetAfter: -1, RetryAfter: -1}
+			}
+			for _, room := range [][]middleware.Status{nil, {}, used[:0:1], used[:1], used} {
+				d, err := t.Counters.Take(t.ctx, []middleware.Charge{a, b}, room)
+				t.decided("Take", d, err, d.Status[1].Allowed, []middleware.Charge{a, b})
+				d, err = t.Counters.Peek(t.ctx, []middleware.Charge{b, a}, room)
+				t.decided("Peek", d, err, d.Status[0].Allowed, []middleware.Charge{b, a})
+			}
+			if kept.Status[0] != was {
+				t.errorf("a decision was %+v and has become %+v", was, kept.Status[0])
+			}
+			t.left("a", 9, 4)
+			t.left("b", 9, 1)
+		},
+	},
+	{
 		name: "a charge that is none is an error, and makes none of the others",
 		why:  "a mistake in a host's code would let everybody in",
 		check: func(t *trial) {
@@ -188,10 +212,10 @@ var rules = []rule{
 				t.hour("", 1, 1), t.hour("b", 1, 0), t.hour("b", 1, -1), t.hour("b", 1, math.MaxInt64),
 				t.charge("b", 1, 1, 0), t.charge("b", 1, 1, time.Millisecond), t.charge("b", 1, 1, 1500*time.Millisecond),
 			} {
-				if d, err := t.Counters.Take(t.ctx, []middleware.Charge{t.hour("a", 5, 5), bad}); err == nil {
+				if d, err := t.Counters.Take(t.ctx, []middleware.Charge{t.hour("a", 5, 5), bad}, nil); err == nil {
 					t.errorf("Take of %+v is %+v", bad, d)
 				}
-				if d, err := t.Counters.Peek(t.ctx, []middleware.Charge{bad}); err == nil {
+				if d, err := t.Counters.Peek(t.ctx, []middleware.Charge{bad}, nil); err == nil {
 					t.errorf("Peek of %+v is %+v", bad, d)
 				}
 			}

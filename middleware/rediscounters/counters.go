@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -29,16 +30,16 @@ type counters struct {
 
 func (c *counters) Check(p middleware.Policy) error { return p.Check() }
 
-func (c *counters) Take(ctx context.Context, charges []middleware.Charge) (middleware.Decision, error) {
+func (c *counters) Take(ctx context.Context, charges []middleware.Charge, room []middleware.Status) (middleware.Decision, error) {
 	if err := check(charges); err != nil {
 		return middleware.Decision{}, err
 	}
 	name, sent := c.denied.of(charges), c.now()
-	d, ask, ok := c.leases.spend(name, charges, sent)
+	d, ask, ok := c.leases.spend(name, charges, room, sent)
 	if ok {
 		return d, nil
 	}
-	if d, ok := c.denied.find(name, sent); ok {
+	if d, ok := c.denied.find(name, room, sent); ok {
 		c.leases.answered(name, ask)
 		return d, nil
 	}
@@ -47,7 +48,7 @@ func (c *counters) Take(ctx context.Context, charges []middleware.Charge) (middl
 		c.leases.answered(name, ask)
 		return middleware.Decision{}, err
 	}
-	d = answer.decision(charges)
+	d = answer.decision(charges, room)
 	if !d.Allowed {
 		c.denied.keep(name, d.Status, c.now())
 	}
@@ -59,7 +60,7 @@ func (c *counters) Take(ctx context.Context, charges []middleware.Charge) (middl
 	return d, nil
 }
 
-func (c *counters) Peek(ctx context.Context, charges []middleware.Charge) (middleware.Decision, error) {
+func (c *counters) Peek(ctx context.Context, charges []middleware.Charge, room []middleware.Status) (middleware.Decision, error) {
 	if err := check(charges); err != nil {
 		return middleware.Decision{}, err
 	}
@@ -67,7 +68,7 @@ func (c *counters) Peek(ctx context.Context, charges []middleware.Charge) (middl
 	if err != nil {
 		return middleware.Decision{}, err
 	}
-	return answer.decision(charges), nil
+	return answer.decision(charges, room), nil
 }
 
 func (c *counters) Refund(ctx context.Context, charges []middleware.Charge) error {
@@ -164,8 +165,8 @@ type answer []int64
 // answerWords are the numbers for each charge.
 const answerWords = 6
 
-func (a answer) decision(charges []middleware.Charge) middleware.Decision {
-	d := middleware.Decision{Allowed: true, Status: make([]middleware.Status, len(charges))}
+func (a answer) decision(charges []middleware.Charge, room []middleware.Status) middleware.Decision {
+	d := middleware.Decision{Allowed: true, Status: slices.Grow(room[:0], len(charges))[:len(charges)]}
 	for i := range charges {
 		word := a[1+answerWords*i:]
 		d.Status[i] = middleware.Status{

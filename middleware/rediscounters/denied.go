@@ -45,14 +45,15 @@ func (d *denied) of(charges []middleware.Charge) (name [2]uint64) {
 }
 
 // find returns the refusal of what is asked, as it is now.
-func (d *denied) find(name [2]uint64, now time.Time) (middleware.Decision, bool) {
+func (d *denied) find(name [2]uint64, room []middleware.Status, now time.Time) (middleware.Decision, bool) {
 	d.mu.Lock()
 	r, ok := d.all[name]
 	d.mu.Unlock()
 	if !ok || !now.Before(r.until) {
 		return middleware.Decision{}, false
 	}
-	status := slices.Clone(r.status)
+	status := slices.Grow(room[:0], len(r.status))[:len(r.status)]
+	copy(status, r.status)
 	passed := now.Sub(r.at)
 	for i := range status {
 		s := &status[i]

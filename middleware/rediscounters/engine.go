@@ -41,12 +41,12 @@ type hidden struct {
 	secret []byte
 }
 
-func (h hidden) Take(ctx context.Context, charges []middleware.Charge) (middleware.Decision, error) {
-	return h.Counters.Take(ctx, h.hide(charges))
+func (h hidden) Take(ctx context.Context, charges []middleware.Charge, room []middleware.Status) (middleware.Decision, error) {
+	return h.Counters.Take(ctx, h.hide(charges), room)
 }
 
-func (h hidden) Peek(ctx context.Context, charges []middleware.Charge) (middleware.Decision, error) {
-	return h.Counters.Peek(ctx, h.hide(charges))
+func (h hidden) Peek(ctx context.Context, charges []middleware.Charge, room []middleware.Status) (middleware.Decision, error) {
+	return h.Counters.Peek(ctx, h.hide(charges), room)
 }
 
 func (h hidden) Reset(ctx context.Context, charges []middleware.Charge) error {

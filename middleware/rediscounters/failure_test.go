@@ -47,7 +47,7 @@ func TestEngineCounterWithoutEnd(t *testing.T) {
 		if err := client.Set(t.Context(), key, spent, 0).Err(); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.Peek(t.Context(), []middleware.Charge{charge(name, 5, 1)}); err != nil || client.TTL(t.Context(), key).Val() != -1 {
+		if _, err := c.Peek(t.Context(), []middleware.Charge{charge(name, 5, 1)}, nil); err != nil || client.TTL(t.Context(), key).Val() != -1 {
 			t.Errorf("%s: Peek has written, or failed: %v", name, err)
 		}
 		if d := takes(t, c, charge(name, 5, 1)); d.Allowed != (spent < 5) {
@@ -98,7 +98,7 @@ func TestEngineWrongType(t *testing.T) {
 	key := newest(t, client, prefix)
 	client.Del(t.Context(), key)
 	client.RPush(t.Context(), key, "x")
-	if d, err := c.Take(t.Context(), []middleware.Charge{charge("a", 5, 1)}); err == nil || !strings.Contains(err.Error(), "WRONGTYPE") {
+	if d, err := c.Take(t.Context(), []middleware.Charge{charge("a", 5, 1)}, nil); err == nil || !strings.Contains(err.Error(), "WRONGTYPE") {
 		t.Errorf("Take: %+v, %v", d, err)
 	}
 }
@@ -111,7 +111,7 @@ func TestF29FlushedScripts(t *testing.T) {
 	for range 16 {
 		callers.Go(func() {
 			for range 200 {
-				if _, err := c.Take(t.Context(), []middleware.Charge{charge("a", 1600, 1)}); err != nil {
+				if _, err := c.Take(t.Context(), []middleware.Charge{charge("a", 1600, 1)}, nil); err != nil {
 					t.Error(err)
 				}
 			}
@@ -142,7 +142,7 @@ func TestF25ServerThatComesLater(t *testing.T) {
 	try := func() (middleware.Decision, error) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		return c.Take(ctx, []middleware.Charge{charge("a", 5, 1)})
+		return c.Take(ctx, []middleware.Charge{charge("a", 5, 1)}, nil)
 	}
 	for range 50 { // more than a pool has connections
 		if d, err := try(); err == nil {
@@ -166,7 +166,7 @@ func TestF24SilentServer(t *testing.T) {
 	for range 3 {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		begun := time.Now()
-		d, err := c.Take(ctx, []middleware.Charge{charge("a", 5, 1)})
+		d, err := c.Take(ctx, []middleware.Charge{charge("a", 5, 1)}, nil)
 		cancel()
 		if took := time.Since(begun); err == nil || took > 3*time.Second {
 			t.Errorf("Take: %+v, %v after %v", d, err, took)
@@ -181,7 +181,7 @@ func TestF27EngineLostReply(t *testing.T) {
 	c, direct := engine(t, dial(t, "redis://"+proxy.Addr), "lost"), dial(t, server.URL())
 	takes(t, c, charge("a", 5, 1))
 	proxy.CutReply(0, "lost:")
-	if d, err := c.Take(t.Context(), []middleware.Charge{charge("a", 5, 1)}); err == nil {
+	if d, err := c.Take(t.Context(), []middleware.Charge{charge("a", 5, 1)}, nil); err == nil {
 		t.Errorf("Take: %+v", d)
 	}
 	if spent := direct.Get(t.Context(), newest(t, direct, "lost:")).Val(); spent != "2" || proxy.Hits() != 1 {
@@ -200,7 +200,7 @@ func TestFlushedServer(t *testing.T) {
 	for range 16 {
 		callers.Go(func() {
 			for i := range 200 {
-				d, err := c.Take(t.Context(), []middleware.Charge{charge("a", limit, 1)})
+				d, err := c.Take(t.Context(), []middleware.Charge{charge("a", limit, 1)}, nil)
 				if err != nil {
 					t.Error(err)
 				}

@@ -36,7 +36,7 @@ type lease struct {
 
 // spend makes a charge out of its lease. If there is none, it says how large a
 // lease to ask for; whoever asks calls keep.
-func (l *leases) spend(name [2]uint64, charges []middleware.Charge, now time.Time) (d middleware.Decision, ask int64, ok bool) {
+func (l *leases) spend(name [2]uint64, charges []middleware.Charge, room []middleware.Status, now time.Time) (d middleware.Decision, ask int64, ok bool) {
 	if l == nil || len(charges) != 1 || charges[0].Done || charges[0].Policy.Algorithm == middleware.GCRA {
 		return d, 0, false
 	}
@@ -53,7 +53,7 @@ func (l *leases) spend(name [2]uint64, charges []middleware.Charge, now time.Tim
 		s := one.status
 		s.Remaining += one.left
 		s.ResetAfter = max(s.ResetAfter-now.Sub(one.at), 0)
-		d, ok = middleware.Decision{Allowed: true, Status: []middleware.Status{s}}, true
+		d, ok = middleware.Decision{Allowed: true, Status: append(room[:0], s)}, true
 	} else if hot && !one.asking {
 		one.asking, ask = true, l.size
 	}

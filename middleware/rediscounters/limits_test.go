@@ -219,7 +219,7 @@ func TestF26Breaker(t *testing.T) {
 	takes(t, c, charge("a", 1<<30, 1))
 	server.Kill()
 	ask := func() error {
-		_, err := c.Take(t.Context(), []middleware.Charge{charge("a", 1<<30, 1)})
+		_, err := c.Take(t.Context(), []middleware.Charge{charge("a", 1<<30, 1)}, nil)
 		return err
 	}
 	for range 5 {
@@ -286,7 +286,7 @@ func TestF28WrongType(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 20 {
-			if d, err := c.Take(t.Context(), []middleware.Charge{charge("b", 1000, 1), charge("a", 5, 1)}); err == nil || errors.Is(err, middleware.ErrNotAsked) {
+			if d, err := c.Take(t.Context(), []middleware.Charge{charge("b", 1000, 1), charge("a", 5, 1)}, nil); err == nil || errors.Is(err, middleware.ErrNotAsked) {
 				t.Fatalf("%s: %+v, %v", name, d, err)
 			}
 		}
@@ -326,15 +326,18 @@ func TestF27LostReply(t *testing.T) {
 			n, direct := configured(t, dial(t, "redis://"+proxy.Addr), prefix, c), configured(t, dial(t, server.URL()), prefix, rediscounters.Config{})
 			takes(t, n, charge("a", 50, 1))
 			proxy.CutReply(keep, prefix)
-			if d, err := n.Take(t.Context(), []middleware.Charge{charge("a", 50, 1)}); err == nil {
+			if d, err := n.Take(t.Context(), []middleware.Charge{charge("a", 50, 1)}, nil); err == nil {
 				t.Errorf("%s: %+v", name, d)
 			}
-			d, err := direct.Peek(t.Context(), []middleware.Charge{charge("a", 50, 1)})
+			d, err := direct.Peek(t.Context(), []middleware.Charge{charge("a", 50, 1)}, nil)
 			if err != nil || d.Status[0].Remaining != 48 || proxy.Hits() != 1 {
 				t.Errorf("%s: it was sent %d times: %+v, %v", name, proxy.Hits(), d, err)
 			}
 			proxy.CutReply(0)
-			if !redistest.Eventually(t, func() bool { _, err := n.Take(t.Context(), []middleware.Charge{charge("b", 50, 1)}); return err == nil }) {
+			if !redistest.Eventually(t, func() bool {
+				_, err := n.Take(t.Context(), []middleware.Charge{charge("b", 50, 1)}, nil)
+				return err == nil
+			}) {
 				t.Errorf("%s: the counters do not recover", name)
 			}
 		}

@@ -89,7 +89,7 @@ func charge(key string, limit, cost int64) middleware.Charge {
 
 func takes(t testing.TB, c middleware.Counters, charges ...middleware.Charge) middleware.Decision {
 	t.Helper()
-	d, err := c.Take(t.Context(), charges)
+	d, err := c.Take(t.Context(), charges, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -79,7 +79,7 @@ func TestProcess(t *testing.T) { //nolint:paralleltest // it is alone in its pro
 	for range callers {
 		all.Go(func() {
 			for left.Add(-1) >= 0 {
-				d, err := c.Take(t.Context(), []middleware.Charge{one})
+				d, err := c.Take(t.Context(), []middleware.Charge{one}, nil)
 				if err != nil {
 					t.Error(err)
 				}
@@ -91,7 +91,7 @@ func TestProcess(t *testing.T) { //nolint:paralleltest // it is alone in its pro
 	}
 	all.Wait()
 	for { // what it was given in the last moment
-		d, err := c.Take(t.Context(), []middleware.Charge{one})
+		d, err := c.Take(t.Context(), []middleware.Charge{one}, nil)
 		if err != nil || !d.Allowed {
 			break
 		}

@@ -108,7 +108,7 @@ var countersTests = []struct {
 	{"a peek writes nothing, and a reset forgets", func(t *testing.T, c middleware.Counters) {
 		takes(t, c, charge("a", 5, 3))
 		for range 5 {
-			if d, err := c.Peek(t.Context(), []middleware.Charge{charge("a", 5, 3)}); err != nil || d.Allowed || d.Status[0].Remaining != 2 {
+			if d, err := c.Peek(t.Context(), []middleware.Charge{charge("a", 5, 3)}, nil); err != nil || d.Allowed || d.Status[0].Remaining != 2 {
 				t.Errorf("Peek: %+v, %v", d, err)
 			}
 		}
@@ -131,7 +131,7 @@ var countersTests = []struct {
 			charge("", 1, 1), charge("a", 1, 0), charge("a", 1, math.MaxInt64),
 			{Key: "a", Policy: middleware.Policy{Limit: 1, Window: time.Millisecond}, Cost: 1},
 		} {
-			if d, err := c.Take(t.Context(), []middleware.Charge{wrong}); err == nil {
+			if d, err := c.Take(t.Context(), []middleware.Charge{wrong}, nil); err == nil {
 				t.Errorf("%+v: %+v", wrong, d)
 			}
 		}
@@ -150,7 +150,7 @@ func TestExactness(t *testing.T) {
 		for range callers {
 			all.Go(func() {
 				for range each {
-					d, err := c.Take(t.Context(), []middleware.Charge{charge("a", limit, 1)})
+					d, err := c.Take(t.Context(), []middleware.Charge{charge("a", limit, 1)}, nil)
 					if err != nil {
 						t.Error(err)
 					}

@@ -55,7 +55,7 @@ func TestChargesThatCannotBe(t *testing.T) {
 		"one counter twice": {charge("a", 5, 1), charge("a", 6, 1)},
 		"no key":            {charge("", 5, 1)},
 	} {
-		if _, err := c.Peek(t.Context(), wrong); err == nil {
+		if _, err := c.Peek(t.Context(), wrong, nil); err == nil {
 			t.Errorf("%s: Peek said something", name)
 		}
 		if err := c.Refund(t.Context(), wrong); err == nil {

@@ -30,9 +30,10 @@ func contestants(ctx context.Context) []contestant {
 		return func() decision {
 			c := sallyport.Memory()
 			charges := []sallyport.Charge{{Cost: 1, Policy: sallyport.Policy{Limit: limit, Window: time.Hour, Algorithm: a}}}
+			room := make([]sallyport.Status, 1)
 			return func(key string) bool {
 				charges[0].Key = key
-				d, err := c.Take(ctx, charges)
+				d, err := c.Take(ctx, charges, room)
 				return err == nil && d.Allowed
 			}
 		}

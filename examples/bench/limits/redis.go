@@ -78,7 +78,7 @@ func onRedis(ctx context.Context, url string) error {
 			for i := range mine {
 				mine[i].Key = key
 			}
-			d, err := c.Take(ctx, mine)
+			d, err := c.Take(ctx, mine, nil)
 			return err == nil && d.Allowed
 		}
 	}
