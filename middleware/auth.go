@@ -126,6 +126,7 @@ type Auth struct {
 	headers        Headers
 	counters       Counters
 	local          Counters // for FailLocal
+	prompt         bool     // nobody who is asked about a request waits for anything
 	inflight       *inflight
 	onFailure      FailurePolicy
 	nodes          int
@@ -208,6 +209,8 @@ func New(c Config) (*Auth, error) {
 	if a.nodes > 0 {
 		a.local = Memory()
 	}
+	_, inMemory := a.counters.(*inMemory)
+	a.prompt = inMemory && a.tierOf == nil && a.override == nil
 	a.limits = a.limit(c.Limit)
 	return a, nil
 }

@@ -48,7 +48,10 @@ func (h Headers) check(complain complaint) {
 // limit. What is rounded is rounded so that a client which waits that long gets
 // in. Whatever stood there before is replaced; where nothing was counted nothing
 // is set.
-func (q Quota) SetHeader(h http.Header) {
+func (q Quota) SetHeader(h http.Header) { q.setHeader(h, nil) }
+
+// setHeader may have a place for the lists of the values.
+func (q Quota) setHeader(h http.Header, lists *valueLists) {
 	nearest, ok := q.nearest()
 	if !ok || q.silent {
 		return
@@ -72,18 +75,25 @@ func (q Quota) SetHeader(h http.Header) {
 		text = v.end("X-Ratelimit-Remaining", strconv.AppendInt(text, nearest.Remaining, 10))
 		text = v.end("X-Ratelimit-Reset", strconv.AppendInt(text, q.reset(nearest), 10))
 	}
-	v.set(h, string(text))
+	if lists == nil {
+		lists = new(valueLists)
+	}
+	v.set(h, string(text), lists)
 }
 
 // values are those of the headers, one behind the other in one text. They become
 // one string, and their lists of one value one array: two allocations for a
-// response. The lists are the response's own, for another middleware may change
-// them.
+// response, or one where the response has a place for the lists. They are its own,
+// for another middleware may change them.
 type values struct {
-	names [7]string
-	ends  [7]int
+	names [mostValues]string
+	ends  [mostValues]int
 	n     int
 }
+
+const mostValues = 7
+
+type valueLists [mostValues]string
 
 // end ends a value, unless there is nothing in it.
 func (v *values) end(name string, text []byte) []byte {
@@ -95,12 +105,12 @@ func (v *values) end(name string, text []byte) []byte {
 	return text
 }
 
-func (v *values) set(h http.Header, text string) {
-	list, from := make([]string, v.n), 0
+func (v *values) set(h http.Header, text string, lists *valueLists) {
+	from := 0
 	for i, name := range v.names[:v.n] {
-		list[i] = text[from:v.ends[i]]
+		lists[i] = text[from:v.ends[i]]
 		from = v.ends[i]
-		h[name] = list[i : i+1 : i+1]
+		h[name] = lists[i : i+1 : i+1]
 	}
 }
 

@@ -269,6 +269,27 @@ func TestF33AFailureIsNoRefusal(t *testing.T) {
 	}
 }
 
+// F36: what a whole limit costs a request of a known caller, headers and all: the
+// pass, the counter's key, the request that knows the pass, and the headers' text.
+// A second window is a second key.
+func TestF36ALimitIsFourAllocations(t *testing.T) { //nolint:paralleltest // others would be counted too
+	nothing := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	for windows, also := range [][]middleware.Window{nil, {{Limit: 1 << 40, Period: time.Minute}}} {
+		d := open(t, func(c *config) {
+			c.door.Tiers = middleware.Tiers{"free": {Limit: 1 << 40, Period: time.Hour, Also: also}}
+		})
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
+		r = r.WithContext(tokens.WithPrincipal(r.Context(), d.login(t, alice).Principal))
+		w, limited := httptest.NewRecorder(), d.Limit(nothing)
+		if n := testing.AllocsPerRun(1000, func() { limited.ServeHTTP(w, r) }); n > float64(4+windows) {
+			t.Errorf("%d windows: %v allocations, want %d", 1+windows, n, 4+windows)
+		}
+		if w.Header().Get("X-RateLimit-Remaining") == "" {
+			t.Error("it has no headers")
+		}
+	}
+}
+
 // F36: what the headers cost.
 func TestF36HeadersAreTwoAllocations(t *testing.T) { //nolint:paralleltest // others would be counted too
 	q := busyQuota()

@@ -52,11 +52,11 @@ func overLimit(items []item) bool {
 
 // count charges the items, with the counters that stand in where they fail and
 // the host wants it.
-func (l *Limits) count(ctx context.Context, r *http.Request, items []item) error {
+func (l *Limits) count(ctx context.Context, r *http.Request, items []item, t *tally) error {
 	if len(items) == 0 {
 		return nil
 	}
-	err := takeAll(ctx, l.auth.counters, items)
+	err := t.take(ctx, l.auth.counters, items)
 	if err == nil {
 		return nil
 	}
@@ -68,7 +68,7 @@ func (l *Limits) count(ctx context.Context, r *http.Request, items []item) error
 				it.charge.Policy = it.charge.Policy.share(l.auth.nodes)
 			}
 		}
-		if err = takeAll(ctx, l.auth.local, items); err == nil {
+		if err = t.take(ctx, l.auth.local, items); err == nil {
 			return nil
 		}
 	}
@@ -101,73 +101,6 @@ func uncounted(cause error) error {
 	return e
 }
 
-var errConfused = errors.New("middleware: the counters answered something else than they were asked")
-
-// takeAll makes the charges of the items, or none of them if one is over its limit.
-// The late ones are only looked at, and those that cast a shadow are left out
-// where they are over their limit.
-func takeAll(ctx context.Context, counters Counters, items []item) error {
-	late := pick(items, func(it *item) bool { return !it.concurrent && it.late })
-	if len(late) > 0 {
-		d, err := counters.Peek(ctx, charges(late), nil)
-		if err != nil {
-			return err
-		}
-		if len(d.Status) != len(late) {
-			return errConfused
-		}
-		for i, it := range late {
-			it.status, it.known, it.over = d.Status[i], true, !d.Status[i].Allowed
-		}
-		if overLimit(items) {
-			return nil
-		}
-	}
-	due := pick(items, func(it *item) bool { return !it.concurrent && !it.late })
-	for len(due) > 0 {
-		d, err := counters.Take(ctx, charges(due), nil)
-		if err != nil {
-			return err
-		}
-		if len(d.Status) != len(due) {
-			return errConfused
-		}
-		rest := make([]*item, 0, len(due))
-		for i, it := range due {
-			it.status, it.known, it.made, it.over = d.Status[i], true, d.Allowed, !d.Allowed && !d.Status[i].Allowed
-			if !it.over {
-				rest = append(rest, it)
-			}
-		}
-		switch {
-		case d.Allowed, overLimit(items):
-			return nil
-		case len(rest) == len(due):
-			return errConfused
-		}
-		due = rest
-	}
-	return nil
-}
-
-func pick(items []item, want func(*item) bool) []*item {
-	some := make([]*item, 0, len(items))
-	for i := range items {
-		if want(&items[i]) {
-			some = append(some, &items[i])
-		}
-	}
-	return some
-}
-
-func charges(items []*item) []Charge {
-	all := make([]Charge, len(items))
-	for i, it := range items {
-		all[i] = it.charge
-	}
-	return all
-}
-
 // refuse is the refusal of a request that is over a limit. What it was charged
 // further out it gets back.
 func (l *Limits) refuse(ctx context.Context, p *Pass, items []item) error {
@@ -180,7 +113,7 @@ func (l *Limits) refuse(ctx context.Context, p *Pass, items []item) error {
 		items = append(append([]item(nil), p.into.items...), items...)
 		p.into.mu.Unlock()
 	}
-	q := l.quota(p.at, items)
+	q := l.quota(p.at, items, nil)
 	nearest, _ := q.nearest()
 	principal, _ := tokens.PrincipalFrom(r.Context())
 	l.auth.verifier.Report(l.auth.located(r), tokens.Event{

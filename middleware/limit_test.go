@@ -190,3 +190,25 @@ func TestQuotaHeader(t *testing.T) {
 		}
 	})
 }
+
+// Two answers of one pass do not share what is in their headers.
+func TestTheHeadersOfAnAnswerAreItsOwn(t *testing.T) {
+	t.Parallel()
+	d := open(t, one)
+	p, err := d.CheckLimit(request(t, "GET /\n\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Done()
+	first, second := http.Header{}, http.Header{}
+	p.SetHeader(first)
+	p.SetHeader(second)
+	for name := range second {
+		second[name] = append(second[name], "more")
+		second[name][0] = "changed"
+	}
+	p.SetHeader(http.Header{})
+	if got := first["X-Ratelimit-Limit"]; len(got) != 1 || got[0] != "1" || len(first) < 5 {
+		t.Errorf("the first answer's headers are %v", first)
+	}
+}

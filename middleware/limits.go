@@ -76,7 +76,7 @@ func (l *Limits) Limit(next http.Handler) http.Handler {
 // of them refuses it. Whoever gets a Pass answers its Request, and calls its
 // Done afterwards.
 func (l *Limits) CheckLimit(r *http.Request) (*Pass, error) {
-	p := &Pass{limits: l, request: r, outer: passOf(r.Context()), at: l.auth.now()}
+	p := newPass(l, r)
 	cost, err := costOf(l.config.Cost, r, 1)
 	if err != nil {
 		return nil, l.fault(r, err)
@@ -86,7 +86,7 @@ func (l *Limits) CheckLimit(r *http.Request) (*Pass, error) {
 	}
 	ctx, cancel := l.deadline(r.Context())
 	defer cancel()
-	items, err := l.items(ctx, who{request: r}, cost)
+	items, err := l.items(ctx, who{request: r}, cost, p.room.items[:0])
 	if err != nil {
 		return p, l.unknown(r, err)
 	}
@@ -101,7 +101,7 @@ func (l *Limits) CheckLimit(r *http.Request) (*Pass, error) {
 		}
 	}()
 	if l.occupy(items) {
-		if err := l.count(ctx, r, items); err != nil {
+		if err := l.count(ctx, r, items, &p.tally); err != nil {
 			return nil, err
 		}
 	}
@@ -115,13 +115,17 @@ func (l *Limits) CheckLimit(r *http.Request) (*Pass, error) {
 		return p, nil
 	}
 	p.items = items
-	p.request = r.WithContext(context.WithValue(r.Context(), passKey{}, p))
+	p.context = passContext{r.Context(), p}
+	p.request = r.WithContext(&p.context)
 	return p, nil
 }
 
 // deadline is for whoever asks the counters: who hangs up has made the request
-// all the same.
+// all the same. Where nobody who is asked waits for anything there is none.
 func (l *Limits) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	if l.auth.prompt {
+		return ctx, func() {}
+	}
 	return context.WithTimeout(context.WithoutCancel(ctx), l.auth.counterTimeout)
 }
 
@@ -144,12 +148,11 @@ func costOf(cost func(*http.Request) int64, r *http.Request, otherwise int64) (i
 	return min(n, maxCost), nil
 }
 
-// items says what a caller has to do with each policy.
-func (l *Limits) items(ctx context.Context, w who, cost int64) ([]item, error) {
+// items appends what a caller has to do with each policy.
+func (l *Limits) items(ctx context.Context, w who, cost int64, items []item) ([]item, error) {
 	if w.request != nil {
 		w.principal, w.known = tokens.PrincipalFrom(w.request.Context())
 	}
-	items := make([]item, 0, 4)
 	if !l.config.WithoutTier {
 		plan, seats, err := l.plan(ctx, w)
 		if err != nil {

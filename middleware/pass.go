@@ -22,6 +22,26 @@ type Pass struct {
 	mu    sync.Mutex
 	items []item // one for each policy
 	done  bool
+
+	context passContext // the request's
+	tally   tally
+
+	// room for the items and for their tally, which suffices for most
+	room struct {
+		items   [2]item
+		tallied [2]*item
+		charges [2]Charge
+		status  [2]Status
+		lists   valueLists // of the headers, for the first to ask for them
+		taken   bool
+	}
+}
+
+// newPass is a pass that nothing has been counted for.
+func newPass(l *Limits, r *http.Request) *Pass {
+	p := &Pass{limits: l, request: r, outer: passOf(r.Context()), at: l.auth.now()}
+	p.tally = tally{p.room.tallied[:0], p.room.charges[:0], p.room.status[:0]}
+	return p
 }
 
 // item is what a request has to do with one policy.
@@ -45,6 +65,20 @@ type item struct {
 
 type passKey struct{}
 
+// passContext is a context that knows its pass.
+type passContext struct {
+	context.Context //nolint:containedctx // it is one
+
+	pass *Pass
+}
+
+func (c *passContext) Value(key any) any {
+	if key == (passKey{}) {
+		return c.pass
+	}
+	return c.Context.Value(key)
+}
+
 func passOf(ctx context.Context) *Pass {
 	p, _ := ctx.Value(passKey{}).(*Pass)
 	return p
@@ -60,11 +94,12 @@ func (p *Pass) Quota() Quota {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.limits.quota(p.at, p.items)
+	return p.limits.quota(p.at, p.items, nil)
 }
 
-func (l *Limits) quota(at time.Time, items []item) Quota {
-	q := Quota{At: at, form: l.auth.headers, Usage: make([]Usage, 0, len(items))}
+// quota is how somebody stands. There may be room for the usage.
+func (l *Limits) quota(at time.Time, items []item, room []Usage) Quota {
+	q := Quota{At: at, form: l.auth.headers, Usage: slices.Grow(room, len(items))}
 	for i := range items {
 		it := &items[i]
 		q.silent = q.silent || it.local || it.failed
@@ -83,7 +118,21 @@ func (it *item) usage() Usage {
 }
 
 // SetHeader sets the headers that tell what is left: see [Quota.SetHeader].
-func (p *Pass) SetHeader(h http.Header) { p.Quota().SetHeader(h) }
+func (p *Pass) SetHeader(h http.Header) {
+	if p.into != nil {
+		p.into.SetHeader(h)
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var room [4]Usage
+	lists := &p.room.lists
+	if p.room.taken {
+		lists = nil
+	}
+	p.room.taken = true
+	p.limits.quota(p.at, p.items, room[:0]).setHeader(h, lists)
+}
 
 // rest is what of the items p has not counted yet.
 func (p *Pass) rest(items []item) []item {

@@ -59,7 +59,7 @@ func (l *Limits) look(ctx context.Context, w who) (Quota, error) {
 	ctx, cancel := l.deadline(ctx)
 	defer cancel()
 	at := l.auth.now()
-	items, err := l.items(ctx, w, 1)
+	items, err := l.items(ctx, w, 1, nil)
 	if err != nil {
 		return Quota{}, err
 	}
@@ -69,34 +69,28 @@ func (l *Limits) look(ctx context.Context, w who) (Quota, error) {
 			it.status.Remaining = max(it.charge.Policy.Limit-l.auth.inflight.count(it.charge.Key), 0)
 		}
 	}
-	if counted := pick(items, func(it *item) bool { return !it.concurrent }); len(counted) > 0 {
-		d, err := l.auth.counters.Peek(ctx, charges(counted), nil)
-		if err != nil {
-			return Quota{}, err
-		}
-		if len(d.Status) != len(counted) {
-			return Quota{}, errConfused
-		}
-		for i, it := range counted {
-			it.status, it.known = d.Status[i], true
-		}
+	var counted tally
+	counted.of(items, isCounted)
+	if err := counted.peek(ctx, l.auth.counters); err != nil {
+		return Quota{}, err
 	}
-	return l.quota(at, items), nil
+	return l.quota(at, items, nil), nil
 }
 
 // Reset forgets what a caller has spent, under all of the policies.
 func (l *Limits) Reset(ctx context.Context, c Caller) error {
 	ctx, cancel := l.deadline(ctx)
 	defer cancel()
-	items, err := l.items(ctx, l.whois(c), 1)
+	items, err := l.items(ctx, l.whois(c), 1, nil)
 	if err != nil {
 		return err
 	}
-	counted := pick(items, func(it *item) bool { return !it.concurrent })
-	if len(counted) == 0 {
+	var counted tally
+	counted.of(items, isCounted)
+	if len(counted.charges) == 0 {
 		return nil
 	}
-	return l.auth.counters.Reset(ctx, charges(counted))
+	return l.auth.counters.Reset(ctx, counted.charges)
 }
 
 // Grant gives a caller back some of what was spent under the policy of this
@@ -105,19 +99,20 @@ func (l *Limits) Reset(ctx context.Context, c Caller) error {
 func (l *Limits) Grant(ctx context.Context, c Caller, policy string, n int64) error {
 	ctx, cancel := l.deadline(ctx)
 	defer cancel()
-	items, err := l.items(ctx, l.whois(c), 1)
+	items, err := l.items(ctx, l.whois(c), 1, nil)
 	if err != nil {
 		return err
 	}
-	named := pick(items, func(it *item) bool { return !it.concurrent && it.charge.Policy.Name == policy })
-	if len(named) == 0 {
+	var named tally
+	named.of(items, func(it *item) bool { return !it.concurrent && it.charge.Policy.Name == policy })
+	if len(named.charges) == 0 {
 		return fmt.Errorf("middleware: the caller has no policy %q", policy)
 	}
 	if n < 1 {
 		return fmt.Errorf("middleware: a grant wants 1 or more, has %d", n)
 	}
-	named[0].charge.Cost = min(n, maxCost)
-	return l.auth.counters.Refund(ctx, charges(named))
+	named.charges[0].Cost = min(n, maxCost)
+	return l.auth.counters.Refund(ctx, named.charges)
 }
 
 // whois is a caller as a request of theirs would be seen.
