@@ -74,7 +74,8 @@ func (p *Policy) burst() float64 {
 }
 
 // leaks is how long it takes until so much has leaked, rounded up. A limit of 0
-// leaks nothing.
+// leaks nothing. The division is not of what is in a bucket, for which it would
+// have to wait.
 func (p *Policy) leaks(much float64) time.Duration {
 	if much <= 0 {
 		return 0
@@ -82,7 +83,11 @@ func (p *Policy) leaks(much float64) time.Duration {
 	if p.Limit <= 0 {
 		return p.Window
 	}
-	return time.Duration(math.Ceil(min(much*float64(p.Window)/float64(p.Limit), 2*float64(p.Window))))
+	long := much * (float64(p.Window) / float64(p.Limit))
+	if most := 2 * float64(p.Window); long > most {
+		long = most
+	}
+	return time.Duration(math.Ceil(long))
 }
 
 func (b *bucket) visit(c *Charge, now int64, why purpose) (s Status, spent bool) {
@@ -110,7 +115,10 @@ func (b bucket) at(p *Policy, now int64) bucket {
 	if now <= b.when {
 		return b
 	}
-	b.level = max(b.level-float64(now-b.when)*float64(max(p.Limit, 0))/float64(p.Window), 0)
+	b.level -= float64(now-b.when) * (float64(max(p.Limit, 0)) / float64(p.Window))
+	if b.level < 0 {
+		b.level = 0
+	}
 	b.when = now
 	return b
 }
@@ -128,7 +136,14 @@ func (b bucket) fits(p *Policy, cost int64) (time.Duration, bool) {
 
 // with is the level with a cost more in it.
 func (b bucket) with(p *Policy, cost int64) float64 {
-	return min(max(b.level+float64(cost), 0), 2*float64(max(p.Limit, 1)))
+	level := b.level + float64(cost)
+	if most := 2 * float64(max(p.Limit, 1)); level > most {
+		return most
+	}
+	if level < 0 {
+		return 0
+	}
+	return level
 }
 
 // ending is when a bucket can be forgotten that is empty after so long: a limit
@@ -156,17 +171,17 @@ func (p *Policy) width() int64 { return (int64(p.Window) + steps - 1) / steps }
 
 func (p *Policy) rollingLimit() uint64 { return uint64(min(max(p.Limit, 0), math.MaxUint32)) }
 
+// visit lets time pass in place: a copy would cost more, and nobody can tell.
 func (w *rollingWindow) visit(c *Charge, now int64, why purpose) (s Status, spent bool) {
-	p, v := &c.Policy, *w
-	v.advance(p, now)
-	all, limit := v.sum(), p.rollingLimit()
-	s.RetryAfter, s.Allowed = v.fits(p, now, c.Cost, all)
+	p := &c.Policy
+	w.advance(p, now)
+	all, limit := w.sum(), p.rollingLimit()
+	s.RetryAfter, s.Allowed = w.fits(p, now, c.Cost, all)
 	if spent = why.spends(c, s.Allowed); spent {
-		v.spend(p, c.Cost)
+		w.spend(p, c.Cost)
 		all += uint64(c.Cost) //nolint:gosec // positive
-		*w = v
 	}
-	s.Remaining, s.ResetAfter = int64(limit-min(all, limit)), v.resets(p, now) //nolint:gosec // at most 2^32
+	s.Remaining, s.ResetAfter = int64(limit-min(all, limit)), w.resets(p, now) //nolint:gosec // at most 2^32
 	return s, spent
 }
 

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/sallyport-go/sallyport/store"
@@ -126,7 +127,9 @@ type Auth struct {
 	headers        Headers
 	counters       Counters
 	local          Counters // for FailLocal
+	inMemory       bool     // the counters are
 	prompt         bool     // nobody who is asked about a request waits for anything
+	tallies        *sync.Pool
 	inflight       *inflight
 	onFailure      FailurePolicy
 	nodes          int
@@ -184,7 +187,7 @@ func New(c Config) (*Auth, error) {
 	a := &Auth{
 		tokens: c.Tokens, verifier: c.Tokens, plans: c.Tiers.plans(), clientIP: c.ClientIP, dialect: c.Dialect,
 		passwordGrant: c.PasswordGrant, endpoints: c.Endpoints, mayIntrospect: c.MayIntrospect, tierOf: c.TierOf, override: c.Override, headers: c.Headers,
-		counters: c.Counters, inflight: &inflight{now: map[string]int{}},
+		counters: c.Counters, inflight: &inflight{now: map[string]int{}}, tallies: &sync.Pool{},
 		onFailure: c.OnCounterFailure, nodes: c.Nodes, guard: guard, cookies: cookies, counterTimeout: c.CounterTimeout,
 		realm: c.Realm, maxBody: c.MaxBody, now: c.Now,
 	}
@@ -209,8 +212,8 @@ func New(c Config) (*Auth, error) {
 	if a.nodes > 0 {
 		a.local = Memory()
 	}
-	_, inMemory := a.counters.(*inMemory)
-	a.prompt = inMemory && a.tierOf == nil && a.override == nil
+	_, a.inMemory = a.counters.(*inMemory)
+	a.prompt = a.inMemory && a.tierOf == nil && a.override == nil
 	a.limits = a.limit(c.Limit)
 	return a, nil
 }

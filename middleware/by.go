@@ -85,21 +85,39 @@ type who struct {
 
 var errNoKey = errors.New("middleware: the request has no key of the host's")
 
-// owner says whose counter it is: what kind of owner, and which.
-func (a *Auth) owner(b By, w who) (kind, id string, err error) {
+// owner is whose counter it is: what kind of owner, and which, by an id or by a
+// network.
+type owner struct {
+	kind, id string
+	network  netip.Prefix
+}
+
+// key is that of the owner's counter, behind the beginning of all such keys.
+func (o owner) key(beginning string) string {
+	var room [96]byte // which most fit into
+	key := append(append(append(room[:0], beginning...), o.kind...), '/')
+	if o.kind == byAddress {
+		return string(o.network.AppendTo(key))
+	}
+	return string(append(key, o.id...))
+}
+
+func (a *Auth) owner(b By, w who) (o owner, err error) {
 	switch {
 	case b.kind == byHost:
-		id, err = w.hostKey(b)
-		return byHost, id, err
+		o.kind = byHost
+		o.id, err = w.hostKey(b)
 	case b.kind == byAddress || !w.known:
-		id, err = a.addressOf(b, w)
-		return byAddress, id, err
+		o.kind = byAddress
+		o.network, err = a.networkFor(b, w)
 	case b.kind == bySession && w.principal.SessionID != "":
-		return bySession, w.principal.SessionID, nil
+		o.kind, o.id = bySession, w.principal.SessionID
 	case b.kind == byUser || b.kind == bySession || w.principal.Account == "":
-		return byUser, w.principal.Subject, nil
+		o.kind, o.id = byUser, w.principal.Subject
+	default:
+		o.kind, o.id = byAccount, w.principal.Account
 	}
-	return byAccount, w.principal.Account, nil
+	return o, err
 }
 
 func (w who) hostKey(b By) (string, error) {
@@ -119,19 +137,19 @@ func (w who) hostKey(b By) (string, error) {
 	return id, nil
 }
 
-func (a *Auth) addressOf(b By, w who) (string, error) {
+func (a *Auth) networkFor(b By, w who) (netip.Prefix, error) {
 	addr := w.caller.Address
 	if w.request != nil {
 		var err error
 		if addr, err = a.clientIP(w.request); err != nil {
-			return "", refusal(ReasonInternal, err)
+			return netip.Prefix{}, refusal(ReasonInternal, err)
 		}
 	}
 	net, err := b.network(addr)
 	if err != nil {
-		return "", refusal(ReasonInternal, err)
+		return netip.Prefix{}, refusal(ReasonInternal, err)
 	}
-	return net.String(), nil
+	return net, nil
 }
 
 // network is what a limit by address counts.

@@ -87,9 +87,12 @@ func (a Answer) SetHeader(h http.Header) {
 	}
 }
 
+// mostHeaders is how many the answer to a refusal has, in most dialects.
+const mostHeaders = 12
+
 // answer makes a response whose body is v in JSON, and none if v is nil.
 func answer(status int, mediaType string, v any) Answer {
-	a := Answer{Status: status, Header: http.Header{}}
+	a := Answer{Status: status, Header: make(http.Header, mostHeaders)}
 	a.Header.Set("Cache-Control", "no-store")
 	if v == nil {
 		return a

@@ -52,8 +52,8 @@ func (q Quota) SetHeader(h http.Header) { q.setHeader(h, nil) }
 
 // setHeader may have a place for the lists of the values.
 func (q Quota) setHeader(h http.Header, lists *valueLists) {
-	nearest, ok := q.nearest()
-	if !ok || q.silent {
+	nearest := q.nearest()
+	if nearest == nil || q.silent {
 		return
 	}
 	var v values
@@ -116,7 +116,8 @@ func (v *values) set(h http.Header, text string, lists *valueLists) {
 
 // appendPolicies appends the list of drafts 08 to 11.
 func appendPolicies(text []byte, all []Usage) []byte {
-	for i, u := range all {
+	for i := range all {
+		u := &all[i]
 		if i > 0 {
 			text = append(text, ", "...)
 		}
@@ -134,7 +135,8 @@ func appendPolicies(text []byte, all []Usage) []byte {
 // appendOlderPolicies appends that of drafts 04 to 06, which have no names and
 // no policy without a window.
 func appendOlderPolicies(text []byte, all []Usage) []byte {
-	for _, u := range all {
+	for i := range all {
+		u := &all[i]
 		if u.Policy.Window <= 0 {
 			continue
 		}

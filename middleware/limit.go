@@ -52,10 +52,12 @@ func overLimit(items []item) bool {
 
 // count charges the items, with the counters that stand in where they fail and
 // the host wants it.
-func (l *Limits) count(ctx context.Context, r *http.Request, items []item, t *tally) error {
+func (l *Limits) count(ctx context.Context, r *http.Request, items []item) error {
 	if len(items) == 0 {
 		return nil
 	}
+	t := l.auth.tally()
+	defer l.auth.clear(t)
 	err := t.take(ctx, l.auth.counters, items)
 	if err == nil {
 		return nil
@@ -114,7 +116,7 @@ func (l *Limits) refuse(ctx context.Context, p *Pass, items []item) error {
 		p.into.mu.Unlock()
 	}
 	q := l.quota(p.at, items, nil)
-	nearest, _ := q.nearest()
+	nearest := q.nearest()
 	principal, _ := tokens.PrincipalFrom(r.Context())
 	l.auth.verifier.Report(l.auth.located(r), tokens.Event{
 		Kind: tokens.EventLimited, Policy: nearest.Policy.Name,

@@ -20,6 +20,7 @@ import (
 type Limits struct {
 	auth      *Auth
 	config    LimitConfig
+	rules     []readyRule
 	onFailure FailurePolicy
 }
 
@@ -43,7 +44,9 @@ func (a *Auth) Limits(c LimitConfig) (*Limits, error) {
 // limit makes Limits of a LimitConfig that was checked.
 func (a *Auth) limit(c LimitConfig) *Limits {
 	l := &Limits{auth: a, config: c, onFailure: c.OnCounterFailure}
-	l.config.Rules = append([]Rule(nil), c.Rules...)
+	for _, r := range c.Rules {
+		l.rules = append(l.rules, r.ready())
+	}
 	if l.onFailure == FailDefault {
 		l.onFailure = a.onFailure
 	}
@@ -76,7 +79,7 @@ func (l *Limits) Limit(next http.Handler) http.Handler {
 // of them refuses it. Whoever gets a Pass answers its Request, and calls its
 // Done afterwards.
 func (l *Limits) CheckLimit(r *http.Request) (*Pass, error) {
-	p := newPass(l, r)
+	p := &Pass{limits: l, request: r, outer: passOf(r.Context()), at: l.auth.now()}
 	cost, err := costOf(l.config.Cost, r, 1)
 	if err != nil {
 		return nil, l.fault(r, err)
@@ -86,7 +89,7 @@ func (l *Limits) CheckLimit(r *http.Request) (*Pass, error) {
 	}
 	ctx, cancel := l.deadline(r.Context())
 	defer cancel()
-	items, err := l.items(ctx, who{request: r}, cost, p.room.items[:0])
+	items, err := l.items(ctx, who{request: r}, cost, p.room[:0])
 	if err != nil {
 		return p, l.unknown(r, err)
 	}
@@ -101,7 +104,7 @@ func (l *Limits) CheckLimit(r *http.Request) (*Pass, error) {
 		}
 	}()
 	if l.occupy(items) {
-		if err := l.count(ctx, r, items, &p.tally); err != nil {
+		if err := l.count(ctx, r, items); err != nil {
 			return nil, err
 		}
 	}
@@ -162,9 +165,9 @@ func (l *Limits) items(ctx context.Context, w who, cost int64, items []item) ([]
 			return nil, err
 		}
 	}
-	for i := range l.config.Rules {
+	for i := range l.rules {
 		var err error
-		if items, err = l.auth.ruleItems(items, &l.config.Rules[i], w, cost); err != nil {
+		if items, err = l.auth.ruleItems(items, &l.rules[i], w, cost); err != nil {
 			return nil, err
 		}
 	}
@@ -172,23 +175,22 @@ func (l *Limits) items(ctx context.Context, w who, cost int64, items []item) ([]
 }
 
 func (a *Auth) planItems(items []item, p *plan, seats int, w who, cost int64) ([]item, error) {
-	kind, id, err := a.owner(p.tier.By, w)
+	o, err := a.owner(p.tier.By, w)
 	if err != nil {
 		return nil, err
 	}
 	for i, window := range p.windows {
 		items = append(items, item{
-			charge: Charge{Key: p.keys[i] + kind + "/" + id, Policy: window.policy(seats), Cost: cost},
-			plan:   p.name, shadow: p.tier.Shadow,
+			trait: &p.trait, charge: Charge{Key: o.key(p.keys[i]), Policy: window.policy(seats), Cost: cost},
 		})
 	}
 	if n := p.tier.Concurrent; n > 0 {
-		items = append(items, placeItem("tier/"+kind+"/"+id, p.name, n, p.name, p.tier.Shadow))
+		items = append(items, placeItem(&p.place, o.key("tier/"), p.name, n))
 	}
 	return items, nil
 }
 
-func (a *Auth) ruleItems(items []item, r *Rule, w who, cost int64) ([]item, error) {
+func (a *Auth) ruleItems(items []item, r *readyRule, w who, cost int64) ([]item, error) {
 	if w.request == nil && r.By.kind == byHost && w.caller.Key == "" {
 		return items, nil // the support staff has not asked for it
 	}
@@ -198,31 +200,29 @@ func (a *Auth) ruleItems(items []item, r *Rule, w who, cost int64) ([]item, erro
 			return items, err
 		}
 	}
-	kind, id, err := a.owner(r.By, w)
+	o, err := a.owner(r.By, w)
 	if err != nil {
 		return nil, err
 	}
-	key := ruleKey(r.Name) + kind + "/" + id
+	key := o.key(r.key)
 	if r.Period > 0 {
 		if r.Late {
 			cost = 1
 		}
 		items = append(items, item{
-			charge: Charge{Key: key, Policy: r.window().policy(1), Cost: cost},
-			unit:   r.Unit, late: r.Late, shadow: r.Shadow,
+			trait: &r.trait, charge: Charge{Key: key, Policy: r.window().policy(1), Cost: cost},
 		})
 	}
 	if r.Concurrent > 0 {
-		items = append(items, placeItem(key, r.Name, r.Concurrent, "", r.Shadow))
+		items = append(items, placeItem(&r.place, key, r.Name, r.Concurrent))
 	}
 	return items, nil
 }
 
 // placeItem is a place among the requests in flight.
-func placeItem(key, name string, limit int, plan string, shadow bool) item {
+func placeItem(t *trait, key, name string, limit int) item {
 	return item{
-		charge: Charge{Key: key, Policy: Policy{Name: name + "-concurrent", Limit: int64(limit)}, Cost: 1},
-		unit:   unitConcurrent, plan: plan, shadow: shadow, concurrent: true,
+		trait: t, charge: Charge{Key: key, Policy: Policy{Name: name + "-concurrent", Limit: int64(limit)}, Cost: 1},
 	}
 }
 

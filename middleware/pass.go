@@ -24,43 +24,34 @@ type Pass struct {
 	done  bool
 
 	context passContext // the request's
-	tally   tally
-
-	// room for the items and for their tally, which suffices for most
-	room struct {
-		items   [2]item
-		tallied [2]*item
-		charges [2]Charge
-		status  [2]Status
-		lists   valueLists // of the headers, for the first to ask for them
-		taken   bool
-	}
-}
-
-// newPass is a pass that nothing has been counted for.
-func newPass(l *Limits, r *http.Request) *Pass {
-	p := &Pass{limits: l, request: r, outer: passOf(r.Context()), at: l.auth.now()}
-	p.tally = tally{p.room.tallied[:0], p.room.charges[:0], p.room.status[:0]}
-	return p
+	room    [2]item     // for the items, which suffices for most
+	lists   valueLists  // of the headers, for the first to ask for them
+	listed  bool
 }
 
 // item is what a request has to do with one policy.
 type item struct {
+	*trait
+
 	charge Charge // whose Cost is what was spent
 	status Status
-	unit   string
-	plan   string
 
+	known  bool // the status is
+	over   bool // the limit is reached
+	made   bool // the charge was made, or the place in flight taken
+	local  bool // with the counters that stand in for those that fail
+	failed bool // the counters could not say, and the request came in all the same
+
+	added int64 // by AddCost, to be settled
+}
+
+// trait is what all items of a policy have in common.
+type trait struct {
+	unit       string
+	plan       string
 	late       bool // its cost comes from AddCost
 	shadow     bool
 	concurrent bool // the charge's Key is that of the requests in flight
-	known      bool // the status is
-	over       bool // the limit is reached
-	made       bool // the charge was made, or the place in flight taken
-	local      bool // with the counters that stand in for those that fail
-	failed     bool // the counters could not say, and the request came in all the same
-
-	added int64 // by AddCost, to be settled
 }
 
 type passKey struct{}
@@ -126,11 +117,11 @@ func (p *Pass) SetHeader(h http.Header) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var room [4]Usage
-	lists := &p.room.lists
-	if p.room.taken {
+	lists := &p.lists
+	if p.listed {
 		lists = nil
 	}
-	p.room.taken = true
+	p.listed = true
 	p.limits.quota(p.at, p.items, room[:0]).setHeader(h, lists)
 }
 

@@ -50,7 +50,7 @@ type Usage struct {
 const unitConcurrent = "concurrent-requests"
 
 // wait is how long what remains has to last.
-func (u Usage) wait() time.Duration {
+func (u *Usage) wait() time.Duration {
 	if u.Violated {
 		return u.RetryAfter
 	}
@@ -60,24 +60,25 @@ func (u Usage) wait() time.Duration {
 // nearest is the usage that a caller should mind: of those that refused the
 // request the one to wait longest for, else the one of which the smallest part
 // is left. A limit of requests in flight is not one to mind before it refuses.
-func (q Quota) nearest() (Usage, bool) {
-	var best Usage
-	found := false
-	for _, u := range q.Usage {
+// Of no usage it is nil.
+func (q *Quota) nearest() *Usage {
+	var best *Usage
+	for i := range q.Usage {
+		u := &q.Usage[i]
 		if !u.Violated && (!u.Known || u.Policy.Window == 0) {
 			continue
 		}
-		if !found || u.nearer(best) {
-			best, found = u, true
+		if best == nil || u.nearer(best) {
+			best = u
 		}
 	}
-	if !found && len(q.Usage) > 0 {
-		return q.Usage[0], true
+	if best == nil && len(q.Usage) > 0 {
+		return &q.Usage[0]
 	}
-	return best, found
+	return best
 }
 
-func (u Usage) nearer(other Usage) bool {
+func (u *Usage) nearer(other *Usage) bool {
 	if u.Violated || other.Violated {
 		return u.Violated && (!other.Violated || u.RetryAfter > other.RetryAfter)
 	}
@@ -96,7 +97,7 @@ func (q Quota) violated() []string {
 }
 
 // sentence says a refusal to a person.
-func (u Usage) sentence() string {
+func (u *Usage) sentence() string {
 	of := "rule " + u.Policy.Name
 	if u.plan != "" {
 		of = "plan " + u.plan
@@ -125,7 +126,8 @@ func (q Quota) Answer() Answer {
 	body := struct {
 		Policies []standing `json:"policies"`
 	}{Policies: []standing{}}
-	for _, u := range q.Usage {
+	for i := range q.Usage {
+		u := &q.Usage[i]
 		s := standing{
 			Name: u.Policy.Name, Unit: u.Unit, Limit: u.Policy.Limit,
 			Used: max(u.Policy.Limit-u.Remaining, 0), Remaining: u.Remaining, Window: seconds(u.Policy.Window),
@@ -141,4 +143,4 @@ func (q Quota) Answer() Answer {
 }
 
 // reset is when all of a limit is there again, in seconds since 1970.
-func (q Quota) reset(u Usage) int64 { return q.At.Add(u.ResetAfter + time.Second - 1).Unix() }
+func (q *Quota) reset(u *Usage) int64 { return q.At.Add(u.ResetAfter + time.Second - 1).Unix() }

@@ -13,6 +13,24 @@ type tally struct {
 	status  []Status
 }
 
+// tally returns one to be used for a while. Counters in memory keep nothing of what
+// they are asked, so that one can be used again; of others nobody knows.
+func (a *Auth) tally() *tally {
+	if t, ok := a.tallies.Get().(*tally); ok {
+		return t
+	}
+	return new(tally)
+}
+
+// clear is for whoever needs a tally no more.
+func (a *Auth) clear(t *tally) {
+	if a.inMemory {
+		clear(t.items[:cap(t.items)])
+		clear(t.charges[:cap(t.charges)])
+		a.tallies.Put(t)
+	}
+}
+
 // of makes it the tally of some of the items.
 func (t *tally) of(items []item, some func(*item) bool) {
 	t.items, t.charges = t.items[:0], t.charges[:0]

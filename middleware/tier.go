@@ -196,10 +196,16 @@ type plan struct {
 	tier    Tier
 	windows []Window
 	keys    []string // the beginning of each window's keys
+
+	trait, place trait
 }
 
 func newPlan(name string, t Tier) *plan {
-	p := &plan{name: name, tier: t, windows: t.windows(name)}
+	p := &plan{
+		name: name, tier: t, windows: t.windows(name),
+		trait: trait{plan: name, shadow: t.Shadow},
+		place: trait{unit: unitConcurrent, plan: name, shadow: t.Shadow, concurrent: true},
+	}
 	for _, w := range p.windows {
 		p.keys = append(p.keys, tierKey(w.Period))
 	}

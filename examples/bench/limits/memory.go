@@ -63,7 +63,8 @@ func contestants(ctx context.Context) []contestant {
 			if err != nil {
 				log.Fatal(err)
 			}
-			return func(key string) bool { return !l.OnLimit(nowhere{}, r, key) }
+			w := &nowhere{header: http.Header{}}
+			return func(key string) bool { return !l.OnLimit(w, r, key) }
 		}},
 		{"throttled (GCRA)", func() decision {
 			s, err := throttledmemory.NewCtx(0)
@@ -91,10 +92,3 @@ func contestants(ctx context.Context) []contestant {
 		}},
 	}
 }
-
-// nowhere is an answer that nobody reads.
-type nowhere struct{}
-
-func (nowhere) Header() http.Header         { return http.Header{} }
-func (nowhere) Write(p []byte) (int, error) { return len(p), nil }
-func (nowhere) WriteHeader(int)             {}
