@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -451,6 +452,51 @@ func TestF35AMillionCounters(t *testing.T) { //nolint:paralleltest // it weighs 
 			t.Errorf("%v: %d counters are left", algorithm, n)
 		}
 		runtime.KeepAlive(c)
+	}
+}
+
+// No visit takes a millisecond, whatever it makes grow and whatever it sweeps. The
+// same visits are made to several counters that are alike: the machine may delay one
+// of them now and then, and the work is what delays it every time.
+func TestF35NobodyWaitsForASweep(t *testing.T) { //nolint:paralleltest // it measures time
+	if testing.Short() {
+		t.Skip("skipped: it wants some seconds") //nolint:forbidigo // it needs no service
+	}
+	callers := 1_000_000
+	if raced {
+		callers /= 50
+	}
+	for _, algorithm := range algorithms {
+		least := make([]time.Duration, callers+callers/4) // a newcomer looks at four
+		var first middleware.Counters
+		for run := range 3 {
+			var clock hands
+			c := inMemory(t, 1<<20, &clock)
+			if run == 0 {
+				first = c
+			}
+			middleware.HashAlike(c, first)
+			charges, room := []middleware.Charge{policed(algorithm, "", 100, 1, time.Hour)}, make([]middleware.Status, 1)
+			for i := range least {
+				if i == callers {
+					clock.pass(3 * time.Hour)
+				}
+				charges[0].Key = "address/" + strconv.Itoa(i)
+				begun := time.Now()
+				_, err := c.Take(context.Background(), charges, room) //nolint:usetesting // a million times
+				if took := time.Since(begun); run == 0 || took < least[i] {
+					least[i] = took
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		longest := slices.Max(least)
+		t.Logf("%v: the longest of %d visits took %v", algorithm, len(least), longest)
+		if longest >= time.Millisecond && !raced {
+			t.Errorf("%v: a visit takes %v", algorithm, longest)
+		}
 	}
 }
 

@@ -2,5 +2,5 @@
 
 package middleware_test
 
-// forgets is how much a pool forgets on purpose under the race detector.
-const forgets = 3
+// raced: the race detector is on. It makes everything slow, and pools forgetful.
+const raced = true

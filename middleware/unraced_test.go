@@ -2,4 +2,4 @@
 
 package middleware_test
 
-const forgets = 0
+const raced = false
