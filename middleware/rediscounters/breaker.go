@@ -35,6 +35,7 @@ func (b *breaker) ask(f func() error) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
+	case errors.Is(err, context.Canceled): // which says nothing of the server
 	case !down(err):
 		b.failures = 0
 	case b.failures < failuresInARow:
@@ -61,7 +62,7 @@ func (b *breaker) allows() bool {
 // down reports whether an error says something of the server, and not of one
 // counter or one caller.
 func down(err error) bool {
-	if err == nil || errors.Is(err, context.Canceled) {
+	if err == nil {
 		return false
 	}
 	if _, replied := errors.AsType[redis.Error](err); !replied {

@@ -40,12 +40,12 @@ func (c *counters) Take(ctx context.Context, charges []middleware.Charge, room [
 		return d, nil
 	}
 	if d, ok := c.denied.find(name, room, sent); ok {
-		c.leases.answered(name, ask)
+		c.leases.answered(name, charges, ask)
 		return d, nil
 	}
 	answer, err := c.run(ctx, "take", charges, ask)
 	if err != nil {
-		c.leases.answered(name, ask)
+		c.leases.answered(name, charges, ask)
 		return middleware.Decision{}, err
 	}
 	d = answer.decision(charges, room)
@@ -54,7 +54,7 @@ func (c *counters) Take(ctx context.Context, charges []middleware.Charge, room [
 	}
 	if ask > 0 {
 		more, good := answer.lease()
-		c.leases.keep(name, more, d.Status[0], sent, c.now(), good)
+		c.leases.keep(name, &charges[0].Policy, more, d.Status[0], sent, c.now(), good)
 		d.Status[0].Remaining += more
 	}
 	return d, nil

@@ -2,6 +2,7 @@ package rediscounters_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -13,6 +14,7 @@ import (
 	"github.com/sallyport-go/sallyport/internal/proxytest"
 	"github.com/sallyport-go/sallyport/internal/redistest"
 	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/limittest"
 	"github.com/sallyport-go/sallyport/middleware/rediscounters"
 )
 
@@ -189,15 +191,16 @@ func TestF27EngineLostReply(t *testing.T) {
 	}
 }
 
-// A server that loses everything admits the limit anew, and fails nobody.
+// A server that loses everything fails nobody. A node that has refused somebody
+// remembers it, so nobody is let in anew but with what was under way.
 func TestFlushedServer(t *testing.T) {
 	t.Parallel()
-	const limit = 20
+	const limit, callersAtOnce = 20, 16
 	client := dial(t, redistest.Start(t).URL())
 	c := counters(t, client, "x")
-	var admitted, flushes atomic.Int64
+	var admitted atomic.Int64
 	var callers sync.WaitGroup
-	for range 16 {
+	for range callersAtOnce {
 		callers.Go(func() {
 			for i := range 200 {
 				d, err := c.Take(t.Context(), []middleware.Charge{charge("a", limit, 1)}, nil)
@@ -207,8 +210,7 @@ func TestFlushedServer(t *testing.T) {
 				if d.Allowed {
 					admitted.Add(1)
 				}
-				if i%50 == 49 {
-					flushes.Add(1)
+				if i%50 == 49 { // whoever is here was refused
 					if err := client.FlushAll(t.Context()).Err(); err != nil {
 						t.Error(err)
 					}
@@ -217,7 +219,60 @@ func TestFlushedServer(t *testing.T) {
 		})
 	}
 	callers.Wait()
-	if n := admitted.Load(); n < limit || n > limit*(flushes.Load()+1) {
-		t.Errorf("%d were let in, and the server was flushed %d times", n, flushes.Load())
+	if n := admitted.Load(); n < limit || n > limit+callersAtOnce-1 {
+		t.Errorf("%d were let in, want %d and %d who were under way at most", n, limit, callersAtOnce-1)
+	}
+}
+
+// What a server has lost is the limit once more, and not a charge beyond it; what
+// nodes know by themselves they go on knowing.
+func TestWhatAFlushForgets(t *testing.T) {
+	t.Parallel()
+	const limit = 20
+	client := dial(t, redistest.Start(t).URL())
+	clock := limittest.NewClock()
+	node := func(t *testing.T, prefix string, lease int64) middleware.Counters {
+		t.Helper()
+		n := configured(t, client, prefix, rediscounters.Config{Now: clock.Now, Lease: lease})
+		rediscounters.WithClock(n, clock.Now)
+		return n
+	}
+	// all that a node lets in, until it refuses
+	all := func(t *testing.T, c middleware.Counters, a middleware.Algorithm) (n int) {
+		t.Helper()
+		for takes(t, c, by(a, charge("a", limit, 1))).Allowed {
+			n++
+		}
+		return n
+	}
+	flush := func(t *testing.T) {
+		t.Helper()
+		if err := client.FlushAll(t.Context()).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, a := range algorithms {
+		for _, lease := range []int64{0, 5} {
+			name := fmt.Sprintf("%v, leases of %d", a, lease)
+			one, other := node(t, name, lease), node(t, name, lease)
+			for range 4 {
+				takes(t, one, by(a, charge("a", limit, 1)))
+			}
+			ahead := 0
+			if lease > 0 { // with the second five were charged ahead, of which two are spent
+				ahead = 3
+			}
+			flush(t)
+			if n := all(t, one, a) + all(t, other, a); n != limit+ahead {
+				t.Errorf("%s: after a flush %d were let in, want %d", name, n, limit+ahead)
+			}
+			flush(t)
+			if n := all(t, one, a) + all(t, other, a); n != 0 {
+				t.Errorf("%s: %d were let in by nodes that had refused", name, n)
+			}
+			if n := all(t, node(t, name, lease), a); n != limit {
+				t.Errorf("%s: %d were let in by a node that knew nothing, want %d", name, n, limit)
+			}
+		}
 	}
 }

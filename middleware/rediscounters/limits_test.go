@@ -3,6 +3,7 @@ package rediscounters_test
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net"
 	"strconv"
 	"strings"
@@ -194,6 +195,16 @@ func TestLeases(t *testing.T) {
 		}
 		clock.Pass(time.Hour)
 	}
+	// by GCRA as well, if nothing leaks meanwhile
+	trips.n.Store(0)
+	for left := int64(99); left >= 0; left-- {
+		if d := takes(t, c, by(middleware.GCRA, charge("bucket", 100, 1))); !d.Allowed || d.Status[0].Remaining != left {
+			t.Fatalf("%+v, want %d", d, left)
+		}
+	}
+	if d := takes(t, c, by(middleware.GCRA, charge("bucket", 100, 1))); d.Allowed || trips.n.Load() > 12 {
+		t.Errorf("%+v, after %d round trips", d, trips.n.Load())
+	}
 	// what was charged ahead is lost with its window, and is no credit in the next
 	takes(t, c, charge("cold", 20, 1))
 	takes(t, c, charge("cold", 20, 1))
@@ -203,6 +214,56 @@ func TestLeases(t *testing.T) {
 	}
 	if d := takes(t, c, charge("cold", 20, 1)); d.Allowed {
 		t.Errorf("%+v", d)
+	}
+}
+
+// Whatever nodes do with their leases of a bucket, and however late, what they let
+// in is what the bucket would have.
+func TestLeasesLeakAsTheBucketDoes(t *testing.T) {
+	t.Parallel()
+	client := dial(t, redistest.URL(t))
+	var trips counting
+	client.AddHook(&trips)
+	decisions := int64(0)
+	for seed := range uint64(12) {
+		chance := rand.New(rand.NewPCG(seed, 26))
+		limit, window := 20+chance.Int64N(200), 10*time.Second
+		clock := limittest.NewClock()
+		prefix := redistest.Prefix(t, client)
+		nodes := make([]middleware.Counters, 3)
+		for i := range nodes {
+			nodes[i] = configured(t, client, prefix, rediscounters.Config{Now: clock.Now, Lease: 2 + chance.Int64N(12)})
+			rediscounters.WithClock(nodes[i], clock.Now)
+		}
+		one := by(middleware.GCRA, charge("hot", limit, 1))
+		one.Policy.Window = window
+		level, admitted := 0.0, int64(0) // of a bucket that is told what was let in
+		for range 400 {
+			if chance.IntN(3) == 0 {
+				wait := time.Duration(chance.Int64N(int64(90 * time.Millisecond)))
+				if chance.IntN(20) == 0 {
+					wait = time.Duration(chance.Int64N(int64(window)))
+				}
+				clock.Pass(wait)
+				level = max(level-float64(wait)/float64(window)*float64(limit), 0)
+			}
+			one.Cost = 1 + chance.Int64N(3)
+			decisions++
+			d := takes(t, nodes[chance.IntN(len(nodes))], one)
+			if !d.Allowed {
+				continue
+			}
+			if level += float64(one.Cost); level > float64(limit)+0.003 { // a thousandth is owed by each
+				t.Fatalf("seed %d: after %d the bucket of %d has %f in it", seed, admitted, limit, level)
+			}
+			admitted += one.Cost
+		}
+		if admitted < limit {
+			t.Errorf("seed %d: %d were let in of %d", seed, admitted, limit)
+		}
+	}
+	if n := trips.n.Load(); n > decisions*3/4 {
+		t.Errorf("%d decisions cost %d round trips, so there were hardly any leases", decisions, n)
 	}
 }
 
@@ -226,6 +287,13 @@ func TestF26Breaker(t *testing.T) {
 		if err := ask(); err == nil || errors.Is(err, middleware.ErrNotAsked) {
 			t.Fatalf("before it is open: %v", err)
 		}
+	}
+	// a probe whose caller hangs up has learnt nothing
+	clock.Pass(time.Second)
+	gone, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	if _, err := c.Take(gone, []middleware.Charge{charge("a", 1<<30, 1)}, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("a probe whose caller is gone: %v", err)
 	}
 	for range 3 {
 		trips.n.Store(0)

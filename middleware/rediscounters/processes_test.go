@@ -34,9 +34,6 @@ func TestF12EightProcesses(t *testing.T) {
 	client := dial(t, url)
 	for _, algorithm := range algorithms {
 		for _, lease := range []int64{0, 10} {
-			if lease > 0 && algorithm == middleware.GCRA {
-				continue // which has none
-			}
 			prefix := redistest.Prefix(t, client)
 			var admitted atomic.Int64
 			var all sync.WaitGroup

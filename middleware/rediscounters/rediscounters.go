@@ -41,8 +41,9 @@ type Config struct {
 	// again, 2 to 100 000, and spend it without a round trip: ten times fewer round
 	// trips with 10. The limit is never exceeded, but what a node does not spend of
 	// its lease nobody gets until the window ends, so keep it well below the limit
-	// divided by the number of nodes. It is for single charges in fixed and rolling
-	// windows. Zero: none.
+	// divided by the number of nodes. By GCRA a lease leaks as the bucket does, and
+	// is worth less the longer a node takes to spend it. It is for single charges.
+	// Zero: none.
 	Lease int64
 
 	// Pipeline sends decisions that are made at the same time together, over one

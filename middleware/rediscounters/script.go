@@ -71,7 +71,7 @@ makers['1'] = function() return {
 	spend = function(c, cost) c.level = math.min(math.max(c.level + cost, 0), 2 * math.max(c.limit, 1)) end,
 	retry = function(c) return leaks(c, c.level + c.cost - c.burst) end,
 	left = function(c) return leaks(c, c.level) end,
-	good = function() return 0 end,
+	good = function(c) return leaks(c, c.more) end, -- if it leaks as the bucket does
 	save = function(c) return struct.pack('<dd', c.level, c.when) end,
 } end
 
