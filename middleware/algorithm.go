@@ -161,27 +161,31 @@ const steps = 12
 // A window that begins in the middle of a step touches one more than it has, so
 // all of them count.
 type rollingWindow struct {
-	step  int64             // the newest
+	// A counter is to be small: of the least steps a process has enough for eleven
+	// years.
+	step  uint32            // the newest
+	ends  uint32            // in seconds, and rounded up
+	all   uint32            // that is spent
 	spent [steps + 1]uint32 // by step, modulo their number
-	ends  uint32            // in seconds, and rounded up: a counter is to be small
 }
 
 // width is the length of a step.
 func (p *Policy) width() int64 { return (int64(p.Window) + steps - 1) / steps }
 
-func (p *Policy) rollingLimit() uint64 { return uint64(min(max(p.Limit, 0), math.MaxUint32)) }
+// clip32 is n, or the largest limit, which more is as good as.
+func clip32(n int64) uint32 { return uint32(min(n, math.MaxUint32)) } //nolint:gosec // at most that
+
+func (p *Policy) rollingLimit() int64 { return min(max(p.Limit, 0), math.MaxUint32) }
 
 // visit lets time pass in place: a copy would cost more, and nobody can tell.
 func (w *rollingWindow) visit(c *Charge, now int64, why purpose) (s Status, spent bool) {
 	p := &c.Policy
 	w.advance(p, now)
-	all, limit := w.sum(), p.rollingLimit()
-	s.RetryAfter, s.Allowed = w.fits(p, now, c.Cost, all)
+	s.RetryAfter, s.Allowed = w.fits(p, now, c.Cost)
 	if spent = why.spends(c, s.Allowed); spent {
 		w.spend(p, c.Cost)
-		all += uint64(c.Cost) //nolint:gosec // positive
 	}
-	s.Remaining, s.ResetAfter = int64(limit-min(all, limit)), w.resets(p, now) //nolint:gosec // at most 2^32
+	s.Remaining, s.ResetAfter = max(p.rollingLimit()-int64(w.all), 0), w.resets(p, now)
 	return s, spent
 }
 
@@ -192,43 +196,45 @@ func (w *rollingWindow) refund(c *Charge, now int64) {
 
 // advance makes it the same at a later time.
 func (w *rollingWindow) advance(p *Policy, now int64) {
-	step := now / p.width()
+	step := uint32(now / p.width()) //nolint:gosec // see step
 	switch {
 	case w.ended(now):
 		*w = rollingWindow{step: step}
 	case step > w.step:
-		for i := max(w.step+1, step-steps); i <= step; i++ {
+		for i := max(w.step+1, earliest(step)); i <= step; i++ {
 			w.spent[i%(steps+1)] = 0
 		}
 		w.step = step
+		w.all = clip32(w.sum())
 	}
 }
 
-func (w *rollingWindow) sum() (all uint64) {
-	for i := range w.spent {
-		all += uint64(w.spent[i])
+// earliest is the first step that counts with this one.
+func earliest(step uint32) uint32 { return max(step, steps) - steps }
+
+func (w *rollingWindow) sum() (all int64) {
+	for _, n := range w.spent {
+		all += int64(n)
 	}
 	return all
 }
 
 // leaves is when a step is no part of the window any more.
-func (w *rollingWindow) leaves(p *Policy, step, now int64) time.Duration {
-	return time.Duration((step+steps+1)*p.width() - now)
+func (w *rollingWindow) leaves(p *Policy, step uint32, now int64) time.Duration {
+	return time.Duration((int64(step)+steps+1)*p.width() - now)
 }
 
-// fits is asked with the sum.
-func (w *rollingWindow) fits(p *Policy, now, cost int64, all uint64) (time.Duration, bool) {
+func (w *rollingWindow) fits(p *Policy, now, cost int64) (time.Duration, bool) {
 	limit := p.rollingLimit()
-	all += uint64(cost) //nolint:gosec // positive
-	if all <= limit {
+	if int64(w.all)+cost <= limit {
 		return 0, true
 	}
-	if uint64(cost) > limit { //nolint:gosec // positive
+	if cost > limit {
 		return p.Window, false
 	}
-	step := max(w.step-steps, 0)
+	over, step := w.sum()+cost-limit, earliest(w.step)
 	for ; step < w.step; step++ {
-		if all -= uint64(w.spent[step%(steps+1)]); all <= limit {
+		if over -= int64(w.spent[step%(steps+1)]); over <= 0 {
 			break
 		}
 	}
@@ -236,22 +242,24 @@ func (w *rollingWindow) fits(p *Policy, now, cost int64, all uint64) (time.Durat
 }
 
 func (w *rollingWindow) spend(p *Policy, cost int64) {
-	for step := max(w.step-steps, 0); cost < 0 && step <= w.step; step++ { // the oldest first: what stays, stays longer
+	if cost > 0 {
+		n := &w.spent[w.step%(steps+1)]
+		*n, w.all = clip32(int64(*n)+cost), clip32(int64(w.all)+cost)
+		w.ends = uint32((int64(w.step)+steps+1)*p.width()/int64(time.Second) + 1) //nolint:gosec // a process lives for less than a century
+		return
+	}
+	for step := earliest(w.step); cost < 0 && step <= w.step; step++ { // the oldest first: what stays, stays longer
 		n := &w.spent[step%(steps+1)]
 		back := min(int64(*n), -cost)
 		*n -= uint32(back) //nolint:gosec // at most what it is
 		cost += back
 	}
-	if cost > 0 {
-		n := &w.spent[w.step%(steps+1)]
-		*n = uint32(min(int64(*n)+cost, math.MaxUint32))                   //nolint:gosec // at most that
-		w.ends = uint32((w.step+steps+1)*p.width()/int64(time.Second) + 1) //nolint:gosec // a process lives for less than a century
-	}
+	w.all = clip32(w.sum())
 }
 
 // resets is how long it takes until nothing is spent.
 func (w *rollingWindow) resets(p *Policy, now int64) time.Duration {
-	for step := w.step; step >= max(w.step-steps, 0); step-- {
+	for step := w.step; w.all > 0; step-- {
 		if w.spent[step%(steps+1)] > 0 {
 			return w.leaves(p, step, now)
 		}
