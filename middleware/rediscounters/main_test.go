@@ -30,7 +30,7 @@ func dial(t testing.TB, url string) *redis.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	options.ReadTimeout, options.WriteTimeout, options.PoolTimeout = patience, patience, patience
+	options.DialTimeout, options.ReadTimeout, options.WriteTimeout, options.PoolTimeout = patience, patience, patience, patience
 	options.MaxRetries = 3 // as go-redis has it
 	client := redis.NewClient(options)
 	t.Cleanup(func() {
@@ -47,7 +47,7 @@ func dialCluster(t testing.TB, addrs []string) *redis.ClusterClient {
 	if err != nil {
 		t.Fatal(err)
 	}
-	options.ReadTimeout, options.WriteTimeout, options.PoolTimeout = patience, patience, patience
+	options.DialTimeout, options.ReadTimeout, options.WriteTimeout, options.PoolTimeout = patience, patience, patience, patience
 	client := redis.NewClusterClient(options)
 	t.Cleanup(func() {
 		if err := client.Close(); err != nil {
