@@ -1,5 +1,6 @@
-// Package postgrestest gives tests a place in PostgreSQL, on the server that
-// SALLYPORT_POSTGRES names or, without it, on this machine.
+// Package postgrestest gives tests a PostgreSQL: a schema on the server that
+// SALLYPORT_POSTGRES names or, without it, on this machine; or a server of their
+// own that they may kill.
 package postgrestest
 
 import (
@@ -29,10 +30,7 @@ func Schema(t testing.TB) (dsn string) {
 		server = *parsed
 	}
 	if err := answers(server.String()); err != nil {
-		if os.Getenv("SALLYPORT_REQUIRE_SERVICES") != "" {
-			t.Fatalf("no PostgreSQL at %s, and SALLYPORT_REQUIRE_SERVICES is set: %v", server.Host, err)
-		}
-		t.Skipf("skipped: no PostgreSQL at %s", server.Host)
+		missing(t, "no PostgreSQL at "+server.Host, err)
 	}
 	schema := "sallyport_test_" + strings.ToLower(rand.Text())
 	if err := run(t.Context(), server.String(), "CREATE SCHEMA "+schema); err != nil {
@@ -47,6 +45,15 @@ func Schema(t testing.TB) (dsn string) {
 	settings.Set("search_path", schema)
 	server.RawQuery = settings.Encode()
 	return server.String()
+}
+
+// missing ends the test.
+func missing(t testing.TB, what string, why error) {
+	t.Helper()
+	if os.Getenv("SALLYPORT_REQUIRE_SERVICES") != "" {
+		t.Fatalf("%s, and SALLYPORT_REQUIRE_SERVICES is set: %v", what, why)
+	}
+	t.Skipf("skipped: %s", what)
 }
 
 func run(ctx context.Context, dsn, statement string) error {
