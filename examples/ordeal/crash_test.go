@@ -13,7 +13,8 @@ import (
 )
 
 // A host is killed at random moments while 32 people refresh at each of its two
-// doors, and in Redis so is the server. Whoever lost an answer asks again.
+// doors, and so is the server, where there is one. Whoever lost an answer asks
+// again.
 //
 // Afterwards every one of them refreshes, or was told of a reuse that the store
 // shows to have happened; where there is a grace, nobody was told any such thing.
@@ -21,7 +22,7 @@ import (
 // is missing, and what was ended has stayed so.
 func TestKilledWhileManyRefresh(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, p *place) {
+	each(t, itsOwn, func(t *testing.T, p *place) {
 		n := newNode(t, p)
 		n.run(t)
 		people := live(t, n, 32)

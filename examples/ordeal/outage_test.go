@@ -69,7 +69,7 @@ func outages(p *place, proxy *proxytest.Proxy) []outage {
 // goroutine stays behind, and the service resumes by itself.
 func TestOutages(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, p *place) {
+	each(t, itsOwn, func(t *testing.T, p *place) {
 		p, proxy := p.aside(t)
 		for _, o := range outages(p, proxy) { // one after the other: they have one place
 			t.Run(o.name, func(t *testing.T) {
@@ -200,7 +200,7 @@ func unavailable(t *testing.T, c client, held map[string][]token) (requests int)
 func TestAnswersThatAreLostAfterTheWrite(t *testing.T) {
 	t.Parallel()
 	write := map[string]string{inPostgres: "UPDATE sallyport_sessions SET generation", inRedis: "evalsha"}
-	each(t, func(t *testing.T, p *place) {
+	each(t, anybodys, func(t *testing.T, p *place) {
 		if p.Store == inSQLite {
 			return // there is nothing between a host and its file that could break
 		}
@@ -247,7 +247,7 @@ func TestAnswersThatAreLostAfterTheWrite(t *testing.T) {
 func TestAReuseThatCannotBeWrittenDown(t *testing.T) {
 	t.Parallel()
 	write := map[string]string{inPostgres: "UPDATE sallyport_sessions SET revoked_at", inRedis: "eval"}
-	each(t, func(t *testing.T, p *place) {
+	each(t, anybodys, func(t *testing.T, p *place) {
 		p, proxy := p.aside(t)
 		n := newNode(t, p)
 		n.run(t)

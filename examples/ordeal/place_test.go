@@ -35,22 +35,38 @@ type place struct {
 	Signing []byte
 	Refresh []byte
 
-	server *redistest.Server // where the place is in Redis: the test's own
+	server server // the test's own, where it has one
 }
 
+// server is one that a test may kill.
+type server interface {
+	Kill()
+	Run(t testing.TB) bool
+	Pause()
+	Resume()
+}
+
+// whose says whether a test does anything to the server of its place.
+type whose string
+
+const (
+	anybodys whose = "the server may be one that others use"
+	itsOwn   whose = "the server is there to be killed"
+)
+
 // each runs a test on each of the stores that outlive a process.
-func each(t *testing.T, test func(t *testing.T, p *place)) {
+func each(t *testing.T, server whose, test func(t *testing.T, p *place)) {
 	t.Helper()
 	for _, name := range []string{inSQLite, inPostgres, inRedis} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, newPlace(t, name))
+			test(t, newPlace(t, name, server))
 		})
 	}
 }
 
 // newPlace is an empty one, that only ada knows the way into.
-func newPlace(t *testing.T, name string) *place {
+func newPlace(t *testing.T, name string, server whose) *place {
 	t.Helper()
 	p := &place{Store: name, Timeout: patience, Signing: []byte(tokens.NewSecret()), Refresh: []byte(tokens.NewSecret())}
 	switch name {
@@ -58,11 +74,16 @@ func newPlace(t *testing.T, name string) *place {
 		// What was answered must be on the disk. With "everysec" Redis puts writes
 		// off while an older one is being synced, so even a killed process, whose
 		// machine lives on, would lose some.
-		p.server = redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
-		p.DSN = p.server.URL()
+		own := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
+		p.server, p.DSN = own, own.URL()
 		return p
 	case inPostgres:
-		p.DSN = postgrestest.Schema(t)
+		if server == anybodys {
+			p.DSN = postgrestest.Schema(t)
+			break
+		}
+		own := postgrestest.Start(t)
+		p.server, p.DSN = own, own.URL()
 	case inSQLite:
 		p.DSN = "file:" + filepath.ToSlash(filepath.Join(t.TempDir(), "auth.db")) +
 			"?_txlock=immediate&_pragma=busy_timeout(60000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
@@ -166,7 +187,7 @@ func (p *place) direct(t *testing.T) store.Store {
 func (p *place) starts(t *testing.T) {
 	t.Helper()
 	if !p.server.Run(t) {
-		t.Fatal("redis-server does not start again")
+		t.Fatal("the server does not start again")
 	}
 	await(t, "the server has read its data", func() bool {
 		_, closed, err := p.open(t.Context())

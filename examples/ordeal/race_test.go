@@ -16,7 +16,7 @@ import (
 func TestManyNodesAndOneToken(t *testing.T) {
 	t.Parallel()
 	const hosts = 8
-	each(t, func(t *testing.T, p *place) {
+	each(t, anybodys, func(t *testing.T, p *place) {
 		book := newLedger()
 		var clients []client
 		var nodes []*node

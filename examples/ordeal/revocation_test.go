@@ -5,12 +5,12 @@ import (
 	"testing"
 )
 
-// A host, and in Redis the server, is killed the moment that a client has read
-// that its session is over, for a reuse or because it has logged out: it is over
-// for the next host as well.
+// A host, and the server where there is one, is killed the moment that a client
+// has read that its session is over, for a reuse or because it has logged out: it
+// is over for the next host as well.
 func TestKilledRightAfterARevocation(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, p *place) {
+	each(t, itsOwn, func(t *testing.T, p *place) {
 		n := newNode(t, p)
 		n.run(t)
 		c := newClient(t, n, strict)
