@@ -1,0 +1,48 @@
+package stores_test
+
+import (
+	"database/sql"
+	"testing"
+
+	"github.com/sallyport-go/sallyport/examples/internal/postgrestest"
+	"github.com/sallyport-go/sallyport/store/sqlstore"
+)
+
+// While a server is dead every method says that it failed, those that find their
+// connections dead and those that get none. Once it runs again so does the store,
+// on the pool that it has: what was confirmed is there, and nothing else.
+func TestAServerThatIsKilled(t *testing.T) {
+	t.Parallel()
+	server := postgrestest.Start(t)
+	p := &place{driver: "pgx", dsn: server.URL(), config: sqlstore.Config{Dialect: sqlstore.PostgreSQL, Passwords: quick(t, 64)}}
+	db := p.db(t)
+	db.SetMaxIdleConns(12)
+	s := p.store(t, db)
+	must(t, fill(t.Context(), s)...)
+	held := make([]*sql.Conn, 12) // so that there are as many to find dead
+	for i := range held {
+		var err error
+		held[i], err = db.Conn(t.Context())
+		must(t, err)
+	}
+	for _, conn := range held {
+		must(t, conn.Close())
+	}
+
+	server.Kill()
+	for range 2 {
+		errs := atOnce(len(works), func(i int) error { return works[i].do(t.Context(), s) })
+		for i, err := range errs {
+			wants(t, err, errSome, works[i].name)
+		}
+	}
+	_, err := sqlstore.Open(t.Context(), db, p.config)
+	wants(t, err, errSome, "Open")
+
+	if !server.Run(t) {
+		t.Fatal("the server does not start again")
+	}
+	for _, w := range works {
+		wants(t, w.do(t.Context(), s), w.want, w.name)
+	}
+}
