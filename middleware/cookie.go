@@ -47,7 +47,10 @@ func cookie(r *http.Request, name string) (tokens.Secret, error) {
 	return tokens.Secret(value), nil
 }
 
-// cookieBearer is CheckBearer for a request without an Authorization header.
+// cookieBearer is CheckBearer for a request without an Authorization header. A
+// token that is no good, and not for its age, is forgotten: else each page that
+// has room for strangers would be closed to the browser until it expires. A door
+// with a Verifier only leaves it to whoever made it, and may know more keys.
 func (a *Auth) cookieBearer(r *http.Request) (tokens.Principal, error) {
 	token, err := cookie(r, a.cookies.access.Name)
 	if err != nil {
@@ -59,7 +62,11 @@ func (a *Auth) cookieBearer(r *http.Request) (tokens.Principal, error) {
 	if err := a.sameSite(r); err != nil {
 		return tokens.Principal{}, err
 	}
-	return a.verifier.Verify(r.Context(), token)
+	p, err := a.verifier.Verify(r.Context(), token)
+	if a.tokens == nil {
+		return p, err
+	}
+	return p, forgetting(err, forgetsAccess, ReasonBearer)
 }
 
 // lacksRefresh reports whether a dialect has found no refresh token.
@@ -81,7 +88,7 @@ func (a *Auth) refreshByCookie(r *http.Request, refresh tokens.RefreshRequest, n
 	}
 	refresh.Token, refresh.MaxAccess = token, a.cookies.room()
 	p, err := a.exchange(r, refresh, false)
-	return p, forgetting(err, ReasonRefresh, ReasonEnded)
+	return p, forgetting(err, forgetsBoth, ReasonRefresh, ReasonEnded)
 }
 
 // logoutByCookie ends the session of the refresh cookie or, where an
@@ -94,16 +101,27 @@ func (a *Auth) logoutByCookie(r *http.Request, refresh tokens.RefreshRequest) (e
 		}
 	}
 	ended, err = a.logout(r, refresh, refresh.Token != "")
-	return ended, forgetting(err, ReasonNoBearer, ReasonBearer, ReasonExpired)
+	return ended, forgetting(err, forgetsBoth, ReasonNoBearer, ReasonBearer, ReasonExpired)
 }
 
-// forgetting has the browser forget its cookies if it was for one of these
-// reasons.
-func forgetting(err error, reasons ...Reason) error {
+// forgets is which cookies a refusal clears.
+type forgets int
+
+const (
+	forgetsNothing forgets = iota
+	forgetsAccess
+	forgetsBoth
+)
+
+// forgetting has the browser forget its cookies if it was refused for one of
+// these reasons.
+func forgetting(err error, what forgets, reasons ...Reason) error {
 	if err == nil {
 		return nil
 	}
 	e := *AsError(err)
-	e.forget = slices.Contains(reasons, e.Reason)
+	if slices.Contains(reasons, e.Reason) {
+		e.forgets = what
+	}
 	return &e
 }

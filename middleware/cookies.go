@@ -16,7 +16,9 @@ import (
 // Logout read the refresh cookie, and Bearer, Identify and Protect the access
 // cookie of requests that have no Authorization header. Logout and
 // LogoutEverywhere clear both, and so does a refresh by a cookie that opens
-// nothing any longer. The Token endpoint has nothing to do with cookies; see also
+// nothing any longer. The refusal of an access cookie whose token is revoked or
+// not genuine clears that one: where there is room for strangers the browser is
+// one again. The Token endpoint has nothing to do with cookies; see also
 // [Auth.WithoutCookies].
 //
 // The cookies are Secure, HttpOnly and SameSite, for one host only, and go when
@@ -148,10 +150,14 @@ func (k *cookies) granted(p tokens.Pair) Answer {
 	return a
 }
 
-// forget clears both cookies.
-func (k *cookies) forget(a Answer) {
-	a.Header.Add("Set-Cookie", setCookie(k.access, "", 0))
-	a.Header.Add("Set-Cookie", setCookie(k.refresh, "", 0))
+// forget clears the access cookie, or both.
+func (k *cookies) forget(a Answer, what forgets) {
+	if what >= forgetsAccess {
+		a.Header.Add("Set-Cookie", setCookie(k.access, "", 0))
+	}
+	if what >= forgetsBoth {
+		a.Header.Add("Set-Cookie", setCookie(k.refresh, "", 0))
+	}
 }
 
 // setCookie is a Set-Cookie that lasts as long as its token, and one that clears

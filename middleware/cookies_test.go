@@ -89,7 +89,6 @@ func TestCookieSource(t *testing.T) {
 		{"two in one header too", "GET /search\nCookie: __Host-access_token=ACCESS; a=b; __Host-access_token=ACCESS\n\n", 400},
 		{"a cookie without the prefix is none", "GET /me\nCookie: access_token=ACCESS; __host-access_token=ACCESS\n\n", 401},
 		{"no cookie is anonymous", "POST /search\n" + fromAfar + "\n", 200},
-		{"a refresh token opens nothing", "GET /me\nCookie: __Host-access_token=REFRESH\n\n", 401},
 		{"another site's login is refused", "POST /login\n" + fromAfar + logsIn, 403},
 		{"another site's refresh is refused", "POST /refresh\n" + refreshOf + fromAfar + "\n", 403},
 		{"another site's logout is refused", "POST /logout\n" + refreshOf + fromAfar + "\n", 403},
@@ -128,6 +127,37 @@ func TestCookieSource(t *testing.T) {
 			if a := off.Granted(p); a.Status != 200 || len(a.Header["Set-Cookie"]) > 0 {
 				t.Errorf("%d %v", a.Status, a.Header)
 			}
+		}
+	})
+	t.Run("an access cookie that opens nothing is cleared, and leaves the refresh cookie", func(t *testing.T) {
+		t.Parallel()
+		d := open(t, withCookies, func(c *config) { c.tokens.Revocations = c.tokens.Store.(store.Revocations) })
+		p := d.login(t, alice)
+		if err := d.tokens.LogoutEverywhere(t.Context(), alice.ID); err != nil {
+			t.Fatal(err)
+		}
+		access, _, _ := strings.Cut(cleared, "\n")
+		for _, x := range []struct {
+			name, request string
+			status        int
+			cookies       string
+		}{
+			{"its session was ended elsewhere", "GET /search\n" + cookieOf + "\n", 401, access},
+			{"it is a refresh token", "GET /me\nCookie: __Host-access_token=REFRESH\n\n", 401, access},
+			{"it is of no use for a logout either, and then both go", "POST /logout\n" + cookieOf + "\n", 401, cleared},
+			{"it has expired, and goes by itself", "GET /search\nCookie: __Host-access_token=" + d.expired(t) + "\n\n", 401, ""},
+			{"another site's page clears nothing", "POST /me\n" + cookieOf + fromAfar + "\n", 403, ""},
+			{"a token in the header has no cookie", "GET /me\n" + cookieOf + "Authorization: Bearer ACCESS\n\n", 401, ""},
+		} {
+			w := d.send(request(t, replace(x.request, p)))
+			if w.Code != x.status || cookiesOf(w) != x.cookies {
+				t.Errorf("%s: %d %q, want %d %q", x.name, w.Code, cookiesOf(w), x.status, x.cookies)
+			}
+		}
+		d.store.fail(errDriver)
+		w := d.send(request(t, replace("GET /search\n"+cookieOf+"\n", p)))
+		if w.Code != http.StatusServiceUnavailable || cookiesOf(w) != "" {
+			t.Errorf("a deny list that cannot say: %d %q", w.Code, cookiesOf(w))
 		}
 	})
 	t.Run("a store that cannot say costs nobody the cookies", func(t *testing.T) {
@@ -195,6 +225,12 @@ func TestCookieSource(t *testing.T) {
 			w := httptest.NewRecorder()
 			auth.Protect(http.HandlerFunc(d.hello)).ServeHTTP(w, request(t, replace("POST /\n"+cookieOf+"Sec-Fetch-Site: "+site+"\n", p)))
 			wantStatus(t, w, status)
+		}
+		// It may not have heard of the key yet, and others have.
+		w := httptest.NewRecorder()
+		auth.Protect(http.HandlerFunc(d.hello)).ServeHTTP(w, request(t, replace("GET /\nCookie: __Host-access_token=REFRESH\n\n", p)))
+		if w.Code != http.StatusUnauthorized || cookiesOf(w) != "" {
+			t.Errorf("a token that it cannot verify: %d %q", w.Code, cookiesOf(w))
 		}
 	})
 }

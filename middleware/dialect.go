@@ -130,8 +130,8 @@ func seconds(d time.Duration) int64 {
 func (a *Auth) Refused(route Route, err error) Answer {
 	e := AsError(err)
 	answer := a.dialect.Refused(route, a.realm, e)
-	if e.forget && a.cookies != nil {
-		a.cookies.forget(answer)
+	if a.cookies != nil {
+		a.cookies.forget(answer, e.forgets)
 	}
 	return answer
 }
@@ -150,7 +150,7 @@ func (a *Auth) Granted(p tokens.Pair) Answer {
 func (a *Auth) LoggedOut(ended bool) Answer {
 	answer := a.dialect.LoggedOut(ended)
 	if a.cookies != nil {
-		a.cookies.forget(answer)
+		a.cookies.forget(answer, forgetsBoth)
 	}
 	return answer
 }

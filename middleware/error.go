@@ -77,8 +77,8 @@ type Error struct {
 	// Err is the cause.
 	Err error
 
-	uncounted bool // it was the counters that could not say
-	forget    bool // the browser is to forget its cookies
+	uncounted bool    // it was the counters that could not say
+	forgets   forgets // the cookies that the browser is to forget
 }
 
 // Field is one parameter that is wrong.
