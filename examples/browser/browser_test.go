@@ -1,0 +1,188 @@
+// Package browser_test tries the cookies of Config.Cookies in a browser, which
+// decides for itself what it keeps, what it sends along and what a script may see.
+package browser_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/sallyport-go/sallyport/store"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// wants is what a step has to know besides where the host is.
+type wants map[string]any
+
+// promise is a line of TestBrowser, as the browser's driver is told of it.
+type promise struct {
+	Name  string `json:"name"`
+	Does  string `json:"does"` // a function of steps.mjs
+	Wants wants  `json:"wants"`
+	Host  host   `json:"host"`
+
+	change func(host, *config)
+}
+
+func TestBrowser(t *testing.T) {
+	t.Parallel()
+	needs(t, "node")
+	promises := []promise{
+		{Name: "no script reads or overwrites a token, after a login or a refresh", Does: "hidden"},
+		{
+			Name: "the browser keeps what it is told to keep", Does: "reported",
+			Wants: wants{"jar": []cookie{{"__Host-access_token", "/", "Strict"}, {"__Secure-refresh_token", "/auth", "Strict"}}},
+		},
+		{
+			Name: "and what else it may be told", Does: "reported",
+			Wants: wants{"jar": []cookie{{"__Host-a", "/", "Lax"}, {"__Host-refresh_token", "/", "Lax"}}},
+			change: func(_ host, c *config) {
+				c.door.Cookies.RefreshPath, c.door.Cookies.Access, c.door.Cookies.SameSite = "/", "a", http.SameSiteLaxMode
+			},
+		},
+		{Name: "a form logs in, and then fetch, a page and a WebSocket are let in", Does: "enters"},
+		{Name: "a refresh gives the browser new tokens by itself", Does: "rotates"},
+		{Name: "the longest access token is kept and sent", Does: "holds", change: withLongTokens},
+		{Name: "two tabs that refresh at the same moment stay signed in with RetryGrace", Does: "bothStay"},
+		{
+			Name: "without it both are signed out, and can log in again", Does: "bothGo",
+			change: func(_ host, c *config) { c.tokens.RetryGrace = 0 },
+		},
+		{Name: "a logout removes the cookies, and a copy of them opens nothing", Does: "leaves", Wants: wants{"path": "/auth/logout"}},
+		{Name: "so does a logout everywhere", Does: "leaves", Wants: wants{"path": "/auth/everywhere"}},
+		{Name: "a session that was ended elsewhere is refused once, and then is nobody's", Does: "endedElsewhere"},
+		{
+			Name: "another origin of the site can do nothing in the user's name", Does: "strangers",
+			Wants: wants{"from": "sibling", "write": statuses{"form": {403}, "fetch": {403}, "beacon": {403}}},
+		},
+		{
+			Name: "another site neither, whose cookies stay at home", Does: "strangers",
+			Wants: wants{"from": "afar", "write": statuses{"form": {401}, "fetch": {401}, "beacon": {401}}},
+		},
+		{
+			Name: "nor whoever answers in the app's name without TLS", Does: "strangers",
+			Wants: wants{"from": "plain", "write": statuses{"form": {401}, "fetch": {401}, "beacon": {401}}},
+		},
+		{
+			Name: "nor another site where the cookies go everywhere, whether the browser blocks those of third parties or not", Does: "strangers",
+			Wants: wants{"from": "afar", "write": statuses{"form": {403}}},
+			change: func(h host, c *config) {
+				c.door.Cookies.InsecureCrossSite, c.door.Cookies.TrustedOrigins = true, []string{h.Sibling}
+			},
+		},
+		{Name: "whoever follows a link from another site is nobody there, but for scripts, if strict", Does: "follows", Wants: wants{"whom": "nobody"}},
+		{
+			Name: "and is signed in if lax", Does: "follows", Wants: wants{"whom": subject},
+			change: func(_ host, c *config) { c.door.Cookies.SameSite = http.SameSiteLaxMode },
+		},
+		{
+			Name: "a front end at another origin of the site that is trusted does all of it", Does: "frontEnd",
+			change: func(h host, c *config) { c.door.Cookies.TrustedOrigins = []string{h.Sibling} },
+		},
+		{Name: "a refresh token that another host of the domain plants is refused, and costs nobody the session", Does: "planted"},
+		{
+			Name: "where it is for all paths, none can be planted", Does: "notPlanted",
+			change: func(_ host, c *config) { c.door.Cookies.RefreshPath = "/" },
+		},
+		{Name: "developers need no TLS on localhost", Does: "develops"},
+	}
+	for i := range promises {
+		promises[i].Host = newHost(t, promises[i].change)
+	}
+	kept := drive(t, promises)
+	for _, p := range promises {
+		t.Run(p.Name, func(t *testing.T) {
+			t.Parallel()
+			if wrong, tried := kept[p.Name]; !tried || wrong != "" {
+				t.Errorf("tried: %t\n%s", tried, wrong)
+			}
+		})
+	}
+}
+
+// cookie is one as the browser reports it.
+type cookie struct {
+	Name     string `json:"name"`
+	Path     string `json:"path"`
+	SameSite string `json:"sameSite"`
+}
+
+// statuses are what is answered to each way to send a request.
+type statuses map[string][]int
+
+// withLongTokens leaves less than a hundred bytes to what a browser keeps.
+func withLongTokens(_ host, c *config) {
+	c.tokens.Claims = func(context.Context, store.User) (map[string]any, error) {
+		return map[string]any{"long": strings.Repeat("x", 2550)}, nil
+	}
+}
+
+// drive has the browser try all promises, and returns what was wrong with each.
+func drive(t *testing.T, promises []promise) map[string]string {
+	t.Helper()
+	told, err := json.Marshal(map[string]any{"browser": browser(), "promises": promises})
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.CommandContext(t.Context(), "node", "browser.mjs")
+	command.Dir, command.Stdin = driver, bytes.NewReader(told)
+	var complaints bytes.Buffer
+	command.Stderr = &complaints
+	out, err := command.Output()
+	if err != nil {
+		t.Errorf("it ended with %v\n%s", err, complaints.String())
+	}
+	kept := map[string]string{}
+	for line := range bytes.Lines(out) {
+		var said struct{ Name, Wrong string }
+		if err := json.Unmarshal(line, &said); err != nil {
+			t.Fatalf("%v in %q", err, line)
+		}
+		kept[said.Name] = said.Wrong
+	}
+	return kept
+}
+
+const driver = "testdata"
+
+// browser is where a Chromium is, as Debian and others name it; "" if there is none.
+func browser() string {
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	return ""
+}
+
+// needs skips the test, or fails it where nothing may be skipped, unless there is
+// a browser and what drives it.
+func needs(t *testing.T, program string) {
+	t.Helper()
+	missing := ""
+	if _, err := os.Stat(filepath.Join(driver, "node_modules", "playwright-core")); err != nil {
+		missing = "no driver: npm ci --ignore-scripts in examples/browser/testdata"
+	}
+	if _, err := exec.LookPath(program); err != nil {
+		missing = "no " + program
+	}
+	if browser() == "" {
+		missing = "no chromium"
+	}
+	switch {
+	case missing == "":
+	case os.Getenv("SALLYPORT_REQUIRE_SERVICES") != "":
+		t.Fatalf("%s, and SALLYPORT_REQUIRE_SERVICES is set", missing)
+	default:
+		t.Skip(missing) //nolint:forbidigo // as above
+	}
+}

@@ -1,0 +1,211 @@
+package browser_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha1" //nolint:gosec // RFC 6455 has it so
+	"encoding/base64"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/store"
+	"github.com/sallyport-go/sallyport/store/memstore"
+	"github.com/sallyport-go/sallyport/store/passwords"
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+const (
+	subject  = "u-ada"
+	login    = "ada"
+	password = "correct horse & battery"
+)
+
+// host is an app with cookies, and those around it. The browser takes each name
+// for this machine.
+type host struct {
+	App     string `json:"app"`     // the app, at https://app.shop.test
+	Sibling string `json:"sibling"` // another origin of the same site
+	Afar    string `json:"afar"`    // another site
+	Plain   string `json:"plain"`   // the app's name without TLS, where anybody on the way may answer
+	Local   string `json:"local"`   // the app once more, as its developers have it: http://localhost
+}
+
+// config is what a promise may change about the host that it is tried on.
+type config struct {
+	tokens tokens.Config
+	door   middleware.Config
+}
+
+// newHost serves an app with one user until the test ends.
+func newHost(t *testing.T, change func(host, *config)) host {
+	t.Helper()
+	mux := http.NewServeMux()
+	safe, plain := httptest.NewUnstartedServer(mux), httptest.NewServer(mux)
+	safe.EnableHTTP2 = true // which cuts a Cookie header to pieces
+	safe.StartTLS()
+	t.Cleanup(safe.Close)
+	t.Cleanup(plain.Close)
+	h := host{
+		App: at("https", "app.shop.test", safe), Sibling: at("https", "blog.shop.test", safe), Afar: at("https", "evil.test", safe),
+		Plain: at("http", "app.shop.test", plain), Local: at("http", "localhost", plain),
+	}
+
+	remembered := filled(t)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := config{
+		tokens: tokens.Config{
+			Store: remembered, Revocations: remembered, Issuer: h.App, Audience: h.App,
+			Keys:        []tokens.Key{{Algorithm: "ES256", Private: key}},
+			RefreshKeys: []tokens.Secret{tokens.NewSecret()},
+			RetryGrace:  time.Minute, // as hosts with cookies are told to have it
+		},
+		door: middleware.Config{
+			ClientIP: middleware.RemoteAddr,
+			Tiers:    middleware.Tiers{"free": {Limit: 1000, Period: time.Hour}, "anonymous": {Limit: 1000, Period: time.Hour}},
+			Cookies:  &middleware.Cookies{RefreshPath: "/auth"},
+		},
+	}
+	if change != nil {
+		change(h, &c)
+	}
+	if c.door.Tokens, err = tokens.New(c.tokens); err != nil {
+		t.Fatal(err)
+	}
+	auth, err := middleware.New(c.door)
+	if err != nil {
+		t.Fatal(err)
+	}
+	app := sharing(c.door.Cookies.TrustedOrigins, routes(auth))
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if at := scheme(r) + "://" + r.Host; at == h.App || at == h.Local {
+			app.ServeHTTP(w, r)
+			return
+		}
+		page(w, "nobody") // a stranger's, whose script is the test's
+	})
+	return h
+}
+
+func at(scheme, name string, s *httptest.Server) string {
+	_, port, _ := net.SplitHostPort(s.Listener.Addr().String())
+	return scheme + "://" + net.JoinHostPort(name, port)
+}
+
+func scheme(r *http.Request) string {
+	if r.TLS != nil {
+		return "https"
+	}
+	return "http"
+}
+
+// filled is a store with the user in it.
+func filled(t *testing.T) *memstore.Store {
+	t.Helper()
+	hasher, err := passwords.New(passwords.Config{Memory: 64, Time: 1, Threads: 1, InsecureParameters: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := memstore.New(memstore.Config{Passwords: hasher})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ada := store.User{ID: subject, Login: login, Tier: "free", Seats: 1, Scopes: []string{"read", "write"}}
+	if err := s.AddUser(t.Context(), ada, password); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// routes are the app's.
+func routes(auth *middleware.Auth) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/auth/login", auth.Login)
+	mux.HandleFunc("/auth/refresh", auth.Refresh)
+	mux.Handle("/auth/refresh/together", together(http.HandlerFunc(auth.Refresh)))
+	mux.HandleFunc("/auth/logout", auth.Logout)
+	mux.HandleFunc("/auth/everywhere", auth.LogoutEverywhere)
+	mux.Handle("/me", auth.Protect(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = w.Write([]byte(who(r))) //nolint:gosec // a subject of the test
+	})))
+	var notes atomic.Int64 // how many were written
+	mux.Handle("GET /notes", auth.Protect(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(strconv.FormatInt(notes.Load(), 10)))
+	})))
+	mux.Handle("/notes", auth.Protect(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { notes.Add(1) })))
+	mux.Handle("/socket", auth.Protect(http.HandlerFunc(greet)))
+	mux.Handle("/{$}", auth.Identify(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { page(w, who(r)) })))
+	return mux
+}
+
+func who(r *http.Request) string {
+	p, ok := tokens.PrincipalFrom(r.Context())
+	if !ok {
+		return "nobody"
+	}
+	return p.Subject
+}
+
+// page says whom it is for.
+func page(w http.ResponseWriter, whom string) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = fmt.Fprintf(w, `<!DOCTYPE html><link rel="icon" href="data:,"><p id="who">%s</p>`, whom) //nolint:gosec // as above
+}
+
+// greet opens a WebSocket, and closes it.
+func greet(w http.ResponseWriter, r *http.Request) {
+	conn, out, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	defer func() { _ = conn.Close() }()
+	accept := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) //nolint:gosec // RFC 6455 has it so
+	_, _ = fmt.Fprintf(out, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n", base64.StdEncoding.EncodeToString(accept[:]))
+	_ = out.Flush()
+}
+
+// together has each request wait for one more, so that neither has seen what
+// the other is answered.
+func together(next http.Handler) http.Handler {
+	meet := make(chan struct{})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case meet <- struct{}{}:
+		case <-meet:
+		case <-r.Context().Done():
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// sharing is the CORS of a host that lets scripts of other origins read its
+// answers.
+func sharing(origins []string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for _, origin := range origins {
+			if r.Header.Get("Origin") != origin {
+				continue
+			}
+			w.Header().Set("Access-Control-Allow-Origin", origin)
+			w.Header().Set("Access-Control-Allow-Credentials", "true")
+			w.Header().Set("Access-Control-Allow-Headers", "Content-Type")
+			if r.Method == http.MethodOptions {
+				w.WriteHeader(http.StatusNoContent)
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
