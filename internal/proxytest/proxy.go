@@ -26,6 +26,7 @@ type Proxy struct {
 	marks    [][]byte     // the request that trouble begins with has all of these
 	keep     int          // how many bytes of the reply get through
 	hits     int
+	requests int
 	silent   bool
 	conns    map[net.Conn]struct{}
 }
@@ -99,11 +100,26 @@ func (p *Proxy) Hits() int {
 	return p.hits
 }
 
+// Requests says how many requests there were at all; of a connection that is silent,
+// the first.
+func (p *Proxy) Requests() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.requests
+}
+
 // Silence accepts connections and requests from now on, and answers none.
 func (p *Proxy) Silence(silent bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.silent = silent
+}
+
+// Silent says whether it is.
+func (p *Proxy) Silent() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.silent
 }
 
 // Cut cuts all connections that there are.
@@ -135,6 +151,7 @@ func (p *Proxy) close(conn net.Conn) {
 func (p *Proxy) seen(request []byte) (keep int, silent bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.requests++
 	if len(p.marks) == 0 {
 		return -1, p.silent
 	}

@@ -26,8 +26,12 @@ type breaker struct {
 	next     time.Time // when the next probe may ask, while it is open
 }
 
-// ask calls f unless the breaker is open.
-func (b *breaker) ask(f func() error) error {
+// ask calls f unless the breaker is open, or the caller has gone: who waits for no
+// answer is no probe.
+func (b *breaker) ask(ctx context.Context, f func() error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if !b.allows() {
 		return middleware.ErrNotAsked
 	}

@@ -34,27 +34,28 @@ func (c *counters) Take(ctx context.Context, charges []middleware.Charge, room [
 	if err := check(charges); err != nil {
 		return middleware.Decision{}, err
 	}
-	name, sent := c.denied.of(charges), c.now()
-	d, ask, ok := c.leases.spend(name, charges, room, sent)
+	name := c.denied.of(charges)
+	d, ask, ok := c.leases.spend(name, charges, room)
 	if ok {
 		return d, nil
 	}
+	sent := c.now()
 	if d, ok := c.denied.find(name, room, sent); ok {
-		c.leases.answered(name, charges, ask)
+		c.leases.answered(name, ask)
 		return d, nil
 	}
 	answer, err := c.run(ctx, "take", charges, ask)
 	if err != nil {
-		c.leases.answered(name, charges, ask)
+		c.leases.answered(name, ask)
 		return middleware.Decision{}, err
 	}
 	d = answer.decision(charges, room)
 	if !d.Allowed {
 		c.denied.keep(name, d.Status, c.now())
 	}
-	if ask > 0 {
+	if c.leases.lends(charges) {
 		more, good := answer.lease()
-		c.leases.keep(name, &charges[0].Policy, more, d.Status[0], sent, c.now(), good)
+		c.leases.keep(name, &charges[0].Policy, ask, more, d.Status[0], sent, good)
 		d.Status[0].Remaining += more
 	}
 	return d, nil
@@ -137,7 +138,7 @@ func (c *counters) run(ctx context.Context, todo string, charges []middleware.Ch
 		args = append(args, int64(p.Algorithm), p.Limit, p.Window.Microseconds(), burst, charge.Cost, done, more)
 	}
 	var reply []int64
-	err := c.breaker.ask(func() (err error) {
+	err := c.breaker.ask(ctx, func() (err error) {
 		reply, err = deciding.RunKeys(ctx, c.client, keys, args...).Int64Slice()
 		return err
 	})

@@ -1,6 +1,7 @@
 package rediscounters
 
 import (
+	"math"
 	"sync"
 	"time"
 
@@ -13,16 +14,23 @@ const (
 
 	// hotWithin is how soon a caller comes back who is worth a lease.
 	hotWithin = 100 * time.Millisecond
+
+	// mostLeaked is how much of what a caller spends may leak out of a lease
+	// meanwhile. Where callers come not much faster than the bucket leaks, leases
+	// would take more out of the limit than the callers do.
+	mostLeaked = 0.1
 )
 
 // leases are charged ahead: a part of the limit that this node may spend by
 // itself until the window, or the step of a rolling one, ends. One of a bucket leaks
 // as the bucket does: what is left of all leases and what was really spent are
-// together never more than what the server has in the bucket. What a node does not
-// spend is lost until the window ends, or until it has leaked; nothing is ever
+// together never more than what the server has in the bucket, for they leak at least
+// as fast, and spending only moves something from one to the other. What a node does
+// not spend is lost until the window ends, or until it has leaked; nothing is ever
 // admitted beyond the limit.
 type leases struct {
 	size int64
+	now  func() time.Time
 
 	mu  sync.Mutex
 	all map[[2]uint64]lease
@@ -38,75 +46,107 @@ type lease struct {
 	status middleware.Status // of the counter, without what is left here
 }
 
+// lends reports whether there are leases for these charges.
+func (l *leases) lends(charges []middleware.Charge) bool {
+	return l != nil && len(charges) == 1 && !charges[0].Done
+}
+
 // spend makes a charge out of its lease. If there is none, it says how large a
-// lease to ask for; whoever asks calls keep.
-func (l *leases) spend(name [2]uint64, charges []middleware.Charge, room []middleware.Status, now time.Time) (d middleware.Decision, ask int64, ok bool) {
-	if l == nil || len(charges) != 1 || charges[0].Done {
+// lease to ask for; whoever asks calls keep, or answered.
+func (l *leases) spend(name [2]uint64, charges []middleware.Charge, room []middleware.Status) (d middleware.Decision, ask int64, ok bool) {
+	if !l.lends(charges) {
 		return d, 0, false
 	}
+	c := &charges[0]
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	now := l.now() // when it is this caller's turn: a lease leaks while they wait for it
 	one, known := l.all[name]
 	if !known && len(l.all) >= mostLeases {
 		l.makeRoom(now)
 	}
-	hot := known && now.Sub(one.seen) < hotWithin
+	worth := known && hot(c, now.Sub(one.seen))
 	one.seen = now
-	if rest := one.rest(&charges[0].Policy, now) - float64(charges[0].Cost); rest >= -crumb {
-		one.left -= float64(charges[0].Cost)
+	if rest := one.rest(&c.Policy, now) - float64(c.Cost); rest >= 0 {
+		one.left -= float64(c.Cost)
 		s := one.status
-		s.Remaining += int64(rest + crumb)
+		s.Remaining += int64(rest)
 		s.ResetAfter = max(s.ResetAfter-now.Sub(one.at), 0)
 		d, ok = middleware.Decision{Allowed: true, Status: append(room[:0], s)}, true
-	} else if hot && !one.asking {
+	} else if worth && !one.asking {
 		one.asking, ask = true, l.size
+		one.status = middleware.Status{Remaining: math.MaxInt64} // until the server says less
 	}
 	l.all[name] = one
 	return d, ask, ok
 }
 
-// crumb is so little of one unit that nobody is refused for the want of it. Where it
-// was wanting it is owed to the next lease.
-const crumb = 1e-3
-
-// rest is what is left now: less than nothing by what is owed.
-func (l *lease) rest(p *middleware.Policy, now time.Time) float64 {
-	if p.Algorithm != middleware.GCRA {
-		if !now.Before(l.until) {
-			return 0
-		}
-		return l.left
-	}
-	leaked := float64(now.Sub(l.began)) / float64(p.Window) * float64(p.Limit)
-	return max(l.left-leaked, min(l.left, 0))
+// hot reports whether a caller who comes back after so long is worth a lease.
+func hot(c *middleware.Charge, after time.Duration) bool {
+	return after < hotWithin && (c.Policy.Algorithm != middleware.GCRA || leaked(&c.Policy, after) <= mostLeaked*float64(c.Cost))
 }
 
-// keep notes what the server has charged ahead, if anything. It was asked at sent,
-// and counted later: what is good until then ends too soon here, and never too
-// late.
-func (l *leases) keep(name [2]uint64, p *middleware.Policy, more int64, s middleware.Status, sent, now time.Time, good time.Duration) {
+// leaked is how much a bucket has lost after so long: never less than nothing, even
+// if the clock was set back or the limit is below 0.
+func leaked(p *middleware.Policy, after time.Duration) float64 {
+	return float64(max(after, 0)) * float64(max(p.Limit, 0)) / float64(p.Window)
+}
+
+// rest is what is left now.
+func (l *lease) rest(p *middleware.Policy, now time.Time) float64 {
+	switch {
+	case p.Algorithm == middleware.GCRA:
+		return max(l.left-leaked(p, now.Sub(l.began)), 0)
+	case now.Before(l.until):
+		return l.left
+	}
+	return 0
+}
+
+// keep notes what the server has said of a counter, and charged ahead for whoever
+// asked it to, if anything. It was told so at sent, and counted later: what is good
+// until then ends, or leaks, too soon here, and never too late.
+func (l *leases) keep(name [2]uint64, p *middleware.Policy, ask, more int64, s middleware.Status, sent time.Time, good time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	one, known := l.all[name]
 	if !known {
 		return // forgotten in the meantime
 	}
-	one.asking = false
+	now := l.now()
+	one.hear(s, now)
+	if ask > 0 {
+		one.asking = false
+	}
 	if more > 0 {
 		until, rest := sent.Add(good), one.rest(p, now)
 		if rest > 0 && one.until.Before(until) {
 			until = one.until // what was left may be of the window before
 		}
-		one.left, one.began = rest+float64(more), sent
-		one.until, one.at, one.status = until, now, s
+		one.left, one.began, one.until = rest+float64(more), sent, until
 	}
 	l.all[name] = one
 }
 
+// hear takes the worst of what the server has said since it was asked for a lease:
+// many ask at once, and the answers come in any order.
+func (l *lease) hear(s middleware.Status, now time.Time) {
+	s.Allowed, s.RetryAfter = true, 0 // of what is spent here
+	s.Remaining = min(s.Remaining, l.status.Remaining)
+	s.ResetAfter = max(s.ResetAfter, l.status.ResetAfter-now.Sub(l.at))
+	l.status, l.at = s, now
+}
+
 // answered says that nobody asks for a lease any more.
-func (l *leases) answered(name [2]uint64, charges []middleware.Charge, asked int64) {
-	if asked > 0 {
-		l.keep(name, &charges[0].Policy, 0, middleware.Status{}, time.Time{}, time.Time{}, 0)
+func (l *leases) answered(name [2]uint64, asked int64) {
+	if asked == 0 {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if one, known := l.all[name]; known {
+		one.asking = false
+		l.all[name] = one
 	}
 }
 

@@ -3,11 +3,9 @@ package rediscounters_test
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"net"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -77,19 +75,28 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// counting counts the commands that are sent.
-type counting struct{ n atomic.Int64 }
+// counting counts the commands that are sent, and the connections that are made.
+type counting struct{ n, dials atomic.Int64 }
 
 func (c *counting) DialHook(next redis.DialHook) redis.DialHook {
-	return func(ctx context.Context, network, addr string) (net.Conn, error) { return next(ctx, network, addr) }
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c.dials.Add(1)
+		return next(ctx, network, addr)
+	}
 }
 
 func (c *counting) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
 		c.n.Add(1)
+		if step, ok := ctx.Value(between{}).(func(send func() error) error); ok {
+			return step(func() error { return next(ctx, cmd) })
+		}
 		return next(ctx, cmd)
 	}
 }
+
+// between is whose value in a context stands between the client and the network.
+type between struct{}
 
 func (c *counting) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return next
@@ -168,173 +175,6 @@ func TestRoundTrips(t *testing.T) {
 			t.Errorf("%+v", d)
 		}
 	})
-}
-
-func TestLeases(t *testing.T) {
-	t.Parallel()
-	client := dial(t, redistest.URL(t))
-	prefix := redistest.Prefix(t, client)
-	var trips counting
-	client.AddHook(&trips)
-	clock := limittest.NewClock()
-	c := configured(t, client, prefix, rediscounters.Config{Now: clock.Now, Lease: 10})
-	rediscounters.WithClock(c, clock.Now)
-	takes(t, c, charge("warm", 5, 1)) // so that the server has the script
-	for round := range 3 {
-		trips.n.Store(0)
-		for left := int64(99); left >= 0; left-- {
-			if d := takes(t, c, charge("hot", 100, 1)); !d.Allowed || d.Status[0].Remaining != left {
-				t.Fatalf("round %d: %+v, want %d", round, d, left)
-			}
-		}
-		if d := takes(t, c, charge("hot", 100, 1)); d.Allowed {
-			t.Errorf("%+v", d)
-		}
-		if n := trips.n.Load(); n > 12 {
-			t.Errorf("100 decisions cost %d round trips", n)
-		}
-		clock.Pass(time.Hour)
-	}
-	// by GCRA as well, if nothing leaks meanwhile
-	trips.n.Store(0)
-	for left := int64(99); left >= 0; left-- {
-		if d := takes(t, c, by(middleware.GCRA, charge("bucket", 100, 1))); !d.Allowed || d.Status[0].Remaining != left {
-			t.Fatalf("%+v, want %d", d, left)
-		}
-	}
-	if d := takes(t, c, by(middleware.GCRA, charge("bucket", 100, 1))); d.Allowed || trips.n.Load() > 12 {
-		t.Errorf("%+v, after %d round trips", d, trips.n.Load())
-	}
-	// what was charged ahead is lost with its window, and is no credit in the next
-	takes(t, c, charge("cold", 20, 1))
-	takes(t, c, charge("cold", 20, 1))
-	clock.Pass(time.Hour)
-	for range 20 {
-		takes(t, c, charge("cold", 20, 1))
-	}
-	if d := takes(t, c, charge("cold", 20, 1)); d.Allowed {
-		t.Errorf("%+v", d)
-	}
-}
-
-// Whatever nodes do with their leases of a bucket, and however late, what they let
-// in is what the bucket would have.
-func TestLeasesLeakAsTheBucketDoes(t *testing.T) {
-	t.Parallel()
-	client := dial(t, redistest.URL(t))
-	var trips counting
-	client.AddHook(&trips)
-	decisions := int64(0)
-	for seed := range uint64(12) {
-		chance := rand.New(rand.NewPCG(seed, 26))
-		limit, window := 20+chance.Int64N(200), 10*time.Second
-		clock := limittest.NewClock()
-		prefix := redistest.Prefix(t, client)
-		nodes := make([]middleware.Counters, 3)
-		for i := range nodes {
-			nodes[i] = configured(t, client, prefix, rediscounters.Config{Now: clock.Now, Lease: 2 + chance.Int64N(12)})
-			rediscounters.WithClock(nodes[i], clock.Now)
-		}
-		one := by(middleware.GCRA, charge("hot", limit, 1))
-		one.Policy.Window = window
-		level, admitted := 0.0, int64(0) // of a bucket that is told what was let in
-		for range 400 {
-			if chance.IntN(3) == 0 {
-				wait := time.Duration(chance.Int64N(int64(90 * time.Millisecond)))
-				if chance.IntN(20) == 0 {
-					wait = time.Duration(chance.Int64N(int64(window)))
-				}
-				clock.Pass(wait)
-				level = max(level-float64(wait)/float64(window)*float64(limit), 0)
-			}
-			one.Cost = 1 + chance.Int64N(3)
-			decisions++
-			d := takes(t, nodes[chance.IntN(len(nodes))], one)
-			if !d.Allowed {
-				continue
-			}
-			if level += float64(one.Cost); level > float64(limit)+0.003 { // a thousandth is owed by each
-				t.Fatalf("seed %d: after %d the bucket of %d has %f in it", seed, admitted, limit, level)
-			}
-			admitted += one.Cost
-		}
-		if admitted < limit {
-			t.Errorf("seed %d: %d were let in of %d", seed, admitted, limit)
-		}
-	}
-	if n := trips.n.Load(); n > decisions*3/4 {
-		t.Errorf("%d decisions cost %d round trips, so there were hardly any leases", decisions, n)
-	}
-}
-
-// A server that does not answer is asked once in an interval, by one of all
-// callers; the others know at once.
-func TestF26Breaker(t *testing.T) {
-	t.Parallel()
-	server := redistest.Start(t)
-	client := dial(t, server.URL())
-	var trips counting
-	client.AddHook(&trips)
-	clock := limittest.NewClock()
-	c := configured(t, client, "x", rediscounters.Config{Now: clock.Now, ProbeEvery: time.Second, Timeout: patience})
-	takes(t, c, charge("a", 1<<30, 1))
-	server.Kill()
-	ask := func() error {
-		_, err := c.Take(t.Context(), []middleware.Charge{charge("a", 1<<30, 1)}, nil)
-		return err
-	}
-	for range 5 {
-		if err := ask(); err == nil || errors.Is(err, middleware.ErrNotAsked) {
-			t.Fatalf("before it is open: %v", err)
-		}
-	}
-	// a probe whose caller hangs up has learnt nothing
-	clock.Pass(time.Second)
-	gone, hangUp := context.WithCancel(t.Context())
-	hangUp()
-	if _, err := c.Take(gone, []middleware.Charge{charge("a", 1<<30, 1)}, nil); !errors.Is(err, context.Canceled) {
-		t.Errorf("a probe whose caller is gone: %v", err)
-	}
-	for range 3 {
-		trips.n.Store(0)
-		var callers sync.WaitGroup
-		for range 256 {
-			callers.Go(func() {
-				if err := ask(); !errors.Is(err, middleware.ErrNotAsked) {
-					t.Errorf("while it is open: %v", err)
-				}
-			})
-		}
-		callers.Wait()
-		if n := trips.n.Load(); n != 0 {
-			t.Errorf("within an interval %d have asked", n)
-		}
-		clock.Pass(time.Second)
-		var probes atomic.Int64
-		for range 256 {
-			callers.Go(func() {
-				if err := ask(); !errors.Is(err, middleware.ErrNotAsked) {
-					probes.Add(1)
-				}
-			})
-		}
-		callers.Wait()
-		if n := probes.Load(); n != 1 || trips.n.Load() != 1 {
-			t.Errorf("%d have asked, want one", n)
-		}
-	}
-	if !server.Run(t) {
-		t.Fatal("the server does not start")
-	}
-	if err := ask(); !errors.Is(err, middleware.ErrNotAsked) {
-		t.Errorf("within the interval: %v", err)
-	}
-	clock.Pass(time.Second)
-	for range 100 {
-		if err := ask(); err != nil {
-			t.Errorf("after the server has come back: %v", err)
-		}
-	}
 }
 
 // One counter that is none does not close the door for the others.

@@ -27,7 +27,8 @@ const (
 )
 
 // Eight processes with 64 callers each make 100 000 requests against a limit of
-// 10 000: so many are admitted, and none fails.
+// 10 000: so many are admitted, and none fails. By GCRA a process may end with most of
+// a unit in its lease, for a little has leaked, and cannot spend it.
 func TestF12EightProcesses(t *testing.T) {
 	t.Parallel()
 	url := redistest.URL(t)
@@ -52,8 +53,12 @@ func TestF12EightProcesses(t *testing.T) {
 				})
 			}
 			all.Wait()
-			if n := admitted.Load(); n != hugeLimit {
-				t.Errorf("%v, leases of %d: %d were admitted, want %d", algorithm, lease, n, hugeLimit)
+			kept := int64(0)
+			if lease > 0 && algorithm == middleware.GCRA {
+				kept = processes
+			}
+			if n := admitted.Load(); n > hugeLimit || n < hugeLimit-kept {
+				t.Errorf("%v, leases of %d: %d were admitted, want %d, or %d fewer at most", algorithm, lease, n, hugeLimit, kept)
 			}
 		}
 	}

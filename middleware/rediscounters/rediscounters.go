@@ -42,8 +42,10 @@ type Config struct {
 	// trips with 10. The limit is never exceeded, but what a node does not spend of
 	// its lease nobody gets until the window ends, so keep it well below the limit
 	// divided by the number of nodes. By GCRA a lease leaks as the bucket does, and
-	// is worth less the longer a node takes to spend it. It is for single charges.
-	// Zero: none.
+	// is worth less the longer a node takes to spend it; who comes not ten times as
+	// fast as the bucket leaks is given none. What is left of leases when a counter is
+	// Reset, or by GCRA when a limit is raised, may be spent on top. It is for single
+	// charges. Zero: none.
 	Lease int64
 
 	// Pipeline sends decisions that are made at the same time together, over one
@@ -60,8 +62,9 @@ type Config struct {
 	// between every decision is [middleware.ErrNotAsked] at once. Zero: a second.
 	ProbeEvery time.Duration
 
-	// Now is the clock that says how long a server is left alone, and for how long
-	// a refusal is known. Windows are measured by the server's. Nil: time.Now.
+	// Now is the clock that says how long a server is left alone, for how long a
+	// refusal is known, and what a lease is still worth. Windows are measured by the
+	// server's. Nil: time.Now.
 	Now func() time.Time
 }
 
@@ -114,7 +117,7 @@ func New(client redis.UniversalClient, c Config) (middleware.Counters, error) {
 		now: c.Now, timeout: c.Timeout, breaker: breaker{now: c.Now, interval: c.ProbeEvery}, denied: newDenied(),
 	}
 	if c.Lease > 0 {
-		n.leases = &leases{size: c.Lease, all: map[[2]uint64]lease{}}
+		n.leases = &leases{size: c.Lease, now: c.Now, all: map[[2]uint64]lease{}}
 	}
 	if c.Pipeline {
 		pipeline, err := client.AutoPipeline()
