@@ -161,19 +161,13 @@ const steps = 12
 // A window that begins in the middle of a step touches one more than it has, so
 // all of them count.
 type rollingWindow struct {
-	// A counter is to be small: of the least steps a process has enough for eleven
-	// years.
-	step  uint32            // the newest
-	ends  uint32            // in seconds, and rounded up
-	all   uint32            // that is spent
+	step  int64             // the newest
 	spent [steps + 1]uint32 // by step, modulo their number
+	ends  uint32            // in seconds, and rounded up: a counter is to be small
 }
 
 // width is the length of a step.
 func (p *Policy) width() int64 { return (int64(p.Window) + steps - 1) / steps }
-
-// clip32 is n, or the largest limit, which more is as good as.
-func clip32(n int64) uint32 { return uint32(min(n, math.MaxUint32)) } //nolint:gosec // at most that
 
 func (p *Policy) rollingLimit() int64 { return min(max(p.Limit, 0), math.MaxUint32) }
 
@@ -181,11 +175,13 @@ func (p *Policy) rollingLimit() int64 { return min(max(p.Limit, 0), math.MaxUint
 func (w *rollingWindow) visit(c *Charge, now int64, why purpose) (s Status, spent bool) {
 	p := &c.Policy
 	w.advance(p, now)
-	s.RetryAfter, s.Allowed = w.fits(p, now, c.Cost)
+	all, limit := w.sum(), p.rollingLimit()
+	s.RetryAfter, s.Allowed = w.fits(p, now, c.Cost, all)
 	if spent = why.spends(c, s.Allowed); spent {
 		w.spend(p, c.Cost)
+		all += c.Cost
 	}
-	s.Remaining, s.ResetAfter = max(p.rollingLimit()-int64(w.all), 0), w.resets(p, now)
+	s.Remaining, s.ResetAfter = max(limit-all, 0), w.resets(p, now)
 	return s, spent
 }
 
@@ -196,7 +192,7 @@ func (w *rollingWindow) refund(c *Charge, now int64) {
 
 // advance makes it the same at a later time.
 func (w *rollingWindow) advance(p *Policy, now int64) {
-	step := uint32(now / p.width()) //nolint:gosec // see step
+	step := now / p.width()
 	switch {
 	case w.ended(now):
 		*w = rollingWindow{step: step}
@@ -205,12 +201,11 @@ func (w *rollingWindow) advance(p *Policy, now int64) {
 			w.spent[i%(steps+1)] = 0
 		}
 		w.step = step
-		w.all = clip32(w.sum())
 	}
 }
 
 // earliest is the first step that counts with this one.
-func earliest(step uint32) uint32 { return max(step, steps) - steps }
+func earliest(step int64) int64 { return max(step-steps, 0) }
 
 func (w *rollingWindow) sum() (all int64) {
 	for _, n := range w.spent {
@@ -220,48 +215,47 @@ func (w *rollingWindow) sum() (all int64) {
 }
 
 // leaves is when a step is no part of the window any more.
-func (w *rollingWindow) leaves(p *Policy, step uint32, now int64) time.Duration {
-	return time.Duration((int64(step)+steps+1)*p.width() - now)
+func (p *Policy) leaves(step, now int64) time.Duration {
+	return time.Duration((step+steps+1)*p.width() - now)
 }
 
-func (w *rollingWindow) fits(p *Policy, now, cost int64) (time.Duration, bool) {
-	limit := p.rollingLimit()
-	if int64(w.all)+cost <= limit {
+// fits is asked with the sum.
+func (w *rollingWindow) fits(p *Policy, now, cost, all int64) (time.Duration, bool) {
+	over := all + cost - p.rollingLimit()
+	if over <= 0 {
 		return 0, true
 	}
-	if cost > limit {
+	if cost > p.rollingLimit() {
 		return p.Window, false
 	}
-	over, step := w.sum()+cost-limit, earliest(w.step)
+	step := earliest(w.step)
 	for ; step < w.step; step++ {
 		if over -= int64(w.spent[step%(steps+1)]); over <= 0 {
 			break
 		}
 	}
-	return w.leaves(p, step, now), false
+	return p.leaves(step, now), false
 }
 
 func (w *rollingWindow) spend(p *Policy, cost int64) {
-	if cost > 0 {
-		n := &w.spent[w.step%(steps+1)]
-		*n, w.all = clip32(int64(*n)+cost), clip32(int64(w.all)+cost)
-		w.ends = uint32((int64(w.step)+steps+1)*p.width()/int64(time.Second) + 1) //nolint:gosec // a process lives for less than a century
-		return
-	}
 	for step := earliest(w.step); cost < 0 && step <= w.step; step++ { // the oldest first: what stays, stays longer
 		n := &w.spent[step%(steps+1)]
 		back := min(int64(*n), -cost)
 		*n -= uint32(back) //nolint:gosec // at most what it is
 		cost += back
 	}
-	w.all = clip32(w.sum())
+	if cost > 0 {
+		n := &w.spent[w.step%(steps+1)]
+		*n = uint32(min(int64(*n)+cost, math.MaxUint32))                   //nolint:gosec // at most that
+		w.ends = uint32((w.step+steps+1)*p.width()/int64(time.Second) + 1) //nolint:gosec // see longest
+	}
 }
 
 // resets is how long it takes until nothing is spent.
 func (w *rollingWindow) resets(p *Policy, now int64) time.Duration {
-	for step := w.step; w.all > 0; step-- {
+	for step := w.step; step >= earliest(w.step); step-- {
 		if w.spent[step%(steps+1)] > 0 {
-			return w.leaves(p, step, now)
+			return p.leaves(step, now)
 		}
 	}
 	return 0

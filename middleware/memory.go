@@ -68,11 +68,16 @@ func NewMemory(c MemoryConfig) (Counters, error) {
 	return m, nil
 }
 
-// clock returns the nanoseconds since now.
+// longest is how long counters can live: with the longest window behind it, a
+// number of seconds in 32 bits.
+const longest = 100 * 365 * 24 * time.Hour
+
+// clock returns the nanoseconds since now: from 0, wherever a host's clock is set,
+// to the longest that counters can live.
 func (c MemoryConfig) clock() func() int64 {
 	if c.Now != nil {
 		began := c.Now()
-		return func() int64 { return int64(c.Now().Sub(began)) }
+		return func() int64 { return int64(min(max(c.Now().Sub(began), 0), longest)) }
 	}
 	began := time.Now()                                     //nolint:forbidigo // the default clock
 	return func() int64 { return int64(time.Since(began)) } //nolint:forbidigo // as above; it costs half of time.Now

@@ -412,6 +412,45 @@ func TestF15Flood(t *testing.T) {
 	}
 }
 
+// A host's clock may be set back, even to before the counters began, and wildly
+// ahead: nobody waits, nothing that was spent comes back early, and a window that was
+// begun meanwhile is over some time.
+func TestAClockThatIsSet(t *testing.T) {
+	t.Parallel()
+	for _, algorithm := range algorithms {
+		t.Run(algorithm.String(), func(t *testing.T) {
+			t.Parallel()
+			for _, by := range []time.Duration{-time.Nanosecond, -time.Second, -1500 * time.Millisecond, -time.Hour, -400 * 24 * time.Hour} {
+				var clock hands
+				c := inMemory(t, 1<<12, &clock)
+				one := policed(algorithm, "a", 5, 1, 12*time.Second)
+				for range 5 {
+					takes(t, c, true, one)
+				}
+				clock.pass(by)
+				takes(t, c, false, one)
+				takes(t, c, true, policed(algorithm, "b", 5, 5, 12*time.Second))
+				takes(t, c, false, policed(algorithm, "b", 5, 1, 12*time.Second))
+				clock.pass(-by)
+				takes(t, c, false, one)
+				clock.pass(30 * time.Second)
+				takes(t, c, true, policed(algorithm, "a", 5, 5, 12*time.Second), policed(algorithm, "b", 5, 5, 12*time.Second))
+			}
+			var clock hands
+			c := inMemory(t, 1<<12, &clock)
+			one := policed(algorithm, "a", 5, 5, time.Second)
+			const year = 365 * 24 * time.Hour
+			for _, ahead := range []time.Duration{5 * year, 6 * year, 6 * year, 30 * year, 52 * year} {
+				clock.pass(ahead)
+				takes(t, c, true, one)
+				takes(t, c, false, one)
+			}
+			clock.pass(-99 * year)
+			takes(t, c, false, one)
+		})
+	}
+}
+
 // A million counters take at most 100 bytes each with the key, and cost the
 // garbage collector nothing.
 func TestF35AMillionCounters(t *testing.T) { //nolint:paralleltest // it weighs the heap

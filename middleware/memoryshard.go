@@ -64,8 +64,8 @@ type spending[V any] interface {
 	*V
 
 	// visit looks whether a charge is within the limit, and if it is not, when it
-	// will be. It spends the charge if the purpose says so, and writes nothing
-	// otherwise.
+	// will be. It spends the charge if the purpose says so; otherwise nothing has
+	// changed but, perhaps, the time that it is for.
 	visit(c *Charge, now int64, why purpose) (s Status, spent bool)
 
 	// refund takes a charge back, as far as there is one.
