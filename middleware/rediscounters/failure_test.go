@@ -233,9 +233,7 @@ func TestWhatAFlushForgets(t *testing.T) {
 	clock := limittest.NewClock()
 	node := func(t *testing.T, prefix string, lease int64) middleware.Counters {
 		t.Helper()
-		n := configured(t, client, prefix, rediscounters.Config{Now: clock.Now, Lease: lease})
-		rediscounters.WithClock(n, clock.Now)
-		return n
+		return lending(t, client, prefix, lease, clock, clock)
 	}
 	// all that a node lets in, until it refuses
 	all := func(t *testing.T, c middleware.Counters, a middleware.Algorithm) (n int) {

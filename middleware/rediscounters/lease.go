@@ -1,7 +1,6 @@
 package rediscounters
 
 import (
-	"math"
 	"sync"
 	"time"
 
@@ -39,6 +38,7 @@ type leases struct {
 type lease struct {
 	seen   time.Time // the caller
 	asking bool      // somebody asks for a lease
+	stale  bool      // nothing was heard since
 	left   float64   // when it began
 	began  time.Time // not after the server has charged it
 	until  time.Time
@@ -71,11 +71,10 @@ func (l *leases) spend(name [2]uint64, charges []middleware.Charge, room []middl
 		one.left -= float64(c.Cost)
 		s := one.status
 		s.Remaining += int64(rest)
-		s.ResetAfter = max(s.ResetAfter-now.Sub(one.at), 0)
+		s.ResetAfter = one.resets(now)
 		d, ok = middleware.Decision{Allowed: true, Status: append(room[:0], s)}, true
 	} else if worth && !one.asking {
-		one.asking, ask = true, l.size
-		one.status = middleware.Status{Remaining: math.MaxInt64} // until the server says less
+		one.asking, one.stale, ask = true, true, l.size
 	}
 	l.all[name] = one
 	return d, ask, ok
@@ -132,9 +131,16 @@ func (l *leases) keep(name [2]uint64, p *middleware.Policy, ask, more int64, s m
 // many ask at once, and the answers come in any order.
 func (l *lease) hear(s middleware.Status, now time.Time) {
 	s.Allowed, s.RetryAfter = true, 0 // of what is spent here
-	s.Remaining = min(s.Remaining, l.status.Remaining)
-	s.ResetAfter = max(s.ResetAfter, l.status.ResetAfter-now.Sub(l.at))
-	l.status, l.at = s, now
+	if !l.stale {
+		s.Remaining = min(s.Remaining, l.status.Remaining)
+		s.ResetAfter = max(s.ResetAfter, l.resets(now))
+	}
+	l.status, l.at, l.stale = s, now, false
+}
+
+// resets is in what time all of the limit is there again, as the server has said.
+func (l *lease) resets(now time.Time) time.Duration {
+	return max(l.status.ResetAfter-max(now.Sub(l.at), 0), 0)
 }
 
 // answered says that nobody asks for a lease any more.

@@ -7,11 +7,22 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/sallyport-go/sallyport/internal/redistest"
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/limittest"
 	"github.com/sallyport-go/sallyport/middleware/rediscounters"
 )
+
+// lending are counters with leases, by the clock of their node and by that of the
+// server. A lease of 0 is none.
+func lending(t *testing.T, client redis.UniversalClient, prefix string, lease int64, node, server *limittest.Clock) middleware.Counters {
+	t.Helper()
+	c := configured(t, client, prefix, rediscounters.Config{Now: node.Now, Lease: lease})
+	rediscounters.WithClock(c, server.Now)
+	return c
+}
 
 func TestLeases(t *testing.T) {
 	t.Parallel()
@@ -20,8 +31,7 @@ func TestLeases(t *testing.T) {
 	var trips counting
 	client.AddHook(&trips)
 	clock := limittest.NewClock()
-	c := configured(t, client, prefix, rediscounters.Config{Now: clock.Now, Lease: 10})
-	rediscounters.WithClock(c, clock.Now)
+	c := lending(t, client, prefix, 10, clock, clock)
 	takes(t, c, charge("warm", 5, 1)) // so that the server has the script
 	for round := range 3 {
 		trips.n.Store(0)
@@ -105,8 +115,7 @@ func TestLeasesLeakAsTheBucketDoes(t *testing.T) {
 		prefix := redistest.Prefix(t, client)
 		nodes := make([]middleware.Counters, 1+seed%4)
 		for i := range nodes {
-			nodes[i] = configured(t, client, prefix, rediscounters.Config{Now: clock.Now, Lease: 2 + chance.Int64N(12)})
-			rediscounters.WithClock(nodes[i], clock.Now)
+			nodes[i] = lending(t, client, prefix, 2+chance.Int64N(12), clock, clock)
 		}
 		pass := func(milliseconds int64) {
 			clock.Pass(time.Duration(milliseconds) * time.Millisecond)
@@ -158,9 +167,7 @@ func TestLeaseThatIsLate(t *testing.T) {
 	client.AddHook(new(counting))
 	prefix := redistest.Prefix(t, client)
 	clock := limittest.NewClock()
-	c, elsewhere := configured(t, client, prefix, rediscounters.Config{Now: clock.Now, Lease: 10}), configured(t, client, prefix, rediscounters.Config{Now: clock.Now})
-	rediscounters.WithClock(c, clock.Now)
-	rediscounters.WithClock(elsewhere, clock.Now)
+	c, elsewhere := lending(t, client, prefix, 10, clock, clock), lending(t, client, prefix, 0, clock, clock)
 	one := by(middleware.GCRA, charge("hot", 60, 1))
 	one.Policy.Window = time.Minute
 	takes(t, c, one)
@@ -196,8 +203,7 @@ func TestLeasesOfASteadyCaller(t *testing.T) {
 	clock := limittest.NewClock()
 	nodes := make([]middleware.Counters, 4)
 	for i := range nodes {
-		nodes[i] = configured(t, client, prefix, rediscounters.Config{Now: clock.Now, Lease: 10})
-		rediscounters.WithClock(nodes[i], clock.Now)
+		nodes[i] = lending(t, client, prefix, 10, clock, clock)
 	}
 	one := by(middleware.GCRA, charge("steady", 100, 1))
 	one.Policy.Window = time.Second
@@ -218,8 +224,7 @@ func TestLeaseAmongOtherAnswers(t *testing.T) {
 	client.AddHook(new(counting))
 	for _, a := range algorithms {
 		clock := limittest.NewClock()
-		c := configured(t, client, redistest.Prefix(t, client), rediscounters.Config{Now: clock.Now, Lease: 5})
-		rediscounters.WithClock(c, clock.Now)
+		c := lending(t, client, redistest.Prefix(t, client), 5, clock, clock)
 		one := by(a, charge("hot", 100, 1))
 		takes(t, c, one)
 		counted, answered, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
@@ -252,8 +257,7 @@ func TestLeasesOfNothing(t *testing.T) {
 	client := dial(t, redistest.URL(t))
 	for _, a := range algorithms {
 		clock := limittest.NewClock()
-		c := configured(t, client, redistest.Prefix(t, client), rediscounters.Config{Now: clock.Now, Lease: 5})
-		rediscounters.WithClock(c, clock.Now)
+		c := lending(t, client, redistest.Prefix(t, client), 5, clock, clock)
 		for _, limit := range []int64{0, -1, -1000} {
 			for range 4 {
 				if d := takes(t, c, by(a, charge("none", limit, 1))); d.Allowed {
@@ -271,8 +275,7 @@ func TestLeaseWhenTheClockIsSetBack(t *testing.T) {
 	client := dial(t, redistest.URL(t))
 	for _, a := range algorithms {
 		clock, server := limittest.NewClock(), limittest.NewClock()
-		c := configured(t, client, redistest.Prefix(t, client), rediscounters.Config{Now: clock.Now, Lease: 5})
-		rediscounters.WithClock(c, server.Now)
+		c := lending(t, client, redistest.Prefix(t, client), 5, clock, server)
 		n := int64(0)
 		for takes(t, c, by(a, charge("hot", 20, 1))).Allowed {
 			n++
@@ -286,14 +289,41 @@ func TestLeaseWhenTheClockIsSetBack(t *testing.T) {
 	}
 }
 
+// What an expired lease had is not told as more than there is, when the clock is set
+// back while another is asked for.
+func TestLeaseThatIsBackWhileAnotherIsAskedFor(t *testing.T) {
+	t.Parallel()
+	client := dial(t, redistest.URL(t))
+	client.AddHook(new(counting))
+	for _, a := range algorithms {
+		clock, server := limittest.NewClock(), limittest.NewClock()
+		c := lending(t, client, redistest.Prefix(t, client), 5, clock, server)
+		one := by(a, charge("hot", 100, 1))
+		for range 3 { // of the five that were charged ahead four are left
+			takes(t, c, one)
+		}
+		clock.Pass(2 * time.Hour)
+		takes(t, c, one)
+		asked := context.WithValue(t.Context(), between{}, func(send func() error) error {
+			clock.Pass(-2 * time.Hour)
+			if s := takes(t, c, one).Status[0]; !s.Allowed || s.Remaining < 0 || s.Remaining > 96 || s.ResetAfter > time.Hour+5*time.Minute {
+				t.Errorf("%v: %+v", a, s)
+			}
+			return send()
+		})
+		if _, err := c.Take(asked, []middleware.Charge{one}, nil); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // What was charged ahead of a Reset is spent on top of the limit, and no more is.
 func TestLeaseOutlivesAReset(t *testing.T) {
 	t.Parallel()
 	client := dial(t, redistest.URL(t))
 	for _, a := range algorithms {
 		clock := limittest.NewClock()
-		c := configured(t, client, redistest.Prefix(t, client), rediscounters.Config{Now: clock.Now, Lease: 5})
-		rediscounters.WithClock(c, clock.Now)
+		c := lending(t, client, redistest.Prefix(t, client), 5, clock, clock)
 		one := by(a, charge("hot", 20, 1))
 		takes(t, c, one)
 		takes(t, c, one) // five more are here

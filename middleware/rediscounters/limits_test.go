@@ -112,10 +112,8 @@ func TestRoundTrips(t *testing.T) {
 	var trips counting
 	client.AddHook(&trips)
 	clock := limittest.NewClock()
-	c := configured(t, client, prefix, rediscounters.Config{Now: clock.Now})
-	rediscounters.WithClock(c, clock.Now)
-	elsewhere := configured(t, dial(t, url), prefix, rediscounters.Config{Now: clock.Now})
-	rediscounters.WithClock(elsewhere, clock.Now)
+	c := lending(t, client, prefix, 0, clock, clock)
+	elsewhere := lending(t, dial(t, url), prefix, 0, clock, clock)
 	takes(t, c, charge("warm", 5, 1)) // so that the server has the script
 	cost := func(want int64, what string, f func()) {
 		t.Helper()
