@@ -15,6 +15,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/sallyport-go/sallyport/internal/absent"
 	"github.com/sallyport-go/sallyport/store"
 )
 
@@ -178,11 +179,7 @@ func needs(t *testing.T, program string) {
 	if browser() == "" {
 		missing = "no chromium"
 	}
-	switch {
-	case missing == "":
-	case os.Getenv("SALLYPORT_REQUIRE_SERVICES") != "":
-		t.Fatalf("%s, and SALLYPORT_REQUIRE_SERVICES is set", missing)
-	default:
-		t.Skip(missing) //nolint:forbidigo // as above
+	if missing != "" {
+		absent.Skip(t, missing)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/sallyport-go/sallyport/internal/absent"
 )
 
 // block is a fenced block below a mark in the README, with what the mark says
@@ -33,10 +35,7 @@ func TestTheREADMEsSessionPrintsWhatItSays(t *testing.T) {
 	t.Parallel()
 	for _, tool := range []string{"bash", "curl", "sed", "grep"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			if os.Getenv("SALLYPORT_REQUIRE_SERVICES") != "" {
-				t.Fatal(err)
-			}
-			t.Skipf("skipped: the README's session needs %s", tool) //nolint:forbidigo // see above
+			absent.Skip(t, "no "+tool+", which the README's session needs")
 		}
 	}
 	s := serve(t)

@@ -149,6 +149,11 @@ var arrows = []arrow{
 		never:   []string{"net/http"},
 	},
 	{
+		promise: "what skips tests knows nobody",
+		room:    "internal/absent",
+		never:   []string{"net/http"},
+	},
+	{
 		promise: "what gives tests a network that fails knows none of the rooms",
 		room:    "internal/proxytest",
 		never:   []string{"net/http"},
@@ -156,6 +161,7 @@ var arrows = []arrow{
 	{
 		promise: "what gives tests a Redis knows none of the rooms",
 		room:    "internal/redistest",
+		knows:   []string{"internal/absent"},
 		lodgers: []string{redis},
 		never:   []string{"net/http"},
 	},

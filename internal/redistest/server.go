@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/sallyport-go/sallyport/internal/absent"
 )
 
 // URL returns the address of a server that others may use at the same time: the
@@ -36,18 +38,9 @@ func URL(t testing.TB) string {
 	client := redis.NewClient(options)
 	defer func() { _ = client.Close() }()
 	if err := client.Ping(t.Context()).Err(); err != nil {
-		missing(t, "no Redis at "+options.Addr)
+		absent.Skip(t, "no Redis at "+options.Addr)
 	}
 	return url
-}
-
-// missing ends the test.
-func missing(t testing.TB, what string) {
-	t.Helper()
-	if os.Getenv("SALLYPORT_REQUIRE_SERVICES") != "" { //nolint:forbidigo // a test has no Config
-		t.Fatalf("%s, and SALLYPORT_REQUIRE_SERVICES is set", what)
-	}
-	t.Skipf("skipped: %s", what)
 }
 
 // Server is a redis-server of the test's own.
@@ -83,7 +76,7 @@ func (s *Server) Run(t testing.TB) bool {
 	t.Helper()
 	path, err := exec.LookPath("redis-server")
 	if err != nil {
-		missing(t, "no redis-server on this machine, and this test wants one of its own")
+		absent.Skip(t, "no redis-server on this machine, and this test wants one of its own")
 	}
 	host, port, _ := net.SplitHostPort(s.Addr)
 	args := append([]string{

@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"fmt"
 	"net/url"
 	"os"
 	"strings"
@@ -14,6 +15,8 @@ import (
 	"testing"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+
+	"github.com/sallyport-go/sallyport/internal/absent"
 )
 
 // Schema returns the address of a schema that the test has to itself, and drops
@@ -30,7 +33,7 @@ func Schema(t testing.TB) (dsn string) {
 		server = *parsed
 	}
 	if err := answers(server.String()); err != nil {
-		missing(t, "no PostgreSQL at "+server.Host, err)
+		absent.Skip(t, fmt.Sprintf("no PostgreSQL at %s (%v)", server.Host, err))
 	}
 	schema := "sallyport_test_" + strings.ToLower(rand.Text())
 	if err := run(t.Context(), server.String(), "CREATE SCHEMA "+schema); err != nil {
@@ -45,15 +48,6 @@ func Schema(t testing.TB) (dsn string) {
 	settings.Set("search_path", schema)
 	server.RawQuery = settings.Encode()
 	return server.String()
-}
-
-// missing ends the test.
-func missing(t testing.TB, what string, why error) {
-	t.Helper()
-	if os.Getenv("SALLYPORT_REQUIRE_SERVICES") != "" {
-		t.Fatalf("%s, and SALLYPORT_REQUIRE_SERVICES is set: %v", what, why)
-	}
-	t.Skipf("skipped: %s", what)
 }
 
 func run(ctx context.Context, dsn, statement string) error {
