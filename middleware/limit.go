@@ -175,9 +175,13 @@ func (l *Limits) fault(r *http.Request, err error) error {
 // gets a Pass answers its Request, and calls its Done afterwards.
 func (a *Auth) CheckLimit(r *http.Request) (*Pass, error) { return a.limits.CheckLimit(r) }
 
-// Limit counts requests, says in their headers what is left, and refuses those
-// that are over the limit. It counts by account behind Bearer or Identify, and
-// by address in front of them or without them.
+// Limit counts requests, sets headers with what is left, and refuses the requests
+// that are over the limit. It counts by account behind Bearer or Identify, and by
+// address in front of them or without them.
+//
+// Every request that reaches Limit is counted, whatever its method and headers:
+// a CORS preflight too, because any client can send one. Put the CORS middleware
+// in front of Limit; it answers the preflights of browsers, and they cost nothing.
 func (a *Auth) Limit(next http.Handler) http.Handler { return a.limits.Limit(next) }
 
 // Protect is Bearer, then Limit: what most routes want.

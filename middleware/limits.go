@@ -60,8 +60,8 @@ func (l *Limits) speaking(a *Auth) *Limits {
 	return &other
 }
 
-// Limit counts requests, says in their headers what is left, and refuses those
-// that are over a limit: see [Auth.Limit].
+// Limit counts requests, sets headers with what is left, and refuses the
+// requests that are over a limit: see [Auth.Limit].
 func (l *Limits) Limit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p, err := l.CheckLimit(r)
@@ -84,7 +84,7 @@ func (l *Limits) CheckLimit(r *http.Request) (*Pass, error) {
 	if err != nil {
 		return nil, l.fault(r, err)
 	}
-	if cost == 0 || !l.config.CountPreflight && isPreflight(r) {
+	if cost == 0 {
 		return p, nil
 	}
 	ctx, cancel := l.deadline(r.Context())
@@ -130,11 +130,6 @@ func (l *Limits) deadline(ctx context.Context) (context.Context, context.CancelF
 		return ctx, func() {}
 	}
 	return context.WithTimeout(context.WithoutCancel(ctx), l.auth.counterTimeout)
-}
-
-// isPreflight reports whether a browser asks if it may ask: Fetch §3.2.2.
-func isPreflight(r *http.Request) bool {
-	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != ""
 }
 
 // maxCost is the most that one charge can cost.

@@ -239,37 +239,38 @@ func TestF20StackedLimitsAreOne(t *testing.T) {
 	}
 }
 
-// F22: what a browser asks before it asks is free, and nothing else is.
-func TestF22PreflightIsFree(t *testing.T) {
+// F22: a preflight is free where the CORS middleware in front of Limit answers it,
+// and nowhere else.
+func TestF22PreflightIsFreeInFrontOfLimitOnly(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		method  string
 		headers []string
-		count   bool
-		free    bool
 	}{
-		"a preflight":                   {"OPTIONS", []string{"Origin", "Access-Control-Request-Method"}, false, true},
-		"a preflight, where they count": {"OPTIONS", []string{"Origin", "Access-Control-Request-Method"}, true, false},
-		"OPTIONS without an origin":     {"OPTIONS", []string{"Access-Control-Request-Method"}, false, false},
-		"OPTIONS without a method":      {"OPTIONS", []string{"Origin"}, false, false},
-		"a GET that looks like one":     {"GET", []string{"Origin", "Access-Control-Request-Method"}, false, false},
+		"a preflight":               {"OPTIONS", []string{"Origin", "Access-Control-Request-Method"}},
+		"OPTIONS without an origin": {"OPTIONS", []string{"Access-Control-Request-Method"}},
+		"OPTIONS without a method":  {"OPTIONS", []string{"Origin"}},
+		"a GET that looks like one": {"GET", []string{"Origin", "Access-Control-Request-Method"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := open(t, func(c *config) { one(c); c.door.Limit.CountPreflight = test.count })
-			h := d.Limit(handler)
-			for i := range 3 {
+			d := open(t, one)
+			ask := func(h http.Handler) *httptest.ResponseRecorder {
 				r := httptest.NewRequestWithContext(t.Context(), test.method, "/", http.NoBody)
 				for _, name := range test.headers {
 					r.Header.Set(name, "x")
 				}
 				w := httptest.NewRecorder()
 				h.ServeHTTP(w, r)
-				want := http.StatusOK
-				if i > 0 && !test.free {
-					want = http.StatusTooManyRequests
-				}
-				wantStatus(t, w, want)
+				return w
+			}
+			cors := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+			for range 3 { // the CORS middleware does not call Limit
+				wantStatus(t, ask(cors), http.StatusNoContent)
+			}
+			wantStatus(t, ask(d.Limit(handler)), http.StatusOK)
+			for range 3 {
+				wantStatus(t, ask(d.Limit(handler)), http.StatusTooManyRequests)
 			}
 		})
 	}

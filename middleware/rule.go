@@ -21,10 +21,6 @@ type LimitConfig struct {
 	// uncounted; a cost below 0 is the host's fault and refuses it with 500.
 	Cost func(*http.Request) int64
 
-	// CountPreflight counts CORS preflight requests too. They are free otherwise:
-	// it is the browser that makes them, and without credentials.
-	CountPreflight bool
-
 	// NearLimit is the share of a limit, in per cent, whose use is reported once a
 	// window as tokens.EventNearLimit. What AddCost tells is not looked at. Zero:
 	// none.

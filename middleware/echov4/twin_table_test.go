@@ -241,7 +241,7 @@ var twins = []twin{
 	{name: "a second has passed", house: policies, given: []step{login, spend(2), later(time.Second)}, request: bare("GET /protected", bearer), status: 200},
 	{name: "the older draft", house: olderHeaders, given: []step{login}, request: bare("GET /protected", bearer), status: 200},
 	{name: "no headers", house: noHeaders, given: []step{login, spend(4)}, request: bare("GET /protected", bearer), status: 429, reason: middleware.ReasonLimited},
-	{name: "a preflight", given: []step{spendFrom("192.0.2.1:9", 2)}, request: bare("OPTIONS /limited", "Origin: https://a.example", "Access-Control-Request-Method: GET"), status: 200},
+	{name: "a preflight", given: []step{spendFrom("192.0.2.1:9", 2)}, request: bare("OPTIONS /limited", "Origin: https://a.example", "Access-Control-Request-Method: GET"), status: 429, reason: middleware.ReasonLimited},
 	{name: "a route with a rule of its own", given: []step{login}, request: bare("GET /search", bearer), status: 200},
 	{name: "a route that is dearer than what is left", given: []step{login, spend(3)}, request: bare("GET /search", bearer), status: 429, reason: middleware.ReasonLimited},
 	{name: "a route that is closed where the house is open", house: failOpen, given: []step{login, countersFail}, request: bare("GET /search", bearer), status: 503, reason: middleware.ReasonUnavailable},
