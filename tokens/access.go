@@ -1,6 +1,7 @@
 package tokens
 
 import (
+	"crypto/rsa"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,7 +31,7 @@ type boundKey struct {
 
 func bind(k Key, verify any) boundKey {
 	b := boundKey{
-		id: k.ID, algorithm: k.Algorithm, method: jwt.GetSigningMethod(k.Algorithm), verify: verify,
+		id: k.ID, algorithm: k.Algorithm, method: signingMethod(k.Algorithm), verify: verify,
 		signsFrom: k.SignsFrom, retiresAt: k.RetiresAt,
 	}
 	if b.id == "" {
@@ -49,6 +50,18 @@ func bind(k Key, verify any) boundKey {
 	}{b.algorithm, b.id, "at+jwt"})
 	b.header = b64(header) + "."
 	return b
+}
+
+// signingMethod is golang-jwt's, made as strict as RFC 7518 where it is not:
+// golang-jwt verifies PS256, PS384 and PS512 with a salt of any length, and §3.5
+// requires the length of the hash.
+func signingMethod(algorithm string) jwt.SigningMethod {
+	method := jwt.GetSigningMethod(algorithm)
+	if pss, ok := method.(*jwt.SigningMethodRSAPSS); ok {
+		strict := &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}
+		return &jwt.SigningMethodRSAPSS{SigningMethodRSA: pss.SigningMethodRSA, Options: strict, VerifyOptions: strict}
+	}
+	return method
 }
 
 // works reports whether the key verifies what it signs. A key that a host has

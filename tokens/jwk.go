@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -70,9 +71,10 @@ func KeyFromJWK(text []byte) (Key, error) {
 }
 
 // KeysFromJWKS reads all keys of a host's own JWK Set (RFC 7517 §5), as
-// [KeyFromJWK] reads one. One that cannot be read is an error: the host has meant
-// something by it. For a set that somebody else has published see
-// [KeySetFromJWKS].
+// [KeyFromJWK] reads one. A key that cannot be read is an error. A set that has
+// HMAC keys beside keys without a private half is an error, too: a set with
+// public keys is one that is published. For a set that another party has published
+// see [KeySetFromJWKS].
 func KeysFromJWKS(text []byte) ([]Key, error) {
 	all, err := splitJWKS(text)
 	if err != nil {
@@ -86,15 +88,21 @@ func KeysFromJWKS(text []byte) ([]Key, error) {
 		}
 		keys = append(keys, k)
 	}
+	isSecret := func(k Key) bool { return k.Secret != "" }
+	isPublic := func(k Key) bool { return k.Public != nil }
+	if slices.ContainsFunc(keys, isSecret) && slices.ContainsFunc(keys, isPublic) {
+		return nil, errors.New("tokens: JWK Set: must not have HMAC keys beside public keys")
+	}
 	return keys, nil
 }
 
 // KeySetFromJWKS reads a JWK Set as those who verify do: it takes the public keys
 // that it understands, and passes over the rest, as RFC 7517 §5 has it: unknown
 // kinds, curves and algorithms, keys for encryption, weak keys, and those that
-// another with the same ID or the same numbers stands in front of. Keys that
-// should not have been published, private ones and those of HMAC, are passed over
-// as well. A set of which nothing is left is an error.
+// another with the same ID or the same numbers stands in front of. A private key,
+// which must not be published, is passed over as well. A set that has an HMAC key
+// is an error, whatever else it has: its publisher confuses secret and public keys.
+// So is a set of which nothing is left.
 func KeySetFromJWKS(text []byte) (*KeySet, error) {
 	all, err := splitJWKS(text)
 	if err != nil {
@@ -103,6 +111,9 @@ func KeySetFromJWKS(text []byte) (*KeySet, error) {
 	set := &KeySet{}
 	var passed error
 	for i, one := range all {
+		if isSymmetric(one) {
+			return nil, fmt.Errorf("tokens: JWK Set: keys[%d]: must not be an HMAC key: the set is public", i)
+		}
 		k, err := keyFromJWK(one)
 		if err == nil && k.Public == nil {
 			err = errors.New("is not public")
@@ -118,6 +129,16 @@ func KeySetFromJWKS(text []byte) (*KeySet, error) {
 		return nil, errors.Join(errors.New("tokens: JWK Set: has no key that verifies"), passed)
 	}
 	return set, nil
+}
+
+// isSymmetric reports whether a JWK is a secret key, or may be read as one.
+func isSymmetric(text []byte) bool {
+	fields, err := members(text)
+	if err != nil {
+		return false
+	}
+	f := &jwkFields{raw: fields}
+	return f.text("kty") == "oct" || f.has("k")
 }
 
 // splitJWKS returns the keys of a set, each as the text that it is.
@@ -169,9 +190,10 @@ func (f *jwkFields) text(name string) string {
 // bytes is a member in base64url that is required. size is how many it has to
 // have; zero: any number but none.
 func (f *jwkFields) bytes(name string, size int) []byte {
-	b, err := strict.DecodeString(f.text(name))
+	text := f.text(name)
+	b, err := strict.DecodeString(text)
 	switch {
-	case err != nil: // its text would quote a private member
+	case err != nil, strings.ContainsAny(text, "\r\n"): // the decoder skips them; its error would quote a private member
 		f.complainf("%s: wants base64url without padding", name)
 	case len(b) == 0:
 		f.complainf("%s: is required", name)
@@ -202,7 +224,6 @@ func keyFromJWK(text []byte) (Key, error) {
 	if use := f.text("use"); use != "" && use != "sig" {
 		f.complainf("use: wants sig, has %q", use)
 	}
-	f.operations()
 	k := Key{ID: f.text("kid"), Algorithm: f.text("alg"), SignsFrom: f.time("nbf"), RetiresAt: f.time("exp")}
 	switch kty := f.text("kty"); {
 	case f.err != nil:
@@ -220,7 +241,7 @@ func keyFromJWK(text []byte) (Key, error) {
 	default:
 		f.complainf("kty: wants RSA, EC, OKP or oct, has %q", kty)
 	}
-	if f.err != nil {
+	if f.operations(k); f.err != nil {
 		return Key{}, f.err
 	}
 	if k.Algorithm == "" {
@@ -229,17 +250,34 @@ func keyFromJWK(text []byte) (Key, error) {
 	return k, nil
 }
 
-// operations complains where key_ops (RFC 7517 §4.3) leaves nothing for us to do.
-func (f *jwkFields) operations() {
-	if !f.has("key_ops") {
+// operations complains where key_ops (RFC 7517 §4.3) does not allow what the key
+// would be used for: a private key signs, a public key verifies, and a secret does
+// both. A private key need not name verify: that is its public half's.
+func (f *jwkFields) operations(k Key) {
+	if !f.has("key_ops") || f.err != nil {
 		return
 	}
 	var ops []string
 	if json.Unmarshal(f.raw["key_ops"], &ops) != nil {
 		f.complainf("key_ops: wants an array of strings")
+		return
 	}
-	if !slices.Contains(ops, "sign") && !slices.Contains(ops, "verify") {
-		f.complainf("key_ops: wants sign or verify")
+	for i, op := range ops {
+		switch {
+		case slices.Contains(ops[:i], op):
+			f.complainf("key_ops: must not name %q twice", op)
+		case op != "sign" && op != "verify":
+			f.complainf("key_ops: must be for signatures only, got %q", op)
+		}
+	}
+	signs, verifies := slices.Contains(ops, "sign"), slices.Contains(ops, "verify")
+	switch {
+	case k.Private != nil && !signs:
+		f.complainf("key_ops: must have sign for a private key")
+	case k.Public != nil && !verifies:
+		f.complainf("key_ops: must have verify for a public key")
+	case k.Secret != "" && !(signs && verifies):
+		f.complainf("key_ops: must have sign and verify for an HMAC key")
 	}
 }
 

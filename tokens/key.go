@@ -68,8 +68,12 @@ var (
 )
 
 const (
-	rsaBits     = 2048
-	rsaMaxBits  = 16384
+	rsaBits    = 2048
+	rsaMaxBits = 16384
+
+	rsaMinExponent = 1<<16 + 1 // FIPS 186-5 §A.1.1
+	rsaMaxExponent = 1<<31 - 1 // what crypto/rsa verifies with
+
 	maxKeyID    = 64
 	enoughBytes = 8 // distinct byte values that random key material has at the least
 )
@@ -169,7 +173,7 @@ func (k Key) checkPublic(public crypto.PublicKey) error {
 		if len(pub) != ed25519.PublicKeySize {
 			return fmt.Errorf("wants %d bytes for EdDSA, has %d", ed25519.PublicKeySize, len(pub))
 		}
-		return nil
+		return checkEd25519(pub)
 	}
 	return fmt.Errorf("Algorithm: wants one of HS, RS, PS and ES with 256, 384 or 512, or EdDSA, has %q", k.Algorithm)
 }
@@ -183,8 +187,11 @@ func (k Key) checkRSA(public crypto.PublicKey) error {
 		return fmt.Errorf("wants an RSA key for %s, has none", k.Algorithm)
 	case pub.N.BitLen() < rsaBits || pub.N.BitLen() > rsaMaxBits:
 		return fmt.Errorf("wants an RSA key of %d to %d bits, has %d", rsaBits, rsaMaxBits, pub.N.BitLen())
-	case pub.E < 3 || pub.E%2 == 0:
-		return errors.New("wants an RSA key with an odd exponent of 3 or more")
+	case pub.E < rsaMinExponent || pub.E > rsaMaxExponent || pub.E%2 == 0:
+		return fmt.Errorf("must be an RSA key with an odd exponent of %d to %d, got %d", rsaMinExponent, rsaMaxExponent, pub.E)
+	}
+	if err := checkModulus(pub.N); err != nil {
+		return err
 	}
 	if private, ok := k.Private.(*rsa.PrivateKey); ok {
 		if err := private.Validate(); err != nil {

@@ -49,6 +49,10 @@ func TestKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	otherEd, _, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
 	hs := tokens.Key{ID: "hs", Algorithm: "HS256", Secret: secret("access", 32)}
 	// in the second place a key may be public
 	second := func(k tokens.Key) []tokens.Key { return []tokens.Key{hs, k} }
@@ -78,9 +82,9 @@ func TestKeys(t *testing.T) {
 		{"D118: RSA of 1024 bits", first(tokens.Key{Algorithm: "RS256", Private: small}), []string{"Keys[0]: wants an RSA key of 2048 to 16384 bits, has 1024"}},
 		{"D118: RSA of 1024 bits that only verifies", second(tokens.Key{Algorithm: "PS512", Public: &small.PublicKey}), []string{"Keys[1]: wants an RSA key of 2048 to 16384 bits, has 1024"}},
 		{"RSA of too many bits", second(tokens.Key{Algorithm: "RS256", Public: &rsa.PublicKey{N: new(big.Int).Lsh(rsaKey.N, 16384), E: 65537}}), []string{"Keys[1]: wants an RSA key of 2048 to 16384 bits, has 18432"}},
-		{"RSA with an exponent of one", second(tokens.Key{Algorithm: "RS256", Public: &rsa.PublicKey{N: rsaKey.N, E: 1}}), []string{"Keys[1]: wants an RSA key with an odd exponent of 3 or more"}},
-		{"RSA with no exponent", second(tokens.Key{Algorithm: "RS256", Public: &rsa.PublicKey{N: rsaKey.N}}), []string{"Keys[1]: wants an RSA key with an odd exponent of 3 or more"}},
-		{"RSA with a negative exponent", second(tokens.Key{Algorithm: "RS256", Public: &rsa.PublicKey{N: rsaKey.N, E: -3}}), []string{"Keys[1]: wants an RSA key with an odd exponent of 3 or more"}},
+		{"RSA with an exponent of one", second(tokens.Key{Algorithm: "RS256", Public: &rsa.PublicKey{N: rsaKey.N, E: 1}}), []string{"Keys[1]: must be an RSA key with an odd exponent of 65537 to 2147483647, got 1"}},
+		{"RSA with no exponent", second(tokens.Key{Algorithm: "RS256", Public: &rsa.PublicKey{N: rsaKey.N}}), []string{"Keys[1]: must be an RSA key with an odd exponent of 65537 to 2147483647, got 0"}},
+		{"RSA with a negative exponent", second(tokens.Key{Algorithm: "RS256", Public: &rsa.PublicKey{N: rsaKey.N, E: -3}}), []string{"Keys[1]: must be an RSA key with an odd exponent of 65537 to 2147483647, got -3"}},
 		{"P-384 for ES256", first(tokens.Key{Algorithm: "ES256", Private: signerOf("ES384").sign}), []string{"Keys[0]: wants a key on P-256 for ES256"}},
 		{"P-256 for ES512", first(tokens.Key{Algorithm: "ES512", Private: ecKey}), []string{"Keys[0]: wants a key on P-521 for ES512"}},
 		{"P-224 for ES256", first(tokens.Key{Algorithm: "ES256", Private: p224}), []string{"Keys[0]: wants a key on P-256 for ES256"}},
@@ -135,7 +139,7 @@ func TestKeys(t *testing.T) {
 		{"an ECDSA key with the secret of another", first(tokens.Key{Algorithm: "ES256", Private: &ecdsa.PrivateKey{PublicKey: ecKey.PublicKey, D: other.D}}), []string{"Keys[0]: Private: does not sign what Public verifies"}}, //nolint:staticcheck // put together by hand
 		{"an Ed25519 key that is cut", first(tokens.Key{Algorithm: "EdDSA", Private: edKey[:31]}), []string{"Keys[0]: Private: wants 64 bytes for EdDSA, has 31"}},
 		{"an Ed25519 key without anything", first(tokens.Key{Algorithm: "EdDSA", Private: ed25519.PrivateKey{}}), []string{"Keys[0]: Private: wants 64 bytes for EdDSA, has 0"}},
-		{"an Ed25519 key with the public half of another", first(tokens.Key{Algorithm: "EdDSA", Private: append(edKey[:32:32], make([]byte, 32)...)}), []string{"Keys[0]: Private: does not sign what Public verifies"}},
+		{"an Ed25519 key with the public half of another", first(tokens.Key{Algorithm: "EdDSA", Private: append(edKey[:32:32], otherEd...)}), []string{"Keys[0]: Private: does not sign what Public verifies"}},
 		{"a nil public RSA key", second(tokens.Key{Algorithm: "RS256", Public: (*rsa.PublicKey)(nil)}), []string{"Keys[1]: wants an RSA key for RS256, has none"}},
 		{"a public RSA key without anything", second(tokens.Key{Algorithm: "RS256", Public: &rsa.PublicKey{}}), []string{"Keys[1]: wants an RSA key for RS256, has none"}},
 		{"a nil public ECDSA key", second(tokens.Key{Algorithm: "ES256", Public: (*ecdsa.PublicKey)(nil)}), []string{"Keys[1]: wants an ECDSA key for ES256, has none"}},
