@@ -26,11 +26,13 @@ type Counters interface {
 	// the last one, and spares an allocation. Nil will do.
 	Take(ctx context.Context, charges []Charge, room []Status) (Decision, error)
 
-	// Refund takes charges back that Take has made. A counter gives back what it
-	// has at most: it never goes below nothing, and the end of its window stays
-	// where it is. A counter whose window has ended has nothing to give back; who
-	// refunds later than the ResetAfter of the charge refunds in a window that the
-	// charge was not made in.
+	// Refund takes charges back that Take has made. A counter gives back at most
+	// what it has: it never goes below zero. If something is left, the end of its
+	// window stays where it is. If nothing is left, the counter is as if it had never
+	// been made: it takes no capacity, and the next charge begins a new window. A
+	// counter whose window has ended has nothing to give back; a refund that comes
+	// later than the ResetAfter of the charge is made in a window that the charge was
+	// not made in.
 	Refund(ctx context.Context, charges []Charge) error
 
 	// Peek says what Take would decide, and writes nothing but room.
@@ -55,8 +57,9 @@ var ErrNotAsked = errors.New("middleware: the counters have failed, and are not 
 // Charge is what one request costs under one policy.
 type Charge struct {
 	// Key says whose counter it is. Policies that are not to share a counter have
-	// different keys; those with windows of another length, or with another
-	// algorithm, never share one. One Take is not to charge the same counter twice.
+	// different keys; those with windows of another length, with another algorithm
+	// or of another group never share one. One Take must not charge the same counter
+	// twice.
 	Key string
 
 	// Policy is the limit as it is for this caller now. A limit that has changed
@@ -66,11 +69,62 @@ type Charge struct {
 	// Cost is how much is spent: 1 to 2³¹−1.
 	Cost int64
 
+	// Group says whose capacity the counter takes. The zero value is GroupCallers.
+	// Counters of different groups are different counters, whatever their keys.
+	Group Group
+
+	// Source says who takes the capacity of the group, so that whoever takes the
+	// most of it is limited first: for GroupAddresses and GroupAttempts the network
+	// of the caller, an IPv4 /24 or an IPv6 /48 ("192.0.2.0/24"); for GroupKnown the
+	// user. It is compared, never parsed. The empty Source is one more source. It
+	// means nothing in GroupCallers.
+	Source string
+
 	// Done says that the work is done and its cost has come out only now, as with
 	// the bytes of an answer: the charge is made even if it is over the limit, and
 	// refuses nothing. What is over the limit has to pass before there is anything
 	// left, but no longer than two windows.
 	Done bool
+}
+
+// Group is a kind of caller. Each group has capacity of its own: when one is full,
+// the counters of the others are made and kept as if it were empty.
+type Group uint8
+
+const (
+	// GroupCallers is for authenticated callers: accounts, users, sessions, API keys.
+	// Callers who are not authenticated must not be able to make counters in it.
+	GroupCallers Group = iota
+
+	// GroupAddresses is for callers who are not authenticated, by their address.
+	GroupAddresses
+
+	// GroupAttempts is for failed logins, and for client secrets, API keys and refresh
+	// tokens that were wrong. A key that a caller chose belongs here, and only after
+	// the budget of the caller's address was charged.
+	GroupAttempts
+
+	// GroupKnown is for what only a successful login makes: the mark that a user has
+	// logged in from an address, and the budgets of such addresses. A counter by
+	// FixedWindow is a mark, one by another Algorithm is a budget. No counter of this
+	// group is ever shared: if the capacity is used up, a mark may be forgotten, and
+	// its user is then not known at that address until the next login from there.
+	GroupKnown
+)
+
+// String returns what the group counts.
+func (g Group) String() string {
+	switch g {
+	case GroupCallers:
+		return "callers"
+	case GroupAddresses:
+		return "addresses"
+	case GroupAttempts:
+		return "attempts"
+	case GroupKnown:
+		return "known"
+	}
+	return fmt.Sprintf("Group(%d)", uint8(g))
 }
 
 // Policy is a limit: so much in a window.
@@ -145,13 +199,13 @@ func (p *Policy) check() error {
 // maxWindow keeps every sum of times far away from an overflow.
 const maxWindow = 10 * 366 * 24 * time.Hour
 
-var errCharge = errors.New("middleware: a charge wants a key and a cost of 1 to 2³¹−1")
+var errCharge = errors.New("middleware: a charge must have a key, a cost of 1 to 2³¹−1 and a group from GroupCallers to GroupKnown")
 
 // Check returns an error if no counters could make the charge.
 func (c Charge) Check() error { return c.check() }
 
 func (c *Charge) check() error {
-	if c.Key == "" || c.Cost < 1 || c.Cost > math.MaxInt32 {
+	if c.Key == "" || c.Cost < 1 || c.Cost > math.MaxInt32 || c.Group > GroupKnown {
 		return errCharge
 	}
 	return c.Policy.check()

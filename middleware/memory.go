@@ -14,11 +14,16 @@ import (
 
 // MemoryConfig says how callers are counted in memory.
 type MemoryConfig struct {
-	// MaxCounters is how many counters there are at most: 1024 to
-	// 1 073 741 824. Zero:
-	// 1 048 576. Each of them takes some 40 bytes for a fixed window, 50 for GCRA,
-	// 90 for a rolling one.
+	// MaxCounters is how many counters GroupCallers has at most: 1024 to
+	// 1 073 741 824. Zero means 1 048 576. Each takes about 42 bytes for a fixed
+	// window, 52 for GCRA, 94 for a rolling window. Memory is taken as counters are
+	// made.
 	MaxCounters int
+
+	// MaxAddresses, MaxAttempts and MaxKnown are the same for GroupAddresses,
+	// GroupAttempts and GroupKnown. Zero means as many as MaxCounters. In these groups
+	// each counter takes about 12 bytes more, and each Source about 32.
+	MaxAddresses, MaxAttempts, MaxKnown int
 
 	// Now is the clock. Nil: the time that has passed, whatever is done to the
 	// clock of the machine.
