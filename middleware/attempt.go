@@ -41,11 +41,11 @@ func (a *Auth) networkOf(r *http.Request) (string, error) {
 	addr, err := a.clientIP(r)
 	var net netip.Prefix
 	if err == nil {
-		net, err = network(addr)
+		net, err = networkOf(addr)
 	}
 	if err != nil {
 		a.tokens.Report(a.located(r), tokens.Event{Kind: tokens.EventFault, Err: err})
-		return "", refusal(ReasonInternal, err)
+		return "", noAddress(err)
 	}
 	return net.String(), nil
 }

@@ -163,7 +163,7 @@ func New(c Config) (*Auth, error) {
 	}
 	c.checkTokens(complain)
 	if c.ClientIP == nil {
-		complain("ClientIP", "is required: it states whom you trust, for instance middleware.RemoteAddr")
+		complain("ClientIP", "is required: it states whom you trust, for instance clientip.RemoteAddr")
 	}
 	if c.Counters == nil {
 		c.Counters = Memory()

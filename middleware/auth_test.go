@@ -25,7 +25,7 @@ func TestNew(t *testing.T) {
 			"an empty Config is told all that is required, at once",
 			func(c *middleware.Config) { *c = middleware.Config{} },
 			"middleware: Config.Tokens: is required\n" +
-				"middleware: Config.ClientIP: is required: it states whom you trust, for instance middleware.RemoteAddr\n" +
+				"middleware: Config.ClientIP: is required: it states whom you trust, for instance clientip.RemoteAddr\n" +
 				"middleware: Config.Tiers: is required: at least one",
 		},
 		{

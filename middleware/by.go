@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 
+	"github.com/sallyport-go/sallyport/internal/network"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -142,12 +143,12 @@ func (a *Auth) networkFor(b By, w who) (netip.Prefix, error) {
 	if w.request != nil {
 		var err error
 		if addr, err = a.clientIP(w.request); err != nil {
-			return netip.Prefix{}, refusal(ReasonInternal, err)
+			return netip.Prefix{}, noAddress(err)
 		}
 	}
 	net, err := b.network(addr)
 	if err != nil {
-		return netip.Prefix{}, refusal(ReasonInternal, err)
+		return netip.Prefix{}, noAddress(err)
 	}
 	return net, nil
 }
@@ -155,14 +156,20 @@ func (a *Auth) networkFor(b By, w who) (netip.Prefix, error) {
 // network is what a limit by address counts.
 func (b By) network(a netip.Addr) (netip.Prefix, error) {
 	if b.bits4 == 0 {
-		return network(a)
+		return networkOf(a)
 	}
-	a = a.Unmap().WithZone("")
-	switch {
-	case a.Is4():
-		return a.Prefix(b.bits4)
-	case a.Is6():
-		return a.Prefix(b.bits6)
-	}
-	return netip.Prefix{}, errNoAddress
+	return network.Of(a, b.bits4, b.bits6)
+}
+
+// networkOf is what a limit by address counts by default: one IPv4 address, or
+// the /64 that one IPv6 customer has.
+func networkOf(a netip.Addr) (netip.Prefix, error) { return network.Of(a, 32, 64) }
+
+// errNoAddress marks a refusal whose cause is that the client's address cannot be
+// told. It is 400 and not 500, because a middleware in front may have copied the
+// address from a header of the client. The host is told by an event all the same.
+var errNoAddress = errors.New("middleware: the client's address cannot be told")
+
+func noAddress(err error) *Error {
+	return refusal(ReasonMalformed, fmt.Errorf("%w: %w", errNoAddress, err))
 }

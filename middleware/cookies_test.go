@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
 )
@@ -216,7 +217,7 @@ func TestCookieSource(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		auth, err := middleware.New(middleware.Config{Verifier: v, Tiers: tiers(), ClientIP: middleware.RemoteAddr, Cookies: &middleware.Cookies{}})
+		auth, err := middleware.New(middleware.Config{Verifier: v, Tiers: tiers(), ClientIP: clientip.RemoteAddr, Cookies: &middleware.Cookies{}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -292,7 +293,7 @@ middleware: Config.Cookies.TrustedOrigins[0]: wants a scheme and a host, has "ap
 // A browser gets cookies, and a program at its own routes gets tokens.
 func ExampleCookies() {
 	auth, err := middleware.New(middleware.Config{
-		Tokens: ada(), ClientIP: middleware.RemoteAddr,
+		Tokens: ada(), ClientIP: clientip.RemoteAddr,
 		Tiers:   middleware.Tiers{"free": {Limit: 500, Period: time.Hour}},
 		Cookies: &middleware.Cookies{RefreshPath: "/auth"},
 	})

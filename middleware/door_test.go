@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
 )
@@ -66,7 +67,7 @@ func open(tb testing.TB, edits ...func(*config)) *door {
 		RefreshKeys: []tokens.Secret{secret("refresh")},
 		Events:      d.journal.note,
 	}
-	d.config.door = middleware.Config{Tiers: tiers(), ClientIP: middleware.RemoteAddr}
+	d.config.door = middleware.Config{Tiers: tiers(), ClientIP: clientip.RemoteAddr}
 	for _, edit := range edits {
 		edit(&d.config)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -14,7 +15,7 @@ import (
 // none.
 func ExampleTier() {
 	auth, err := middleware.New(middleware.Config{
-		Tokens: ada(), ClientIP: middleware.RemoteAddr,
+		Tokens: ada(), ClientIP: clientip.RemoteAddr,
 		Tiers: middleware.Tiers{
 			"free": {
 				Limit: 500, Period: time.Hour, PerSeat: true, Max: 5000,
@@ -105,7 +106,7 @@ func ExampleAddCost_refund() {
 func ExampleConfig_override() {
 	deals := map[string]int64{"1": 20_000} // from the host's database, by user
 	auth, err := middleware.New(middleware.Config{
-		Tokens: ada(), ClientIP: middleware.RemoteAddr,
+		Tokens: ada(), ClientIP: clientip.RemoteAddr,
 		Tiers: middleware.Tiers{"free": {Limit: 500, Period: time.Hour}},
 		Override: func(_ context.Context, p tokens.Principal, own middleware.Tier) (middleware.Tier, error) {
 			if limit, ok := deals[p.Subject]; ok {

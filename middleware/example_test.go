@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/store/passwords"
@@ -25,7 +26,7 @@ import (
 func Example() {
 	auth, err := middleware.New(middleware.Config{
 		Tokens:   ada(), // see package tokens
-		ClientIP: middleware.RemoteAddr,
+		ClientIP: clientip.RemoteAddr,
 		Tiers: middleware.Tiers{
 			"anonymous": {Limit: 100, Period: time.Hour},                           // by client address
 			"free":      {Limit: 500, Period: time.Hour, PerSeat: true, Max: 5000}, // by account
@@ -83,7 +84,7 @@ func Example_resource() {
 	}
 	auth, err := middleware.New(middleware.Config{
 		Verifier: verifier,
-		ClientIP: middleware.RemoteAddr,
+		ClientIP: clientip.RemoteAddr,
 		Tiers:    middleware.Tiers{"free": {Limit: 500, Period: time.Hour}},
 	})
 	if err != nil {
@@ -178,7 +179,7 @@ func ExampleAuth_LogoutEverywhere() {
 
 func adas() *middleware.Auth {
 	auth, err := middleware.New(middleware.Config{
-		Tokens: ada(), ClientIP: middleware.RemoteAddr,
+		Tokens: ada(), ClientIP: clientip.RemoteAddr,
 		Tiers: middleware.Tiers{"anonymous": {Limit: 100, Period: time.Hour}, "free": {Limit: 500, Period: time.Hour}},
 	})
 	if err != nil {

@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/clientip"
 )
 
 // Wrong guesses are counted whether or not a host says so. One whose users mistype
 // seldom says that fewer are enough.
 func ExampleGuesses() {
 	auth, err := middleware.New(middleware.Config{
-		Tokens: ada(), ClientIP: middleware.RemoteAddr,
+		Tokens: ada(), ClientIP: clientip.RemoteAddr,
 		Tiers: middleware.Tiers{"free": {Limit: 500, Period: time.Hour}},
 		Guesses: middleware.Guesses{
 			Pair: middleware.Budget{Burst: 2, Every: time.Minute},

@@ -163,7 +163,7 @@ func (l *Limits) report(r *http.Request, kind tokens.EventKind, policy string, e
 
 // fault tells the host what is its own fault.
 func (l *Limits) fault(r *http.Request, err error) error {
-	if AsError(err).Reason == ReasonInternal {
+	if AsError(err).Reason == ReasonInternal || errors.Is(err, errNoAddress) {
 		l.report(r, tokens.EventFault, "", err)
 	}
 	return err

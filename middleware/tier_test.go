@@ -395,11 +395,12 @@ func TestCallersWithoutATier(t *testing.T) {
 		d := open(t, func(c *config) { c.door.Tiers = middleware.Tiers{"free": {Limit: 1, Period: time.Hour}} })
 		wantStatus(t, d.call(t, "/search", "", ""), http.StatusUnauthorized)
 	})
-	t.Run("a stranger without an address is refused, and shares no limit", func(t *testing.T) {
+	t.Run("a caller whose address cannot be told is refused, shares no limit, and is told of", func(t *testing.T) {
 		t.Parallel()
-		d := open(t)
-		for _, address := range []string{"@", "nowhere", "192.0.2.1"} {
-			wantStatus(t, d.call(t, "/search", "", address), http.StatusInternalServerError)
+		for _, address := range []string{"@", "nowhere", "192.0.2.1:port"} {
+			d := open(t)
+			wantStatus(t, d.call(t, "/search", "", address), http.StatusBadRequest)
+			d.journal.wantKinds(t, tokens.EventFault)
 		}
 	})
 	t.Run("a TierOf that fails is a failure of the counters", func(t *testing.T) {

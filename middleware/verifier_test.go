@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -27,7 +28,7 @@ func (d *door) resource(tb testing.TB, keys tokens.KeySource) (*middleware.Auth,
 	if err != nil {
 		tb.Fatal(err)
 	}
-	a, err := middleware.New(middleware.Config{Verifier: v, Tiers: tiers(), ClientIP: middleware.RemoteAddr})
+	a, err := middleware.New(middleware.Config{Verifier: v, Tiers: tiers(), ClientIP: clientip.RemoteAddr})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/store/passwords"
@@ -71,7 +72,7 @@ func newHost(t *testing.T, change func(host, *config)) host {
 			RetryGrace:  time.Minute, // as hosts with cookies are told to have it
 		},
 		door: middleware.Config{
-			ClientIP: middleware.RemoteAddr,
+			ClientIP: clientip.RemoteAddr,
 			Tiers:    middleware.Tiers{"free": {Limit: 1000, Period: time.Hour}, "anonymous": {Limit: 1000, Period: time.Hour}},
 			Cookies:  &middleware.Cookies{RefreshPath: "/auth"},
 		},

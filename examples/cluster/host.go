@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/middleware/rediscounters"
 	"github.com/sallyport-go/sallyport/store/redisstore"
 	"github.com/sallyport-go/sallyport/store/sqlstore"
@@ -61,7 +62,7 @@ func (h *host) routes(ctx context.Context, s secrets, events func(context.Contex
 	if err != nil {
 		return nil, err
 	}
-	clientIP, err := middleware.BehindProxies(middleware.Proxies{Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Hops: 1})
+	clientIP, err := clientip.BehindProxies(clientip.Proxies{Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Hops: 1})
 	if err != nil {
 		return nil, err
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/middleware/echov4"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/memstore"
@@ -186,7 +187,7 @@ func newHost(t *testing.T, edits []edit) (*host, *middleware.Auth) {
 				"free":      {Limit: 500, Period: time.Hour, PerSeat: true, Max: 5000},
 				"premium":   {Limit: 5000, Period: time.Hour, PerSeat: true},
 			},
-			ClientIP: middleware.RemoteAddr, PasswordGrant: true,
+			ClientIP: clientip.RemoteAddr, PasswordGrant: true,
 			MayIntrospect: func(_ context.Context, c store.Client) bool { return c.ID == "shop:1" },
 			Endpoints:     middleware.Endpoints{Token: "/oauth/token", JWKS: "/jwks", Revoke: "/revoke", Introspect: "/introspect"},
 		},

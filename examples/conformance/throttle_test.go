@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/clientip"
 )
 
 // guess is a wrong password for a login, from an address.
@@ -230,7 +231,7 @@ func testAddress(r *http.Request) (netip.Addr, error) {
 	if said := r.Header.Get("X-Test-Address"); said != "" {
 		return netip.ParseAddr(said)
 	}
-	return middleware.RemoteAddr(r)
+	return clientip.RemoteAddr(r)
 }
 
 // broken are counters that cannot say.

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/store/passwords"
@@ -52,7 +53,7 @@ func newHost(t *testing.T, grace time.Duration) *httptest.Server {
 	auth, err := middleware.New(middleware.Config{
 		Tokens:        authority,
 		Tiers:         middleware.Tiers{"free": {Limit: 1000, Period: time.Hour}},
-		ClientIP:      middleware.RemoteAddr,
+		ClientIP:      clientip.RemoteAddr,
 		PasswordGrant: true,
 	})
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/dunglas/httpsfv"
 
 	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/tokens"
 )
@@ -86,7 +87,7 @@ func limited(t *testing.T, tier string) http.Handler {
 		t.Fatal(err)
 	}
 	auth, err := middleware.New(middleware.Config{
-		Tokens: authority, ClientIP: middleware.RemoteAddr,
+		Tokens: authority, ClientIP: clientip.RemoteAddr,
 		Tiers: middleware.Tiers{tier: {
 			Limit: 7, Period: time.Hour, Concurrent: 3, Also: []middleware.Window{{Limit: 6, Period: time.Minute}},
 		}},

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/tokens"
@@ -27,7 +28,7 @@ func main() {
 		RefreshKeys: []tokens.Secret{tokens.NewSecret()},
 	}))
 	auth := must(middleware.New(middleware.Config{
-		Tokens: authority, ClientIP: middleware.RemoteAddr,
+		Tokens: authority, ClientIP: clientip.RemoteAddr,
 		Tiers: middleware.Tiers{"free": {Limit: 500, Period: time.Hour}},
 	}))
 	http.HandleFunc("/auth/jwt/login", auth.Login)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/store/passwords"
@@ -66,7 +67,7 @@ func newHost(t *testing.T) host {
 		t.Fatal(err)
 	}
 	auth, err := middleware.New(middleware.Config{
-		Tokens: authority, ClientIP: middleware.RemoteAddr, PasswordGrant: true,
+		Tokens: authority, ClientIP: clientip.RemoteAddr, PasswordGrant: true,
 		Tiers:         middleware.Tiers{"free": {Limit: 1000, Period: time.Hour}},
 		MayIntrospect: func(context.Context, store.Client) bool { return true },
 		Endpoints: middleware.Endpoints{

@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/tokens"
@@ -69,7 +70,7 @@ func newAPI(ctx context.Context) (http.Handler, error) {
 	}
 	door, err := middleware.New(middleware.Config{
 		Tokens:   authority,
-		ClientIP: middleware.RemoteAddr, // there is no proxy in front
+		ClientIP: clientip.RemoteAddr, // there is no proxy in front
 		Tiers: middleware.Tiers{
 			middleware.Anonymous: {Limit: 100, Period: time.Hour},
 			"reader":             {Limit: 500, Period: time.Hour},

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
 )
@@ -97,7 +98,7 @@ func (p *place) mount(mux *http.ServeMux, door string, s store.Store) error {
 		return err
 	}
 	auth, err := middleware.New(middleware.Config{
-		Tokens: authority, ClientIP: middleware.RemoteAddr,
+		Tokens: authority, ClientIP: clientip.RemoteAddr,
 		// Everybody here is ada, at one address, and they come in all at once.
 		Guesses: middleware.Guesses{InsecureUnlimited: true},
 		Tiers: middleware.Tiers{

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/tokens"
@@ -44,7 +45,7 @@ func newAPI(ctx context.Context, counters middleware.Counters) (*api, error) {
 	}
 	a := &api{mux: http.NewServeMux(), plans: map[string]string{account: "small"}}
 	auth, err := middleware.New(middleware.Config{
-		Tokens: authority, ClientIP: middleware.RemoteAddr, Counters: counters,
+		Tokens: authority, ClientIP: clientip.RemoteAddr, Counters: counters,
 		Tiers: middleware.Tiers{
 			"small": {Limit: 100, Period: time.Hour},
 			"large": {Limit: 5000, Period: time.Hour},

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
 )
@@ -59,7 +60,7 @@ func newHost(ctx context.Context, o options, s shelf, issuer string, log *slog.L
 	}
 	auth, err := middleware.New(middleware.Config{
 		Tokens:   authority,
-		ClientIP: middleware.RemoteAddr,
+		ClientIP: clientip.RemoteAddr,
 		Tiers: middleware.Tiers{
 			"anonymous": {Limit: 100, Period: time.Hour},
 			"free":      {Limit: 500, Period: time.Hour, PerSeat: true, Max: 5000},

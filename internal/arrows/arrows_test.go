@@ -95,9 +95,18 @@ var arrows = []arrow{
 	{
 		promise: "a net/http host links neither Echo nor a Redis client",
 		room:    "middleware",
-		knows:   []string{"store", "tokens", "internal/keytable"},
+		knows:   []string{"store", "tokens", "internal/keytable", "internal/network"},
 		lodgers: []string{ulule},
 		never:   []string{echo, redis},
+	},
+	{
+		promise: "the client's address is told with the standard library only",
+		room:    "middleware/clientip",
+	},
+	{
+		promise: "networks are told with the standard library only",
+		room:    "internal/network",
+		never:   []string{"net/http"},
 	},
 	{
 		promise: "the Echo adapter is a leaf on the middleware and links no Redis client",

@@ -196,8 +196,8 @@ func TestClientIPThatCannotBeToldIsRefused(t *testing.T) {
 				e.DefaultHTTPErrorHandler(err, c)
 			}
 			w := bare("GET /limited").serve(t, h, e)
-			if w.Code != 500 || reason(refusal) != middleware.ReasonInternal {
-				t.Errorf("answer = %d for %v, want 500 for %s", w.Code, refusal, middleware.ReasonInternal)
+			if w.Code != 400 || reason(refusal) != middleware.ReasonMalformed {
+				t.Errorf("answer = %d for %v, want 400 for %s", w.Code, refusal, middleware.ReasonMalformed)
 			}
 			if n := h.counters.keys(); n != 0 {
 				t.Errorf("%d counters were charged", n)

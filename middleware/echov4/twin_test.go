@@ -16,6 +16,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/clientip"
 )
 
 // TestTwin sends each request of the table to a net/http ServeMux and to an
@@ -235,7 +236,7 @@ type door func(t *testing.T) (h *house, handler http.Handler, why func() error)
 
 func (tw twin) overHTTP(t *testing.T) (*house, http.Handler, func() error) {
 	t.Helper()
-	h := tw.open(t, func(c *config) { c.door.ClientIP = middleware.RemoteAddr })
+	h := tw.open(t, func(c *config) { c.door.ClientIP = clientip.RemoteAddr })
 	return h, mux(h), func() error { return nil } // it tells the client only
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/store/passwords"
@@ -48,7 +49,7 @@ func signingService() (*httptest.Server, tokens.Secret) {
 		RefreshKeys: []tokens.Secret{tokens.NewSecret()},
 	}))
 	auth := must(middleware.New(middleware.Config{
-		Tokens: authority, ClientIP: middleware.RemoteAddr,
+		Tokens: authority, ClientIP: clientip.RemoteAddr,
 		Tiers: middleware.Tiers{"free": {Limit: 500, Period: time.Hour}},
 	}))
 	pair := must(authority.Login(context.Background(), tokens.LoginRequest{Login: "ada", Password: "correct horse"}))

@@ -1,4 +1,4 @@
-package middleware
+package clientip
 
 import (
 	"errors"
@@ -8,20 +8,20 @@ import (
 )
 
 var (
-	errHop       = errors.New("an entry is no address")
-	errForwarded = errors.New("an entry is not as RFC 7239 has it")
-	errNoFor     = errors.New("an entry does not say for whom it is")
+	errHop       = errors.New("an entry is not an address")
+	errForwarded = errors.New("an entry is not a forwarded-element of RFC 7239 §4")
+	errNoFor     = errors.New("an entry has no for parameter")
 )
 
-// cutListed takes the last entry off a list.
+// cutListed cuts the last entry off a list that commas separate.
 func cutListed(line string) (rest, entry string, more bool) {
 	i := strings.LastIndexByte(line, ',')
 	return line[:max(i, 0)], line[i+1:], i >= 0
 }
 
-// readHop reads an address: with or without a port, and of IPv6 in brackets or,
+// parseHop parses an address with or without a port. IPv6 is in brackets or,
 // without a port, bare.
-func readHop(entry string) (netip.Addr, error) {
+func parseHop(entry string) (netip.Addr, error) {
 	entry = strings.Trim(entry, " \t")
 	host := entry
 	switch bracket := strings.IndexByte(entry, ']'); {
@@ -42,7 +42,7 @@ func readHop(entry string) (netip.Addr, error) {
 	}
 	a, err := netip.ParseAddr(host)
 	if err != nil || a.Zone() != "" || a.IsUnspecified() {
-		return netip.Addr{}, errHop // err would quote what was sent
+		return netip.Addr{}, errHop // err would quote what the client sent
 	}
 	return a.Unmap(), nil
 }
@@ -61,9 +61,9 @@ func isPort(s string) bool {
 	return ok && err == nil
 }
 
-// cutElement takes the last forwarded-element off a line of RFC 7239 §4. It
-// reads backwards, since only the end of the line is the trusted proxy's own:
-// a quote that a client has left open at its beginning swallows nothing.
+// cutElement cuts the last forwarded-element off a line of RFC 7239 §4. It reads
+// backwards, because only the end of the line is written by the trusted proxy: a
+// quote that a client opens at the beginning must not hide that end.
 func cutElement(line string) (rest, element string, more bool) {
 	quoted := false
 	for i := len(line) - 1; i >= 0; i-- {
@@ -83,8 +83,8 @@ func isEscaped(s string, i int) bool {
 	return (len(before)-len(strings.TrimRight(before, `\`)))%2 == 1
 }
 
-// readElement reads whom a forwarded-element is for.
-func readElement(element string) (netip.Addr, error) {
+// parseElement parses the for parameter of a forwarded-element.
+func parseElement(element string) (netip.Addr, error) {
 	var node string
 	found := false
 	for rest := strings.Trim(element, " \t"); rest != ""; {
@@ -110,14 +110,14 @@ func readElement(element string) (netip.Addr, error) {
 	if strings.Count(node, ":") > 1 && node[0] != '[' { // §6: IPv6 has brackets
 		return netip.Addr{}, errHop
 	}
-	return readHop(node)
+	return parseHop(node)
 }
 
-// cutValue takes a token or a quoted-string off s, and the semicolon behind it.
+// cutValue cuts a token or a quoted-string off s, and the semicolon behind it.
 func cutValue(s string) (value, rest string, ok bool) {
 	if s == "" || s[0] != '"' {
 		value, rest, _ = strings.Cut(s, ";")
-		// what is no token, a lenient proxy has forgotten to quote
+		// some proxies forget the quotes: colons and brackets are accepted
 		return value, rest, value != "" && !strings.ContainsAny(value, "\" \t\\,=")
 	}
 	var text strings.Builder
@@ -138,4 +138,11 @@ func cutValue(s string) (value, rest string, ok bool) {
 		text.WriteByte(s[i])
 	}
 	return "", "", false
+}
+
+// isFieldName reports whether s is a token of RFC 9110 §5.6.2.
+func isFieldName(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return r <= ' ' || r > '~' || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
+	})
 }

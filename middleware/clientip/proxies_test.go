@@ -1,17 +1,19 @@
-package middleware_test
+package clientip_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"strconv"
+	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/sallyport-go/sallyport/middleware"
-	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/middleware/clientip"
 )
 
 func networks(all ...string) []netip.Prefix {
@@ -38,16 +40,16 @@ func from(tb testing.TB, peer string, lines ...string) *http.Request {
 }
 
 // behind is a ClientIP behind proxies, and how often a fault was reported.
-func behind(tb testing.TB, p middleware.Proxies) (clientIP func(*http.Request) (netip.Addr, error), faults *int) {
+func behind(tb testing.TB, p clientip.Proxies) (clientIP func(*http.Request) (netip.Addr, error), faults *int) {
 	tb.Helper()
 	faults = new(int)
-	p.Events = func(_ context.Context, e tokens.Event) {
+	p.OnFault = func(_ context.Context, proxy netip.Addr, err error) {
 		*faults++
-		if e.Kind != tokens.EventProxyFault || e.Err == nil || !e.Address.IsValid() {
-			tb.Errorf("event = %+v", e)
+		if err == nil || !proxy.IsValid() {
+			tb.Errorf("OnFault(%v, %v)", proxy, err)
 		}
 	}
-	clientIP, err := middleware.BehindProxies(p)
+	clientIP, err := clientip.BehindProxies(p)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -83,8 +85,10 @@ func TestF4BehindProxies(t *testing.T) {
 		{"a junk hop is the proxy's own request", "", 0, "10.0.0.1:1", []string{xff + "198.51.100.1, junk"}, "10.0.0.1", 1},
 		{"a junk hop behind a proxy is, too", "", 0, "10.0.0.1:1", []string{xff + "junk, 10.0.0.2"}, "10.0.0.1", 1},
 		{"unknown is nobody", "", 0, "10.0.0.1:1", []string{xff + "unknown"}, "10.0.0.1", 1},
-		{"an empty hop is nobody", "", 0, "10.0.0.1:1", []string{xff + "198.51.100.1,"}, "10.0.0.1", 1},
-		{"an empty line is nobody", "", 0, "10.0.0.1:1", []string{xff}, "10.0.0.1", 1},
+		{"empty entries are ignored", "", 0, "10.0.0.1:1", []string{xff + "198.51.100.1, ,,10.0.0.2,"}, "198.51.100.1", 0},
+		{"empty entries are no hops", "", 2, "10.0.0.1:1", []string{xff + "1.1.1.1, 198.51.100.1, , 10.0.0.2"}, "198.51.100.1", 0},
+		{"an empty line is as no header", "", 0, "10.0.0.1:1", []string{xff}, "10.0.0.1", 0},
+		{"nginx in front of a Unix socket of its own is the proxy's own request", "", 0, "10.0.0.1:1", []string{xff + "198.51.100.1, unix:"}, "10.0.0.1", 1},
 		{"a zone is refused", "", 0, "10.0.0.1:1", []string{xff + "fe80::1%eth0"}, "10.0.0.1", 1},
 		{"a zone in brackets is refused", "", 0, "10.0.0.1:1", []string{xff + "[fe80::1%eth0]:80"}, "10.0.0.1", 1},
 		{"@ is refused", "", 0, "10.0.0.1:1", []string{xff + "@"}, "10.0.0.1", 1},
@@ -119,12 +123,12 @@ func TestF4BehindProxies(t *testing.T) {
 		{"Forwarded: a quote that is not closed", "Forwarded", 0, "10.0.0.1:1", []string{fwd + `for="198.51.100.1`}, "10.0.0.1", 1},
 		{"Forwarded: a quote that ends in an escape", "Forwarded", 0, "10.0.0.1:1", []string{fwd + `for="198.51.100.1\`}, "10.0.0.1", 1},
 		{"Forwarded: something behind the quote", "Forwarded", 0, "10.0.0.1:1", []string{fwd + `for="198.51.100.1"x`}, "10.0.0.1", 1},
-		{"Forwarded: an empty element", "Forwarded", 0, "10.0.0.1:1", []string{fwd + "for=198.51.100.1,"}, "10.0.0.1", 1},
+		{"Forwarded: empty elements are ignored", "Forwarded", 0, "10.0.0.1:1", []string{fwd + "for=198.51.100.1, ,for=10.0.0.2,"}, "198.51.100.1", 0},
 		{"Forwarded: a quoted nothing", "Forwarded", 0, "10.0.0.1:1", []string{fwd + `for=""`}, "10.0.0.1", 1},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			t.Parallel()
-			clientIP, faults := behind(t, middleware.Proxies{Trusted: balancers, Header: x.header, Hops: x.hops})
+			clientIP, faults := behind(t, clientip.Proxies{Trusted: balancers, Header: x.header, Hops: x.hops})
 			a, err := clientIP(from(t, x.peer, x.lines...))
 			if err != nil || a.String() != x.want || *faults != x.faults {
 				t.Errorf("%v, %v with %d faults, want %s with %d", a, err, *faults, x.want, x.faults)
@@ -133,16 +137,99 @@ func TestF4BehindProxies(t *testing.T) {
 	}
 }
 
-func TestAPeerWithoutAnAddressIsNobodyBehindProxiesToo(t *testing.T) {
+func TestFaultB9EachFormOfRemoteAddrIsRead(t *testing.T) {
 	t.Parallel()
-	clientIP, err := middleware.BehindProxies(middleware.Proxies{Trusted: balancers}) // and nobody to be told
+	unix := &net.UnixAddr{Name: "/run/api.sock", Net: "unix"}
+	tcp := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080}
+	const xff = "X-Forwarded-For: 198.51.100.1"
+	for _, x := range []struct {
+		name     string
+		listener net.Addr
+		remote   string
+		direct   string // what RemoteAddr returns; "" is ErrNoAddress
+		proxied  string // what BehindProxies returns where 10.0.0.0/8 and 127.0.0.0/8 are trusted
+		socket   string // the same with UnixSocket
+	}{
+		{"with a port", tcp, "192.0.2.1:1", "192.0.2.1", "192.0.2.1", "192.0.2.1"},
+		{"without a port, as chi's RealIP leaves it", tcp, "192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.1"},
+		{"IPv6 without a port", tcp, "2001:db8::1", "2001:db8::1", "2001:db8::1", "2001:db8::1"},
+		{"IPv6 in brackets without a port", tcp, "[2001:db8::1]", "2001:db8::1", "2001:db8::1", "2001:db8::1"},
+		{"a link-local peer with a zone", tcp, "[fe80::1%eth0]:80", "fe80::1%eth0", "fe80::1%eth0", "fe80::1%eth0"},
+		{"IPv4 in IPv6", tcp, "[::ffff:192.0.2.1]:80", "192.0.2.1", "192.0.2.1", "192.0.2.1"},
+		{"a proxy without a port is a proxy", tcp, "10.0.0.1", "10.0.0.1", "198.51.100.1", "198.51.100.1"},
+		{"a Unix socket", unix, "@", "127.0.0.1", "127.0.0.1", "198.51.100.1"},
+		{"a Unix socket whose RemoteAddr is empty", unix, "", "127.0.0.1", "127.0.0.1", "198.51.100.1"},
+		{"@ over TCP, as a middleware may copy it from a header, is not a Unix socket", tcp, "@", "", "", ""},
+		{"text over TCP", tcp, "junk", "", "", ""},
+		{"nothing at all", nil, "", "", "", ""},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			t.Parallel()
+			r := from(t, x.remote, xff)
+			if x.listener != nil {
+				r = r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, x.listener))
+			}
+			trusted := networks("10.0.0.0/8", "127.0.0.0/8")
+			proxied, _ := behind(t, clientip.Proxies{Trusted: trusted})
+			socket, _ := behind(t, clientip.Proxies{Trusted: trusted, UnixSocket: true})
+			for _, c := range []struct {
+				name     string
+				clientIP func(*http.Request) (netip.Addr, error)
+				want     string
+			}{{"RemoteAddr", clientip.RemoteAddr, x.direct}, {"BehindProxies", proxied, x.proxied}, {"BehindProxies with UnixSocket", socket, x.socket}} {
+				a, err := c.clientIP(r)
+				switch {
+				case c.want == "" && !errors.Is(err, clientip.ErrNoAddress):
+					t.Errorf("%s: %v, %v, want ErrNoAddress", c.name, a, err)
+				case c.want != "" && (err != nil || a.String() != c.want):
+					t.Errorf("%s: %v, %v, want %s", c.name, a, err, c.want)
+				}
+			}
+		})
+	}
+}
+
+func TestFaultB9AUnixSocketOfARealServerIsRead(t *testing.T) {
+	t.Parallel()
+	var listen net.ListenConfig
+	path := filepath.Join(t.TempDir(), "api.sock")
+	l, err := listen.Listen(t.Context(), "unix", path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, peer := range []string{"", "@", "10.0.0.1"} {
-		if a, err := clientIP(from(t, peer, "X-Forwarded-For: 198.51.100.1")); err == nil {
-			t.Errorf("%q is %v", peer, a)
-		}
+	clientIP, faults := behind(t, clientip.Proxies{UnixSocket: true})
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a, err := clientIP(r)
+		fmt.Fprint(w, a, " ", err)
+	}))
+	s.Listener = l
+	s.Start()
+	t.Cleanup(s.Close)
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", path)
+	}}
+	t.Cleanup(transport.CloseIdleConnections)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://api/", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("X-Forwarded-For", "1.2.3.4, 198.51.100.1")
+	answer, err := (&http.Client{Transport: transport}).Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	if body, err := io.ReadAll(answer.Body); string(body) != "198.51.100.1 <nil>" || err != nil || *faults != 0 {
+		t.Errorf("%s, %v with %d faults", body, err, *faults)
+	}
+}
+
+func TestWithoutOnFaultAnUnreadableHeaderIsTheProxysOwnRequest(t *testing.T) {
+	t.Parallel()
+	clientIP, err := clientip.BehindProxies(clientip.Proxies{Trusted: balancers})
+	if err != nil {
+		t.Fatal(err)
 	}
 	if a, err := clientIP(from(t, "10.0.0.1:1", "X-Forwarded-For: junk")); err != nil || a.String() != "10.0.0.1" {
 		t.Errorf("%v, %v", a, err)
@@ -151,52 +238,24 @@ func TestAPeerWithoutAnAddressIsNobodyBehindProxiesToo(t *testing.T) {
 
 func TestBehindProxiesSaysAllThatIsWrong(t *testing.T) {
 	t.Parallel()
-	_, err := middleware.BehindProxies(middleware.Proxies{
+	_, err := clientip.BehindProxies(clientip.Proxies{
 		Trusted: append(networks("0.0.0.0/0", "10.0.0.1/8", "::ffff:10.0.0.0/104", "::/0"), netip.Prefix{}),
 		Header:  "X Y",
 		Hops:    -1,
 	})
-	const want = `middleware: Proxies.Trusted[0]: 0.0.0.0/0 trusts everybody
-middleware: Proxies.Trusted[1]: has bits behind its length: is 10.0.0.0/8 meant, or 10.0.0.1/32?
-middleware: Proxies.Trusted[2]: wants an IPv4 network as such, has ::ffff:10.0.0.0/104
-middleware: Proxies.Trusted[3]: ::/0 trusts everybody
-middleware: Proxies.Trusted[4]: is no network
-middleware: Proxies.Header: wants the name of a header, has "X Y"
-middleware: Proxies.Hops: wants 0 or more, has -1`
+	const want = `clientip: Proxies.Trusted[0]: must not contain every client, got 0.0.0.0/0
+clientip: Proxies.Trusted[1]: must not have bits behind its length, got 10.0.0.1/8: use 10.0.0.0/8 or 10.0.0.1/32
+clientip: Proxies.Trusted[2]: must be an IPv4 network written as such, got ::ffff:10.0.0.0/104
+clientip: Proxies.Trusted[3]: must not contain every client, got ::/0
+clientip: Proxies.Trusted[4]: must be a network, got the zero Prefix
+clientip: Proxies.Header: must be the name of a header, got "X Y"
+clientip: Proxies.Hops: must be 0 or more, got -1`
 	if err == nil || err.Error() != want {
 		t.Errorf("%v", err)
 	}
-	_, err = middleware.BehindProxies(middleware.Proxies{})
-	if err == nil || err.Error() != "middleware: Proxies.Trusted: is required: at least one; a host without proxies has RemoteAddr" {
+	_, err = clientip.BehindProxies(clientip.Proxies{})
+	if err == nil || err.Error() != "clientip: Proxies.Trusted: must name at least one network, got none; without proxies use RemoteAddr" {
 		t.Errorf("%v", err)
-	}
-}
-
-// P40, too.
-func TestF3WhateverHeadersAClientSendsItIsCountedOnce(t *testing.T) {
-	t.Parallel()
-	proxied, _ := behind(t, middleware.Proxies{Trusted: balancers})
-	for name, clientIP := range map[string]func(*http.Request) (netip.Addr, error){"RemoteAddr": middleware.RemoteAddr, "BehindProxies": proxied} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			d := open(t, func(c *config) {
-				c.door.ClientIP = clientIP
-				c.door.Tiers = middleware.Tiers{"anonymous": {Limit: 1000, Period: time.Hour}}
-			})
-			for i := range 1001 {
-				r := from(t, "192.0.2.1:1")
-				r.URL.Path = "/limited"
-				for _, name := range []string{"X-Forwarded-For", "X-Real-IP", "CF-Connecting-IP", "True-Client-IP"} {
-					r.Header.Set(name, "198.51."+strconv.Itoa(i/256)+"."+strconv.Itoa(i%256))
-				}
-				r.Header.Set("Forwarded", "for=198.51."+strconv.Itoa(i/256)+"."+strconv.Itoa(i%256))
-				want := http.StatusOK
-				if i == 1000 {
-					want = http.StatusTooManyRequests
-				}
-				wantStatus(t, d.send(r), want)
-			}
-		})
 	}
 }
 
@@ -210,7 +269,7 @@ func FuzzForwarded(f *testing.F) {
 	const mine = "198.51.100.77"
 	f.Fuzz(func(t *testing.T, first, second string) {
 		for header, own := range map[string]string{"X-Forwarded-For": mine, "Forwarded": "for=" + mine} {
-			clientIP, faults := behind(t, middleware.Proxies{Trusted: balancers, Header: header})
+			clientIP, faults := behind(t, clientip.Proxies{Trusted: balancers, Header: header})
 			r := from(t, "10.0.0.1:1")
 			r.Header[header] = []string{first, second}
 			a, err := clientIP(r)

@@ -1,0 +1,60 @@
+// Package clientip tells the address of the client that sent a request.
+//
+// The host states whom it trusts to say so: nobody but the connection
+// ([RemoteAddr]), or the proxies that it names ([BehindProxies]). There is no
+// default, because a wrong choice lets every client be anyone, or makes all
+// clients one. The package needs the standard library only.
+package clientip
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// ErrNoAddress is returned where r.RemoteAddr is not an address. A server of
+// net/http always sets an address; a middleware that overwrites RemoteAddr with
+// a header of the client may not.
+var ErrNoAddress = errors.New("clientip: the request's RemoteAddr is not an address")
+
+// local stands for the peer on a Unix domain socket, which has no address.
+var local = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+
+// RemoteAddr returns the address of the connection, for a server that its
+// clients reach directly. It trusts no header. Behind a proxy it is the proxy's
+// address, and all clients share one limit: use [BehindProxies] there.
+//
+// It reads r.RemoteAddr with a port or without, since some middleware drops the
+// port; an IPv6 address may stand in brackets. A connection over a Unix domain
+// socket counts as 127.0.0.1, so that all clients of the socket share one limit.
+// Anything else is ErrNoAddress.
+//
+// A middleware in front of Sallyport that sets RemoteAddr from a header decides
+// whom to trust in place of this package, and most of them trust every client.
+func RemoteAddr(r *http.Request) (netip.Addr, error) {
+	if isUnixSocket(r) {
+		return local, nil
+	}
+	if ap, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		return ap.Addr().Unmap(), nil
+	}
+	bare := r.RemoteAddr
+	if inner, ok := strings.CutPrefix(bare, "["); ok && strings.HasSuffix(inner, "]") {
+		bare = strings.TrimSuffix(inner, "]")
+	}
+	a, err := netip.ParseAddr(bare)
+	if err != nil {
+		return netip.Addr{}, ErrNoAddress // err would quote what a client may have sent
+	}
+	return a.Unmap(), nil
+}
+
+// isUnixSocket reports whether the request came over a Unix domain socket. The
+// listener says so and not RemoteAddr, which a middleware may have set to
+// something that a client wrote.
+func isUnixSocket(r *http.Request) bool {
+	listener, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	return ok && listener.Network() == "unix"
+}

@@ -1,0 +1,154 @@
+package clientip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/textproto"
+	"slices"
+	"strings"
+)
+
+// Proxies configures [BehindProxies]: which proxies stand in front of the host,
+// and which header they write.
+type Proxies struct {
+	// Trusted lists the networks that the proxies connect from. It must not
+	// contain a network that a client can connect from: whoever connects from it
+	// is believed. Required, unless UnixSocket is set.
+	Trusted []netip.Prefix
+
+	// UnixSocket trusts every connection over a Unix domain socket as a proxy's.
+	// The permissions of the socket's file decide who can connect. False: such a
+	// connection counts as 127.0.0.1, whatever its headers say.
+	UnixSocket bool
+
+	// Header is the header in which the proxies write the client's address.
+	// "Forwarded" is read as RFC 7239 defines it; any other is read as a list of
+	// addresses to which each proxy appends one. The proxies must append to the
+	// header or replace it: a client can forge a header that they pass on as it
+	// came. Empty: "X-Forwarded-For".
+	Header string
+
+	// Hops is the number of proxies between a client and the host, 0 or more.
+	// With 1 the last entry of the header is the client, even if it is in a
+	// trusted network. Zero: all that Trusted names.
+	Hops int
+
+	// OnFault is called when a trusted proxy's header cannot be parsed, once for
+	// each time that the address is asked for, by many goroutines at once. Set it
+	// to the ReportProxyFault method of your tokens.Authority to have an event of
+	// it. Nil: not called.
+	OnFault func(ctx context.Context, proxy netip.Addr, err error)
+}
+
+// BehindProxies returns a ClientIP function for a host behind proxies, or all
+// that is wrong with p, joined.
+//
+// A connection from an address that is not trusted is the client, whatever
+// headers it sends. On a connection from a trusted proxy the header is read from
+// right to left, over all of its lines, past the trusted addresses: the first
+// address that is not trusted is the client. What stands further left is not
+// read, because anybody may have written it. Empty entries are ignored (RFC 9110
+// §5.6.1.2). At an entry that is not an address ("unknown", an obfuscated
+// identifier, an address with a zone) the search ends: the request counts as the
+// proxy's own, and OnFault is called. Without the header the request counts as
+// the proxy's own, too.
+//
+// Addresses may have ports, and IPv6 addresses brackets.
+func BehindProxies(p Proxies) (func(*http.Request) (netip.Addr, error), error) {
+	if p.Header == "" {
+		p.Header = "X-Forwarded-For"
+	}
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	p.Trusted = slices.Clone(p.Trusted)
+	p.Header = textproto.CanonicalMIMEHeaderKey(p.Header)
+	return p.clientIP, nil
+}
+
+func (p Proxies) check() error {
+	var wrong []error
+	complain := func(path, format string, args ...any) {
+		wrong = append(wrong, fmt.Errorf("clientip: Proxies.%s: "+format, append([]any{path}, args...)...))
+	}
+	if len(p.Trusted) == 0 && !p.UnixSocket {
+		complain("Trusted", "must name at least one network, got none; without proxies use RemoteAddr")
+	}
+	for i, net := range p.Trusted {
+		path := fmt.Sprintf("Trusted[%d]", i)
+		switch {
+		case !net.IsValid():
+			complain(path, "must be a network, got the zero Prefix")
+		case net.Bits() == 0:
+			complain(path, "must not contain every client, got %v", net)
+		case net.Addr().Is4In6():
+			complain(path, "must be an IPv4 network written as such, got %v", net)
+		case net != net.Masked():
+			complain(path, "must not have bits behind its length, got %v: use %v or %v", net, net.Masked(), netip.PrefixFrom(net.Addr(), net.Addr().BitLen()))
+		}
+	}
+	if !isFieldName(p.Header) {
+		complain("Header", "must be the name of a header, got %q", p.Header)
+	}
+	if p.Hops < 0 {
+		complain("Hops", "must be 0 or more, got %d", p.Hops)
+	}
+	return errors.Join(wrong...)
+}
+
+func (p Proxies) clientIP(r *http.Request) (netip.Addr, error) {
+	peer, err := RemoteAddr(r)
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	if isUnixSocket(r) {
+		if !p.UnixSocket {
+			return peer, nil
+		}
+	} else if !p.trusts(peer) {
+		return peer, nil
+	}
+	client, err := p.walk(peer, r.Header[p.Header])
+	if err != nil {
+		if p.OnFault != nil {
+			p.OnFault(r.Context(), peer, err)
+		}
+		return peer, nil
+	}
+	return client, nil
+}
+
+// walk follows the header from its end, as long as the addresses are trusted.
+func (p Proxies) walk(at netip.Addr, lines []string) (netip.Addr, error) {
+	cut, parse := cutListed, parseHop
+	if p.Header == "Forwarded" {
+		cut, parse = cutElement, parseElement
+	}
+	hops := 0
+	for _, line := range slices.Backward(lines) {
+		for more := true; more; {
+			var entry string
+			line, entry, more = cut(line)
+			if strings.Trim(entry, " \t") == "" {
+				continue
+			}
+			hop, err := parse(entry)
+			if err != nil {
+				return netip.Addr{}, fmt.Errorf("clientip: %s: %w", p.Header, err)
+			}
+			at = hop
+			hops++
+			if hops == p.Hops || !p.trusts(at) {
+				return at, nil
+			}
+		}
+	}
+	return at, nil
+}
+
+func (p Proxies) trusts(a netip.Addr) bool {
+	return slices.ContainsFunc(p.Trusted, func(net netip.Prefix) bool { return net.Contains(a) })
+}
