@@ -118,11 +118,11 @@ func (a *Authority) ExchangeKey(ctx context.Context, r KeyRequest) (Pair, error)
 }
 
 func (a *Authority) exchange(ctx context.Context, r KeyRequest) (Pair, store.APIKey, error) {
-	c, err := a.admit(ctx, r.ClientID, r.ClientSecret, GrantExchange)
-	if err != nil {
+	if err := r.Check(); err != nil {
 		return Pair{}, store.APIKey{}, err
 	}
-	if err := checkScopes(r.Scopes); err != nil {
+	c, err := a.admit(ctx, r.ClientID, r.ClientSecret, GrantExchange)
+	if err != nil {
 		return Pair{}, store.APIKey{}, err
 	}
 	now := a.now()

@@ -43,10 +43,16 @@ type LoginRequest struct {
 	// bytes: a longer one is ErrClaims, and no session is opened. Zero:
 	// MaxAccessToken.
 	MaxAccess int
+
+	// BeforePassword, if it is not nil, is called after the client was authenticated
+	// and before the store is asked about the password. An error of it ends the
+	// login: Login returns that error as it is, and reports no event.
+	BeforePassword func(context.Context) error
 }
 
 // Login lets a user in whom the store knows. Nothing is remembered of a login
-// that fails. The client is authenticated before the password is looked at.
+// that fails. The form of the request is checked first, then the client is
+// authenticated, and only then is the store asked about the password.
 //
 // It fails with ErrInvalidClient, ErrUnauthorizedClient, ErrBadCredentials,
 // ErrInvalidScope, ErrMalformed, ErrClaims or ErrUnavailable.
@@ -54,6 +60,9 @@ func (a *Authority) Login(ctx context.Context, r LoginRequest) (Pair, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
 	p, err := a.login(ctx, r)
+	if stop := stoppedBy(err); stop != nil {
+		return Pair{}, stop
+	}
 	e := event(EventLogin, p.Principal)
 	if err != nil {
 		e = Event{Kind: failure(err, EventLoginRefused), ClientID: printable(r.ClientID), Err: err}
@@ -63,16 +72,21 @@ func (a *Authority) Login(ctx context.Context, r LoginRequest) (Pair, error) {
 }
 
 func (a *Authority) login(ctx context.Context, r LoginRequest) (Pair, error) {
-	c, err := a.admit(ctx, r.ClientID, r.ClientSecret, GrantPassword)
-	if err != nil {
+	if err := r.Check(); err != nil {
 		return Pair{}, err
 	}
-	if err := checkScopes(r.Scopes); err != nil {
+	c, err := a.admit(ctx, r.ClientID, r.ClientSecret, GrantPassword)
+	if err != nil {
 		return Pair{}, err
 	}
 	asked := c.within(r.Scopes)
 	if len(asked) == 0 && len(r.Scopes) > 0 {
 		return Pair{}, fmt.Errorf("%w: the client may have none of it", ErrInvalidScope)
+	}
+	if r.BeforePassword != nil {
+		if err := r.BeforePassword(ctx); err != nil {
+			return Pair{}, stopped{err}
+		}
 	}
 	user, err := a.authenticated(ctx, r)
 	if err != nil {
@@ -119,10 +133,6 @@ func (a *Authority) login(ctx context.Context, r LoginRequest) (Pair, error) {
 
 // authenticated returns the user whom login and password name.
 func (a *Authority) authenticated(ctx context.Context, r LoginRequest) (store.User, error) {
-	// no store holds such a name, and no hash is worth such a password
-	if r.Login == "" || !isString(r.Login) || len(r.Password) > maxPassword || !isText(string(r.Password)) {
-		return store.User{}, fmt.Errorf("%w: out of bounds", ErrBadCredentials)
-	}
 	user, err := a.store.Authenticate(ctx, r.Login, string(r.Password))
 	switch {
 	case errors.Is(err, store.ErrBadCredentials):

@@ -209,7 +209,7 @@ func TestRefusedRefresh(t *testing.T) {
 			req: func(p tokens.Pair, _ crafted) tokens.RefreshRequest {
 				return tokens.RefreshRequest{Token: p.RefreshToken, ClientID: "\xff\x00"}
 			},
-			want: tokens.ErrWrongClient, store: true,
+			want: tokens.ErrMalformed,
 		},
 		{
 			name: "a scope that the session has not",

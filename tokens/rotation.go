@@ -53,15 +53,16 @@ type RefreshRequest struct {
 func (a *Authority) Refresh(ctx context.Context, r RefreshRequest) (Pair, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
+	if err := r.Check(); err != nil {
+		a.Report(ctx, Event{Kind: EventRefreshRefused, ClientID: printable(r.ClientID), Err: err})
+		return Pair{}, err
+	}
 	named, err := a.presenter(ctx, r.ClientID, r.ClientSecret)
 	if err == nil {
 		err = named.mayRefresh()
 	}
 	if err != nil {
 		a.Report(ctx, Event{Kind: failure(err, EventRefreshRefused), ClientID: printable(r.ClientID), Err: err})
-		return Pair{}, err
-	}
-	if err := checkScopes(r.Scopes); err != nil {
 		return Pair{}, err
 	}
 	token, ok := a.refresh.open(r.Token)
