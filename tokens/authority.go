@@ -108,6 +108,13 @@ type Config struct {
 	// token is answered once more, with the same successor: for responses that
 	// were lost and for tabs that race. At most 300 s. Zero: no such thing; a
 	// second use ends the session.
+	//
+	// The time of the first use was taken by the clock of the node that served
+	// it. A node whose clock is more than 2 s behind that time cannot tell how
+	// long ago it was: it answers ErrClock, which is ErrUnavailable, and changes
+	// nothing. When a clock is set back, the same time comes twice: a window that
+	// was over opens again then, once, for as long as the grace. It closes when
+	// somebody uses the successor.
 	RetryGrace time.Duration
 
 	// Leeway is how far the clocks of the nodes may differ. At most 5 minutes.
@@ -235,8 +242,8 @@ func New(c Config) (*Authority, error) {
 		keys: ring, issuer: c.Issuer, audience: c.Audience,
 		leeway: c.Leeway, events: c.Events, clock: c.Now,
 	}
-	return &Authority{
-		store: c.Store, apiKeys: c.APIKeys, clients: c.Clients, revocations: c.Revocations,
+	a := &Authority{
+		store: checkedStore{c.Store}, revocations: c.Revocations,
 		defaultClient: c.DefaultClient, accountAsClient: c.AccountAsClient, anyClient: c.InsecureUnregisteredClients,
 		ignoreDenyFailure: c.InsecureIgnoreDenyFailure,
 		issuer:            c.Issuer, audience: c.Audience,
@@ -244,7 +251,14 @@ func New(c Config) (*Authority, error) {
 		accessTTL: c.AccessTTL, idleTTL: c.IdleTTL, sessionTTL: c.SessionTTL, maxSessions: c.MaxSessions,
 		grace: c.RetryGrace, leeway: c.Leeway, timeout: c.Timeout,
 		claims: c.Claims, events: c.Events, clock: c.Now,
-	}, nil
+	}
+	if c.APIKeys != nil {
+		a.apiKeys = checkedKeys{c.APIKeys}
+	}
+	if c.Clients != nil {
+		a.clients = checkedClients{c.Clients}
+	}
+	return a, nil
 }
 
 func checkRefreshKeys(c Config, complain func(path, format string, args ...any)) {

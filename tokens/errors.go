@@ -73,6 +73,11 @@ var (
 	// not say. It says nothing about what was asked, and the same request may succeed later.
 	ErrUnavailable = errors.New("tokens: unavailable")
 
+	// ErrClock: this node's clock is behind a time that the store has, by more
+	// than clocks may differ, so that nobody can say whether a refresh token is
+	// still within its RetryGrace. Nothing was changed. A kind of ErrUnavailable.
+	ErrClock = fmt.Errorf("%w: the clock is behind the time of the store's row", ErrUnavailable)
+
 	// ErrClaims: the host's Claims gave what no access token can carry: a
 	// registered claim, a value that is no JSON, or too much.
 	ErrClaims = errors.New("tokens: unusable claims")

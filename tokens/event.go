@@ -2,6 +2,7 @@ package tokens
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -27,6 +28,7 @@ const (
 	EventKeyRevoked       EventKind = "key_revoked"       // an API key was ended by its user
 	EventClientRefused    EventKind = "client_refused"    // an OAuth client is unknown, has not the right secret, or may not do this
 	EventStoreFailure     EventKind = "store_failure"     // the store could not say
+	EventClockFault       EventKind = "clock_fault"       // this node's clock is behind that of another: ErrClock
 	EventKeysFailure      EventKind = "keys_failure"      // the source of keys could not say
 	EventThrottled        EventKind = "throttled"         // too many wrong guesses: refused before anybody looked at it
 	EventLimited          EventKind = "limited"           // a caller reached the limit of a tier
@@ -98,11 +100,22 @@ func LogEvents(log *slog.Logger) func(context.Context, Event) {
 	return func(ctx context.Context, e Event) {
 		level := slog.LevelInfo
 		switch e.Kind {
-		case EventReuse, EventThrottled, EventStoreFailure, EventKeysFailure, EventCounterFailure, EventProxyFault, EventFault:
+		case EventReuse, EventThrottled, EventStoreFailure, EventClockFault, EventKeysFailure, EventCounterFailure, EventProxyFault, EventFault:
 			level = slog.LevelWarn
 		}
 		log.LogAttrs(ctx, level, "sallyport", slog.Any("event", e))
 	}
+}
+
+// unavailableKind is the kind of event that an ErrUnavailable is.
+func unavailableKind(err error) EventKind {
+	switch {
+	case errors.Is(err, ErrClock):
+		return EventClockFault
+	case errors.Is(err, ErrContract):
+		return EventFault
+	}
+	return EventStoreFailure
 }
 
 type addressKey struct{}

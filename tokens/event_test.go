@@ -107,7 +107,7 @@ func TestEvents(t *testing.T) {
 			want: tokens.Event{Kind: tokens.EventRefreshRefused, UserID: alice.ID, ClientID: "shop", Generation: 1}, err: tokens.ErrWrongClient,
 		},
 		{
-			name: "a refresh that the host's claims make impossible",
+			name: "a refresh for which the store returns what its contract rules out",
 			do: func(t *testing.T, r *room, ready func()) string {
 				t.Helper()
 				one := r.loginWith(t, loginShop)
@@ -118,7 +118,7 @@ func TestEvents(t *testing.T) {
 				_, _ = r.Refresh(withAddress(t), tokens.RefreshRequest{Token: one.RefreshToken})
 				return one.Principal.SessionID
 			},
-			want: tokens.Event{Kind: tokens.EventFault, UserID: alice.ID, ClientID: "shop", Generation: 1}, err: tokens.ErrClaims,
+			want: tokens.Event{Kind: tokens.EventFault, UserID: alice.ID, ClientID: "shop", Generation: 1}, err: tokens.ErrContract,
 		},
 		{
 			name: "a logout",

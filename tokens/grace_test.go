@@ -1,6 +1,7 @@
 package tokens_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -211,5 +212,118 @@ func TestRetryGrace(t *testing.T) {
 		if s.Generation != 2 {
 			t.Errorf("the session came to generation %d", s.Generation)
 		}
+	})
+}
+
+// node is another Authority on the room's store, whose clock differs by so much
+// from the room's.
+func (r *room) node(tb testing.TB, off time.Duration) *tokens.Authority {
+	tb.Helper()
+	c := r.config
+	c.Now = func() time.Time { return r.clock.time().Add(off) }
+	return authority(tb, c)
+}
+
+func TestFaultA7GraceIsBoundedOnBothSides(t *testing.T) {
+	t.Parallel()
+	const grace = 5 * time.Second
+	for _, test := range []struct {
+		name  string
+		off   time.Duration // of the clock of the node that is asked for the replay
+		after time.Duration // the first use
+		want  error
+	}{
+		{"a clock in step answers at once", 0, 0, nil},
+		{"a clock in step answers until the grace is over", 0, grace - time.Microsecond, nil},
+		{"a clock in step finds a reuse afterwards", 0, grace, tokens.ErrReused},
+		{"a clock 2 s behind answers", -2 * time.Second, 0, nil},
+		{"a clock a microsecond more behind cannot tell", -2*time.Second - time.Microsecond, 0, tokens.ErrClock},
+		{"a clock 4 minutes behind cannot tell at once", -4 * time.Minute, 0, tokens.ErrClock},
+		{"a clock 4 minutes behind cannot tell after 200 s", -4 * time.Minute, 200 * time.Second, tokens.ErrClock},
+		{"a clock 4 minutes behind takes 240 s for now", -4 * time.Minute, 4 * time.Minute, nil},
+		{"a clock 4 minutes behind finds a reuse when its own grace is over", -4 * time.Minute, 4*time.Minute + grace, tokens.ErrReused},
+		{"a clock that was set back 2 hours cannot tell", -2 * time.Hour, time.Minute, tokens.ErrClock},
+		{"a clock ahead by less than the grace answers", 3 * time.Second, time.Second, nil},
+		{"a clock ahead by the grace finds a reuse", grace, 0, tokens.ErrReused},
+		{"a clock 2 hours ahead finds a reuse", 2 * time.Hour, 0, tokens.ErrReused},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			r := open(t, graceOf(grace), denying)
+			r.clock.move(-test.off) // so that every node's times are later than the login
+			one := r.login(t)
+			r.clock.move(test.off.Abs() + time.Hour)
+			two := r.refresh(t, one.RefreshToken)
+			r.clock.move(test.after)
+			node := r.node(t, test.off)
+			ask := func() (tokens.Pair, error) {
+				return node.Refresh(t.Context(), tokens.RefreshRequest{Token: one.RefreshToken})
+			}
+			r.journal.take()
+			switch {
+			case test.want == nil:
+				again, err := ask()
+				if err != nil || !again.Replayed || again.RefreshToken != two.RefreshToken {
+					t.Errorf("%v, replayed %t; want the same successor", err, again.Replayed)
+				}
+				r.journal.wantKinds(t, tokens.EventReplay)
+			case errors.Is(test.want, tokens.ErrClock):
+				r.unchanged(t, func() {
+					for range 3 {
+						_, err := ask()
+						wantError(t, err, tokens.ErrUnavailable)
+						if !errors.Is(err, tokens.ErrClock) {
+							t.Errorf("error = %v, want %v", err, tokens.ErrClock)
+						}
+					}
+				})
+				events := r.journal.wantKinds(t, tokens.EventClockFault, tokens.EventClockFault, tokens.EventClockFault)
+				if len(events) > 0 && (events[0].UserID != alice.ID || events[0].SessionID != one.Principal.SessionID) {
+					t.Errorf("the event names %+v", events[0])
+				}
+				r.verify(t, two.AccessToken)
+				r.refresh(t, two.RefreshToken) // the session lives
+			default:
+				_, err := ask()
+				wantError(t, err, test.want)
+				r.refused(t, two.RefreshToken, tokens.ErrRevokedRefresh)
+			}
+		})
+	}
+
+	t.Run("without a grace a clock that is behind finds a reuse", func(t *testing.T) {
+		t.Parallel()
+		r := open(t)
+		one := r.login(t)
+		r.clock.move(time.Hour)
+		r.refresh(t, one.RefreshToken)
+		_, err := r.node(t, -4*time.Minute).Refresh(t.Context(), tokens.RefreshRequest{Token: one.RefreshToken})
+		wantError(t, err, tokens.ErrReused)
+	})
+
+	t.Run("a token two generations back is a reuse for a clock that is behind", func(t *testing.T) {
+		t.Parallel()
+		r := open(t, graceOf(grace))
+		one := r.login(t)
+		r.clock.move(time.Hour)
+		two := r.refresh(t, one.RefreshToken)
+		r.refresh(t, two.RefreshToken)
+		_, err := r.node(t, -4*time.Minute).Refresh(t.Context(), tokens.RefreshRequest{Token: one.RefreshToken})
+		wantError(t, err, tokens.ErrReused)
+	})
+
+	t.Run("a clock that was set back opens the window again, until the successor is used", func(t *testing.T) {
+		t.Parallel()
+		r := open(t, graceOf(grace))
+		one := r.login(t)
+		r.clock.move(time.Hour)
+		two := r.refresh(t, one.RefreshToken)
+		r.clock.move(2 * time.Hour)
+		r.clock.move(-2 * time.Hour)
+		if again := r.refresh(t, one.RefreshToken); again.RefreshToken != two.RefreshToken {
+			t.Error("another successor")
+		}
+		r.refresh(t, two.RefreshToken)
+		r.refused(t, one.RefreshToken, tokens.ErrReused)
 	})
 }

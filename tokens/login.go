@@ -195,11 +195,6 @@ type origin struct{ clientID, sid string }
 
 // pair makes an access token. It does not outlive end, unless that is zero.
 func (a *Authority) pair(ctx context.Context, u store.User, from origin, granted, asked []string, end time.Time) (Pair, error) {
-	for _, name := range granted {
-		if !isScopeToken(name) { // "read write" would be two
-			return Pair{}, fmt.Errorf("%w: the user's scope %q is no scope-token", ErrClaims, name)
-		}
-	}
 	now := a.clock()
 	key := a.keys.set.Load().signer(now)
 	if key == nil { // a schedule that was checked has one at any time
@@ -250,7 +245,7 @@ func event(kind EventKind, p Principal) Event {
 func failure(err error, refused EventKind) EventKind {
 	switch {
 	case errors.Is(err, ErrUnavailable):
-		return EventStoreFailure
+		return unavailableKind(err)
 	case errors.Is(err, ErrClaims):
 		return EventFault
 	case errors.Is(err, ErrInvalidClient), errors.Is(err, ErrUnauthorizedClient):

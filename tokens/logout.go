@@ -131,7 +131,7 @@ func (a *Authority) clientRefused(ctx context.Context, clientID string, err erro
 // failed reports an error if it is the store's.
 func (a *Authority) failed(ctx context.Context, err error) error {
 	if errors.Is(err, ErrUnavailable) {
-		a.Report(ctx, Event{Kind: EventStoreFailure, Err: err})
+		a.Report(ctx, Event{Kind: unavailableKind(err), Err: err})
 	}
 	return err
 }

@@ -530,7 +530,7 @@ func TestMintBeforeWrite(t *testing.T) {
 		odd := alice
 		odd.Scopes = []string{"read write"}
 		r.set(t, odd)
-		r.unchanged(t, func() { r.refused(t, one.RefreshToken, tokens.ErrClaims) })
+		r.unchanged(t, func() { r.refused(t, one.RefreshToken, tokens.ErrUnavailable) })
 		r.set(t, alice)
 		r.refresh(t, one.RefreshToken)
 	})

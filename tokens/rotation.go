@@ -177,11 +177,23 @@ func stands(s store.Session, token presented, now time.Time, grace time.Duration
 	case token.generation > s.Generation:
 		// we signed it, so the store has lost a write that it had confirmed
 		return 0, fmt.Errorf("%w: the store is behind the token", ErrInvalidRefresh)
-	case grace > 0 && token.generation == s.Generation-1 && now.Before(s.AdvancedAt.Add(grace)):
+	case grace <= 0, token.generation < s.Generation-1:
+		return reused, nil
+	}
+	switch since := now.Sub(s.AdvancedAt); {
+	case since < -maxClockSkew:
+		// refused without a verdict: to answer it would extend the window by as
+		// much as the clock is behind, and to revoke would end honest sessions
+		return 0, fmt.Errorf("%w, by %v", ErrClock, -since)
+	case since < grace:
 		return replay, nil
 	}
 	return reused, nil
 }
+
+// maxClockSkew is how far the clock may be behind the time at which another node
+// has advanced a session, for a replay of the token that was used then.
+const maxClockSkew = 2 * time.Second
 
 // refuse returns why a session is over. One that was revoked is denied again, in
 // case that failed before.

@@ -1,0 +1,209 @@
+package tokens
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/sallyport-go/sallyport/store"
+)
+
+// ErrContract comes with ErrUnavailable: a store has returned what the contract
+// of package store rules out. The error's text has the field and what is wrong
+// with it, as "User.ID: must be UTF-8 without NUL", and never the value. It is
+// reported as an EventFault, for only the host can mend it.
+var ErrContract = errors.New("tokens: the store broke its contract")
+
+// checkedStore passes on what a store returns if it keeps the contract, and
+// ErrContract otherwise. Every call goes through it, so that no value that
+// cannot be written into a token, compared or stored again is ever used.
+type checkedStore struct{ store.Store }
+
+func (c checkedStore) Authenticate(ctx context.Context, login, password string) (store.User, error) {
+	u, err := c.Store.Authenticate(ctx, login, password)
+	if err == nil {
+		err = checkUser(&u)
+	}
+	return orNothing(u, err)
+}
+
+func (c checkedStore) User(ctx context.Context, id string) (store.User, error) {
+	u, err := c.Store.User(ctx, id)
+	if err == nil {
+		err = checkUser(&u)
+	}
+	return orNothing(u, err)
+}
+
+func (c checkedStore) Session(ctx context.Context, id string) (store.Session, error) {
+	s, err := c.Store.Session(ctx, id)
+	if err == nil {
+		err = checkSession(&s)
+	}
+	return orNothing(s, err)
+}
+
+func (c checkedStore) UserSessions(ctx context.Context, userID string) ([]store.Session, error) {
+	all, err := c.Store.UserSessions(ctx, userID)
+	for i := range all {
+		if err != nil {
+			return nil, err
+		}
+		if err = checkSession(&all[i]); err == nil && all[i].UserID != userID {
+			err = broken("Session.UserID", "must be the user's who was asked about")
+		}
+	}
+	return orNothing(all, err)
+}
+
+// checkedKeys does for API keys what checkedStore does for users and sessions.
+type checkedKeys struct{ store.APIKeys }
+
+func (c checkedKeys) APIKey(ctx context.Context, digest store.Digest) (store.APIKey, error) {
+	k, err := c.APIKeys.APIKey(ctx, digest)
+	if err == nil {
+		err = checkKey(&k)
+	}
+	if err == nil && k.Digest != digest {
+		err = broken("APIKey.Digest", "must be the one that was asked for")
+	}
+	return orNothing(k, err)
+}
+
+func (c checkedKeys) UserAPIKeys(ctx context.Context, userID string) ([]store.APIKey, error) {
+	all, err := c.APIKeys.UserAPIKeys(ctx, userID)
+	for i := range all {
+		if err != nil {
+			return nil, err
+		}
+		if err = checkKey(&all[i]); err == nil && all[i].UserID != userID {
+			err = broken("APIKey.UserID", "must be the user's who was asked about")
+		}
+	}
+	return orNothing(all, err)
+}
+
+// checkedClients does for clients what checkedStore does for users and sessions.
+type checkedClients struct{ store.Clients }
+
+func (c checkedClients) Client(ctx context.Context, id string) (store.Client, error) {
+	found, err := c.Clients.Client(ctx, id)
+	if err == nil {
+		err = checkClient(&found)
+	}
+	return orNothing(found, err)
+}
+
+// orNothing returns no value beside an error.
+func orNothing[T any](v T, err error) (T, error) {
+	if err != nil {
+		var nothing T
+		return nothing, err
+	}
+	return v, nil
+}
+
+func broken(field, problem string) error {
+	return fmt.Errorf("%w: %s: %s", ErrContract, field, problem)
+}
+
+// mostSeats is what JSON carries exactly everywhere: RFC 7493 §2.2.
+const mostSeats = 1<<53 - 1
+
+func checkUser(u *store.User) error {
+	switch {
+	case u.ID == "":
+		return broken("User.ID", "must not be empty")
+	case !isString(u.ID):
+		return badString("User.ID", u.ID)
+	case !isString(u.Login):
+		return badString("User.Login", u.Login)
+	case !isString(u.Account):
+		return badString("User.Account", u.Account)
+	case !isString(u.Tier):
+		return badString("User.Tier", u.Tier)
+	case int64(u.Seats) > mostSeats:
+		return broken("User.Seats", "must be less than 2^53")
+	}
+	return checkScopeList("User.Scopes", u.Scopes)
+}
+
+func checkSession(s *store.Session) error {
+	switch {
+	case !isStoreID(s.ID):
+		return broken("Session.ID", badID)
+	case s.UserID == "":
+		return broken("Session.UserID", "must not be empty")
+	case !isString(s.UserID):
+		return badString("Session.UserID", s.UserID)
+	case !isString(s.ClientID):
+		return badString("Session.ClientID", s.ClientID)
+	case !isString(s.Label):
+		return badString("Session.Label", s.Label)
+	case s.Generation < 1:
+		return broken("Session.Generation", "must be 1 or more")
+	}
+	return checkScopeList("Session.Scopes", s.Scopes)
+}
+
+func checkKey(k *store.APIKey) error {
+	switch {
+	case !isStoreID(k.ID):
+		return broken("APIKey.ID", badID)
+	case k.UserID == "":
+		return broken("APIKey.UserID", "must not be empty")
+	case !isString(k.UserID):
+		return badString("APIKey.UserID", k.UserID)
+	case !isString(k.Label):
+		return badString("APIKey.Label", k.Label)
+	}
+	return checkScopeList("APIKey.Scopes", k.Scopes)
+}
+
+func checkClient(c *store.Client) error {
+	switch {
+	case c.ID == "":
+		return broken("Client.ID", "must not be empty")
+	case !isString(c.ID):
+		return badString("Client.ID", c.ID)
+	case !isString(c.Name):
+		return badString("Client.Name", c.Name)
+	}
+	for _, grant := range c.Grants {
+		if !isString(grant) {
+			return badString("Client.Grants", grant)
+		}
+	}
+	return checkScopeList("Client.Scopes", c.Scopes)
+}
+
+func checkScopeList(field string, scopes []string) error {
+	for _, name := range scopes {
+		if !isScopeToken(name) {
+			return broken(field, "each must be one scope-token of RFC 6749 section 3.3, of 1 to 128 bytes")
+		}
+	}
+	return nil
+}
+
+// badString says what is wrong with a string that isString refuses.
+func badString(field, value string) error {
+	if len(value) > maxString {
+		return broken(field, fmt.Sprintf("must be at most %d bytes, has %d", maxString, len(value)))
+	}
+	return broken(field, "must be UTF-8 without NUL")
+}
+
+const badID = "must be 1 to 64 letters, digits or any of -._~"
+
+// isStoreID reports what the contract allows as the ID of a session or a key:
+// the unreserved characters of RFC 3986 §2.3.
+func isStoreID(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '.' && c != '_' && c != '~' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 64
+}
