@@ -109,8 +109,8 @@ func (w *watched) UserSessions(ctx context.Context, userID string) ([]store.Sess
 	return asked(w, "UserSessions", func() ([]store.Session, error) { return w.memory.UserSessions(ctx, userID) })
 }
 
-func (w *watched) RevokeUserSessions(ctx context.Context, userID string, at time.Time) error {
-	return told(w, "RevokeUserSessions", func() error { return w.memory.RevokeUserSessions(ctx, userID, at) })
+func (w *watched) RevokeUserSessions(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
+	return asked(w, "RevokeUserSessions", func() ([]string, error) { return w.memory.RevokeUserSessions(ctx, userID, at, since) })
 }
 
 func (w *watched) DeleteExpiredSessions(ctx context.Context, before time.Time) (int, error) {
@@ -147,6 +147,10 @@ func (w *watched) Client(ctx context.Context, id string) (store.Client, error) {
 
 func (w *watched) DenySession(ctx context.Context, sid string, until time.Time) error {
 	return told(w, "DenySession", func() error { return w.memory.DenySession(ctx, sid, until) })
+}
+
+func (w *watched) DenySessions(ctx context.Context, sids []string, until time.Time) error {
+	return told(w, "DenySessions", func() error { return w.memory.DenySessions(ctx, sids, until) })
 }
 
 func (w *watched) SessionDenied(ctx context.Context, sid string) (bool, error) {

@@ -55,6 +55,11 @@ type APIKey struct {
 	// UserID is the ID of the user whose key it is.
 	UserID string
 
+	// CredentialVersion is the one that the user had when the key was made, or
+	// rather that of the session with which it was made: see [User]. It never
+	// changes, and is empty for a user who had none.
+	CredentialVersion string
+
 	// Label tells the user which of their keys this is ("CI of the shop").
 	Label string
 

@@ -17,6 +17,13 @@ type Revocations interface {
 	// until the later of the two times.
 	DenySession(ctx context.Context, sid string, until time.Time) error
 
+	// DenySessions does what DenySession does for many sessions, in as few round
+	// trips as the store can: with one statement, one script or one pipeline. A
+	// caller gives it 1000 at most; one that is given twice is put on the list
+	// once, and none is no error. After an error some of them may be on the list,
+	// and the same call may be made again.
+	DenySessions(ctx context.Context, sids []string, until time.Time) error
+
 	// SessionDenied reports whether a session is on the list. Past its time it
 	// may be reported either way.
 	SessionDenied(ctx context.Context, sid string) (bool, error)

@@ -38,8 +38,18 @@ type Sessions interface {
 	UserSessions(ctx context.Context, userID string) ([]Session, error)
 
 	// RevokeUserSessions ends every session that the user has when it is called,
-	// each as RevokeSession does, and nobody else's.
-	RevokeUserSessions(ctx context.Context, userID string, at time.Time) error
+	// each as RevokeSession does, and no other user's. It ends them before it
+	// looks for what to return, so that after an error all of them may have ended;
+	// the same call may be made again, and ends the rest.
+	//
+	// It returns the IDs of the sessions that it ended, and of those that other
+	// calls of it, made before or at the same time, ended at since or later: a
+	// caller that could not deny them all gets them again. Each ID is returned
+	// once, in any order; none is no error. It may return more of the user's
+	// sessions that are revoked, but never one that is not, and none that the
+	// store has forgotten. At and since are times of the caller's clock, and since
+	// is not after at; a zero since is before every revocation.
+	RevokeUserSessions(ctx context.Context, userID string, at, since time.Time) ([]string, error)
 
 	// DeleteExpiredSessions forgets the sessions whose IdleUntil or ExpiresAt is
 	// not after before, revoked or not, and says how many they were. It forgets
@@ -51,6 +61,11 @@ type Sessions interface {
 
 // Session is one login of one user through one client, and all its refreshes.
 // Nothing in it is a secret: no token can be made from it.
+//
+// Where there is a deny list, a login that hands out an access token and no
+// refresh token is a session too, so that it can be listed, ended and denied. It
+// stays at Generation 1, and its IdleUntil and its ExpiresAt are both the end of
+// that access token. To a store it is a session like any other.
 type Session struct {
 	// ID names the session. It is part of the refresh token, but of no access
 	// token.
@@ -58,6 +73,11 @@ type Session struct {
 
 	// UserID is the ID of the user who logged in.
 	UserID string
+
+	// CredentialVersion is the user's at the login: see [User]. A session whose
+	// version is no longer its user's is not refreshed. It never changes, and is
+	// empty for a user who had none.
+	CredentialVersion string
 
 	// ClientID is the OAuth client that the session is bound to; empty if the
 	// login named none.

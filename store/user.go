@@ -12,12 +12,19 @@ type Users interface {
 	// about the same work (see [github.com/sallyport-go/sallyport/store/passwords]
 	// for a hasher that sees to it). The password is compared exactly as it is
 	// given: neither trimmed, nor cut, nor folded.
+	//
+	// The CredentialVersion is that of the very row whose password was verified:
+	// it is read together with the hash, before the work, and never again after
+	// it. A hash that is renewed on the way replaces only the one that was
+	// verified, and leaves the version as it is.
 	Authenticate(ctx context.Context, login, password string) (User, error)
 
 	// User returns the user with this ID as they are now, and ErrNotFound once
 	// they are deleted or locked out. It is asked at every refresh, so that a
 	// user who may no longer enter gets no new token, and that a new tier, seat
-	// count or scope is in the next one.
+	// count or scope is in the next one. It shows every write that has returned: a
+	// cache or a read replica that lags will not do, for it is how a login finds
+	// out that the password was changed meanwhile.
 	User(ctx context.Context, id string) (User, error)
 }
 
@@ -43,4 +50,16 @@ type User struct {
 
 	// Scopes are what the user may do, each a scope-token of RFC 6749 §3.3.
 	Scopes []string
+
+	// CredentialVersion changes whenever what the user can log in with changes: a
+	// new password, a new login, a factor that was removed, a lock-out that was
+	// lifted. It is any text; a random one or a counter will do, as long as the
+	// user never has the same one twice. A stronger hash of the same password is
+	// no change. Sessions and API keys keep the version that they were made with,
+	// and end with it.
+	//
+	// Empty means that the host does not track it. Then a login that is under way
+	// while the password changes may open a session with the old password, after
+	// the call that ended all the others: only another such call ends it.
+	CredentialVersion string
 }

@@ -74,7 +74,8 @@ func (a *Authority) LogoutEverywhere(ctx context.Context, userID string) error {
 		}
 	}
 	err := a.revoke(ctx, endedSessions(sessions...), func(ctx context.Context, at time.Time) error {
-		return a.store.RevokeUserSessions(ctx, userID, at)
+		_, err := a.store.RevokeUserSessions(ctx, userID, at, at)
+		return err
 	})
 	if err != nil {
 		return a.failed(ctx, err)

@@ -132,8 +132,8 @@ func (w *watched) UserSessions(ctx context.Context, userID string) ([]store.Sess
 	return asked(ctx, w, "UserSessions", func() ([]store.Session, error) { return w.memory.UserSessions(ctx, userID) })
 }
 
-func (w *watched) RevokeUserSessions(ctx context.Context, userID string, at time.Time) error {
-	return told(ctx, w, "RevokeUserSessions", func() error { return w.memory.RevokeUserSessions(ctx, userID, at) })
+func (w *watched) RevokeUserSessions(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
+	return asked(ctx, w, "RevokeUserSessions", func() ([]string, error) { return w.memory.RevokeUserSessions(ctx, userID, at, since) })
 }
 
 func (w *watched) DeleteExpiredSessions(ctx context.Context, before time.Time) (int, error) {
@@ -179,6 +179,17 @@ func (w *watched) DenySession(ctx context.Context, sid string, until time.Time) 
 		w.denials = append(w.denials, denial{sid, until})
 		w.mu.Unlock()
 		return w.memory.DenySession(ctx, sid, until)
+	})
+}
+
+func (w *watched) DenySessions(ctx context.Context, sids []string, until time.Time) error {
+	return told(ctx, w, "DenySessions", func() error {
+		w.mu.Lock()
+		for _, sid := range sids {
+			w.denials = append(w.denials, denial{sid, until})
+		}
+		w.mu.Unlock()
+		return w.memory.DenySessions(ctx, sids, until)
 	})
 }
 

@@ -1,4 +1,4 @@
--- The shop's users, as they were before Sallyport: nothing here is for it.
+-- The shop's users, as they were before Sallyport.
 --
 -- Identifiers are compared byte by byte: BINARY is SQLite's default collation
 -- for TEXT, so "a" and "A" are two. A column with COLLATE NOCASE would not do;
@@ -11,7 +11,10 @@ CREATE TABLE IF NOT EXISTS users (
     plan          TEXT    NOT NULL,
     seats         INTEGER NOT NULL,
     permissions   TEXT    NOT NULL,           -- with one space between them
-    blocked       INTEGER NOT NULL DEFAULT 0
+    blocked       INTEGER NOT NULL DEFAULT 0,
+    -- How often the password, the address or the lock has changed: the one column
+    -- that is for Sallyport. A hash that is renewed at a login does not count.
+    login_version INTEGER NOT NULL DEFAULT 1
 ) STRICT, WITHOUT ROWID;
 
 -- One row a login, however often it is refreshed. Times are microseconds since
@@ -27,9 +30,12 @@ CREATE TABLE IF NOT EXISTS sessions (
     idle_until  INTEGER NOT NULL,
     expires_at  INTEGER NOT NULL,
     revoked_at  INTEGER,
-    label       TEXT    NOT NULL
+    label       TEXT    NOT NULL,
+    version     TEXT    NOT NULL -- the user's login_version at the login
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX IF NOT EXISTS sessions_of_user ON sessions (user_id, created_at);
+
+CREATE INDEX IF NOT EXISTS sessions_revoked ON sessions (user_id, revoked_at) WHERE revoked_at IS NOT NULL;
 
 CREATE INDEX IF NOT EXISTS sessions_by_end ON sessions (min(idle_until, expires_at));

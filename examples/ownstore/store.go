@@ -38,6 +38,8 @@ func (s *Store) Authenticate(ctx context.Context, login, password string) (store
 	case err != nil:
 		return store.User{}, err
 	}
+	// u, and its CredentialVersion with it, was read together with the hash. It is
+	// not read again: the password may have been changed while we hashed.
 	if renew { // the hash is of an older kind, and only now the password is here
 		s.renew(ctx, u.ID, hash, password)
 	}
@@ -50,11 +52,11 @@ func (s *Store) User(ctx context.Context, id string) (store.User, error) {
 	return u, err
 }
 
-const selectUser = `SELECT id, email, company, plan, seats, permissions, password_hash FROM users WHERE blocked = 0 AND `
+const selectUser = `SELECT id, email, company, plan, seats, permissions, login_version, password_hash FROM users WHERE blocked = 0 AND `
 
 func (s *Store) user(ctx context.Context, query, key string) (u store.User, hash string, err error) {
 	var permissions string
-	err = s.db.QueryRowContext(ctx, query, key).Scan(&u.ID, &u.Login, &u.Account, &u.Tier, &u.Seats, &permissions, &hash)
+	err = s.db.QueryRowContext(ctx, query, key).Scan(&u.ID, &u.Login, &u.Account, &u.Tier, &u.Seats, &permissions, &u.CredentialVersion, &hash)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return store.User{}, "", store.ErrNotFound
@@ -73,14 +75,14 @@ func (s *Store) renew(ctx context.Context, id, old, password string) {
 	}
 }
 
-const selectSession = `SELECT id, user_id, client_id, scopes, generation, created_at, advanced_at, idle_until, expires_at, revoked_at, label FROM sessions WHERE `
+const selectSession = `SELECT id, user_id, client_id, scopes, generation, created_at, advanced_at, idle_until, expires_at, revoked_at, label, version FROM sessions WHERE `
 
 // CreateSession learns from the row count that the ID was taken, not from the
 // driver's words for it.
 func (s *Store) CreateSession(ctx context.Context, n store.Session) error {
-	rows, err := s.exec(ctx, `INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+	rows, err := s.exec(ctx, `INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
 		n.ID, n.UserID, n.ClientID, strings.Join(n.Scopes, " "), n.Generation, // no scope has a space in it
-		micros(n.CreatedAt), micros(n.AdvancedAt), micros(n.IdleUntil), micros(n.ExpiresAt), ended(n.RevokedAt), n.Label)
+		micros(n.CreatedAt), micros(n.AdvancedAt), micros(n.IdleUntil), micros(n.ExpiresAt), ended(n.RevokedAt), n.Label, n.CredentialVersion)
 	if err == nil && rows == 0 {
 		return store.ErrConflict
 	}
@@ -120,12 +122,30 @@ func (s *Store) RevokeSession(ctx context.Context, id string, at time.Time) erro
 	return err
 }
 
-func (s *Store) RevokeUserSessions(ctx context.Context, userID string, at time.Time) error {
+// RevokeUserSessions is two statements, so that a call after one that failed, or
+// one at the same time, returns the same sessions. An UPDATE with RETURNING would
+// return them to one of the two.
+func (s *Store) RevokeUserSessions(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
 	if at.IsZero() {
-		return errNoTime
+		return nil, errNoTime
 	}
-	_, err := s.exec(ctx, `UPDATE sessions SET revoked_at = ? WHERE user_id = ? AND revoked_at IS NULL`, micros(at), userID)
-	return err
+	if _, err := s.exec(ctx, `UPDATE sessions SET revoked_at = ? WHERE user_id = ? AND revoked_at IS NULL`, micros(at), userID); err != nil {
+		return nil, err
+	}
+	rows, err := s.db.QueryContext(ctx, `SELECT id FROM sessions WHERE user_id = ? AND revoked_at >= ?`, userID, micros(since))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var ids []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, rows.Err()
 }
 
 func (s *Store) UserSessions(ctx context.Context, userID string) ([]store.Session, error) {
@@ -172,7 +192,7 @@ func scan(row interface{ Scan(dest ...any) error }) (store.Session, error) {
 	var scopes string
 	var created, advanced, idle, expires int64
 	var revoked sql.NullInt64
-	err := row.Scan(&s.ID, &s.UserID, &s.ClientID, &scopes, &s.Generation, &created, &advanced, &idle, &expires, &revoked, &s.Label)
+	err := row.Scan(&s.ID, &s.UserID, &s.ClientID, &scopes, &s.Generation, &created, &advanced, &idle, &expires, &revoked, &s.Label, &s.CredentialVersion)
 	s.Scopes = strings.Fields(scopes)
 	s.CreatedAt, s.AdvancedAt = moment(created), moment(advanced)
 	s.IdleUntil, s.ExpiresAt = moment(idle), moment(expires)

@@ -92,3 +92,9 @@ var zero time.Time
 func contains(err error, words string) bool {
 	return err != nil && strings.Contains(err.Error(), words)
 }
+
+// revokesUsers ends all sessions of a user, whichever they are.
+func revokesUsers(ctx context.Context, s *sqlstore.Store, userID string, at time.Time) error {
+	_, err := s.RevokeUserSessions(ctx, userID, at, at)
+	return err
+}

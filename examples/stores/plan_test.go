@@ -17,11 +17,11 @@ const many = 20_000
 // crowd fills the tables with many rows, each user's scattered over them. n is
 // the table of the numbers up to many, and noon is noon.
 var crowd = []string{
-	"INSERT INTO sallyport_sessions SELECT 'id-' || n, 'user-' || n % 5000, 'web', '[]', 1, noon + n, noon + n, noon + n * 1000000, noon + n * 3000000, NULL, '' FROM numbers",
-	"INSERT INTO sallyport_api_keys SELECT 'id-' || n, digest, 'user-' || n % 5000, '', '[]', noon + n, CASE n % 2 WHEN 1 THEN noon + n * 1000000 END, NULL, CASE n % 3 WHEN 1 THEN noon + n * 2000000 END FROM numbers",
+	"INSERT INTO sallyport_sessions SELECT 'id-' || n, 'user-' || n % 5000, 'web', '[]', 1, noon + n, noon + n, noon + n * 1000000, noon + n * 3000000, NULL, '', '' FROM numbers",
+	"INSERT INTO sallyport_api_keys SELECT 'id-' || n, digest, 'user-' || n % 5000, '', '[]', noon + n, CASE n % 2 WHEN 1 THEN noon + n * 1000000 END, NULL, CASE n % 3 WHEN 1 THEN noon + n * 2000000 END, '' FROM numbers",
 	"INSERT INTO sallyport_clients SELECT 'id-' || n, '', '[]', '[]', '[]', '', 0 FROM numbers",
 	"INSERT INTO sallyport_denials SELECT 'id-' || n, noon + n * 1000000 FROM numbers",
-	"INSERT INTO sallyport_users SELECT 'id-' || n, 'login-' || n, '', '', 1, '[]', '' FROM numbers",
+	"INSERT INTO sallyport_users SELECT 'id-' || n, 'login-' || n, '', '', 1, '[]', '', '' FROM numbers",
 }
 
 // Ten million rows are as good as these: a plan that reads a whole table, or
@@ -57,8 +57,10 @@ func TestPlans(t *testing.T) {
 				if whole {
 					t.Errorf("%s: reads a whole table:\n%s\n%s", w.name, c.statement, plan)
 				}
-				if i == w.trips-1 && named(w.uses) && !strings.Contains(plan, w.uses) {
-					t.Errorf("%s: does not use %s:\n%s\n%s", w.name, w.uses, c.statement, plan)
+				// The last trips, one index each.
+				uses := strings.Split(w.uses, ", then ")
+				if n := i - (w.trips - len(uses)); n >= 0 && named(uses[n]) && !strings.Contains(plan, uses[n]) {
+					t.Errorf("%s: does not use %s:\n%s\n%s", w.name, uses[n], c.statement, plan)
 				}
 				if strings.HasPrefix(w.name, "DeleteExpired") && (strings.Contains(plan, "Sort") || strings.Contains(plan, "TEMP B-TREE")) {
 					t.Errorf("%s: sorts what it deletes:\n%s\n%s", w.name, c.statement, plan)
@@ -93,7 +95,8 @@ func explainPostgres(t *testing.T, db *sql.DB, c call) (plan string, whole bool)
 func explainSQLite(t *testing.T, db *sql.DB, c call) (plan string, whole bool) {
 	t.Helper()
 	plan = lines(t, db, "EXPLAIN QUERY PLAN "+c.statement, 3, c.args...)
-	return plan, strings.Contains(strings.ReplaceAll(plan, "SCAN CONSTANT ROW", ""), "SCAN")
+	notTables := strings.NewReplacer("SCAN CONSTANT ROW", "", "SCAN json_each VIRTUAL TABLE", "")
+	return plan, strings.Contains(notTables.Replace(plan), "SCAN")
 }
 
 type querier interface {

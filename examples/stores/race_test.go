@@ -121,7 +121,7 @@ func TestNobodyIsInTheWay(t *testing.T) {
 					_, err := s.DeleteExpiredSessions(t.Context(), noon)
 					return err
 				}
-				return s.RevokeUserSessions(t.Context(), user, noon)
+				return revokesUsers(t.Context(), s, user, noon)
 			})
 			must(t, errs...)
 			for i := range sessions {
@@ -190,10 +190,10 @@ func TestTwoWhoEndAUsersSessionsDoNotWaitForOneAnother(t *testing.T) {
 	pid := 0
 	must(t, mover.QueryRowContext(t.Context(), "UPDATE sallyport_sessions SET idle_until = idle_until + 1 WHERE id = 's0' RETURNING pg_backend_pid()").Scan(&pid))
 	first := make(chan error, 1)
-	go func() { first <- s.RevokeUserSessions(t.Context(), "u1", noon) }()
+	go func() { first <- revokesUsers(t.Context(), s, "u1", noon) }()
 	for waiting := false; !waiting; { // until it waits for the session that is being moved
 		must(t, db.QueryRowContext(t.Context(), "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid)))", pid).Scan(&waiting))
 	}
 	must(t, mover.Commit())
-	must(t, s.RevokeUserSessions(t.Context(), "u1", noon), <-first)
+	must(t, revokesUsers(t.Context(), s, "u1", noon), <-first)
 }

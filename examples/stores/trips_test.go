@@ -64,7 +64,7 @@ var works = []work{
 	}, nil, 1, "sessions_user"},
 	{"RevokeSession", func(ctx context.Context, s *sqlstore.Store) error { return s.RevokeSession(ctx, "s1", noon) }, nil, 1, "sessions_pkey"},
 	{"RevokeSession, unknown", func(ctx context.Context, s *sqlstore.Store) error { return s.RevokeSession(ctx, "s9", noon) }, nil, 1, "sessions_pkey"},
-	{"RevokeUserSessions", func(ctx context.Context, s *sqlstore.Store) error { return s.RevokeUserSessions(ctx, "u1", noon) }, nil, 1, "sessions_user"},
+	{"RevokeUserSessions", func(ctx context.Context, s *sqlstore.Store) error { return revokesUsers(ctx, s, "u1", noon) }, nil, 2, "sessions_user, then sessions_revoked"},
 	{"DeleteExpiredSessions", func(ctx context.Context, s *sqlstore.Store) error {
 		_, err := s.DeleteExpiredSessions(ctx, noon)
 		return err
@@ -95,6 +95,9 @@ var works = []work{
 	{"RemoveClient, unknown", func(ctx context.Context, s *sqlstore.Store) error { return s.RemoveClient(ctx, "web") }, store.ErrNotFound, 1, "clients_pkey"},
 
 	{"DenySession", func(ctx context.Context, s *sqlstore.Store) error { return s.DenySession(ctx, "d2", noon) }, nil, 1, ""},
+	{"DenySessions", func(ctx context.Context, s *sqlstore.Store) error {
+		return s.DenySessions(ctx, []string{"d3", "d2", "d3"}, noon)
+	}, nil, 1, ""},
 	{"SessionDenied", func(ctx context.Context, s *sqlstore.Store) error {
 		_, err := s.SessionDenied(ctx, "d2")
 		return err

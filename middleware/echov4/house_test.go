@@ -193,11 +193,11 @@ func (s *shaky) UserSessions(ctx context.Context, userID string) ([]store.Sessio
 	return s.Store.UserSessions(ctx, userID)
 }
 
-func (s *shaky) RevokeUserSessions(ctx context.Context, userID string, at time.Time) error {
+func (s *shaky) RevokeUserSessions(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
 	if s.failure != nil {
-		return s.failure
+		return nil, s.failure
 	}
-	return s.Store.RevokeUserSessions(ctx, userID, at)
+	return s.Store.RevokeUserSessions(ctx, userID, at, since)
 }
 
 func (s *shaky) APIKey(ctx context.Context, digest store.Digest) (store.APIKey, error) {

@@ -25,6 +25,23 @@ func (s *Store) DenySession(ctx context.Context, sid string, until time.Time) er
 	return nil
 }
 
+// DenySessions puts many sessions on the deny list, and forgets a few whose time
+// has passed for each; see [store.Revocations].
+func (s *Store) DenySessions(ctx context.Context, sids []string, until time.Time) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forgetDenials(s.now(), sweepDenials*len(sids))
+	for _, sid := range sids {
+		if until.After(s.denials[sid]) {
+			s.denials[sid] = until
+		}
+	}
+	return nil
+}
+
 // SessionDenied reports whether a session is on the deny list; see
 // [store.Revocations].
 func (s *Store) SessionDenied(ctx context.Context, sid string) (bool, error) {

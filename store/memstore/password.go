@@ -9,8 +9,9 @@ import (
 	"github.com/sallyport-go/sallyport/store/passwords"
 )
 
-// SetPassword gives the user with this ID another password. ErrNotFound if there
-// is no such user. It ends no session: call RevokeUserSessions for that.
+// SetPassword gives the user with this ID another password, and with it another
+// CredentialVersion. ErrNotFound if there is no such user. It ends no session: call
+// PasswordChanged of the tokens.Authority for that.
 func (s *Store) SetPassword(ctx context.Context, id, password string) error {
 	if _, err := s.User(ctx, id); err != nil {
 		return fmt.Errorf("memstore: SetPassword: %w", err) // before the work of a hash
@@ -24,7 +25,7 @@ func (s *Store) SetPassword(ctx context.Context, id, password string) error {
 
 // SetHash gives the user with this ID the password that encoded is a hash of, in
 // one of the forms that package passwords reads: say, a bcrypt hash out of an
-// older system's table. A hash that the store would make otherwise itself is
+// older system's table. Their CredentialVersion changes. A hash that the store would make otherwise itself is
 // replaced when the user logs in. One that cannot be read is found out then, too:
 // Authenticate returns an error that is no sentinel. ErrNotFound if there is no
 // such user.
@@ -38,7 +39,9 @@ func (s *Store) SetHash(ctx context.Context, id, encoded string) error {
 	if old == nil {
 		return fmt.Errorf("memstore: SetHash: %w", store.ErrNotFound)
 	}
-	s.put(&user{User: old.User, hash: encoded})
+	changed := old.User
+	changed.CredentialVersion = newVersion()
+	s.put(&user{User: changed, hash: encoded})
 	return nil
 }
 
@@ -75,10 +78,14 @@ func (s *Store) verified(ctx context.Context, login, password string) (*user, er
 	}
 	// They may have been removed, or given another tier, while we were working;
 	// their login may even be another's by now, so it is the ID that counts.
-	if u = s.byID(u.ID); u == nil {
+	// The version stays that of the hash which was verified.
+	now := s.byID(u.ID)
+	if now == nil {
 		return nil, passwords.ErrMismatch
 	}
-	return u, nil
+	as := *now
+	as.CredentialVersion = u.CredentialVersion
+	return &as, nil
 }
 
 // renew replaces the hash that the password was verified with by a current one.

@@ -133,17 +133,22 @@ func (s *Store) UserSessions(ctx context.Context, userID string) ([]store.Sessio
 	return live, nil
 }
 
-// RevokeUserSessions ends all sessions of a user; see [store.Sessions].
-func (s *Store) RevokeUserSessions(ctx context.Context, userID string, at time.Time) error {
+// RevokeUserSessions ends all sessions of a user, and returns those and the ones
+// that were revoked at since or later; see [store.Sessions].
+func (s *Store) RevokeUserSessions(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
 	if err := revocable(ctx, at); err != nil {
-		return err
+		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	var ended []string
 	for of := s.opened[userID]; of != nil; of = of.older {
 		of.revoke(at)
+		if !of.RevokedAt.Before(since) {
+			ended = append(ended, of.ID)
+		}
 	}
-	return nil
+	return ended, nil
 }
 
 // DeleteExpiredSessions forgets the sessions that have expired before; see

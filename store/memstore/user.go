@@ -2,6 +2,7 @@ package memstore
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"slices"
 
@@ -19,7 +20,8 @@ type user struct {
 var errTaken = fmt.Errorf("memstore: the user's ID or login is taken: %w", store.ErrConflict)
 
 // AddUser adds a user who logs in with u.Login and password. ErrConflict if the
-// ID or the login is taken.
+// ID or the login is taken. The store makes the user's CredentialVersion, and
+// ignores that of u.
 func (s *Store) AddUser(ctx context.Context, u store.User, password string) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -40,13 +42,20 @@ func (s *Store) AddUser(ctx context.Context, u store.User, password string) erro
 	if s.users[u.ID] != nil || s.logins[u.Login] != nil {
 		return errTaken
 	}
-	s.put(&user{User: copied(u), hash: hash})
+	added := copied(u)
+	added.CredentialVersion = newVersion()
+	s.put(&user{User: added, hash: hash})
 	return nil
 }
 
+// newVersion is a CredentialVersion that no user has had.
+func newVersion() string { return rand.Text() }
+
 // SetUser replaces what is known of the user with u.ID: a new tier, other
-// scopes, another login. They keep their password. ErrNotFound if there is no
-// such user, ErrConflict if the login is another's.
+// scopes, another login. They keep their password. Another login changes their
+// CredentialVersion; that of u is ignored, so that a user who was read before
+// somebody's SetPassword does not bring the old one back. ErrNotFound if there is
+// no such user, ErrConflict if the login is another's.
 func (s *Store) SetUser(ctx context.Context, u store.User) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -63,8 +72,13 @@ func (s *Store) SetUser(ctx context.Context, u store.User) error {
 	if other := s.logins[u.Login]; other != nil && other != old {
 		return errTaken
 	}
+	set := copied(u)
+	set.CredentialVersion = old.CredentialVersion
+	if u.Login != old.Login {
+		set.CredentialVersion = newVersion()
+	}
 	delete(s.logins, old.Login)
-	s.put(&user{User: copied(u), hash: old.hash})
+	s.put(&user{User: set, hash: old.hash})
 	return nil
 }
 

@@ -71,6 +71,7 @@ func (s *Store) CreateAPIKey(ctx context.Context, k store.APIKey) error {
 	f.moment("expires", k.ExpiresAt)
 	f.moment("used", k.LastUsedAt)
 	f.moment("revoked", k.RevokedAt)
+	f.text("version", k.CredentialVersion)
 	created, err := s.run(ctx, creating, s.apiKeyKey(k.ID), append(fields{0}, f...)...)
 	switch {
 	case err != nil:
@@ -128,6 +129,8 @@ func (r record) apiKey(id string) (store.APIKey, error) {
 		ExpiresAt:  in.moment("expires"),
 		LastUsedAt: in.moment("used"),
 		RevokedAt:  in.moment("revoked"),
+
+		CredentialVersion: r["version"],
 	}
 	digest, err := base64.RawURLEncoding.DecodeString(r["digest"])
 	if err != nil || copy(k.Digest[:], digest) != len(k.Digest) {

@@ -11,8 +11,10 @@ import (
 	"github.com/sallyport-go/sallyport/internal/redisclient"
 )
 
-// atATime is how many records one pipeline reads or writes.
-const atATime = 200
+const (
+	atATime     = 200  // records that one pipeline reads, or takes apart
+	manyAtATime = 1000 // records that one pipeline changes with one short script each
+)
 
 // run runs a script that writes, and returns the number that it answers.
 func (s *Store) run(ctx context.Context, script redisclient.Script, key string, args ...any) (int64, error) {
@@ -22,23 +24,41 @@ func (s *Store) run(ctx context.Context, script redisclient.Script, key string, 
 	return script.Run(ctx, s.client, key, args...).Int64()
 }
 
-// runAll runs a script that writes on many keys, in whatever order. If one
-// fails, others may have been written.
-func (s *Store) runAll(ctx context.Context, script redisclient.Script, keys []string, args ...any) error {
-	if s.replicas > 0 { // WAIT is about one connection, a pipeline may take many
-		for _, key := range keys {
-			if _, err := s.replicated(ctx, script, key, args); err != nil {
-				return err
-			}
-		}
-		return nil
+// runAll runs a script that writes on many keys, in any order, and returns the
+// number that it answers for each. If one fails, others may have been written.
+// Redis serves other clients between one key and the next.
+func (s *Store) runAll(ctx context.Context, script redisclient.Script, keys []string, args ...any) ([]int64, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	commands := make([]redisclient.Once, len(keys))
+	for i, key := range keys {
+		commands[i] = script.Command(ctx, key, args...)
+	}
+	if s.replicas > 0 {
+		return s.replicatedAll(ctx, script, keys, args, commands)
 	}
 	pipe := s.client.Pipeline()
-	for _, key := range keys {
-		_ = pipe.Process(ctx, script.Command(ctx, key, args...)) // sent by Exec
+	for _, command := range commands {
+		_ = pipe.Process(ctx, command) // sent by Exec
 	}
-	_, err := pipe.Exec(ctx)
-	return err
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, err
+	}
+	return numbers(commands)
+}
+
+// numbers are what the commands were answered.
+func numbers(commands []redisclient.Once) ([]int64, error) {
+	all := make([]int64, len(commands))
+	for i, command := range commands {
+		n, err := command.Int64()
+		if err != nil {
+			return nil, err
+		}
+		all[i] = n
+	}
+	return all, nil
 }
 
 // records reads the hashes under these keys, in their order. What is not there

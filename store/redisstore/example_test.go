@@ -52,7 +52,8 @@ func Example_cluster() { //nolint:testableexamples // it needs a Cluster
 	if err != nil {
 		panic(err)
 	}
-	fmt.Println(s.RevokeUserSessions(ctx, "u1", time.Now()))
+	now := time.Now()
+	fmt.Println(s.RevokeUserSessions(ctx, "u1", now, now.Add(-2*time.Hour)))
 }
 
 // A client with the defaults of go-redis waits 5 s for a silent server, whatever

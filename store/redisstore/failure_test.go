@@ -141,7 +141,7 @@ func TestFlushedServer(t *testing.T) {
 	if err := advance(t.Context(), s, session); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("AdvanceSession: %v", err)
 	}
-	if err := s.RevokeUserSessions(t.Context(), "ada", time.Now()); err != nil {
+	if err := revokesUsers(t.Context(), s, "ada", time.Now()); err != nil {
 		t.Errorf("RevokeUserSessions: %v", err)
 	}
 	if _, err := s.APIKey(t.Context(), k.Digest); !errors.Is(err, store.ErrNotFound) {

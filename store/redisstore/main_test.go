@@ -140,7 +140,7 @@ func calls(s *redisstore.Store, session store.Session, k store.APIKey) []call {
 		{"AdvanceSession", func(ctx context.Context) error { return advance(ctx, s, session) }},
 		{"RevokeSession", func(ctx context.Context) error { return s.RevokeSession(ctx, session.ID, session.CreatedAt) }},
 		{"UserSessions", func(ctx context.Context) error { _, err := s.UserSessions(ctx, session.UserID); return err }},
-		{"RevokeUserSessions", func(ctx context.Context) error { return s.RevokeUserSessions(ctx, session.UserID, session.CreatedAt) }},
+		{"RevokeUserSessions", func(ctx context.Context) error { return revokesUsers(ctx, s, session.UserID, session.CreatedAt) }},
 		{"CreateAPIKey", func(ctx context.Context) error { return s.CreateAPIKey(ctx, k) }},
 		{"APIKey", func(ctx context.Context) error { _, err := s.APIKey(ctx, k.Digest); return err }},
 		{"UserAPIKeys", func(ctx context.Context) error { _, err := s.UserAPIKeys(ctx, k.UserID); return err }},
@@ -148,6 +148,13 @@ func calls(s *redisstore.Store, session store.Session, k store.APIKey) []call {
 		{"RevokeAPIKey", func(ctx context.Context) error { return s.RevokeAPIKey(ctx, k.ID, k.CreatedAt) }},
 		{"DeleteExpiredAPIKeys", func(ctx context.Context) error { _, err := s.DeleteExpiredAPIKeys(ctx, k.CreatedAt); return err }},
 		{"DenySession", func(ctx context.Context) error { return s.DenySession(ctx, session.ID, session.ExpiresAt) }},
+		{"DenySessions", func(ctx context.Context) error { return s.DenySessions(ctx, []string{session.ID}, session.ExpiresAt) }},
 		{"SessionDenied", func(ctx context.Context) error { _, err := s.SessionDenied(ctx, session.ID); return err }},
 	}
+}
+
+// revokesUsers ends all sessions of a user, whichever they are.
+func revokesUsers(ctx context.Context, s store.Sessions, userID string, at time.Time) error {
+	_, err := s.RevokeUserSessions(ctx, userID, at, at)
+	return err
 }

@@ -117,7 +117,7 @@ func TestList(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := l.RevokeUserSessions(t.Context(), "ada", time.Now()); err != nil {
+	if err := revokesUsers(t.Context(), l, "ada", time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	if live, err := l.UserSessions(t.Context(), "grace"); err != nil || len(live) != 1 {

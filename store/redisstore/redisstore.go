@@ -16,9 +16,10 @@
 // Whatever concerns more than one record is more than one step, because on a
 // Cluster the records lie on different nodes. CreateSession writes the session,
 // then adds it to the list of its user's; whoever fails in between has been told
-// so, and has left a session that no token names. RevokeUserSessions reads that
-// list, then ends one session after another; if it fails, some may have ended,
-// and calling it again ends the rest. CreateAPIKey takes the digest, then the
+// so, and has left a session that no token names. RevokeUserSessions takes that
+// list a thousand sessions at a time: it notes them in a list of what has ended,
+// ends each, and takes them out of the user's list; if it fails, some may have
+// ended, and calling it again ends the rest and returns all of them. CreateAPIKey takes the digest, then the
 // ID, then adds the key to the list; one that fails in between leaves a digest
 // that nobody can take, or a key that nobody was shown. DeleteExpiredAPIKeys
 // takes a key apart in the same way; where one has failed, the next goes on.

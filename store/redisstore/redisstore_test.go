@@ -102,7 +102,7 @@ func TestNodes(t *testing.T) {
 	t.Run("what one node has revoked no other advances", func(t *testing.T) {
 		t.Parallel()
 		session := created(t, nodes[0], "grace")
-		if err := nodes[0].RevokeUserSessions(t.Context(), "grace", session.CreatedAt); err != nil {
+		if err := revokesUsers(t.Context(), nodes[0], "grace", session.CreatedAt); err != nil {
 			t.Fatal(err)
 		}
 		if err := advance(t.Context(), nodes[1], session); err != store.ErrConflict { //nolint:errorlint // bare
@@ -135,7 +135,7 @@ func manySessions(t *testing.T, client redis.UniversalClient) {
 		return live
 	}
 	lists("ada", 450)
-	if err := s.RevokeUserSessions(t.Context(), "ada", time.Now()); err != nil {
+	if err := revokesUsers(t.Context(), s, "ada", time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	lists("ada", 0)

@@ -42,7 +42,7 @@ func TestReplicas(t *testing.T) {
 			t.Fatal("CreateSession has returned before the replica had the session")
 		}
 	}
-	if err := s.RevokeUserSessions(t.Context(), "ada", time.Now()); err != nil {
+	if err := revokesUsers(t.Context(), s, "ada", time.Now()); err != nil {
 		t.Fatal(err)
 	}
 
@@ -50,7 +50,7 @@ func TestReplicas(t *testing.T) {
 	replica.Pause()
 	for name, err := range map[string]error{
 		"AdvanceSession":     advance(t.Context(), s, session),
-		"RevokeUserSessions": s.RevokeUserSessions(t.Context(), "grace", time.Now()),
+		"RevokeUserSessions": revokesUsers(t.Context(), s, "grace", time.Now()),
 	} {
 		if err == nil || isSentinel(err) || !strings.Contains(err.Error(), "too few replicas") {
 			t.Errorf("%s without its replica: %v", name, err)
@@ -70,7 +70,7 @@ func TestReplicasOfCluster(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := s.RevokeUserSessions(t.Context(), "ada", time.Now()); err != nil {
+	if err := revokesUsers(t.Context(), s, "ada", time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	if live, err := s.UserSessions(t.Context(), "ada"); err != nil || len(live) != 0 {

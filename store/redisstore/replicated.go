@@ -42,21 +42,76 @@ func (s *Store) replicated(ctx context.Context, script redisclient.Script, key s
 	return s.throughOne(ctx, pipe, script, key, args)
 }
 
+// replicatedAll is runAll, and waits until the writes have reached the replicas:
+// once for each node that has some of the keys.
+func (s *Store) replicatedAll(ctx context.Context, script redisclient.Script, keys []string, args []any, commands []redisclient.Once) ([]int64, error) {
+	cluster, ok := s.client.(*redis.ClusterClient)
+	if !ok {
+		if err := s.wait(ctx, s.client.Pipeline(), commands...); err != nil {
+			return nil, err
+		}
+		return numbers(commands)
+	}
+	nodes := map[*redis.Client][]redisclient.Once{}
+	for i, key := range keys {
+		node, err := cluster.MasterForKey(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		nodes[node] = append(nodes[node], commands[i])
+	}
+	for node, some := range nodes {
+		err := s.wait(ctx, node.Pipeline(), some...)
+		if redis.HasErrorPrefix(err, "ASK ") || redis.HasErrorPrefix(err, "MOVED ") {
+			return s.oneByOne(ctx, script, keys, args)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return numbers(commands)
+}
+
+// oneByOne is replicatedAll while slots of a Cluster move. What was written once
+// is written again, which must change nothing.
+func (s *Store) oneByOne(ctx context.Context, script redisclient.Script, keys []string, args []any) ([]int64, error) {
+	all := make([]int64, len(keys))
+	for i, key := range keys {
+		n, err := s.replicated(ctx, script, key, args)
+		if err != nil {
+			return nil, err
+		}
+		all[i] = n
+	}
+	return all, nil
+}
+
 // throughOne sends the script, and waits.
 func (s *Store) throughOne(ctx context.Context, pipe redis.Pipeliner, script redisclient.Script, key string, args []any) (int64, error) {
 	written := script.Command(ctx, key, args...)
-	_ = pipe.Process(ctx, written) // sent by Exec
+	if err := s.wait(ctx, pipe, written); err != nil {
+		return 0, err
+	}
+	return written.Int64()
+}
+
+// wait sends commands through one connection, and waits until the replicas have
+// what they have written.
+func (s *Store) wait(ctx context.Context, pipe redis.Pipeliner, commands ...redisclient.Once) error {
+	for _, command := range commands {
+		_ = pipe.Process(ctx, command) // sent by Exec
+	}
 	reached := pipe.Do(ctx, "wait", s.replicas, (s.timeout / 2).Milliseconds())
 	if _, err := pipe.Exec(ctx); err != nil {
-		return 0, err
+		return err
 	}
 	switch n, err := reached.Int64(); {
 	case err != nil:
-		return 0, err
+		return err
 	case n < int64(s.replicas):
-		return 0, fmt.Errorf("%w: %d of %d, after %v", errReplicas, n, s.replicas, s.timeout/2)
+		return fmt.Errorf("%w: %d of %d, after %v", errReplicas, n, s.replicas, s.timeout/2)
 	}
-	return written.Int64()
+	return nil
 }
 
 // master is the node to which a redirection points ("MOVED 3999 10.0.0.7:6379"),

@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/sallyport-go/sallyport/internal/redisclient"
@@ -25,6 +26,26 @@ func (s *Store) DenySession(ctx context.Context, sid string, until time.Time) er
 	defer cancel()
 	if _, err := s.run(ctx, denying, s.denialKey(sid), milliseconds(until.Add(slack))); err != nil {
 		return failedWrite("DenySession", err)
+	}
+	return nil
+}
+
+// DenySessions puts many sessions on the deny list, in one pipeline for each
+// thousand; see [store.Revocations].
+func (s *Store) DenySessions(ctx context.Context, sids []string, until time.Time) error {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	if err := ctx.Err(); err != nil {
+		return failedWrite("DenySessions", err)
+	}
+	for some := range slices.Chunk(sids, manyAtATime) {
+		keys := make([]string, len(some))
+		for i, sid := range some {
+			keys[i] = s.denialKey(sid)
+		}
+		if _, err := s.runAll(ctx, denying, keys, milliseconds(until.Add(slack))); err != nil {
+			return failedWrite("DenySessions", err)
+		}
 	}
 	return nil
 }

@@ -40,6 +40,7 @@ func (s *Store) CreateSession(ctx context.Context, session store.Session) error 
 	f.time("expires", session.ExpiresAt)
 	f.moment("revoked", session.RevokedAt)
 	f.text("label", session.Label)
+	f.text("version", session.CredentialVersion)
 	created, err := s.run(ctx, creating, s.sessionKey(session.ID), append(fields{ends}, f...)...)
 	switch {
 	case err != nil:
@@ -88,6 +89,8 @@ func (r record) session(id string) (store.Session, error) {
 		ExpiresAt:  in.time("expires"),
 		RevokedAt:  in.moment("revoked"),
 		Label:      r["label"],
+
+		CredentialVersion: r["version"],
 	}
 	return s, in.err
 }
@@ -128,11 +131,9 @@ func (s *Store) AdvanceSession(ctx context.Context, id string, from int64, at, i
 	return nil
 }
 
-// revoking ends a session or a key, unless it is not there or, where ARGV[2] says
-// whose it is, not theirs: then it says -1.
+// revoking ends a session or a key, unless it is not there: then it says -1.
 var revoking = redisclient.NewScript(`
 if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end
-if ARGV[2] and redis.call('HGET', KEYS[1], 'user') ~= ARGV[2] then return -1 end
 return redis.call('HSETNX', KEYS[1], 'revoked', ARGV[1])`)
 
 var errNoTime = errors.New("wants a time: a zero one is that of a session or a key that was not revoked")

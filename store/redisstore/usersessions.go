@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -83,27 +82,6 @@ func (s *Store) UserSessions(ctx context.Context, userID string) ([]store.Sessio
 		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), strings.Compare(a.ID, b.ID))
 	})
 	return live, nil
-}
-
-// RevokeUserSessions ends all sessions of a user, one after the other; see
-// [store.Sessions]. After an error some of them may have ended, and another call
-// ends the rest.
-func (s *Store) RevokeUserSessions(ctx context.Context, userID string, at time.Time) error {
-	ctx, cancel := s.bounded(ctx)
-	defer cancel()
-	if at.IsZero() {
-		return fmt.Errorf("redisstore: RevokeUserSessions: %w", errNoTime)
-	}
-	listed, err := s.client.ZRange(ctx, s.userSessionsKey(userID), 0, -1).Result()
-	if err != nil {
-		return failedRead("RevokeUserSessions", err)
-	}
-	for ids := range slices.Chunk(listed, atATime) {
-		if err := s.runAll(ctx, revoking, s.sessionKeys(ids), at.UnixMicro(), userID); err != nil {
-			return failedWrite("RevokeUserSessions", err)
-		}
-	}
-	return nil
 }
 
 func (s *Store) sessionKeys(ids []string) []string {

@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	keyColumns = "id, digest, user_id, label, scopes, created_at, expires_at, last_used_at, revoked_at"
+	keyColumns = "id, digest, user_id, label, scopes, created_at, expires_at, last_used_at, revoked_at, credential_version"
 	selectKey  = "SELECT " + keyColumns + " FROM sallyport_api_keys "
 )
 
@@ -20,7 +20,7 @@ func newKeySQL(f flavour) keySQL {
 	end := f.either("min(ifnull(expires_at, revoked_at), ifnull(revoked_at, expires_at))", "LEAST(expires_at, revoked_at)")
 	return keySQL{
 		create: f.sql("INSERT INTO sallyport_api_keys (" + keyColumns + ") " +
-			"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING"), // neither of the ID nor of the digest
+			"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING"), // neither of the ID nor of the digest
 		read:   f.sql(selectKey + "WHERE digest = $1"),
 		ofUser: f.sql(selectKey + "WHERE user_id = $1 AND revoked_at IS NULL ORDER BY created_at, id"),
 		use:    f.sql("UPDATE sallyport_api_keys SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)"),
@@ -35,7 +35,7 @@ func newKeySQL(f flavour) keySQL {
 func (s *Store) CreateAPIKey(ctx context.Context, k store.APIKey) error {
 	rows, err := s.exec(ctx, "CreateAPIKey", s.key.create,
 		k.ID, k.Digest[:], k.UserID, k.Label, array(k.Scopes), micros(k.CreatedAt),
-		optional(k.ExpiresAt), optional(k.LastUsedAt), optional(k.RevokedAt))
+		optional(k.ExpiresAt), optional(k.LastUsedAt), optional(k.RevokedAt), k.CredentialVersion)
 	if err == nil && rows == 0 {
 		return fmt.Errorf("sqlstore: CreateAPIKey: the ID or the digest is taken: %w", store.ErrConflict)
 	}
@@ -73,6 +73,6 @@ func (s *Store) DeleteExpiredAPIKeys(ctx context.Context, before time.Time) (int
 func scanKey(r row) (store.APIKey, error) {
 	var k store.APIKey
 	err := r.Scan(&k.ID, digest{&k.Digest}, &k.UserID, &k.Label, list{&k.Scopes},
-		instant{&k.CreatedAt}, instant{&k.ExpiresAt}, instant{&k.LastUsedAt}, instant{&k.RevokedAt})
+		instant{&k.CreatedAt}, instant{&k.ExpiresAt}, instant{&k.LastUsedAt}, instant{&k.RevokedAt}, &k.CredentialVersion)
 	return k, err
 }

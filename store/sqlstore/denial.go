@@ -7,12 +7,20 @@ import (
 
 const denialColumns = "sid, until"
 
-type denialSQL struct{ deny, denied, deleteEnded string }
+// onDenied keeps the later of two times.
+const onDenied = "ON CONFLICT (sid) DO UPDATE SET until = excluded.until WHERE sallyport_denials.until < excluded.until"
+
+type denialSQL struct{ deny, denyMany, denied, deleteEnded string }
 
 func newDenialSQL(f flavour) denialSQL {
 	return denialSQL{
-		deny: f.sql("INSERT INTO sallyport_denials (" + denialColumns + ") VALUES ($1, $2) " +
-			"ON CONFLICT (sid) DO UPDATE SET until = excluded.until WHERE sallyport_denials.until < excluded.until"),
+		deny: f.sql("INSERT INTO sallyport_denials (" + denialColumns + ") VALUES ($1, $2) " + onDenied),
+		// In order, so that two calls with the same sessions do not end up waiting
+		// for one another. "WHERE true" tells SQLite's parser that ON begins no join.
+		denyMany: f.either(
+			"INSERT INTO sallyport_denials ("+denialColumns+") SELECT DISTINCT value, $2 FROM json_each($1) WHERE true ORDER BY 1 "+onDenied,
+			"INSERT INTO sallyport_denials ("+denialColumns+") SELECT DISTINCT value COLLATE \"C\", $2::bigint FROM jsonb_array_elements_text($1::jsonb) AS value ORDER BY 1 "+onDenied,
+		),
 		denied:      f.sql("SELECT EXISTS (SELECT 1 FROM sallyport_denials WHERE sid = $1)"),
 		deleteEnded: f.deleteEnded("sallyport_denials", "sid", "until"),
 	}
@@ -21,6 +29,13 @@ func newDenialSQL(f flavour) denialSQL {
 // DenySession puts a session on the deny list; see [store.Revocations].
 func (s *Store) DenySession(ctx context.Context, sid string, until time.Time) error {
 	_, err := s.exec(ctx, "DenySession", s.denial.deny, sid, micros(until))
+	return err
+}
+
+// DenySessions puts many sessions on the deny list with one statement; see
+// [store.Revocations].
+func (s *Store) DenySessions(ctx context.Context, sids []string, until time.Time) error {
+	_, err := s.exec(ctx, "DenySessions", s.denial.denyMany, array(sids), micros(until))
 	return err
 }
 

@@ -19,7 +19,7 @@ type migration struct {
 	version int64
 	name    string
 	text    string
-	users   bool // makes the users' table
+	users   bool // is about the users' table
 }
 
 // migrations returns all files of the flavour, oldest first.
@@ -41,7 +41,7 @@ func (f flavour) migrations() []migration {
 			panic(err)
 		}
 		all[i] = migration{
-			version: version, name: entry.Name(), text: f.named(string(text)), users: subject == "users.sql",
+			version: version, name: entry.Name(), text: f.named(string(text)), users: strings.HasPrefix(subject, "users"),
 		}
 	}
 	return all

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 
@@ -9,8 +10,9 @@ import (
 	"github.com/sallyport-go/sallyport/store/passwords"
 )
 
-// SetPassword gives the user with this ID another password. ErrNotFound if there
-// is no such user. It ends no session: call RevokeUserSessions for that.
+// SetPassword gives the user with this ID another password, and with it another
+// CredentialVersion. ErrNotFound if there is no such user. It ends no session: call
+// PasswordChanged of the tokens.Authority for that.
 func (s *Store) SetPassword(ctx context.Context, id, password string) error {
 	if err := s.keepsUsers("SetPassword"); err != nil {
 		return err
@@ -27,7 +29,7 @@ func (s *Store) SetPassword(ctx context.Context, id, password string) error {
 
 // SetHash gives the user with this ID the password that encoded is a hash of, in
 // one of the forms that package passwords reads: say, a bcrypt hash out of an
-// older system's table. A hash that the store would make otherwise itself is
+// older system's table. Their CredentialVersion changes. A hash that the store would make otherwise itself is
 // replaced when the user logs in. One that cannot be read is found out then, too:
 // Authenticate returns an error that is no sentinel. ErrNotFound if there is no
 // such user.
@@ -39,7 +41,7 @@ func (s *Store) SetHash(ctx context.Context, id, encoded string) error {
 }
 
 func (s *Store) setHash(ctx context.Context, doing, id, encoded string) error {
-	rows, err := s.exec(ctx, doing, s.user.setHash, id, encoded)
+	rows, err := s.exec(ctx, doing, s.user.setHash, id, encoded, rand.Text())
 	if err != nil {
 		return err
 	}
@@ -86,6 +88,7 @@ func (s *Store) verified(ctx context.Context, login, password string) (store.Use
 	if errors.Is(err, store.ErrNotFound) {
 		return store.User{}, passwords.ErrMismatch
 	}
+	now.CredentialVersion = u.CredentialVersion // that of the hash which was verified
 	return now.User, err
 }
 

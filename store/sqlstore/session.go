@@ -10,17 +10,17 @@ import (
 )
 
 const (
-	sessionColumns = "id, user_id, client_id, scopes, generation, created_at, advanced_at, idle_until, expires_at, revoked_at, label"
+	sessionColumns = "id, user_id, client_id, scopes, generation, created_at, advanced_at, idle_until, expires_at, revoked_at, label, credential_version"
 	selectSession  = "SELECT " + sessionColumns + " FROM sallyport_sessions "
 )
 
-type sessionSQL struct{ create, read, exists, advance, revoke, ofUser, revokeOfUser, deleteEnded string }
+type sessionSQL struct{ create, read, exists, advance, revoke, ofUser, revokeOfUser, revokedOfUser, deleteEnded string }
 
 func newSessionSQL(f flavour) sessionSQL {
 	end := f.either("min(idle_until, expires_at)", "LEAST(idle_until, expires_at)") // as the index has it
 	return sessionSQL{
 		create: f.sql("INSERT INTO sallyport_sessions (" + sessionColumns + ") " +
-			"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING"),
+			"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING"),
 		read:   f.sql(selectSession + "WHERE id = $1"),
 		exists: f.sql("SELECT EXISTS (SELECT 1 FROM sallyport_sessions WHERE id = $1)"),
 		advance: f.sql("UPDATE sallyport_sessions SET generation = generation + 1, advanced_at = $3, idle_until = $4 " +
@@ -34,7 +34,8 @@ func newSessionSQL(f flavour) sessionSQL {
 			"UPDATE sallyport_sessions SET revoked_at = $2 WHERE id = ANY (ARRAY("+
 				"SELECT id FROM sallyport_sessions WHERE user_id = $1 AND revoked_at IS NULL ORDER BY id FOR UPDATE))",
 		),
-		deleteEnded: f.deleteEnded("sallyport_sessions", "id", end),
+		revokedOfUser: f.sql("SELECT id FROM sallyport_sessions WHERE user_id = $1 AND revoked_at >= $2"),
+		deleteEnded:   f.deleteEnded("sallyport_sessions", "id", end),
 	}
 }
 
@@ -42,7 +43,7 @@ func newSessionSQL(f flavour) sessionSQL {
 func (s *Store) CreateSession(ctx context.Context, n store.Session) error {
 	rows, err := s.exec(ctx, "CreateSession", s.session.create,
 		n.ID, n.UserID, n.ClientID, array(n.Scopes), n.Generation, micros(n.CreatedAt), micros(n.AdvancedAt),
-		micros(n.IdleUntil), micros(n.ExpiresAt), optional(n.RevokedAt), n.Label)
+		micros(n.IdleUntil), micros(n.ExpiresAt), optional(n.RevokedAt), n.Label, n.CredentialVersion)
 	if err == nil && rows == 0 {
 		return fmt.Errorf("sqlstore: CreateSession: the ID is taken: %w", store.ErrConflict)
 	}
@@ -85,10 +86,20 @@ func (s *Store) UserSessions(ctx context.Context, userID string) ([]store.Sessio
 	return many(ctx, s.db, "UserSessions", scanSession, s.session.ofUser, userID)
 }
 
-// RevokeUserSessions ends all sessions of a user; see [store.Sessions]. It fails
-// if at is zero.
-func (s *Store) RevokeUserSessions(ctx context.Context, userID string, at time.Time) error {
-	return s.revoke(ctx, "RevokeUserSessions", s.session.revokeOfUser, userID, at)
+// RevokeUserSessions ends all sessions of a user with one statement, and returns
+// with another the IDs of those that were revoked at since or later; see
+// [store.Sessions]. It fails if at is zero.
+//
+// A RETURNING would save the second round trip, and lose what it is for: the rows
+// that a call which failed has revoked, or one that runs at the same time, would
+// be in the answer of neither. And a client that goes away while it reads the
+// answer would undo the revocation.
+func (s *Store) RevokeUserSessions(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
+	const doing = "RevokeUserSessions"
+	if err := s.revoke(ctx, doing, s.session.revokeOfUser, userID, at); err != nil {
+		return nil, err
+	}
+	return many(ctx, s.db, doing, value[string], s.session.revokedOfUser, userID, micros(since))
 }
 
 func (s *Store) revoke(ctx context.Context, doing, statement, id string, at time.Time) error {
@@ -111,6 +122,6 @@ func (s *Store) DeleteExpiredSessions(ctx context.Context, before time.Time) (in
 func scanSession(r row) (store.Session, error) {
 	var s store.Session
 	err := r.Scan(&s.ID, &s.UserID, &s.ClientID, list{&s.Scopes}, &s.Generation, instant{&s.CreatedAt}, instant{&s.AdvancedAt},
-		instant{&s.IdleUntil}, instant{&s.ExpiresAt}, instant{&s.RevokedAt}, &s.Label)
+		instant{&s.IdleUntil}, instant{&s.ExpiresAt}, instant{&s.RevokedAt}, &s.Label, &s.CredentialVersion)
 	return s, err
 }

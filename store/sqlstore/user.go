@@ -2,27 +2,29 @@ package sqlstore
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 
 	"github.com/sallyport-go/sallyport/store"
 )
 
-const userColumns = "id, login, account, tier, seats, scopes, password_hash"
+const userColumns = "id, login, account, tier, seats, scopes, password_hash, credential_version"
 
 type userSQL struct{ add, taken, read, byLogin, set, others, remove, setHash, renewHash string }
 
 func newUserSQL(f flavour) userSQL {
 	const read = "SELECT " + userColumns + " FROM sallyport_users "
 	return userSQL{
-		add:       f.sql("INSERT INTO sallyport_users (" + userColumns + ") VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING"),
-		taken:     f.sql("SELECT EXISTS (SELECT 1 FROM sallyport_users WHERE id = $1 OR login = $2)"),
-		read:      f.sql(read + "WHERE id = $1"),
-		byLogin:   f.sql(read + "WHERE login = $1"),
-		set:       f.sql("UPDATE sallyport_users SET login = $2, account = $3, tier = $4, seats = $5, scopes = $6 WHERE id = $1"),
+		add:     f.sql("INSERT INTO sallyport_users (" + userColumns + ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING"),
+		taken:   f.sql("SELECT EXISTS (SELECT 1 FROM sallyport_users WHERE id = $1 OR login = $2)"),
+		read:    f.sql(read + "WHERE id = $1"),
+		byLogin: f.sql(read + "WHERE login = $1"),
+		set: f.sql("UPDATE sallyport_users SET login = $2, account = $3, tier = $4, seats = $5, scopes = $6, " +
+			"credential_version = CASE WHEN login = $2 THEN credential_version ELSE $7 END WHERE id = $1"),
 		others:    f.sql("SELECT EXISTS (SELECT 1 FROM sallyport_users WHERE login = $2 AND id <> $1)"),
 		remove:    f.sql("DELETE FROM sallyport_users WHERE id = $1"),
-		setHash:   f.sql("UPDATE sallyport_users SET password_hash = $2 WHERE id = $1"),
+		setHash:   f.sql("UPDATE sallyport_users SET password_hash = $2, credential_version = $3 WHERE id = $1"),
 		renewHash: f.sql("UPDATE sallyport_users SET password_hash = $2 WHERE id = $1 AND password_hash = $3"),
 	}
 }
@@ -37,7 +39,8 @@ type hashed struct {
 var errTaken = fmt.Errorf("the user's ID or login is taken: %w", store.ErrConflict)
 
 // AddUser adds a user who logs in with u.Login and password. ErrConflict if the
-// ID or the login is taken.
+// ID or the login is taken. The store makes the user's CredentialVersion, and
+// ignores that of u.
 func (s *Store) AddUser(ctx context.Context, u store.User, password string) error {
 	if err := s.manages("AddUser", u); err != nil {
 		return err
@@ -53,7 +56,7 @@ func (s *Store) AddUser(ctx context.Context, u store.User, password string) erro
 	if err != nil {
 		return fmt.Errorf("sqlstore: AddUser: %w", err)
 	}
-	rows, err := s.exec(ctx, "AddUser", s.user.add, u.ID, u.Login, u.Account, u.Tier, u.Seats, array(u.Scopes), hash)
+	rows, err := s.exec(ctx, "AddUser", s.user.add, u.ID, u.Login, u.Account, u.Tier, u.Seats, array(u.Scopes), hash, rand.Text())
 	if err == nil && rows == 0 {
 		return fmt.Errorf("sqlstore: AddUser: %w", errTaken)
 	}
@@ -61,13 +64,15 @@ func (s *Store) AddUser(ctx context.Context, u store.User, password string) erro
 }
 
 // SetUser replaces what is known of the user with u.ID: a new tier, other
-// scopes, another login. They keep their password. ErrNotFound if there is no
-// such user, ErrConflict if the login is another's.
+// scopes, another login. They keep their password. Another login changes their
+// CredentialVersion; that of u is ignored, so that a user who was read before
+// somebody's SetPassword does not bring the old one back. ErrNotFound if there is
+// no such user, ErrConflict if the login is another's.
 func (s *Store) SetUser(ctx context.Context, u store.User) error {
 	if err := s.manages("SetUser", u); err != nil {
 		return err
 	}
-	rows, err := s.exec(ctx, "SetUser", s.user.set, u.ID, u.Login, u.Account, u.Tier, u.Seats, array(u.Scopes))
+	rows, err := s.exec(ctx, "SetUser", s.user.set, u.ID, u.Login, u.Account, u.Tier, u.Seats, array(u.Scopes), rand.Text())
 	if err == nil {
 		return found("SetUser", rows)
 	}
@@ -130,6 +135,6 @@ func (s *Store) keepsUsers(doing string) error {
 
 func scanUser(r row) (hashed, error) {
 	var u hashed
-	err := r.Scan(&u.ID, &u.Login, &u.Account, &u.Tier, &u.Seats, list{&u.Scopes}, &u.hash)
+	err := r.Scan(&u.ID, &u.Login, &u.Account, &u.Tier, &u.Seats, list{&u.Scopes}, &u.hash, &u.CredentialVersion)
 	return u, err
 }

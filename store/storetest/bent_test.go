@@ -18,7 +18,7 @@ type bent struct {
 	advance      func(ctx context.Context, id string, from int64, at, idleUntil time.Time) error
 	revoke       func(ctx context.Context, id string, at time.Time) error
 	list         func(ctx context.Context, userID string) ([]store.Session, error)
-	revokeAll    func(ctx context.Context, userID string, at time.Time) error
+	revokeAll    func(ctx context.Context, userID string, at, since time.Time) ([]string, error)
 	drop         func(ctx context.Context, before time.Time) (int, error)
 }
 
@@ -71,11 +71,11 @@ func (b bent) UserSessions(ctx context.Context, userID string) ([]store.Session,
 	return b.list(ctx, userID)
 }
 
-func (b bent) RevokeUserSessions(ctx context.Context, userID string, at time.Time) error {
+func (b bent) RevokeUserSessions(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
 	if b.revokeAll == nil {
-		return b.Store.RevokeUserSessions(ctx, userID, at)
+		return b.Store.RevokeUserSessions(ctx, userID, at, since)
 	}
-	return b.revokeAll(ctx, userID, at)
+	return b.revokeAll(ctx, userID, at, since)
 }
 
 func (b bent) DeleteExpiredSessions(ctx context.Context, before time.Time) (int, error) {

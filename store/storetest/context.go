@@ -69,7 +69,8 @@ func (t *trial) calls() []call {
 			}},
 			call{"RevokeSession", func(ctx context.Context) error { return t.Store.RevokeSession(ctx, s.ID, t.now) }},
 			call{"RevokeUserSessions", func(ctx context.Context) error {
-				return t.Store.RevokeUserSessions(ctx, s.UserID, t.now)
+				_, err := t.Store.RevokeUserSessions(ctx, s.UserID, t.now, t.now)
+				return err
 			}},
 		)
 	}

@@ -32,6 +32,17 @@ var untested = map[string]string{
 	"Past its time it may be reported either way.":                      "allows something; the suite looks at none after its time",
 	"A key that is being written at that moment may be left":            "allows something; the suite does not write what it deletes",
 	"A method that deletes what has expired holds nobody else up":       "is a matter of the load; each store of ours has a test for it",
+	"DenySessions does what DenySession does for many sessions":         "its rules follow",
+	"A caller gives it 1000 at most":                                    "its rules follow",
+	"After an error some of them may be on the list":                    "allows something",
+	"It ends them before it looks for what to return":                   "nothing can be made to fail half-way from here",
+	"It returns the IDs of the sessions that it ended":                  "its rules follow",
+	"Each ID is returned once, in any order; none is no error.":         "its rules follow",
+	"It may return more of the user's sessions that are revoked":        "its rules follow",
+	"At and since are times of the caller's clock":                      "says what the library does",
+	"The CredentialVersion is that of the very row":                     "its rules follow",
+	"A hash that is renewed on the way replaces only":                   "its rules follow",
+	"It shows every write that has returned":                            "its rules follow",
 	"When it fails half-way, what it has deleted stays deleted.":        "nothing can be made to fail half-way from here",
 }
 

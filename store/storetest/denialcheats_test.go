@@ -15,6 +15,7 @@ type bentDenials struct {
 	store.Revocations
 
 	deny   func(ctx context.Context, sid string, until time.Time) error
+	many   func(ctx context.Context, sids []string, until time.Time) error
 	denied func(ctx context.Context, sid string) (bool, error)
 	drop   func(ctx context.Context, before time.Time) (int, error)
 }
@@ -24,6 +25,13 @@ func (b bentDenials) DenySession(ctx context.Context, sid string, until time.Tim
 		return b.Revocations.DenySession(ctx, sid, until)
 	}
 	return b.deny(ctx, sid, until)
+}
+
+func (b bentDenials) DenySessions(ctx context.Context, sids []string, until time.Time) error {
+	if b.many == nil {
+		return b.Revocations.DenySessions(ctx, sids, until)
+	}
+	return b.many(ctx, sids, until)
 }
 
 func (b bentDenials) SessionDenied(ctx context.Context, sid string) (bool, error) {

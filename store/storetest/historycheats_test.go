@@ -39,10 +39,10 @@ var historyCheats = []cheat{
 				defer writers.Unlock()
 				return r.plain.RevokeSession(ctx, id, at)
 			},
-			revokeAll: func(ctx context.Context, userID string, at time.Time) error {
+			revokeAll: func(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
 				writers.Lock()
 				defer writers.Unlock()
-				return r.plain.RevokeUserSessions(ctx, userID, at)
+				return r.plain.RevokeUserSessions(ctx, userID, at, since)
 			},
 		}
 	}},

@@ -197,15 +197,26 @@ func (p *plain) UserSessions(ctx context.Context, userID string) ([]store.Sessio
 
 func oldestFirst(a, b store.Session) int { return a.CreatedAt.Compare(b.CreatedAt) }
 
-func (p *plain) RevokeUserSessions(ctx context.Context, userID string, at time.Time) error {
+func (p *plain) RevokeUserSessions(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
 	if err := timed(at); err != nil {
-		return err
+		return nil, err
 	}
-	return p.editAll(ctx, func(s *store.Session) {
-		if s.UserID == userID {
-			revoke(s, at)
+	return p.revokeWhere(ctx, at, since, func(s store.Session) bool { return s.UserID == userID })
+}
+
+// revokeWhere revokes sessions, and returns those of them that were revoked at
+// since or later.
+func (p *plain) revokeWhere(ctx context.Context, at, since time.Time, which func(s store.Session) bool) (ids []string, err error) {
+	err = p.editAll(ctx, func(s *store.Session) {
+		if !which(*s) {
+			return
+		}
+		revoke(s, at)
+		if !s.RevokedAt.Before(since) {
+			ids = append(ids, s.ID)
 		}
 	})
+	return ids, err
 }
 
 func expired(s store.Session, before time.Time) bool {

@@ -32,6 +32,20 @@ func (p *plainLists) DenySession(ctx context.Context, sid string, until time.Tim
 	return nil
 }
 
+func (p *plainLists) DenySessions(ctx context.Context, sids []string, until time.Time) error {
+	leave, err := p.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	for _, sid := range sids {
+		if until.After(p.denied[sid]) {
+			p.denied[sid] = until
+		}
+	}
+	return nil
+}
+
 func (p *plainLists) SessionDenied(ctx context.Context, sid string) (bool, error) {
 	leave, err := p.enter(ctx)
 	if err != nil {

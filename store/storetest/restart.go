@@ -68,7 +68,7 @@ func keepsSessionsOverRestart(t *trial) {
 	}
 	revoked := t.revokes(t.advances(t.opensFor(live.UserID), t.now, t.now.Add(day)), t.now)
 	all := t.opens()
-	t.must(t.Store.RevokeUserSessions(t.ctx, all.UserID, t.now), "RevokeUserSessions")
+	t.revokesAll(all.UserID, t.now)
 	all.RevokedAt = t.now
 
 	t.restarts()

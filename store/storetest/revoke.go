@@ -62,7 +62,7 @@ var revokeRules = []rule{
 	},
 	{
 		name:  "RevokeUserSessions ends nobody else's",
-		says:  "and nobody else's.",
+		says:  "and no other user's.",
 		why:   "one user who logs out everywhere would log everybody out",
 		check: revokesOnlyUsers,
 	},
@@ -93,7 +93,7 @@ func keepsFirstRevocation(t *trial) {
 	for _, again := range []time.Duration{time.Hour, -time.Hour} {
 		t.must(t.Store.RevokeSession(t.ctx, s.ID, t.now.Add(again)), "RevokeSession again")
 		t.finds(s, "RevokeSession again")
-		t.must(t.Store.RevokeUserSessions(t.ctx, s.UserID, t.now.Add(again)), "RevokeUserSessions")
+		t.revokesAll(s.UserID, t.now.Add(again))
 		t.finds(s, "RevokeSession, then RevokeUserSessions")
 	}
 }
@@ -102,7 +102,7 @@ func revokesUnknown(t *trial) {
 	unknown := t.newSession()
 	t.must(t.Store.RevokeSession(t.ctx, unknown.ID, t.now), "RevokeSession of an unknown session")
 	t.misses(unknown.ID, "RevokeSession of an unknown session")
-	t.must(t.Store.RevokeUserSessions(t.ctx, unknown.UserID, t.now), "RevokeUserSessions of a user without any")
+	t.revokesAll(unknown.UserID, t.now)
 }
 
 func refusesTimelessRevocation(t *trial) {
@@ -111,7 +111,10 @@ func refusesTimelessRevocation(t *trial) {
 	for _, c := range []call{
 		{"RevokeSession", func(ctx context.Context) error { return t.Store.RevokeSession(ctx, s.ID, time.Time{}) }},
 		{"RevokeSession, of a revoked one,", func(ctx context.Context) error { return t.Store.RevokeSession(ctx, revoked.ID, time.Time{}) }},
-		{"RevokeUserSessions", func(ctx context.Context) error { return t.Store.RevokeUserSessions(ctx, s.UserID, time.Time{}) }},
+		{"RevokeUserSessions", func(ctx context.Context) error {
+			_, err := t.Store.RevokeUserSessions(ctx, s.UserID, time.Time{}, time.Time{})
+			return err
+		}},
 	} {
 		t.refusesZeroTime(c)
 		t.finds(s, c.name+" at a zero time")
@@ -185,7 +188,7 @@ func revokesAllOfUser(t *trial) {
 	user := unique("user")
 	first := t.revokes(t.opensFor(user), t.now.Add(-time.Hour))
 	all := t.opensMany(user)
-	t.must(t.Store.RevokeUserSessions(t.ctx, user, t.now), "RevokeUserSessions")
+	t.revokesAll(user, t.now)
 	for _, s := range all {
 		s.RevokedAt = t.now
 		t.finds(s, "RevokeUserSessions")
@@ -207,7 +210,7 @@ func revokesOnlyUsers(t *trial) {
 	for _, other := range append(lookAlikes(user), unique("user"), user[:len(user)-1]) {
 		others = append(others, t.opensFor(other))
 	}
-	t.must(t.Store.RevokeUserSessions(t.ctx, user, t.now), "RevokeUserSessions(%q)", user)
+	t.revokesAll(user, t.now)
 	for _, s := range others {
 		t.finds(s, "RevokeUserSessions of another user")
 	}

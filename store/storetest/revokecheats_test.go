@@ -78,12 +78,13 @@ var revokeCheats = []cheat{
 		}}
 	}},
 	{"RevokeUserSessions moves RevokedAt", "RevokeSession keeps the first RevokedAt", func(r *rig) {
-		r.Store = bent{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at time.Time) error {
-			return r.plain.editAll(ctx, func(s *store.Session) {
+		r.Store = bent{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
+			err := r.plain.editAll(ctx, func(s *store.Session) {
 				if s.UserID == userID {
 					s.RevokedAt = at
 				}
 			})
+			return nil, err
 		}}
 	}},
 	{"RevokeSession says ErrNotFound", "RevokeSession of an unknown session is no error", func(r *rig) {
@@ -97,11 +98,11 @@ var revokeCheats = []cheat{
 		}}
 	}},
 	{"RevokeUserSessions says ErrNotFound when there are none", "RevokeSession of an unknown session is no error", func(r *rig) {
-		r.Store = bent{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at time.Time) error {
+		r.Store = bent{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
 			if live, err := r.plain.UserSessions(ctx, userID); err != nil || len(live) == 0 {
-				return errors.Join(err, store.ErrNotFound)
+				return nil, errors.Join(err, store.ErrNotFound)
 			}
-			return r.plain.RevokeUserSessions(ctx, userID, at)
+			return r.plain.RevokeUserSessions(ctx, userID, at, since)
 		}}
 	}},
 	{"RevokeSession does nothing at a zero time, and says nil", "RevokeSession refuses a zero time", func(r *rig) {
@@ -121,11 +122,11 @@ var revokeCheats = []cheat{
 		}}
 	}},
 	{"RevokeUserSessions takes a zero time for now", "RevokeSession refuses a zero time", func(r *rig) {
-		r.Store = bent{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at time.Time) error {
+		r.Store = bent{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
 			if at.IsZero() {
 				at = time.Now()
 			}
-			return r.plain.RevokeUserSessions(ctx, userID, at)
+			return r.plain.RevokeUserSessions(ctx, userID, at, since)
 		}}
 	}},
 	{"RevokeSession refuses a zero time, and un-revokes", "RevokeSession refuses a zero time", func(r *rig) {
@@ -142,7 +143,8 @@ var revokeCheats = []cheat{
 			if err != nil {
 				return err
 			}
-			return r.plain.RevokeUserSessions(ctx, s.UserID, at)
+			_, err = r.plain.RevokeUserSessions(ctx, s.UserID, at, at)
+			return err
 		}}
 	}},
 	{"AdvanceSession looks for a revocation, then writes", "Nothing advances once RevokeSession has returned", func(r *rig) {
@@ -179,18 +181,18 @@ var revokeCheats = []cheat{
 	{"RevokeUserSessions ends the newest only", "RevokeUserSessions ends all of the user's sessions", revokingFirst(1)},
 	{"RevokeUserSessions ends a page of them", "RevokeUserSessions ends all of the user's sessions", revokingFirst(100)},
 	{"RevokeUserSessions deletes them", "RevokeUserSessions ends all of the user's sessions", func(r *rig) {
-		r.Store = bent{Store: r.Store, revokeAll: func(ctx context.Context, userID string, _ time.Time) error {
+		r.Store = bent{Store: r.Store, revokeAll: func(ctx context.Context, userID string, _, _ time.Time) ([]string, error) {
 			_, err := r.plain.drop(ctx, func(s store.Session) bool { return s.UserID == userID })
-			return err
+			return nil, err
 		}}
 	}},
 	{"RevokeUserSessions blocks the user's later sessions", "RevokeUserSessions ends all of the user's sessions", func(r *rig) {
 		var blocked sync.Map
 		r.Store = bent{
 			Store: r.Store,
-			revokeAll: func(ctx context.Context, userID string, at time.Time) error {
+			revokeAll: func(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
 				blocked.Store(userID, at)
-				return r.plain.RevokeUserSessions(ctx, userID, at)
+				return r.plain.RevokeUserSessions(ctx, userID, at, since)
 			},
 			create: func(ctx context.Context, s store.Session) error {
 				if at, ok := blocked.Load(s.UserID); ok {
@@ -212,25 +214,22 @@ var revokeCheats = []cheat{
 // revokingFirst revokes so many of the user's sessions, the newest first.
 func revokingFirst(n int) func(r *rig) {
 	return func(r *rig) {
-		r.Store = bent{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at time.Time) error {
+		r.Store = bent{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, since time.Time) (ids []string, err error) {
 			live, err := r.plain.UserSessions(ctx, userID)
 			slices.Reverse(live)
 			for _, s := range live[:min(n, len(live))] {
+				ids = append(ids, s.ID)
 				err = errors.Join(err, r.plain.RevokeSession(ctx, s.ID, at))
 			}
-			return err
+			return ids, err
 		}}
 	}
 }
 
 func revokingWhere(same func(has, given string) bool) func(r *rig) {
 	return func(r *rig) {
-		r.Store = bent{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at time.Time) error {
-			return r.plain.editAll(ctx, func(s *store.Session) {
-				if same(s.UserID, userID) {
-					revoke(s, at)
-				}
-			})
+		r.Store = bent{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
+			return r.plain.revokeWhere(ctx, at, since, func(s store.Session) bool { return same(s.UserID, userID) })
 		}}
 	}
 }

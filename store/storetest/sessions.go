@@ -101,6 +101,18 @@ func (t *trial) revokes(s store.Session, at time.Time) store.Session {
 	return s
 }
 
+// revokesAll ends all sessions of a user, and returns the IDs that the store does.
+// It asks for those that were revoked at that moment or later.
+func (t *trial) revokesAll(userID string, at time.Time) []string {
+	return t.revokesSince(userID, at, at)
+}
+
+func (t *trial) revokesSince(userID string, at, since time.Time) []string {
+	ids, err := t.Store.RevokeUserSessions(t.ctx, userID, at, since)
+	t.must(err, "RevokeUserSessions(%q)", userID)
+	return ids
+}
+
 // lists fails the rule unless UserSessions returns exactly these, in this order.
 func (t *trial) lists(userID string, want ...store.Session) {
 	got, err := t.Store.UserSessions(t.ctx, userID)

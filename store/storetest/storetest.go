@@ -57,7 +57,8 @@ type Fixture struct {
 
 	// AddUser makes a user who logs in with u.Login and password, and returns
 	// them as Store is to return them from now on: a store that gives out IDs of
-	// its own, or knows no seats, returns another ID and none. It returns
+	// its own, or knows no seats, returns another ID and none. The
+	// CredentialVersion may be left out: only the store knows it. It returns
 	// [errors.ErrUnsupported], wrapped or not, for a user whom the host would
 	// never have, say because all of its logins are e-mail addresses; a rule
 	// that is about such a user is then skipped. Nil skips the rules that need a

@@ -1,0 +1,104 @@
+package redisstore
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/sallyport-go/sallyport/internal/redisclient"
+)
+
+// The sessions that RevokeUserSessions has ended are a sorted set of their IDs,
+// each with the millisecond at which it was, so that a caller that could not deny
+// them gets them again. It lasts as long as the last of their records. Members
+// from before a call's since go with that call.
+func (s *Store) endedSessionsKey(userID string) string {
+	return s.prefix + "ended-sessions:" + nameless(userID)
+}
+
+var (
+	// endingOfUser ends a session of the user ARGV[2], unless it is not there or not
+	// theirs: then it says -1.
+	endingOfUser = redisclient.NewScript(`
+if redis.call('HGET', KEYS[1], 'user') ~= ARGV[2] then return -1 end
+return redis.call('HSETNX', KEYS[1], 'revoked', ARGV[1])`)
+
+	// noting adds IDs to a sorted set, which lasts until ARGV[1] at least. ARGV[2]
+	// is their score.
+	noting = redisclient.NewScript(`
+for i = 3, #ARGV do redis.call('ZADD', KEYS[1], ARGV[2], ARGV[i]) end
+local now, left = redis.call('TIME'), redis.call('PTTL', KEYS[1])
+if left < 0 or now[1] * 1000 + left < tonumber(ARGV[1]) then redis.call('PEXPIREAT', KEYS[1], ARGV[1]) end
+return 1`)
+)
+
+// RevokeUserSessions ends all sessions of a user, a thousand at a time, each
+// thousand with [Config.Timeout] to itself; see [store.Sessions]. After an error
+// some of them may have ended. The next call goes on with those that have not,
+// and returns both.
+func (s *Store) RevokeUserSessions(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
+	if at.IsZero() {
+		return nil, fmt.Errorf("redisstore: RevokeUserSessions: %w", errNoTime)
+	}
+	for {
+		n, err := s.endSome(ctx, userID, at)
+		if err != nil {
+			return nil, failedWrite("RevokeUserSessions", err)
+		}
+		if n < manyAtATime {
+			break
+		}
+	}
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	first := strconv.FormatInt(since.UnixMilli(), 10)
+	key := s.endedSessionsKey(userID)
+	ended, err := s.client.ZRangeByScore(ctx, key, &redis.ZRangeBy{Min: first, Max: "+inf"}).Result()
+	if err != nil {
+		return nil, failedRead("RevokeUserSessions", err)
+	}
+	_ = s.client.ZRemRangeByScore(ctx, key, "-inf", "("+first).Err() // the next call tries again
+	return ended, nil
+}
+
+// endSome ends the first sessions in the list of a user's, and says how many it
+// has found there. They are noted before they are ended and leave the list
+// afterwards: wherever this stops, the next call finds each of them in one of the
+// two, and ends it if it has not ended.
+func (s *Store) endSome(ctx context.Context, userID string, at time.Time) (int, error) {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	listed, err := s.client.ZRangeWithScores(ctx, s.userSessionsKey(userID), 0, manyAtATime-1).Result()
+	if err != nil || len(listed) == 0 {
+		return 0, err
+	}
+	last := listed[len(listed)-1].Score // when the last of them is gone for certain
+	note := fields{strconv.FormatFloat(last, 'f', 0, 64), at.UnixMilli()}
+	keys, over := make([]string, len(listed)), make([]any, len(listed))
+	for i, z := range listed {
+		id, _ := z.Member.(string)
+		keys[i], over[i] = s.sessionKey(id), id
+	}
+	if _, err := s.run(ctx, noting, s.endedSessionsKey(userID), append(note, over...)...); err != nil {
+		return 0, err
+	}
+	found, err := s.runAll(ctx, endingOfUser, keys, at.UnixMicro(), userID)
+	if err != nil {
+		return 0, err
+	}
+	var gone []any
+	for i, n := range found {
+		if n < 0 {
+			gone = append(gone, over[i])
+		}
+	}
+	if len(gone) > 0 {
+		if err := s.client.ZRem(ctx, s.endedSessionsKey(userID), gone...).Err(); err != nil {
+			return 0, err
+		}
+	}
+	return len(listed), s.client.ZRem(ctx, s.userSessionsKey(userID), over...).Err()
+}
