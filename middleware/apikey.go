@@ -71,8 +71,10 @@ func (a *Auth) CreateAPIKey(w http.ResponseWriter, r *http.Request) {
 }
 
 // CheckRevokeAPIKey ends the API key of the user who is signed in that has this
-// ID, for DELETE. It is committed when CheckRevokeAPIKey returns nil.
+// ID, for DELETE. It is committed when CheckRevokeAPIKey returns nil, and runs to
+// its end also if the client disconnects, as CheckLogout does.
 func (a *Auth) CheckRevokeAPIKey(r *http.Request, id string) error {
+	r = undisturbed(r)
 	p, err := a.keyOwner(r, http.MethodDelete)
 	if err != nil {
 		return err

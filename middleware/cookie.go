@@ -66,7 +66,7 @@ func (a *Auth) cookieBearer(r *http.Request) (tokens.Principal, error) {
 	if a.tokens == nil {
 		return p, err
 	}
-	return p, forgetting(err, forgetsAccess, ReasonBearer)
+	return p, clearing(err, forgetsAccess, ReasonBearer)
 }
 
 // lacksRefresh reports whether a dialect has found no refresh token.
@@ -88,7 +88,7 @@ func (a *Auth) refreshByCookie(r *http.Request, refresh tokens.RefreshRequest, n
 	}
 	refresh.Token, refresh.MaxAccess = token, a.cookies.room()
 	p, err := a.exchange(r, refresh, false)
-	return p, forgetting(err, forgetsBoth, ReasonRefresh, ReasonEnded)
+	return p, clearing(err, forgetsBoth, ReasonRefresh, ReasonEnded)
 }
 
 // logoutByCookie ends the session of the refresh cookie or, where an
@@ -101,7 +101,22 @@ func (a *Auth) logoutByCookie(r *http.Request, refresh tokens.RefreshRequest) (e
 		}
 	}
 	ended, err = a.logout(r, refresh, refresh.Token != "")
-	return ended, forgetting(err, forgetsBoth, ReasonNoBearer, ReasonBearer, ReasonExpired)
+	return ended, clearing(err, forgetsBoth, ReasonNoBearer, ReasonBearer, ReasonExpired)
+}
+
+// hasCookiesOf reports whether one of the request's cookies belongs to the session
+// with this "sid".
+func (a *Auth) hasCookiesOf(r *http.Request, sid string) bool {
+	if a.cookies == nil || sid == "" {
+		return false
+	}
+	for _, name := range []string{a.cookies.access.Name, a.cookies.refresh.Name} {
+		token, err := cookie(r, name)
+		if err == nil && token != "" && a.tokens.SessionOf(r.Context(), token) == sid {
+			return true
+		}
+	}
+	return false
 }
 
 // forgets is which cookies a refusal clears.
@@ -113,9 +128,8 @@ const (
 	forgetsBoth
 )
 
-// forgetting has the browser forget its cookies if it was refused for one of
-// these reasons.
-func forgetting(err error, what forgets, reasons ...Reason) error {
+// clearing has a refusal clear cookies if it is for one of these reasons.
+func clearing(err error, what forgets, reasons ...Reason) error {
 	if err == nil {
 		return nil
 	}

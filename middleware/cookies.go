@@ -14,9 +14,10 @@ import (
 // Cookies keep the tokens of browsers where no script can read them: Login and
 // Refresh answer 204 with two cookies and no token in the body, Refresh and
 // Logout read the refresh cookie, and Bearer, Identify and Protect the access
-// cookie of requests that have no Authorization header. Logout and
-// LogoutEverywhere clear both, and so does a refresh by a cookie that opens
-// nothing any longer. The refusal of an access cookie whose token is revoked or
+// cookie of requests that have no Authorization header. Every handler that ends
+// the caller's own session clears both (Logout, LogoutEverywhere, EndSession,
+// Revoke; see [Auth.ClearCookies] for handlers of the host's), and so does a
+// refresh by a cookie that opens nothing any longer. The refusal of an access cookie whose token is revoked or
 // not genuine clears that one: where there is room for strangers the browser is
 // one again. The Token endpoint has nothing to do with cookies; see also
 // [Auth.WithoutCookies].

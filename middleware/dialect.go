@@ -148,9 +148,23 @@ func (a *Auth) Granted(p tokens.Pair) Answer {
 // LoggedOut answers a logout in the Auth's dialect, and clears the cookies where
 // there are any.
 func (a *Auth) LoggedOut(ended bool) Answer {
-	answer := a.dialect.LoggedOut(ended)
-	if a.cookies != nil {
+	return a.forgetting(a.dialect.LoggedOut(ended), true)
+}
+
+// forgetting clears the cookies in an answer, where there are any, if the
+// caller's own session has ended.
+func (a *Auth) forgetting(answer Answer, own bool) Answer {
+	if own && a.cookies != nil {
 		a.cookies.forget(answer, forgetsBoth)
 	}
 	return answer
+}
+
+// ClearCookies sets the headers that clear the cookies of Config.Cookies, for a
+// handler of the host's that has ended the caller's own session, such as one that
+// changes the password: see [tokens.Authority.PasswordChanged]. It does nothing
+// where there are no cookies. Call it before the status is written.
+func (a *Auth) ClearCookies(w http.ResponseWriter) {
+	answer := Answer{Header: w.Header()}
+	a.forgetting(answer, true)
 }

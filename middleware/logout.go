@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -13,7 +14,8 @@ import (
 //
 // The session's refresh tokens are dead when CheckLogout returns. So are its
 // access tokens where the Authority has a deny list; else they are good until
-// they expire.
+// they expire. Once the request has been read, the logout runs to its end also
+// if the client disconnects; so mount it without Bearer or Protect in front.
 //
 // Where there are Config.Cookies, a request with neither a refresh token nor an
 // Authorization: Bearer ends the session of its cookies.
@@ -25,6 +27,7 @@ func (a *Auth) CheckLogout(r *http.Request) (ended bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	r = undisturbed(r)
 	refresh, ok, err := a.dialect.ReadLogout(p)
 	if a.cookies != nil && (err == nil && !ok || lacksRefresh(err)) {
 		return a.logoutByCookie(r, refresh)
@@ -64,7 +67,8 @@ func (a *Auth) Logout(w http.ResponseWriter, r *http.Request) {
 }
 
 // CheckLogoutEverywhere ends all sessions of the user whose access token the
-// request bears.
+// request bears. It runs to its end also if the client disconnects, as
+// CheckLogout does.
 func (a *Auth) CheckLogoutEverywhere(r *http.Request) error {
 	if err := a.sameSite(r); err != nil {
 		return err
@@ -72,11 +76,19 @@ func (a *Auth) CheckLogoutEverywhere(r *http.Request) error {
 	if _, err := a.params(r, Accepts{Unknown: true}); err != nil {
 		return err
 	}
+	r = undisturbed(r)
 	principal, err := a.CheckBearer(r)
 	if err != nil {
 		return err
 	}
 	return a.tokens.LogoutEverywhere(a.located(r), principal.Subject)
+}
+
+// undisturbed is a request that has been read and asks for a revocation: from now
+// on it does not end when the client disconnects. The Authority has deadlines of
+// its own.
+func undisturbed(r *http.Request) *http.Request {
+	return r.WithContext(context.WithoutCancel(r.Context()))
 }
 
 // LogoutEverywhere answers what CheckLogoutEverywhere decides.

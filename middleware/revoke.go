@@ -8,42 +8,53 @@ import (
 
 // CheckRevoke is the revocation endpoint of RFC 7009: it ends the session of a
 // refresh token or an access token, or an API key; see [tokens.Authority.Revoke].
-// It is committed when CheckRevoke returns nil. A token that opens nothing, or is
+// It is committed when CheckRevoke returns nil, and runs to its end also if the
+// client disconnects, as CheckLogout does. A token that opens nothing, or is
 // another client's, is no error. The token_type_hint is not needed, and not read.
-func (a *Auth) CheckRevoke(r *http.Request) error {
+//
+// own reports whether the session that has ended is that of the request's
+// cookies, where there are Config.Cookies: then the answer clears them, as that
+// of a logout does.
+func (a *Auth) CheckRevoke(r *http.Request) (own bool, err error) {
 	p, err := a.params(r, OAuth2{}.Accepts())
 	if err != nil {
-		return err
+		return false, err
 	}
+	r = undisturbed(r)
 	c, err := p.client()
 	if err != nil {
-		return err
+		return false, err
 	}
 	token := p.Get("token")
 	if token == "" {
-		return missing("token")
+		return false, missing("token")
 	}
 	stakes, err := a.clientStakes(r, c)
 	if err != nil {
-		return err
+		return false, err
 	}
-	_, err = attempt(a, r, stakes, func() (struct{}, error) {
-		return struct{}{}, a.tokens.Revoke(a.located(r), tokens.RevokeRequest{
+	sid, err := attempt(a, r, stakes, func() (string, error) {
+		return a.tokens.Revoke(a.located(r), tokens.RevokeRequest{
 			Token: tokens.Secret(token), ClientID: c.id, ClientSecret: c.secret,
 		})
 	})
-	return err
+	return err == nil && a.hasCookiesOf(r, sid), err
 }
 
 // Revoke answers what CheckRevoke decides, in RFC 7009's words.
 func (a *Auth) Revoke(w http.ResponseWriter, r *http.Request) {
-	if err := a.CheckRevoke(r); err != nil {
+	own, err := a.CheckRevoke(r)
+	if err != nil {
 		a.Speaking(OAuth2{}).Refused(RouteToken, err).Write(w)
 		return
 	}
-	a.Revoked().Write(w)
+	a.Revoked(own).Write(w)
 }
 
 // Revoked is the answer of RFC 7009 §2.2: 200. What is in its body does not
-// matter to the RFC; there are clients that cannot read an answer without JSON.
-func (*Auth) Revoked() Answer { return noCache(answer(http.StatusOK, mediaJSON, struct{}{})) }
+// matter to the RFC; there are clients that cannot read an answer without JSON. It
+// clears the cookies, where there are Config.Cookies, if the session was the
+// caller's own.
+func (a *Auth) Revoked(own bool) Answer {
+	return a.forgetting(noCache(answer(http.StatusOK, mediaJSON, struct{}{})), own)
+}

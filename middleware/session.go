@@ -59,24 +59,43 @@ func (a *Auth) Sessions(w http.ResponseWriter, r *http.Request) {
 }
 
 // CheckEndSession ends the session of the user who is signed in that has this
-// ID, for DELETE. It is committed when CheckEndSession returns nil.
-func (a *Auth) CheckEndSession(r *http.Request, id string) error {
+// ID, for DELETE. It is committed when CheckEndSession returns nil, and runs to
+// its end also if the client disconnects, as CheckLogout does.
+//
+// own reports whether that was the session of the request's own access token or
+// cookies: then the answer clears the cookies, as that of a logout does.
+func (a *Auth) CheckEndSession(r *http.Request, id string) (own bool, err error) {
+	r = undisturbed(r)
 	p, err := a.signedIn(r, http.MethodDelete)
 	if err != nil {
-		return err
+		return false, err
 	}
-	return found(a.tokens.EndSession(a.located(r), p.Subject, id))
+	if err := found(a.tokens.EndSession(a.located(r), p.Subject, id)); err != nil {
+		return false, err
+	}
+	return id == p.SessionID || a.hasCookiesOf(r, id), nil
 }
 
 // EndSession answers what CheckEndSession decides; the ID is the path's
 // wildcard {id}.
 func (a *Auth) EndSession(w http.ResponseWriter, r *http.Request) {
-	a.done(w, a.CheckEndSession(r, r.PathValue("id")))
+	own, err := a.CheckEndSession(r, r.PathValue("id"))
+	if err != nil {
+		a.Refused(RouteAPI, err).Write(w)
+		return
+	}
+	a.SessionEnded(own).Write(w)
 }
 
+// SessionEnded answers the end of a session: 204. It clears the cookies, where
+// there are Config.Cookies, if the session was the caller's own.
+func (a *Auth) SessionEnded(own bool) Answer { return a.forgetting(a.Done(), own) }
+
 // CheckEndOtherSessions ends all sessions of the user who is signed in but the
-// one that they ask with, for DELETE. LogoutEverywhere ends that too.
+// one that they ask with, for DELETE. LogoutEverywhere ends that too. It runs to
+// its end also if the client disconnects, as CheckLogout does.
 func (a *Auth) CheckEndOtherSessions(r *http.Request) error {
+	r = undisturbed(r)
 	p, err := a.signedIn(r, http.MethodDelete)
 	if err != nil {
 		return err

@@ -23,6 +23,14 @@ type watched struct {
 	mu    sync.Mutex
 	err   error
 	calls []string
+	hook  func(call string) // before each call; nil: none
+}
+
+// step calls hook before each call from now on; nil calls nothing.
+func (w *watched) step(hook func(call string)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.hook = hook
 }
 
 func newWatched(tb testing.TB) *watched {
@@ -61,9 +69,13 @@ func (w *watched) take() []string {
 
 func (w *watched) enter(call string) error {
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	w.calls = append(w.calls, call)
-	return w.err
+	hook, err := w.hook, w.err
+	w.mu.Unlock()
+	if hook != nil {
+		hook(call)
+	}
+	return err
 }
 
 func asked[T any](w *watched, call string, f func() (T, error)) (T, error) {

@@ -83,14 +83,19 @@ func (a *Authority) write(ctx context.Context, gone []ended, now time.Time, writ
 	return unavailable("revoke", err)
 }
 
-// denyRevoked denies the access tokens of a session that was revoked before:
-// the one who did it may have failed in between, or not have known of the list.
-func (a *Authority) denyRevoked(ctx context.Context, s store.Session) error {
-	until := a.over(s.RevokedAt)
-	if !until.After(a.now()) {
+// denyAgain denies the access tokens of what was revoked before: that revocation
+// may have failed half-way, or have been made without the deny list. It writes
+// nothing if they are denied already, or if all of them have expired.
+func (a *Authority) denyAgain(ctx context.Context, sid string, until time.Time) error {
+	if a.revocations == nil || !until.After(a.now()) {
 		return nil
 	}
-	return a.deny(ctx, endedSessions(s), until)
+	within, cancel := a.bounded(ctx)
+	defer cancel()
+	if denied, err := a.revocations.SessionDenied(within, sid); err == nil && denied {
+		return nil
+	}
+	return a.deny(ctx, []ended{{sid: sid}}, until)
 }
 
 // deny puts what has ended on the deny list, whether or not the caller still

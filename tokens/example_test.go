@@ -333,7 +333,7 @@ func ExampleAuthority_Revoke() {
 
 	login.ClientSecret = secret
 	pair := must(authority.Login(ctx, login))
-	err = authority.Revoke(ctx, tokens.RevokeRequest{Token: pair.RefreshToken, ClientID: "shop", ClientSecret: secret})
+	_, err = authority.Revoke(ctx, tokens.RevokeRequest{Token: pair.RefreshToken, ClientID: "shop", ClientSecret: secret})
 	fmt.Println("revoked:", err == nil)
 
 	_, err = authority.Verify(ctx, pair.AccessToken)

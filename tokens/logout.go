@@ -12,13 +12,14 @@ import (
 // Logout ends the session that a refresh token belongs to, whichever of the
 // session's tokens it is. It is committed when Logout returns nil. The session's
 // access tokens are dead by then where Config.Revocations is set, and else good
-// until they expire.
+// until they expire. Like every method that revokes, it runs to its end, within
+// Config.Timeout for each step, also after ctx is done.
 //
 // It fails with ErrInvalidClient, with ErrInvalidRefresh where there is no
 // session to end, with ErrWrongClient, which changes nothing, and with
 // ErrUnavailable.
 func (a *Authority) Logout(ctx context.Context, r RefreshRequest) error {
-	ctx, cancel := context.WithTimeout(ctx, a.timeout)
+	ctx, cancel := a.bounded(ctx)
 	defer cancel()
 	named, err := a.presenter(ctx, r.ClientID, r.ClientSecret)
 	if err != nil {
@@ -49,7 +50,7 @@ func (a *Authority) logout(ctx context.Context, named client, token presented) e
 // LogoutPrincipal ends the session that an access token belongs to. A principal
 // without a session, or whose session is over, is no error.
 func (a *Authority) LogoutPrincipal(ctx context.Context, p Principal) error {
-	ctx, cancel := context.WithTimeout(ctx, a.timeout)
+	ctx, cancel := a.bounded(ctx)
 	defer cancel()
 	s, ok, err := a.sessionOf(ctx, p.Subject, p.SessionID)
 	if err != nil || !ok {
@@ -64,7 +65,7 @@ func (a *Authority) LogoutPrincipal(ctx context.Context, p Principal) error {
 // of theirs are dead by then where Config.Revocations is set, and else good
 // until they expire.
 func (a *Authority) LogoutEverywhere(ctx context.Context, userID string) error {
-	ctx, cancel := context.WithTimeout(ctx, a.timeout)
+	ctx, cancel := a.bounded(ctx)
 	defer cancel()
 	var sessions []store.Session
 	if a.revocations != nil {

@@ -71,9 +71,10 @@ func (a *Authority) UserAPIKeys(ctx context.Context, userID string) ([]store.API
 // RevokeAPIKey ends a key of a user by its ID, for good; false if the user has no
 // such key. It is committed when RevokeAPIKey returns nil. The access tokens that
 // the key was exchanged for are dead by then where Config.Revocations is set, and
-// else good until they expire. It fails as UserAPIKeys does.
+// else good until they expire. It runs to its end also after ctx is done. It
+// fails as UserAPIKeys does.
 func (a *Authority) RevokeAPIKey(ctx context.Context, userID, id string) (bool, error) {
-	keys, err := a.UserAPIKeys(ctx, userID)
+	keys, err := a.UserAPIKeys(context.WithoutCancel(ctx), userID)
 	if err != nil {
 		return false, err
 	}

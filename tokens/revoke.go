@@ -21,7 +21,11 @@ type RevokeRequest struct {
 
 // Revoke ends what a token belongs to: the session of a refresh token or of an
 // access token, with all of its tokens, or an API key with the access tokens that
-// it was exchanged for. It is committed when Revoke returns nil.
+// it was exchanged for. It is committed when Revoke returns nil, and runs to its
+// end also after ctx is done.
+//
+// The first result is the "sid" of the session or the key that has ended, by
+// this call or before; empty where the token names none that this caller may end.
 //
 // A token that opens nothing, and one that belongs to another client, is no
 // error: nothing changes. An access token can be revoked where Config.Revocations
@@ -29,53 +33,64 @@ type RevokeRequest struct {
 //
 // It fails with ErrInvalidClient, ErrMalformed, ErrUnsupportedToken or
 // ErrUnavailable; after the last the token may be as good as before.
-func (a *Authority) Revoke(ctx context.Context, r RevokeRequest) error {
-	within, cancel := context.WithTimeout(ctx, a.timeout)
+func (a *Authority) Revoke(ctx context.Context, r RevokeRequest) (sid string, err error) {
+	ctx, cancel := a.bounded(ctx)
 	defer cancel()
-	named, err := a.presenter(within, r.ClientID, r.ClientSecret)
+	named, err := a.presenter(ctx, r.ClientID, r.ClientSecret)
 	if err != nil {
-		return a.clientRefused(ctx, r.ClientID, err)
+		return "", a.clientRefused(ctx, r.ClientID, err)
 	}
 	if token, genuine := a.refresh.open(r.Token); genuine {
-		err := a.logout(within, named, token)
-		if errors.Is(err, ErrInvalidRefresh) {
-			return nil
+		err := a.logout(ctx, named, token)
+		switch {
+		case err == nil, errors.Is(err, ErrRevokedRefresh):
+			return sessionImage(token.sessionID), nil
+		case errors.Is(err, ErrInvalidRefresh): // unknown, or another client's
+			return "", nil
 		}
-		return err
+		return "", err
 	}
 	if a.IsAPIKey(r.Token) {
-		return a.revokePresentedKey(within, r.Token)
+		return a.revokePresentedKey(ctx, r.Token)
 	}
-	p, err := a.verifier.Verify(within, r.Token)
+	p, err := a.verifier.Verify(ctx, r.Token)
 	switch {
 	case errors.Is(err, ErrUnavailable):
-		return err
+		return "", err
 	case err != nil:
-		return nil
+		return "", nil
 	}
-	if _, err := a.holder(within, named, store.Session{ClientID: p.ClientID}); err != nil {
+	if _, err := a.holder(ctx, named, store.Session{ClientID: p.ClientID}); err != nil {
 		if errors.Is(err, ErrWrongClient) {
-			return nil
+			return "", nil
 		}
-		return a.clientRefused(ctx, r.ClientID, err)
+		return "", a.clientRefused(ctx, r.ClientID, err)
 	}
-	return a.revokeAccess(within, p)
+	if err := a.revokeAccess(ctx, p); err != nil {
+		return "", err
+	}
+	return p.SessionID, nil
 }
 
-// revokePresentedKey ends a key that was shown, which whoever has found it may
-// do. One that is revoked has its access tokens denied again, in case that failed
-// before.
-func (a *Authority) revokePresentedKey(ctx context.Context, key Secret) error {
+// revokePresentedKey ends a key that was presented; anybody who has found it may
+// do that. The access tokens of a key that was revoked before are denied now if
+// they were not.
+func (a *Authority) revokePresentedKey(ctx context.Context, key Secret) (sid string, err error) {
 	k, err := a.liveKey(ctx, key, a.now())
 	switch {
 	case errors.Is(err, ErrUnavailable):
-		return a.failed(ctx, err)
+		return "", a.failed(ctx, err)
 	case err == nil:
-		return a.revokeKey(ctx, k)
-	case k.RevokedAt.IsZero() || !a.over(k.RevokedAt).After(a.now()):
-		return nil
+		err = a.revokeKey(ctx, k)
+	case k.RevokedAt.IsZero():
+		return "", nil
+	default:
+		err = a.failed(ctx, a.denyAgain(ctx, keyImage(k.ID), a.over(k.RevokedAt)))
 	}
-	return a.failed(ctx, a.deny(ctx, []ended{{sid: keyImage(k.ID)}}, a.over(k.RevokedAt)))
+	if err != nil {
+		return "", err
+	}
+	return keyImage(k.ID), nil
 }
 
 // revokeAccess ends the session of an access token.
@@ -96,8 +111,8 @@ func (a *Authority) revokeAccess(ctx context.Context, p Principal) error {
 		}
 		return fmt.Errorf("%w: an access token of the key %s", ErrUnsupportedToken, k.ID)
 	}
-	// what it comes from has ended, and this token might not have been denied
-	return a.failed(ctx, a.deny(ctx, []ended{{sid: p.SessionID}}, a.over(a.now())))
+	// its session or key has ended, and this token might not have been denied
+	return a.failed(ctx, a.denyAgain(ctx, p.SessionID, a.over(a.now())))
 }
 
 // keyOf finds the API key of a user by the image of its ID; false if it was

@@ -195,11 +195,11 @@ func stands(s store.Session, token presented, now time.Time, grace time.Duration
 // has advanced a session, for a replay of the token that was used then.
 const maxClockSkew = 2 * time.Second
 
-// refuse returns why a session is over. One that was revoked is denied again, in
-// case that failed before.
+// refuse returns why a session is over. The access tokens of one that was revoked
+// are denied now if they were not.
 func (a *Authority) refuse(ctx context.Context, s store.Session, over error) error {
 	if errors.Is(over, ErrRevokedRefresh) {
-		if err := a.denyRevoked(ctx, s); err != nil {
+		if err := a.denyAgain(ctx, sessionImage(s.ID), a.over(s.RevokedAt)); err != nil {
 			return err
 		}
 	}

@@ -46,10 +46,10 @@ func (a *Authority) Sessions(ctx context.Context, userID string) ([]OpenSession,
 }
 
 // EndSession ends one session of a user by the ID that an OpenSession has, as
-// Logout does; false if the user has no such session. ErrUnavailable is its only
-// error.
+// Logout does, also after ctx is done; false if the user has no such session.
+// ErrUnavailable is its only error.
 func (a *Authority) EndSession(ctx context.Context, userID, id string) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, a.timeout)
+	ctx, cancel := a.bounded(ctx)
 	defer cancel()
 	s, ok, err := a.sessionOf(ctx, userID, id)
 	if err != nil || !ok {
@@ -66,7 +66,7 @@ func (a *Authority) EndSession(ctx context.Context, userID, id string) (bool, er
 // does not last; and with ErrUnavailable, having ended some, after which it may
 // be called again.
 func (a *Authority) EndOtherSessions(ctx context.Context, p Principal) error {
-	ctx, cancel := context.WithTimeout(ctx, a.timeout)
+	ctx, cancel := a.bounded(ctx)
 	defer cancel()
 	sessions, err := a.store.UserSessions(ctx, p.Subject)
 	if err != nil {

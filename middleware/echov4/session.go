@@ -8,8 +8,8 @@ import (
 
 // Revoke answers what middleware.Auth.CheckRevoke decides.
 func (a *Auth) Revoke(c echo.Context) error {
-	err := a.door.CheckRevoke(c.Request())
-	return a.standard(c, err, a.door.Revoked)
+	own, err := a.door.CheckRevoke(c.Request())
+	return a.standard(c, err, func() middleware.Answer { return a.door.Revoked(own) })
 }
 
 // Introspect answers what middleware.Auth.CheckIntrospect decides.
@@ -27,7 +27,8 @@ func (a *Auth) Sessions(c echo.Context) error {
 // EndSession answers what middleware.Auth.CheckEndSession decides; the ID is the
 // path parameter "id".
 func (a *Auth) EndSession(c echo.Context) error {
-	return a.own(c, a.door.CheckEndSession(c.Request(), c.Param("id")), a.door.Done)
+	own, err := a.door.CheckEndSession(c.Request(), c.Param("id"))
+	return a.own(c, err, func() middleware.Answer { return a.door.SessionEnded(own) })
 }
 
 // EndOtherSessions answers what middleware.Auth.CheckEndOtherSessions decides.

@@ -268,6 +268,10 @@ var twins = []twin{
 	{name: "FastAPI: another site's login", house: inCookies, speaks: fastAPI, request: form("POST /login", alicesOwn, "Sec-Fetch-Site: cross-site"), status: 403, reason: middleware.ReasonCrossSite},
 	{name: "a logout by cookie", house: inCookies, given: []step{login}, request: bare("POST /logout", "Cookie: __Secure-refresh_token={refresh}"), status: 204},
 	{name: "a logout everywhere by cookie", house: inCookies, given: []step{login}, request: bare("POST /everywhere", accessCookie), status: 204},
+	{name: "the end of the own session, by cookie", house: inCookies, given: []step{login}, request: bare("DELETE /sessions/{sid}", accessCookie), status: 204},
+	{name: "the end of the other sessions, by cookie", house: inCookies, given: []step{login, login}, request: bare("DELETE /others", accessCookie), status: 204},
+	{name: "the revocation of the own refresh token, with cookies", house: inCookies, given: []step{login}, request: form("POST /revoke", "token={refresh}", accessCookie), status: 200},
+	{name: "the revocation of the own refresh token, without cookies", house: inCookies, given: []step{login}, request: form("POST /revoke", "token={refresh}"), status: 200},
 	{name: "the token endpoint has no cookies", house: inCookies, given: []step{login}, request: form("POST /token", "grant_type=refresh_token&refresh_token={refresh}"), status: 200},
 
 	// Lexik.
