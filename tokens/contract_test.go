@@ -124,10 +124,10 @@ func TestFaultA12WhatAStoreReturnsIsCheckedBeforeItIsUsed(t *testing.T) {
 			return errorOf(a.RevokeAPIKey(ctx, alice.ID, m.row.ID))
 		}},
 		{"Revoke", [][]spoil{sessions, clients}, func(ctx context.Context, a *tokens.Authority, m made) error {
-			return a.Revoke(ctx, tokens.RevokeRequest{Token: m.pair.RefreshToken, ClientID: "web"})
+			return errorOf(a.Revoke(ctx, tokens.RevokeRequest{Token: m.pair.RefreshToken, ClientID: "web"}))
 		}},
 		{"Revoke of a key", [][]spoil{keys}, func(ctx context.Context, a *tokens.Authority, m made) error {
-			return a.Revoke(ctx, tokens.RevokeRequest{Token: m.key, ClientID: "web"})
+			return errorOf(a.Revoke(ctx, tokens.RevokeRequest{Token: m.key, ClientID: "web"}))
 		}},
 		{"Introspect", [][]spoil{users, sessions}, func(ctx context.Context, a *tokens.Authority, m made) error {
 			return errorOf(a.Introspect(ctx, m.pair.AccessToken))
