@@ -20,6 +20,7 @@ import (
 	engine "github.com/ulule/limiter/v3/drivers/store/memory"
 
 	sallyport "github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/tokens"
 )
@@ -119,7 +120,7 @@ func auth(limit int64) (*sallyport.Auth, error) {
 		return nil, err
 	}
 	return sallyport.New(sallyport.Config{
-		Tokens: authority, ClientIP: sallyport.RemoteAddr,
+		Tokens: authority, ClientIP: clientip.RemoteAddr,
 		Tiers: sallyport.Tiers{sallyport.Anonymous: {Limit: limit, Period: time.Hour}},
 	})
 }
