@@ -13,6 +13,7 @@ import (
 	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 func withCookies(c *config) { c.door.Cookies = &middleware.Cookies{RefreshPath: "/auth"} }
@@ -209,7 +210,7 @@ func TestCookieSource(t *testing.T) {
 	t.Run("a door with a Verifier only reads the access cookie, and knows its own site", func(t *testing.T) {
 		t.Parallel()
 		d := open(t)
-		set, err := tokens.NewKeySet(d.config.tokens.Keys...)
+		set, err := keys.NewSet(d.config.tokens.Keys...)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -19,6 +19,7 @@ import (
 	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 const password = "correct horse & battery"
@@ -63,8 +64,8 @@ func open(tb testing.TB, edits ...func(*config)) *door {
 	d := &door{store: newWatched(tb), journal: &journal{}, mux: http.NewServeMux()}
 	d.config.tokens = tokens.Config{
 		Store: d.store, APIKeys: d.store, Issuer: "https://issuer.example", Audience: "https://api.example",
-		Keys:        []tokens.Key{{ID: "hs", Algorithm: "HS256", Secret: secret("access")}},
-		RefreshKeys: []tokens.Secret{secret("refresh")},
+		Keys:        []keys.Key{{ID: "hs", Algorithm: "HS256", Secret: secret("access")}},
+		RefreshKeys: []keys.Secret{secret("refresh")},
 		Events:      d.journal.note,
 	}
 	d.config.door = middleware.Config{Tiers: tiers(), ClientIP: clientip.RemoteAddr}
@@ -116,9 +117,9 @@ func speaking(dialect middleware.Dialect) func(*config) {
 	return func(c *config) { c.door.Dialect = dialect }
 }
 
-func secret(name string) tokens.Secret {
+func secret(name string) keys.Secret {
 	sum := sha256.Sum256([]byte(name))
-	return tokens.Secret(sum[:])
+	return keys.Secret(sum[:])
 }
 
 // login lets a user in past the door.

@@ -19,6 +19,7 @@ import (
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/store/passwords"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 // A host mounts the door on its mux: where to log in, where to refresh, and
@@ -70,12 +71,12 @@ func Example() {
 // neither users nor a key that signs.
 func Example_resource() {
 	authority := ada() // somewhere else
-	keys, err := tokens.KeySetFromJWKS(authority.JWKS())
+	public, err := keys.SetFromJWKS(authority.JWKS())
 	if err != nil {
 		panic(err)
 	}
 	verifier, err := tokens.NewVerifier(tokens.VerifierConfig{
-		Keys:     keys, // or a source that fetches them: package tokens/remotekeys
+		Keys:     public, // or a source that fetches them: package tokens/remotekeys
 		Issuer:   authority.Issuer(),
 		Audience: "api",
 	})
@@ -207,8 +208,8 @@ func ada() *tokens.Authority {
 	}
 	authority, err := tokens.New(tokens.Config{
 		Store: users, Issuer: "https://issuer.example", Audience: "api",
-		Keys:        []tokens.Key{{Algorithm: "EdDSA", Private: private}},
-		RefreshKeys: []tokens.Secret{tokens.NewSecret()},
+		Keys:        []keys.Key{{Algorithm: "EdDSA", Private: private}},
+		RefreshKeys: []keys.Secret{keys.NewSecret()},
 	})
 	if err != nil {
 		panic(err)

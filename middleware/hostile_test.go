@@ -4,8 +4,8 @@ import (
 	"testing"
 
 	"github.com/sallyport-go/sallyport/middleware"
-	"github.com/sallyport-go/sallyport/tokens"
 	"github.com/sallyport-go/sallyport/tokens/hostile"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 // D103–D126, P25: none of the tokens opens the door, in any dialect, and each gets
@@ -27,7 +27,7 @@ func TestHostileBearer(t *testing.T) {
 	t.Run("a service that only verifies", func(t *testing.T) {
 		t.Parallel()
 		d := open(t)
-		set, err := tokens.NewKeySet(d.config.tokens.Keys...)
+		set, err := keys.NewSet(d.config.tokens.Keys...)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -14,15 +14,16 @@ import (
 
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
-func ecKey(tb testing.TB, id string) tokens.Key {
+func ecKey(tb testing.TB, id string) keys.Key {
 	tb.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return tokens.Key{ID: id, Algorithm: "ES256", Private: private}
+	return keys.Key{ID: id, Algorithm: "ES256", Private: private}
 }
 
 // fetch asks a handler of documents.
@@ -38,12 +39,12 @@ func TestJWKS(t *testing.T) {
 	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 	old, next := ecKey(t, "2025"), ecKey(t, "2026")
 	next.SignsFrom = now.Add(time.Hour)
-	keys, err := tokens.NewKeyRing(old, next, tokens.Key{ID: "hs", Algorithm: "HS256", Secret: secret("other")})
+	all, err := keys.NewRing(old, next, keys.Key{ID: "hs", Algorithm: "HS256", Secret: secret("other")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	d := open(t, func(c *config) {
-		c.tokens.Keys, c.tokens.KeyRing = nil, keys
+		c.tokens.Keys, c.tokens.KeyRing = nil, all
 		c.tokens.Now = func() time.Time { return now }
 	})
 
@@ -66,7 +67,7 @@ func TestJWKS(t *testing.T) {
 
 	t.Run("who has it is told so, until a key comes or goes", func(t *testing.T) {
 		t.Parallel()
-		ring, err := tokens.NewKeyRing(old)
+		ring, err := keys.NewRing(old)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -96,7 +97,7 @@ func TestJWKS(t *testing.T) {
 
 	t.Run("a service without an Authority has none", func(t *testing.T) {
 		t.Parallel()
-		a, _ := d.resource(t, &tokens.KeySet{})
+		a, _ := d.resource(t, &keys.Set{})
 		wantStatus(t, fetch(t, a.JWKS, "GET /jwks\n\n"), http.StatusInternalServerError)
 		wantStatus(t, fetch(t, a.Metadata, "GET /\n\n"), http.StatusInternalServerError)
 	})

@@ -11,19 +11,20 @@ import (
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 // keySource is a source of keys that a test answers for.
-type keySource func() (*tokens.KeySet, error)
+type keySource func() (*keys.Set, error)
 
-func (s keySource) KeySet(context.Context, string) (*tokens.KeySet, error) { return s() }
+func (s keySource) KeySet(context.Context, string) (*keys.Set, error) { return s() }
 
 // resource is a door that only verifies what d's Authority signs.
-func (d *door) resource(tb testing.TB, keys tokens.KeySource) (*middleware.Auth, *journal) {
+func (d *door) resource(tb testing.TB, from keys.Source) (*middleware.Auth, *journal) {
 	tb.Helper()
 	j := &journal{}
 	v, err := tokens.NewVerifier(tokens.VerifierConfig{
-		Keys: keys, Issuer: d.config.tokens.Issuer, Audience: d.config.tokens.Audience, Events: j.note,
+		Keys: from, Issuer: d.config.tokens.Issuer, Audience: d.config.tokens.Audience, Events: j.note,
 	})
 	if err != nil {
 		tb.Fatal(err)
@@ -37,9 +38,9 @@ func (d *door) resource(tb testing.TB, keys tokens.KeySource) (*middleware.Auth,
 
 func TestVerifier(t *testing.T) {
 	t.Parallel()
-	keys := func(t *testing.T, d *door) *tokens.KeySet {
+	published := func(t *testing.T, d *door) *keys.Set {
 		t.Helper()
-		set, err := tokens.NewKeySet(d.config.tokens.Keys...)
+		set, err := keys.NewSet(d.config.tokens.Keys...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -56,7 +57,7 @@ func TestVerifier(t *testing.T) {
 	t.Run("a service that only verifies protects, limits and wants scopes", func(t *testing.T) {
 		t.Parallel()
 		d := open(t)
-		a, _ := d.resource(t, keys(t, d))
+		a, _ := d.resource(t, published(t, d))
 		token := string(d.login(t, alice).AccessToken)
 		hello := http.HandlerFunc(d.hello)
 		w := send(a.Protect(hello), token)
@@ -75,7 +76,7 @@ func TestVerifier(t *testing.T) {
 	t.Run("P29: while no keys can be had it is 503 without a challenge, and an event", func(t *testing.T) {
 		t.Parallel()
 		d := open(t)
-		a, journal := d.resource(t, keySource(func() (*tokens.KeySet, error) { return nil, errors.New("10.0.0.7 is down") }))
+		a, journal := d.resource(t, keySource(func() (*keys.Set, error) { return nil, errors.New("10.0.0.7 is down") }))
 		w := send(a.Protect(http.HandlerFunc(d.hello)), string(d.login(t, alice).AccessToken))
 		wantStatus(t, w, http.StatusServiceUnavailable)
 		if w.Header().Get("WWW-Authenticate") != "" || w.Header().Get("Retry-After") == "" || strings.Contains(w.Body.String(), "10.0.0.7") {
@@ -89,7 +90,7 @@ func TestVerifier(t *testing.T) {
 	t.Run("its events are the Verifier's", func(t *testing.T) {
 		t.Parallel()
 		d := open(t)
-		a, journal := d.resource(t, keys(t, d))
+		a, journal := d.resource(t, published(t, d))
 		limited := a.Limit(http.HandlerFunc(d.hello))
 		for range 101 {
 			send(limited, "")
@@ -102,7 +103,7 @@ func TestVerifier(t *testing.T) {
 	t.Run("its handlers say that they have no Authority, and do not panic", func(t *testing.T) {
 		t.Parallel()
 		d := open(t)
-		a, _ := d.resource(t, keys(t, d))
+		a, _ := d.resource(t, published(t, d))
 		token := string(d.login(t, alice).AccessToken)
 		for name, h := range map[string]http.HandlerFunc{
 			"Login": a.Login, "Refresh": a.Refresh, "Token": a.Token, "Logout": a.Logout, "LogoutEverywhere": a.LogoutEverywhere,
@@ -122,7 +123,7 @@ func TestVerifier(t *testing.T) {
 		d := open(t)
 		c := d.config.door
 		var err error
-		if c.Verifier, err = tokens.NewVerifier(tokens.VerifierConfig{Keys: keys(t, d), Issuer: "i", Audience: "a"}); err != nil {
+		if c.Verifier, err = tokens.NewVerifier(tokens.VerifierConfig{Keys: published(t, d), Issuer: "i", Audience: "a"}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := middleware.New(c); err == nil || err.Error() != "middleware: Config.Verifier: is not wanted beside Tokens, which verifies by itself" {

@@ -1,7 +1,6 @@
 package tokens
 
 import (
-	"crypto/rsa"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 // MaxAccessToken is the longest access token that is made or looked at.
@@ -18,64 +17,6 @@ const MaxAccessToken = 8 << 10
 // registered are the claims that are Sallyport's to set: those of RFC 9068 §2.2
 // and RFC 7519 §4.1, and our own.
 var registered = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope", "sid", "acct", "tier", "seats"}
-
-// boundKey is a key with the one algorithm that it works with.
-type boundKey struct {
-	id, algorithm string
-	method        jwt.SigningMethod
-	sign, verify  any
-	header        string // encoded, with the dot behind it
-
-	signsFrom, retiresAt time.Time
-}
-
-func bind(k Key, verify any) boundKey {
-	b := boundKey{
-		id: k.ID, algorithm: k.Algorithm, method: signingMethod(k.Algorithm), verify: verify,
-		signsFrom: k.SignsFrom, retiresAt: k.RetiresAt,
-	}
-	if b.id == "" {
-		b.id = thumbprint(verify)
-	}
-	switch {
-	case k.Secret != "":
-		b.sign = verify
-	case k.Private != nil:
-		b.sign = k.Private
-	}
-	header, _ := json.Marshal(struct { // strings
-		Alg string `json:"alg"`
-		Kid string `json:"kid"`
-		Typ string `json:"typ"`
-	}{b.algorithm, b.id, "at+jwt"})
-	b.header = b64(header) + "."
-	return b
-}
-
-// signingMethod is golang-jwt's, made as strict as RFC 7518 where it is not:
-// golang-jwt verifies PS256, PS384 and PS512 with a salt of any length, and §3.5
-// requires the length of the hash.
-func signingMethod(algorithm string) jwt.SigningMethod {
-	method := jwt.GetSigningMethod(algorithm)
-	if pss, ok := method.(*jwt.SigningMethodRSAPSS); ok {
-		strict := &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}
-		return &jwt.SigningMethodRSAPSS{SigningMethodRSA: pss.SigningMethodRSA, Options: strict, VerifyOptions: strict}
-	}
-	return method
-}
-
-// works reports whether the key verifies what it signs. A key that a host has
-// put together itself may lack parts that signing does not look for before it
-// panics.
-func (b boundKey) works() (ok bool) {
-	defer func() {
-		if recover() != nil {
-			ok = false
-		}
-	}()
-	signature, err := b.method.Sign("probe", b.sign)
-	return err == nil && b.method.Verify("probe", signature, b.verify) == nil
-}
 
 // claims are what an access token says, in RFC 9068's words and ours.
 type claims struct {
@@ -120,7 +61,7 @@ func (a *aud) UnmarshalJSON(text []byte) error {
 
 // mint signs c with the key. The host's extra claims stand beside ours and
 // cannot stand in for them.
-func (b boundKey) mint(c claims, extra map[string]any) (string, Principal, error) {
+func mint(key *keys.Member, c claims, extra map[string]any) (string, Principal, error) {
 	payload, err := json.Marshal(c)
 	if err != nil {
 		return "", Principal{}, fmt.Errorf("%w: %w", ErrClaims, err)
@@ -141,8 +82,8 @@ func (b boundKey) mint(c claims, extra map[string]any) (string, Principal, error
 			return "", Principal{}, fmt.Errorf("%w: %w", ErrClaims, err)
 		}
 	}
-	signed := b.header + b64(payload)
-	signature, err := b.method.Sign(signed, b.sign)
+	signed := key.Header() + b64(payload)
+	signature, err := key.Sign(signed)
 	if err != nil {
 		return "", Principal{}, fmt.Errorf("tokens: sign: %w", err)
 	}

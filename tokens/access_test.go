@@ -17,6 +17,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 func hostClaims(_ context.Context, u store.User) (map[string]any, error) {
@@ -37,7 +38,7 @@ func TestAlgorithms(t *testing.T) {
 		t.Run(algorithm+" tokens of ours are good for golang-jwt, and its tokens for us", func(t *testing.T) {
 			t.Parallel()
 			by := signerOf(algorithm)
-			r := open(t, func(c *tokens.Config) { c.Keys, c.Claims = []tokens.Key{by.key}, hostClaims })
+			r := open(t, func(c *tokens.Config) { c.Keys, c.Claims = []keys.Key{by.key}, hostClaims })
 			ours := r.login(t)
 			theirs, err := peer(ours.AccessToken, by, r.clock.time())
 			if err != nil {

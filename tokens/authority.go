@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/store"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 // Config says how an Authority works. The zero value of what is not required is
@@ -73,15 +74,15 @@ type Config struct {
 	// verify; so a new key is put last on every node before it is put first on
 	// any. Keys with a SignsFrom or a RetiresAt follow one another by the clock,
 	// as those of a KeyRing do.
-	Keys []Key
+	Keys []keys.Key
 
 	// KeyRing stands in for Keys where they are replaced while the host runs.
-	KeyRing *KeyRing
+	KeyRing *keys.Ring
 
 	// RefreshKeys are required: secrets of 32 random bytes or more that refresh
 	// tokens are made with, and no key of Keys. The first makes them, all of
 	// them open them, so they are replaced as Keys are.
-	RefreshKeys []Secret
+	RefreshKeys []keys.Secret
 
 	// Prefix begins refresh tokens ("sp_rt_...") and API keys ("sp_ak_...") so
 	// that people and secret scanners know whose they are: 2 to 16 lower-case
@@ -154,7 +155,7 @@ type Authority struct {
 
 	issuer   string
 	audience string
-	keys     *KeyRing
+	keys     *keys.Ring
 	verifier *Verifier
 	refresh  refreshKeys
 	prefix   string
@@ -261,6 +262,33 @@ func New(c Config) (*Authority, error) {
 	return a, nil
 }
 
+// ringOf returns the Config's ring, or one of its keys.
+func ringOf(c Config, complain func(path, format string, args ...any)) *keys.Ring {
+	switch {
+	case c.KeyRing == nil:
+		r, err := keys.NewRing(c.Keys...)
+		for _, one := range joined(err) {
+			if problem := (*keys.Error)(nil); errors.As(one, &problem) {
+				complain(problem.Path, "%w", problem.Err)
+			}
+		}
+		return r
+	case len(c.Keys) > 0:
+		complain("Keys", "are not wanted beside a KeyRing")
+	case c.KeyRing.Current() == nil:
+		complain("KeyRing", "wants one that keys.NewRing has made")
+	}
+	return c.KeyRing
+}
+
+// joined returns the errors that an error joins.
+func joined(err error) []error {
+	if all, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // what NewRing returns itself
+		return all.Unwrap()
+	}
+	return nil
+}
+
 func checkRefreshKeys(c Config, complain func(path, format string, args ...any)) {
 	if len(c.RefreshKeys) == 0 {
 		complain("RefreshKeys", "is required: at least one secret of %d random bytes", refreshKeyBytes)
@@ -269,7 +297,7 @@ func checkRefreshKeys(c Config, complain func(path, format string, args ...any))
 		path := fmt.Sprintf("RefreshKeys[%d]", i)
 		if len(s) < refreshKeyBytes {
 			complain(path, "wants %d random bytes or more, has %d", refreshKeyBytes, len(s))
-		} else if !looksRandom(s) {
+		} else if !s.LooksRandom() {
 			complain(path, "wants random bytes, has hardly any two that differ")
 		}
 		for j, other := range c.RefreshKeys[:i] {
@@ -282,7 +310,7 @@ func checkRefreshKeys(c Config, complain func(path, format string, args ...any))
 				complain(path, "is the Secret of Keys[%d]: each secret has one use", j)
 			}
 		}
-		if c.KeyRing != nil && c.KeyRing.holds(s) {
+		if c.KeyRing != nil && c.KeyRing.Holds(s) {
 			complain(path, "is the Secret of a key of KeyRing: each secret has one use")
 		}
 	}
@@ -337,4 +365,4 @@ func (a *Authority) Audience() string { return a.audience }
 // JWKS returns the public keys as a JWK Set (RFC 7517 §5): those that verify
 // now, and those that will sign later. HMAC keys are not among them, nor is any
 // member that is private.
-func (a *Authority) JWKS() []byte { return a.keys.set.Load().JWKS(a.clock()) }
+func (a *Authority) JWKS() []byte { return a.keys.Current().JWKS(a.clock()) }

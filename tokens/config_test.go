@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 // P24.
@@ -36,12 +37,12 @@ func TestConfig(t *testing.T) {
 			func(c *tokens.Config) {
 				c.Store, c.Issuer, c.Audience = nil, strings.Repeat("i", 513), "a\xff"
 				c.Prefix = "Sp_"
-				c.Keys = []tokens.Key{
+				c.Keys = []keys.Key{
 					{ID: "k1", Algorithm: "HS256", Secret: "brief"},
 					{ID: "k 2", Algorithm: "HS256", Secret: secret("k2", 32)},
 					{ID: "k3", Algorithm: "none"},
 				}
-				c.RefreshKeys = []tokens.Secret{"short", tokens.Secret(strings.Repeat("x", 32))}
+				c.RefreshKeys = []keys.Secret{"short", keys.Secret(strings.Repeat("x", 32))}
 				c.AccessTTL, c.IdleTTL, c.SessionTTL = 1500*time.Millisecond, -time.Second, time.Millisecond
 				c.RetryGrace, c.Leeway, c.Timeout = 301*time.Second, 6*time.Minute, -1
 			},
@@ -93,8 +94,8 @@ func TestConfig(t *testing.T) {
 	t.Run("what is refused never shows a secret", func(t *testing.T) {
 		t.Parallel()
 		c := good
-		c.Keys = []tokens.Key{{Algorithm: "RS256", Secret: "hunter2-hunter2"}, {Algorithm: "HS512", Secret: "hunter2-hunter2"}}
-		c.RefreshKeys = []tokens.Secret{"hunter2-hunter2"}
+		c.Keys = []keys.Key{{Algorithm: "RS256", Secret: "hunter2-hunter2"}, {Algorithm: "HS512", Secret: "hunter2-hunter2"}}
+		c.RefreshKeys = []keys.Secret{"hunter2-hunter2"}
 		if _, err := tokens.New(c); err == nil || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("New: %v", err)
 		}
@@ -104,7 +105,7 @@ func TestConfig(t *testing.T) {
 		t.Parallel()
 		r := open(t)
 		p := r.login(t)
-		r.config.Keys[0] = tokens.Key{ID: "x", Algorithm: "HS256", Secret: secret("x", 32)}
+		r.config.Keys[0] = keys.Key{ID: "x", Algorithm: "HS256", Secret: secret("x", 32)}
 		r.config.RefreshKeys[0] = secret("y", 32)
 		r.config.Issuer, r.config.Audience = "x", "y"
 		r.verify(t, p.AccessToken)

@@ -18,11 +18,12 @@ import (
 
 	"github.com/sallyport-go/sallyport/internal/forge"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 // signer is one algorithm with a key, as Sallyport and as golang-jwt take it.
 type signer struct {
-	key          tokens.Key
+	key          keys.Key
 	method       jwt.SigningMethod
 	sign, verify any
 }
@@ -54,7 +55,7 @@ var privateKeys = sync.OnceValue(func() map[string]crypto.Signer {
 // the algorithm in small letters.
 func signerOf(algorithm string) signer {
 	s := signer{method: jwt.GetSigningMethod(algorithm)}
-	s.key = tokens.Key{ID: strings.ToLower(algorithm), Algorithm: algorithm}
+	s.key = keys.Key{ID: strings.ToLower(algorithm), Algorithm: algorithm}
 	kind := algorithm
 	switch algorithm[:2] {
 	case "HS":

@@ -16,6 +16,7 @@ import (
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 // users is a store with one user in it; a host has its own.
@@ -35,8 +36,8 @@ func configured(s *memstore.Store) tokens.Config {
 		Issuer:   "https://issuer.example",
 		Audience: "https://api.example",
 		// A host that restarts makes its secrets once, and keeps them.
-		Keys:        []tokens.Key{{Algorithm: "HS256", Secret: tokens.NewSecret()}},
-		RefreshKeys: []tokens.Secret{tokens.NewSecret()},
+		Keys:        []keys.Key{{Algorithm: "HS256", Secret: keys.NewSecret()}},
+		RefreshKeys: []keys.Secret{keys.NewSecret()},
 	}
 }
 
@@ -140,21 +141,21 @@ func ExampleConfig_keys() {
 	ctx := context.Background()
 	config := configured(users())
 	old := config.Keys[0]
-	next := tokens.Key{Algorithm: "ES256", Private: must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))}
+	next := keys.Key{Algorithm: "ES256", Private: must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))}
 
 	// 1. The new key verifies, so that every node knows it when it begins to sign.
-	config.Keys = []tokens.Key{old, next}
+	config.Keys = []keys.Key{old, next}
 	before := must(tokens.New(config))
 	token := must(before.Login(ctx, tokens.LoginRequest{Login: "ada", Password: "correct horse & battery"})).AccessToken
 
 	// 2. It signs, and the old one verifies what it signed.
-	config.Keys = []tokens.Key{next, old}
+	config.Keys = []keys.Key{next, old}
 	between := must(tokens.New(config))
 	_, err := between.Verify(ctx, token)
 	fmt.Println(err)
 
 	// 3. An AccessTTL later nothing that the old one signed is good any more.
-	config.Keys = []tokens.Key{next}
+	config.Keys = []keys.Key{next}
 	after := must(tokens.New(config))
 	_, err = after.Verify(ctx, token)
 	fmt.Println(errors.Is(err, tokens.ErrInvalidToken))
@@ -164,11 +165,11 @@ func ExampleConfig_keys() {
 }
 
 // The same rotation without a restart: a schedule, put into the ring of every
-// node. Read the keys with ReadKeys on a signal, or when a file has changed.
-func ExampleKeyRing() {
+// node. Read the keys with keys.ReadFiles on a signal, or when a file has changed.
+func Example_keyRing() {
 	now := time.Date(2026, 3, 4, 0, 0, 0, 0, time.UTC)
-	old := tokens.Key{ID: "2025", Algorithm: "ES256", Private: must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))}
-	ring := must(tokens.NewKeyRing(old))
+	old := keys.Key{ID: "2025", Algorithm: "ES256", Private: must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))}
+	ring := must(keys.NewRing(old))
 	config := configured(users())
 	config.Keys, config.KeyRing = nil, ring
 	config.Now = func() time.Time { return now }
@@ -177,7 +178,7 @@ func ExampleKeyRing() {
 	// Tomorrow a new key signs. Until then everybody learns of it, and two hours
 	// later nothing that the old one signed is good any more.
 	tomorrow := now.Add(24 * time.Hour)
-	next := tokens.Key{ID: "2026", Algorithm: "ES256", Private: must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)), SignsFrom: tomorrow}
+	next := keys.Key{ID: "2026", Algorithm: "ES256", Private: must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)), SignsFrom: tomorrow}
 	old.RetiresAt = tomorrow.Add(2 * time.Hour)
 	fmt.Println(ring.Replace(old, next))
 
@@ -188,13 +189,13 @@ func ExampleKeyRing() {
 	}
 
 	// A ring never goes without: what cannot be right changes nothing.
-	fmt.Println(ring.Replace(tokens.Key{Algorithm: "HS256", Secret: "secret"}))
+	fmt.Println(ring.Replace(keys.Key{Algorithm: "HS256", Secret: "secret"}))
 	// Output:
 	// <nil>
 	// {"alg":"ES256","kid":"2025","typ":"at+jwt"} 2 published
 	// {"alg":"ES256","kid":"2026","typ":"at+jwt"} 2 published
 	// {"alg":"ES256","kid":"2026","typ":"at+jwt"} 1 published
-	// tokens: Keys[0]: Secret: wants 32 random bytes or more for HS256, has 6
+	// keys: Keys[0]: Secret: wants 32 random bytes or more for HS256, has 6
 }
 
 // A service that only verifies has the public keys of the one that signs: here
@@ -202,11 +203,11 @@ func ExampleKeyRing() {
 func ExampleNewVerifier() {
 	ctx := context.Background()
 	config := configured(users())
-	config.Keys = []tokens.Key{{Algorithm: "ES256", Private: must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))}}
+	config.Keys = []keys.Key{{Algorithm: "ES256", Private: must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))}}
 	authority := must(tokens.New(config))
 	token := must(authority.Login(ctx, tokens.LoginRequest{Login: "ada", Password: "correct horse & battery"})).AccessToken
 
-	keys := must(tokens.KeySetFromJWKS(authority.JWKS()))
+	keys := must(keys.SetFromJWKS(authority.JWKS()))
 	verifier := must(tokens.NewVerifier(tokens.VerifierConfig{Keys: keys, Issuer: config.Issuer, Audience: config.Audience}))
 	principal := must(verifier.Verify(ctx, token))
 	fmt.Println(principal.Tier)
@@ -223,8 +224,8 @@ func ExampleNew_wrong() {
 	_, err := tokens.New(tokens.Config{
 		Store:       users(),
 		Issuer:      "https://issuer.example",
-		Keys:        []tokens.Key{{Algorithm: "HS256", Secret: "secret"}},
-		RefreshKeys: []tokens.Secret{"another secret"},
+		Keys:        []keys.Key{{Algorithm: "HS256", Secret: "secret"}},
+		RefreshKeys: []keys.Secret{"another secret"},
 	})
 	fmt.Println(err)
 	// Output:

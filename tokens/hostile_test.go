@@ -18,6 +18,7 @@ import (
 	"github.com/sallyport-go/sallyport/internal/forge"
 	"github.com/sallyport-go/sallyport/tokens"
 	"github.com/sallyport-go/sallyport/tokens/hostile"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 // O8, P25, P30, D103–D107, D109–D113, D120–D122, D126: the matrix that hosts aim
@@ -60,10 +61,10 @@ func TestHostileMatrix(t *testing.T) {
 	})
 }
 
-func hostileCases(tb testing.TB, now time.Time, keys ...tokens.Key) []hostile.Case {
+func hostileCases(tb testing.TB, now time.Time, all ...keys.Key) []hostile.Case {
 	tb.Helper()
 	cases, err := hostile.Target{
-		Keys: keys, Issuer: issuer, Audience: audience, Subject: alice.ID, Now: func() time.Time { return now },
+		Keys: all, Issuer: issuer, Audience: audience, Subject: alice.ID, Now: func() time.Time { return now },
 	}.Cases()
 	if err != nil {
 		tb.Fatal(err)
@@ -75,7 +76,7 @@ func hostileCases(tb testing.TB, now time.Time, keys ...tokens.Key) []hostile.Ca
 func TestHostileTimes(t *testing.T) {
 	t.Parallel()
 	by := signerOf("HS256")
-	r := open(t, func(c *tokens.Config) { c.Keys = []tokens.Key{by.key} })
+	r := open(t, func(c *tokens.Config) { c.Keys = []keys.Key{by.key} })
 	for _, test := range []struct {
 		name, claim string
 		after       time.Duration
@@ -101,7 +102,7 @@ func TestHostileSignatures(t *testing.T) {
 		t.Run("each flipped bit of a signature of "+algorithm+" is refused", func(t *testing.T) {
 			t.Parallel()
 			by := signerOf(algorithm)
-			r := open(t, func(c *tokens.Config) { c.Keys = []tokens.Key{by.key} })
+			r := open(t, func(c *tokens.Config) { c.Keys = []keys.Key{by.key} })
 			token := string(draftOf(by, r.clock.time()).token(t))
 			r.verify(t, tokens.Secret(token))
 			dot := strings.LastIndexByte(token, '.') + 1
@@ -132,7 +133,7 @@ func TestHostileSignatures(t *testing.T) {
 	t.Run("each flipped bit of header and claims is refused", func(t *testing.T) {
 		t.Parallel()
 		by := signerOf("HS256")
-		r := open(t, func(c *tokens.Config) { c.Keys = []tokens.Key{by.key} })
+		r := open(t, func(c *tokens.Config) { c.Keys = []keys.Key{by.key} })
 		token := string(draftOf(by, r.clock.time()).token(t))
 		for i := range len(token) * 8 {
 			b := []byte(token)
@@ -149,7 +150,7 @@ func TestHostileSignatures(t *testing.T) {
 	t.Run("a signature of ES256 in DER is refused", func(t *testing.T) {
 		t.Parallel()
 		by := signerOf("ES256")
-		r := open(t, func(c *tokens.Config) { c.Keys = []tokens.Key{by.key} })
+		r := open(t, func(c *tokens.Config) { c.Keys = []keys.Key{by.key} })
 		d := draftOf(by, r.clock.time())
 		d.Sign = func(signed string) []byte {
 			sum := sha256.Sum256([]byte(signed))
@@ -166,7 +167,7 @@ func TestHostileSignatures(t *testing.T) {
 	t.Run("a signature of ES256 with zeros in front of its halves, or with one half, is refused", func(t *testing.T) {
 		t.Parallel()
 		by := signerOf("ES256")
-		r := open(t, func(c *tokens.Config) { c.Keys = []tokens.Key{by.key} })
+		r := open(t, func(c *tokens.Config) { c.Keys = []keys.Key{by.key} })
 		for _, change := range []func([]byte) []byte{
 			func(b []byte) []byte { return slices.Concat([]byte{0}, b[:32], []byte{0}, b[32:]) },
 			func(b []byte) []byte { return append([]byte{0}, b...) },
@@ -187,7 +188,7 @@ func TestHostileSignatures(t *testing.T) {
 		t.Parallel()
 		for kid, other := range map[string]string{"RS256": "PS256", "PS256": "RS256", "RS384": "RS256", "PS512": "PS256"} {
 			by, wrong := signerOf(kid), signerOf(other) // one key
-			r := open(t, func(c *tokens.Config) { c.Keys = []tokens.Key{by.key} })
+			r := open(t, func(c *tokens.Config) { c.Keys = []keys.Key{by.key} })
 			d := draftOf(by, r.clock.time())
 			r.verify(t, d.token(t))
 			d.by.method = wrong.method
@@ -201,7 +202,7 @@ func TestHostileSignatures(t *testing.T) {
 		r := open(t)
 		token := r.login(t).AccessToken
 		c := r.config
-		c.Keys = []tokens.Key{{ID: "hs", Algorithm: "HS256", Secret: secret("next", 32)}} // even one with the same ID
+		c.Keys = []keys.Key{{ID: "hs", Algorithm: "HS256", Secret: secret("next", 32)}} // even one with the same ID
 		_, err := authority(t, c).Verify(t.Context(), token)
 		wantError(t, err, tokens.ErrInvalidToken)
 	})
@@ -224,7 +225,7 @@ func FuzzVerify(f *testing.F) {
 	by := signerOf("HS256")
 	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 	r := open(f, func(c *tokens.Config) {
-		c.Keys = []tokens.Key{by.key}
+		c.Keys = []keys.Key{by.key}
 		c.Now = func() time.Time { return now }
 	})
 	good := draftOf(by, now)

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 // far is a signer that is somewhere else, as a KMS gives one.
@@ -53,102 +54,102 @@ func TestKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	hs := tokens.Key{ID: "hs", Algorithm: "HS256", Secret: secret("access", 32)}
+	hs := keys.Key{ID: "hs", Algorithm: "HS256", Secret: secret("access", 32)}
 	// in the second place a key may be public
-	second := func(k tokens.Key) []tokens.Key { return []tokens.Key{hs, k} }
-	first := func(k tokens.Key) []tokens.Key { return []tokens.Key{k} }
+	second := func(k keys.Key) []keys.Key { return []keys.Key{hs, k} }
+	first := func(k keys.Key) []keys.Key { return []keys.Key{k} }
 
 	for _, test := range []struct {
 		name string
-		keys []tokens.Key
+		keys []keys.Key
 		want []string // the ends of the lines
 	}{
 		{"no keys", nil, []string{"Keys: is required: at least one, the first of which signs"}},
-		{"a key without anything", first(tokens.Key{}), []string{"Keys[0]: wants a Secret, a Private or a Public key"}},
-		{"D118: 31 bytes for HS256", first(tokens.Key{Algorithm: "HS256", Secret: secret("a", 31)}), []string{"Keys[0]: Secret: wants 32 random bytes or more for HS256, has 31"}},
-		{"D118: 47 bytes for HS384", first(tokens.Key{Algorithm: "HS384", Secret: secret("a", 47)}), []string{"Keys[0]: Secret: wants 48 random bytes or more for HS384, has 47"}},
-		{"D118: 63 bytes for HS512", first(tokens.Key{Algorithm: "HS512", Secret: secret("a", 63)}), []string{"Keys[0]: Secret: wants 64 random bytes or more for HS512, has 63"}},
-		{"32 bytes for HS256", first(tokens.Key{Algorithm: "HS256", Secret: secret("a", 32)}), nil},
-		{"48 bytes for HS384", first(tokens.Key{Algorithm: "HS384", Secret: secret("a", 48)}), nil},
-		{"64 bytes for HS512", first(tokens.Key{Algorithm: "HS512", Secret: secret("a", 64)}), nil},
-		{"P24: an empty secret", first(tokens.Key{Algorithm: "HS256"}), []string{"Keys[0]: Secret: wants 32 random bytes or more for HS256, has 0"}},
-		{"one byte again and again", first(tokens.Key{Algorithm: "HS256", Secret: tokens.Secret(strings.Repeat("a", 64))}), []string{"Keys[0]: Secret: wants random bytes, has hardly any two that differ"}},
-		{"zeros", first(tokens.Key{Algorithm: "HS256", Secret: tokens.Secret(make([]byte, 32))}), []string{"Keys[0]: Secret: wants random bytes, has hardly any two that differ"}},
-		{"a few bytes again and again", first(tokens.Key{Algorithm: "HS256", Secret: tokens.Secret(strings.Repeat("secret!", 8))}), []string{"Keys[0]: Secret: wants random bytes, has hardly any two that differ"}},
-		{"P24: alg none", first(tokens.Key{Algorithm: "none", Secret: secret("a", 32)}), []string{`Keys[0]: Secret: is for HS256, HS384 and HS512, has Algorithm "none"`}},
-		{"an algorithm that nobody knows", first(tokens.Key{Algorithm: "XS256", Private: rsaKey}), []string{`Keys[0]: Algorithm: wants one of HS, RS, PS and ES with 256, 384 or 512, or EdDSA, has "XS256"`}},
-		{"an algorithm in small letters", first(tokens.Key{Algorithm: "es256", Private: ecKey}), []string{`Keys[0]: Algorithm: wants one of HS, RS, PS and ES with 256, 384 or 512, or EdDSA, has "es256"`}},
-		{"no algorithm", first(tokens.Key{Private: ecKey}), []string{`Keys[0]: Algorithm: wants one of HS, RS, PS and ES with 256, 384 or 512, or EdDSA, has ""`}},
-		{"D118: RSA of 1024 bits", first(tokens.Key{Algorithm: "RS256", Private: small}), []string{"Keys[0]: wants an RSA key of 2048 to 16384 bits, has 1024"}},
-		{"D118: RSA of 1024 bits that only verifies", second(tokens.Key{Algorithm: "PS512", Public: &small.PublicKey}), []string{"Keys[1]: wants an RSA key of 2048 to 16384 bits, has 1024"}},
-		{"RSA of too many bits", second(tokens.Key{Algorithm: "RS256", Public: &rsa.PublicKey{N: new(big.Int).Lsh(rsaKey.N, 16384), E: 65537}}), []string{"Keys[1]: wants an RSA key of 2048 to 16384 bits, has 18432"}},
-		{"RSA with an exponent of one", second(tokens.Key{Algorithm: "RS256", Public: &rsa.PublicKey{N: rsaKey.N, E: 1}}), []string{"Keys[1]: must be an RSA key with an odd exponent of 65537 to 2147483647, got 1"}},
-		{"RSA with no exponent", second(tokens.Key{Algorithm: "RS256", Public: &rsa.PublicKey{N: rsaKey.N}}), []string{"Keys[1]: must be an RSA key with an odd exponent of 65537 to 2147483647, got 0"}},
-		{"RSA with a negative exponent", second(tokens.Key{Algorithm: "RS256", Public: &rsa.PublicKey{N: rsaKey.N, E: -3}}), []string{"Keys[1]: must be an RSA key with an odd exponent of 65537 to 2147483647, got -3"}},
-		{"P-384 for ES256", first(tokens.Key{Algorithm: "ES256", Private: signerOf("ES384").sign}), []string{"Keys[0]: wants a key on P-256 for ES256"}},
-		{"P-256 for ES512", first(tokens.Key{Algorithm: "ES512", Private: ecKey}), []string{"Keys[0]: wants a key on P-521 for ES512"}},
-		{"P-224 for ES256", first(tokens.Key{Algorithm: "ES256", Private: p224}), []string{"Keys[0]: wants a key on P-256 for ES256"}},
-		{"ECDSA for RS256", first(tokens.Key{Algorithm: "RS256", Private: ecKey}), []string{"Keys[0]: wants an RSA key for RS256, has *ecdsa.PublicKey"}},
-		{"RSA for ES256", first(tokens.Key{Algorithm: "ES256", Private: rsaKey}), []string{"Keys[0]: wants an ECDSA key for ES256, has *rsa.PublicKey"}},
-		{"RSA for EdDSA", first(tokens.Key{Algorithm: "EdDSA", Private: rsaKey}), []string{"Keys[0]: wants an Ed25519 key for EdDSA, has *rsa.PublicKey"}},
-		{"X25519 for EdDSA", first(tokens.Key{Algorithm: "EdDSA", Private: x25519}), []string{"Keys[0]: Private: wants an *rsa.PrivateKey, an *ecdsa.PrivateKey or an ed25519.PrivateKey, has *ecdh.PrivateKey"}},
-		{"a text for RS256", first(tokens.Key{Algorithm: "RS256", Private: "-----BEGIN"}), []string{"Keys[0]: Private: wants an *rsa.PrivateKey, an *ecdsa.PrivateKey or an ed25519.PrivateKey, has string"}},
-		{"a signer that is elsewhere", first(tokens.Key{Algorithm: "RS256", Private: far{rsaKey}}), []string{"Keys[0]: Private: wants an *rsa.PrivateKey, an *ecdsa.PrivateKey or an ed25519.PrivateKey, has tokens_test.far"}},
-		{"a secret beside a private key", first(tokens.Key{Algorithm: "RS256", Private: rsaKey, Secret: secret("a", 32)}), []string{`Keys[0]: Secret: is for HS256, HS384 and HS512, has Algorithm "RS256"`}},
-		{"a private key beside a secret", first(tokens.Key{Algorithm: "HS256", Private: rsaKey, Secret: secret("a", 32)}), []string{"Keys[0]: Private, Public: are not for HS256, which wants a Secret"}},
-		{"a public key that is another's", first(tokens.Key{Algorithm: "ES256", Private: ecKey, Public: &other.PublicKey}), []string{"Keys[0]: Public: is not the public half of Private"}},
-		{"a public key of another kind", first(tokens.Key{Algorithm: "ES256", Private: ecKey, Public: edKey.Public()}), []string{"Keys[0]: Public: is not the public half of Private"}},
-		{"a public key that is the private one's", first(tokens.Key{Algorithm: "ES256", Private: ecKey, Public: &ecKey.PublicKey}), nil},
-		{"a private key in place of the public one", second(tokens.Key{Algorithm: "ES256", Public: ecKey}), []string{"Keys[1]: wants an ECDSA key for ES256, has *ecdsa.PrivateKey"}},
-		{"a first key that cannot sign", first(tokens.Key{Algorithm: "ES256", Public: &ecKey.PublicKey}), []string{"Keys[0]: signs, and has only a public key"}},
-		{"a second key that cannot sign", second(tokens.Key{Algorithm: "ES256", Public: &ecKey.PublicKey}), nil},
-		{"an ID with a space", first(tokens.Key{ID: "a b", Algorithm: "ES256", Private: ecKey}), []string{"Keys[0]: ID: wants printable ASCII without spaces"}},
-		{"an ID beyond ASCII", first(tokens.Key{ID: "é", Algorithm: "ES256", Private: ecKey}), []string{"Keys[0]: ID: wants printable ASCII without spaces"}},
-		{"an ID with a line end", first(tokens.Key{ID: "a\n", Algorithm: "ES256", Private: ecKey}), []string{"Keys[0]: ID: wants printable ASCII without spaces"}},
-		{"an ID of 65 characters", first(tokens.Key{ID: strings.Repeat("k", 65), Algorithm: "ES256", Private: ecKey}), []string{"Keys[0]: ID: wants 64 characters at most, has 65"}},
-		{"an ID of 64 characters", first(tokens.Key{ID: strings.Repeat("k", 64), Algorithm: "ES256", Private: ecKey}), nil},
-		{"an ID that JSON has to escape", first(tokens.Key{ID: `"\<&>`, Algorithm: "ES256", Private: ecKey}), nil},
-		{"two keys with one ID", second(tokens.Key{ID: "hs", Algorithm: "ES256", Private: ecKey}), []string{`Keys[1]: has the ID "hs" of another key`}},
+		{"a key without anything", first(keys.Key{}), []string{"Keys[0]: wants a Secret, a Private or a Public key"}},
+		{"D118: 31 bytes for HS256", first(keys.Key{Algorithm: "HS256", Secret: secret("a", 31)}), []string{"Keys[0]: Secret: wants 32 random bytes or more for HS256, has 31"}},
+		{"D118: 47 bytes for HS384", first(keys.Key{Algorithm: "HS384", Secret: secret("a", 47)}), []string{"Keys[0]: Secret: wants 48 random bytes or more for HS384, has 47"}},
+		{"D118: 63 bytes for HS512", first(keys.Key{Algorithm: "HS512", Secret: secret("a", 63)}), []string{"Keys[0]: Secret: wants 64 random bytes or more for HS512, has 63"}},
+		{"32 bytes for HS256", first(keys.Key{Algorithm: "HS256", Secret: secret("a", 32)}), nil},
+		{"48 bytes for HS384", first(keys.Key{Algorithm: "HS384", Secret: secret("a", 48)}), nil},
+		{"64 bytes for HS512", first(keys.Key{Algorithm: "HS512", Secret: secret("a", 64)}), nil},
+		{"P24: an empty secret", first(keys.Key{Algorithm: "HS256"}), []string{"Keys[0]: Secret: wants 32 random bytes or more for HS256, has 0"}},
+		{"one byte again and again", first(keys.Key{Algorithm: "HS256", Secret: keys.Secret(strings.Repeat("a", 64))}), []string{"Keys[0]: Secret: wants random bytes, has hardly any two that differ"}},
+		{"zeros", first(keys.Key{Algorithm: "HS256", Secret: keys.Secret(make([]byte, 32))}), []string{"Keys[0]: Secret: wants random bytes, has hardly any two that differ"}},
+		{"a few bytes again and again", first(keys.Key{Algorithm: "HS256", Secret: keys.Secret(strings.Repeat("secret!", 8))}), []string{"Keys[0]: Secret: wants random bytes, has hardly any two that differ"}},
+		{"P24: alg none", first(keys.Key{Algorithm: "none", Secret: secret("a", 32)}), []string{`Keys[0]: Secret: is for HS256, HS384 and HS512, has Algorithm "none"`}},
+		{"an algorithm that nobody knows", first(keys.Key{Algorithm: "XS256", Private: rsaKey}), []string{`Keys[0]: Algorithm: wants one of HS, RS, PS and ES with 256, 384 or 512, or EdDSA, has "XS256"`}},
+		{"an algorithm in small letters", first(keys.Key{Algorithm: "es256", Private: ecKey}), []string{`Keys[0]: Algorithm: wants one of HS, RS, PS and ES with 256, 384 or 512, or EdDSA, has "es256"`}},
+		{"no algorithm", first(keys.Key{Private: ecKey}), []string{`Keys[0]: Algorithm: wants one of HS, RS, PS and ES with 256, 384 or 512, or EdDSA, has ""`}},
+		{"D118: RSA of 1024 bits", first(keys.Key{Algorithm: "RS256", Private: small}), []string{"Keys[0]: wants an RSA key of 2048 to 16384 bits, has 1024"}},
+		{"D118: RSA of 1024 bits that only verifies", second(keys.Key{Algorithm: "PS512", Public: &small.PublicKey}), []string{"Keys[1]: wants an RSA key of 2048 to 16384 bits, has 1024"}},
+		{"RSA of too many bits", second(keys.Key{Algorithm: "RS256", Public: &rsa.PublicKey{N: new(big.Int).Lsh(rsaKey.N, 16384), E: 65537}}), []string{"Keys[1]: wants an RSA key of 2048 to 16384 bits, has 18432"}},
+		{"RSA with an exponent of one", second(keys.Key{Algorithm: "RS256", Public: &rsa.PublicKey{N: rsaKey.N, E: 1}}), []string{"Keys[1]: must be an RSA key with an odd exponent of 65537 to 2147483647, got 1"}},
+		{"RSA with no exponent", second(keys.Key{Algorithm: "RS256", Public: &rsa.PublicKey{N: rsaKey.N}}), []string{"Keys[1]: must be an RSA key with an odd exponent of 65537 to 2147483647, got 0"}},
+		{"RSA with a negative exponent", second(keys.Key{Algorithm: "RS256", Public: &rsa.PublicKey{N: rsaKey.N, E: -3}}), []string{"Keys[1]: must be an RSA key with an odd exponent of 65537 to 2147483647, got -3"}},
+		{"P-384 for ES256", first(keys.Key{Algorithm: "ES256", Private: signerOf("ES384").sign}), []string{"Keys[0]: wants a key on P-256 for ES256"}},
+		{"P-256 for ES512", first(keys.Key{Algorithm: "ES512", Private: ecKey}), []string{"Keys[0]: wants a key on P-521 for ES512"}},
+		{"P-224 for ES256", first(keys.Key{Algorithm: "ES256", Private: p224}), []string{"Keys[0]: wants a key on P-256 for ES256"}},
+		{"ECDSA for RS256", first(keys.Key{Algorithm: "RS256", Private: ecKey}), []string{"Keys[0]: wants an RSA key for RS256, has *ecdsa.PublicKey"}},
+		{"RSA for ES256", first(keys.Key{Algorithm: "ES256", Private: rsaKey}), []string{"Keys[0]: wants an ECDSA key for ES256, has *rsa.PublicKey"}},
+		{"RSA for EdDSA", first(keys.Key{Algorithm: "EdDSA", Private: rsaKey}), []string{"Keys[0]: wants an Ed25519 key for EdDSA, has *rsa.PublicKey"}},
+		{"X25519 for EdDSA", first(keys.Key{Algorithm: "EdDSA", Private: x25519}), []string{"Keys[0]: Private: wants an *rsa.PrivateKey, an *ecdsa.PrivateKey or an ed25519.PrivateKey, has *ecdh.PrivateKey"}},
+		{"a text for RS256", first(keys.Key{Algorithm: "RS256", Private: "-----BEGIN"}), []string{"Keys[0]: Private: wants an *rsa.PrivateKey, an *ecdsa.PrivateKey or an ed25519.PrivateKey, has string"}},
+		{"a signer that is elsewhere", first(keys.Key{Algorithm: "RS256", Private: far{rsaKey}}), []string{"Keys[0]: Private: wants an *rsa.PrivateKey, an *ecdsa.PrivateKey or an ed25519.PrivateKey, has tokens_test.far"}},
+		{"a secret beside a private key", first(keys.Key{Algorithm: "RS256", Private: rsaKey, Secret: secret("a", 32)}), []string{`Keys[0]: Secret: is for HS256, HS384 and HS512, has Algorithm "RS256"`}},
+		{"a private key beside a secret", first(keys.Key{Algorithm: "HS256", Private: rsaKey, Secret: secret("a", 32)}), []string{"Keys[0]: Private, Public: are not for HS256, which wants a Secret"}},
+		{"a public key that is another's", first(keys.Key{Algorithm: "ES256", Private: ecKey, Public: &other.PublicKey}), []string{"Keys[0]: Public: is not the public half of Private"}},
+		{"a public key of another kind", first(keys.Key{Algorithm: "ES256", Private: ecKey, Public: edKey.Public()}), []string{"Keys[0]: Public: is not the public half of Private"}},
+		{"a public key that is the private one's", first(keys.Key{Algorithm: "ES256", Private: ecKey, Public: &ecKey.PublicKey}), nil},
+		{"a private key in place of the public one", second(keys.Key{Algorithm: "ES256", Public: ecKey}), []string{"Keys[1]: wants an ECDSA key for ES256, has *ecdsa.PrivateKey"}},
+		{"a first key that cannot sign", first(keys.Key{Algorithm: "ES256", Public: &ecKey.PublicKey}), []string{"Keys[0]: signs, and has only a public key"}},
+		{"a second key that cannot sign", second(keys.Key{Algorithm: "ES256", Public: &ecKey.PublicKey}), nil},
+		{"an ID with a space", first(keys.Key{ID: "a b", Algorithm: "ES256", Private: ecKey}), []string{"Keys[0]: ID: wants printable ASCII without spaces"}},
+		{"an ID beyond ASCII", first(keys.Key{ID: "é", Algorithm: "ES256", Private: ecKey}), []string{"Keys[0]: ID: wants printable ASCII without spaces"}},
+		{"an ID with a line end", first(keys.Key{ID: "a\n", Algorithm: "ES256", Private: ecKey}), []string{"Keys[0]: ID: wants printable ASCII without spaces"}},
+		{"an ID of 65 characters", first(keys.Key{ID: strings.Repeat("k", 65), Algorithm: "ES256", Private: ecKey}), []string{"Keys[0]: ID: wants 64 characters at most, has 65"}},
+		{"an ID of 64 characters", first(keys.Key{ID: strings.Repeat("k", 64), Algorithm: "ES256", Private: ecKey}), nil},
+		{"an ID that JSON has to escape", first(keys.Key{ID: `"\<&>`, Algorithm: "ES256", Private: ecKey}), nil},
+		{"two keys with one ID", second(keys.Key{ID: "hs", Algorithm: "ES256", Private: ecKey}), []string{`Keys[1]: has the ID "hs" of another key`}},
 		{
 			"D106: one key under two algorithms",
-			[]tokens.Key{{ID: "a", Algorithm: "RS256", Private: rsaKey}, {ID: "b", Algorithm: "PS256", Public: &rsaKey.PublicKey}},
+			[]keys.Key{{ID: "a", Algorithm: "RS256", Private: rsaKey}, {ID: "b", Algorithm: "PS256", Public: &rsaKey.PublicKey}},
 			[]string{`Keys[1]: is the same key as the one with the ID "a"`},
 		},
 		{
 			"D106: one secret under two algorithms",
-			[]tokens.Key{{ID: "a", Algorithm: "HS256", Secret: secret("a", 64)}, {ID: "b", Algorithm: "HS512", Secret: secret("a", 64)}},
+			[]keys.Key{{ID: "a", Algorithm: "HS256", Secret: secret("a", 64)}, {ID: "b", Algorithm: "HS512", Secret: secret("a", 64)}},
 			[]string{`Keys[1]: is the same key as the one with the ID "a"`},
 		},
 		{
 			"one key twice, without an ID",
-			[]tokens.Key{{Algorithm: "EdDSA", Private: edKey}, {Algorithm: "EdDSA", Public: edKey.Public()}},
+			[]keys.Key{{Algorithm: "EdDSA", Private: edKey}, {Algorithm: "EdDSA", Public: edKey.Public()}},
 			[]string{
 				fmt.Sprintf("Keys[1]: has the ID %q of another key", thumbprintOf(t, edKey.Public())),
 				fmt.Sprintf("Keys[1]: is the same key as the one with the ID %q", thumbprintOf(t, edKey.Public())),
 			},
 		},
-		{"the secret of the refresh tokens", first(tokens.Key{Algorithm: "HS256", Secret: secret("refresh", 32)}), []string{"RefreshKeys[0]: is the Secret of Keys[0]: each secret has one use"}},
+		{"the secret of the refresh tokens", first(keys.Key{Algorithm: "HS256", Secret: secret("refresh", 32)}), []string{"RefreshKeys[0]: is the Secret of Keys[0]: each secret has one use"}},
 
 		// what a host's own code may make
-		{"a nil RSA key", first(tokens.Key{Algorithm: "RS256", Private: (*rsa.PrivateKey)(nil)}), []string{"Keys[0]: Private: is nil"}},
-		{"an RSA key without anything", first(tokens.Key{Algorithm: "RS256", Private: &rsa.PrivateKey{}}), []string{"Keys[0]: wants an RSA key for RS256, has none"}},
-		{"an RSA key without its primes", first(tokens.Key{Algorithm: "RS256", Private: &rsa.PrivateKey{PublicKey: rsaKey.PublicKey, D: rsaKey.D}}), []string{"Keys[0]: Private: crypto/rsa: missing primes"}},
-		{"a nil ECDSA key", first(tokens.Key{Algorithm: "ES256", Private: (*ecdsa.PrivateKey)(nil)}), []string{"Keys[0]: Private: is nil"}},
-		{"an ECDSA key without anything", first(tokens.Key{Algorithm: "ES256", Private: &ecdsa.PrivateKey{}}), []string{"Keys[0]: Private: is nil"}},
-		{"an ECDSA key without its secret", first(tokens.Key{Algorithm: "ES256", Private: &ecdsa.PrivateKey{PublicKey: ecKey.PublicKey}}), []string{"Keys[0]: Private: is nil"}},
-		{"an ECDSA key with the secret of another", first(tokens.Key{Algorithm: "ES256", Private: &ecdsa.PrivateKey{PublicKey: ecKey.PublicKey, D: other.D}}), []string{"Keys[0]: Private: does not sign what Public verifies"}}, //nolint:staticcheck // put together by hand
-		{"an Ed25519 key that is cut", first(tokens.Key{Algorithm: "EdDSA", Private: edKey[:31]}), []string{"Keys[0]: Private: wants 64 bytes for EdDSA, has 31"}},
-		{"an Ed25519 key without anything", first(tokens.Key{Algorithm: "EdDSA", Private: ed25519.PrivateKey{}}), []string{"Keys[0]: Private: wants 64 bytes for EdDSA, has 0"}},
-		{"an Ed25519 key with the public half of another", first(tokens.Key{Algorithm: "EdDSA", Private: append(edKey[:32:32], otherEd...)}), []string{"Keys[0]: Private: does not sign what Public verifies"}},
-		{"a nil public RSA key", second(tokens.Key{Algorithm: "RS256", Public: (*rsa.PublicKey)(nil)}), []string{"Keys[1]: wants an RSA key for RS256, has none"}},
-		{"a public RSA key without anything", second(tokens.Key{Algorithm: "RS256", Public: &rsa.PublicKey{}}), []string{"Keys[1]: wants an RSA key for RS256, has none"}},
-		{"a nil public ECDSA key", second(tokens.Key{Algorithm: "ES256", Public: (*ecdsa.PublicKey)(nil)}), []string{"Keys[1]: wants an ECDSA key for ES256, has none"}},
-		{"a public ECDSA key without anything", second(tokens.Key{Algorithm: "ES256", Public: &ecdsa.PublicKey{}}), []string{"Keys[1]: wants a key on P-256 for ES256"}},
-		{"a public ECDSA key without a point", second(tokens.Key{Algorithm: "ES256", Public: &ecdsa.PublicKey{Curve: elliptic.P256()}}), []string{"Keys[1]: wants a point on the curve"}},
-		{"a public ECDSA key beside its curve", second(tokens.Key{Algorithm: "ES256", Public: &ecdsa.PublicKey{Curve: elliptic.P256(), X: big.NewInt(1), Y: big.NewInt(1)}}), []string{"Keys[1]: wants a point on the curve"}}, //nolint:staticcheck // put together by hand
-		{"a public Ed25519 key that is cut", second(tokens.Key{Algorithm: "EdDSA", Public: ed25519.PublicKey{1, 2}}), []string{"Keys[1]: wants 32 bytes for EdDSA, has 2"}},
-		{"a nil public key beside a good one", first(tokens.Key{Algorithm: "RS256", Private: rsaKey, Public: (*rsa.PublicKey)(nil)}), []string{"Keys[0]: Public: is not the public half of Private"}},
-		{"a nil ECDSA public key beside a good one", first(tokens.Key{Algorithm: "ES256", Private: ecKey, Public: (*ecdsa.PublicKey)(nil)}), []string{"Keys[0]: Public: is not the public half of Private"}},
+		{"a nil RSA key", first(keys.Key{Algorithm: "RS256", Private: (*rsa.PrivateKey)(nil)}), []string{"Keys[0]: Private: is nil"}},
+		{"an RSA key without anything", first(keys.Key{Algorithm: "RS256", Private: &rsa.PrivateKey{}}), []string{"Keys[0]: wants an RSA key for RS256, has none"}},
+		{"an RSA key without its primes", first(keys.Key{Algorithm: "RS256", Private: &rsa.PrivateKey{PublicKey: rsaKey.PublicKey, D: rsaKey.D}}), []string{"Keys[0]: Private: crypto/rsa: missing primes"}},
+		{"a nil ECDSA key", first(keys.Key{Algorithm: "ES256", Private: (*ecdsa.PrivateKey)(nil)}), []string{"Keys[0]: Private: is nil"}},
+		{"an ECDSA key without anything", first(keys.Key{Algorithm: "ES256", Private: &ecdsa.PrivateKey{}}), []string{"Keys[0]: Private: is nil"}},
+		{"an ECDSA key without its secret", first(keys.Key{Algorithm: "ES256", Private: &ecdsa.PrivateKey{PublicKey: ecKey.PublicKey}}), []string{"Keys[0]: Private: is nil"}},
+		{"an ECDSA key with the secret of another", first(keys.Key{Algorithm: "ES256", Private: &ecdsa.PrivateKey{PublicKey: ecKey.PublicKey, D: other.D}}), []string{"Keys[0]: Private: does not sign what Public verifies"}}, //nolint:staticcheck // put together by hand
+		{"an Ed25519 key that is cut", first(keys.Key{Algorithm: "EdDSA", Private: edKey[:31]}), []string{"Keys[0]: Private: wants 64 bytes for EdDSA, has 31"}},
+		{"an Ed25519 key without anything", first(keys.Key{Algorithm: "EdDSA", Private: ed25519.PrivateKey{}}), []string{"Keys[0]: Private: wants 64 bytes for EdDSA, has 0"}},
+		{"an Ed25519 key with the public half of another", first(keys.Key{Algorithm: "EdDSA", Private: append(edKey[:32:32], otherEd...)}), []string{"Keys[0]: Private: does not sign what Public verifies"}},
+		{"a nil public RSA key", second(keys.Key{Algorithm: "RS256", Public: (*rsa.PublicKey)(nil)}), []string{"Keys[1]: wants an RSA key for RS256, has none"}},
+		{"a public RSA key without anything", second(keys.Key{Algorithm: "RS256", Public: &rsa.PublicKey{}}), []string{"Keys[1]: wants an RSA key for RS256, has none"}},
+		{"a nil public ECDSA key", second(keys.Key{Algorithm: "ES256", Public: (*ecdsa.PublicKey)(nil)}), []string{"Keys[1]: wants an ECDSA key for ES256, has none"}},
+		{"a public ECDSA key without anything", second(keys.Key{Algorithm: "ES256", Public: &ecdsa.PublicKey{}}), []string{"Keys[1]: wants a key on P-256 for ES256"}},
+		{"a public ECDSA key without a point", second(keys.Key{Algorithm: "ES256", Public: &ecdsa.PublicKey{Curve: elliptic.P256()}}), []string{"Keys[1]: wants a point on the curve"}},
+		{"a public ECDSA key beside its curve", second(keys.Key{Algorithm: "ES256", Public: &ecdsa.PublicKey{Curve: elliptic.P256(), X: big.NewInt(1), Y: big.NewInt(1)}}), []string{"Keys[1]: wants a point on the curve"}}, //nolint:staticcheck // put together by hand
+		{"a public Ed25519 key that is cut", second(keys.Key{Algorithm: "EdDSA", Public: ed25519.PublicKey{1, 2}}), []string{"Keys[1]: wants 32 bytes for EdDSA, has 2"}},
+		{"a nil public key beside a good one", first(keys.Key{Algorithm: "RS256", Private: rsaKey, Public: (*rsa.PublicKey)(nil)}), []string{"Keys[0]: Public: is not the public half of Private"}},
+		{"a nil ECDSA public key beside a good one", first(keys.Key{Algorithm: "ES256", Private: ecKey, Public: (*ecdsa.PublicKey)(nil)}), []string{"Keys[0]: Public: is not the public half of Private"}},
 	} {
 		t.Run("New answers "+test.name+" and does not panic", func(t *testing.T) {
 			t.Parallel()
@@ -211,24 +212,24 @@ func TestThumbprint(t *testing.T) {
 	good := open(t).config
 	for _, test := range []struct {
 		name   string
-		key    tokens.Key
+		key    keys.Key
 		thumbs string
 	}{
 		{
 			"the example of RFC 7638 §3.1",
-			tokens.Key{Algorithm: "RS256", Public: &rsa.PublicKey{N: new(big.Int).SetBytes(modulus), E: 65537}},
+			keys.Key{Algorithm: "RS256", Public: &rsa.PublicKey{N: new(big.Int).SetBytes(modulus), E: 65537}},
 			"NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
 		},
 		{
 			"the example of RFC 8037 §A.3",
-			tokens.Key{Algorithm: "EdDSA", Public: ed25519.PublicKey(x)},
+			keys.Key{Algorithm: "EdDSA", Public: ed25519.PublicKey(x)},
 			"kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
 		},
 	} {
 		t.Run("a key without an ID has the thumbprint of "+test.name, func(t *testing.T) {
 			t.Parallel()
 			c := good
-			c.Keys = []tokens.Key{{ID: test.thumbs, Algorithm: "HS256", Secret: secret("access", 32)}, test.key}
+			c.Keys = []keys.Key{{ID: test.thumbs, Algorithm: "HS256", Secret: secret("access", 32)}, test.key}
 			checkNew(t, c, []string{fmt.Sprintf("tokens: Config.Keys[1]: has the ID %q of another key", test.thumbs)})
 		})
 	}
@@ -238,7 +239,7 @@ func TestThumbprint(t *testing.T) {
 			t.Parallel()
 			by := signerOf(algorithm)
 			by.key.ID = ""
-			r := open(t, func(c *tokens.Config) { c.Keys = []tokens.Key{by.key} })
+			r := open(t, func(c *tokens.Config) { c.Keys = []keys.Key{by.key} })
 			p := r.login(t)
 			head, _ := parts(t, p.AccessToken)
 			if want := thumbprintOf(t, by.verify); head["kid"] != want {
@@ -251,7 +252,7 @@ func TestThumbprint(t *testing.T) {
 	t.Run("the kid of a secret without an ID is no plain hash of it", func(t *testing.T) {
 		t.Parallel()
 		key := secret("access", 32)
-		r := open(t, func(c *tokens.Config) { c.Keys = []tokens.Key{{Algorithm: "HS256", Secret: key}} })
+		r := open(t, func(c *tokens.Config) { c.Keys = []keys.Key{{Algorithm: "HS256", Secret: key}} })
 		head, _ := parts(t, r.login(t).AccessToken)
 		kid, _ := head["kid"].(string)
 		b64 := base64.RawURLEncoding.EncodeToString
@@ -279,7 +280,7 @@ func TestThumbprint(t *testing.T) {
 			}
 			thumb := thumbprintOf(t, &key.PublicKey)
 			c := good
-			c.Keys = []tokens.Key{{ID: thumb, Algorithm: "HS256", Secret: secret("access", 32)}, {Algorithm: "ES256", Public: &key.PublicKey}}
+			c.Keys = []keys.Key{{ID: thumb, Algorithm: "HS256", Secret: secret("access", 32)}, {Algorithm: "ES256", Public: &key.PublicKey}}
 			checkNew(t, c, []string{fmt.Sprintf("tokens: Config.Keys[1]: has the ID %q of another key", thumb)})
 			return
 		}
@@ -294,11 +295,11 @@ func TestReplacingKeys(t *testing.T) {
 		t.Parallel()
 		old := signerOf("RS256").key
 		next := signerOf("ES256").key
-		retiring := tokens.Key{ID: old.ID, Algorithm: old.Algorithm, Public: signerOf("RS256").verify}
-		r := open(t, func(c *tokens.Config) { c.Keys = []tokens.Key{old} })
-		node := func(keys ...tokens.Key) *tokens.Authority {
+		retiring := keys.Key{ID: old.ID, Algorithm: old.Algorithm, Public: signerOf("RS256").verify}
+		r := open(t, func(c *tokens.Config) { c.Keys = []keys.Key{old} })
+		node := func(all ...keys.Key) *tokens.Authority {
 			c := r.config
-			c.Keys = keys
+			c.Keys = all
 			return authority(t, c)
 		}
 		steps := []*tokens.Authority{node(old), node(old, next), node(next, old), node(next, retiring)}
@@ -327,9 +328,9 @@ func TestReplacingKeys(t *testing.T) {
 	t.Run("a refresh token of an older key opens its session while the key is in the list", func(t *testing.T) {
 		t.Parallel()
 		r := open(t, graceOf(time.Minute))
-		node := func(keys ...tokens.Secret) *tokens.Authority {
+		node := func(secrets ...keys.Secret) *tokens.Authority {
 			c := r.config
-			c.RefreshKeys = keys
+			c.RefreshKeys = secrets
 			return authority(t, c)
 		}
 		older, newer := secret("refresh", 32), secret("next refresh", 48)
@@ -360,17 +361,17 @@ func TestReplacingKeys(t *testing.T) {
 	t.Run("refresh keys are checked as other secrets are", func(t *testing.T) {
 		t.Parallel()
 		good := open(t).config
-		for want, keys := range map[string][]tokens.Secret{
+		for want, secrets := range map[string][]keys.Secret{
 			"RefreshKeys: is required: at least one secret of 32 random bytes":           nil,
 			"RefreshKeys[0]: wants 32 random bytes or more, has 31":                      {secret("a", 31)},
 			"RefreshKeys[1]: wants 32 random bytes or more, has 0":                       {secret("a", 32), ""},
-			"RefreshKeys[1]: wants random bytes, has hardly any two that differ":         {secret("a", 32), tokens.Secret(make([]byte, 32))},
+			"RefreshKeys[1]: wants random bytes, has hardly any two that differ":         {secret("a", 32), keys.Secret(make([]byte, 32))},
 			"RefreshKeys[2]: is RefreshKeys[0] again":                                    {secret("a", 32), secret("b", 32), secret("a", 32)},
 			"RefreshKeys[1]: is the Secret of Keys[0]: each secret has one use":          {secret("a", 32), secret("access", 32)},
 			"RefreshKeys[0]: wants random bytes, has hardly any two that differ\t(text)": {"passwordpasswordpasswordpassword"},
 		} {
 			c := good
-			c.RefreshKeys = keys
+			c.RefreshKeys = secrets
 			checkNew(t, c, []string{"tokens: Config." + strings.TrimSuffix(want, "\t(text)")})
 		}
 	})

@@ -11,19 +11,20 @@ import (
 
 	"github.com/sallyport-go/sallyport/internal/forge"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
-func ring(tb testing.TB, keys ...tokens.Key) *tokens.KeyRing {
+func ring(tb testing.TB, all ...keys.Key) *keys.Ring {
 	tb.Helper()
-	r, err := tokens.NewKeyRing(keys...)
+	r, err := keys.NewRing(all...)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return r
 }
 
-func onRing(keys *tokens.KeyRing) func(*tokens.Config) {
-	return func(c *tokens.Config) { c.Keys, c.KeyRing = nil, keys }
+func onRing(r *keys.Ring) func(*tokens.Config) {
+	return func(c *tokens.Config) { c.Keys, c.KeyRing = nil, r }
 }
 
 func kidOf(tb testing.TB, token tokens.Secret) string {
@@ -38,17 +39,17 @@ func TestKeyRing(t *testing.T) {
 	t.Parallel()
 	t.Run("D132: keys follow one another by the clock, and each token is good until it expires", func(t *testing.T) {
 		t.Parallel()
-		keys := &tokens.KeyRing{}
+		held := &keys.Ring{}
 		r := open(t, func(c *tokens.Config) {
-			keys = ring(t, c.Keys...)
-			onRing(keys)(c)
+			held = ring(t, c.Keys...)
+			onRing(held)(c)
 			c.AccessTTL = time.Hour
 		})
 		start := r.clock.time()
 		old, next := signerOf("RS256").key, signerOf("ES256").key
 		next.SignsFrom = start.Add(24 * time.Hour)
 		old.RetiresAt = next.SignsFrom.Add(time.Hour)
-		if err := keys.Replace(old, next); err != nil {
+		if err := held.Replace(old, next); err != nil {
 			t.Fatal(err)
 		}
 		type made struct {
@@ -107,11 +108,11 @@ func TestKeyRing(t *testing.T) {
 	t.Run("no token outlives the key that signs it", func(t *testing.T) {
 		t.Parallel()
 		old, next := signerOf("RS256").key, signerOf("ES256").key
-		keys := ring(t, old)
-		r := open(t, onRing(keys))
+		held := ring(t, old)
+		r := open(t, onRing(held))
 		next.SignsFrom = r.clock.time().Add(10 * time.Minute)
 		old.RetiresAt = r.clock.time().Add(20 * time.Minute)
-		if err := keys.Replace(old, next); err != nil {
+		if err := held.Replace(old, next); err != nil {
 			t.Fatal(err)
 		}
 		p := r.login(t)
@@ -128,11 +129,11 @@ func TestKeyRing(t *testing.T) {
 	t.Run("a key that is left out is gone at once, with its tokens", func(t *testing.T) {
 		t.Parallel()
 		stolen, next := signerOf("RS256").key, signerOf("ES256").key
-		keys := ring(t, stolen)
-		r := open(t, onRing(keys))
+		held := ring(t, stolen)
+		r := open(t, onRing(held))
 		token := r.login(t).AccessToken
 		r.verify(t, token)
-		if err := keys.Replace(next); err != nil {
+		if err := held.Replace(next); err != nil {
 			t.Fatal(err)
 		}
 		_, err := r.Verify(t.Context(), token)
@@ -174,33 +175,33 @@ func TestKeyRing(t *testing.T) {
 		t.Parallel()
 		good := signerOf("ES256").key
 		other := signerOf("RS256").key
-		public := tokens.Key{ID: "p", Algorithm: "ES384", Public: signerOf("ES384").verify}
+		public := keys.Key{ID: "p", Algorithm: "ES384", Public: signerOf("ES384").verify}
 		at := time.Date(2026, 3, 4, 0, 0, 0, 0, time.UTC)
-		scheduled := func(k tokens.Key, from, until time.Time) tokens.Key {
+		scheduled := func(k keys.Key, from, until time.Time) keys.Key {
 			k.SignsFrom, k.RetiresAt = from, until
 			return k
 		}
-		keys := ring(t, good)
-		r := open(t, onRing(keys))
+		held := ring(t, good)
+		r := open(t, onRing(held))
 		token := r.login(t).AccessToken
 		for _, test := range []struct {
 			name string
-			keys []tokens.Key
+			keys []keys.Key
 			want string
 		}{
-			{"no keys", nil, "tokens: Keys: is required: at least one, the first of which signs"},
-			{"a weak key behind a good one", []tokens.Key{other, {Algorithm: "HS256", Secret: "short"}}, "tokens: Keys[1]: Secret: wants 32 random bytes or more for HS256, has 5"},
-			{"a key that cannot sign in front", []tokens.Key{public, good}, "tokens: Keys[0]: signs, and has only a public key"},
-			{"one key twice", []tokens.Key{good, good}, `tokens: Keys[1]: has the ID "es256" of another key` + "\n" + `tokens: Keys[1]: is the same key as the one with the ID "es256"`},
-			{"the only key retires", []tokens.Key{scheduled(good, time.Time{}, at)}, "tokens: Keys[0]: RetiresAt: wants a key that signs after it: leave it zero until there is one"},
-			{"the last key retires", []tokens.Key{other, scheduled(good, at, at.Add(1))}, "tokens: Keys[1]: RetiresAt: wants a key that signs after it: leave it zero until there is one"},
-			{"a key retires before the next one signs", []tokens.Key{scheduled(other, time.Time{}, at), scheduled(good, at, time.Time{})}, "tokens: Keys[0]: RetiresAt: wants a time after the SignsFrom of the next key, and Config.AccessTTL later is right"},
-			{"a key retires before it signs", []tokens.Key{other, scheduled(good, at, at)}, "tokens: Keys[1]: RetiresAt: wants a time after SignsFrom"},
+			{"no keys", nil, "keys: Keys: is required: at least one, the first of which signs"},
+			{"a weak key behind a good one", []keys.Key{other, {Algorithm: "HS256", Secret: "short"}}, "keys: Keys[1]: Secret: wants 32 random bytes or more for HS256, has 5"},
+			{"a key that cannot sign in front", []keys.Key{public, good}, "keys: Keys[0]: signs, and has only a public key"},
+			{"one key twice", []keys.Key{good, good}, `keys: Keys[1]: has the ID "es256" of another key` + "\n" + `keys: Keys[1]: is the same key as the one with the ID "es256"`},
+			{"the only key retires", []keys.Key{scheduled(good, time.Time{}, at)}, "keys: Keys[0]: RetiresAt: wants a key that signs after it: leave it zero until there is one"},
+			{"the last key retires", []keys.Key{other, scheduled(good, at, at.Add(1))}, "keys: Keys[1]: RetiresAt: wants a key that signs after it: leave it zero until there is one"},
+			{"a key retires before the next one signs", []keys.Key{scheduled(other, time.Time{}, at), scheduled(good, at, time.Time{})}, "keys: Keys[0]: RetiresAt: wants a time after the SignsFrom of the next key, and Config.AccessTTL later is right"},
+			{"a key retires before it signs", []keys.Key{other, scheduled(good, at, at)}, "keys: Keys[1]: RetiresAt: wants a time after SignsFrom"},
 		} {
-			if err := keys.Replace(test.keys...); err == nil || err.Error() != test.want {
+			if err := held.Replace(test.keys...); err == nil || err.Error() != test.want {
 				t.Errorf("%s: %v, want %s", test.name, err, test.want)
 			}
-			if made, err := tokens.NewKeyRing(test.keys...); err == nil {
+			if made, err := keys.NewRing(test.keys...); err == nil {
 				t.Errorf("%s: NewKeyRing = %v", test.name, made)
 			}
 			r.verify(t, token)
@@ -209,7 +210,7 @@ func TestKeyRing(t *testing.T) {
 			}
 		}
 		// the same key behind one that never signs may retire when it likes
-		if err := keys.Replace(good, scheduled(other, time.Time{}, at), public); err != nil {
+		if err := held.Replace(good, scheduled(other, time.Time{}, at), public); err != nil {
 			t.Error(err)
 		}
 	})
@@ -220,29 +221,29 @@ func TestKeyRing(t *testing.T) {
 		c := good
 		c.KeyRing = ring(t, good.Keys...)
 		checkNew(t, c, []string{"tokens: Config.Keys: are not wanted beside a KeyRing"})
-		c.Keys, c.KeyRing = nil, &tokens.KeyRing{}
-		checkNew(t, c, []string{"tokens: Config.KeyRing: wants one that NewKeyRing has made"})
-		c.KeyRing = ring(t, tokens.Key{Algorithm: "HS256", Secret: c.RefreshKeys[0]})
+		c.Keys, c.KeyRing = nil, &keys.Ring{}
+		checkNew(t, c, []string{"tokens: Config.KeyRing: wants one that keys.NewRing has made"})
+		c.KeyRing = ring(t, keys.Key{Algorithm: "HS256", Secret: c.RefreshKeys[0]})
 		checkNew(t, c, []string{"tokens: Config.RefreshKeys[0]: is the Secret of a key of KeyRing: each secret has one use"})
-		if _, err := (&tokens.KeyRing{}).KeySet(t.Context(), ""); err == nil {
+		if _, err := (&keys.Ring{}).KeySet(t.Context(), ""); err == nil {
 			t.Error("a ring that was not made has keys")
 		}
 	})
 
 	t.Run("a ring and a set print none of their keys", func(t *testing.T) {
 		t.Parallel()
-		keys := ring(t, signerOf("HS256").key)
-		set, err := keys.KeySet(t.Context(), "")
+		held := ring(t, signerOf("HS256").key)
+		set, err := held.KeySet(t.Context(), "")
 		if err != nil {
 			t.Fatal(err)
 		}
-		verifier, err := tokens.NewVerifier(tokens.VerifierConfig{Keys: keys, Issuer: issuer, Audience: audience})
+		verifier, err := tokens.NewVerifier(tokens.VerifierConfig{Keys: held, Issuer: issuer, Audience: audience})
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, v := range []any{keys, set, *set, verifier, *verifier} {
+		for _, v := range []any{held, set, *set, verifier, *verifier} {
 			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%d"} {
-				if got := fmt.Sprintf(verb, v); !strings.HasPrefix(got, "tokens.") || !strings.HasSuffix(got, "{}") {
+				if got := fmt.Sprintf(verb, v); !strings.HasPrefix(got, strings.TrimLeft(fmt.Sprintf("%T", v), "*")) || !strings.HasSuffix(got, "{}") {
 					t.Errorf("%T with %s: %s", v, verb, got)
 				}
 			}
@@ -255,20 +256,20 @@ func TestKeyRing(t *testing.T) {
 func TestKeyRingUnderWay(t *testing.T) {
 	t.Parallel()
 	a, b := signerOf("ES256").key, signerOf("EdDSA").key
-	keys := ring(t, a, b)
-	r := open(t, onRing(keys))
+	held := ring(t, a, b)
+	r := open(t, onRing(held))
 	var wg sync.WaitGroup
 	ctx, stop := context.WithCancel(t.Context())
 	wg.Go(func() {
 		for n := 0; ctx.Err() == nil; n++ {
-			pair := []tokens.Key{a, b}
+			pair := []keys.Key{a, b}
 			if n%2 == 1 {
-				pair = []tokens.Key{b, a}
+				pair = []keys.Key{b, a}
 			}
-			if err := keys.Replace(pair...); err != nil {
+			if err := held.Replace(pair...); err != nil {
 				t.Error(err)
 			}
-			if err := keys.Replace(); err == nil {
+			if err := held.Replace(); err == nil {
 				t.Error("the ring takes no keys")
 			}
 		}
@@ -296,25 +297,25 @@ func TestKeyRingUnderWay(t *testing.T) {
 }
 
 // source is a KeySource that a test answers for.
-type source func(missing string) (*tokens.KeySet, error)
+type source func(missing string) (*keys.Set, error)
 
-func (s source) KeySet(_ context.Context, missing string) (*tokens.KeySet, error) { return s(missing) }
+func (s source) KeySet(_ context.Context, missing string) (*keys.Set, error) { return s(missing) }
 
 func TestVerifier(t *testing.T) {
 	t.Parallel()
 	by := signerOf("ES256")
-	keySet := func(t *testing.T, keys ...tokens.Key) *tokens.KeySet {
+	keySet := func(t *testing.T, all ...keys.Key) *keys.Set {
 		t.Helper()
-		set, err := tokens.NewKeySet(keys...)
+		set, err := keys.NewSet(all...)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return set
 	}
-	public := tokens.Key{ID: by.key.ID, Algorithm: "ES256", Public: by.verify}
-	verifier := func(t *testing.T, keys tokens.KeySource, now func() time.Time, events func(context.Context, tokens.Event)) *tokens.Verifier {
+	public := keys.Key{ID: by.key.ID, Algorithm: "ES256", Public: by.verify}
+	verifier := func(t *testing.T, from keys.Source, now func() time.Time, events func(context.Context, tokens.Event)) *tokens.Verifier {
 		t.Helper()
-		v, err := tokens.NewVerifier(tokens.VerifierConfig{Keys: keys, Issuer: issuer, Audience: audience, Now: now, Events: events})
+		v, err := tokens.NewVerifier(tokens.VerifierConfig{Keys: from, Issuer: issuer, Audience: audience, Now: now, Events: events})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -323,7 +324,7 @@ func TestVerifier(t *testing.T) {
 
 	t.Run("it reads what an Authority made as the Authority does", func(t *testing.T) {
 		t.Parallel()
-		r := open(t, func(c *tokens.Config) { c.Keys = []tokens.Key{by.key} })
+		r := open(t, func(c *tokens.Config) { c.Keys = []keys.Key{by.key} })
 		p := r.login(t)
 		v := verifier(t, keySet(t, public), r.clock.time, nil)
 		got, err := v.Verify(t.Context(), p.AccessToken)
@@ -337,22 +338,22 @@ func TestVerifier(t *testing.T) {
 
 	t.Run("P29: keys that cannot be had are no fault of the token, and an event", func(t *testing.T) {
 		t.Parallel()
-		r := open(t, func(c *tokens.Config) { c.Keys = []tokens.Key{by.key} })
+		r := open(t, func(c *tokens.Config) { c.Keys = []keys.Key{by.key} })
 		token := r.login(t).AccessToken
 		var events []tokens.Event
 		down := errors.New("down")
-		for name, keys := range map[string]source{
-			"an error": func(string) (*tokens.KeySet, error) { return nil, down },
-			"nothing":  func(string) (*tokens.KeySet, error) { return nil, nil }, //nolint:nilnil // a source that is wrong
-			"an error about the kid": func(missing string) (*tokens.KeySet, error) {
+		for name, from := range map[string]source{
+			"an error": func(string) (*keys.Set, error) { return nil, down },
+			"nothing":  func(string) (*keys.Set, error) { return nil, nil }, //nolint:nilnil // a source that is wrong
+			"an error about the kid": func(missing string) (*keys.Set, error) {
 				if missing != "" {
 					return nil, down
 				}
-				return &tokens.KeySet{}, nil
+				return &keys.Set{}, nil
 			},
 		} {
 			events = nil
-			v := verifier(t, keys, r.clock.time, func(_ context.Context, e tokens.Event) { events = append(events, e) })
+			v := verifier(t, from, r.clock.time, func(_ context.Context, e tokens.Event) { events = append(events, e) })
 			p, err := v.Verify(t.Context(), token)
 			if !errors.Is(err, tokens.ErrUnavailable) || errors.Is(err, tokens.ErrInvalidToken) || p != (tokens.Principal{}) {
 				t.Errorf("%s: %+v, %v", name, p, err)
@@ -367,12 +368,12 @@ func TestVerifier(t *testing.T) {
 		t.Parallel()
 		r := open(t)
 		var asked []string
-		v := verifier(t, source(func(missing string) (*tokens.KeySet, error) {
+		v := verifier(t, source(func(missing string) (*keys.Set, error) {
 			asked = append(asked, missing)
 			if missing == by.key.ID {
 				return keySet(t, public), nil
 			}
-			return keySet(t, tokens.Key{ID: "rs256", Algorithm: "RS256", Public: signerOf("RS256").verify}), nil
+			return keySet(t, keys.Key{ID: "rs256", Algorithm: "RS256", Public: signerOf("RS256").verify}), nil
 		}), r.clock.time, nil)
 		for _, test := range []struct {
 			name   string
@@ -401,14 +402,14 @@ func TestVerifier(t *testing.T) {
 	t.Run("all that is wrong with its Config is said at once", func(t *testing.T) {
 		t.Parallel()
 		_, err := tokens.NewVerifier(tokens.VerifierConfig{Audience: "a\x00", Leeway: time.Hour})
-		want := `tokens: VerifierConfig.Keys: is required: a KeySet, a KeyRing or a source of your own
+		want := `tokens: VerifierConfig.Keys: is required: a keys.Set, a keys.Ring or a source of your own
 tokens: VerifierConfig.Issuer: is required, of 512 bytes at most
 tokens: VerifierConfig.Audience: wants UTF-8 without NUL
 tokens: VerifierConfig.Leeway: wants 0s to 5m0s, has 1h0m0s`
 		if err == nil || err.Error() != want {
 			t.Errorf("%v\nwant %s", err, want)
 		}
-		if _, err := tokens.NewKeySet(); err == nil {
+		if _, err := keys.NewSet(); err == nil {
 			t.Error("a set needs no keys")
 		}
 	})

@@ -196,7 +196,7 @@ type origin struct{ clientID, sid string }
 // pair makes an access token. It does not outlive end, unless that is zero.
 func (a *Authority) pair(ctx context.Context, u store.User, from origin, granted, asked []string, end time.Time) (Pair, error) {
 	now := a.clock()
-	key := a.keys.set.Load().signer(now)
+	key := a.keys.Current().Signer(now)
 	if key == nil { // a schedule that was checked has one at any time
 		return Pair{}, unavailable("keys", errors.New("none signs"))
 	}
@@ -205,8 +205,8 @@ func (a *Authority) pair(ctx context.Context, u store.User, from origin, granted
 	if !end.IsZero() {
 		expires = min(expires, end.Unix())
 	}
-	if !key.retiresAt.IsZero() {
-		expires = min(expires, key.retiresAt.Unix())
+	if !key.RetiresAt().IsZero() {
+		expires = min(expires, key.RetiresAt().Unix())
 	}
 	if expires <= issued {
 		return Pair{}, errOver
@@ -228,7 +228,7 @@ func (a *Authority) pair(ctx context.Context, u store.User, from origin, granted
 			return Pair{}, unavailable("claims", err)
 		}
 	}
-	token, principal, err := key.mint(c, extra)
+	token, principal, err := mint(key, c, extra)
 	if err != nil {
 		return Pair{}, err
 	}

@@ -10,6 +10,8 @@ import (
 	"errors"
 	"io"
 	"strings"
+
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 // A refresh token is a prefix and 61 bytes in base64url:
@@ -52,7 +54,9 @@ type refreshKey struct {
 	secret []byte
 }
 
-func newRefreshKeys(prefix string, secrets []Secret) refreshKeys {
+func b64(b []byte) string { return strict.EncodeToString(b) }
+
+func newRefreshKeys(prefix string, secrets []keys.Secret) refreshKeys {
 	r := refreshKeys{prefix: prefix + "_rt_"}
 	for _, s := range secrets {
 		k := refreshKey{secret: []byte(s)}

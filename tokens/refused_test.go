@@ -55,7 +55,7 @@ func TestForgedRefreshToken(t *testing.T) {
 	genuine := r.login(t)
 	other := r.loginWith(t, tokens.LoginRequest{Login: "bob", Password: password})
 	rows := r.store.rows(t).Sessions
-	base := crafted{prefix: "sp_rt_", version: 1, key: secret("refresh", 32), session: rows[0].ID, generation: 1}
+	base := crafted{prefix: "sp_rt_", version: 1, key: tokens.Secret(secret("refresh", 32)), session: rows[0].ID, generation: 1}
 	if base.token(t) != genuine.RefreshToken {
 		t.Fatal("the test does not build the token that Login gave") // and every row below would be refused for the wrong reason
 	}
@@ -100,12 +100,12 @@ func TestForgedRefreshToken(t *testing.T) {
 		{"the MAC of another session", encoded(append(slices.Clone(alices[:len(alices)-32]), bobs[len(bobs)-32:]...))},
 		{"the next generation under the MAC of this one", encoded(append(slices.Clone(decoded(base.with(2).token(t))[:29]), alices[29:]...))},
 		{"the previous generation under the MAC of this one", encoded(append(slices.Clone(decoded(base.with(0).token(t))[:29]), alices[29:]...))},
-		{"a key that is not ours", craft(func(c *crafted) { c.key = secret("thief", 32) })},
+		{"a key that is not ours", craft(func(c *crafted) { c.key = tokens.Secret(secret("thief", 32)) })},
 		{"a key that is not ours under the name of ours", craft(func(c *crafted) {
-			c.key, c.keyID = secret("thief", 32), base.mac("sallyport refresh key id", nil)[:4]
+			c.key, c.keyID = tokens.Secret(secret("thief", 32)), base.mac("sallyport refresh key id", nil)[:4]
 		})},
 		{"an empty key", craft(func(c *crafted) { c.key = "" })},
-		{"the key of the access tokens", craft(func(c *crafted) { c.key = secret("access", 32) })},
+		{"the key of the access tokens", craft(func(c *crafted) { c.key = tokens.Secret(secret("access", 32)) })},
 		{"our key under another name", craft(func(c *crafted) { c.keyID = []byte{0, 0, 0, 0} })},
 		{"our key for another prefix", "sp_rt_" + strings.TrimPrefix(craft(func(c *crafted) { c.prefix = "xx_rt_" }), "xx_rt_")},
 		{"version 0", craft(func(c *crafted) { c.version = 0 })},
@@ -252,7 +252,7 @@ func TestRefusedRefresh(t *testing.T) {
 			t.Parallel()
 			r := open(t, graceOf(time.Minute))
 			one := r.loginWith(t, tokens.LoginRequest{Login: "alice", Password: password, ClientID: "shop", Scopes: []string{"read", "write"}})
-			own := crafted{prefix: "sp_rt_", version: 1, key: secret("refresh", 32), session: r.store.row(t).ID, generation: 1}
+			own := crafted{prefix: "sp_rt_", version: 1, key: tokens.Secret(secret("refresh", 32)), session: r.store.row(t).ID, generation: 1}
 			r.store.take()
 			r.clock.move(time.Minute)
 			r.unchanged(t, func() { r.refusedWith(t, test.req(one, own), test.want) })
@@ -311,7 +311,7 @@ func genuine(tb testing.TB, token string) bool {
 		return false
 	}
 	same := crafted{
-		prefix: "sp_rt_", version: 1, key: secret("refresh", 32),
+		prefix: "sp_rt_", version: 1, key: tokens.Secret(secret("refresh", 32)),
 		session: forge.Raw64(string(body[5:21])), generation: binary.BigEndian.Uint64(body[21:29]),
 	}
 	return string(same.token(tb)) == token

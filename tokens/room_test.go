@@ -12,6 +12,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 const (
@@ -46,8 +47,8 @@ func open(tb testing.TB, edits ...func(*tokens.Config)) *room {
 	}
 	r.config = tokens.Config{
 		Store: r.store, APIKeys: r.store, Issuer: issuer, Audience: audience,
-		Keys:        []tokens.Key{{ID: "hs", Algorithm: "HS256", Secret: secret("access", 32)}},
-		RefreshKeys: []tokens.Secret{secret("refresh", 32)},
+		Keys:        []keys.Key{{ID: "hs", Algorithm: "HS256", Secret: secret("access", 32)}},
+		RefreshKeys: []keys.Secret{secret("refresh", 32)},
 		Now:         r.clock.time, Events: r.journal.note,
 	}
 	for _, edit := range edits {
@@ -158,12 +159,12 @@ func wantError(tb testing.TB, err, want error) {
 }
 
 // secret makes n bytes, always the same for a name.
-func secret(name string, n int) tokens.Secret {
+func secret(name string, n int) keys.Secret {
 	var b []byte
 	for sum := sha256.Sum256([]byte(name)); len(b) < n; sum = sha256.Sum256(sum[:]) {
 		b = append(b, sum[:]...)
 	}
-	return tokens.Secret(b[:n])
+	return keys.Secret(b[:n])
 }
 
 // clock stands still until it is moved.

@@ -1,14 +1,13 @@
 package tokens
 
 import (
-	"crypto/rand"
 	"crypto/subtle"
 	"fmt"
 	"io"
 	"log/slog"
 )
 
-// Secret is a password, a token or a key. Printed by fmt, logged by slog or
+// Secret is a password, a token or an API key; key material is a [keys.Secret]. Printed by fmt, logged by slog or
 // marshalled as text, JSON or XML, alone or inside another value, it shows as
 // "[redacted]". The conversion string(s) gives it away, and so does what asks no
 // method of it: fmt where it is in a field that is not exported, or behind a
@@ -30,13 +29,4 @@ func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 // Equal compares two secrets in a time that depends on their lengths only.
 func (s Secret) Equal(t Secret) bool {
 	return subtle.ConstantTimeCompare([]byte(s), []byte(t)) == 1
-}
-
-// NewSecret makes 512 random bits: enough for any key of Config.Keys or
-// Config.RefreshKeys. A host that restarts, or has more than one node, makes it
-// once and keeps it.
-func NewSecret() Secret {
-	var b [64]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return Secret(b[:])
 }

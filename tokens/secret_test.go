@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 // needles are secrets in all the ways that a careless print could show them.
@@ -122,7 +123,7 @@ func TestSecretsAreShownNowhere(t *testing.T) {
 		by := signerOf("HS256")
 		wrong := tokens.Secret("hunter2-hunter2")
 		r := open(t, graceOf(time.Minute), func(c *tokens.Config) {
-			c.Keys = []tokens.Key{by.key}
+			c.Keys = []keys.Key{by.key}
 			c.Events = func(ctx context.Context, e tokens.Event) {
 				for _, hook := range hooks {
 					hook(ctx, e)
@@ -131,7 +132,7 @@ func TestSecretsAreShownNowhere(t *testing.T) {
 		})
 		secrets := needles{}
 		secrets.add("a password", password, wrong)
-		secrets.add("a key", by.key.Secret, r.config.RefreshKeys[0])
+		secrets.add("a key", tokens.Secret(by.key.Secret), tokens.Secret(r.config.RefreshKeys[0]))
 		pair := func(p tokens.Pair, err error) tokens.Pair {
 			if err != nil {
 				fmt.Fprintln(log, err)
@@ -205,7 +206,7 @@ func TestSecretsAreShownNowhere(t *testing.T) {
 		t.Parallel()
 		secrets := needles{}
 		r := open(t, func(c *tokens.Config) {
-			c.Keys = []tokens.Key{}
+			c.Keys = []keys.Key{}
 			for _, algorithm := range []string{"HS256", "HS512", "RS256", "ES256", "ES512", "EdDSA"} {
 				c.Keys = append(c.Keys, signerOf(algorithm).key)
 			}
@@ -213,7 +214,7 @@ func TestSecretsAreShownNowhere(t *testing.T) {
 		for _, k := range r.config.Keys {
 			switch private := k.Private.(type) {
 			case nil:
-				secrets.add("the secret of "+k.ID, k.Secret)
+				secrets.add("the secret of "+k.ID, tokens.Secret(k.Secret))
 			case *rsa.PrivateKey:
 				secrets.add("the exponent of "+k.ID, tokens.Secret(private.D.Bytes()), tokens.Secret(private.D.String()))
 				secrets.add("a prime of "+k.ID, tokens.Secret(private.Primes[0].Bytes()), tokens.Secret(private.Primes[0].String()))
@@ -227,7 +228,7 @@ func TestSecretsAreShownNowhere(t *testing.T) {
 				secrets.add("the secret of "+k.ID, tokens.Secret(private), tokens.Secret(private.Seed()))
 			}
 		}
-		secrets.add("a refresh key", r.config.RefreshKeys...)
+		secrets.add("a refresh key", tokens.Secret(r.config.RefreshKeys[0]))
 		p := r.login(t)
 		key, row := r.apiKey(t)
 		secrets.add("a token", p.AccessToken, p.RefreshToken, key)
@@ -242,9 +243,9 @@ func TestSecretsAreShownNowhere(t *testing.T) {
 			password, p.AccessToken, p, &p, p.Principal, login, &login, refresh, &refresh, exchange, &exchange, row,
 			r.config, &r.config, config, r.config.Keys, r.config.Keys[2], &r.config.Keys[3], r.config.RefreshKeys,
 			r.Authority, *r.Authority,
-			map[string]tokens.Secret{"k": password}, []tokens.Secret{key}, [1]tokens.Key{r.config.Keys[2]},
+			map[string]tokens.Secret{"k": password}, []tokens.Secret{key}, [1]keys.Key{r.config.Keys[2]},
 		)
-		if !strings.Contains(text, "[redacted]") || !strings.Contains(text, "tokens.Key{RS256 rs256}") {
+		if !strings.Contains(text, "[redacted]") || !strings.Contains(text, "keys.Key{RS256 rs256}") {
 			t.Error("the test has not tried what it means to")
 		}
 		secrets.look(t, "a print", text)
@@ -254,7 +255,7 @@ func TestSecretsAreShownNowhere(t *testing.T) {
 		t.Parallel()
 		r := open(t)
 		secrets := needles{}
-		secrets.add("a key", r.config.Keys[0].Secret, r.config.RefreshKeys[0])
+		secrets.add("a key", tokens.Secret(r.config.Keys[0].Secret), tokens.Secret(r.config.RefreshKeys[0]))
 		for range 3 {
 			p := r.login(t)
 			for range 3 {
@@ -333,16 +334,16 @@ func TestSecret(t *testing.T) {
 
 	t.Run("a new secret is enough for any key, and another each time", func(t *testing.T) {
 		t.Parallel()
-		seen := map[tokens.Secret]bool{}
+		seen := map[keys.Secret]bool{}
 		for range 8 {
-			s := tokens.NewSecret()
+			s := keys.NewSecret()
 			if seen[s] || len(s) != 64 {
 				t.Fatalf("NewSecret gave %d bytes, or the same twice", len(s))
 			}
 			seen[s] = true
 			r := open(t, func(c *tokens.Config) {
-				c.Keys = []tokens.Key{{Algorithm: "HS512", Secret: s}}
-				c.RefreshKeys = []tokens.Secret{tokens.NewSecret()}
+				c.Keys = []keys.Key{{Algorithm: "HS512", Secret: s}}
+				c.RefreshKeys = []keys.Secret{keys.NewSecret()}
 			})
 			r.refresh(t, r.login(t).RefreshToken)
 		}
@@ -350,8 +351,8 @@ func TestSecret(t *testing.T) {
 
 	t.Run("a secret that is redacted is never taken for one", func(t *testing.T) {
 		t.Parallel()
-		var config struct{ Key tokens.Secret }
-		text, err := json.Marshal(struct{ Key tokens.Secret }{secret("a", 32)})
+		var config struct{ Key keys.Secret }
+		text, err := json.Marshal(struct{ Key keys.Secret }{secret("a", 32)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -359,7 +360,7 @@ func TestSecret(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := open(t).config
-		c.RefreshKeys = []tokens.Secret{config.Key}
+		c.RefreshKeys = []keys.Secret{config.Key}
 		if _, err := tokens.New(c); err == nil {
 			t.Error("New takes it")
 		}

@@ -9,29 +9,15 @@ import (
 	"slices"
 	"strings"
 	"time"
-)
 
-// KeySource has the keys that access tokens are verified with: a [KeySet] that
-// never changes, a [KeyRing] whose keys are replaced, or a source that fetches
-// them from whoever signs (package remotekeys).
-//
-// It is asked by many goroutines at once, for each token that is verified.
-type KeySource interface {
-	// KeySet returns the keys as they are now. An error says that they cannot be
-	// had, and nothing about any token: callers are told to come again.
-	//
-	// missing is empty at first. A Verifier that finds no key with the "kid" of a
-	// token asks once more, with that kid: a source that fetches may look for it,
-	// within limits of its own, for anybody can send a kid. A source that has no
-	// such key returns what it has.
-	KeySet(ctx context.Context, missing string) (*KeySet, error)
-}
+	"github.com/sallyport-go/sallyport/tokens/keys"
+)
 
 // VerifierConfig says what a Verifier accepts. The zero value of what is not
 // required is the safe default.
 type VerifierConfig struct {
 	// Keys is required: the keys of whoever signs.
-	Keys KeySource
+	Keys keys.Source
 
 	// Issuer is required: the "iss" of the tokens, compared code point by code
 	// point.
@@ -55,7 +41,7 @@ type VerifierConfig struct {
 // needs no store and no key that signs. It is safe for concurrent use, and
 // nothing about it changes after NewVerifier but the keys of its source.
 type Verifier struct {
-	keys             KeySource
+	keys             keys.Source
 	issuer, audience string
 	leeway           time.Duration
 	events           func(context.Context, Event)
@@ -74,7 +60,7 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 		wrong = append(wrong, fmt.Errorf("tokens: VerifierConfig."+path+": "+format, args...))
 	}
 	if c.Keys == nil {
-		complain("Keys", "is required: a KeySet, a KeyRing or a source of your own")
+		complain("Keys", "is required: a keys.Set, a keys.Ring or a source of your own")
 	}
 	checkNames(c.Issuer, c.Audience, complain)
 	if c.Leeway < 0 || c.Leeway > maxLeeway {
@@ -147,7 +133,7 @@ func (v *Verifier) verify(ctx context.Context, token string, now time.Time) (Pri
 	if err != nil {
 		return Principal{}, fmt.Errorf("%w: signature: %w", ErrInvalidToken, err)
 	}
-	if err := key.method.Verify(token[:len(head)+1+len(body)], signature, key.verify); err != nil {
+	if err := key.Verify(token[:len(head)+1+len(body)], signature); err != nil {
 		return Principal{}, fmt.Errorf("%w: %w", ErrInvalidToken, err)
 	}
 	payload, err := strict.DecodeString(body)
@@ -166,12 +152,12 @@ func (v *Verifier) verify(ctx context.Context, token string, now time.Time) (Pri
 
 // keyFor returns the key that a header names, with the algorithm of that very
 // key.
-func (v *Verifier) keyFor(ctx context.Context, head string, now time.Time) (*boundKey, error) {
+func (v *Verifier) keyFor(ctx context.Context, head string, now time.Time) (*keys.Member, error) {
 	set, err := v.keySet(ctx, "")
 	if err != nil {
 		return nil, err
 	}
-	if k := set.withHeader(head, now); k != nil {
+	if k := set.WithHeader(head, now); k != nil {
 		return k, nil
 	}
 	algorithm, kid, err := readHeader(head)
@@ -179,18 +165,18 @@ func (v *Verifier) keyFor(ctx context.Context, head string, now time.Time) (*bou
 		return nil, fmt.Errorf("%w: header: %w", ErrInvalidToken, err)
 	}
 	// a kid that no key can have is worth no question
-	if !set.has(kid) && kid != "" && checkID(kid) == nil {
+	if !set.Has(kid) && keys.IsID(kid) {
 		if set, err = v.keySet(ctx, kid); err != nil {
 			return nil, err
 		}
 	}
-	if k := set.named(kid, algorithm, now); k != nil {
+	if k := set.Named(kid, algorithm, now); k != nil {
 		return k, nil
 	}
 	return nil, fmt.Errorf("%w: header: no key with this kid and alg", ErrInvalidToken)
 }
 
-func (v *Verifier) keySet(ctx context.Context, missing string) (*KeySet, error) {
+func (v *Verifier) keySet(ctx context.Context, missing string) (*keys.Set, error) {
 	set, err := v.keys.KeySet(ctx, missing)
 	if err == nil && set == nil {
 		err = errors.New("the source has neither keys nor an error")

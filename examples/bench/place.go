@@ -11,6 +11,7 @@ import (
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/store/passwords"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 // contender is a store that is measured.
@@ -77,8 +78,8 @@ func newUsers(ctx context.Context, n int) (*memstore.Store, error) {
 func logIn(ctx context.Context, s store.Store, n int) (*clients, error) {
 	authority, err := tokens.New(tokens.Config{
 		Store: s, Issuer: "https://bench.example", Audience: "bench", Timeout: patience,
-		Keys:        []tokens.Key{{Algorithm: "HS256", Secret: tokens.NewSecret()}},
-		RefreshKeys: []tokens.Secret{tokens.NewSecret()},
+		Keys:        []keys.Key{{Algorithm: "HS256", Secret: keys.NewSecret()}},
+		RefreshKeys: []keys.Secret{keys.NewSecret()},
 	})
 	if err != nil {
 		return nil, err

@@ -54,7 +54,7 @@ func fillRedis(ctx context.Context, client *redis.Client, s *redisstore.Store, p
 	if err != nil {
 		return err
 	}
-	written, err := keys(ctx, client, prefix)
+	written, err := keysOf(ctx, client, prefix)
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func fillRedis(ctx context.Context, client *redis.Client, s *redisstore.Store, p
 	return nil
 }
 
-func keys(ctx context.Context, client *redis.Client, prefix string) (all []string, err error) {
+func keysOf(ctx context.Context, client *redis.Client, prefix string) (all []string, err error) {
 	found := client.Scan(ctx, 0, prefix+"*", 1000).Iterator()
 	for found.Next(ctx) {
 		all = append(all, found.Val())
@@ -81,7 +81,7 @@ func keys(ctx context.Context, client *redis.Client, prefix string) (all []strin
 }
 
 func removeKeys(ctx context.Context, client *redis.Client, prefix string) error {
-	all, err := keys(ctx, client, prefix)
+	all, err := keysOf(ctx, client, prefix)
 	if err != nil {
 		return err
 	}

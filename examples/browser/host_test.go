@@ -21,6 +21,7 @@ import (
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/store/passwords"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 const (
@@ -67,8 +68,8 @@ func newHost(t *testing.T, change func(host, *config)) host {
 	c := config{
 		tokens: tokens.Config{
 			Store: remembered, Revocations: remembered, Issuer: h.App, Audience: h.App,
-			Keys:        []tokens.Key{{Algorithm: "ES256", Private: key}},
-			RefreshKeys: []tokens.Secret{tokens.NewSecret()},
+			Keys:        []keys.Key{{Algorithm: "ES256", Private: key}},
+			RefreshKeys: []keys.Secret{keys.NewSecret()},
 			RetryGrace:  time.Minute, // as hosts with cookies are told to have it
 		},
 		door: middleware.Config{

@@ -16,6 +16,7 @@ import (
 	"github.com/sallyport-go/sallyport/store/redisstore"
 	"github.com/sallyport-go/sallyport/store/sqlstore"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 // grace is for answers that a node took with it: the client asks again.
@@ -71,8 +72,8 @@ func (h *host) routes(ctx context.Context, s secrets, events func(context.Contex
 		Revocations: denied,
 		Issuer:      "https://cluster.example",
 		Audience:    "orders",
-		Keys:        []tokens.Key{{Algorithm: "HS256", Secret: tokens.Secret(s.Signing)}},
-		RefreshKeys: []tokens.Secret{tokens.Secret(s.Refreshing)},
+		Keys:        []keys.Key{{Algorithm: "HS256", Secret: keys.Secret(s.Signing)}},
+		RefreshKeys: []keys.Secret{keys.Secret(s.Refreshing)},
 		RetryGrace:  grace,
 		Events:      events,
 	})

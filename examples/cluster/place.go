@@ -14,7 +14,7 @@ import (
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/redisstore"
 	"github.com/sallyport-go/sallyport/store/sqlstore"
-	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 // accounts are the users, who have one account each.
@@ -55,7 +55,7 @@ func claim(ctx context.Context, o options) (_ *place, err error) {
 	}()
 	p.secrets = secrets{
 		Redis: o.redis, Prefix: p.name, Limit: int64(o.limit),
-		Signing: []byte(tokens.NewSecret()), Refreshing: []byte(tokens.NewSecret()), Counting: []byte(tokens.NewSecret()),
+		Signing: []byte(keys.NewSecret()), Refreshing: []byte(keys.NewSecret()), Counting: []byte(keys.NewSecret()),
 	}
 	if err := p.claimRedis(ctx); err != nil {
 		return nil, err

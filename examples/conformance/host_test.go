@@ -29,6 +29,7 @@ import (
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/store/passwords"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 const (
@@ -172,8 +173,8 @@ func newHost(t *testing.T, edits []edit) (*host, *middleware.Auth) {
 		tokens: tokens.Config{
 			Store: h.store, APIKeys: h.store, Clients: h.store, DefaultClient: "app", Revocations: h.store,
 			Issuer: issuer, Audience: audience,
-			Keys:        []tokens.Key{{Algorithm: "ES256", Private: signingKey}},
-			RefreshKeys: []tokens.Secret{secret("refresh")},
+			Keys:        []keys.Key{{Algorithm: "ES256", Private: signingKey}},
+			RefreshKeys: []keys.Secret{secret("refresh")},
 			Events: func(ctx context.Context, e tokens.Event) {
 				h.noting.Lock()
 				defer h.noting.Unlock()
@@ -221,9 +222,9 @@ var signingKey = func() *ecdsa.PrivateKey {
 	return key
 }()
 
-func secret(name string) tokens.Secret {
+func secret(name string) keys.Secret {
 	sum := sha256.Sum256([]byte(name))
-	return tokens.Secret(sum[:])
+	return keys.Secret(sum[:])
 }
 
 // answer is what came back.

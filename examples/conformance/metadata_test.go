@@ -11,6 +11,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 // metadataPath is where RFC 8414 §3.1 has it for this issuer.
@@ -31,7 +32,7 @@ func (h *host) keySet(t *testing.T) []map[string]any {
 // twoKeys are keys of two kinds, and a secret one.
 func twoKeys(c *config) {
 	c.tokens.Keys = append(c.tokens.Keys,
-		tokens.Key{Algorithm: "RS256", Private: rsaKey}, tokens.Key{Algorithm: "HS256", Secret: secret("never to be seen")})
+		keys.Key{Algorithm: "RS256", Private: rsaKey}, keys.Key{Algorithm: "HS256", Secret: secret("never to be seen")})
 }
 
 // Key sets and metadata.
@@ -80,7 +81,7 @@ var keysAndMetadata = []statement{
 		}},
 	{number: 131, grade: "MUST", says: "a thumbprint is that of RFC 7638", source: "RFC 7638 §3",
 		check: func(t *testing.T, open opener) {
-			published, err := tokens.KeyFromJWK([]byte(`{"kty":"RSA","n":"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMs` +
+			published, err := keys.FromJWK([]byte(`{"kty":"RSA","n":"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMs` +
 				`tn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbI` +
 				`SD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw","e":"AQAB","alg":"RS256"}`))
 			if err != nil {
@@ -100,12 +101,12 @@ var keysAndMetadata = []statement{
 		check: func(t *testing.T, open opener) {
 			old := open(t)
 			access := old.login(t).access
-			next := tokens.Key{Algorithm: "RS256", Private: rsaKey}
+			next := keys.Key{Algorithm: "RS256", Private: rsaKey}
 			both := open(t, func(c *config) { c.tokens.Keys = append(c.tokens.Keys, next) })
 			if n := len(both.keySet(t)); n != 2 {
 				t.Errorf("%d keys are published", n)
 			}
-			turned := open(t, func(c *config) { c.tokens.Keys = append([]tokens.Key{next}, c.tokens.Keys...) })
+			turned := open(t, func(c *config) { c.tokens.Keys = append([]keys.Key{next}, c.tokens.Keys...) })
 			turned.call(t, "/me", access).is(t, http.StatusOK, "")
 			both.call(t, "/me", turned.login(t).access).is(t, http.StatusOK, "")
 			pass(time.Hour)
@@ -116,12 +117,12 @@ var keysAndMetadata = []statement{
 			h := open(t)
 			a := h.send(t, http.MethodGet, "/jwks", "")
 			set := strings.Replace(a.Body.String(), `{"keys":[`, `{"keys":[{"kty":"AKP","alg":"ML-DSA-44","kid":"x","pub":"AA"},{"kty":"EC","crv":"P-999","kid":"y"},`, 1)
-			keys, err := tokens.KeySetFromJWKS([]byte(set))
+			read, err := keys.SetFromJWKS([]byte(set))
 			if err != nil {
 				t.Fatal(err)
 			}
 			var known struct{ Keys []any }
-			if err := json.Unmarshal(keys.JWKS(time.Now()), &known); err != nil || len(known.Keys) != 1 {
+			if err := json.Unmarshal(read.JWKS(time.Now()), &known); err != nil || len(known.Keys) != 1 {
 				t.Errorf("%d keys, %v", len(known.Keys), err)
 			}
 		}},

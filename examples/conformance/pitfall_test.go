@@ -24,6 +24,7 @@ import (
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/redisstore"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 // pitfall is a mistake that another library makes, or made.
@@ -205,7 +206,7 @@ var pitfalls = []pitfall{
 	{number: 22, held: "the text of a host's error never reaches the answer", statements: []int{48, 49}},
 	{number: 23, held: "no secret is in a log", statements: []int{186}},
 	{number: 24, held: "bad configuration is an error of New, and never a panic later", statements: []int{118}, check: func(t *testing.T, open opener) {
-		_, err := tokens.New(tokens.Config{Keys: []tokens.Key{{Algorithm: "HS257"}}})
+		_, err := tokens.New(tokens.Config{Keys: []keys.Key{{Algorithm: "HS257"}}})
 		for _, path := range []string{"Config.Store", "Config.Issuer", "Config.Audience", "Config.Keys[0]", "Config.RefreshKeys"} {
 			if err == nil || !strings.Contains(err.Error(), path) {
 				t.Errorf("%v does not name %s", err, path)
@@ -222,7 +223,7 @@ var pitfalls = []pitfall{
 	{number: 25, held: "a token without exp, of another typ, with an unknown crit, for another aud or of another iss is 401", statements: []int{109, 112, 113, 115}, check: unlike(body("exp", nil))},
 	{number: 26, held: "the algorithm is checked whatever looks the keys up", check: func(t *testing.T, open opener) {
 		genuine := open(t).login(t).access
-		key, err := tokens.NewKeySet(tokens.Key{ID: part(t, genuine, 0)["kid"].(string), Algorithm: "ES256", Public: &signingKey.PublicKey})
+		key, err := keys.NewSet(keys.Key{ID: part(t, genuine, 0)["kid"].(string), Algorithm: "ES256", Public: &signingKey.PublicKey})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -247,7 +248,7 @@ var pitfalls = []pitfall{
 		}
 		for _, kind := range []edit{
 			func(*config) {}, withRSA,
-			func(c *config) { c.tokens.Keys = []tokens.Key{{Algorithm: "HS256", Secret: secret("hs")}} },
+			func(c *config) { c.tokens.Keys = []keys.Key{{Algorithm: "HS256", Secret: secret("hs")}} },
 		} {
 			shift = 0
 			h := open(t, clock, kind)
@@ -379,9 +380,9 @@ var pitfalls = []pitfall{
 }
 
 // anyKid has one key set for whatever a token names.
-type anyKid struct{ set *tokens.KeySet }
+type anyKid struct{ set *keys.Set }
 
-func (k anyKid) KeySet(context.Context, string) (*tokens.KeySet, error) { return k.set, nil }
+func (k anyKid) KeySet(context.Context, string) (*keys.Set, error) { return k.set, nil }
 
 // sources are the files of the library, without tests and examples.
 func sources(t *testing.T) map[string]*ast.File {

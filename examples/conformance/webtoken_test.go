@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 type members = map[string]any
@@ -88,7 +89,7 @@ var rsaKey = func() *rsa.PrivateKey {
 	return key
 }()
 
-func withRSA(c *config) { c.tokens.Keys = []tokens.Key{{Algorithm: "RS256", Private: rsaKey}} }
+func withRSA(c *config) { c.tokens.Keys = []keys.Key{{Algorithm: "RS256", Private: rsaKey}} }
 
 // Access tokens as JWTs.
 var webTokens = []statement{
@@ -121,7 +122,7 @@ var webTokens = []statement{
 	{number: 105, grade: "MUST", says: "the algorithm is the one of the key that kid names", source: "RFC 8725",
 		check: func(t *testing.T, open opener) {
 			h := open(t, func(c *config) {
-				c.tokens.Keys = append(c.tokens.Keys, tokens.Key{ID: "rsa", Algorithm: "RS256", Private: rsaKey})
+				c.tokens.Keys = append(c.tokens.Keys, keys.Key{ID: "rsa", Algorithm: "RS256", Private: rsaKey})
 			})
 			genuine := h.login(t).access
 			h.call(t, "/me", forge(t, genuine, members{"kid": "rsa"}, nil)).refused(t, http.StatusUnauthorized, "invalid_token")
@@ -224,12 +225,12 @@ var webTokens = []statement{
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, key := range []tokens.Key{
+			for _, key := range []keys.Key{
 				{Algorithm: "HS256", Secret: secret("x")[:31]}, {Algorithm: "RS256", Private: weak},
 				{Algorithm: "HS256", Secret: "passwordpasswordpasswordpassword"},
 			} {
 				c := h.config.tokens
-				c.Keys = []tokens.Key{key}
+				c.Keys = []keys.Key{key}
 				if _, err := tokens.New(c); err == nil || !strings.Contains(err.Error(), "Config.Keys[0]") {
 					t.Errorf("%v: %v", key, err)
 				}

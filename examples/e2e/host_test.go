@@ -15,6 +15,7 @@ import (
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/store/passwords"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -43,8 +44,8 @@ func newHost(t *testing.T, grace time.Duration) *httptest.Server {
 		Store:       users,
 		Issuer:      "https://issuer.example",
 		Audience:    "api",
-		Keys:        []tokens.Key{{Algorithm: "HS256", Secret: tokens.NewSecret()}},
-		RefreshKeys: []tokens.Secret{tokens.NewSecret()},
+		Keys:        []keys.Key{{Algorithm: "HS256", Secret: keys.NewSecret()}},
+		RefreshKeys: []keys.Secret{keys.NewSecret()},
 		RetryGrace:  grace,
 	})
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/store/passwords"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 func newDoor(s *shop, clientIP echo.IPExtractor) (*echov4.Auth, error) {
@@ -28,7 +29,7 @@ func newDoor(s *shop, clientIP echo.IPExtractor) (*echov4.Auth, error) {
 	}
 
 	// The key, too, is made at start. In production it is a file or a secret that
-	// every node has, and tokens.KeyFromPEM reads it; so is the refresh key.
+	// every node has, and keys.FromPEM reads it; so is the refresh key.
 	_, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return nil, err
@@ -39,8 +40,8 @@ func newDoor(s *shop, clientIP echo.IPExtractor) (*echov4.Auth, error) {
 		Store:       users{sessions, s, hasher},
 		Issuer:      "https://books.example",
 		Audience:    "https://books.example/api",
-		Keys:        []tokens.Key{{Algorithm: "EdDSA", Private: private}},
-		RefreshKeys: []tokens.Secret{tokens.NewSecret()},
+		Keys:        []keys.Key{{Algorithm: "EdDSA", Private: private}},
+		RefreshKeys: []keys.Secret{keys.NewSecret()},
 		Events:      tokens.LogEvents(slog.Default()),
 	})
 	if err != nil {

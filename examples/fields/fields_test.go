@@ -15,6 +15,7 @@ import (
 	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 // F19: what is sent is a List of RFC 9651, whose items are named by Strings and
@@ -80,8 +81,8 @@ func limited(t *testing.T, tier string) http.Handler {
 	}
 	authority, err := tokens.New(tokens.Config{
 		Store: users, Issuer: "https://issuer.example", Audience: "api",
-		Keys:        []tokens.Key{{Algorithm: "HS256", Secret: tokens.NewSecret()}},
-		RefreshKeys: []tokens.Secret{tokens.NewSecret()},
+		Keys:        []keys.Key{{Algorithm: "HS256", Secret: keys.NewSecret()}},
+		RefreshKeys: []keys.Secret{keys.NewSecret()},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 var addr = "127.0.0.1:8080"
@@ -24,8 +25,8 @@ func main() {
 	check(users.AddUser(context.Background(), store.User{ID: "1", Login: "ada", Tier: "free"}, "correct horse"))
 	authority := must(tokens.New(tokens.Config{
 		Store: users, Issuer: "https://api.example.com", Audience: "api",
-		Keys:        []tokens.Key{{Algorithm: "HS256", Secret: tokens.NewSecret()}},
-		RefreshKeys: []tokens.Secret{tokens.NewSecret()},
+		Keys:        []keys.Key{{Algorithm: "HS256", Secret: keys.NewSecret()}},
+		RefreshKeys: []keys.Secret{keys.NewSecret()},
 	}))
 	auth := must(middleware.New(middleware.Config{
 		Tokens: authority, ClientIP: clientip.RemoteAddr,

@@ -17,6 +17,7 @@ import (
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/store/passwords"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 const (
@@ -60,8 +61,8 @@ func newHost(t *testing.T) host {
 	authority, err := tokens.New(tokens.Config{
 		Store: remembered, Clients: remembered, Revocations: remembered,
 		Issuer: server.URL, Audience: audience,
-		Keys:        []tokens.Key{{Algorithm: "ES256", Private: key}},
-		RefreshKeys: []tokens.Secret{tokens.NewSecret()},
+		Keys:        []keys.Key{{Algorithm: "ES256", Private: key}},
+		RefreshKeys: []keys.Secret{keys.NewSecret()},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -30,6 +30,7 @@ import (
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 func main() {
@@ -61,8 +62,8 @@ func newAPI(ctx context.Context) (http.Handler, error) {
 		Audience: "https://news.example/api",
 		// Made at start, so a restart logs everybody out. In production they come
 		// from where the host keeps its secrets, the same ones on every node.
-		Keys:        []tokens.Key{{Algorithm: "HS256", Secret: tokens.NewSecret()}},
-		RefreshKeys: []tokens.Secret{tokens.NewSecret()},
+		Keys:        []keys.Key{{Algorithm: "HS256", Secret: keys.NewSecret()}},
+		RefreshKeys: []keys.Secret{keys.NewSecret()},
 		Events:      tokens.LogEvents(slog.Default()),
 	})
 	if err != nil {

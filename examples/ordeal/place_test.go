@@ -17,7 +17,7 @@ import (
 	"github.com/sallyport-go/sallyport/store/passwords"
 	"github.com/sallyport-go/sallyport/store/redisstore"
 	"github.com/sallyport-go/sallyport/store/sqlstore"
-	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 const (
@@ -68,7 +68,7 @@ func each(t *testing.T, server whose, test func(t *testing.T, p *place)) {
 // newPlace is an empty one, that only ada knows the way into.
 func newPlace(t *testing.T, name string, server whose) *place {
 	t.Helper()
-	p := &place{Store: name, Timeout: patience, Signing: []byte(tokens.NewSecret()), Refresh: []byte(tokens.NewSecret())}
+	p := &place{Store: name, Timeout: patience, Signing: []byte(keys.NewSecret()), Refresh: []byte(keys.NewSecret())}
 	switch name {
 	case inRedis:
 		// What was answered must be on the disk. With "everysec" Redis puts writes

@@ -15,6 +15,7 @@ import (
 	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 // ordersVariable tells the test that it is a host, and which.
@@ -84,8 +85,8 @@ func host(ctx context.Context, orders string) error {
 func (p *place) mount(mux *http.ServeMux, door string, s store.Store) error {
 	authority, err := tokens.New(tokens.Config{
 		Store: s, Issuer: "https://ordeal.example", Audience: "api", RetryGrace: doors[door], Timeout: p.Timeout,
-		Keys:        []tokens.Key{{Algorithm: "HS256", Secret: tokens.Secret(p.Signing)}},
-		RefreshKeys: []tokens.Secret{tokens.Secret(p.Refresh)},
+		Keys:        []keys.Key{{Algorithm: "HS256", Secret: keys.Secret(p.Signing)}},
+		RefreshKeys: []keys.Secret{keys.Secret(p.Refresh)},
 		Events: func(_ context.Context, e tokens.Event) {
 			n := note{Door: door, Kind: e.Kind, Session: e.SessionID, Generation: e.Generation}
 			if e.Err != nil {

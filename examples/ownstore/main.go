@@ -23,6 +23,7 @@ import (
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/passwords"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 func main() {
@@ -74,8 +75,8 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		Audience: "https://shop.example/api",
 		// Made at start, they are good for a look only: with the next start all
 		// tokens are void. A host reads them from where it keeps its secrets.
-		Keys:        []tokens.Key{{Algorithm: "HS256", Secret: tokens.NewSecret()}},
-		RefreshKeys: []tokens.Secret{tokens.NewSecret()},
+		Keys:        []keys.Key{{Algorithm: "HS256", Secret: keys.NewSecret()}},
+		RefreshKeys: []keys.Secret{keys.NewSecret()},
 	})
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 // api is a weather service that sells plans.
@@ -37,8 +38,8 @@ func newAPI(ctx context.Context, counters middleware.Counters) (*api, error) {
 	}
 	authority, err := tokens.New(tokens.Config{
 		Store: users, Issuer: "https://weather.example", Audience: "https://weather.example/api",
-		Keys:        []tokens.Key{{Algorithm: "HS256", Secret: tokens.NewSecret()}},
-		RefreshKeys: []tokens.Secret{tokens.NewSecret()},
+		Keys:        []keys.Key{{Algorithm: "HS256", Secret: keys.NewSecret()}},
+		RefreshKeys: []keys.Secret{keys.NewSecret()},
 	})
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 // host is the application: it owns its users and asks Sallyport at the door.
@@ -25,7 +26,7 @@ type host struct {
 
 // newHost puts a door in front of a shelf, which stays the caller's to close.
 func newHost(ctx context.Context, o options, s shelf, issuer string, log *slog.Logger) (*host, error) {
-	signing, refresh, err := keys(o.keyFile)
+	signing, refresh, err := readKeys(o.keyFile)
 	if err != nil {
 		return nil, err
 	}
@@ -43,8 +44,8 @@ func newHost(ctx context.Context, o options, s shelf, issuer string, log *slog.L
 
 		Issuer:      issuer,
 		Audience:    "quickstart",
-		Keys:        []tokens.Key{signing},
-		RefreshKeys: []tokens.Secret{refresh},
+		Keys:        []keys.Key{signing},
+		RefreshKeys: []keys.Secret{refresh},
 		RetryGrace:  o.retryGrace,
 		Events:      tokens.LogEvents(log),
 	})

@@ -12,26 +12,26 @@ import (
 	"io/fs"
 	"os"
 
-	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
-// keys returns the key that signs access tokens and the one that makes refresh
+// readKeys returns the key that signs access tokens and the one that makes refresh
 // tokens, the second derived from the first so that one file keeps both.
-func keys(file string) (tokens.Key, tokens.Secret, error) {
+func readKeys(file string) (keys.Key, keys.Secret, error) {
 	key, err := signingKey(file)
 	if err != nil {
-		return tokens.Key{}, "", err
+		return keys.Key{}, "", err
 	}
 	private, ok := key.Private.(ed25519.PrivateKey)
 	if !ok {
-		return tokens.Key{}, "", fmt.Errorf("%s: wants an Ed25519 key", file)
+		return keys.Key{}, "", fmt.Errorf("%s: wants an Ed25519 key", file)
 	}
 	refresh, err := hkdf.Key(sha256.New, private.Seed(), nil, "quickstart refresh tokens", 32)
-	return key, tokens.Secret(refresh), err
+	return key, keys.Secret(refresh), err
 }
 
 // signingKey reads the key, or makes one and keeps it if a file is named.
-func signingKey(file string) (tokens.Key, error) {
+func signingKey(file string) (keys.Key, error) {
 	if file == "" {
 		return newKey()
 	}
@@ -40,28 +40,28 @@ func signingKey(file string) (tokens.Key, error) {
 		return keepNewKey(file)
 	}
 	if err != nil {
-		return tokens.Key{}, err
+		return keys.Key{}, err
 	}
-	key, err := tokens.KeyFromPEM("", text)
+	key, err := keys.FromPEM("", text)
 	if err != nil {
-		return tokens.Key{}, fmt.Errorf("%s: %w", file, err)
+		return keys.Key{}, fmt.Errorf("%s: %w", file, err)
 	}
 	return key, nil
 }
 
-func newKey() (tokens.Key, error) {
+func newKey() (keys.Key, error) {
 	_, private, err := ed25519.GenerateKey(rand.Reader)
-	return tokens.Key{Algorithm: "EdDSA", Private: private}, err
+	return keys.Key{Algorithm: "EdDSA", Private: private}, err
 }
 
-func keepNewKey(file string) (tokens.Key, error) {
+func keepNewKey(file string) (keys.Key, error) {
 	key, err := newKey()
 	if err != nil {
-		return tokens.Key{}, err
+		return keys.Key{}, err
 	}
 	der, err := x509.MarshalPKCS8PrivateKey(key.Private)
 	if err != nil {
-		return tokens.Key{}, err
+		return keys.Key{}, err
 	}
 	return key, os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600)
 }

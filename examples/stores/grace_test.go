@@ -15,6 +15,7 @@ import (
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/store/redisstore"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 // everywhere runs a test on each store that is shipped, with ada in it.
@@ -58,8 +59,8 @@ func TestFaultA7GraceIsBoundedOnBothSidesOnEachStore(t *testing.T) {
 		node := func(off time.Duration) *tokens.Authority {
 			a, err := tokens.New(tokens.Config{
 				Store: s, Issuer: "https://issuer.example", Audience: "api", RetryGrace: grace, Timeout: time.Minute,
-				Keys:        []tokens.Key{{Algorithm: "HS256", Secret: "the key of access tokens, 32 bytes long"}},
-				RefreshKeys: []tokens.Secret{"the key of refresh tokens, 32 bytes too"},
+				Keys:        []keys.Key{{Algorithm: "HS256", Secret: "the key of access tokens, 32 bytes long"}},
+				RefreshKeys: []keys.Secret{"the key of refresh tokens, 32 bytes too"},
 				Now:         func() time.Time { return began.Add(off) },
 				Events: func(_ context.Context, e tokens.Event) {
 					mu.Lock()

@@ -73,23 +73,28 @@ var arrows = []arrow{
 		never:   []string{"net/http"},
 	},
 	{
+		promise: "the keys need golang-jwt only, and no other package needs it",
+		room:    "tokens/keys",
+		lodgers: []string{jwt},
+		never:   []string{"net/http"},
+	},
+	{
 		promise: "tokens are made and verified without a web server",
 		room:    "tokens",
-		knows:   []string{"store"},
-		lodgers: []string{jwt, crypto},
+		knows:   []string{"store", "tokens/keys"},
+		lodgers: []string{crypto},
 		never:   []string{"net/http"},
 	},
 	{
 		promise: "keys are fetched by a leaf on the tokens, with the standard library's client",
 		room:    "tokens/remotekeys",
-		knows:   []string{"tokens"},
+		knows:   []string{"tokens/keys"},
 		never:   []string{echo, redis, ulule},
 	},
 	{
 		promise: "the hostile matrix adds nothing to the go.sum of a host that aims it at its door",
 		room:    "tokens/hostile",
-		knows:   []string{"tokens", "internal/forge"},
-		lodgers: []string{jwt},
+		knows:   []string{"tokens", "tokens/keys", "internal/forge"},
 		never:   []string{echo, redis, ulule},
 	},
 	{

@@ -18,6 +18,7 @@ import (
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/store/passwords"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 // An Echo app gets a door: whom it trusts to name a client, where to log in, and
@@ -217,8 +218,8 @@ func authority() (*tokens.Authority, tokens.Secret) {
 	}
 	a := must(tokens.New(tokens.Config{
 		Store: users, Issuer: "https://issuer.example", Audience: "https://api.example",
-		Keys:        []tokens.Key{{Algorithm: "HS256", Secret: secret("access")}},
-		RefreshKeys: []tokens.Secret{secret("refresh")},
+		Keys:        []keys.Key{{Algorithm: "HS256", Secret: secret("access")}},
+		RefreshKeys: []keys.Secret{secret("refresh")},
 	}))
 	return a, must(a.Login(ctx, tokens.LoginRequest{Login: "ada", Password: password})).AccessToken
 }

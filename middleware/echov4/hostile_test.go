@@ -5,18 +5,18 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/sallyport-go/sallyport/tokens"
 	"github.com/sallyport-go/sallyport/tokens/hostile"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 // None of the tokens opens the door of an Echo app, and each gets 401 with the
 // same body.
 func TestHostileBearer(t *testing.T) {
 	t.Parallel()
-	var keys []tokens.Key
+	var trusted []keys.Key
 	var issuer, audience string
-	h := open(t, func(c *config) { keys, issuer, audience = c.tokens.Keys, c.tokens.Issuer, c.tokens.Audience })
+	h := open(t, func(c *config) { trusted, issuer, audience = c.tokens.Keys, c.tokens.Issuer, c.tokens.Audience })
 	e := echo.New()
 	mount(e, h.door)
-	hostile.RunHandler(t, hostile.Target{Keys: keys, Issuer: issuer, Audience: audience, Now: h.clock.time}, e, "/bearer")
+	hostile.RunHandler(t, hostile.Target{Keys: trusted, Issuer: issuer, Audience: audience, Now: h.clock.time}, e, "/bearer")
 }

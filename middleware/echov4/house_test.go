@@ -17,6 +17,7 @@ import (
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/store/passwords"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 const (
@@ -78,8 +79,8 @@ func open(t *testing.T, edits ...func(*config)) *house {
 	c := config{
 		tokens: tokens.Config{
 			Store: h.store, APIKeys: h.store, Issuer: "https://issuer.example", Audience: "https://api.example",
-			Keys:        []tokens.Key{{ID: "hs", Algorithm: "HS256", Secret: secret("access")}},
-			RefreshKeys: []tokens.Secret{secret("refresh")},
+			Keys:        []keys.Key{{ID: "hs", Algorithm: "HS256", Secret: secret("access")}},
+			RefreshKeys: []keys.Secret{secret("refresh")},
 			Now:         h.clock.time,
 		},
 		door: middleware.Config{
@@ -142,9 +143,9 @@ func (h *house) spend(t *testing.T, n int, r *http.Request) {
 }
 
 // secret makes 32 bytes, always the same for a name.
-func secret(name string) tokens.Secret {
+func secret(name string) keys.Secret {
 	sum := sha256.Sum256([]byte(name))
-	return tokens.Secret(sum[:])
+	return keys.Secret(sum[:])
 }
 
 // clock stands still until it is moved.

@@ -15,6 +15,7 @@ import (
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/redisstore"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 // ada is a host with one user.
@@ -42,8 +43,8 @@ func newGate(t *testing.T) gate {
 	s := open(t, dial(t, "redis://"+proxy.Addr, retrying), redisstore.Config{Users: ada{}, Prefix: "gate:"})
 	a, err := tokens.New(tokens.Config{
 		Store: s, APIKeys: s, Issuer: "https://example.org", Audience: "api", Timeout: time.Second,
-		Keys:        []tokens.Key{{Algorithm: "HS256", Secret: tokens.Secret(rand.Text() + rand.Text())}},
-		RefreshKeys: []tokens.Secret{tokens.Secret(rand.Text() + rand.Text())},
+		Keys:        []keys.Key{{Algorithm: "HS256", Secret: keys.Secret(rand.Text() + rand.Text())}},
+		RefreshKeys: []keys.Secret{keys.Secret(rand.Text() + rand.Text())},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -9,11 +9,11 @@ import (
 	"encoding/base64"
 	"slices"
 
-	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 // curves are signatures of the wrong shape, for the ES algorithms: RFC 7518 §3.4.
-func curves(key tokens.Key) []row {
+func curves(key keys.Key) []row {
 	private, ok := key.Private.(*ecdsa.PrivateKey)
 	if !ok {
 		return nil

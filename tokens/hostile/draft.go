@@ -3,14 +3,14 @@ package hostile
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/base64"
 	"slices"
 	"strings"
 
-	"github.com/golang-jwt/jwt/v5"
-
 	"github.com/sallyport-go/sallyport/internal/forge"
-	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 var algorithms = []string{"HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
@@ -26,11 +26,11 @@ type row struct {
 type draft struct {
 	forge.Draft
 
-	key tokens.Key
+	key keys.Key
 }
 
 // draftOf is a draft that becomes a good token.
-func draftOf(t Target, key tokens.Key) draft {
+func draftOf(t Target, key keys.Key) draft {
 	names := forge.Names{
 		Algorithm: key.Algorithm, KeyID: key.ID, Issuer: t.Issuer, Audience: t.Audience, Subject: t.Subject, Tier: t.Tier,
 	}
@@ -38,23 +38,19 @@ func draftOf(t Target, key tokens.Key) draft {
 }
 
 // sign signs as the key does.
-func sign(key tokens.Key, signed string) []byte {
-	var with any = key.Private
-	if key.Secret != "" {
-		with = []byte(string(key.Secret))
+func sign(key keys.Key, signed string) []byte {
+	set, err := keys.NewSet(key)
+	if err != nil {
+		panic(err) // check has seen that it is good
 	}
-	return signWith(jwt.GetSigningMethod(key.Algorithm), signed, with)
-}
-
-func signWith(method jwt.SigningMethod, signed string, key any) []byte {
-	signature, err := method.Sign(signed, key)
+	signature, err := set.Signer(key.SignsFrom).Sign(signed)
 	if err != nil {
 		panic(err) // check has seen it sign
 	}
 	return signature
 }
 
-func public(key tokens.Key) crypto.PublicKey { return key.Private.(crypto.Signer).Public() } //nolint:forcetypeassert // check has seen what it is
+func public(key keys.Key) crypto.PublicKey { return key.Private.(crypto.Signer).Public() } //nolint:forcetypeassert // check has seen what it is
 
 func header(name, value string) func(*draft) {
 	return func(d *draft) { d.Header = d.Header.Set(name, value) }
@@ -87,7 +83,9 @@ func hmacWith(key []byte) func(*draft) {
 	return func(d *draft) {
 		d.Header = d.Header.Set("alg", `"HS256"`)
 		d.Sign = func(signed string) []byte {
-			return signWith(jwt.SigningMethodHS256, signed, key)
+			h := hmac.New(sha256.New, key)
+			_, _ = h.Write([]byte(signed))
+			return h.Sum(nil)
 		}
 	}
 }
@@ -107,7 +105,7 @@ func flip(bit int) func(*draft) {
 func signedBy(key *ecdsa.PrivateKey) func(*draft) {
 	return func(d *draft) {
 		d.Sign = func(signed string) []byte {
-			return signWith(jwt.SigningMethodES256, signed, key)
+			return sign(keys.Key{Algorithm: "ES256", Private: key}, signed)
 		}
 	}
 }

@@ -10,11 +10,11 @@ import (
 	"strings"
 
 	"github.com/sallyport-go/sallyport/internal/forge"
-	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 // headers are lies in the header, and about the algorithm.
-func headers(t Target, key tokens.Key) []row {
+func headers(t Target, key keys.Key) []row {
 	thief, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		panic(err)
@@ -142,7 +142,7 @@ func headers(t Target, key tokens.Key) []row {
 }
 
 // confusions are keys in a place that is another's.
-func confusions(t Target, key tokens.Key) []row {
+func confusions(t Target, key keys.Key) []row {
 	var rows []row
 	for _, other := range t.Keys {
 		if other.Algorithm != key.Algorithm {

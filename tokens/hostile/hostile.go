@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 // Target is whom the matrix is aimed at.
@@ -31,7 +32,7 @@ type Target struct {
 	// Keys are required: keys that the target trusts, each with what it signs
 	// with and an ID. With an HMAC key among others there are more confusions to
 	// try.
-	Keys []tokens.Key
+	Keys []keys.Key
 
 	// Issuer and Audience are required: what the target takes.
 	Issuer, Audience string
@@ -114,7 +115,7 @@ func (t Target) check() error {
 	if len(t.Keys) == 0 {
 		return errors.New("hostile: Target.Keys: is required: at least one")
 	}
-	if _, err := tokens.NewKeySet(t.Keys...); err != nil {
+	if _, err := keys.NewSet(t.Keys...); err != nil {
 		return fmt.Errorf("hostile: Target: %w", err)
 	}
 	for i, k := range t.Keys {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/tokens"
 	"github.com/sallyport-go/sallyport/tokens/hostile"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -27,9 +28,9 @@ func target(tb testing.TB) hostile.Target {
 		tb.Fatal(err)
 	}
 	return hostile.Target{
-		Keys: []tokens.Key{
+		Keys: []keys.Key{
 			{ID: "es", Algorithm: "ES256", Private: private},
-			{ID: "hs", Algorithm: "HS256", Secret: tokens.NewSecret()},
+			{ID: "hs", Algorithm: "HS256", Secret: keys.NewSecret()},
 		},
 		Issuer: "https://issuer.example", Audience: "api",
 	}
@@ -37,7 +38,7 @@ func target(tb testing.TB) hostile.Target {
 
 func verifier(tb testing.TB, at hostile.Target) func(context.Context, tokens.Secret) error {
 	tb.Helper()
-	set, err := tokens.NewKeySet(at.Keys...)
+	set, err := keys.NewSet(at.Keys...)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -179,13 +180,13 @@ func TestATargetThatIsNoneIsTold(t *testing.T) {
 	t.Parallel()
 	good := target(t)
 	for want, edit := range map[string]func(*hostile.Target){
-		"Target.Issuer and Target.Audience are required":                                  func(t *hostile.Target) { t.Issuer = "" },
-		"Target.Keys: is required: at least one":                                          func(t *hostile.Target) { t.Keys = nil },
-		"Target.Keys[0]: wants an ID and a key that signs":                                func(t *hostile.Target) { t.Keys[0].ID = "" },
-		"Target: tokens: Keys[0]: Secret: wants 32 random bytes or more for HS256, has 5": func(t *hostile.Target) { t.Keys[0] = tokens.Key{Algorithm: "HS256", Secret: "short"} },
+		"Target.Issuer and Target.Audience are required":                                func(t *hostile.Target) { t.Issuer = "" },
+		"Target.Keys: is required: at least one":                                        func(t *hostile.Target) { t.Keys = nil },
+		"Target.Keys[0]: wants an ID and a key that signs":                              func(t *hostile.Target) { t.Keys[0].ID = "" },
+		"Target: keys: Keys[0]: Secret: wants 32 random bytes or more for HS256, has 5": func(t *hostile.Target) { t.Keys[0] = keys.Key{Algorithm: "HS256", Secret: "short"} },
 	} {
 		at := good
-		at.Keys = append([]tokens.Key(nil), good.Keys...)
+		at.Keys = append([]keys.Key(nil), good.Keys...)
 		edit(&at)
 		if _, err := at.Cases(); err == nil || err.Error() != "hostile: "+want {
 			t.Errorf("%v, want %s", err, want)

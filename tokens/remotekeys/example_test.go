@@ -15,6 +15,7 @@ import (
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/store/passwords"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 	"github.com/sallyport-go/sallyport/tokens/remotekeys"
 )
 
@@ -45,8 +46,8 @@ func signingService() (*httptest.Server, tokens.Secret) {
 	}
 	authority := must(tokens.New(tokens.Config{
 		Store: users, Issuer: "https://issuer.example", Audience: "api",
-		Keys:        []tokens.Key{{Algorithm: "EdDSA", Private: private}},
-		RefreshKeys: []tokens.Secret{tokens.NewSecret()},
+		Keys:        []keys.Key{{Algorithm: "EdDSA", Private: private}},
+		RefreshKeys: []keys.Secret{keys.NewSecret()},
 	}))
 	auth := must(middleware.New(middleware.Config{
 		Tokens: authority, ClientIP: clientip.RemoteAddr,

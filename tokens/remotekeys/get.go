@@ -7,7 +7,7 @@ import (
 	"io"
 	"net/http"
 
-	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 // maxBody is the longest JWK Set that is read.
@@ -16,7 +16,7 @@ const maxBody = 1 << 20
 var errTooLong = fmt.Errorf("more than %d bytes", maxBody)
 
 // get asks for the JWK Set once.
-func (s *Source) get(ctx context.Context) (*tokens.KeySet, error) {
+func (s *Source) get(ctx context.Context) (*keys.Set, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url, http.NoBody)
 	if err != nil {
 		return nil, err
@@ -36,5 +36,5 @@ func (s *Source) get(ctx context.Context) (*tokens.KeySet, error) {
 	case len(text) > maxBody:
 		return nil, errTooLong
 	}
-	return tokens.KeySetFromJWKS(text)
+	return keys.SetFromJWKS(text)
 }

@@ -1,5 +1,5 @@
 // Package remotekeys fetches the public keys of whoever signs from their JWKS
-// endpoint, for a [tokens.Verifier] in another process.
+// endpoint, for a verifier (tokens.Verifier) in another process.
 //
 // A [Source] keeps what it has fetched, fetches anew before that is old, never
 // twice at a time, and at a pace that no caller can set: neither many callers nor
@@ -17,7 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 // Config says where the keys are, and how often to look. The zero value of what
@@ -62,7 +62,7 @@ type Config struct {
 	Now func() time.Time
 }
 
-// Source is a [tokens.KeySource] whose keys are somewhere else. It is safe for
+// Source is a [keys.Source] whose keys are somewhere else. It is safe for
 // concurrent use.
 type Source struct {
 	url          string
@@ -88,14 +88,14 @@ type Source struct {
 
 // fetched are keys, and when they were asked for.
 type fetched struct {
-	set *tokens.KeySet
+	set *keys.Set
 	at  time.Time
 }
 
 // fetch is one that is under way; done is closed when it ends.
 type fetch struct {
 	done chan struct{}
-	set  *tokens.KeySet
+	set  *keys.Set
 	err  error
 }
 
@@ -181,7 +181,7 @@ func isLoopback(host string) bool {
 // where there are none, or where they have not the one that is missing; then at
 // most until ctx is done. An error says that keys cannot be had, and so that
 // nothing can be said about the token.
-func (s *Source) KeySet(ctx context.Context, missing string) (*tokens.KeySet, error) {
+func (s *Source) KeySet(ctx context.Context, missing string) (*keys.Set, error) {
 	now := s.now()
 	last := s.last.Load()
 	good := last != nil && now.Sub(last.at) < s.keepFor

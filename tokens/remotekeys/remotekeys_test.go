@@ -14,7 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 	"github.com/sallyport-go/sallyport/tokens/remotekeys"
 )
 
@@ -75,15 +75,15 @@ func down() (int, string, error) { return 0, "", errors.New("connection refused"
 // jwks is a set of new keys with these IDs.
 func jwks(tb testing.TB, ids ...string) string {
 	tb.Helper()
-	var keys []tokens.Key
+	var all []keys.Key
 	for _, id := range ids {
 		public, _, err := ed25519.GenerateKey(rand.Reader)
 		if err != nil {
 			tb.Fatal(err)
 		}
-		keys = append(keys, tokens.Key{ID: id, Algorithm: "EdDSA", Public: public})
+		all = append(all, keys.Key{ID: id, Algorithm: "EdDSA", Public: public})
 	}
-	set, err := tokens.NewKeySet(keys...)
+	set, err := keys.NewSet(all...)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 // door is a whole middleware, which counts requests by the address of their
@@ -113,8 +114,8 @@ func auth(limit int64) (*sallyport.Auth, error) {
 	}
 	authority, err := tokens.New(tokens.Config{
 		Store: users, Issuer: "https://api.example.com", Audience: "api",
-		Keys:        []tokens.Key{{Algorithm: "HS256", Secret: tokens.NewSecret()}},
-		RefreshKeys: []tokens.Secret{tokens.NewSecret()},
+		Keys:        []keys.Key{{Algorithm: "HS256", Secret: keys.NewSecret()}},
+		RefreshKeys: []keys.Secret{keys.NewSecret()},
 	})
 	if err != nil {
 		return nil, err

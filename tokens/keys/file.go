@@ -1,4 +1,4 @@
-package tokens
+package keys
 
 import (
 	"bytes"
@@ -8,23 +8,23 @@ import (
 	"io/fs"
 )
 
-// ReadKeys reads the keys of all files whose names match one of the patterns, as
+// ReadFiles reads the keys of all files whose names match one of the patterns, as
 // [fs.Glob] has them: of each pattern in turn, and of one pattern in the order of
-// the names. A file is a key in PEM (see [KeyFromPEM]), a JWK or a JWK Set of the
-// host's own (see [KeysFromJWKS]); a schedule is in the "nbf" and "exp" of a JWK.
+// the names. A file is a key in PEM (see [FromPEM]), a JWK or a JWK Set of the
+// host's own (see [FromJWKS]); a schedule is in the "nbf" and "exp" of a JWK.
 //
 // A pattern that matches nothing, a file of another kind and one of more than a
 // megabyte are errors, and then there are no keys at all: what a host reads into
-// a [KeyRing] is what it has meant.
-func ReadKeys(fsys fs.FS, patterns ...string) ([]Key, error) {
+// a [Ring] is what it has meant.
+func ReadFiles(fsys fs.FS, patterns ...string) ([]Key, error) {
 	var keys []Key
 	for _, pattern := range patterns {
 		names, err := fs.Glob(fsys, pattern)
 		if err != nil {
-			return nil, fmt.Errorf("tokens: %q: %w", pattern, err)
+			return nil, fmt.Errorf("keys: %q: %w", pattern, err)
 		}
 		if len(names) == 0 {
-			return nil, fmt.Errorf("tokens: %q: no such file", pattern)
+			return nil, fmt.Errorf("keys: %q: no such file", pattern)
 		}
 		for _, name := range names {
 			more, err := readKeys(fsys, name)
@@ -47,15 +47,15 @@ func readKeys(fsys fs.FS, name string) ([]Key, error) {
 		return nil, err
 	}
 	if len(text) > maxJWKS {
-		return nil, fmt.Errorf("tokens: wants %d bytes at most", maxJWKS)
+		return nil, fmt.Errorf("keys: wants %d bytes at most", maxJWKS)
 	}
 	if !bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
-		k, err := KeyFromPEM("", text)
+		k, err := FromPEM("", text)
 		return []Key{k}, err
 	}
 	if fields, err := members(text); err == nil && fields["keys"] != nil {
-		return KeysFromJWKS(text)
+		return FromJWKS(text)
 	}
-	k, err := KeyFromJWK(text)
+	k, err := FromJWK(text)
 	return []Key{k}, err
 }

@@ -1,4 +1,4 @@
-package tokens
+package keys
 
 import (
 	"crypto/ecdsa"
@@ -16,6 +16,7 @@ import (
 const (
 	maxJWKS     = 1 << 20 // bytes
 	maxJWKSKeys = 100
+	maxUnix     = 1 << 40 // seconds: beyond all calendars, as milliseconds are
 )
 
 // jwk has the required members of a public key, in the order of their names: as
@@ -54,28 +55,28 @@ func publicJWK(verify any) (jwk, bool) {
 	return jwk{}, false
 }
 
-// KeyFromJWK reads a private, a public or an HMAC key from a JWK (RFC 7517). A
-// key without "alg" gets the usual one of its kind, as with [KeyFromPEM]; an HMAC
+// FromJWK reads a private, a public or an HMAC key from a JWK (RFC 7517). A
+// key without "alg" gets the usual one of its kind, as with [FromPEM]; an HMAC
 // key has to name it. "nbf" and "exp", in seconds since 1970, become SignsFrom
 // and RetiresAt. A key that is for encryption is an error. New checks the key
 // itself.
-func KeyFromJWK(text []byte) (Key, error) {
+func FromJWK(text []byte) (Key, error) {
 	if len(text) > maxJWKS {
-		return Key{}, fmt.Errorf("tokens: JWK: wants %d bytes at most, has %d", maxJWKS, len(text))
+		return Key{}, fmt.Errorf("keys: JWK: wants %d bytes at most, has %d", maxJWKS, len(text))
 	}
 	k, err := keyFromJWK(text)
 	if err != nil {
-		return Key{}, fmt.Errorf("tokens: JWK: %w", err)
+		return Key{}, fmt.Errorf("keys: JWK: %w", err)
 	}
 	return k, nil
 }
 
-// KeysFromJWKS reads all keys of a host's own JWK Set (RFC 7517 §5), as
-// [KeyFromJWK] reads one. A key that cannot be read is an error. A set that has
+// FromJWKS reads all keys of a host's own JWK Set (RFC 7517 §5), as
+// [FromJWK] reads one. A key that cannot be read is an error. A set that has
 // HMAC keys beside keys without a private half is an error, too: a set with
 // public keys is one that is published. For a set that another party has published
-// see [KeySetFromJWKS].
-func KeysFromJWKS(text []byte) ([]Key, error) {
+// see [SetFromJWKS].
+func FromJWKS(text []byte) ([]Key, error) {
 	all, err := splitJWKS(text)
 	if err != nil {
 		return nil, err
@@ -84,35 +85,35 @@ func KeysFromJWKS(text []byte) ([]Key, error) {
 	for i, one := range all {
 		k, err := keyFromJWK(one)
 		if err != nil {
-			return nil, fmt.Errorf("tokens: JWK Set: keys[%d]: %w", i, err)
+			return nil, fmt.Errorf("keys: JWK Set: keys[%d]: %w", i, err)
 		}
 		keys = append(keys, k)
 	}
 	isSecret := func(k Key) bool { return k.Secret != "" }
 	isPublic := func(k Key) bool { return k.Public != nil }
 	if slices.ContainsFunc(keys, isSecret) && slices.ContainsFunc(keys, isPublic) {
-		return nil, errors.New("tokens: JWK Set: must not have HMAC keys beside public keys")
+		return nil, errors.New("keys: JWK Set: must not have HMAC keys beside public keys")
 	}
 	return keys, nil
 }
 
-// KeySetFromJWKS reads a JWK Set as those who verify do: it takes the public keys
+// SetFromJWKS reads a JWK Set as those who verify do: it takes the public keys
 // that it understands, and passes over the rest, as RFC 7517 §5 has it: unknown
 // kinds, curves and algorithms, keys for encryption, weak keys, and those that
 // another with the same ID or the same numbers stands in front of. A private key,
 // which must not be published, is passed over as well. A set that has an HMAC key
 // is an error, whatever else it has: its publisher confuses secret and public keys.
 // So is a set of which nothing is left.
-func KeySetFromJWKS(text []byte) (*KeySet, error) {
+func SetFromJWKS(text []byte) (*Set, error) {
 	all, err := splitJWKS(text)
 	if err != nil {
 		return nil, err
 	}
-	set := &KeySet{}
+	set := &Set{}
 	var passed error
 	for i, one := range all {
 		if isSymmetric(one) {
-			return nil, fmt.Errorf("tokens: JWK Set: keys[%d]: must not be an HMAC key: the set is public", i)
+			return nil, fmt.Errorf("keys: JWK Set: keys[%d]: must not be an HMAC key: the set is public", i)
 		}
 		k, err := keyFromJWK(one)
 		if err == nil && k.Public == nil {
@@ -122,11 +123,11 @@ func KeySetFromJWKS(text []byte) (*KeySet, error) {
 			err = errors.Join(set.add(k)...)
 		}
 		if err != nil {
-			passed = errors.Join(passed, fmt.Errorf("tokens: JWK Set: keys[%d]: %w", i, err))
+			passed = errors.Join(passed, fmt.Errorf("keys: JWK Set: keys[%d]: %w", i, err))
 		}
 	}
 	if len(set.keys) == 0 {
-		return nil, errors.Join(errors.New("tokens: JWK Set: has no key that verifies"), passed)
+		return nil, errors.Join(errors.New("keys: JWK Set: has no key that verifies"), passed)
 	}
 	return set, nil
 }
@@ -144,18 +145,18 @@ func isSymmetric(text []byte) bool {
 // splitJWKS returns the keys of a set, each as the text that it is.
 func splitJWKS(text []byte) ([]json.RawMessage, error) {
 	if len(text) > maxJWKS {
-		return nil, fmt.Errorf("tokens: JWK Set: wants %d bytes at most, has %d", maxJWKS, len(text))
+		return nil, fmt.Errorf("keys: JWK Set: wants %d bytes at most, has %d", maxJWKS, len(text))
 	}
 	fields, err := members(text)
 	if err != nil {
-		return nil, fmt.Errorf("tokens: JWK Set: %w", err)
+		return nil, fmt.Errorf("keys: JWK Set: %w", err)
 	}
 	var all []json.RawMessage
 	if err := json.Unmarshal(fields["keys"], &all); err != nil || all == nil {
-		return nil, errors.New(`tokens: JWK Set: wants an array of keys in "keys"`)
+		return nil, errors.New(`keys: JWK Set: wants an array of keys in "keys"`)
 	}
 	if len(all) > maxJWKSKeys {
-		return nil, fmt.Errorf("tokens: JWK Set: wants %d keys at most, has %d", maxJWKSKeys, len(all))
+		return nil, fmt.Errorf("keys: JWK Set: wants %d keys at most, has %d", maxJWKSKeys, len(all))
 	}
 	return all, nil
 }
@@ -206,7 +207,7 @@ func (f *jwkFields) bytes(name string, size int) []byte {
 func (f *jwkFields) time(name string) time.Time {
 	var unix *int64
 	if raw, ok := f.raw[name]; ok {
-		if json.Unmarshal(raw, &unix) != nil || unix == nil || !inRange(unix) {
+		if json.Unmarshal(raw, &unix) != nil || unix == nil || *unix <= 0 || *unix >= maxUnix {
 			f.complainf("%s: wants whole seconds since 1970", name)
 			return time.Time{}
 		}
@@ -241,7 +242,8 @@ func keyFromJWK(text []byte) (Key, error) {
 	default:
 		f.complainf("kty: wants RSA, EC, OKP or oct, has %q", kty)
 	}
-	if f.operations(k); f.err != nil {
+	f.operations(k)
+	if f.err != nil {
 		return Key{}, f.err
 	}
 	if k.Algorithm == "" {
@@ -276,7 +278,7 @@ func (f *jwkFields) operations(k Key) {
 		f.complainf("key_ops: must have sign for a private key")
 	case k.Public != nil && !verifies:
 		f.complainf("key_ops: must have verify for a public key")
-	case k.Secret != "" && !(signs && verifies):
+	case k.Secret != "" && (!signs || !verifies):
 		f.complainf("key_ops: must have sign and verify for an HMAC key")
 	}
 }

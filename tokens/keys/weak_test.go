@@ -1,20 +1,17 @@
-package tokens_test
+package keys_test
 
 import (
-	"crypto"
 	"crypto/ed25519"
-	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha512"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math/big"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 // rocaKey has the fingerprint of CVE-2017-15361. It is the key of the group
@@ -22,106 +19,29 @@ import (
 // Apache-2.0).
 const rocaKey = `{"kty":"RSA","kid":"kid-rsa-roca-sign","alg":"RS256","use":"sig","n":"AanFpofbj7KjD4Lf-N2hVMKR7yewSyXhhbirIMTGpfYEhZ_lnt5UoK98DnKIgArXGTu3MaW_HhFw16HGaTDUHqPrId7fe4r11CqRw09yBFuW79V8sYIwHdzCaWflUI6auImYbVfoN9_nD5n8N8SY9DwXw7mwZM9wREPXoDPgOoIWl6q_MPsp7n0zs3Z5ZaiQWOOzl1S9OhwAfSiiOwz6efnXEaxuTEtPd7BjSx7NaFka8Dx9U7YqXy2RFj1O9PjyaDGuRh7YXsX3iMUSP_wSyHQg_c_qHRtKUsNSGCT7OZg0hzm2KphtjnayKJvC64vAbROBR4Ubg6Bxg9IQVZ-QYyE","e":"AQAB","d":"NGpEqgz5j8BLNI1mEcK-sIVOr9AgMDWnRKisjAz4eWTtHlYiTLSWY4QeMzNir_LzBEr1LbZteTAvG5dVc9FpRDy6Grngd6bzy5nONYWPy8a1F88V-zT5OCgm2cd9N1EMzsOZEm1gE4xae1Z1dxptVsiGK-HvRypG_SMacch063aSDM46Asvao8PjqWGy-ZGwnaprx5ME4ZWRMKtov8BVMvkrs1KeM7TtjMg27hvreTueu8fbgNc9U93S2sWjw_4YvS72idsM95e-MCNwhKkrfufNhc5-8-pxD6cbiu8BnG4gR0vuQUNJFx16BsskC7JgOwEUhUg1Q0pYYj3DA54OwQ","p":"ARXNC8pC9mwATep-hd8UJIPF-zxRT3SLSo-oqcfvsfxh31YwlKtfIx7TZgXY1Zqva9zzxJZYxR1XrJp3M0Ny5yRSz04EE7tOjSC3-vR2oIGtkWPFUUF4VpEwrDzqPrZa7JKY-ZJ0qchxLYwzKj7LgEA2HY8l1GBQzHYqqbblMNyF","q":"AYhb2gXYokQugcoSDcl9jeeqwpccV-1Fv93RTtaFMoDJ5kJipWpmTIuT06ZLVc0-2FNl9U3HaiNnHgT07Sjnllj2XGBH5tFT-2u8UUby7QEX8I5QRrdCs6FEtoIxY-eGZWD5MbF8bwrdE1xuhk7dvxlGcEzsAqWMU1ORoRdCZgzt"}`
 
-func TestFaultA10SignaturesAreExact(t *testing.T) {
-	t.Parallel()
-	for algorithm, hash := range map[string]crypto.Hash{"PS256": crypto.SHA256, "PS384": crypto.SHA384, "PS512": crypto.SHA512} {
-		t.Run("a salt of "+algorithm+" has the length of its hash", func(t *testing.T) {
-			t.Parallel()
-			by := signerOf(algorithm)
-			r := open(t, func(c *tokens.Config) { c.Keys = []tokens.Key{by.key} })
-			for _, salt := range []int{hash.Size(), 0, 1, 8, hash.Size() - 1, hash.Size() + 1, rsa.PSSSaltLengthAuto} {
-				d := draftOf(by, r.clock.time())
-				d.Sign = func(signed string) []byte {
-					h := hash.New()
-					_, _ = h.Write([]byte(signed))
-					signature, err := rsa.SignPSS(rand.Reader, by.sign.(*rsa.PrivateKey), hash, h.Sum(nil), &rsa.PSSOptions{SaltLength: salt})
-					if salt == 0 { // which SignPSS takes for the longest
-						signature = signPSSWithoutSalt(by.sign.(*rsa.PrivateKey), hash, h.Sum(nil))
-					}
-					if err != nil {
-						t.Fatal(err)
-					}
-					return signature
-				}
-				_, err := r.Verify(t.Context(), d.token(t))
-				if salt == hash.Size() && err != nil || salt != hash.Size() && !errors.Is(err, tokens.ErrInvalidToken) {
-					t.Errorf("a salt of %d bytes: %v", salt, err)
-				}
-			}
-		})
-	}
-
-	for _, algorithm := range []string{"ES256", "ES384", "ES512", "RS256", "PS256", "EdDSA", "HS256"} {
-		t.Run("a signature of "+algorithm+" has its one length", func(t *testing.T) {
-			t.Parallel()
-			by := signerOf(algorithm)
-			r := open(t, func(c *tokens.Config) { c.Keys = []tokens.Key{by.key} })
-			for name, change := range map[string]func([]byte) []byte{
-				"a byte less":        func(b []byte) []byte { return b[:len(b)-1] },
-				"a byte more":        func(b []byte) []byte { return append(b, 0) },
-				"a zero in front":    func(b []byte) []byte { return append([]byte{0}, b...) },
-				"two zeros in front": func(b []byte) []byte { return append([]byte{0, 0}, b...) },
-				"nothing":            func([]byte) []byte { return nil },
-				"a zero before each half": func(b []byte) []byte {
-					return append(append([]byte{0}, b[:len(b)/2]...), append([]byte{0}, b[len(b)/2:]...)...)
-				},
-			} {
-				d := draftOf(by, r.clock.time())
-				d.EncodeSum = func(b []byte) string { return b64(change(b)) }
-				if _, err := r.Verify(t.Context(), d.token(t)); !errors.Is(err, tokens.ErrInvalidToken) {
-					t.Errorf("%s: %v", name, err)
-				}
-			}
-		})
-	}
-}
-
-// signPSSWithoutSalt is EMSA-PSS of RFC 8017 §9.1.1 with an empty salt.
-func signPSSWithoutSalt(key *rsa.PrivateKey, hash crypto.Hash, digest []byte) []byte {
-	size, bits := key.Size(), key.N.BitLen()-1
-	h := hash.New()
-	_, _ = h.Write(make([]byte, 8))
-	_, _ = h.Write(digest)
-	sum := h.Sum(nil)
-	db := make([]byte, size-len(sum)-1)
-	db[len(db)-1] = 1
-	var mask []byte
-	for i := byte(0); len(mask) < len(db); i++ {
-		g := hash.New()
-		_, _ = g.Write(append(append([]byte{}, sum...), 0, 0, 0, i))
-		mask = g.Sum(mask)
-	}
-	for i := range db {
-		db[i] ^= mask[i]
-	}
-	db[0] &= 0xff >> (8*size - bits)
-	em := new(big.Int).SetBytes(append(append(db, sum...), 0xbc))
-	return em.Exp(em, key.D, key.N).FillBytes(make([]byte, size))
-}
-
 func TestFaultA10WeakKeysAreRefused(t *testing.T) {
 	t.Parallel()
-	private, err := tokens.KeyFromJWK([]byte(rocaKey))
+	private, err := keys.FromJWK([]byte(rocaKey))
 	if err != nil {
 		t.Fatal(err)
 	}
 	const roca = "must not be an RSA key with the ROCA weakness"
 	public := &private.Private.(*rsa.PrivateKey).PublicKey
 	good := signerOf("RS256").sign.(*rsa.PrivateKey)
-	with := func(n *big.Int, e int) tokens.Key {
-		return tokens.Key{Algorithm: "RS256", Public: &rsa.PublicKey{N: n, E: e}}
+	with := func(n *big.Int, e int) keys.Key {
+		return keys.Key{Algorithm: "RS256", Public: &rsa.PublicKey{N: n, E: e}}
 	}
-	ed := func(first byte, rest ...byte) tokens.Key {
+	ed := func(first byte, rest ...byte) keys.Key {
 		point := make([]byte, 32)
 		point[0] = first
 		copy(point[1:], rest)
-		return tokens.Key{Algorithm: "EdDSA", Public: ed25519.PublicKey(point)}
+		return keys.Key{Algorithm: "EdDSA", Public: ed25519.PublicKey(point)}
 	}
-	high := func(k tokens.Key) tokens.Key {
+	high := func(k keys.Key) keys.Key {
 		k.Public.(ed25519.PublicKey)[31] |= 0x80
 		return k
 	}
-	filled := func(first, last byte) tokens.Key {
+	filled := func(first, last byte) keys.Key {
 		k := ed(first, []byte(strings.Repeat("\xff", 31))...)
 		k.Public.(ed25519.PublicKey)[31] = last
 		return k
@@ -130,12 +50,12 @@ func TestFaultA10WeakKeysAreRefused(t *testing.T) {
 	const other8 = "\xc7\x17\x6a\x70\x3d\x4d\xd8\x4f\xba\x3c\x0b\x76\x0d\x10\x67\x0f\x2a\x20\x53\xfa\x2c\x39\xcc\xc6\x4e\xc7\xfd\x77\x92\xac\x03\x7a"
 	const canonical, order = "canonical encoding", "large order"
 	for name, test := range map[string]struct {
-		key  tokens.Key
+		key  keys.Key
 		want string
 	}{
 		"a private RSA key with the ROCA fingerprint":     {private, roca},
 		"a public RSA key with the ROCA fingerprint":      {with(public.N, public.E), roca},
-		"a public key of PS512 with the ROCA fingerprint": {tokens.Key{Algorithm: "PS512", Public: public}, roca},
+		"a public key of PS512 with the ROCA fingerprint": {keys.Key{Algorithm: "PS512", Public: public}, roca},
 		"an even modulus":                               {with(new(big.Int).Add(good.N, big.NewInt(1)), 65537), "without small factors"},
 		"a modulus that 167 divides":                    {with(new(big.Int).Mul(good.N, big.NewInt(167)), 65537), "without small factors"},
 		"an exponent of 1":                              {with(good.N, 1), "odd exponent"},
@@ -149,14 +69,14 @@ func TestFaultA10WeakKeysAreRefused(t *testing.T) {
 		"an Ed25519 key of order 4":                     {ed(0), order},
 		"another Ed25519 key of order 4":                {high(ed(0)), order},
 		"an Ed25519 key of order 4, not reduced":        {filled(0xed, 0x7f), canonical},
-		"an Ed25519 key of order 8":                     {tokens.Key{Algorithm: "EdDSA", Public: ed25519.PublicKey(order8)}, order},
-		"a second Ed25519 key of order 8":               {tokens.Key{Algorithm: "EdDSA", Public: ed25519.PublicKey(other8)}, order},
-		"a third Ed25519 key of order 8":                {high(tokens.Key{Algorithm: "EdDSA", Public: ed25519.PublicKey(order8)}), order},
+		"an Ed25519 key of order 8":                     {keys.Key{Algorithm: "EdDSA", Public: ed25519.PublicKey(order8)}, order},
+		"a second Ed25519 key of order 8":               {keys.Key{Algorithm: "EdDSA", Public: ed25519.PublicKey(other8)}, order},
+		"a third Ed25519 key of order 8":                {high(keys.Key{Algorithm: "EdDSA", Public: ed25519.PublicKey(order8)}), order},
 		"an Ed25519 key that is no point":               {ed(2), canonical},
 	} {
 		t.Run(name+" is refused", func(t *testing.T) {
 			t.Parallel()
-			if _, err := tokens.NewKeySet(test.key); err == nil || !strings.Contains(err.Error(), test.want) {
+			if _, err := keys.NewSet(test.key); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("%v, want %q", err, test.want)
 			}
 		})
@@ -181,7 +101,7 @@ func TestFaultA10WeakKeysAreRefused(t *testing.T) {
 		for i := range 200 {
 			seed := sha512.Sum512(fmt.Append(nil, i))
 			key := ed25519.NewKeyFromSeed(seed[:32])
-			if _, err := tokens.NewKeySet(tokens.Key{Algorithm: "EdDSA", Private: key}); err != nil {
+			if _, err := keys.NewSet(keys.Key{Algorithm: "EdDSA", Private: key}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -190,10 +110,10 @@ func TestFaultA10WeakKeysAreRefused(t *testing.T) {
 	t.Run("a JWK Set is read without its ROCA key", func(t *testing.T) {
 		t.Parallel()
 		one := map[string]string{"kty": "RSA", "kid": "roca", "n": b64(public.N.Bytes()), "e": "AQAB"}
-		if _, err := tokens.KeySetFromJWKS(jsonOf(t, map[string]any{"keys": []any{one}})); err == nil || !strings.Contains(err.Error(), roca) {
+		if _, err := keys.SetFromJWKS(jsonOf(t, map[string]any{"keys": []any{one}})); err == nil || !strings.Contains(err.Error(), roca) {
 			t.Error(err)
 		}
-		set, err := tokens.KeySetFromJWKS(jsonOf(t, map[string]any{"keys": []any{one, jwkOf(t, signerOf("ES256"), false)}}))
+		set, err := keys.SetFromJWKS(jsonOf(t, map[string]any{"keys": []any{one, jwkOf(t, signerOf("ES256"), false)}}))
 		if err != nil || len(published(t, set.JWKS(time.Now()))) != 1 {
 			t.Error(err)
 		}
@@ -218,7 +138,7 @@ func TestFaultA10JWKSetsDoNotMixSecretAndPublicKeys(t *testing.T) {
 	} {
 		t.Run("a public set with "+name+" is refused", func(t *testing.T) {
 			t.Parallel()
-			_, err := tokens.KeySetFromJWKS(text)
+			_, err := keys.SetFromJWKS(text)
 			if err == nil || !strings.Contains(err.Error(), "must not be an HMAC key") {
 				t.Errorf("error = %v", err)
 			}
@@ -231,7 +151,7 @@ func TestFaultA10JWKSetsDoNotMixSecretAndPublicKeys(t *testing.T) {
 	t.Run("a host's own set with an HMAC key and a public key is refused", func(t *testing.T) {
 		t.Parallel()
 		for _, text := range [][]byte{set(secretKey, public), set(public, private, secretKey)} {
-			if _, err := tokens.KeysFromJWKS(text); err == nil || !strings.Contains(err.Error(), "must not have HMAC keys beside public keys") {
+			if _, err := keys.FromJWKS(text); err == nil || !strings.Contains(err.Error(), "must not have HMAC keys beside public keys") {
 				t.Errorf("error = %v", err)
 			}
 		}
@@ -239,7 +159,7 @@ func TestFaultA10JWKSetsDoNotMixSecretAndPublicKeys(t *testing.T) {
 
 	t.Run("a host's own set with an HMAC key and a private key is read", func(t *testing.T) {
 		t.Parallel()
-		if _, err := tokens.KeysFromJWKS(set(secretKey, private)); err != nil {
+		if _, err := keys.FromJWKS(set(secretKey, private)); err != nil {
 			t.Error(err)
 		}
 	})
@@ -272,7 +192,7 @@ func TestFaultA10JWKsAreForWhatTheySay(t *testing.T) {
 				m[name] = value
 			}
 			test.change(m)
-			if _, err := tokens.KeyFromJWK(jsonOf(t, m)); err == nil || err.Error() != "tokens: JWK: "+test.want {
+			if _, err := keys.FromJWK(jsonOf(t, m)); err == nil || err.Error() != "keys: JWK: "+test.want {
 				t.Errorf("%v, want %s", err, test.want)
 			}
 		})
@@ -283,9 +203,9 @@ func TestFaultA10JWKsAreForWhatTheySay(t *testing.T) {
 		for _, pair := range [][2]string{{"ES256", "ES384"}, {"ES512", "ES256"}, {"RS256", "ES256"}, {"EdDSA", "RS256"}, {"ES256", "HS256"}, {"HS256", "RS256"}, {"HS256", "none"}, {"RS256", "RSA-OAEP"}, {"ES256", "ES256K"}} {
 			m := jwkOf(t, signerOf(pair[0]), true)
 			m["alg"] = pair[1]
-			key, err := tokens.KeyFromJWK(jsonOf(t, m))
+			key, err := keys.FromJWK(jsonOf(t, m))
 			if err == nil {
-				_, err = tokens.NewKeySet(key)
+				_, err = keys.NewSet(key)
 			}
 			if err == nil {
 				t.Errorf("a key of %s is one of %s", pair[0], pair[1])
@@ -303,12 +223,12 @@ func TestFaultA10JWKsAreForWhatTheySay(t *testing.T) {
 			}
 			for name, value := range m {
 				twice := strings.TrimSuffix(text, "}") + fmt.Sprintf(",%q:%s}", name, value)
-				if key, err := tokens.KeyFromJWK([]byte(twice)); err == nil {
+				if key, err := keys.FromJWK([]byte(twice)); err == nil {
 					t.Errorf("%s twice: %v", name, key)
 				}
 			}
 		}
-		if set, err := tokens.KeySetFromJWKS([]byte(`{"keys":[],"keys":[` + string(jsonOf(t, jwkOf(t, signerOf("ES256"), false))) + `]}`)); err == nil {
+		if set, err := keys.SetFromJWKS([]byte(`{"keys":[],"keys":[` + string(jsonOf(t, jwkOf(t, signerOf("ES256"), false))) + `]}`)); err == nil {
 			t.Errorf("keys twice: %v", set)
 		}
 	})

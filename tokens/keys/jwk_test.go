@@ -1,4 +1,4 @@
-package tokens_test
+package keys_test
 
 import (
 	"crypto"
@@ -16,7 +16,7 @@ import (
 	"testing/fstest"
 	"time"
 
-	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 // published reads a JWK Set with nothing of what is tested.
@@ -81,19 +81,15 @@ func TestJWK(t *testing.T) {
 		t.Run("a JWK of "+algorithm+" signs and verifies as the key that it is", func(t *testing.T) {
 			t.Parallel()
 			by := signerOf(algorithm)
-			key, err := tokens.KeyFromJWK(jsonOf(t, jwkOf(t, by, true)))
+			key, err := keys.FromJWK(jsonOf(t, jwkOf(t, by, true)))
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := open(t, func(c *tokens.Config) { c.Keys = []tokens.Key{key} })
-			r.verify(t, draftOf(by, r.clock.time()).token(t))
-			if _, err := peer(r.login(t).AccessToken, by, r.clock.time()); err != nil {
-				t.Error(err)
-			}
+			agrees(t, setOf(t, key), by)
 			if by.key.Secret != "" {
 				return
 			}
-			public, err := tokens.KeyFromJWK(jsonOf(t, jwkOf(t, by, false)))
+			public, err := keys.FromJWK(jsonOf(t, jwkOf(t, by, false)))
 			if err != nil || public.Private != nil || !by.verify.(interface{ Equal(crypto.PublicKey) bool }).Equal(public.Public) {
 				t.Errorf("%v, %v", public, err)
 			}
@@ -106,7 +102,7 @@ func TestJWK(t *testing.T) {
 			m := jwkOf(t, signerOf(algorithm), true)
 			delete(m, "alg")
 			text := strings.Replace(string(jsonOf(t, m)), "{", `{"nbf":1772582400,"exp":1772586000,"iat":1,"key_ops":["sign"],`, 1)
-			key, err := tokens.KeyFromJWK([]byte(text))
+			key, err := keys.FromJWK([]byte(text))
 			if err != nil || key.Algorithm != algorithm || !key.SignsFrom.Equal(time.Unix(1772582400, 0)) || !key.RetiresAt.Equal(time.Unix(1772586000, 0)) {
 				t.Errorf("%v %v %v, %v", key, key.SignsFrom, key.RetiresAt, err)
 			}
@@ -149,8 +145,8 @@ func TestJWK(t *testing.T) {
 				m[name] = value
 			}
 			test.change(m)
-			_, err := tokens.KeyFromJWK(jsonOf(t, m))
-			if err == nil || err.Error() != "tokens: JWK: "+test.want {
+			_, err := keys.FromJWK(jsonOf(t, m))
+			if err == nil || err.Error() != "keys: JWK: "+test.want {
 				t.Fatalf("%v, want %s", err, test.want)
 			}
 			for _, secret := range []string{"d", "p", "q", "k"} {
@@ -164,15 +160,15 @@ func TestJWK(t *testing.T) {
 	t.Run("what is no JWK is an error", func(t *testing.T) {
 		t.Parallel()
 		for _, text := range []string{"", "null", "[]", "{}", `{"kty":"EC","kty":"RSA"}`, `{"kty":"EC"} x`, "{\"kty\":\"\xff\"}", strings.Repeat(" ", 1<<20) + "{}"} {
-			if key, err := tokens.KeyFromJWK([]byte(text)); err == nil {
+			if key, err := keys.FromJWK([]byte(text)); err == nil {
 				t.Errorf("%.40q: %v", text, key)
 			}
 			for _, set := range []string{text, `{"keys":null}`, `{"keys":{}}`, `{"keys":[1]}`, `{"Keys":[]}`, `{"keys":[` + strings.Repeat("{},", 100) + "{}]}"} {
-				if keys, err := tokens.KeysFromJWKS([]byte(set)); err == nil {
-					t.Errorf("%.40q: %v", set, keys)
+				if all, err := keys.FromJWKS([]byte(set)); err == nil {
+					t.Errorf("%.40q: %v", set, all)
 				}
-				if keys, err := tokens.KeySetFromJWKS([]byte(set)); err == nil {
-					t.Errorf("%.40q: %v", set, keys)
+				if all, err := keys.SetFromJWKS([]byte(set)); err == nil {
+					t.Errorf("%.40q: %v", set, all)
 				}
 			}
 		}
@@ -184,7 +180,7 @@ func TestJWKS(t *testing.T) {
 	t.Run("D131: the thumbprint of RFC 7638 §3.1", func(t *testing.T) {
 		t.Parallel()
 		const n = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw"
-		set, err := tokens.KeySetFromJWKS([]byte(`{"keys":[{"kty":"RSA","e":"AQAB","n":"` + n + `"}]}`))
+		set, err := keys.SetFromJWKS([]byte(`{"keys":[{"kty":"RSA","e":"AQAB","n":"` + n + `"}]}`))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -196,14 +192,13 @@ func TestJWKS(t *testing.T) {
 
 	t.Run("D127, D128, D129, D130: the public keys, each with its kid, and nothing that is private", func(t *testing.T) {
 		t.Parallel()
-		r := open(t, func(c *tokens.Config) {
-			c.Keys = nil
-			for _, algorithm := range []string{"ES256", "HS256", "RS256", "ES384", "EdDSA", "ES512"} {
-				c.Keys = append(c.Keys, signerOf(algorithm).key)
-			}
-		})
+		var all []keys.Key
+		for _, algorithm := range []string{"ES256", "HS256", "RS256", "ES384", "EdDSA", "ES512"} {
+			all = append(all, signerOf(algorithm).key)
+		}
+		set := setOf(t, all...)
 		var kids []string
-		for _, key := range published(t, r.JWKS()) {
+		for _, key := range published(t, set.JWKS(time.Now())) {
 			kids = append(kids, fmt.Sprint(key["kid"]))
 			for _, private := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "key_ops"} {
 				if _, ok := key[private]; ok {
@@ -220,31 +215,15 @@ func TestJWKS(t *testing.T) {
 		if want := []string{"es256", "rs256", "es384", "eddsa", "es512"}; !slices.Equal(kids, want) {
 			t.Errorf("%v, want %v: HMAC keys are nobody's to know", kids, want)
 		}
-		if kid := kidOf(t, r.login(t).AccessToken); !slices.Contains(kids, kid) {
+		if kid := set.Signer(time.Now()).ID(); !slices.Contains(kids, kid) {
 			t.Errorf("the key %s signs and is not in the set", kid)
 		}
 	})
 
 	t.Run("only HMAC keys publish an empty set", func(t *testing.T) {
 		t.Parallel()
-		if got := string(open(t).JWKS()); got != `{"keys":[]}` {
+		if got := string(setOf(t, signerOf("HS256").key).JWKS(time.Now())); got != `{"keys":[]}` {
 			t.Error(got)
-		}
-	})
-
-	t.Run("what one publishes the other verifies with", func(t *testing.T) {
-		t.Parallel()
-		r := open(t, func(c *tokens.Config) { c.Keys = []tokens.Key{signerOf("PS384").key, signerOf("ES512").key} })
-		set, err := tokens.KeySetFromJWKS(r.JWKS())
-		if err != nil {
-			t.Fatal(err)
-		}
-		v, err := tokens.NewVerifier(tokens.VerifierConfig{Keys: set, Issuer: issuer, Audience: audience, Now: r.clock.time})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := v.Verify(t.Context(), r.login(t).AccessToken); err != nil {
-			t.Error(err)
 		}
 	})
 
@@ -267,7 +246,7 @@ func TestJWKS(t *testing.T) {
 			with(jwkOf(t, signerOf("EdDSA"), false), "use", "sig", "again"),
 			jwkOf(t, signerOf("RS256"), false),
 		}
-		set, err := tokens.KeySetFromJWKS(jsonOf(t, map[string]any{"keys": all, "more": 1}))
+		set, err := keys.SetFromJWKS(jsonOf(t, map[string]any{"keys": all, "more": 1}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -278,17 +257,17 @@ func TestJWKS(t *testing.T) {
 		if want := []string{"eddsa", "rs256"}; !slices.Equal(kids, want) {
 			t.Errorf("%v, want %v", kids, want)
 		}
-		if set, err := tokens.KeySetFromJWKS(jsonOf(t, map[string]any{"keys": all[:7]})); err == nil {
+		if set, err := keys.SetFromJWKS(jsonOf(t, map[string]any{"keys": all[:7]})); err == nil {
 			t.Errorf("%v, %v", set, err)
 		}
 		// a set of the host's own means what it says
-		if _, err := tokens.KeysFromJWKS(jsonOf(t, map[string]any{"keys": all})); err == nil || !strings.HasPrefix(err.Error(), "tokens: JWK Set: keys[0]: kty: ") {
+		if _, err := keys.FromJWKS(jsonOf(t, map[string]any{"keys": all})); err == nil || !strings.HasPrefix(err.Error(), "keys: JWK Set: keys[0]: kty: ") {
 			t.Error(err)
 		}
 	})
 }
 
-func TestReadKeys(t *testing.T) {
+func TestReadFiles(t *testing.T) {
 	t.Parallel()
 	files := fstest.MapFS{
 		"keys/2025.pem":  {Data: pkcs8(signerOf("ES256").sign)},
@@ -299,28 +278,28 @@ func TestReadKeys(t *testing.T) {
 		"keys/long.pem":  {Data: append(make([]byte, 1<<20), pkcs8(signerOf("ES256").sign)...)},
 	}
 	read := func(patterns ...string) string {
-		keys, err := tokens.ReadKeys(files, patterns...)
+		all, err := keys.ReadFiles(files, patterns...)
 		if err != nil {
 			return err.Error()
 		}
-		if _, err := tokens.NewKeyRing(keys...); err != nil {
+		if _, err := keys.NewRing(all...); err != nil {
 			t.Errorf("%v: %v", patterns, err)
 		}
-		return fmt.Sprint(keys)
+		return fmt.Sprint(all)
 	}
 	for _, test := range []struct {
 		name     string
 		patterns []string
 		want     string
 	}{
-		{"a PEM file", []string{"keys/2025.pem"}, "[tokens.Key{ES256 }]"},
-		{"files in the order of their names", []string{"keys/202*"}, "[tokens.Key{ES256 } tokens.Key{EdDSA eddsa}]"},
-		{"patterns in their own order", []string{"keys/2026.json", "keys/2025.*", "keys/*.jwks"}, "[tokens.Key{EdDSA eddsa} tokens.Key{ES256 } tokens.Key{HS256 hs256} tokens.Key{RS256 rs256}]"},
-		{"a file that is not there", []string{"keys/2025.pem", "keys/2027.pem"}, `tokens: "keys/2027.pem": no such file`},
-		{"a pattern that is none", []string{"keys/["}, `tokens: "keys/[": syntax error in pattern`},
-		{"a file without a key", []string{"keys/*"}, "keys/half.json: tokens: JWK: crv: wants P-256, P-384 or P-521, has \"\""},
-		{"a text", []string{"keys/notes.txt"}, "keys/notes.txt: tokens: no PEM block"},
-		{"a file that is too long", []string{"keys/long.pem"}, "keys/long.pem: tokens: wants 1048576 bytes at most"},
+		{"a PEM file", []string{"keys/2025.pem"}, "[keys.Key{ES256 }]"},
+		{"files in the order of their names", []string{"keys/202*"}, "[keys.Key{ES256 } keys.Key{EdDSA eddsa}]"},
+		{"patterns in their own order", []string{"keys/2026.json", "keys/2025.*", "keys/*.jwks"}, "[keys.Key{EdDSA eddsa} keys.Key{ES256 } keys.Key{HS256 hs256} keys.Key{RS256 rs256}]"},
+		{"a file that is not there", []string{"keys/2025.pem", "keys/2027.pem"}, `keys: "keys/2027.pem": no such file`},
+		{"a pattern that is none", []string{"keys/["}, `keys: "keys/[": syntax error in pattern`},
+		{"a file without a key", []string{"keys/*"}, "keys/half.json: keys: JWK: crv: wants P-256, P-384 or P-521, has \"\""},
+		{"a text", []string{"keys/notes.txt"}, "keys/notes.txt: keys: no PEM block"},
+		{"a file that is too long", []string{"keys/long.pem"}, "keys/long.pem: keys: wants 1048576 bytes at most"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -329,39 +308,4 @@ func TestReadKeys(t *testing.T) {
 			}
 		})
 	}
-
-	t.Run("a directory that is read anew while the host runs", func(t *testing.T) {
-		t.Parallel()
-		dir := fstest.MapFS{"a.json": {Data: jsonOf(t, jwkOf(t, signerOf("ES256"), true))}}
-		keys := &tokens.KeyRing{}
-		reload := func() error {
-			all, err := tokens.ReadKeys(dir, "*.json")
-			if err != nil {
-				return err
-			}
-			return keys.Replace(all...)
-		}
-		if err := reload(); err != nil {
-			t.Fatal(err)
-		}
-		r := open(t, onRing(keys))
-		token := r.login(t).AccessToken
-		dir["b.json"] = &fstest.MapFile{Data: []byte("half of a")}
-		if err := reload(); err == nil {
-			t.Error("half of a key is a key")
-		}
-		r.verify(t, token)
-		text := strings.Replace(string(jsonOf(t, jwkOf(t, signerOf("EdDSA"), true))), "{", fmt.Sprintf(`{"nbf":%d,`, r.clock.time().Add(time.Hour).Unix()), 1)
-		dir["b.json"] = &fstest.MapFile{Data: []byte(text)}
-		if err := reload(); err != nil {
-			t.Fatal(err)
-		}
-		if got := len(published(t, r.JWKS())); got != 2 || kidOf(t, r.login(t).AccessToken) != "es256" {
-			t.Errorf("%d keys, and the new one signs too early", got)
-		}
-		r.clock.move(time.Hour)
-		if kid := kidOf(t, r.login(t).AccessToken); kid != "eddsa" {
-			t.Errorf("%s signs", kid)
-		}
-	})
 }

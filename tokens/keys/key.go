@@ -1,4 +1,4 @@
-package tokens
+package keys
 
 import (
 	"crypto"
@@ -51,7 +51,7 @@ type Key struct {
 
 // Format writes the key's ID and algorithm, whatever the verb.
 func (k Key) Format(s fmt.State, _ rune) {
-	_, _ = fmt.Fprintf(s, "tokens.Key{%s %s}", k.Algorithm, k.ID)
+	_, _ = fmt.Fprintf(s, "keys.Key{%s %s}", k.Algorithm, k.ID)
 }
 
 // LogValue is the key's ID and algorithm.
@@ -74,8 +74,7 @@ const (
 	rsaMinExponent = 1<<16 + 1 // FIPS 186-5 §A.1.1
 	rsaMaxExponent = 1<<31 - 1 // what crypto/rsa verifies with
 
-	maxKeyID    = 64
-	enoughBytes = 8 // distinct byte values that random key material has at the least
+	maxKeyID = 64
 )
 
 // check returns the public half (for HMAC the secret) that the key verifies
@@ -109,6 +108,9 @@ func (k Key) check() (verify any, err error) {
 	}
 	return public, nil
 }
+
+// IsID reports whether a key can have this ID.
+func IsID(id string) bool { return id != "" && checkID(id) == nil }
 
 func checkID(id string) error {
 	for i := range len(id) {
@@ -153,7 +155,7 @@ func (k Key) checkSecret(size int) (any, error) {
 	if len(k.Secret) < size {
 		return nil, fmt.Errorf("Secret: wants %d random bytes or more for %s, has %d", size, k.Algorithm, len(k.Secret))
 	}
-	if !looksRandom(k.Secret) {
+	if !k.Secret.LooksRandom() {
 		return nil, errors.New("Secret: wants random bytes, has hardly any two that differ")
 	}
 	return []byte(k.Secret), nil
@@ -224,14 +226,6 @@ func samePublic(a, b crypto.PublicKey) bool {
 	return ok && eq.Equal(b)
 }
 
-func looksRandom(s Secret) bool {
-	seen := map[byte]bool{}
-	for i := range len(s) {
-		seen[s[i]] = true
-	}
-	return len(seen) >= enoughBytes
-}
-
 // thumbprint is the kid of a key that names none.
 func thumbprint(verify any) string {
 	if secret, ok := verify.([]byte); ok {
@@ -246,4 +240,6 @@ func thumbprint(verify any) string {
 	return b64(sum[:])
 }
 
-func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
+var strict = base64.RawURLEncoding.Strict()
+
+func b64(b []byte) string { return strict.EncodeToString(b) }

@@ -1,4 +1,4 @@
-package tokens
+package keys
 
 import (
 	"crypto/ed25519"
@@ -95,7 +95,7 @@ func checkEd25519(public ed25519.PublicKey) error {
 }
 
 // double25519 adds a point to itself: x' = 2xy / (1 + d·x²y²), y' = (y² + x²) / (1 - d·x²y²).
-func double25519(x, y *big.Int) (*big.Int, *big.Int) {
+func double25519(x, y *big.Int) (x2, y2 *big.Int) {
 	one := big.NewInt(1)
 	xy := new(big.Int).Mul(x, y)
 	xy.Mod(xy, p25519)

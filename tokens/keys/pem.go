@@ -1,4 +1,4 @@
-package tokens
+package keys
 
 import (
 	"crypto/ecdsa"
@@ -10,17 +10,17 @@ import (
 	"fmt"
 )
 
-// KeyFromPEM reads a private key (PKCS #8, PKCS #1 or SEC 1) or a public one
+// FromPEM reads a private key (PKCS #8, PKCS #1 or SEC 1) or a public one
 // (PKIX) from the first PEM block of text, which is to be the only one. An empty
 // algorithm means the usual one of the kind of key: RS256, EdDSA, or the ES
 // algorithm of the curve. New checks the key itself.
-func KeyFromPEM(algorithm string, text []byte) (Key, error) {
+func FromPEM(algorithm string, text []byte) (Key, error) {
 	block, rest := pem.Decode(text)
 	if block == nil {
-		return Key{}, errors.New("tokens: no PEM block")
+		return Key{}, errors.New("keys: no PEM block")
 	}
 	if next, _ := pem.Decode(rest); next != nil {
-		return Key{}, errors.New("tokens: more than one PEM block")
+		return Key{}, errors.New("keys: more than one PEM block")
 	}
 	key := Key{Algorithm: algorithm}
 	var public any
@@ -39,7 +39,7 @@ func KeyFromPEM(algorithm string, text []byte) (Key, error) {
 		err = errors.New("wants a private or a public key that is not encrypted")
 	}
 	if err != nil {
-		return Key{}, fmt.Errorf("tokens: PEM block %q: %w", block.Type, err)
+		return Key{}, fmt.Errorf("keys: PEM block %q: %w", block.Type, err)
 	}
 	if algorithm == "" {
 		key.Algorithm = usualAlgorithm(key)

@@ -1,4 +1,4 @@
-package tokens_test
+package keys_test
 
 import (
 	"crypto/ecdh"
@@ -10,8 +10,9 @@ import (
 	"encoding/pem"
 	"strings"
 	"testing"
+	"time"
 
-	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 func block(kind string, der []byte, err error) []byte {
@@ -31,7 +32,7 @@ func pkix(key any) []byte {
 	return block("PUBLIC KEY", der, err)
 }
 
-func TestKeyFromPEM(t *testing.T) {
+func TestFromPEM(t *testing.T) {
 	t.Parallel()
 	rsaKey := signerOf("RS256").sign.(*rsa.PrivateKey)
 	sec1 := func(key *ecdsa.PrivateKey) []byte {
@@ -52,20 +53,26 @@ func TestKeyFromPEM(t *testing.T) {
 	} {
 		t.Run(test.name+" signs as "+test.want+", and its public half verifies", func(t *testing.T) {
 			t.Parallel()
-			key, err := tokens.KeyFromPEM(test.algorithm, append([]byte("a comment\n"), test.text...))
+			key, err := keys.FromPEM(test.algorithm, append([]byte("a comment\n"), test.text...))
 			if err != nil || key.Algorithm != test.want {
-				t.Fatalf("KeyFromPEM = %v, %v", key, err)
+				t.Fatalf("FromPEM = %v, %v", key, err)
 			}
-			r := open(t, func(c *tokens.Config) { c.Keys = []tokens.Key{key} })
-			token := r.login(t).AccessToken
+			agrees(t, setOf(t, key), signerOf(test.want))
 
-			public, err := tokens.KeyFromPEM(test.algorithm, pkix(signerOf(test.want).verify))
+			public, err := keys.FromPEM(test.algorithm, pkix(signerOf(test.want).verify))
 			if err != nil || public.Algorithm != test.want || public.Private != nil {
-				t.Fatalf("KeyFromPEM = %v, %v", public, err)
+				t.Fatalf("FromPEM = %v, %v", public, err)
 			}
-			c := r.config
-			c.Keys = []tokens.Key{{Algorithm: "HS256", Secret: secret("access", 32)}, public}
-			if _, err := authority(t, c).Verify(t.Context(), token); err != nil {
+			signature, err := setOf(t, key).Signer(time.Now()).Sign("text")
+			if err != nil {
+				t.Fatal(err)
+			}
+			set := setOf(t, public)
+			if set.Signer(time.Now()) != nil {
+				t.Error("a public key signs")
+			}
+			id := setOf(t, key).Signer(time.Now()).ID()
+			if err := set.Named(id, test.want, time.Now()).Verify("text", signature); err != nil {
 				t.Error(err)
 			}
 		})
@@ -83,37 +90,34 @@ func TestKeyFromPEM(t *testing.T) {
 		name, want string
 		text       []byte
 	}{
-		{"nothing", "tokens: no PEM block", nil},
-		{"a text", "tokens: no PEM block", []byte("secret")},
-		{"two keys", "tokens: more than one PEM block", append(pkcs8(rsaKey), pkcs8(rsaKey)...)},
-		{"a certificate", `tokens: PEM block "CERTIFICATE": wants a private or a public key that is not encrypted`, block("CERTIFICATE", []byte{1}, nil)},
-		{"an encrypted key", `tokens: PEM block "ENCRYPTED PRIVATE KEY": wants a private or a public key that is not encrypted`, block("ENCRYPTED PRIVATE KEY", []byte{1}, nil)},
-		{"a damaged key in PKCS #8", `tokens: PEM block "PRIVATE KEY": `, block("PRIVATE KEY", []byte{1}, nil)},
-		{"a damaged key in PKCS #1", `tokens: PEM block "RSA PRIVATE KEY": `, block("RSA PRIVATE KEY", []byte{1}, nil)},
-		{"a damaged key in SEC 1", `tokens: PEM block "EC PRIVATE KEY": `, block("EC PRIVATE KEY", []byte{1}, nil)},
-		{"a damaged public key", `tokens: PEM block "PUBLIC KEY": `, block("PUBLIC KEY", []byte{1}, nil)},
+		{"nothing", "keys: no PEM block", nil},
+		{"a text", "keys: no PEM block", []byte("secret")},
+		{"two keys", "keys: more than one PEM block", append(pkcs8(rsaKey), pkcs8(rsaKey)...)},
+		{"a certificate", `keys: PEM block "CERTIFICATE": wants a private or a public key that is not encrypted`, block("CERTIFICATE", []byte{1}, nil)},
+		{"an encrypted key", `keys: PEM block "ENCRYPTED PRIVATE KEY": wants a private or a public key that is not encrypted`, block("ENCRYPTED PRIVATE KEY", []byte{1}, nil)},
+		{"a damaged key in PKCS #8", `keys: PEM block "PRIVATE KEY": `, block("PRIVATE KEY", []byte{1}, nil)},
+		{"a damaged key in PKCS #1", `keys: PEM block "RSA PRIVATE KEY": `, block("RSA PRIVATE KEY", []byte{1}, nil)},
+		{"a damaged key in SEC 1", `keys: PEM block "EC PRIVATE KEY": `, block("EC PRIVATE KEY", []byte{1}, nil)},
+		{"a damaged public key", `keys: PEM block "PUBLIC KEY": `, block("PUBLIC KEY", []byte{1}, nil)},
 	} {
 		t.Run(test.name+" is refused", func(t *testing.T) {
 			t.Parallel()
-			key, err := tokens.KeyFromPEM("", test.text)
+			key, err := keys.FromPEM("", test.text)
 			if err == nil || !strings.HasPrefix(err.Error(), test.want) || key.Private != nil || key.Public != nil || key.Algorithm != "" {
-				t.Errorf("KeyFromPEM = %v, %v, want %q", key, err, test.want)
+				t.Errorf("FromPEM = %v, %v, want %q", key, err, test.want)
 			}
 		})
 	}
 
-	t.Run("a key of a kind that signs nothing of ours is read, and refused by New", func(t *testing.T) {
+	t.Run("a key of a kind that signs nothing of ours is read, and refused by NewSet", func(t *testing.T) {
 		t.Parallel()
-		good := open(t).config
 		for _, text := range [][]byte{pkcs8(x25519), pkix(x25519.PublicKey()), pkcs8(p224), pkix(&p224.PublicKey)} {
-			key, err := tokens.KeyFromPEM("", text)
+			key, err := keys.FromPEM("", text)
 			if err != nil {
 				t.Fatal(err)
 			}
-			c := good
-			c.Keys = append([]tokens.Key{}, key)
-			if _, err := tokens.New(c); err == nil || !strings.Contains(err.Error(), "Config.Keys[0]: ") {
-				t.Errorf("New: %v", err)
+			if _, err := keys.NewSet(key); err == nil || !strings.HasPrefix(err.Error(), "keys: Keys[0]: ") {
+				t.Errorf("NewSet: %v", err)
 			}
 		}
 	})

@@ -1,0 +1,97 @@
+package keys
+
+import (
+	"crypto/rsa"
+	"encoding/json"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// Member is a key of a [Set]: checked, and bound to its one algorithm. It does not
+// change, and is safe for concurrent use.
+type Member struct {
+	id, algorithm string
+	method        jwt.SigningMethod
+	sign, verify  any
+	header        string // encoded, with the dot behind it
+
+	signsFrom, retiresAt time.Time
+}
+
+func bind(k Key, verify any) *Member {
+	m := &Member{
+		id: k.ID, algorithm: k.Algorithm, method: signingMethod(k.Algorithm), verify: verify,
+		signsFrom: k.SignsFrom, retiresAt: k.RetiresAt,
+	}
+	if m.id == "" {
+		m.id = thumbprint(verify)
+	}
+	switch {
+	case k.Secret != "":
+		m.sign = verify
+	case k.Private != nil:
+		m.sign = k.Private
+	}
+	header, _ := json.Marshal(struct { // strings
+		Alg string `json:"alg"`
+		Kid string `json:"kid"`
+		Typ string `json:"typ"`
+	}{m.algorithm, m.id, "at+jwt"})
+	m.header = b64(header) + "."
+	return m
+}
+
+// signingMethod is golang-jwt's, made as strict as RFC 7518 where it is not:
+// golang-jwt verifies PS256, PS384 and PS512 with a salt of any length, and §3.5
+// requires the length of the hash.
+func signingMethod(algorithm string) jwt.SigningMethod {
+	method := jwt.GetSigningMethod(algorithm)
+	if pss, ok := method.(*jwt.SigningMethodRSAPSS); ok {
+		exact := &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}
+		return &jwt.SigningMethodRSAPSS{SigningMethodRSA: pss.SigningMethodRSA, Options: exact, VerifyOptions: exact}
+	}
+	return method
+}
+
+// works reports whether the key verifies what it signs. A key that a host has
+// put together itself may lack parts that signing does not look for before it
+// panics.
+func (m *Member) works() (ok bool) {
+	defer func() {
+		if recover() != nil {
+			ok = false
+		}
+	}()
+	signature, err := m.Sign("probe")
+	return err == nil && m.Verify("probe", signature) == nil
+}
+
+// ID returns the key's "kid".
+func (m *Member) ID() string { return m.id }
+
+// Algorithm returns the key's "alg".
+func (m *Member) Algorithm() string { return m.algorithm }
+
+// IsHMAC reports whether the key is a [Secret]: what verifies with it can sign.
+func (m *Member) IsHMAC() bool { _, ok := m.verify.([]byte); return ok }
+
+// Header returns the header of the access tokens that the key signs (RFC 9068),
+// encoded and with the dot that follows it.
+func (m *Member) Header() string { return m.header }
+
+// RetiresAt returns when the key stops to verify; zero: never.
+func (m *Member) RetiresAt() time.Time { return m.retiresAt }
+
+// Retired reports whether the key has stopped to verify.
+func (m *Member) Retired(now time.Time) bool {
+	return !m.retiresAt.IsZero() && !now.Before(m.retiresAt)
+}
+
+// Sign returns the signature of a text. It fails for a key that only verifies.
+func (m *Member) Sign(signed string) ([]byte, error) { return m.method.Sign(signed, m.sign) }
+
+// Verify returns nil if this is the key's signature of the text, in its one form.
+func (m *Member) Verify(signed string, signature []byte) error {
+	return m.method.Verify(signed, signature, m.verify)
+}

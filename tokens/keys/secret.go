@@ -1,0 +1,48 @@
+package keys
+
+import (
+	"crypto/rand"
+	"crypto/subtle"
+	"fmt"
+	"io"
+	"log/slog"
+)
+
+// Secret is symmetric key material: random bytes. Printed by fmt, logged by slog or
+// marshalled as text, JSON or XML, alone or inside another value, it shows as
+// "[redacted]". The conversions string(s) and []byte(s) give the bytes.
+type Secret string
+
+const redacted = "[redacted]"
+
+// Format writes "[redacted]", whatever the verb.
+func (Secret) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, redacted) }
+
+// LogValue returns "[redacted]".
+func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalText returns "[redacted]".
+func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// Equal compares two secrets in a time that depends on their lengths only.
+func (s Secret) Equal(t Secret) bool {
+	return subtle.ConstantTimeCompare([]byte(s), []byte(t)) == 1
+}
+
+// LooksRandom reports whether the secret has at least 8 different byte values. A
+// random secret of 32 bytes does, and a placeholder or one repeated word does not.
+func (s Secret) LooksRandom() bool {
+	seen := map[byte]bool{}
+	for i := range len(s) {
+		seen[s[i]] = true
+	}
+	return len(seen) >= 8
+}
+
+// NewSecret returns 512 random bits: enough for each HS algorithm and for a refresh
+// key. A host that restarts, or has several nodes, makes a secret once and keeps it.
+func NewSecret() Secret {
+	var b [64]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return Secret(b[:])
+}

@@ -1,0 +1,153 @@
+package keys
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+)
+
+// Set is a set of keys that were checked and do not change. It is a
+// [Source] for services whose keys are in their configuration. The zero
+// Set has no keys, and verifies nothing.
+type Set struct {
+	keys []*Member
+}
+
+// Format writes that it is a Set, and none of its keys, whatever the verb.
+func (Set) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "keys.Set{}") }
+
+// NewSet returns the set of these keys, at least one, all of which verify; or
+// all that is wrong with them at once.
+func NewSet(keys ...Key) (*Set, error) {
+	var wrong problems
+	set := checkKeys(keys, &wrong)
+	if len(keys) == 0 {
+		wrong.add("Keys", "is required: at least one")
+	}
+	if len(wrong) > 0 {
+		return nil, wrong.err()
+	}
+	return set, nil
+}
+
+// Set returns s: it has all the keys that it will ever have.
+func (s *Set) KeySet(context.Context, string) (*Set, error) { return s, nil }
+
+// JWKS returns the public keys as a JWK Set (RFC 7517 §5): those that verify at
+// that time, and those that will sign later. HMAC keys are not among them, nor
+// is any member that is private. The same keys give the same bytes.
+func (s *Set) JWKS(at time.Time) []byte {
+	set := struct {
+		Keys []publishedJWK `json:"keys"`
+	}{[]publishedJWK{}}
+	for _, k := range s.keys {
+		if public, ok := publicJWK(k.verify); ok && !k.Retired(at) {
+			set.Keys = append(set.Keys, publishedJWK{public, k.algorithm, k.id, "sig"})
+		}
+	}
+	text, _ := json.Marshal(set) // structs of strings
+	return text
+}
+
+// WithHeader returns the key whose [Member.Header] this is, without the dot; nil if
+// there is none that still verifies.
+func (s *Set) WithHeader(head string, now time.Time) *Member {
+	for _, k := range s.keys {
+		if head == k.header[:len(k.header)-1] && !k.Retired(now) {
+			return k
+		}
+	}
+	return nil
+}
+
+// Named returns the key with this ID and this algorithm; nil if there is none that
+// still verifies.
+func (s *Set) Named(id, algorithm string, now time.Time) *Member {
+	for _, k := range s.keys {
+		if k.id == id && k.algorithm == algorithm && !k.Retired(now) {
+			return k
+		}
+	}
+	return nil
+}
+
+// Has reports whether one of the keys has this ID, even if it does not verify any
+// more.
+func (s *Set) Has(id string) bool {
+	return slices.ContainsFunc(s.keys, func(k *Member) bool { return k.id == id })
+}
+
+// Signer returns the key that signs now; nil if none of them signs: of those that have begun to, the one
+// that began last, and where none has, the one that begins first. Of two that
+// begin together it is the one in front.
+func (s *Set) Signer(now time.Time) *Member {
+	var best *Member
+	for _, k := range s.keys {
+		switch {
+		case k.sign == nil, k.Retired(now):
+		case best == nil:
+			best = k
+		case k.signsFrom.After(now):
+			if best.signsFrom.After(k.signsFrom) {
+				best = k
+			}
+		case best.signsFrom.After(now), k.signsFrom.After(best.signsFrom):
+			best = k
+		}
+	}
+	return best
+}
+
+// checkKeys binds each key to its algorithm, and notes what is wrong with those that
+// cannot be bound, or that are in the set already.
+func checkKeys(keys []Key, wrong *problems) *Set {
+	set := &Set{}
+	for i, k := range keys {
+		for _, err := range set.add(k) {
+			wrong.add(fmt.Sprintf("Keys[%d]", i), "%w", err)
+		}
+	}
+	return set
+}
+
+// add binds a key to its algorithm and adds it to a set in the making, or
+// returns all that is wrong with it.
+func (s *Set) add(k Key) (wrong []error) {
+	verify, err := k.check()
+	if err != nil {
+		return []error{err}
+	}
+	b := bind(k, verify)
+	if b.sign != nil && !b.works() {
+		return []error{errors.New("Private: does not sign what Public verifies")}
+	}
+	if !k.RetiresAt.IsZero() && !k.RetiresAt.After(k.SignsFrom) {
+		wrong = append(wrong, errors.New("RetiresAt: wants a time after SignsFrom"))
+	}
+	for _, other := range s.keys {
+		if b.id == other.id {
+			wrong = append(wrong, fmt.Errorf("has the ID %q of another key", b.id))
+		}
+		// RFC 8725 §3.1: one algorithm a key
+		if sameKey(b.verify, other.verify) {
+			wrong = append(wrong, fmt.Errorf("is the same key as the one with the ID %q", other.id))
+		}
+	}
+	if len(wrong) == 0 {
+		s.keys = append(s.keys, b)
+	}
+	return wrong
+}
+
+func sameKey(a, b any) bool {
+	x, ok := a.([]byte)
+	y, ok2 := b.([]byte)
+	if ok && ok2 {
+		return Secret(x).Equal(Secret(y))
+	}
+	return !ok && !ok2 && samePublic(a, b)
+}
