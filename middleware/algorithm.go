@@ -22,9 +22,16 @@ func (w *fixedWindow) visit(c *Charge, now int64, why purpose) (s Status, spent 
 	return s, spent
 }
 
-func (w *fixedWindow) refund(c *Charge, now int64) {
+func (w *fixedWindow) refund(c *Charge, now int64) (nothing bool) {
 	*w = w.at(&c.Policy, now).spend(-c.Cost)
+	return w.spent == 0
 }
+
+func (w *fixedWindow) merge(o *fixedWindow, _ time.Duration) {
+	*w = fixedWindow{spent: w.spend(o.spent).spent, ends: max(w.ends, o.ends)}
+}
+
+func (w *fixedWindow) above(spent int64) bool { return w.spent > spent }
 
 func (w fixedWindow) at(p *Policy, now int64) fixedWindow {
 	if w.ended(now) {
@@ -98,20 +105,36 @@ func (b *bucket) visit(c *Charge, now int64, why purpose) (s Status, spent bool)
 	}
 	s.Remaining, s.ResetAfter = max(int64(p.burst()-v.level+crumb(p)), 0), p.leaks(v.level)
 	if spent {
-		v.ends = v.ending(p, s.ResetAfter)
+		v.ends = v.ending(s.ResetAfter)
 		*b = v
 	}
 	return s, spent
 }
 
-func (b *bucket) refund(c *Charge, now int64) {
+func (b *bucket) refund(c *Charge, now int64) (nothing bool) {
 	p, v := &c.Policy, b.at(&c.Policy, now)
 	v.level = v.with(p, -c.Cost)
-	v.ends = v.ending(p, p.leaks(v.level))
+	v.ends = v.ending(p.leaks(v.level))
 	*b = v
+	return v.level <= 0
 }
 
+// merge adds what is in the other bucket. How fast it leaks is not known here, so
+// the earlier level counts as if nothing had leaked since, and the end is as late as
+// an end can be.
+func (b *bucket) merge(o *bucket, window time.Duration) {
+	b.level += o.level
+	b.when = max(b.when, o.when)
+	b.ends = max(b.ends, o.ends, b.when+2*int64(window))
+}
+
+func (b *bucket) above(spent int64) bool { return b.level > float64(spent) }
+
+// at is the bucket at a later time. No level takes longer than two windows to leak.
 func (b bucket) at(p *Policy, now int64) bucket {
+	if most := mostLevel(p); b.level > most {
+		b.level = most
+	}
 	if now <= b.when {
 		return b
 	}
@@ -137,7 +160,7 @@ func (b bucket) fits(p *Policy, cost int64) (time.Duration, bool) {
 // with is the level with a cost more in it.
 func (b bucket) with(p *Policy, cost int64) float64 {
 	level := b.level + float64(cost)
-	if most := 2 * float64(max(p.Limit, 1)); level > most {
+	if most := mostLevel(p); level > most {
 		return most
 	}
 	if level < 0 {
@@ -146,11 +169,10 @@ func (b bucket) with(p *Policy, cost int64) float64 {
 	return level
 }
 
-// ending is when a bucket can be forgotten that is empty after so long: a limit
-// that is lowered leaks more slowly.
-func (b bucket) ending(p *Policy, empty time.Duration) int64 {
-	return b.when + int64(max(p.Window, empty))
-}
+func mostLevel(p *Policy) float64 { return 2 * float64(max(p.Limit, 1)) }
+
+// ending is when a bucket can be forgotten that is empty after so long.
+func (b bucket) ending(empty time.Duration) int64 { return b.when + int64(empty) }
 
 func (b bucket) ended(now int64) bool { return now >= b.ends }
 
@@ -185,10 +207,27 @@ func (w *rollingWindow) visit(c *Charge, now int64, why purpose) (s Status, spen
 	return s, spent
 }
 
-func (w *rollingWindow) refund(c *Charge, now int64) {
+func (w *rollingWindow) refund(c *Charge, now int64) (nothing bool) {
 	w.advance(&c.Policy, now)
 	w.spend(&c.Policy, -c.Cost)
+	return w.sum() == 0
 }
+
+// merge is for two that are wide alike.
+func (w *rollingWindow) merge(o *rollingWindow, _ time.Duration) {
+	newer, older := *w, *o
+	if newer.step < older.step {
+		newer, older = older, newer
+	}
+	for i := max(earliest(newer.step), earliest(older.step)); i <= older.step; i++ {
+		at := i % (steps + 1)
+		newer.spent[at] = uint32(min(uint64(newer.spent[at])+uint64(older.spent[at]), math.MaxUint32))
+	}
+	newer.ends = max(newer.ends, older.ends)
+	*w = newer
+}
+
+func (w *rollingWindow) above(spent int64) bool { return w.sum() > spent }
 
 // advance makes it the same at a later time.
 func (w *rollingWindow) advance(p *Policy, now int64) {

@@ -112,6 +112,8 @@ const (
 	GroupKnown
 )
 
+const groups = int(GroupKnown) + 1
+
 // String returns what the group counts.
 func (g Group) String() string {
 	switch g {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
-	"math/bits"
 	"slices"
 	"time"
 
@@ -34,8 +33,6 @@ const (
 	defaultMaxCounters = 1 << 20
 	leastMaxCounters   = 1 << 10
 	mostMaxCounters    = 1 << 30
-	shardCounters      = 1 << 13 // so many that nothing a shard does takes long
-	leastShards        = 1 << 6
 )
 
 // Memory returns [NewMemory] of the zero Config.
@@ -48,27 +45,52 @@ func Memory() Counters {
 }
 
 // NewMemory returns Counters in the memory of this process, exact and by any
-// Algorithm. They start no goroutine, and keep no key but a hash of it that
-// nobody outside can foretell.
+// Algorithm. They start no goroutine, and keep of a key and of a Source only a hash
+// that is different in each process.
 //
-// Their number is bounded, and nobody who is over a limit is forgotten to make
-// room. A counter is kept until its window ends. When there is no room callers
-// who have no counter yet share a few, until these end: strangers in a flood of
-// strangers get less than they might, and nobody gets more.
+// Each group has the capacity that MemoryConfig says, and a counter takes one of its
+// places: from its first charge until its window has ended, until what was in its
+// bucket has leaked, or until it has given back all that it had. A group that is not
+// full gives every caller a counter of its own. In a full group:
+//
+//   - GroupCallers: new callers share overflow counters until these end. They may be
+//     limited early, never late.
+//   - GroupAddresses, GroupAttempts: a new counter of a Source that holds few places
+//     takes the place of a counter of the Source that holds the most. The displaced
+//     caller, and new callers of that Source, then share one counter of the Source,
+//     in which all that was displaced is added up, until it ends. A counter of which
+//     more than half of the limit is spent is never displaced. Where no Source holds
+//     two places more than the new one, new callers share overflow counters. The
+//     Source that holds the most is looked for among at most 128 counters.
+//   - GroupKnown: a new counter takes the place of a mark of the Source that has the
+//     most marks, and of these the one that would end first. If there is none, Take
+//     returns an error. No counter is shared.
+//
+// A counter that is over its limit is never forgotten to make a place, marks excepted.
 func NewMemory(c MemoryConfig) (Counters, error) {
+	m := &inMemory{now: c.clock(), seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
+	var errs []error
 	if c.MaxCounters == 0 {
 		c.MaxCounters = defaultMaxCounters
 	}
-	if c.MaxCounters < leastMaxCounters || c.MaxCounters > mostMaxCounters {
-		return nil, fmt.Errorf("middleware: MemoryConfig.MaxCounters: wants %d to %d, has %d", leastMaxCounters, mostMaxCounters, c.MaxCounters)
+	for g, capacity := range []struct {
+		field string
+		most  int
+	}{
+		GroupCallers: {"MaxCounters", c.MaxCounters}, GroupAddresses: {"MaxAddresses", c.MaxAddresses},
+		GroupAttempts: {"MaxAttempts", c.MaxAttempts}, GroupKnown: {"MaxKnown", c.MaxKnown},
+	} {
+		if capacity.most == 0 {
+			capacity.most = c.MaxCounters
+		}
+		if capacity.most < leastMaxCounters || capacity.most > mostMaxCounters {
+			errs = append(errs, fmt.Errorf("middleware: MemoryConfig.%s: must be %d to %d, got %d", capacity.field, leastMaxCounters, mostMaxCounters, capacity.most))
+			continue
+		}
+		m.groups[g].init(m, Group(g), capacity.most)
 	}
-	shards := max(leastShards, 1<<bits.Len(uint((c.MaxCounters-1)/shardCounters)))
-	m := &inMemory{
-		now: c.clock(), shards: make([]shard, shards), shift: 64 - bits.TrailingZeros(uint(shards)),
-		seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
-	}
-	for i := range m.shards {
-		m.shards[i].most = c.MaxCounters / shards
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
 	}
 	return m, nil
 }
@@ -91,8 +113,7 @@ func (c MemoryConfig) clock() func() int64 {
 type inMemory struct {
 	now    func() int64
 	seeds  [2]maphash.Seed
-	shift  int // of a key, to its shard
-	shards []shard
+	groups [groups]partition
 }
 
 // Check knows every Algorithm.
@@ -105,10 +126,13 @@ func (m *inMemory) Take(_ context.Context, charges []Charge, room []Status) (Dec
 			return Decision{}, err
 		}
 		k := m.key(c)
-		s := m.shard(k)
+		s := m.shard(k, c)
 		s.lock.Lock()
 		status := s.visit(k, c, m.now(), take)
 		s.lock.Unlock()
+		if status.RetryAfter == noPlace {
+			return Decision{}, errKnownFull
+		}
 		return Decision{Allowed: status.Allowed || c.Done, Status: append(room[:0], status)}, nil
 	}
 	return m.visit(charges, room, take)
@@ -123,7 +147,7 @@ func (m *inMemory) Refund(_ context.Context, charges []Charge) error {
 	return err
 }
 
-// Reset forgets the callers' own counters. One that strangers share is left.
+// Reset forgets the callers' own counters. One that callers share is left.
 func (m *inMemory) Reset(_ context.Context, charges []Charge) error {
 	_, err := m.visit(charges, nil, reset)
 	return err
@@ -131,13 +155,18 @@ func (m *inMemory) Reset(_ context.Context, charges []Charge) error {
 
 // Close gives the memory back.
 func (m *inMemory) Close() error {
-	for i := range m.shards {
-		m.shards[i].forget()
+	for g := range m.groups {
+		for i := range m.groups[g].shards {
+			m.groups[g].shards[i].forget()
+		}
 	}
 	return nil
 }
 
-var errSameCounter = errors.New("middleware: two charges on one counter")
+var (
+	errSameCounter = errors.New("middleware: two charges on one counter")
+	errKnownFull   = errors.New("middleware: MemoryConfig.MaxKnown counters are in use, and none of them can be forgotten")
+)
 
 // visit goes to the counters of all charges while nobody else may.
 func (m *inMemory) visit(charges []Charge, room []Status, why purpose) (Decision, error) {
@@ -150,26 +179,35 @@ func (m *inMemory) visit(charges []Charge, room []Status, why purpose) (Decision
 		return Decision{}, err
 	}
 	var more [8]uint64
-	shards := m.lock(more[:0], keys)
+	shards := m.lock(more[:0], keys, charges)
 	defer m.unlock(shards)
 	now := m.now()
 	if why == refund || why == reset {
-		for i, k := range keys {
-			m.shard(k).visit(k, &charges[i], now, why)
-		}
+		m.each(keys, charges, now, why)
 		return Decision{}, nil
 	}
 	d := Decision{Allowed: true, Status: slices.Grow(room[:0], len(charges))[:len(charges)]}
 	for i, k := range keys {
-		d.Status[i] = m.shard(k).visit(k, &charges[i], now, look)
+		d.Status[i] = m.shard(k, &charges[i]).visit(k, &charges[i], now, look)
 		d.Allowed = d.Allowed && (d.Status[i].Allowed || charges[i].Done)
 	}
 	if why == take && d.Allowed {
 		for i, k := range keys {
-			d.Status[i] = m.shard(k).visit(k, &charges[i], now, take)
+			d.Status[i] = m.shard(k, &charges[i]).visit(k, &charges[i], now, take)
+			if d.Status[i].RetryAfter == noPlace {
+				m.each(keys[:i], charges, now, refund)
+				return Decision{}, errKnownFull
+			}
 		}
 	}
 	return d, nil
+}
+
+// each visits the counters of the keys, and wants no answer.
+func (m *inMemory) each(keys []keytable.Key, charges []Charge, now int64, why purpose) {
+	for i, k := range keys {
+		m.shard(k, &charges[i]).visit(k, &charges[i], now, why)
+	}
 }
 
 // keys appends the keys of the charges.
@@ -181,7 +219,7 @@ func (m *inMemory) keys(keys []keytable.Key, charges []Charge) ([]keytable.Key, 
 		}
 		k := m.key(c)
 		for j, other := range keys {
-			if other == k && charges[j].Policy.Algorithm == c.Policy.Algorithm {
+			if other == k && charges[j].Policy.Algorithm == c.Policy.Algorithm && charges[j].Group == c.Group {
 				return nil, errSameCounter
 			}
 		}
@@ -192,27 +230,36 @@ func (m *inMemory) keys(keys []keytable.Key, charges []Charge) ([]keytable.Key, 
 
 // lock locks the shards of the keys, in their order, so that no two callers wait
 // for one another.
-func (m *inMemory) lock(shards []uint64, keys []keytable.Key) []uint64 {
-	for _, k := range keys {
-		shards = append(shards, k[0]>>m.shift)
+func (m *inMemory) lock(shards []uint64, keys []keytable.Key, charges []Charge) []uint64 {
+	for i, k := range keys {
+		g := charges[i].Group
+		shards = append(shards, uint64(g)<<groupShift|k[0]>>m.groups[g].shift)
 	}
 	slices.Sort(shards)
 	shards = slices.Compact(shards)
 	for _, i := range shards {
-		m.shards[i].lock.Lock()
+		m.numbered(i).lock.Lock()
 	}
 	return shards
 }
 
 func (m *inMemory) unlock(shards []uint64) {
 	for _, i := range shards {
-		m.shards[i].lock.Unlock()
+		m.numbered(i).lock.Unlock()
 	}
 }
 
-func (m *inMemory) shard(k keytable.Key) *shard { return &m.shards[k[0]>>m.shift] }
+// groupShift is where the group stands in the number of a shard.
+const groupShift = 32
 
-// key is the name of a charge's counter among those of its algorithm: 128 bits,
+func (m *inMemory) numbered(i uint64) *shard { return &m.groups[i>>groupShift].shards[uint32(i)] } //nolint:gosec // the low bits are meant
+
+func (m *inMemory) shard(k keytable.Key, c *Charge) *shard {
+	g := &m.groups[c.Group]
+	return &g.shards[k[0]>>g.shift]
+}
+
+// key is the name of a charge's counter among those of its group and algorithm: 128 bits,
 // so that no two callers ever share one. Windows of another length have others.
 func (m *inMemory) key(c *Charge) keytable.Key {
 	return keytable.Key{

@@ -2,18 +2,20 @@ package middleware
 
 import (
 	"sync"
+	"time"
 
 	"github.com/sallyport-go/sallyport/internal/keytable"
 )
 
-// shard has some of the counters, and one lock for them.
+// shard has some of the counters of a group, and one lock for them.
 type shard struct {
 	lock sync.Mutex
 
-	most    int // counters, shared ones left out
+	home    *partition
 	fixed   ledger[fixedWindow, *fixedWindow]
 	gcra    ledger[bucket, *bucket]
 	rolling ledger[rollingWindow, *rollingWindow]
+	sources sources
 	_       [64]byte // the next shard's lock is on another cache line
 }
 
@@ -43,15 +45,13 @@ func (s *shard) visit(k keytable.Key, c *Charge, now int64, why purpose) Status 
 	}
 }
 
-// room is how many callers more may have counters.
-func (s *shard) room() int { return s.most - s.fixed.Len() - s.gcra.Len() - s.rolling.Len() }
-
 func (s *shard) forget() {
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	s.fixed.forget()
 	s.gcra.forget()
 	s.rolling.forget()
+	s.sources = sources{}
 }
 
 // spending is what one counter has of one caller: a value V without pointers, of
@@ -68,8 +68,16 @@ type spending[V any] interface {
 	// changed but, perhaps, the time that it is for.
 	visit(c *Charge, now int64, why purpose) (s Status, spent bool)
 
-	// refund takes a charge back, as far as there is one.
-	refund(c *Charge, now int64)
+	// refund takes a charge back, as far as there is one, and reports whether
+	// nothing is left.
+	refund(c *Charge, now int64) (nothing bool)
+
+	// merge adds what another counter has, of a window of the same length.
+	merge(o *V, window time.Duration)
+
+	// above reports whether more than this is spent. What has leaked since the last
+	// charge may count.
+	above(spent int64) bool
 
 	// ended reports whether there is nothing to remember.
 	ended(now int64) bool
@@ -79,94 +87,167 @@ type spending[V any] interface {
 type ledger[V any, P spending[V]] struct {
 	keytable.Table[V]
 
-	cursor      int   // of the sweep
-	sharedUntil int64 // when the last of the shared counters ends
-	blank       V     // what a newcomer has
+	origins     []origin // of the entries, where places are held by sources
+	cursor      int      // of the sweep
+	sharedUntil int64    // when the last of the overflow counters ends
+	blank       V        // what a new caller has
 }
 
 const (
-	// sharedCounters are for callers who find no room, in each shard, for windows
+	// overflowCounters are for callers who find no place, in each shard, for windows
 	// of one length.
-	sharedCounters = 8
+	overflowCounters = 8
 
-	// sweptAtOnce is how many counters a newcomer looks at, for one that has ended.
+	// sweptAtOnce is how many counters a new caller looks at, for one that has ended.
 	sweptAtOnce = 4
+
+	// sweptAfter is for how long a counter that has ended is left.
+	sweptAfter = 10 * time.Second
+
+	// noPlace is the RetryAfter of a charge that could not be made because there is
+	// no place for its counter.
+	noPlace = -1
 )
 
 func (l *ledger[V, P]) forget() { *l = ledger[V, P]{} }
 
 // visit does something with the counter of a charge, and says how it stands. A
 // refusal and a look write nothing.
-func (l *ledger[V, P]) visit(home *shard, k keytable.Key, c *Charge, now int64, why purpose) Status {
+func (l *ledger[V, P]) visit(s *shard, k keytable.Key, c *Charge, now int64, why purpose) Status {
 	found := l.Find(k)
 	own := found != nil
 	switch {
 	case why == reset:
 		if own {
-			l.Delete(k)
+			l.drop(s, k)
 		}
 		return Status{}
-	case !own && now < l.sharedUntil:
-		found = l.shared(k, c, now)
+	case !own && s.home.group != GroupKnown:
+		k, found = l.shared(s, k, c, now)
 	}
 	switch {
 	case why == refund:
-		if found != nil && !P(found).ended(now) {
-			P(found).refund(c, now)
+		if found != nil && (P(found).ended(now) || P(found).refund(c, now)) {
+			l.drop(s, k)
 		}
 		return Status{}
 	case found != nil:
-		s, spent := P(found).visit(c, now, why)
-		if spent && !own {
-			l.sharedUntil = max(l.sharedUntil, now+int64(s.ResetAfter))
+		st, spent := P(found).visit(c, now, why)
+		if spent && isOverflow(k) {
+			l.sharedUntil = max(l.sharedUntil, now+int64(st.ResetAfter))
 		}
-		return s
+		return st
 	}
-	s, spent := P(&l.blank).visit(c, now, why)
+	st, spent := P(&l.blank).visit(c, now, why)
 	if spent {
-		if found, own = l.admit(k, c, now, home.room()); !own {
-			l.sharedUntil = max(l.sharedUntil, now+int64(s.ResetAfter))
+		st = l.begin(s, k, c, now, st)
+	}
+	return st
+}
+
+// shared returns the counter that a caller without one of its own shares with
+// others, and its key, if there is one that has not ended: a caller that has been
+// charged there has no other until it ends.
+func (l *ledger[V, P]) shared(s *shard, k keytable.Key, c *Charge, now int64) (keytable.Key, *V) {
+	if s.home.sourced() {
+		of := s.home.origin(c).key()
+		if v := l.Find(of); v != nil && !P(v).ended(now) {
+			return of, v
 		}
-		var blank V
-		*found, l.blank = l.blank, blank
 	}
-	return s
-}
-
-// shared is the counter that a caller shares with others, if there is one: who
-// has found no room has no other until it ends.
-func (l *ledger[V, P]) shared(k keytable.Key, c *Charge, now int64) *V {
-	v := l.Find(sharedKey(k, c))
-	if v == nil || P(v).ended(now) {
-		return nil
+	if now < l.sharedUntil {
+		of := overflowKey(k, c.Policy.Window)
+		if v := l.Find(of); v != nil && !P(v).ended(now) {
+			return of, v
+		}
 	}
-	return v
+	return k, nil
 }
 
-// sharedKey is none that a hash is likely to be.
-func sharedKey(k keytable.Key, c *Charge) keytable.Key {
-	return keytable.Key{k[0] % sharedCounters, uint64(c.Policy.Window)} //nolint:gosec // positive
+// overflowKey is the key of a counter that callers without a place share. No hash is
+// likely to be one.
+func overflowKey(k keytable.Key, window time.Duration) keytable.Key {
+	return keytable.Key{k[0] % overflowCounters, uint64(window)} //nolint:gosec // positive
 }
 
-// admit makes a counter for a newcomer, or one to share where there is no room.
-func (l *ledger[V, P]) admit(k keytable.Key, c *Charge, now int64, room int) (v *V, own bool) {
+// isOverflow reports whether the counter takes no place.
+func isOverflow(k keytable.Key) bool { return k[0] < overflowCounters }
+
+// begin makes a counter of what is in blank, for a new caller whose charge has the
+// status st.
+func (l *ledger[V, P]) begin(s *shard, k keytable.Key, c *Charge, now int64, st Status) Status {
+	first := l.blank
+	var blank V
+	l.blank = blank
+	l.sweep(s, now)
+	if s.home.grab() || l.relieve(s, c, now) {
+		*l.insert(s, k, c) = first
+		return st
+	}
+	var v *V
+	switch s.home.group {
+	case GroupKnown:
+		return Status{RetryAfter: noPlace}
+	case GroupAddresses, GroupAttempts:
+		v = l.Find(s.home.origin(c).key())
+	case GroupCallers:
+	}
+	if v == nil {
+		of := overflowKey(k, c.Policy.Window)
+		if v = l.Find(of); v == nil {
+			v = l.insert(s, of, c)
+		}
+		l.sharedUntil = max(l.sharedUntil, now+int64(st.ResetAfter))
+	}
+	if P(v).ended(now) {
+		*v = first
+		return st
+	}
+	P(v).merge(&first, c.Policy.Window)
+	after, _ := P(v).visit(c, now, look)
+	after.Allowed, after.RetryAfter = st.Allowed, st.RetryAfter
+	return after
+}
+
+// sweep removes counters that have ended, if they are among the next few. While
+// there is capacity it leaves those whose callers are likely to come again soon.
+func (l *ledger[V, P]) sweep(s *shard, now int64) {
+	if s.home.ample() {
+		now -= int64(sweptAfter)
+	}
 	for range min(sweptAtOnce, l.Len()) {
 		if l.cursor >= l.Len() {
 			l.cursor = 0
 		}
-		if other, v := l.At(l.cursor); P(v).ended(now) {
-			l.Delete(other)
-			room++
+		if k, v := l.At(l.cursor); P(v).ended(now) {
+			l.drop(s, k)
 		} else {
 			l.cursor++
 		}
 	}
-	if room > 0 {
-		return l.Insert(k), true
+}
+
+// insert adds a counter. Its place, if it takes one, has been taken.
+func (l *ledger[V, P]) insert(s *shard, k keytable.Key, c *Charge) *V {
+	v := l.Insert(k)
+	if s.home.group != GroupCallers {
+		l.came(s, k, s.home.origin(c))
 	}
-	k = sharedKey(k, c)
-	if v = l.Find(k); v == nil { // else it has ended
-		v = l.Insert(k)
+	return v
+}
+
+// drop removes a counter, and gives its place back.
+func (l *ledger[V, P]) drop(s *shard, k keytable.Key) {
+	l.remove(s, k)
+	if !isOverflow(k) {
+		s.home.used.Add(-1)
 	}
-	return v, false
+}
+
+// remove removes a counter whose place is taken by another.
+func (l *ledger[V, P]) remove(s *shard, k keytable.Key) {
+	place := l.Delete(k)
+	if s.home.group != GroupCallers {
+		l.went(s, k, place)
+	}
 }

@@ -75,8 +75,9 @@ func (t *Table[V]) Insert(k Key) *V {
 	return &e.value
 }
 
-// Delete removes a key that is there. The last entry takes its place.
-func (t *Table[V]) Delete(k Key) {
+// Delete removes a key that is there. The last entry takes its place, which Delete
+// returns, as At counts.
+func (t *Table[V]) Delete(k Key) (place int) {
 	at := t.where(k)
 	slot := int(t.index[at]&slotMask) - 1
 	t.unpoint(at)
@@ -90,6 +91,7 @@ func (t *Table[V]) Delete(k Key) {
 		t.chunks[spare] = nil
 		t.chunks = t.chunks[:spare]
 	}
+	return slot
 }
 
 // At returns the i-th of Len entries. A Delete changes their order.
