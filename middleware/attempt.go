@@ -9,13 +9,15 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/sallyport-go/sallyport/internal/network"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
 // stake is what an attempt costs, and the errors that show it to have been a
 // guess. For any other outcome it is given back.
 type stake struct {
-	Charge
+	ratelimit.Charge
 
 	lost []error
 }
@@ -26,13 +28,13 @@ func (a *Auth) stake(budget int, lost error, parts ...string) stake {
 
 // guess is a charge under a name that says nothing of its parts, and in which
 // no two lists of them are the same.
-func (a *Auth) guess(p Policy, parts ...string) Charge {
+func (a *Auth) guess(p ratelimit.Policy, parts ...string) ratelimit.Charge {
 	text := []byte(p.Name)
 	for _, part := range parts {
 		text = binary.AppendUvarint(text, uint64(len(part)))
 		text = append(text, part...)
 	}
-	return Charge{Key: p.Name + "/" + a.tokens.Pseudonym(string(text)), Policy: p, Cost: 1}
+	return ratelimit.Charge{Key: p.Name + "/" + a.tokens.Pseudonym(string(text)), Policy: p, Cost: 1}
 }
 
 // networkOf is where a request comes from. One that comes from nowhere is
@@ -41,14 +43,16 @@ func (a *Auth) networkOf(r *http.Request) (string, error) {
 	addr, err := a.clientIP(r)
 	var net netip.Prefix
 	if err == nil {
-		net, err = networkOf(addr)
+		net, err = network.Of(addr, 32, 64)
 	}
 	if err != nil {
 		a.tokens.Report(a.located(r), tokens.Event{Kind: tokens.EventFault, Err: err})
-		return "", noAddress(err)
+		return "", refusal(ReasonMalformed, err) // a middleware may have copied the address from a header
 	}
 	return net.String(), nil
 }
+
+var errStatuses = errors.New("middleware: the counters returned another number of statuses than there were charges")
 
 // attempt does what may be a guess, unless there were too many of them. The
 // stakes are paid before, so that no two attempts are made on the last one.
@@ -73,14 +77,14 @@ func (a *Auth) pay(r *http.Request, stakes []stake) ([]stake, error) {
 	}
 	ctx, cancel := a.counting(r)
 	defer cancel()
-	charges := make([]Charge, len(stakes))
+	charges := make([]ratelimit.Charge, len(stakes))
 	for i, s := range stakes {
 		charges[i] = s.Charge
 	}
 	d, err := a.counters.Take(ctx, charges, nil)
 	switch {
 	case err == nil && len(d.Status) != len(charges):
-		return nil, a.uncounted(r, errConfused)
+		return nil, a.uncounted(r, errStatuses)
 	case err != nil: // it is not known what was charged, so nothing is given back
 		return nil, a.uncounted(r, err)
 	case d.Allowed:
@@ -101,7 +105,7 @@ func (a *Auth) pay(r *http.Request, stakes []stake) ([]stake, error) {
 
 // giveBack refunds the stakes that the outcome has not lost.
 func (a *Auth) giveBack(r *http.Request, stakes []stake, outcome error) {
-	var charges []Charge
+	var charges []ratelimit.Charge
 	for _, s := range stakes {
 		lost := false
 		for _, err := range s.lost {
@@ -125,7 +129,7 @@ func (a *Auth) giveBack(r *http.Request, stakes []stake, outcome error) {
 // wants it otherwise.
 func (a *Auth) uncounted(r *http.Request, err error) error {
 	a.tokens.Report(a.located(r), tokens.Event{Kind: tokens.EventCounterFailure, Policy: "guesses", Err: err})
-	if a.guard.onFailure == FailOpen {
+	if a.guard.onFailure == ratelimit.FailOpen {
 		return nil
 	}
 	return refusal(ReasonUnavailable, err)
@@ -181,8 +185,8 @@ func (a *Auth) tokenStakes(r *http.Request, token tokens.Secret, clientID string
 // knowledge is what is known of a login from an address.
 type knowledge struct {
 	known bool
-	marks []Charge // that say it: of the current epoch, and of the one before
-	fresh []Charge // what starts afresh when the user gets in
+	marks []ratelimit.Charge // that say it: of the current epoch, and of the one before
+	fresh []ratelimit.Charge // what starts afresh when the user gets in
 }
 
 // know asks whether a user has got in from a network, under a name.

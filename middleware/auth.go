@@ -13,9 +13,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
-	"sync"
 	"time"
 
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
 )
@@ -32,7 +32,7 @@ type Config struct {
 	Verifier *tokens.Verifier
 
 	// Tiers is required: how many requests each plan has.
-	Tiers Tiers
+	Tiers ratelimit.Tiers
 
 	// ClientIP is required: it states whom the host trusts to say where a
 	// request comes from. For a server that faces its clients that is
@@ -67,22 +67,22 @@ type Config struct {
 	// that or another. What it returns counts at once, and leaves as it is what
 	// was spent. An *Error of it refuses the request; any other is a failure of
 	// the counters. Nil: every customer has what the tier says.
-	Override func(context.Context, tokens.Principal, Tier) (Tier, error)
+	Override func(context.Context, tokens.Principal, ratelimit.Tier) (ratelimit.Tier, error)
 
 	// Limit says what Limit and Protect count. The zero value counts each request
 	// against the tier of its caller.
-	Limit LimitConfig
+	Limit ratelimit.LimitConfig
 
 	// Headers says which headers tell a caller what is left. The zero value
 	// sends all.
-	Headers Headers
+	Headers ratelimit.Headers
 
 	// Counters count requests. Nil: in memory, in this process.
-	Counters Counters
+	Counters ratelimit.Counters
 
 	// OnCounterFailure says what becomes of requests that cannot be counted.
 	// The zero value refuses them with 503.
-	OnCounterFailure FailurePolicy
+	OnCounterFailure ratelimit.FailurePolicy
 
 	// Nodes is how many processes serve this API, for FailLocal.
 	Nodes int
@@ -115,24 +115,13 @@ type Config struct {
 type Auth struct {
 	tokens         *tokens.Authority // nil where there is only a Verifier
 	verifier       verifier
-	plans          map[string]*plan
 	clientIP       func(*http.Request) (netip.Addr, error)
 	dialect        Dialect
 	passwordGrant  bool
 	endpoints      Endpoints
 	mayIntrospect  func(context.Context, store.Client) bool
-	tierOf         func(context.Context, tokens.Principal) (string, int, error)
-	override       func(context.Context, tokens.Principal, Tier) (Tier, error)
-	limits         *Limits
-	headers        Headers
-	counters       Counters
-	local          Counters // for FailLocal
-	inMemory       bool     // the counters are
-	prompt         bool     // nobody who is asked about a request waits for anything
-	tallies        *sync.Pool
-	inflight       *inflight
-	onFailure      FailurePolicy
-	nodes          int
+	limits         *ratelimit.Limiter
+	counters       ratelimit.Counters
 	guard          guard
 	cookies        *cookies // nil: off
 	counterTimeout time.Duration
@@ -162,19 +151,17 @@ func New(c Config) (*Auth, error) {
 		wrong = append(wrong, fmt.Errorf("middleware: Config.%s: "+format, append([]any{path}, args...)...))
 	}
 	c.checkTokens(complain)
-	if c.ClientIP == nil {
-		complain("ClientIP", "is required: it states whom you trust, for instance clientip.RemoteAddr")
-	}
 	if c.Counters == nil {
-		c.Counters = Memory()
+		c.Counters = ratelimit.Memory()
 	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	a := &Auth{}
 	c.checkEndpoints(complain)
-	c.checkLimits(complain)
+	limits := a.limiter(c, complain)
 	guard := c.Guesses.guard(c.Counters, complain)
 	cookies := c.Cookies.compiled(c.Tokens != nil, complain)
-	if c.CounterTimeout < 0 {
-		complain("CounterTimeout", "wants a positive time, has %v", c.CounterTimeout)
-	}
 	if c.MaxBody < 0 || c.MaxBody > maxMaxBody {
 		complain("MaxBody", "wants 1 to %d, has %d", maxMaxBody, c.MaxBody)
 	}
@@ -184,11 +171,10 @@ func New(c Config) (*Auth, error) {
 	if len(wrong) > 0 {
 		return nil, errors.Join(wrong...)
 	}
-	a := &Auth{
-		tokens: c.Tokens, verifier: c.Tokens, plans: c.Tiers.plans(), clientIP: c.ClientIP, dialect: c.Dialect,
-		passwordGrant: c.PasswordGrant, endpoints: c.Endpoints, mayIntrospect: c.MayIntrospect, tierOf: c.TierOf, override: c.Override, headers: c.Headers,
-		counters: c.Counters, inflight: &inflight{now: map[string]int{}}, tallies: &sync.Pool{},
-		onFailure: c.OnCounterFailure, nodes: c.Nodes, guard: guard, cookies: cookies, counterTimeout: c.CounterTimeout,
+	*a = Auth{
+		tokens: c.Tokens, verifier: c.Tokens, clientIP: c.ClientIP, dialect: c.Dialect,
+		passwordGrant: c.PasswordGrant, endpoints: c.Endpoints, mayIntrospect: c.MayIntrospect,
+		limits: limits, counters: c.Counters, guard: guard, cookies: cookies, counterTimeout: c.CounterTimeout,
 		realm: c.Realm, maxBody: c.MaxBody, now: c.Now,
 	}
 	if c.Tokens == nil {
@@ -206,17 +192,11 @@ func New(c Config) (*Auth, error) {
 	if a.maxBody == 0 {
 		a.maxBody = defaultMaxBody
 	}
-	if a.now == nil {
-		a.now = time.Now
-	}
-	if a.nodes > 0 {
-		a.local = Memory()
-	}
-	_, a.inMemory = a.counters.(*inMemory)
-	a.prompt = a.inMemory && a.tierOf == nil && a.override == nil
-	a.limits = a.limit(c.Limit)
 	return a, nil
 }
+
+// complaint notes what is wrong with the field at the path.
+type complaint = func(path, format string, args ...any)
 
 func (c Config) checkTokens(complain complaint) {
 	switch {
@@ -224,17 +204,6 @@ func (c Config) checkTokens(complain complaint) {
 		complain("Tokens", "is required")
 	case c.Tokens != nil && c.Verifier != nil:
 		complain("Verifier", "is not wanted beside Tokens, which verifies by itself")
-	}
-}
-
-func (c Config) checkLimits(complain complaint) {
-	c.Tiers.check(c.Counters, complain)
-	c.Limit.check(c.Counters, func(path, format string, args ...any) { complain("Limit."+path, format, args...) })
-	c.Headers.check(complain)
-	c.OnCounterFailure.check("OnCounterFailure", complain)
-	local := c.OnCounterFailure == FailLocal || c.Limit.OnCounterFailure == FailLocal
-	if c.Nodes < 0 || c.Nodes == 0 && local {
-		complain("Nodes", "wants the number of processes, 1 or more, has %d", c.Nodes)
 	}
 }
 
@@ -246,7 +215,7 @@ func (a *Auth) Speaking(d Dialect) *Auth {
 	}
 	other := *a
 	other.dialect = d
-	other.limits = a.limits.speaking(&other)
+	other.limits = a.limits.WithRefuse(other.refuse)
 	return &other
 }
 
@@ -256,7 +225,7 @@ func (a *Auth) Speaking(d Dialect) *Auth {
 func (a *Auth) WithoutCookies() *Auth {
 	other := *a
 	other.cookies = nil
-	other.limits = a.limits.speaking(&other)
+	other.limits = a.limits.WithRefuse(other.refuse)
 	return &other
 }
 

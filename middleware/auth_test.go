@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 )
 
 // P24, P40: what is wrong is told at start-up, and all of it.
@@ -32,18 +33,18 @@ func TestNew(t *testing.T) {
 			"all that is out of bounds is told at once",
 			func(c *middleware.Config) {
 				c.OnCounterFailure, c.CounterTimeout, c.MaxBody, c.Realm, c.Nodes = 4, -1, -1, `a"b`, -1
-				c.Tiers = middleware.Tiers{"free": {Limit: -1, Period: time.Millisecond, Max: 5}}
+				c.Tiers = ratelimit.Tiers{"free": {Limit: -1, Period: time.Millisecond, Max: 5}}
 			},
 			"middleware: Config.Tiers[\"free\"].Limit: wants 0 or more, has -1\n" +
 				"middleware: Config.Tiers[\"free\"].Max: is for tiers with PerSeat\n" +
 				"middleware: Config.Tiers[\"free\"].Period: wants whole seconds, at least one, has 1ms\n" +
 				"middleware: Config.OnCounterFailure: wants FailClosed, FailOpen or FailLocal, has 4\n" +
-				"middleware: Config.Nodes: wants the number of processes, 1 or more, has -1\n" +
-				"middleware: Config.CounterTimeout: wants a positive time, has -1ns\n" +
+				"middleware: Config.Nodes: must be the number of processes, 1 or more, got -1\n" +
+				"middleware: Config.CounterTimeout: must be a positive time, got -1ns\n" +
 				"middleware: Config.MaxBody: wants 1 to 1048576, has -1\n" +
 				"middleware: Config.Realm: wants printable ASCII without quotes and backslashes, has \"a\\\"b\"",
 		},
-		{"FailOpen is a policy", func(c *middleware.Config) { c.OnCounterFailure = middleware.FailOpen }, ""},
+		{"FailOpen is a policy", func(c *middleware.Config) { c.OnCounterFailure = ratelimit.FailOpen }, ""},
 		{"a policy below the first is none", func(c *middleware.Config) { c.OnCounterFailure = -1 }, "middleware: Config.OnCounterFailure: wants FailClosed, FailOpen or FailLocal, has -1"},
 		{"the largest MaxBody is good", func(c *middleware.Config) { c.MaxBody = 1 << 20 }, ""},
 		{"a larger one is not", func(c *middleware.Config) { c.MaxBody = 1<<20 + 1 }, "middleware: Config.MaxBody: wants 1 to 1048576, has 1048577"},
@@ -51,23 +52,23 @@ func TestNew(t *testing.T) {
 		{"a realm with a backslash is not", func(c *middleware.Config) { c.Realm = `a\b` }, `middleware: Config.Realm: wants printable ASCII without quotes and backslashes, has "a\\b"`},
 		{"a realm with a line end is not", func(c *middleware.Config) { c.Realm = "a\r\nb" }, `middleware: Config.Realm: wants printable ASCII without quotes and backslashes, has "a\r\nb"`},
 		{"a realm that is not ASCII is not", func(c *middleware.Config) { c.Realm = "é" }, `middleware: Config.Realm: wants printable ASCII without quotes and backslashes, has "é"`},
-		{"a limit of none is good", func(c *middleware.Config) { c.Tiers["none"] = middleware.Tier{Period: time.Second} }, ""},
-		{"a period of a second and a half is not", func(c *middleware.Config) { c.Tiers["x"] = middleware.Tier{Period: 1500 * time.Millisecond} }, `middleware: Config.Tiers["x"].Period: wants whole seconds, at least one, has 1.5s`},
-		{"no period is not", func(c *middleware.Config) { c.Tiers["x"] = middleware.Tier{Limit: 1} }, `middleware: Config.Tiers["x"].Period: wants whole seconds, at least one, has 0s`},
+		{"a limit of none is good", func(c *middleware.Config) { c.Tiers["none"] = ratelimit.Tier{Period: time.Second} }, ""},
+		{"a period of a second and a half is not", func(c *middleware.Config) { c.Tiers["x"] = ratelimit.Tier{Period: 1500 * time.Millisecond} }, `middleware: Config.Tiers["x"].Period: wants whole seconds, at least one, has 1.5s`},
+		{"no period is not", func(c *middleware.Config) { c.Tiers["x"] = ratelimit.Tier{Limit: 1} }, `middleware: Config.Tiers["x"].Period: wants whole seconds, at least one, has 0s`},
 		{"a cap below the limit is not", func(c *middleware.Config) {
-			c.Tiers["x"] = middleware.Tier{Limit: 10, Period: time.Second, PerSeat: true, Max: 9}
+			c.Tiers["x"] = ratelimit.Tier{Limit: 10, Period: time.Second, PerSeat: true, Max: 9}
 		}, `middleware: Config.Tiers["x"].Max: wants Limit (10) or more, has 9`},
 		{"a cap of the limit is good", func(c *middleware.Config) {
-			c.Tiers["x"] = middleware.Tier{Limit: 10, Period: time.Second, PerSeat: true, Max: 10}
+			c.Tiers["x"] = ratelimit.Tier{Limit: 10, Period: time.Second, PerSeat: true, Max: 10}
 		}, ""},
 		{"a cap below nothing is not", func(c *middleware.Config) {
-			c.Tiers["x"] = middleware.Tier{Limit: 0, Period: time.Second, PerSeat: true, Max: -1}
+			c.Tiers["x"] = ratelimit.Tier{Limit: 0, Period: time.Second, PerSeat: true, Max: -1}
 		}, `middleware: Config.Tiers["x"].Max: wants Limit (0) or more, has -1`},
-		{"a tier without a name is not", func(c *middleware.Config) { c.Tiers[""] = middleware.Tier{Period: time.Second} }, `middleware: Config.Tiers[""]: wants a name of 1 to 64 printable ASCII characters without quotes and backslashes`},
-		{"a name that a header cannot hold is not", func(c *middleware.Config) { c.Tiers["größer"] = middleware.Tier{Period: time.Second} }, `middleware: Config.Tiers["größer"]: wants a name of 1 to 64 printable ASCII characters without quotes and backslashes`},
-		{"a name of 64 characters is good", func(c *middleware.Config) { c.Tiers[strings.Repeat("a", 64)] = middleware.Tier{Period: time.Second} }, ""},
-		{"one of 65 is not", func(c *middleware.Config) { c.Tiers[strings.Repeat("a", 65)] = middleware.Tier{Period: time.Second} }, `middleware: Config.Tiers["` + strings.Repeat("a", 65) + `"]: wants a name of 1 to 64 printable ASCII characters without quotes and backslashes`},
-		{"a name with a percent sign is told as it is", func(c *middleware.Config) { c.Tiers["50%d"] = middleware.Tier{Limit: -3, Period: time.Second} }, `middleware: Config.Tiers["50%d"].Limit: wants 0 or more, has -3`},
+		{"a tier without a name is not", func(c *middleware.Config) { c.Tiers[""] = ratelimit.Tier{Period: time.Second} }, `middleware: Config.Tiers[""]: wants a name of 1 to 64 printable ASCII characters without quotes and backslashes`},
+		{"a name that a header cannot hold is not", func(c *middleware.Config) { c.Tiers["größer"] = ratelimit.Tier{Period: time.Second} }, `middleware: Config.Tiers["größer"]: wants a name of 1 to 64 printable ASCII characters without quotes and backslashes`},
+		{"a name of 64 characters is good", func(c *middleware.Config) { c.Tiers[strings.Repeat("a", 64)] = ratelimit.Tier{Period: time.Second} }, ""},
+		{"one of 65 is not", func(c *middleware.Config) { c.Tiers[strings.Repeat("a", 65)] = ratelimit.Tier{Period: time.Second} }, `middleware: Config.Tiers["` + strings.Repeat("a", 65) + `"]: wants a name of 1 to 64 printable ASCII characters without quotes and backslashes`},
+		{"a name with a percent sign is told as it is", func(c *middleware.Config) { c.Tiers["50%d"] = ratelimit.Tier{Limit: -3, Period: time.Second} }, `middleware: Config.Tiers["50%d"].Limit: wants 0 or more, has -3`},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			t.Parallel()
@@ -85,7 +86,7 @@ func TestNew(t *testing.T) {
 	t.Run("nothing changes after New", func(t *testing.T) {
 		t.Parallel()
 		d := open(t)
-		d.config.door.Tiers["anonymous"] = middleware.Tier{Period: time.Hour}
+		d.config.door.Tiers["anonymous"] = ratelimit.Tier{Period: time.Hour}
 		clear(d.config.door.Tiers)
 		wantStatus(t, d.call(t, "/limited", "", ""), 200)
 	})

@@ -6,13 +6,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
 // What the door adds to a request of alice's: run with -benchmem.
 func BenchmarkDoor(b *testing.B) {
-	d := open(b, func(c *config) { c.door.Tiers = middleware.Tiers{"free": {Limit: 1 << 60, Period: time.Hour}} })
+	d := open(b, func(c *config) { c.door.Tiers = ratelimit.Tiers{"free": {Limit: 1 << 60, Period: time.Hour}} })
 	nothing := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 	r := httptest.NewRequestWithContext(b.Context(), http.MethodGet, "/", http.NoBody)
 	p := d.login(b, alice)

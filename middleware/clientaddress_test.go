@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 )
 
 // P40, too.
@@ -24,7 +24,7 @@ func TestF3WhateverHeadersAClientSendsItIsCountedOnce(t *testing.T) {
 			t.Parallel()
 			d := open(t, func(c *config) {
 				c.door.ClientIP = clientIP
-				c.door.Tiers = middleware.Tiers{"anonymous": {Limit: 1000, Period: time.Hour}}
+				c.door.Tiers = ratelimit.Tiers{"anonymous": {Limit: 1000, Period: time.Hour}}
 			})
 			for i := range 1001 {
 				r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/limited", http.NoBody)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
 	"github.com/sallyport-go/sallyport/tokens/keys"
@@ -295,7 +296,7 @@ middleware: Config.Cookies.TrustedOrigins[0]: wants a scheme and a host, has "ap
 func ExampleCookies() {
 	auth, err := middleware.New(middleware.Config{
 		Tokens: ada(), ClientIP: clientip.RemoteAddr,
-		Tiers:   middleware.Tiers{"free": {Limit: 500, Period: time.Hour}},
+		Tiers:   ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour}},
 		Cookies: &middleware.Cookies{RefreshPath: "/auth"},
 	})
 	if err != nil {

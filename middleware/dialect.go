@@ -111,7 +111,7 @@ func (a Answer) common(e *Error) Answer {
 	if e.Quota != nil {
 		e.Quota.SetHeader(a.Header)
 	}
-	if e.RetryAfter > 0 && (e.Quota == nil || !e.Quota.form.NoRetryAfter) {
+	if e.RetryAfter > 0 && (e.Quota == nil || !e.Quota.NoRetryAfter()) {
 		a.Header.Set("Retry-After", strconv.FormatInt(seconds(e.RetryAfter), 10))
 	}
 	return a

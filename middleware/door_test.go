@@ -17,6 +17,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
 	"github.com/sallyport-go/sallyport/tokens/keys"
@@ -33,8 +34,8 @@ var (
 	users = []store.User{alice, bob, carol, dave}
 )
 
-func tiers() middleware.Tiers {
-	return middleware.Tiers{
+func tiers() ratelimit.Tiers {
+	return ratelimit.Tiers{
 		"anonymous": {Limit: 100, Period: time.Hour},
 		"free":      {Limit: 500, Period: time.Hour, PerSeat: true, Max: 5000},
 		"premium":   {Limit: 5000, Period: time.Hour, PerSeat: true},

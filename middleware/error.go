@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -72,7 +73,7 @@ type Error struct {
 	RetryAfter time.Duration
 
 	// Quota is how the caller stands, where Reason is ReasonLimited.
-	Quota *Quota
+	Quota *ratelimit.Quota
 
 	// Err is the cause.
 	Err error
@@ -143,6 +144,10 @@ func refusal(reason Reason, cause error) *Error {
 	return &e
 }
 
+// RefusesRequest makes the error a ratelimit.Refusal, so that the host's TierOf,
+// Override and ByKey can refuse a request with it.
+func (e *Error) RefusesRequest() (fault bool) { return e.completed().Reason == ReasonInternal }
+
 // completed is e with what the table has for its reason, where e has no status.
 func (e *Error) completed() *Error {
 	if e.Status != 0 {
@@ -194,6 +199,9 @@ var causes = []struct {
 func AsError(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.completed()
+	}
+	if e, ok := errors.AsType[*ratelimit.Error](err); ok {
+		return limited(e)
 	}
 	for _, c := range causes {
 		if errors.Is(err, c.err) {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -144,8 +145,8 @@ func TestAsError(t *testing.T) {
 func TestEveryRefusal(t *testing.T) {
 	t.Parallel()
 	d := open(t)
-	quota := &middleware.Quota{At: time.Unix(1, 0), Usage: []middleware.Usage{{
-		Policy: middleware.Policy{Name: "free", Limit: 1, Window: time.Minute}, ResetAfter: time.Second, RetryAfter: time.Second, Known: true, Violated: true,
+	quota := &ratelimit.Quota{At: time.Unix(1, 0), Usage: []ratelimit.Usage{{
+		Policy: ratelimit.Policy{Name: "free", Limit: 1, Window: time.Minute}, ResetAfter: time.Second, RetryAfter: time.Second, Known: true, Violated: true,
 	}}}
 	field := middleware.Field{In: "body", Name: "a", Missing: true}
 	for reason := range reasons {

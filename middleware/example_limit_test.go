@@ -8,6 +8,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -16,11 +17,11 @@ import (
 func ExampleTier() {
 	auth, err := middleware.New(middleware.Config{
 		Tokens: ada(), ClientIP: clientip.RemoteAddr,
-		Tiers: middleware.Tiers{
+		Tiers: ratelimit.Tiers{
 			"free": {
 				Limit: 500, Period: time.Hour, PerSeat: true, Max: 5000,
-				Also:       []middleware.Window{{Limit: 10, Period: time.Second}}, // 10 a second, too
-				Concurrent: 4,                                                     // requests in flight
+				Also:       []ratelimit.Window{{Limit: 10, Period: time.Second}}, // 10 a second, too
+				Concurrent: 4,                                                    // requests in flight
 			},
 		},
 	})
@@ -35,8 +36,8 @@ func ExampleTier() {
 // A route has a rule beside the tier: what one user may search.
 func ExampleAuth_Limits() {
 	auth := adas()
-	search, err := auth.Limits(middleware.LimitConfig{
-		Rules: []middleware.Rule{{Name: "search", Limit: 1, Period: time.Minute, By: middleware.ByUser()}},
+	search, err := auth.Limits(ratelimit.LimitConfig{
+		Rules: []ratelimit.Rule{{Name: "search", Limit: 1, Period: time.Minute, By: ratelimit.ByUser()}},
 		Cost: func(r *http.Request) int64 { // of the tier's too
 			if r.URL.Query().Has("deep") {
 				return 10
@@ -64,15 +65,15 @@ func ExampleAuth_Limits() {
 // A handler tells what its answer has cost, when it knows.
 func ExampleAddCost() {
 	auth := adas()
-	export, err := auth.Limits(middleware.LimitConfig{
-		Rules: []middleware.Rule{{Name: "rows", Limit: 1000, Period: time.Hour, Late: true, Unit: "rows"}},
+	export, err := auth.Limits(ratelimit.LimitConfig{
+		Rules: []ratelimit.Rule{{Name: "rows", Limit: 1000, Period: time.Hour, Late: true, Unit: "rows"}},
 	})
 	if err != nil {
 		panic(err)
 	}
 	h := auth.Bearer(export.Limit(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		rows := 600 // of some query
-		middleware.AddCost(r.Context(), "rows", int64(rows))
+		ratelimit.AddCost(r.Context(), "rows", int64(rows))
 	})))
 	ada := token(auth)
 	for range 3 {
@@ -89,7 +90,7 @@ func ExampleAddCost() {
 func ExampleAddCost_refund() {
 	auth := adas()
 	h := auth.Protect(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		middleware.AddCost(r.Context(), "free", -1)
+		ratelimit.AddCost(r.Context(), "free", -1)
 		w.WriteHeader(http.StatusBadGateway)
 	}))
 	ada := token(auth)
@@ -107,8 +108,8 @@ func ExampleConfig_override() {
 	deals := map[string]int64{"1": 20_000} // from the host's database, by user
 	auth, err := middleware.New(middleware.Config{
 		Tokens: ada(), ClientIP: clientip.RemoteAddr,
-		Tiers: middleware.Tiers{"free": {Limit: 500, Period: time.Hour}},
-		Override: func(_ context.Context, p tokens.Principal, own middleware.Tier) (middleware.Tier, error) {
+		Tiers: ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour}},
+		Override: func(_ context.Context, p tokens.Principal, own ratelimit.Tier) (ratelimit.Tier, error) {
 			if limit, ok := deals[p.Subject]; ok {
 				own.Limit = limit
 			}
@@ -135,7 +136,7 @@ func ExampleAuth_Quota() {
 	w := get(mux, "/quota", token(auth))
 	fmt.Println(w.Code, w.Header().Get("RateLimit"))
 
-	caller := middleware.Caller{Principal: tokens.Principal{Subject: "1", Tier: "free"}}
+	caller := middleware.CallerOf(tokens.Principal{Subject: "1", Tier: "free"})
 	quota, err := auth.Inspect(context.Background(), caller)
 	if err != nil {
 		panic(err)

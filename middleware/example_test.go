@@ -15,6 +15,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/store/passwords"
@@ -28,7 +29,7 @@ func Example() {
 	auth, err := middleware.New(middleware.Config{
 		Tokens:   ada(), // see package tokens
 		ClientIP: clientip.RemoteAddr,
-		Tiers: middleware.Tiers{
+		Tiers: ratelimit.Tiers{
 			"anonymous": {Limit: 100, Period: time.Hour},                           // by client address
 			"free":      {Limit: 500, Period: time.Hour, PerSeat: true, Max: 5000}, // by account
 			"premium":   {Limit: 5000, Period: time.Hour, PerSeat: true},           // by account
@@ -86,7 +87,7 @@ func Example_resource() {
 	auth, err := middleware.New(middleware.Config{
 		Verifier: verifier,
 		ClientIP: clientip.RemoteAddr,
-		Tiers:    middleware.Tiers{"free": {Limit: 500, Period: time.Hour}},
+		Tiers:    ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour}},
 	})
 	if err != nil {
 		panic(err)
@@ -181,7 +182,7 @@ func ExampleAuth_LogoutEverywhere() {
 func adas() *middleware.Auth {
 	auth, err := middleware.New(middleware.Config{
 		Tokens: ada(), ClientIP: clientip.RemoteAddr,
-		Tiers: middleware.Tiers{"anonymous": {Limit: 100, Period: time.Hour}, "free": {Limit: 500, Period: time.Hour}},
+		Tiers: ratelimit.Tiers{"anonymous": {Limit: 100, Period: time.Hour}, "free": {Limit: 500, Period: time.Hour}},
 	})
 	if err != nil {
 		panic(err)

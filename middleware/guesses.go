@@ -3,6 +3,8 @@ package middleware
 import (
 	"strings"
 	"time"
+
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 )
 
 // Guesses says how many wrong guesses the door bears before it refuses with 429
@@ -60,7 +62,7 @@ type Guesses struct {
 
 	// OnCounterFailure says what becomes of attempts that cannot be counted. The
 	// zero value refuses them with 503, whatever Config.OnCounterFailure is.
-	OnCounterFailure FailurePolicy
+	OnCounterFailure ratelimit.FailurePolicy
 
 	// InsecureUnlimited switches all of it off, for hosts that count guesses
 	// elsewhere.
@@ -113,15 +115,15 @@ const (
 
 // guard is Guesses, ready for use.
 type guard struct {
-	policies  [len(budgets)]Policy
-	known     Policy // of the marks of known addresses
+	policies  [len(budgets)]ratelimit.Policy
+	known     ratelimit.Policy // of the marks of known addresses
 	sameLogin func(string) string
-	onFailure FailurePolicy
+	onFailure ratelimit.FailurePolicy
 	off       bool
 }
 
 // guard checks g and the counters, and fills in the defaults.
-func (g Guesses) guard(c Counters, complain complaint) guard {
+func (g Guesses) guard(c ratelimit.Counters, complain complaint) guard {
 	knownFor, sameLogin := g.KnownFor, g.SameLogin
 	if knownFor == 0 {
 		knownFor = defaultKnownFor
@@ -129,14 +131,14 @@ func (g Guesses) guard(c Counters, complain complaint) guard {
 	if knownFor < time.Second || knownFor > maxKnownFor || knownFor%time.Second != 0 {
 		complain("Guesses.KnownFor", "wants whole seconds, at least one and at most a year, has %v", knownFor)
 	}
-	if g.OnCounterFailure < FailDefault || g.OnCounterFailure > FailOpen {
+	if g.OnCounterFailure < ratelimit.FailDefault || g.OnCounterFailure > ratelimit.FailOpen {
 		complain("Guesses.OnCounterFailure", "wants FailClosed or FailOpen, has %d", g.OnCounterFailure)
 	}
 	if sameLogin == nil {
 		sameLogin = folded
 	}
 	made := guard{
-		known:     Policy{Name: "guesses/known", Limit: 1, Window: 2 * knownFor},
+		known:     ratelimit.Policy{Name: "guesses/known", Limit: 1, Window: 2 * knownFor},
 		sameLogin: sameLogin, onFailure: g.OnCounterFailure, off: g.InsecureUnlimited,
 	}
 	for i, b := range budgets {
@@ -149,12 +151,12 @@ func (g Guesses) guard(c Counters, complain complaint) guard {
 			complain(path, "wants a Burst of 1 to %d and an Every of whole seconds, at least one, has %d and %v", maxBurst, has.Burst, has.Every)
 			continue
 		}
-		p := Policy{
+		p := ratelimit.Policy{
 			Name: "guesses/" + strings.ToLower(b.name), Limit: has.Burst,
-			Window: min(time.Duration(has.Burst)*has.Every, maxWindow), Algorithm: GCRA,
+			Window: min(time.Duration(has.Burst)*has.Every, ratelimit.MaxWindow), Algorithm: ratelimit.GCRA,
 		}
 		if c.Check(p) != nil {
-			p.Algorithm = FixedWindow
+			p.Algorithm = ratelimit.FixedWindow
 		}
 		if err := c.Check(p); err != nil {
 			complain("Counters", "cannot count %s: %w", path, err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 )
 
 // Wrong guesses are counted whether or not a host says so. One whose users mistype
@@ -17,7 +18,7 @@ import (
 func ExampleGuesses() {
 	auth, err := middleware.New(middleware.Config{
 		Tokens: ada(), ClientIP: clientip.RemoteAddr,
-		Tiers: middleware.Tiers{"free": {Limit: 500, Period: time.Hour}},
+		Tiers: ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour}},
 		Guesses: middleware.Guesses{
 			Pair: middleware.Budget{Burst: 2, Every: time.Minute},
 		},

@@ -18,6 +18,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
 )
@@ -158,7 +159,7 @@ func TestBruteForce(t *testing.T) {
 		d := open(t, func(c *config) {
 			c.door.PasswordGrant = true
 			c.door.Guesses.Pair = middleware.Budget{Burst: 2, Every: time.Minute}
-			c.door.Tiers = middleware.Tiers{"anonymous": {Limit: 1, Period: time.Hour}}
+			c.door.Tiers = ratelimit.Tiers{"anonymous": {Limit: 1, Period: time.Hour}}
 		})
 		wantStatus(t, d.ask(t, "POST /login\n"+form+"\n\nusername=alice&password=x"), http.StatusBadRequest)
 		wantStatus(t, d.ask(t, "POST /token\n"+form+"\n\ngrant_type=password&username=alice&password=x"), http.StatusBadRequest)
@@ -181,7 +182,7 @@ func TestBruteForce(t *testing.T) {
 	})
 	t.Run("counters that have fixed windows only bound it, too", func(t *testing.T) {
 		t.Parallel()
-		d := open(t, func(c *config) { c.door.Counters = middleware.Engine() })
+		d := open(t, func(c *config) { c.door.Counters = ratelimit.UluleMemory() })
 		wantStatus(t, d.try(t, "alice", password, home), http.StatusOK)
 		d.looked()
 		for i := range 2000 {
@@ -357,7 +358,7 @@ func TestGuesses(t *testing.T) {
 	})
 	t.Run("what one node knows all that share its counters know", func(t *testing.T) {
 		t.Parallel()
-		shared := middleware.Memory()
+		shared := ratelimit.Memory()
 		sharing := func(c *config) { c.door.Counters = shared }
 		one, other := open(t, sharing), open(t, sharing)
 		wantStatus(t, one.try(t, "alice", password, home), http.StatusOK)
@@ -586,23 +587,23 @@ func (r registry) Client(_ context.Context, id string) (store.Client, error) {
 
 // brittle counters fail when they are told to.
 type brittle struct {
-	middleware.Counters
+	ratelimit.Counters
 
 	broken atomic.Bool
 	mu     sync.Mutex
 	keys   map[string]bool
 }
 
-func (b *brittle) Peek(ctx context.Context, charges []middleware.Charge, room []middleware.Status) (middleware.Decision, error) {
+func (b *brittle) Peek(ctx context.Context, charges []ratelimit.Charge, room []ratelimit.Status) (ratelimit.Decision, error) {
 	if b.broken.Load() {
-		return middleware.Decision{}, errDriver
+		return ratelimit.Decision{}, errDriver
 	}
 	return b.Counters.Peek(ctx, charges, room)
 }
 
-func (b *brittle) Take(ctx context.Context, charges []middleware.Charge, room []middleware.Status) (middleware.Decision, error) {
+func (b *brittle) Take(ctx context.Context, charges []ratelimit.Charge, room []ratelimit.Status) (ratelimit.Decision, error) {
 	if b.broken.Load() {
-		return middleware.Decision{}, errDriver
+		return ratelimit.Decision{}, errDriver
 	}
 	b.mu.Lock()
 	for _, c := range charges {
@@ -615,8 +616,8 @@ func (b *brittle) Take(ctx context.Context, charges []middleware.Charge, room []
 func TestGuessesThatCannotBeCounted(t *testing.T) {
 	t.Parallel()
 	on := func(b *brittle) func(*config) {
-		b.Counters, b.keys = middleware.Memory(), map[string]bool{}
-		return func(c *config) { c.door.Counters, c.door.OnCounterFailure = b, middleware.FailOpen }
+		b.Counters, b.keys = ratelimit.Memory(), map[string]bool{}
+		return func(c *config) { c.door.Counters, c.door.OnCounterFailure = b, ratelimit.FailOpen }
 	}
 	t.Run("are refused with 503 before anybody looks, even where the tiers are open", func(t *testing.T) {
 		t.Parallel()
@@ -645,7 +646,7 @@ func TestGuessesThatCannotBeCounted(t *testing.T) {
 	t.Run("go through where the host says so", func(t *testing.T) {
 		t.Parallel()
 		b := &brittle{}
-		d := open(t, on(b), func(c *config) { c.door.Guesses.OnCounterFailure = middleware.FailOpen })
+		d := open(t, on(b), func(c *config) { c.door.Guesses.OnCounterFailure = ratelimit.FailOpen })
 		b.broken.Store(true)
 		wantStatus(t, d.try(t, "alice", "wrong", home), http.StatusBadRequest)
 		wantStatus(t, d.try(t, "alice", password, home), http.StatusOK)

@@ -14,7 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -23,30 +23,30 @@ func TestHeaders(t *testing.T) {
 	const triple = "\nX-Ratelimit-Limit: 2\nX-Ratelimit-Remaining: 1\nX-Ratelimit-Reset: 946684801"
 	for _, test := range []struct {
 		name   string
-		form   middleware.Headers
+		form   ratelimit.Headers
 		allow  string
 		refuse string // besides
 	}{
 		{
-			"all of them, by default", middleware.Headers{},
+			"all of them, by default", ratelimit.Headers{},
 			"Ratelimit: \"free-second\";r=1;t=1\nRatelimit-Policy: \"free\";q=500;w=3600, \"free-second\";q=2;w=1" + triple, "1",
 		},
 		{
-			"the draft alone", middleware.Headers{NoXRateLimit: true, NoRetryAfter: true},
+			"the draft alone", ratelimit.Headers{NoXRateLimit: true, NoRetryAfter: true},
 			"Ratelimit: \"free-second\";r=1;t=1\nRatelimit-Policy: \"free\";q=500;w=3600, \"free-second\";q=2;w=1", "",
 		},
 		{
-			"the older draft", middleware.Headers{Draft: middleware.Draft06, NoXRateLimit: true},
+			"the older draft", ratelimit.Headers{Draft: ratelimit.Draft06, NoXRateLimit: true},
 			"Ratelimit-Limit: 2\nRatelimit-Policy: 500;w=3600, 2;w=1\nRatelimit-Remaining: 1\nRatelimit-Reset: 1", "1",
 		},
-		{"GitHub's alone", middleware.Headers{Draft: middleware.NoDraft}, strings.TrimPrefix(triple, "\n"), "1"},
-		{"none", middleware.Headers{Draft: middleware.NoDraft, NoXRateLimit: true, NoRetryAfter: true}, "", ""},
+		{"GitHub's alone", ratelimit.Headers{Draft: ratelimit.NoDraft}, strings.TrimPrefix(triple, "\n"), "1"},
+		{"none", ratelimit.Headers{Draft: ratelimit.NoDraft, NoXRateLimit: true, NoRetryAfter: true}, "", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) { // at midnight UTC 2000-01-01
 				d := open(t, func(c *config) {
-					c.door.Tiers = middleware.Tiers{"free": {Limit: 500, Period: time.Hour, Also: []middleware.Window{{Limit: 2, Period: time.Second}}}}
+					c.door.Tiers = ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour, Also: []ratelimit.Window{{Limit: 2, Period: time.Second}}}}
 					c.door.Headers = test.form
 				})
 				silent := d.Limit(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
@@ -69,7 +69,7 @@ func TestF8SeatsMakeTheLimit(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name   string
-		tier   middleware.Tier
+		tier   ratelimit.Tier
 		seats  int
 		limit  string
 		status int
@@ -78,12 +78,12 @@ func TestF8SeatsMakeTheLimit(t *testing.T) {
 		{"twelve free seats are 5000", tiers()["free"], 12, "5000", 200},
 		{"no seats are one", tiers()["free"], 0, "500", 200},
 		{"fewer than none are one", tiers()["free"], -7, "500", 200},
-		{"a limit of none refuses all, whatever the seats", middleware.Tier{Period: time.Hour, PerSeat: true}, 9, "0", 429},
-		{"what overflows is the most that a header holds", middleware.Tier{Limit: 5000, Period: time.Hour, PerSeat: true}, 1<<63 - 1, "999999999999999", 200},
+		{"a limit of none refuses all, whatever the seats", ratelimit.Tier{Period: time.Hour, PerSeat: true}, 9, "0", 429},
+		{"what overflows is the most that a header holds", ratelimit.Tier{Limit: 5000, Period: time.Hour, PerSeat: true}, 1<<63 - 1, "999999999999999", 200},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			d := open(t, func(c *config) { c.door.Tiers = middleware.Tiers{"free": test.tier} })
+			d := open(t, func(c *config) { c.door.Tiers = ratelimit.Tiers{"free": test.tier} })
 			u := alice
 			u.Seats = test.seats
 			w := d.by(t, u, d.Limit(handler), "GET", "/")
@@ -97,14 +97,14 @@ func TestF8SeatsMakeTheLimit(t *testing.T) {
 // F19: the numbers fit one another, whatever the caller has left.
 func TestF19RetryAfterIsNeverShorterThanT(t *testing.T) {
 	t.Parallel()
-	for _, algorithm := range []middleware.Algorithm{middleware.FixedWindow, middleware.GCRA, middleware.Rolling} {
+	for _, algorithm := range []ratelimit.Algorithm{ratelimit.FixedWindow, ratelimit.GCRA, ratelimit.Rolling} {
 		t.Run(algorithm.String(), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				d := open(t, func(c *config) {
-					c.door.Tiers = middleware.Tiers{"free": {
+					c.door.Tiers = ratelimit.Tiers{"free": {
 						Limit: 40, Period: time.Minute, Algorithm: algorithm,
-						Also: []middleware.Window{{Limit: 7, Period: 5 * time.Second, Algorithm: algorithm}},
+						Also: []ratelimit.Window{{Limit: 7, Period: 5 * time.Second, Algorithm: algorithm}},
 					}}
 					c.door.Limit.Cost = func(r *http.Request) int64 { return int64(len(r.URL.Path)) }
 				})
@@ -137,7 +137,7 @@ func TestF19RetryAfterIsNeverShorterThanT(t *testing.T) {
 func TestF21ThePolicyIsTheSameInEveryAnswer(t *testing.T) {
 	t.Parallel()
 	d := open(t, func(c *config) {
-		c.door.Tiers = middleware.Tiers{"free": {Limit: 60, Period: time.Hour, Also: []middleware.Window{{Limit: 50, Period: time.Minute}}, Concurrent: 9}}
+		c.door.Tiers = ratelimit.Tiers{"free": {Limit: 60, Period: time.Hour, Also: []ratelimit.Window{{Limit: 50, Period: time.Minute}}, Concurrent: 9}}
 	})
 	h := d.Limit(handler)
 	const want = `"free";q=60;w=3600, "free-minute";q=50;w=60, "free-concurrent";q=9;qu="concurrent-requests"`
@@ -217,7 +217,7 @@ func TestF22LimitStandsInNobodysWay(t *testing.T) {
 func TestF23ARefusalIsProblemDetails(t *testing.T) {
 	t.Parallel()
 	d := open(t, func(c *config) {
-		c.door.Tiers = middleware.Tiers{"free": {Limit: 1, Period: time.Hour, Also: []middleware.Window{{Name: "burst", Limit: 1, Period: time.Minute}}}}
+		c.door.Tiers = ratelimit.Tiers{"free": {Limit: 1, Period: time.Hour, Also: []ratelimit.Window{{Name: "burst", Limit: 1, Period: time.Minute}}}}
 	})
 	h := d.Limit(handler)
 	d.by(t, alice, h, "GET", "/")
@@ -250,10 +250,10 @@ func TestF23ARefusalIsProblemDetails(t *testing.T) {
 // F33: what fails closed is 503, and what fails open says nothing of limits.
 func TestF33AFailureIsNoRefusal(t *testing.T) {
 	t.Parallel()
-	for policy, want := range map[middleware.FailurePolicy]string{
-		middleware.FailClosed: `503 {"type":"https://iana.org/assignments/http-problem-types#temporary-reduced-capacity",` +
+	for policy, want := range map[ratelimit.FailurePolicy]string{
+		ratelimit.FailClosed: `503 {"type":"https://iana.org/assignments/http-problem-types#temporary-reduced-capacity",` +
 			`"title":"Temporarily reduced capacity","status":503,"detail":"Try again later"}`,
-		middleware.FailOpen: "200 ok",
+		ratelimit.FailOpen: "200 ok",
 	} {
 		d := open(t, func(c *config) { c.door.Counters, c.door.OnCounterFailure = stuck{}, policy })
 		w := d.by(t, alice, d.Limit(handler), "GET", "/")
@@ -274,9 +274,9 @@ func TestF33AFailureIsNoRefusal(t *testing.T) {
 // A second window is a second key.
 func TestF36ALimitIsFourAllocations(t *testing.T) { //nolint:paralleltest // others would be counted too
 	nothing := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
-	for windows, also := range [][]middleware.Window{nil, {{Limit: 1 << 40, Period: time.Minute}}} {
+	for windows, also := range [][]ratelimit.Window{nil, {{Limit: 1 << 40, Period: time.Minute}}} {
 		d := open(t, func(c *config) {
-			c.door.Tiers = middleware.Tiers{"free": {Limit: 1 << 40, Period: time.Hour, Also: also}}
+			c.door.Tiers = ratelimit.Tiers{"free": {Limit: 1 << 40, Period: time.Hour, Also: also}}
 		})
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
 		r = r.WithContext(tokens.WithPrincipal(r.Context(), d.login(t, alice).Principal))
@@ -299,10 +299,10 @@ func TestF36HeadersAreTwoAllocations(t *testing.T) { //nolint:paralleltest // ot
 	}
 }
 
-func busyQuota() middleware.Quota {
-	return middleware.Quota{At: time.Unix(1795419999, 1), Usage: []middleware.Usage{
-		{Policy: middleware.Policy{Name: "free", Limit: 1500, Window: time.Hour}, Known: true, Remaining: 1498, ResetAfter: 3588 * time.Second},
-		{Policy: middleware.Policy{Name: "burst", Limit: 50, Window: time.Second}, Known: true, Remaining: 49, ResetAfter: time.Second},
+func busyQuota() ratelimit.Quota {
+	return ratelimit.Quota{At: time.Unix(1795419999, 1), Usage: []ratelimit.Usage{
+		{Policy: ratelimit.Policy{Name: "free", Limit: 1500, Window: time.Hour}, Known: true, Remaining: 1498, ResetAfter: 3588 * time.Second},
+		{Policy: ratelimit.Policy{Name: "burst", Limit: 50, Window: time.Second}, Known: true, Remaining: 49, ResetAfter: time.Second},
 	}}
 }
 

@@ -4,185 +4,163 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"time"
 
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
-// retryPlace is the Retry-After where too many requests of a caller are in
-// flight: nobody knows when one of them ends.
-const retryPlace = time.Second
-
-// occupy takes the places in flight, and reports whether there was one of each.
-func (l *Limits) occupy(items []item) bool {
-	for i := range items {
-		it := &items[i]
-		if !it.concurrent {
-			continue
-		}
-		it.status.Remaining, it.made = l.auth.inflight.enter(it.charge.Key, it.charge.Policy.Limit)
-		it.known = true
-		if !it.made {
-			it.over = true
-			it.status.ResetAfter, it.status.RetryAfter = retryPlace, retryPlace
-		}
-	}
-	return !overLimit(items)
+// CallerOf returns the principal as package ratelimit knows callers, for Inspect,
+// Reset and Grant.
+func CallerOf(p tokens.Principal) ratelimit.Caller {
+	return ratelimit.Caller{User: p.Subject, Account: p.Account, Session: p.SessionID, Tier: p.Tier, Seats: p.Seats}
 }
 
-// leave gives the places in flight back.
-func (l *Limits) leave(items []item) {
-	for i := range items {
-		if it := &items[i]; it.concurrent && it.made {
-			it.made = false
-			l.auth.inflight.leave(it.charge.Key)
+// limiter makes the Limiter of a Config, or complains.
+func (a *Auth) limiter(c Config, complain complaint) *ratelimit.Limiter {
+	config := ratelimit.Config{
+		Tiers: c.Tiers, ClientIP: c.ClientIP, Identify: identify, Limit: c.Limit, Headers: c.Headers,
+		Counters: c.Counters, OnCounterFailure: c.OnCounterFailure, Nodes: c.Nodes, CounterTimeout: c.CounterTimeout,
+		Events: a.limitEvent, Refuse: a.refuse, Now: c.Now,
+	}
+	if c.TierOf != nil {
+		config.TierOf = func(ctx context.Context, caller ratelimit.Caller) (string, int, error) {
+			return c.TierOf(ctx, principalOf(ctx, caller))
 		}
 	}
-}
-
-// overLimit reports whether an item refuses the request.
-func overLimit(items []item) bool {
-	for i := range items {
-		if items[i].over && !items[i].shadow {
-			return true
+	if c.Override != nil {
+		config.Override = func(ctx context.Context, caller ratelimit.Caller, t ratelimit.Tier) (ratelimit.Tier, error) {
+			return c.Override(ctx, principalOf(ctx, caller), t)
 		}
 	}
-	return false
+	l, err := ratelimit.New(config)
+	complainOf(err, complain)
+	return l
 }
 
-// count charges the items, with the counters that stand in where they fail and
-// the host wants it.
-func (l *Limits) count(ctx context.Context, r *http.Request, items []item) error {
-	if len(items) == 0 {
-		return nil
+// complainOf repeats what package ratelimit has complained of. Its Config has
+// fields of the same names.
+func complainOf(err error, complain complaint) {
+	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // as New joins them
+	if !ok {
+		return
 	}
-	t := l.auth.tally()
-	defer l.auth.clear(t)
-	err := t.take(ctx, l.auth.counters, items)
-	if err == nil {
-		return nil
-	}
-	l.report(r, tokens.EventCounterFailure, items[0].charge.Policy.Name, err)
-	if l.onFailure == FailLocal {
-		for i := range items {
-			if it := &items[i]; !it.concurrent {
-				it.local, it.over = true, false
-				it.charge.Policy = it.charge.Policy.share(l.auth.nodes)
-			}
-		}
-		if err = t.take(ctx, l.auth.local, items); err == nil {
-			return nil
-		}
-	}
-	if l.onFailure != FailOpen {
-		return uncounted(err)
-	}
-	for i := range items {
-		it := &items[i]
-		it.failed, it.over = !it.concurrent, it.over && it.concurrent
-	}
-	return nil
-}
-
-// unknown answers where the host could not say what tier a caller has.
-func (l *Limits) unknown(r *http.Request, err error) error {
-	if e, ok := errors.AsType[*Error](err); ok {
-		return l.fault(r, e)
-	}
-	l.report(r, tokens.EventCounterFailure, "", err)
-	if l.onFailure == FailOpen {
-		return nil
-	}
-	return uncounted(err)
-}
-
-// uncounted refuses a request that could not be counted.
-func uncounted(cause error) error {
-	e := refusal(ReasonUnavailable, cause)
-	e.uncounted = true
-	return e
-}
-
-// refuse is the refusal of a request that is over a limit. What it was charged
-// further out it gets back.
-func (l *Limits) refuse(ctx context.Context, p *Pass, items []item) error {
-	r := p.request
-	if p.into != nil {
-		if err := p.into.refund(ctx); err != nil {
-			l.report(r, tokens.EventCounterFailure, "", err)
-		}
-		p.into.mu.Lock()
-		items = append(append([]item(nil), p.into.items...), items...)
-		p.into.mu.Unlock()
-	}
-	q := l.quota(p.at, items, nil)
-	nearest := q.nearest()
-	principal, _ := tokens.PrincipalFrom(r.Context())
-	l.auth.verifier.Report(l.auth.located(r), tokens.Event{
-		Kind: tokens.EventLimited, Policy: nearest.Policy.Name,
-		UserID: principal.Subject, Account: principal.Account, ClientID: principal.ClientID, SessionID: principal.SessionID,
-	})
-	e := refusal(ReasonLimited, nil)
-	e.Quota = &q
-	e.Description = nearest.sentence()
-	e.RetryAfter = max(nearest.RetryAfter, time.Second)
-	return e
-}
-
-// reportShares reports limits that are nearly used up, and what a shadow would
-// have refused.
-func (l *Limits) reportShares(r *http.Request, items []item) {
-	for i := range items {
-		it := &items[i]
-		switch policy := it.charge.Policy; {
-		case it.over:
-			l.report(r, tokens.EventShadowLimited, policy.Name, nil)
-		case it.made && !it.concurrent && l.config.NearLimit > 0:
-			used := policy.Limit - it.status.Remaining
-			if near := nearOf(policy.Limit, l.config.NearLimit); used >= near && used-it.charge.Cost < near {
-				l.report(r, tokens.EventNearLimit, policy.Name, nil)
-			}
+	for _, err := range joined.Unwrap() {
+		if e, ok := errors.AsType[*ratelimit.ConfigError](err); ok {
+			complain(trimConfig(e.Path), "%s", e.Problem)
 		}
 	}
 }
 
-// nearOf is how much of a limit is so many per cent of it, rounded up.
-func nearOf(limit int64, percent int) int64 {
-	whole, rest := limit/100, limit%100
-	return whole*int64(percent) + (rest*int64(percent)+99)/100
+func trimConfig(path string) string {
+	const prefix = "Config."
+	if len(path) > len(prefix) && path[:len(prefix)] == prefix {
+		return path[len(prefix):]
+	}
+	return path
 }
 
-// report tells the host, and who it is about.
-func (l *Limits) report(r *http.Request, kind tokens.EventKind, policy string, err error) {
-	p, _ := tokens.PrincipalFrom(r.Context())
-	l.auth.verifier.Report(l.auth.located(r), tokens.Event{
-		Kind: kind, Policy: policy, Err: err,
-		UserID: p.Subject, Account: p.Account, ClientID: p.ClientID, SessionID: p.SessionID,
+// identify names the caller of a request by its principal.
+func identify(r *http.Request) (ratelimit.Caller, error) {
+	p, ok := tokens.PrincipalFrom(r.Context())
+	if !ok {
+		return ratelimit.Caller{}, nil
+	}
+	return CallerOf(p), nil
+}
+
+// principalOf returns the request's principal, or one with what a Caller has.
+func principalOf(ctx context.Context, c ratelimit.Caller) tokens.Principal {
+	if p, ok := tokens.PrincipalFrom(ctx); ok {
+		return p
+	}
+	return tokens.Principal{Subject: c.User, Account: c.Account, SessionID: c.Session, Tier: c.Tier, Seats: c.Seats}
+}
+
+// limitEvents are the kinds of package ratelimit as package tokens names them.
+var limitEvents = map[ratelimit.EventKind]tokens.EventKind{
+	ratelimit.EventLimited:        tokens.EventLimited,
+	ratelimit.EventShadowLimited:  tokens.EventShadowLimited,
+	ratelimit.EventNearLimit:      tokens.EventNearLimit,
+	ratelimit.EventCounterFailure: tokens.EventCounterFailure,
+	ratelimit.EventFault:          tokens.EventFault,
+}
+
+// limitEvent reports an event of the Limiter.
+func (a *Auth) limitEvent(ctx context.Context, e ratelimit.Event) {
+	if e.Address.IsValid() {
+		ctx = tokens.WithAddress(ctx, e.Address)
+	}
+	p, _ := tokens.PrincipalFrom(ctx)
+	a.verifier.Report(ctx, tokens.Event{
+		Kind: limitEvents[e.Kind], Policy: e.Policy, Err: e.Err,
+		UserID: e.Caller.User, Account: e.Caller.Account, ClientID: p.ClientID, SessionID: e.Caller.Session,
 	})
 }
 
-// fault tells the host what is its own fault.
-func (l *Limits) fault(r *http.Request, err error) error {
-	if AsError(err).Reason == ReasonInternal || errors.Is(err, errNoAddress) {
-		l.report(r, tokens.EventFault, "", err)
-	}
-	return err
+// refuse answers a refusal of the Limiter.
+func (a *Auth) refuse(w http.ResponseWriter, _ *http.Request, err error) {
+	a.Refused(RouteAPI, err).Write(w)
 }
 
-// CheckLimit counts a request as Config.Limit says: against the tier of its
-// caller, which is the account of the principal in its context, or the client's
-// address where there is none. A request that is refused spends nothing. Whoever
-// gets a Pass answers its Request, and calls its Done afterwards.
-func (a *Auth) CheckLimit(r *http.Request) (*Pass, error) { return a.limits.CheckLimit(r) }
+// limited translates a refusal of package ratelimit.
+func limited(e *ratelimit.Error) *Error {
+	switch e.Reason {
+	case ratelimit.ReasonLimited:
+		made := refusal(ReasonLimited, nil)
+		made.Quota, made.Description, made.RetryAfter = e.Quota, e.Description, e.RetryAfter
+		return made
+	case ratelimit.ReasonUnauthenticated:
+		return refusal(ReasonNoBearer, nil)
+	case ratelimit.ReasonUnavailable:
+		made := refusal(ReasonUnavailable, e)
+		made.uncounted = true
+		return made
+	case ratelimit.ReasonAddress:
+		return refusal(ReasonMalformed, e)
+	default:
+		return refusal(ReasonInternal, e)
+	}
+}
 
-// Limit counts requests, sets headers with what is left, and refuses the requests
-// that are over the limit. It counts by account behind Bearer or Identify, and by
-// address in front of them or without them.
-//
-// Every request that reaches Limit is counted, whatever its method and headers:
-// a CORS preflight too, because any client can send one. Put the CORS middleware
-// in front of Limit; it answers the preflights of browsers, and they cost nothing.
+// CheckLimit counts a request as Config.Limit says: see
+// [ratelimit.Limiter.CheckLimit].
+func (a *Auth) CheckLimit(r *http.Request) (*ratelimit.Pass, error) { return a.limits.CheckLimit(r) }
+
+// Limit counts requests, sets headers that tell what is left, and refuses the
+// requests that are over a limit. It counts by account behind Bearer or Identify,
+// and by address in front of them or without them. Every request that reaches it
+// is counted, whatever its method and its headers say. To answer the preflight
+// requests of browsers without counting them, mount the CORS middleware in front
+// of it.
 func (a *Auth) Limit(next http.Handler) http.Handler { return a.limits.Limit(next) }
+
+// Limits returns a Limiter for a route, or a group of routes, that counts as
+// another LimitConfig says, with the same tiers and counters. It refuses in the
+// Auth's dialect. Mount it behind Bearer or Protect.
+func (a *Auth) Limits(c ratelimit.LimitConfig) (*ratelimit.Limiter, error) { return a.limits.Limits(c) }
 
 // Protect is Bearer, then Limit: what most routes want.
 func (a *Auth) Protect(next http.Handler) http.Handler { return a.Bearer(a.Limit(next)) }
+
+// CheckQuota returns what the caller of a request has left under what Limit and
+// Protect count, and spends nothing: see [ratelimit.Limiter.CheckQuota].
+func (a *Auth) CheckQuota(r *http.Request) (ratelimit.Quota, error) { return a.limits.CheckQuota(r) }
+
+// Quota answers what CheckQuota returns: a GET of one's own quota, free of charge.
+// Mount it where Bearer or Identify stand in front, and Limit does not.
+func (a *Auth) Quota(w http.ResponseWriter, r *http.Request) { a.limits.Quota(w, r) }
+
+// Inspect returns what a caller has left under what Limit and Protect count, and
+// spends nothing. [CallerOf] makes a Caller of a Principal.
+func (a *Auth) Inspect(ctx context.Context, c ratelimit.Caller) (ratelimit.Quota, error) {
+	return a.limits.Inspect(ctx, c)
+}
+
+// Reset forgets what a caller has spent, under all that Limit and Protect count.
+func (a *Auth) Reset(ctx context.Context, c ratelimit.Caller) error { return a.limits.Reset(ctx, c) }
+
+// Grant refunds a caller some of what was spent under the policy of this name: see
+// [ratelimit.Limiter.Grant].
+func (a *Auth) Grant(ctx context.Context, c ratelimit.Caller, policy string, n int64) error {
+	return a.limits.Grant(ctx, c, policy, n)
+}

@@ -12,31 +12,32 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
 // patient counters answer as those of a network do: not to a context that is
 // done.
-type patient struct{ middleware.Counters }
+type patient struct{ ratelimit.Counters }
 
-func (p patient) Take(ctx context.Context, charges []middleware.Charge, room []middleware.Status) (middleware.Decision, error) {
+func (p patient) Take(ctx context.Context, charges []ratelimit.Charge, room []ratelimit.Status) (ratelimit.Decision, error) {
 	if err := ctx.Err(); err != nil {
-		return middleware.Decision{}, err
+		return ratelimit.Decision{}, err
 	}
 	return p.Counters.Take(ctx, charges, room)
 }
 
 func one(c *config) {
-	c.door.Tiers = middleware.Tiers{"anonymous": {Limit: 1, Period: time.Hour}, "free": {Limit: 1, Period: time.Hour}}
+	c.door.Tiers = ratelimit.Tiers{"anonymous": {Limit: 1, Period: time.Hour}, "free": {Limit: 1, Period: time.Hour}}
 }
 
 func TestLimit(t *testing.T) {
 	t.Parallel()
 	t.Run("who hangs up is counted all the same, whatever the policy", func(t *testing.T) {
 		t.Parallel()
-		for _, policy := range []middleware.FailurePolicy{middleware.FailOpen, middleware.FailClosed} {
+		for _, policy := range []ratelimit.FailurePolicy{ratelimit.FailOpen, ratelimit.FailClosed} {
 			d := open(t, one, func(c *config) {
-				c.door.Counters, c.door.OnCounterFailure = patient{middleware.Memory()}, policy
+				c.door.Counters, c.door.OnCounterFailure = patient{ratelimit.Memory()}, policy
 			})
 			ctx, hangUp := context.WithCancel(t.Context())
 			hangUp()
@@ -93,7 +94,7 @@ func TestLimit(t *testing.T) {
 	t.Run("TierOf may not make a principal anonymous", func(t *testing.T) {
 		t.Parallel()
 		d := open(t, func(c *config) {
-			c.door.TierOf = func(context.Context, tokens.Principal) (string, int, error) { return middleware.Anonymous, 1, nil }
+			c.door.TierOf = func(context.Context, tokens.Principal) (string, int, error) { return ratelimit.Anonymous, 1, nil }
 		})
 		token := d.login(t, alice).AccessToken
 		d.journal.take()
@@ -106,7 +107,7 @@ func TestLimit(t *testing.T) {
 			d := open(t, func(c *config) {
 				c.door.ClientIP = func(*http.Request) (netip.Addr, error) { return netip.Addr{}, err }
 			})
-			wantStatus(t, d.call(t, "/limited", "", ""), http.StatusInternalServerError)
+			wantStatus(t, d.call(t, "/limited", "", ""), http.StatusBadRequest)
 			d.journal.wantKinds(t, tokens.EventFault)
 		}
 	})
@@ -122,7 +123,7 @@ func TestLimit(t *testing.T) {
 	})
 	t.Run("64 callers at once get exactly the limit, through the whole door", func(t *testing.T) {
 		t.Parallel()
-		d := open(t, func(c *config) { c.door.Tiers = middleware.Tiers{"free": {Limit: 1000, Period: time.Hour}} })
+		d := open(t, func(c *config) { c.door.Tiers = ratelimit.Tiers{"free": {Limit: 1000, Period: time.Hour}} })
 		token := d.login(t, alice).AccessToken
 		var let, refused atomic.Int64
 		var all sync.WaitGroup
@@ -146,7 +147,7 @@ func TestLimit(t *testing.T) {
 	t.Run("the numbers in the headers are those of RFC 9651, however large the limit", func(t *testing.T) {
 		t.Parallel()
 		d := open(t, func(c *config) {
-			c.door.Tiers = middleware.Tiers{"free": {Limit: 1 << 62, Period: 24 * time.Hour, PerSeat: true, Max: 1<<63 - 1}}
+			c.door.Tiers = ratelimit.Tiers{"free": {Limit: 1 << 62, Period: 24 * time.Hour, PerSeat: true, Max: 1<<63 - 1}}
 		})
 		w := d.call(t, "/me", d.login(t, bob).AccessToken, "")
 		if got := w.Header().Get("RateLimit-Policy") + " " + w.Header().Get("RateLimit"); got != `"free";q=999999999999999;w=86400 "free";r=999999999999998;t=86400` {
@@ -162,7 +163,7 @@ func TestQuotaHeader(t *testing.T) {
 	} {
 		t.Run("a limit per "+want+" is said so", func(t *testing.T) {
 			t.Parallel()
-			d := open(t, func(c *config) { c.door.Tiers = middleware.Tiers{"anonymous": {Period: period}} })
+			d := open(t, func(c *config) { c.door.Tiers = ratelimit.Tiers{"anonymous": {Period: period}} })
 			_, err := d.CheckLimit(request(t, "GET /\n\n"))
 			if e := middleware.AsError(err); e.Description != "The limit of 0 requests per "+want+" of the plan anonymous is reached" {
 				t.Errorf("%s", e.Description)
@@ -172,8 +173,8 @@ func TestQuotaHeader(t *testing.T) {
 	t.Run("nothing is left of a window that has ended", func(t *testing.T) {
 		t.Parallel()
 		h := http.Header{}
-		middleware.Quota{At: time.Unix(10, 0), Usage: []middleware.Usage{
-			{Policy: middleware.Policy{Name: "p", Limit: 3, Window: time.Minute}, Known: true, Remaining: 3},
+		ratelimit.Quota{At: time.Unix(10, 0), Usage: []ratelimit.Usage{
+			{Policy: ratelimit.Policy{Name: "p", Limit: 3, Window: time.Minute}, Known: true, Remaining: 3},
 		}}.SetHeader(h)
 		if h.Get("RateLimit") != `"p";r=3;t=0` || h.Get("X-RateLimit-Reset") != "10" {
 			t.Errorf("header = %v", h)
@@ -182,8 +183,8 @@ func TestQuotaHeader(t *testing.T) {
 	t.Run("what is rounded is rounded up, and what stood there is replaced", func(t *testing.T) {
 		t.Parallel()
 		h := http.Header{"Ratelimit": {"a", "b"}, "X-Ratelimit-Reset": {"c"}}
-		middleware.Quota{At: time.Unix(10, 600_000_000), Usage: []middleware.Usage{
-			{Policy: middleware.Policy{Name: "p", Limit: 3, Window: time.Minute}, Known: true, Remaining: 2, ResetAfter: 1500 * time.Millisecond},
+		ratelimit.Quota{At: time.Unix(10, 600_000_000), Usage: []ratelimit.Usage{
+			{Policy: ratelimit.Policy{Name: "p", Limit: 3, Window: time.Minute}, Known: true, Remaining: 2, ResetAfter: 1500 * time.Millisecond},
 		}}.SetHeader(h)
 		if got, want := lines(h), sorted("Ratelimit: \"p\";r=2;t=2\nRatelimit-Policy: \"p\";q=3;w=60\nX-Ratelimit-Limit: 3\nX-Ratelimit-Remaining: 2\nX-Ratelimit-Reset: 13"); got != want {
 			t.Errorf("header =\n%s\nwant\n%s", got, want)

@@ -3,6 +3,7 @@ package middleware
 import (
 	"net/http"
 
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -42,7 +43,7 @@ func (a *Auth) login(r *http.Request, login tokens.LoginRequest) (tokens.Pair, e
 	}
 	wrong := tokens.ErrBadCredentials
 	pair, known, all := a.stake(ofPair, wrong, net, name), a.stake(ofKnown, wrong, net, name), a.stake(ofAllKnown, wrong, name)
-	k.fresh = []Charge{pair.Charge, known.Charge, all.Charge}
+	k.fresh = []ratelimit.Charge{pair.Charge, known.Charge, all.Charge}
 	stakes := []stake{a.stake(ofAddress, wrong, net), a.stake(ofLogin, wrong, name), pair}
 	if k.known {
 		stakes = []stake{known, all}

@@ -121,7 +121,7 @@ func problem(e *Error) Answer {
 	if e.Quota != nil {
 		body.Type = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 		body.Title = "Quota exceeded"
-		body.Violated = e.Quota.violated()
+		body.Violated = e.Quota.Violated()
 		body.RetryAfter = seconds(e.RetryAfter)
 	}
 	return answer(e.Status, mediaProblem, body)

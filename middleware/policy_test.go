@@ -13,12 +13,13 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
 // limits makes Limits of a door.
-func (d *door) limits(tb testing.TB, c middleware.LimitConfig) *middleware.Limits {
+func (d *door) limits(tb testing.TB, c ratelimit.LimitConfig) *ratelimit.Limiter {
 	tb.Helper()
 	l, err := d.Limits(c)
 	if err != nil {
@@ -64,7 +65,7 @@ func ok(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok")
 
 var handler = http.HandlerFunc(ok)
 
-func perHour(limit int64) middleware.Tier { return middleware.Tier{Limit: limit, Period: time.Hour} }
+func perHour(limit int64) ratelimit.Tier { return ratelimit.Tier{Limit: limit, Period: time.Hour} }
 
 // F9: an upgrade counts at once, and so does a downgrade.
 func TestF9AnotherLimitCountsAtOnceAndResetsNothing(t *testing.T) {
@@ -75,9 +76,9 @@ func TestF9AnotherLimitCountsAtOnceAndResetsNothing(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				big := false
 				d := open(t, func(c *config) {
-					c.door.Tiers = middleware.Tiers{"free": perHour(100), "premium": perHour(200)}
+					c.door.Tiers = ratelimit.Tiers{"free": perHour(100), "premium": perHour(200)}
 					if override {
-						c.door.Override = func(_ context.Context, p tokens.Principal, own middleware.Tier) (middleware.Tier, error) {
+						c.door.Override = func(_ context.Context, p tokens.Principal, own ratelimit.Tier) (ratelimit.Tier, error) {
 							if big && p.Account == alice.Account {
 								own.Limit = 200
 							}
@@ -119,7 +120,7 @@ func TestF9AnotherLimitCountsAtOnceAndResetsNothing(t *testing.T) {
 func TestF10ARefusedRequestSpendsNothing(t *testing.T) {
 	t.Parallel()
 	d := open(t, func(c *config) {
-		c.door.Tiers = middleware.Tiers{"free": perHour(100)}
+		c.door.Tiers = ratelimit.Tiers{"free": perHour(100)}
 		c.door.Limit.Cost = func(r *http.Request) int64 {
 			n, _ := strconv.ParseInt(r.URL.Query().Get("cost"), 10, 64)
 			return n
@@ -155,14 +156,14 @@ func TestF11OneWindowThatRefusesLeavesTheOthersAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := open(t, func(c *config) {
-			c.door.Tiers = middleware.Tiers{"free": {Limit: 25, Period: time.Hour, Also: []middleware.Window{{Limit: 10, Period: time.Second}}}}
+			c.door.Tiers = ratelimit.Tiers{"free": {Limit: 25, Period: time.Hour, Also: []ratelimit.Window{{Limit: 10, Period: time.Second}}}}
 		})
 		h := d.Limit(handler)
 		for i, want := range []int{10, 10, 5, 0} {
 			if n := d.count(t, alice, h, 100); n != want {
 				t.Errorf("second %d: %d were let in, want %d", i+1, n, want)
 			}
-			q, err := d.Inspect(t.Context(), middleware.Caller{Principal: principal(alice)})
+			q, err := d.Inspect(t.Context(), middleware.CallerOf(principal(alice)))
 			if err != nil || len(q.Usage) != 2 {
 				t.Fatal(q, err)
 			}
@@ -178,15 +179,15 @@ func TestF11OneWindowThatRefusesLeavesTheOthersAlone(t *testing.T) {
 // that they wait for.
 func TestF18WhoeverWaitsForSeveralWindowsGetsIn(t *testing.T) {
 	t.Parallel()
-	for _, algorithm := range []middleware.Algorithm{middleware.FixedWindow, middleware.GCRA, middleware.Rolling} {
+	for _, algorithm := range []ratelimit.Algorithm{ratelimit.FixedWindow, ratelimit.GCRA, ratelimit.Rolling} {
 		for name, wait := range waits {
 			t.Run(algorithm.String()+", "+name, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					d := open(t, func(c *config) {
-						c.door.Tiers = middleware.Tiers{"free": {
+						c.door.Tiers = ratelimit.Tiers{"free": {
 							Limit: 25, Period: time.Hour, Algorithm: algorithm,
-							Also: []middleware.Window{{Limit: 10, Period: 7 * time.Second, Algorithm: algorithm}},
+							Also: []ratelimit.Window{{Limit: 10, Period: 7 * time.Second, Algorithm: algorithm}},
 						}}
 					})
 					h := d.Limit(handler)
@@ -208,9 +209,9 @@ func TestF18WhoeverWaitsForSeveralWindowsGetsIn(t *testing.T) {
 // policies, and a refusal further in gives back what was spent further out.
 func TestF20StackedLimitsAreOne(t *testing.T) {
 	t.Parallel()
-	d := open(t, func(c *config) { c.door.Tiers = middleware.Tiers{"free": perHour(100)} })
-	search := d.limits(t, middleware.LimitConfig{Rules: []middleware.Rule{{Name: "search", Limit: 3, Period: time.Minute, By: middleware.ByUser()}}})
-	dear := d.limits(t, middleware.LimitConfig{Cost: func(*http.Request) int64 { return 10 }})
+	d := open(t, func(c *config) { c.door.Tiers = ratelimit.Tiers{"free": perHour(100)} })
+	search := d.limits(t, ratelimit.LimitConfig{Rules: []ratelimit.Rule{{Name: "search", Limit: 3, Period: time.Minute, By: ratelimit.ByUser()}}})
+	dear := d.limits(t, ratelimit.LimitConfig{Cost: func(*http.Request) int64 { return 10 }})
 	group := d.Limit
 	stacked := group(search.Limit(handler))
 	if n := d.count(t, alice, stacked, 50); n != 3 {
@@ -285,8 +286,8 @@ func TestF32LocalSharesAdmitTheLimitTogether(t *testing.T) {
 			let := int64(0)
 			for range nodes {
 				d := open(t, func(c *config) {
-					c.door.Tiers = middleware.Tiers{"free": perHour(test.limit)}
-					c.door.Counters, c.door.OnCounterFailure, c.door.Nodes = stuck{}, middleware.FailLocal, nodes
+					c.door.Tiers = ratelimit.Tiers{"free": perHour(test.limit)}
+					c.door.Counters, c.door.OnCounterFailure, c.door.Nodes = stuck{}, ratelimit.FailLocal, nodes
 				})
 				h := d.Limit(handler)
 				let += int64(d.count(t, alice, h, 200))
@@ -309,12 +310,12 @@ func TestF32LocalSharesAdmitTheLimitTogether(t *testing.T) {
 func TestEachRouteHasItsFailurePolicy(t *testing.T) {
 	t.Parallel()
 	d := open(t, func(c *config) {
-		c.door.Counters, c.door.OnCounterFailure, c.door.Nodes = stuck{}, middleware.FailOpen, 1
+		c.door.Counters, c.door.OnCounterFailure, c.door.Nodes = stuck{}, ratelimit.FailOpen, 1
 	})
-	for policy, want := range map[middleware.FailurePolicy]int{
-		middleware.FailDefault: 200, middleware.FailOpen: 200, middleware.FailClosed: 503, middleware.FailLocal: 200,
+	for policy, want := range map[ratelimit.FailurePolicy]int{
+		ratelimit.FailDefault: 200, ratelimit.FailOpen: 200, ratelimit.FailClosed: 503, ratelimit.FailLocal: 200,
 	} {
-		w := d.by(t, alice, d.limits(t, middleware.LimitConfig{OnCounterFailure: policy}).Limit(handler), "GET", "/")
+		w := d.by(t, alice, d.limits(t, ratelimit.LimitConfig{OnCounterFailure: policy}).Limit(handler), "GET", "/")
 		wantStatus(t, w, want)
 		if w.Header().Get("RateLimit-Policy") != "" {
 			t.Errorf("header = %v", w.Header())
@@ -331,18 +332,18 @@ func TestFailLocalBelievesTheToken(t *testing.T) {
 			c.TierOf = func(context.Context, tokens.Principal) (string, int, error) { return "", 0, errDriver }
 		},
 		"where Override fails": func(c *middleware.Config) {
-			c.Override = func(context.Context, tokens.Principal, middleware.Tier) (middleware.Tier, error) {
-				return middleware.Tier{}, errDriver
+			c.Override = func(context.Context, tokens.Principal, ratelimit.Tier) (ratelimit.Tier, error) {
+				return ratelimit.Tier{}, errDriver
 			}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := open(t, func(c *config) { edit(&c.door); c.door.Nodes = 2 })
-			for policy, want := range map[middleware.FailurePolicy]int{middleware.FailClosed: 503, middleware.FailOpen: 200} {
-				wantStatus(t, d.by(t, alice, d.limits(t, middleware.LimitConfig{OnCounterFailure: policy}).Limit(handler), "GET", "/"), want)
+			for policy, want := range map[ratelimit.FailurePolicy]int{ratelimit.FailClosed: 503, ratelimit.FailOpen: 200} {
+				wantStatus(t, d.by(t, alice, d.limits(t, ratelimit.LimitConfig{OnCounterFailure: policy}).Limit(handler), "GET", "/"), want)
 			}
-			w := d.by(t, alice, d.limits(t, middleware.LimitConfig{OnCounterFailure: middleware.FailLocal}).Limit(handler), "GET", "/")
+			w := d.by(t, alice, d.limits(t, ratelimit.LimitConfig{OnCounterFailure: ratelimit.FailLocal}).Limit(handler), "GET", "/")
 			wantStatus(t, w, http.StatusOK)
 			if got := w.Header().Get("X-RateLimit-Remaining"); got != "499" { // the counters work
 				t.Errorf("%s are left, want 499", got)
@@ -370,7 +371,7 @@ func TestF37PlacesInFlightAreGivenBack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := open(t, func(c *config) {
-				c.door.Tiers = middleware.Tiers{"anonymous": {Limit: 100, Period: time.Hour, Concurrent: 1}}
+				c.door.Tiers = ratelimit.Tiers{"anonymous": {Limit: 100, Period: time.Hour, Concurrent: 1}}
 			})
 			inside, left := make(chan struct{}, 1), make(chan struct{}, 1)
 			h := d.Limit(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -420,14 +421,14 @@ func TestF37PlacesInFlightAreGivenBack(t *testing.T) {
 // panicking counters are a host's own that have a bug.
 type panicking struct{ stuck }
 
-func (panicking) Take(context.Context, []middleware.Charge, []middleware.Status) (middleware.Decision, error) {
+func (panicking) Take(context.Context, []ratelimit.Charge, []ratelimit.Status) (ratelimit.Decision, error) {
 	panic("boom")
 }
 
 func TestF37CountersThatPanicKeepNoPlace(t *testing.T) {
 	t.Parallel()
 	d := open(t, func(c *config) {
-		c.door.Tiers = middleware.Tiers{"free": {Limit: 100, Period: time.Hour, Concurrent: 1}}
+		c.door.Tiers = ratelimit.Tiers{"free": {Limit: 100, Period: time.Hour, Concurrent: 1}}
 		c.door.Counters = panicking{}
 	})
 	for range 3 {
@@ -445,7 +446,7 @@ func TestF37CountersThatPanicKeepNoPlace(t *testing.T) {
 func TestRequestsInFlight(t *testing.T) {
 	t.Parallel()
 	d := open(t, func(c *config) {
-		c.door.Tiers = middleware.Tiers{"free": {Limit: 100, Period: time.Hour, Concurrent: 2}}
+		c.door.Tiers = ratelimit.Tiers{"free": {Limit: 100, Period: time.Hour, Concurrent: 2}}
 	})
 	inside, finish := make(chan struct{}), make(chan struct{})
 	h := d.Limit(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { inside <- struct{}{}; <-finish }))
@@ -467,11 +468,11 @@ X-Ratelimit-Remaining: 0
 X-Ratelimit-Reset: `+w.Header().Get("X-RateLimit-Reset"),
 		`{"type":"https://iana.org/assignments/http-problem-types#quota-exceeded","title":"Quota exceeded","status":429,`+
 			`"detail":"The limit of 2 requests at once of the plan free is reached","violated-policies":["free-concurrent"],"retry_after":1}`)
-	wantStatus(t, d.by(t, carol, d.limits(t, middleware.LimitConfig{WithoutTier: true, Rules: []middleware.Rule{{Name: "r", Concurrent: 1}}}).Limit(handler), "GET", "/"), 200)
+	wantStatus(t, d.by(t, carol, d.limits(t, ratelimit.LimitConfig{WithoutTier: true, Rules: []ratelimit.Rule{{Name: "r", Concurrent: 1}}}).Limit(handler), "GET", "/"), 200)
 	close(finish)
 	<-ended
 	<-ended
-	q, err := d.Inspect(t.Context(), middleware.Caller{Principal: principal(alice)})
+	q, err := d.Inspect(t.Context(), middleware.CallerOf(principal(alice)))
 	if err != nil || q.Usage[0].Remaining != 98 || q.Usage[1].Remaining != 2 { // who was refused has spent nothing
 		t.Errorf("%+v, %v", q, err)
 	}
@@ -480,8 +481,8 @@ X-Ratelimit-Reset: `+w.Header().Get("X-RateLimit-Reset"),
 func TestShadow(t *testing.T) {
 	t.Parallel()
 	d := open(t, func(c *config) {
-		c.door.Tiers = middleware.Tiers{"free": perHour(5), "premium": {Limit: 1, Period: time.Hour, Concurrent: 1, Shadow: true}}
-		c.door.Limit.Rules = []middleware.Rule{{Name: "trial", Limit: 2, Period: time.Minute, Shadow: true}}
+		c.door.Tiers = ratelimit.Tiers{"free": perHour(5), "premium": {Limit: 1, Period: time.Hour, Concurrent: 1, Shadow: true}}
+		c.door.Limit.Rules = []ratelimit.Rule{{Name: "trial", Limit: 2, Period: time.Minute, Shadow: true}}
 	})
 	h := d.Limit(handler)
 	for i := range 5 {
@@ -523,8 +524,8 @@ func TestNearLimit(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			d := open(t, func(c *config) {
-				c.door.Tiers = middleware.Tiers{"free": perHour(10)}
-				c.door.Limit = middleware.LimitConfig{NearLimit: test.percent, Cost: func(*http.Request) int64 { return test.cost }}
+				c.door.Tiers = ratelimit.Tiers{"free": perHour(10)}
+				c.door.Limit = ratelimit.LimitConfig{NearLimit: test.percent, Cost: func(*http.Request) int64 { return test.cost }}
 			})
 			h := d.Limit(handler)
 			for i := range 12 {
@@ -547,7 +548,7 @@ func TestQuota(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) { // at midnight UTC 2000-01-01
 		d := open(t, func(c *config) {
-			c.door.Tiers = middleware.Tiers{"free": {Limit: 3, Period: time.Hour, Also: []middleware.Window{{Name: "burst", Limit: 2, Period: time.Second}}, Concurrent: 4}}
+			c.door.Tiers = ratelimit.Tiers{"free": {Limit: 3, Period: time.Hour, Also: []ratelimit.Window{{Name: "burst", Limit: 2, Period: time.Second}}, Concurrent: 4}}
 		})
 		h := d.Limit(handler)
 		d.by(t, alice, h, "GET", "/")
@@ -568,7 +569,7 @@ X-Ratelimit-Reset: 946684801`,
 	})
 	t.Run("where the counters fail it is refused, whatever the policy", func(t *testing.T) {
 		t.Parallel()
-		d := open(t, func(c *config) { c.door.Counters, c.door.OnCounterFailure = stuck{}, middleware.FailOpen })
+		d := open(t, func(c *config) { c.door.Counters, c.door.OnCounterFailure = stuck{}, ratelimit.FailOpen })
 		wantStatus(t, d.by(t, alice, http.HandlerFunc(d.Quota), "GET", "/"), http.StatusServiceUnavailable)
 		d.journal.wantKinds(t, tokens.EventCounterFailure)
 	})
@@ -579,13 +580,13 @@ X-Ratelimit-Reset: 946684801`,
 	})
 }
 
-func noStrangers(c *config) { c.door.Tiers = middleware.Tiers{"free": perHour(10)} }
+func noStrangers(c *config) { c.door.Tiers = ratelimit.Tiers{"free": perHour(10)} }
 
 func TestSupport(t *testing.T) {
 	t.Parallel()
-	d := open(t, func(c *config) { c.door.Tiers = middleware.Tiers{"free": perHour(10), "anonymous": perHour(10)} })
+	d := open(t, func(c *config) { c.door.Tiers = ratelimit.Tiers{"free": perHour(10), "anonymous": perHour(10)} })
 	h := d.Limit(handler)
-	ctx, who := t.Context(), middleware.Caller{Principal: principal(alice)}
+	ctx, who := t.Context(), middleware.CallerOf(principal(alice))
 	left := func() int64 {
 		t.Helper()
 		q, err := d.Inspect(ctx, who)
@@ -608,10 +609,10 @@ func TestSupport(t *testing.T) {
 	if d.Grant(ctx, who, "gone", 1) == nil || d.Grant(ctx, who, "free", 0) == nil {
 		t.Error("a grant under no policy, or of nothing, is no error")
 	}
-	if _, err := d.Inspect(ctx, middleware.Caller{Principal: tokens.Principal{Subject: "x", Tier: "gone"}}); err == nil {
+	if _, err := d.Inspect(ctx, middleware.CallerOf(tokens.Principal{Subject: "x", Tier: "gone"})); err == nil {
 		t.Error("a tier that is not there is no error")
 	}
-	if _, err := d.Inspect(ctx, middleware.Caller{}); err == nil {
+	if _, err := d.Inspect(ctx, ratelimit.Caller{}); err == nil {
 		t.Error("a stranger without an address is no error")
 	}
 }
@@ -619,18 +620,18 @@ func TestSupport(t *testing.T) {
 func TestAddCost(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := open(t, func(c *config) { c.door.Tiers = middleware.Tiers{"free": perHour(100)} })
-		bytes := d.limits(t, middleware.LimitConfig{Rules: []middleware.Rule{{Name: "bytes", Limit: 1000, Period: time.Minute, Late: true, Unit: "content-bytes"}}})
+		d := open(t, func(c *config) { c.door.Tiers = ratelimit.Tiers{"free": perHour(100)} })
+		bytes := d.limits(t, ratelimit.LimitConfig{Rules: []ratelimit.Rule{{Name: "bytes", Limit: 1000, Period: time.Minute, Late: true, Unit: "content-bytes"}}})
 		spending := func(n, back int64) http.Handler {
 			return bytes.Limit(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-				if !middleware.AddCost(r.Context(), "bytes", n) || !middleware.AddCost(r.Context(), "free", back) || middleware.AddCost(r.Context(), "gone", 1) {
+				if !ratelimit.AddCost(r.Context(), "bytes", n) || !ratelimit.AddCost(r.Context(), "free", back) || ratelimit.AddCost(r.Context(), "gone", 1) {
 					t.Error("AddCost does not know what is counted")
 				}
 			}))
 		}
 		left := func() [2]int64 {
 			t.Helper()
-			q, err := bytes.Inspect(t.Context(), middleware.Caller{Principal: principal(alice)})
+			q, err := bytes.Inspect(t.Context(), middleware.CallerOf(principal(alice)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -653,7 +654,7 @@ func TestAddCost(t *testing.T) {
 		if got := left(); got != [2]int64{98, 0} {
 			t.Errorf("%v are left", got)
 		}
-		if middleware.AddCost(t.Context(), "bytes", 1) {
+		if ratelimit.AddCost(t.Context(), "bytes", 1) {
 			t.Error("a context without a request is counted")
 		}
 	})
@@ -673,31 +674,31 @@ func TestWhoseLimit(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name   string
-		by     middleware.By
+		by     ratelimit.By
 		second store.User
 		path   string
 		status int
 	}{
-		{"nothing said is by account", middleware.By{}, dave, "/", 429},
-		{"by account, a user of the same", middleware.ByAccount(), dave, "/", 429},
-		{"by account, another account", middleware.ByAccount(), bob, "/", 200},
-		{"by user, the same", middleware.ByUser(), alice, "/", 429},
-		{"by user, another of the same account", middleware.ByUser(), dave, "/", 200},
-		{"by session, where there is none, by user", middleware.BySession(), alice, "/", 429},
-		{"by session, where there is none, not by account", middleware.BySession(), dave, "/", 200},
-		{"by address, whoever it is", middleware.ByAddress(), bob, "/", 429},
-		{"by network, whoever it is", middleware.ByNetwork(8, 32), bob, "/", 429},
-		{"by user, nobody", middleware.ByUser(), store.User{}, "/", 200},
-		{"by the host's key, the same", middleware.ByKey(tenant), bob, "/?tenant=a", 429},
-		{"by the host's key, another", middleware.ByKey(tenant), alice, "/?tenant=b", 200},
-		{"by the host's key, none", middleware.ByKey(tenant), alice, "/", 500},
-		{"by the host's key, that cannot be told", middleware.ByKey(tenant), alice, "/?tenant=broken", 500},
-		{"by the host's key, refused", middleware.ByKey(tenant), alice, "/?tenant=banned", 403},
+		{"nothing said is by account", ratelimit.By{}, dave, "/", 429},
+		{"by account, a user of the same", ratelimit.ByAccount(), dave, "/", 429},
+		{"by account, another account", ratelimit.ByAccount(), bob, "/", 200},
+		{"by user, the same", ratelimit.ByUser(), alice, "/", 429},
+		{"by user, another of the same account", ratelimit.ByUser(), dave, "/", 200},
+		{"by session, where there is none, by user", ratelimit.BySession(), alice, "/", 429},
+		{"by session, where there is none, not by account", ratelimit.BySession(), dave, "/", 200},
+		{"by address, whoever it is", ratelimit.ByAddress(), bob, "/", 429},
+		{"by network, whoever it is", ratelimit.ByNetwork(8, 32), bob, "/", 429},
+		{"by user, nobody", ratelimit.ByUser(), store.User{}, "/", 200},
+		{"by the host's key, the same", ratelimit.ByKey(tenant), bob, "/?tenant=a", 429},
+		{"by the host's key, another", ratelimit.ByKey(tenant), alice, "/?tenant=b", 200},
+		{"by the host's key, none", ratelimit.ByKey(tenant), alice, "/", 500},
+		{"by the host's key, that cannot be told", ratelimit.ByKey(tenant), alice, "/?tenant=broken", 500},
+		{"by the host's key, refused", ratelimit.ByKey(tenant), alice, "/?tenant=banned", 403},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			d := open(t)
-			h := d.limits(t, middleware.LimitConfig{WithoutTier: true, Rules: []middleware.Rule{{Name: "r", Limit: 1, Period: time.Hour, By: test.by}}}).Limit(handler)
+			h := d.limits(t, ratelimit.LimitConfig{WithoutTier: true, Rules: []ratelimit.Rule{{Name: "r", Limit: 1, Period: time.Hour, By: test.by}}}).Limit(handler)
 			wantStatus(t, d.by(t, alice, h, "GET", "/?tenant=a"), 200)
 			w := d.by(t, test.second, h, "GET", test.path)
 			wantStatus(t, w, test.status)
@@ -712,8 +713,8 @@ func TestWhoseLimit(t *testing.T) {
 func TestEachAPIKeyHasItsLimit(t *testing.T) {
 	t.Parallel()
 	d := open(t)
-	h := d.Bearer(d.limits(t, middleware.LimitConfig{
-		Rules: []middleware.Rule{{Name: "key", Limit: 1, Period: time.Hour, By: middleware.BySession()}},
+	h := d.Bearer(d.limits(t, ratelimit.LimitConfig{
+		Rules: []ratelimit.Rule{{Name: "key", Limit: 1, Period: time.Hour, By: ratelimit.BySession()}},
 	}).Limit(handler))
 	exchange := func(key string) tokens.Secret {
 		p, err := d.tokens.ExchangeKey(t.Context(), tokens.KeyRequest{Key: tokens.Secret(key)})
@@ -740,34 +741,34 @@ func TestEachAPIKeyHasItsLimit(t *testing.T) {
 func TestLimitConfig(t *testing.T) {
 	t.Parallel()
 	d := open(t)
-	_, err := d.Limits(middleware.LimitConfig{
-		NearLimit: 101, OnCounterFailure: middleware.FailLocal,
-		Rules: []middleware.Rule{
+	_, err := d.Limits(ratelimit.LimitConfig{
+		NearLimit: 101, OnCounterFailure: ratelimit.FailLocal,
+		Rules: []ratelimit.Rule{
 			{},
-			{Name: "a", Limit: -1, Period: time.Millisecond, By: middleware.ByNetwork(0, 129), Unit: `"`, Concurrent: -1},
+			{Name: "a", Limit: -1, Period: time.Millisecond, By: ratelimit.ByNetwork(0, 129), Unit: `"`, Concurrent: -1},
 			{Name: "a", Limit: 1, Concurrent: 1},
-			{Name: "b", Limit: 1, Period: time.Second, Late: true, Cost: func(*http.Request) int64 { return 1 }, By: middleware.ByKey(nil)},
+			{Name: "b", Limit: 1, Period: time.Second, Late: true, Cost: func(*http.Request) int64 { return 1 }, By: ratelimit.ByKey(nil)},
 			{Name: "c", Limit: 1, Period: time.Second, Burst: 1},
 		},
 	})
-	want := `middleware: LimitConfig.Rules[0].Name: wants a name of 1 to 64 printable ASCII characters without quotes and backslashes
-middleware: LimitConfig.Rules[0].Period: is required, or Concurrent
-middleware: LimitConfig.Rules[1].Limit: wants 0 or more, has -1
-middleware: LimitConfig.Rules[1].Period: wants whole seconds, at least one, has 1ms
-middleware: LimitConfig.Rules[1].By: wants 1 to 32 bits of IPv4 and 1 to 128 of IPv6, has 0 and 129
-middleware: LimitConfig.Rules[1].Unit: wants up to 64 printable ASCII characters without quotes and backslashes, has "\""
-middleware: LimitConfig.Rules[1].Concurrent: wants 0 or more, has -1
-middleware: LimitConfig.Rules[2].Period: is required for Limit and Late
-middleware: LimitConfig.Rules[2].Name: wants another than "a", which is there already
-middleware: LimitConfig.Rules[3].By: wants a function in ByKey
-middleware: LimitConfig.Rules[3].Cost: is not for rules with Late, whose cost AddCost tells
-middleware: LimitConfig.Rules[4]: middleware: Policy.Burst is for GCRA, not for a fixed window
-middleware: LimitConfig.NearLimit: wants 1 to 100 per cent, has 101
-middleware: LimitConfig.OnCounterFailure: wants Config.Nodes for FailLocal`
+	want := `ratelimit: LimitConfig.Rules[0].Name: wants a name of 1 to 64 printable ASCII characters without quotes and backslashes
+ratelimit: LimitConfig.Rules[0].Period: is required, or Concurrent
+ratelimit: LimitConfig.Rules[1].Limit: wants 0 or more, has -1
+ratelimit: LimitConfig.Rules[1].Period: wants whole seconds, at least one, has 1ms
+ratelimit: LimitConfig.Rules[1].By: wants 1 to 32 bits of IPv4 and 1 to 128 of IPv6, has 0 and 129
+ratelimit: LimitConfig.Rules[1].Unit: wants up to 64 printable ASCII characters without quotes and backslashes, has "\""
+ratelimit: LimitConfig.Rules[1].Concurrent: wants 0 or more, has -1
+ratelimit: LimitConfig.Rules[2].Period: is required for Limit and Late
+ratelimit: LimitConfig.Rules[2].Name: wants another than "a", which is there already
+ratelimit: LimitConfig.Rules[3].By: wants a function in ByKey
+ratelimit: LimitConfig.Rules[3].Cost: is not for rules with Late, whose cost AddCost tells
+ratelimit: LimitConfig.Rules[4]: ratelimit: Policy.Burst is for GCRA, not for a fixed window
+ratelimit: LimitConfig.NearLimit: wants 1 to 100 per cent, has 101
+ratelimit: LimitConfig.OnCounterFailure: must not be FailLocal without Config.Nodes`
 	if err == nil || err.Error() != want {
 		t.Errorf("error =\n%v\nwant\n%s", err, want)
 	}
-	if _, err := d.Limits(middleware.LimitConfig{WithoutTier: true}); err == nil || !strings.Contains(err.Error(), "LimitConfig.Rules: is required") {
+	if _, err := d.Limits(ratelimit.LimitConfig{WithoutTier: true}); err == nil || !strings.Contains(err.Error(), "LimitConfig.Rules: is required") {
 		t.Errorf("error = %v", err)
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 )
 
 // methods are those of HTTP, and one that no handler knows.
@@ -32,7 +32,7 @@ func TestFaultA3ARequestThatReachesLimitIsCounted(t *testing.T) {
 			t.Run(method+" over a spent limit, 2000 times, "+name+", reaches no handler", func(t *testing.T) {
 				t.Parallel()
 				d := open(t, func(c *config) {
-					c.door.Tiers = middleware.Tiers{"free": {Limit: 1, Period: time.Hour}, "anonymous": {Limit: 1, Period: time.Hour}}
+					c.door.Tiers = ratelimit.Tiers{"free": {Limit: 1, Period: time.Hour}, "anonymous": {Limit: 1, Period: time.Hour}}
 				})
 				pair := d.login(t, alice)
 				var reached atomic.Int64

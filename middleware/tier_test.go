@@ -9,15 +9,11 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/ulule/limiter/v3"
-
-	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
 )
@@ -83,7 +79,7 @@ func TestEachTierHasItsLimit(t *testing.T) {
 func TestWhoSharesALimit(t *testing.T) {
 	t.Parallel()
 	small := func(c *config) {
-		c.door.Tiers = middleware.Tiers{"anonymous": {Limit: 2, Period: time.Hour}, "free": {Limit: 2, Period: time.Hour}}
+		c.door.Tiers = ratelimit.Tiers{"anonymous": {Limit: 2, Period: time.Hour}, "free": {Limit: 2, Period: time.Hour}}
 	}
 	strangers := func(address string) func(*testing.T, *door) (tokens.Secret, string) {
 		return func(*testing.T, *door) (tokens.Secret, string) { return "", address }
@@ -130,7 +126,7 @@ func TestWhoSharesALimit(t *testing.T) {
 func TestAnAccountIsNoUserOfThatName(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := open(t, func(c *config) { c.door.Tiers = middleware.Tiers{"free": {Limit: 1, Period: time.Hour}} })
+		d := open(t, func(c *config) { c.door.Tiers = ratelimit.Tiers{"free": {Limit: 1, Period: time.Hour}} })
 		loner := dave
 		loner.Account = ""
 		owner := alice
@@ -161,7 +157,7 @@ func TestForgedHeadersDoNotChangeTheAddress(t *testing.T) {
 
 func TestATierChange(t *testing.T) {
 	t.Parallel()
-	small := middleware.Tiers{"free": {Limit: 2, Period: time.Hour}, "premium": {Limit: 5, Period: time.Hour}}
+	small := ratelimit.Tiers{"free": {Limit: 2, Period: time.Hour}, "premium": {Limit: 5, Period: time.Hour}}
 
 	t.Run("shows at the next refresh, and keeps what was spent", func(t *testing.T) {
 		t.Parallel()
@@ -190,7 +186,7 @@ func TestATierChange(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			tier, seats := "free", 1
 			d := open(t, func(c *config) {
-				c.door.Tiers = middleware.Tiers{"free": {Limit: 2, Period: time.Hour}, "premium": {Limit: 2, Period: time.Hour, PerSeat: true}}
+				c.door.Tiers = ratelimit.Tiers{"free": {Limit: 2, Period: time.Hour}, "premium": {Limit: 2, Period: time.Hour, PerSeat: true}}
 				c.door.TierOf = func(_ context.Context, p tokens.Principal) (string, int, error) {
 					if p.Subject != alice.ID {
 						return "", 0, errors.New("another principal")
@@ -307,42 +303,42 @@ func TestStackedLimitsSendOneValueOfEachHeader(t *testing.T) {
 // stuck counters fail, or hang until they are told to stop.
 type stuck struct{ hang bool }
 
-func (b stuck) Take(ctx context.Context, _ []middleware.Charge, _ []middleware.Status) (middleware.Decision, error) {
+func (b stuck) Take(ctx context.Context, _ []ratelimit.Charge, _ []ratelimit.Status) (ratelimit.Decision, error) {
 	if b.hang {
 		<-ctx.Done()
-		return middleware.Decision{}, ctx.Err()
+		return ratelimit.Decision{}, ctx.Err()
 	}
-	return middleware.Decision{}, errors.New("the counters' own words")
+	return ratelimit.Decision{}, errors.New("the counters' own words")
 }
 
-func (b stuck) Peek(ctx context.Context, c []middleware.Charge, _ []middleware.Status) (middleware.Decision, error) {
+func (b stuck) Peek(ctx context.Context, c []ratelimit.Charge, _ []ratelimit.Status) (ratelimit.Decision, error) {
 	return b.Take(ctx, c, nil)
 }
-func (stuck) Reset(context.Context, []middleware.Charge) error  { return nil }
-func (stuck) Refund(context.Context, []middleware.Charge) error { return nil }
-func (stuck) Check(p middleware.Policy) error                   { return p.Check() }
-func (stuck) Close() error                                      { return nil }
+func (stuck) Reset(context.Context, []ratelimit.Charge) error  { return nil }
+func (stuck) Refund(context.Context, []ratelimit.Charge) error { return nil }
+func (stuck) Check(p ratelimit.Policy) error                   { return p.Check() }
+func (stuck) Close() error                                     { return nil }
 
 // silly counters answer for no charge at all.
 type silly struct{ stuck }
 
-func (silly) Take(context.Context, []middleware.Charge, []middleware.Status) (middleware.Decision, error) {
-	return middleware.Decision{Allowed: true}, nil
+func (silly) Take(context.Context, []ratelimit.Charge, []ratelimit.Status) (ratelimit.Decision, error) {
+	return ratelimit.Decision{Allowed: true}, nil
 }
 
 func TestCountersThatFail(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name     string
-		counters middleware.Counters
-		policy   middleware.FailurePolicy
+		counters ratelimit.Counters
+		policy   ratelimit.FailurePolicy
 		status   int
 	}{
-		{"refuse everybody with 503", stuck{}, middleware.FailClosed, http.StatusServiceUnavailable},
-		{"let everybody in where the host wants it", stuck{}, middleware.FailOpen, http.StatusOK},
-		{"hang, and are given up in time", stuck{hang: true}, middleware.FailClosed, http.StatusServiceUnavailable},
-		{"hang, and are given up in time, open", stuck{hang: true}, middleware.FailOpen, http.StatusOK},
-		{"answer nonsense, and are not believed", silly{}, middleware.FailClosed, http.StatusServiceUnavailable},
+		{"refuse everybody with 503", stuck{}, ratelimit.FailClosed, http.StatusServiceUnavailable},
+		{"let everybody in where the host wants it", stuck{}, ratelimit.FailOpen, http.StatusOK},
+		{"hang, and are given up in time", stuck{hang: true}, ratelimit.FailClosed, http.StatusServiceUnavailable},
+		{"hang, and are given up in time, open", stuck{hang: true}, ratelimit.FailOpen, http.StatusOK},
+		{"answer nonsense, and are not believed", silly{}, ratelimit.FailClosed, http.StatusServiceUnavailable},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -392,7 +388,7 @@ func TestCallersWithoutATier(t *testing.T) {
 	})
 	t.Run("a stranger is told to log in where there is no tier for them", func(t *testing.T) {
 		t.Parallel()
-		d := open(t, func(c *config) { c.door.Tiers = middleware.Tiers{"free": {Limit: 1, Period: time.Hour}} })
+		d := open(t, func(c *config) { c.door.Tiers = ratelimit.Tiers{"free": {Limit: 1, Period: time.Hour}} })
 		wantStatus(t, d.call(t, "/search", "", ""), http.StatusUnauthorized)
 	})
 	t.Run("a caller whose address cannot be told is refused, shares no limit, and is told of", func(t *testing.T) {
@@ -412,13 +408,13 @@ func TestCallersWithoutATier(t *testing.T) {
 	})
 	t.Run("a tier of none refuses everybody", func(t *testing.T) {
 		t.Parallel()
-		d := open(t, func(c *config) { c.door.Tiers = middleware.Tiers{"anonymous": {Period: time.Hour}} })
+		d := open(t, func(c *config) { c.door.Tiers = ratelimit.Tiers{"anonymous": {Period: time.Hour}} })
 		wantStatus(t, d.call(t, "/search", "", ""), http.StatusTooManyRequests)
 	})
 	t.Run("seats that overflow are no way around the limit", func(t *testing.T) {
 		t.Parallel()
 		d := open(t, func(c *config) {
-			c.door.Tiers = middleware.Tiers{"free": {Limit: 1 << 40, Period: time.Hour, PerSeat: true}}
+			c.door.Tiers = ratelimit.Tiers{"free": {Limit: 1 << 40, Period: time.Hour, PerSeat: true}}
 		})
 		u := alice
 		u.Seats = 1 << 40
@@ -430,197 +426,4 @@ func TestCallersWithoutATier(t *testing.T) {
 			t.Errorf("%d %v", w.Code, w.Header())
 		}
 	})
-}
-
-func hour(key string, limit, cost int64) middleware.Charge {
-	return middleware.Charge{Key: key, Policy: middleware.Policy{Name: "p", Limit: limit, Window: time.Hour}, Cost: cost}
-}
-
-func TestMemoryCounters(t *testing.T) {
-	t.Parallel()
-	take := func(t *testing.T, c middleware.Counters, want bool, charges ...middleware.Charge) middleware.Decision {
-		t.Helper()
-		d, err := c.Take(t.Context(), charges, nil)
-		if err != nil || d.Allowed != want || len(d.Status) != len(charges) {
-			t.Fatalf("Take = %+v, %v, want %v", d, err, want)
-		}
-		return d
-	}
-
-	t.Run("a charge over the limit spends nothing, and smaller ones still fit", func(t *testing.T) {
-		t.Parallel()
-		c := middleware.Memory()
-		take(t, c, true, hour("a", 100, 95))
-		take(t, c, false, hour("a", 100, 10))
-		for range 5 {
-			take(t, c, true, hour("a", 100, 1))
-		}
-		take(t, c, false, hour("a", 100, 1))
-	})
-
-	t.Run("of several charges all are made or none", func(t *testing.T) {
-		t.Parallel()
-		c := middleware.Memory()
-		for range 10 {
-			d := take(t, c, false, hour("wide", 100, 1), hour("shut", 0, 1), hour("behind", 100, 1))
-			if !d.Status[0].Allowed || d.Status[1].Allowed || !d.Status[2].Allowed || d.Status[0].Remaining != 100 {
-				t.Errorf("status = %+v", d.Status)
-			}
-		}
-		take(t, c, true, hour("wide", 100, 100), hour("behind", 100, 100))
-	})
-
-	t.Run("a charge that is taken back never leaves credit", func(t *testing.T) {
-		t.Parallel()
-		synctest.Test(t, func(t *testing.T) {
-			c := middleware.Memory()
-			for range 50 {
-				take(t, c, false, hour("a", 10, 11))
-				pass(3 * time.Minute)
-			}
-			pass(2 * time.Hour)
-			take(t, c, true, hour("a", 10, 10))
-			take(t, c, false, hour("a", 10, 1))
-		})
-	})
-
-	t.Run("a look writes nothing", func(t *testing.T) {
-		t.Parallel()
-		c := middleware.Memory()
-		for range 100 {
-			d, err := c.Peek(t.Context(), []middleware.Charge{hour("a", 1, 1)}, nil)
-			if err != nil || !d.Allowed || d.Status[0].Remaining != 1 {
-				t.Fatalf("Peek = %+v, %v", d, err)
-			}
-		}
-		take(t, c, true, hour("a", 1, 1))
-		if d, err := c.Peek(t.Context(), []middleware.Charge{hour("a", 1, 1)}, nil); err != nil || d.Allowed || d.Status[0].RetryAfter <= 0 {
-			t.Errorf("Peek = %+v, %v", d, err)
-		}
-	})
-
-	t.Run("a reset forgets", func(t *testing.T) {
-		t.Parallel()
-		c := middleware.Memory()
-		take(t, c, true, hour("a", 1, 1))
-		if err := c.Reset(t.Context(), []middleware.Charge{hour("a", 1, 1)}); err != nil {
-			t.Fatal(err)
-		}
-		take(t, c, true, hour("a", 1, 1))
-		if err := c.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-
-	t.Run("a charge that makes no sense is an error", func(t *testing.T) {
-		t.Parallel()
-		c := middleware.Memory()
-		for _, bad := range []middleware.Charge{
-			hour("", 1, 1), hour("a", 1, 0), hour("a", 1, -1), hour("a", 1, 1<<40),
-			{Key: "a", Policy: middleware.Policy{Limit: 1, Window: time.Millisecond}, Cost: 1},
-			{Key: "a", Policy: middleware.Policy{Limit: 1, Window: 1500 * time.Millisecond}, Cost: 1},
-		} {
-			if _, err := c.Take(t.Context(), []middleware.Charge{hour("b", 1, 1), bad}, nil); err == nil {
-				t.Errorf("Take(%+v): no error", bad)
-			}
-			if _, err := c.Peek(t.Context(), []middleware.Charge{bad}, nil); err == nil {
-				t.Errorf("Peek(%+v): no error", bad)
-			}
-		}
-		take(t, c, true, hour("b", 1, 1)) // which was taken back each time
-	})
-
-	t.Run("64 callers at once get exactly the limit, while expired counters are swept", func(t *testing.T) {
-		t.Parallel()
-		c := middleware.Memory()
-		var let atomic.Int64
-		var wg sync.WaitGroup
-		for range 64 {
-			wg.Go(func() {
-				for range 100 {
-					if d, err := c.Take(t.Context(), []middleware.Charge{hour("hot", 1000, 1)}, nil); err == nil && d.Allowed {
-						let.Add(1)
-					}
-				}
-			})
-		}
-		wg.Wait()
-		if let.Load() != 1000 {
-			t.Errorf("%d were let in, want 1000", let.Load())
-		}
-	})
-
-	t.Run("a counter that a request revives is not swept away", func(t *testing.T) {
-		t.Parallel()
-		synctest.Test(t, func(t *testing.T) {
-			c := middleware.Memory()
-			second := func(key string) middleware.Charge {
-				return middleware.Charge{Key: key, Policy: middleware.Policy{Limit: 1 << 20, Window: time.Second}, Cost: 1}
-			}
-			for range 100 { // minutes, each with a sweep by one of the callers
-				pass(time.Minute)
-				var wg sync.WaitGroup
-				for range 8 {
-					wg.Go(func() {
-						if _, err := c.Take(t.Context(), []middleware.Charge{second("revived")}, nil); err != nil {
-							t.Error(err)
-						}
-					})
-				}
-				wg.Wait()
-				d, err := c.Peek(t.Context(), []middleware.Charge{second("revived")}, nil)
-				if err != nil || d.Status[0].Remaining != 1<<20-8 {
-					t.Fatalf("8 were counted as %d, %v", 1<<20-d.Status[0].Remaining, err)
-				}
-			}
-		})
-	})
-}
-
-// failing is a ulule store that fails at its n-th call.
-type failing struct {
-	limiter.Store
-
-	n int
-}
-
-func (f *failing) step() error {
-	f.n--
-	if f.n == 0 {
-		return io.ErrUnexpectedEOF
-	}
-	return nil
-}
-
-func (f *failing) Increment(_ context.Context, _ string, count int64, r limiter.Rate) (limiter.Context, error) {
-	return limiter.Context{Limit: r.Limit, Reset: time.Now().Add(r.Period).Unix(), Reached: count > r.Limit}, f.step()
-}
-
-func (f *failing) Peek(_ context.Context, _ string, r limiter.Rate) (limiter.Context, error) {
-	return limiter.Context{Limit: r.Limit, Remaining: r.Limit, Reset: time.Now().Add(r.Period).Unix()}, f.step()
-}
-
-func (f *failing) Reset(context.Context, string, limiter.Rate) (limiter.Context, error) {
-	return limiter.Context{}, f.step()
-}
-
-func TestALimiterStoreThatFailsIsNoDecision(t *testing.T) {
-	t.Parallel()
-	charges := []middleware.Charge{hour("a", 5, 1), hour("b", 0, 1)}
-	for n := 1; n <= 6; n++ {
-		d, err := middleware.FromLimiter(&failing{n: n}).Take(t.Context(), charges, nil)
-		// two increments, two refunds, two looks
-		if !errors.Is(err, io.ErrUnexpectedEOF) || d.Allowed {
-			t.Errorf("call %d: %+v, %v", n, d, err)
-		}
-	}
-	if d, err := middleware.FromLimiter(&failing{n: 99}).Take(t.Context(), charges, nil); err != nil || d.Allowed || d.Status[1].Allowed || d.Status[1].RetryAfter <= 0 {
-		t.Errorf("refused: %+v, %v", d, err)
-	}
-	if _, err := middleware.FromLimiter(&failing{n: 1}).Peek(t.Context(), charges, nil); !errors.Is(err, io.ErrUnexpectedEOF) {
-		t.Errorf("Peek: %v", err)
-	}
-	if err := middleware.FromLimiter(&failing{n: 2}).Reset(t.Context(), charges); !errors.Is(err, io.ErrUnexpectedEOF) {
-		t.Errorf("Reset: %v", err)
-	}
 }

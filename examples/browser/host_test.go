@@ -17,6 +17,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/store/passwords"
@@ -74,7 +75,7 @@ func newHost(t *testing.T, change func(host, *config)) host {
 		},
 		door: middleware.Config{
 			ClientIP: clientip.RemoteAddr,
-			Tiers:    middleware.Tiers{"free": {Limit: 1000, Period: time.Hour}, "anonymous": {Limit: 1000, Period: time.Hour}},
+			Tiers:    ratelimit.Tiers{"free": {Limit: 1000, Period: time.Hour}, "anonymous": {Limit: 1000, Period: time.Hour}},
 			Cookies:  &middleware.Cookies{RefreshPath: "/auth"},
 		},
 	}

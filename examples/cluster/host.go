@@ -12,7 +12,8 @@ import (
 
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
-	"github.com/sallyport-go/sallyport/middleware/rediscounters"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit/rediscounters"
 	"github.com/sallyport-go/sallyport/store/redisstore"
 	"github.com/sallyport-go/sallyport/store/sqlstore"
 	"github.com/sallyport-go/sallyport/tokens"
@@ -83,7 +84,7 @@ func (h *host) routes(ctx context.Context, s secrets, events func(context.Contex
 	auth, err := middleware.New(middleware.Config{
 		Tokens:         authority,
 		ClientIP:       clientIP,
-		Tiers:          middleware.Tiers{"team": {Limit: s.Limit, Period: time.Hour}},
+		Tiers:          ratelimit.Tiers{"team": {Limit: s.Limit, Period: time.Hour}},
 		Counters:       counters,
 		CounterTimeout: 5 * time.Second, // the load may have all of a small machine
 	})

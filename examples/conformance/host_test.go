@@ -25,6 +25,7 @@ import (
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/middleware/echov4"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/store/passwords"
@@ -183,7 +184,7 @@ func newHost(t *testing.T, edits []edit) (*host, *middleware.Auth) {
 			},
 		},
 		door: middleware.Config{
-			Tiers: middleware.Tiers{
+			Tiers: ratelimit.Tiers{
 				"anonymous": {Limit: 100, Period: time.Hour},
 				"free":      {Limit: 500, Period: time.Hour, PerSeat: true, Max: 5000},
 				"premium":   {Limit: 5000, Period: time.Hour, PerSeat: true},

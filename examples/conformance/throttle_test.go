@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 )
 
 // guess is a wrong password for a login, from an address.
@@ -183,7 +183,7 @@ var throttles = []statement{
 	{number: 175, grade: "MUST", says: "nodes that share their counters hold one limit", source: "the Symfony API",
 		note: "here in one process; the counters on Redis are tried with eight",
 		check: func(t *testing.T, open opener) {
-			counters := middleware.Memory()
+			counters := ratelimit.Memory()
 			share := func(c *config) { c.door.Counters = counters }
 			a, b := open(t, share), open(t, share)
 			admitted := 0
@@ -216,8 +216,8 @@ var throttles = []statement{
 		}},
 	{number: 178, grade: "SHOULD", says: "counters that are down refuse or let through as the host has said, and are reported", source: "ASVS 16.5.2",
 		check: func(t *testing.T, open opener) {
-			for policy, want := range map[middleware.FailurePolicy]int{middleware.FailClosed: http.StatusServiceUnavailable, middleware.FailOpen: http.StatusOK} {
-				h := open(t, func(c *config) { c.door.Counters, c.door.OnCounterFailure = broken{middleware.Memory()}, policy })
+			for policy, want := range map[ratelimit.FailurePolicy]int{ratelimit.FailClosed: http.StatusServiceUnavailable, ratelimit.FailOpen: http.StatusOK} {
+				h := open(t, func(c *config) { c.door.Counters, c.door.OnCounterFailure = broken{ratelimit.Memory()}, policy })
 				h.send(t, http.MethodGet, "/search", "").is(t, want, "")
 				if kinds := h.kinds(); !slices.Contains(kinds, "counter_failure") {
 					t.Errorf("%q", kinds)
@@ -235,8 +235,8 @@ func testAddress(r *http.Request) (netip.Addr, error) {
 }
 
 // broken are counters that cannot say.
-type broken struct{ middleware.Counters }
+type broken struct{ ratelimit.Counters }
 
-func (broken) Take(context.Context, []middleware.Charge, []middleware.Status) (middleware.Decision, error) {
-	return middleware.Decision{}, errors.New("counters: MARKER")
+func (broken) Take(context.Context, []ratelimit.Charge, []ratelimit.Status) (ratelimit.Decision, error) {
+	return ratelimit.Decision{}, errors.New("counters: MARKER")
 }

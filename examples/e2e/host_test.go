@@ -11,6 +11,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/store/passwords"
@@ -53,7 +54,7 @@ func newHost(t *testing.T, grace time.Duration) *httptest.Server {
 	}
 	auth, err := middleware.New(middleware.Config{
 		Tokens:        authority,
-		Tiers:         middleware.Tiers{"free": {Limit: 1000, Period: time.Hour}},
+		Tiers:         ratelimit.Tiers{"free": {Limit: 1000, Period: time.Hour}},
 		ClientIP:      clientip.RemoteAddr,
 		PasswordGrant: true,
 	})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/echov4"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/store/passwords"
 	"github.com/sallyport-go/sallyport/tokens"
@@ -53,10 +54,10 @@ func newDoor(s *shop, clientIP echo.IPExtractor) (*echov4.Auth, error) {
 	door, err := middleware.New(middleware.Config{
 		Tokens:   authority,
 		ClientIP: echov4.ClientIP(clientIP),
-		Tiers: middleware.Tiers{
-			middleware.Anonymous: {Limit: 100, Period: time.Hour},
-			"basic":              {Limit: 500, Period: time.Hour},
-			"pro":                {Limit: 5000, Period: time.Hour, PerSeat: true},
+		Tiers: ratelimit.Tiers{
+			ratelimit.Anonymous: {Limit: 100, Period: time.Hour},
+			"basic":             {Limit: 500, Period: time.Hour},
+			"pro":               {Limit: 5000, Period: time.Hour, PerSeat: true},
 		},
 	})
 	if err != nil {

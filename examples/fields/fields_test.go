@@ -13,6 +13,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/tokens"
 	"github.com/sallyport-go/sallyport/tokens/keys"
@@ -89,10 +90,10 @@ func limited(t *testing.T, tier string) http.Handler {
 	}
 	auth, err := middleware.New(middleware.Config{
 		Tokens: authority, ClientIP: clientip.RemoteAddr,
-		Tiers: middleware.Tiers{tier: {
-			Limit: 7, Period: time.Hour, Concurrent: 3, Also: []middleware.Window{{Limit: 6, Period: time.Minute}},
+		Tiers: ratelimit.Tiers{tier: {
+			Limit: 7, Period: time.Hour, Concurrent: 3, Also: []ratelimit.Window{{Limit: 6, Period: time.Minute}},
 		}},
-		Limit: middleware.LimitConfig{Rules: []middleware.Rule{
+		Limit: ratelimit.LimitConfig{Rules: []ratelimit.Rule{
 			{Name: "bytes", Limit: 1 << 20, Period: time.Minute, Late: true, Unit: "content-bytes"},
 		}},
 	})
@@ -100,6 +101,6 @@ func limited(t *testing.T, tier string) http.Handler {
 		t.Fatal(err)
 	}
 	return auth.Limit(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		middleware.AddCost(context.WithoutCancel(r.Context()), "bytes", 1000)
+		ratelimit.AddCost(context.WithoutCancel(r.Context()), "bytes", 1000)
 	}))
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/tokens"
@@ -30,7 +31,7 @@ func main() {
 	}))
 	auth := must(middleware.New(middleware.Config{
 		Tokens: authority, ClientIP: clientip.RemoteAddr,
-		Tiers: middleware.Tiers{"free": {Limit: 500, Period: time.Hour}},
+		Tiers: ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour}},
 	}))
 	http.HandleFunc("/auth/jwt/login", auth.Login)
 	http.HandleFunc("/auth/jwt/refresh", auth.Refresh)

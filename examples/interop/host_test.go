@@ -13,6 +13,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/store/passwords"
@@ -69,7 +70,7 @@ func newHost(t *testing.T) host {
 	}
 	auth, err := middleware.New(middleware.Config{
 		Tokens: authority, ClientIP: clientip.RemoteAddr, PasswordGrant: true,
-		Tiers:         middleware.Tiers{"free": {Limit: 1000, Period: time.Hour}},
+		Tiers:         ratelimit.Tiers{"free": {Limit: 1000, Period: time.Hour}},
 		MayIntrospect: func(context.Context, store.Client) bool { return true },
 		Endpoints: middleware.Endpoints{
 			Token: "/oauth/token", JWKS: "/.well-known/jwks.json", Revoke: "/oauth/revoke", Introspect: "/oauth/introspect",

@@ -27,6 +27,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/tokens"
@@ -72,9 +73,9 @@ func newAPI(ctx context.Context) (http.Handler, error) {
 	door, err := middleware.New(middleware.Config{
 		Tokens:   authority,
 		ClientIP: clientip.RemoteAddr, // there is no proxy in front
-		Tiers: middleware.Tiers{
-			middleware.Anonymous: {Limit: 100, Period: time.Hour},
-			"reader":             {Limit: 500, Period: time.Hour},
+		Tiers: ratelimit.Tiers{
+			ratelimit.Anonymous: {Limit: 100, Period: time.Hour},
+			"reader":            {Limit: 500, Period: time.Hour},
 		},
 	})
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
 	"github.com/sallyport-go/sallyport/tokens/keys"
@@ -102,9 +103,9 @@ func (p *place) mount(mux *http.ServeMux, door string, s store.Store) error {
 		Tokens: authority, ClientIP: clientip.RemoteAddr,
 		// Everybody here is ada, at one address, and they come in all at once.
 		Guesses: middleware.Guesses{InsecureUnlimited: true},
-		Tiers: middleware.Tiers{
-			middleware.Anonymous: {Limit: 1, Period: time.Hour},
-			ada.Tier:             {Limit: 1, Period: time.Hour},
+		Tiers: ratelimit.Tiers{
+			ratelimit.Anonymous: {Limit: 1, Period: time.Hour},
+			ada.Tier:            {Limit: 1, Period: time.Hour},
 		},
 	})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/tokens"
@@ -27,7 +28,7 @@ type api struct {
 
 const account = "farm"
 
-func newAPI(ctx context.Context, counters middleware.Counters) (*api, error) {
+func newAPI(ctx context.Context, counters ratelimit.Counters) (*api, error) {
 	users, err := memstore.New(memstore.Config{})
 	if err != nil {
 		return nil, err
@@ -47,7 +48,7 @@ func newAPI(ctx context.Context, counters middleware.Counters) (*api, error) {
 	a := &api{mux: http.NewServeMux(), plans: map[string]string{account: "small"}}
 	auth, err := middleware.New(middleware.Config{
 		Tokens: authority, ClientIP: clientip.RemoteAddr, Counters: counters,
-		Tiers: middleware.Tiers{
+		Tiers: ratelimit.Tiers{
 			"small": {Limit: 100, Period: time.Hour},
 			"large": {Limit: 5000, Period: time.Hour},
 		},

@@ -22,8 +22,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/sallyport-go/sallyport/middleware"
-	"github.com/sallyport-go/sallyport/middleware/rediscounters"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit/rediscounters"
 	"github.com/sallyport-go/sallyport/store/redisstore"
 )
 
@@ -43,7 +43,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	counters, asked := middleware.Memory(), func() int64 { return 0 }
+	counters, asked := ratelimit.Memory(), func() int64 { return 0 }
 	if *url != "" {
 		client, shared, err := onRedis(*url)
 		if err != nil {
@@ -94,7 +94,7 @@ func post(ctx context.Context, api *api, path string) *httptest.ResponseRecorder
 	return api.answer(httptest.NewRequestWithContext(ctx, http.MethodPost, path, http.NoBody))
 }
 
-func onRedis(url string) (*redis.Client, middleware.Counters, error) {
+func onRedis(url string) (*redis.Client, ratelimit.Counters, error) {
 	options, err := redisstore.Options(url)
 	if err != nil {
 		return nil, nil, err

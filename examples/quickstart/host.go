@@ -9,6 +9,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
 	"github.com/sallyport-go/sallyport/tokens/keys"
@@ -62,7 +63,7 @@ func newHost(ctx context.Context, o options, s shelf, issuer string, log *slog.L
 	auth, err := middleware.New(middleware.Config{
 		Tokens:   authority,
 		ClientIP: clientip.RemoteAddr,
-		Tiers: middleware.Tiers{
+		Tiers: ratelimit.Tiers{
 			"anonymous": {Limit: 100, Period: time.Hour},
 			"free":      {Limit: 500, Period: time.Hour, PerSeat: true, Max: 5000},
 			"premium":   {Limit: 5000, Period: time.Hour, PerSeat: true},
@@ -130,7 +131,7 @@ func me(w http.ResponseWriter, r *http.Request) {
 
 // search finds nothing, for anybody.
 func search(w http.ResponseWriter, r *http.Request) {
-	who := middleware.Anonymous
+	who := ratelimit.Anonymous
 	if p, ok := tokens.PrincipalFrom(r.Context()); ok {
 		who = p.Subject
 	}

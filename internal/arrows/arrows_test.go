@@ -100,9 +100,15 @@ var arrows = []arrow{
 	{
 		promise: "a net/http host links neither Echo nor a Redis client",
 		room:    "middleware",
-		knows:   []string{"store", "tokens", "internal/keytable", "internal/network"},
-		lodgers: []string{ulule},
+		knows:   []string{"store", "tokens", "middleware/ratelimit", "internal/network"},
 		never:   []string{echo, redis},
+	},
+	{
+		promise: "rate limits know no tokens, and link neither golang-jwt nor x/crypto",
+		room:    "middleware/ratelimit",
+		knows:   []string{"internal/keytable", "internal/network"},
+		lodgers: []string{ulule},
+		never:   []string{echo, redis, jwt, crypto, house + "/tokens", house + "/store"},
 	},
 	{
 		promise: "the client's address is told with the standard library only",
@@ -116,7 +122,7 @@ var arrows = []arrow{
 	{
 		promise: "the Echo adapter is a leaf on the middleware and links no Redis client",
 		room:    "middleware/echov4",
-		knows:   []string{"middleware", "tokens"},
+		knows:   []string{"middleware", "middleware/ratelimit", "tokens"},
 		lodgers: []string{echo},
 		never:   []string{redis},
 	},
@@ -135,17 +141,17 @@ var arrows = []arrow{
 		never:   []string{"net/http"},
 	},
 	{
-		promise: "the counters on Redis are a leaf on the middleware",
-		room:    "middleware/rediscounters",
-		knows:   []string{"middleware", "internal/redisclient"},
+		promise: "the counters on Redis are a leaf on the rate limits",
+		room:    "middleware/ratelimit/rediscounters",
+		knows:   []string{"middleware/ratelimit", "internal/redisclient"},
 		lodgers: []string{redis, ulule},
-		never:   []string{echo},
+		never:   []string{echo, jwt, crypto, house + "/tokens"},
 	},
 	{
 		promise: "the suite for counters adds nothing to the go.sum of a host that uses it",
-		room:    "middleware/limittest",
-		knows:   []string{"middleware"},
-		never:   []string{echo, redis},
+		room:    "middleware/ratelimit/countertest",
+		knows:   []string{"middleware/ratelimit"},
+		never:   []string{echo, redis, jwt, crypto, house + "/tokens"},
 	},
 	{
 		promise: "what forges tokens knows none of those that read them",

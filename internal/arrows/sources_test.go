@@ -39,10 +39,10 @@ type lodging struct {
 
 var lodgings = []lodging{
 	{promise: "golang-jwt is imported by one file of tokens/keys, and by the tests of tokens", mod: jwt, room: "tokens/keys", also: []string{"tokens", "tokens/hostile"}, files: 1},
-	{promise: "ulule/limiter is known to one file of the middleware, and one of the counters on Redis", mod: ulule, room: "middleware", also: []string{"middleware/rediscounters", "middleware/limittest"}, files: 2},
+	{promise: "ulule/limiter is known to one file of the rate limits, and one of the counters on Redis", mod: ulule, room: "middleware/ratelimit", also: []string{"middleware/ratelimit/rediscounters", "middleware/ratelimit/countertest"}, files: 2},
 	{promise: "Echo is known to its adapter only", mod: echo, room: "middleware/echov4"},
 	{promise: "the checker of histories is known to one file of the suite, which no program links", mod: porcupine, room: "store/storetest", files: 1},
-	{promise: "go-redis is known to the rooms on Redis only", mod: redis, room: "store/redisstore", also: []string{"middleware/rediscounters", "internal/redisclient", "internal/redistest"}},
+	{promise: "go-redis is known to the rooms on Redis only", mod: redis, room: "store/redisstore", also: []string{"middleware/ratelimit/rediscounters", "internal/redisclient", "internal/redistest"}},
 }
 
 func TestSources(t *testing.T) {

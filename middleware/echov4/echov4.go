@@ -20,6 +20,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -111,12 +112,12 @@ func (a *Auth) Limit(next echo.HandlerFunc) echo.HandlerFunc {
 	return a.limited(next, a.door.CheckLimit)
 }
 
-// LimitBy is middleware.Limits.Limit, for Limits of the same door.
-func (a *Auth) LimitBy(l *middleware.Limits) echo.MiddlewareFunc {
+// LimitBy is ratelimit.Limiter.Limit, for Limits of the same door.
+func (a *Auth) LimitBy(l *ratelimit.Limiter) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc { return a.limited(next, l.CheckLimit) }
 }
 
-func (a *Auth) limited(next echo.HandlerFunc, check func(*http.Request) (*middleware.Pass, error)) echo.HandlerFunc {
+func (a *Auth) limited(next echo.HandlerFunc, check func(*http.Request) (*ratelimit.Pass, error)) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		p, err := check(c.Request())
 		if err != nil {
@@ -135,7 +136,7 @@ func (a *Auth) Quota(c echo.Context) error {
 	if err != nil {
 		return a.refuse(c, a.door, middleware.RouteAPI, err)
 	}
-	q.Answer().Write(c.Response())
+	q.Write(c.Response())
 	return nil
 }
 

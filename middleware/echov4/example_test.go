@@ -14,6 +14,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/echov4"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/store/passwords"
@@ -31,7 +32,7 @@ func Example() {
 
 	door, err := middleware.New(middleware.Config{
 		Tokens:   authority,
-		Tiers:    middleware.Tiers{"free": {Limit: 500, Period: time.Hour}},
+		Tiers:    ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour}},
 		ClientIP: echov4.ClientIP(e.IPExtractor),
 	})
 	if err != nil {
@@ -173,10 +174,10 @@ func ExampleAuth_LimitBy() {
 	authority, ada := authority()
 	door := must(middleware.New(middleware.Config{
 		Tokens: authority, ClientIP: echov4.ClientIP(echo.ExtractIPDirect()),
-		Tiers: middleware.Tiers{"free": {Limit: 500, Period: time.Hour}},
+		Tiers: ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour}},
 	}))
-	search := must(door.Limits(middleware.LimitConfig{
-		Rules: []middleware.Rule{{Name: "search", Limit: 1, Period: time.Minute}},
+	search := must(door.Limits(ratelimit.LimitConfig{
+		Rules: []ratelimit.Rule{{Name: "search", Limit: 1, Period: time.Minute}},
 	}))
 	auth := echov4.New(door)
 	api := e.Group("/api", auth.Protect)
@@ -200,7 +201,7 @@ func guarded() (*echo.Echo, *echov4.Auth, tokens.Secret) {
 	authority, ada := authority()
 	door := must(middleware.New(middleware.Config{
 		Tokens:   authority,
-		Tiers:    middleware.Tiers{"free": {Limit: 500, Period: time.Hour}},
+		Tiers:    ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour}},
 		ClientIP: echov4.ClientIP(e.IPExtractor),
 	}))
 	return e, echov4.New(door), ada

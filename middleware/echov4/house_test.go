@@ -13,6 +13,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/echov4"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/store/passwords"
@@ -34,11 +35,11 @@ var (
 	dave  = store.User{ID: "u-dave", Login: "dave", Tier: "suspended", Seats: 1}
 )
 
-var tiers = middleware.Tiers{
-	middleware.Anonymous: {Limit: 2, Period: time.Hour},
-	"free":               {Limit: 2, Period: time.Hour, PerSeat: true}, // four for alice's two seats
-	"premium":            {Limit: 1000, Period: time.Hour},
-	"suspended":          {Limit: 0, Period: time.Minute},
+var tiers = ratelimit.Tiers{
+	ratelimit.Anonymous: {Limit: 2, Period: time.Hour},
+	"free":              {Limit: 2, Period: time.Hour, PerSeat: true}, // four for alice's two seats
+	"premium":           {Limit: 1000, Period: time.Hour},
+	"suspended":         {Limit: 0, Period: time.Minute},
 }
 
 // config is all that a house is made of.

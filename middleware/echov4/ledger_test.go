@@ -5,10 +5,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 )
 
-// ledger is middleware.Counters by the house's own clock: what a header says of
+// ledger is ratelimit.Counters by the house's own clock: what a header says of
 // a limit does not depend on when the test runs.
 type ledger struct {
 	now     func() time.Time
@@ -23,7 +23,7 @@ type window struct {
 	spent int64
 }
 
-func (l *ledger) Take(_ context.Context, charges []middleware.Charge, _ []middleware.Status) (middleware.Decision, error) {
+func (l *ledger) Take(_ context.Context, charges []ratelimit.Charge, _ []ratelimit.Status) (ratelimit.Decision, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	d, err := l.peek(charges)
@@ -39,13 +39,13 @@ func (l *ledger) Take(_ context.Context, charges []middleware.Charge, _ []middle
 	return d, nil
 }
 
-func (l *ledger) Peek(_ context.Context, charges []middleware.Charge, _ []middleware.Status) (middleware.Decision, error) {
+func (l *ledger) Peek(_ context.Context, charges []ratelimit.Charge, _ []ratelimit.Status) (ratelimit.Decision, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.peek(charges)
 }
 
-func (l *ledger) Reset(_ context.Context, charges []middleware.Charge) error {
+func (l *ledger) Reset(_ context.Context, charges []ratelimit.Charge) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, c := range charges {
@@ -54,7 +54,7 @@ func (l *ledger) Reset(_ context.Context, charges []middleware.Charge) error {
 	return l.failure
 }
 
-func (l *ledger) Refund(_ context.Context, charges []middleware.Charge) error {
+func (l *ledger) Refund(_ context.Context, charges []ratelimit.Charge) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, c := range charges {
@@ -65,15 +65,15 @@ func (l *ledger) Refund(_ context.Context, charges []middleware.Charge) error {
 	return l.failure
 }
 
-func (l *ledger) Check(p middleware.Policy) error { return p.Check() }
+func (l *ledger) Check(p ratelimit.Policy) error { return p.Check() }
 
 func (l *ledger) Close() error { return nil }
 
-func (l *ledger) peek(charges []middleware.Charge) (middleware.Decision, error) {
-	d := middleware.Decision{Allowed: true}
+func (l *ledger) peek(charges []ratelimit.Charge) (ratelimit.Decision, error) {
+	d := ratelimit.Decision{Allowed: true}
 	for _, c := range charges {
 		w := l.window(c)
-		s := middleware.Status{Allowed: w.spent+c.Cost <= c.Policy.Limit, Remaining: max(c.Policy.Limit-w.spent, 0), ResetAfter: w.ends.Sub(l.now())}
+		s := ratelimit.Status{Allowed: w.spent+c.Cost <= c.Policy.Limit, Remaining: max(c.Policy.Limit-w.spent, 0), ResetAfter: w.ends.Sub(l.now())}
 		if !s.Allowed {
 			s.RetryAfter = s.ResetAfter
 		}
@@ -83,7 +83,7 @@ func (l *ledger) peek(charges []middleware.Charge) (middleware.Decision, error) 
 	return d, l.failure
 }
 
-func (l *ledger) window(c middleware.Charge) window {
+func (l *ledger) window(c ratelimit.Charge) window {
 	if w, ok := l.windows[c.Key]; ok && l.now().Before(w.ends) {
 		return w
 	}

@@ -12,8 +12,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/echov4"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 )
 
 // name answers with who is calling.
@@ -186,7 +186,7 @@ func TestMountIsForManyAtOnce(t *testing.T) {
 	const callers, limit = 100, 30
 	h := open(t, func(c *config) {
 		c.door.Counters = nil // the ones in memory
-		c.door.Tiers = middleware.Tiers{"free": {Limit: limit, Period: time.Hour}, "premium": {Limit: 1000, Period: time.Hour}}
+		c.door.Tiers = ratelimit.Tiers{"free": {Limit: limit, Period: time.Hour}, "premium": {Limit: 1000, Period: time.Hour}}
 	})
 	access := map[string]string{}
 	for _, user := range []string{"alice", "bob"} {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/echov4"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -75,11 +76,11 @@ func mount(e *echo.Echo, door *middleware.Auth) {
 }
 
 // search is a route that costs two and is closed where it cannot be counted.
-func search(door *middleware.Auth) *middleware.Limits {
-	l, err := door.Limits(middleware.LimitConfig{
-		Rules:            []middleware.Rule{{Name: "search", Limit: 5, Period: time.Minute, By: middleware.ByUser()}},
+func search(door *middleware.Auth) *ratelimit.Limiter {
+	l, err := door.Limits(ratelimit.LimitConfig{
+		Rules:            []ratelimit.Rule{{Name: "search", Limit: 5, Period: time.Minute, By: ratelimit.ByUser()}},
 		Cost:             func(*http.Request) int64 { return 2 },
-		OnCounterFailure: middleware.FailClosed,
+		OnCounterFailure: ratelimit.FailClosed,
 	})
 	if err != nil {
 		panic(err)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
 )
@@ -128,22 +129,22 @@ func passwordGrant(c *config) { c.door.PasswordGrant = true }
 
 func grace(c *config) { c.tokens.RetryGrace = time.Minute }
 
-func failOpen(c *config) { c.door.OnCounterFailure = middleware.FailOpen }
+func failOpen(c *config) { c.door.OnCounterFailure = ratelimit.FailOpen }
 
 func policies(c *config) {
-	c.door.Tiers = middleware.Tiers{"free": {
-		Limit: 100, Period: time.Hour, Concurrent: 3, Also: []middleware.Window{{Limit: 2, Period: time.Second}},
+	c.door.Tiers = ratelimit.Tiers{"free": {
+		Limit: 100, Period: time.Hour, Concurrent: 3, Also: []ratelimit.Window{{Limit: 2, Period: time.Second}},
 	}}
 }
 
-func olderHeaders(c *config) { c.door.Headers.Draft = middleware.Draft06 }
+func olderHeaders(c *config) { c.door.Headers.Draft = ratelimit.Draft06 }
 
 func noHeaders(c *config) {
-	c.door.Headers = middleware.Headers{Draft: middleware.NoDraft, NoXRateLimit: true, NoRetryAfter: true}
+	c.door.Headers = ratelimit.Headers{Draft: ratelimit.NoDraft, NoXRateLimit: true, NoRetryAfter: true}
 }
 
 func noAnonymous(c *config) {
-	c.door.Tiers = middleware.Tiers{"free": {Limit: 2, Period: time.Hour}}
+	c.door.Tiers = ratelimit.Tiers{"free": {Limit: 2, Period: time.Hour}}
 }
 
 func tierOf(tier string, seats int, err error) func(*config) {

@@ -212,7 +212,7 @@ var twins = []twin{
 	{name: "too many guesses, at the token endpoint", house: oneGuess, given: []step{guess}, request: form("POST /token", "grant_type=password&"+alicesOwn), status: 429, reason: middleware.ReasonThrottled},
 	{name: "Lexik: too many guesses", speaks: lexik, house: oneGuess, given: []step{guess}, request: form("POST /login", "_username=alice&_password="+password), status: 429, reason: middleware.ReasonThrottled},
 	{name: "FastAPI: too many guesses", speaks: fastAPI, house: oneGuess, given: []step{guess}, request: form("POST /login", alicesOwn), status: 429, reason: middleware.ReasonThrottled},
-	{name: "a login from nowhere", from: "@", request: form("POST /login", alicesOwn), status: 500, reason: middleware.ReasonInternal},
+	{name: "a login from nowhere", from: "@", request: form("POST /login", alicesOwn), status: 400, reason: middleware.ReasonMalformed},
 
 	// Limits.
 	{name: "an account spends", given: []step{login}, request: bare("GET /protected", bearer), status: 200},
@@ -232,7 +232,7 @@ var twins = []twin{
 	{name: "a neighbour in the /64 has spent all", given: []step{spendFrom("[2001:db8::1]:9", 2)}, from: "[2001:db8::2]:1", request: bare("GET /limited"), status: 429, reason: middleware.ReasonLimited},
 	{name: "an anonymous caller has spent all", given: []step{spendFrom("192.0.2.1:9", 2)}, request: bare("POST /open"), status: 429, reason: middleware.ReasonLimited},
 	{name: "a forged address changes nothing", given: []step{spendFrom("192.0.2.1:9", 2)}, request: bare("GET /limited", "X-Forwarded-For: 198.51.100.1", "X-Real-IP: 198.51.100.2"), status: 429, reason: middleware.ReasonLimited},
-	{name: "no address", from: "@", request: bare("GET /limited"), status: 500, reason: middleware.ReasonInternal},
+	{name: "no address", from: "@", request: bare("GET /limited"), status: 400, reason: middleware.ReasonMalformed},
 	{name: "no plan for anonymous callers", house: noAnonymous, request: bare("GET /limited"), status: 401, reason: middleware.ReasonNoBearer},
 	{name: "the counters fail", given: []step{login, countersFail}, request: bare("GET /protected", bearer), status: 503, reason: middleware.ReasonUnavailable},
 	{name: "the counters fail, and the house is open", house: failOpen, given: []step{login, countersFail}, request: bare("GET /protected", bearer), status: 200},

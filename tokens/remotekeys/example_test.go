@@ -11,6 +11,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/store/passwords"
@@ -51,7 +52,7 @@ func signingService() (*httptest.Server, tokens.Secret) {
 	}))
 	auth := must(middleware.New(middleware.Config{
 		Tokens: authority, ClientIP: clientip.RemoteAddr,
-		Tiers: middleware.Tiers{"free": {Limit: 500, Period: time.Hour}},
+		Tiers: ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour}},
 	}))
 	pair := must(authority.Login(context.Background(), tokens.LoginRequest{Login: "ada", Password: "correct horse"}))
 	return httptest.NewServer(http.HandlerFunc(auth.JWKS)), pair.AccessToken

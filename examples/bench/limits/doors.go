@@ -21,6 +21,7 @@ import (
 
 	sallyport "github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/tokens"
 	"github.com/sallyport-go/sallyport/tokens/keys"
@@ -122,7 +123,7 @@ func auth(limit int64) (*sallyport.Auth, error) {
 	}
 	return sallyport.New(sallyport.Config{
 		Tokens: authority, ClientIP: clientip.RemoteAddr,
-		Tiers: sallyport.Tiers{sallyport.Anonymous: {Limit: limit, Period: time.Hour}},
+		Tiers: ratelimit.Tiers{ratelimit.Anonymous: {Limit: limit, Period: time.Hour}},
 	})
 }
 

@@ -14,7 +14,7 @@ import (
 	"github.com/ulule/limiter/v3"
 	engine "github.com/ulule/limiter/v3/drivers/store/memory"
 
-	sallyport "github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 )
 
 const limit = 1 << 30 // so that nobody is refused
@@ -26,11 +26,11 @@ type contestant struct {
 }
 
 func contestants(ctx context.Context) []contestant {
-	ours := func(a sallyport.Algorithm) func() decision {
+	ours := func(a ratelimit.Algorithm) func() decision {
 		return func() decision {
-			c := sallyport.Memory()
-			charges := []sallyport.Charge{{Cost: 1, Policy: sallyport.Policy{Limit: limit, Window: time.Hour, Algorithm: a}}}
-			room := make([]sallyport.Status, 1)
+			c := ratelimit.Memory()
+			charges := []ratelimit.Charge{{Cost: 1, Policy: ratelimit.Policy{Limit: limit, Window: time.Hour, Algorithm: a}}}
+			room := make([]ratelimit.Status, 1)
 			return func(key string) bool {
 				charges[0].Key = key
 				d, err := c.Take(ctx, charges, room)
@@ -47,9 +47,9 @@ func contestants(ctx context.Context) []contestant {
 				return err == nil && !c.Reached
 			}
 		}},
-		{"**Sallyport, fixed window**", ours(sallyport.FixedWindow)},
-		{"**Sallyport, GCRA**", ours(sallyport.GCRA)},
-		{"**Sallyport, rolling window**", ours(sallyport.Rolling)},
+		{"**Sallyport, fixed window**", ours(ratelimit.FixedWindow)},
+		{"**Sallyport, GCRA**", ours(ratelimit.GCRA)},
+		{"**Sallyport, rolling window**", ours(ratelimit.Rolling)},
 		{"Echo's limiter", func() decision {
 			s := middleware.NewRateLimiterMemoryStoreWithConfig(middleware.RateLimiterMemoryStoreConfig{Rate: limit, Burst: limit, ExpiresIn: time.Hour})
 			return func(key string) bool {

@@ -13,8 +13,8 @@ import (
 	"github.com/go-redis/redis_rate/v10"
 	"github.com/redis/go-redis/v9"
 
-	"github.com/sallyport-go/sallyport/middleware"
-	"github.com/sallyport-go/sallyport/middleware/rediscounters"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit/rediscounters"
 )
 
 // far is a connection on which everything that is sent leaves a while later.
@@ -63,7 +63,7 @@ func onRedis(ctx context.Context, url string) error {
 		_, _ = near.Close(), distant.Close()
 	}()
 	secret := make([]byte, 32)
-	open := func(client *redis.Client, c rediscounters.Config) middleware.Counters {
+	open := func(client *redis.Client, c rediscounters.Config) ratelimit.Counters {
 		c.Secret, c.Prefix = secret, prefix
 		n, err := rediscounters.New(client, c)
 		if err != nil {
@@ -71,9 +71,9 @@ func onRedis(ctx context.Context, url string) error {
 		}
 		return n
 	}
-	take := func(c middleware.Counters, charges ...middleware.Charge) decision {
+	take := func(c ratelimit.Counters, charges ...ratelimit.Charge) decision {
 		return func(key string) bool {
-			mine := make([]middleware.Charge, len(charges))
+			mine := make([]ratelimit.Charge, len(charges))
 			copy(mine, charges)
 			for i := range mine {
 				mine[i].Key = key
@@ -82,8 +82,8 @@ func onRedis(ctx context.Context, url string) error {
 			return err == nil && d.Allowed
 		}
 	}
-	charge := func(a middleware.Algorithm, window time.Duration) middleware.Charge {
-		return middleware.Charge{Cost: 1, Policy: middleware.Policy{Limit: limit, Window: window, Algorithm: a}}
+	charge := func(a ratelimit.Algorithm, window time.Duration) ratelimit.Charge {
+		return ratelimit.Charge{Cost: 1, Policy: ratelimit.Policy{Limit: limit, Window: window, Algorithm: a}}
 	}
 	rate := redis_rate.NewLimiter(near)
 	fmt.Print("\n| over Redis, decisions a second | 1 caller | 32 | 256 |\n|---|--:|--:|--:|\n")
@@ -95,10 +95,10 @@ func onRedis(ctx context.Context, url string) error {
 			r, err := rate.Allow(ctx, prefix+key, redis_rate.Limit{Rate: limit, Burst: limit, Period: time.Hour})
 			return err == nil && r.Allowed > 0
 		}},
-		{"Sallyport, fixed window", take(open(near, rediscounters.Config{}), charge(middleware.FixedWindow, time.Hour))},
-		{"Sallyport, GCRA", take(open(near, rediscounters.Config{}), charge(middleware.GCRA, time.Hour))},
-		{"Sallyport, rolling window", take(open(near, rediscounters.Config{}), charge(middleware.Rolling, time.Hour))},
-		{"Sallyport, fixed window, pipelined", take(open(near, rediscounters.Config{Pipeline: true}), charge(middleware.FixedWindow, time.Hour))},
+		{"Sallyport, fixed window", take(open(near, rediscounters.Config{}), charge(ratelimit.FixedWindow, time.Hour))},
+		{"Sallyport, GCRA", take(open(near, rediscounters.Config{}), charge(ratelimit.GCRA, time.Hour))},
+		{"Sallyport, rolling window", take(open(near, rediscounters.Config{}), charge(ratelimit.Rolling, time.Hour))},
+		{"Sallyport, fixed window, pipelined", take(open(near, rediscounters.Config{Pipeline: true}), charge(ratelimit.FixedWindow, time.Hour))},
 	} {
 		fmt.Printf("| %s | %.0f | %.0f | %.0f |\n", row.name, speed(row.decide, 1), speed(row.decide, 32), speed(row.decide, 256))
 	}
@@ -106,7 +106,7 @@ func onRedis(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
-	hour, second := charge(middleware.FixedWindow, time.Hour), charge(middleware.FixedWindow, time.Second)
+	hour, second := charge(ratelimit.FixedWindow, time.Hour), charge(ratelimit.FixedWindow, time.Second)
 	first, then := take(engine, second), take(engine, hour)
 	fmt.Print("\n| two windows, 1 ms of round trip, decisions a second | 1 caller | 32 | 256 |\n|---|--:|--:|--:|\n")
 	for _, row := range []struct {

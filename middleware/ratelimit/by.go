@@ -1,0 +1,150 @@
+package ratelimit
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+
+	"github.com/sallyport-go/sallyport/internal/network"
+)
+
+// By says whose counter a request spends. The zero value is [ByAccount].
+//
+// Who is not known is counted by what is: a principal without an account or a
+// session by its user, and a request without a principal by its address. Nobody
+// is ever not counted.
+type By struct {
+	kind       string
+	bits4      int
+	bits6      int
+	key        func(*http.Request) (string, error)
+	complaints []string
+}
+
+// The kinds of owner, as they stand in the keys of counters.
+const (
+	byAccount = "account"
+	byUser    = "user"
+	bySession = "session"
+	byAddress = "address"
+	byHost    = "key"
+)
+
+// ByAccount counts by the principal's account, which its users share.
+func ByAccount() By { return By{kind: byAccount} }
+
+// ByUser counts by the principal's user, whatever the account.
+func ByUser() By { return By{kind: byUser} }
+
+// BySession counts by the API key that the access token was exchanged for, or by
+// the session that it belongs to. Who logs in again has another session, so let
+// a limit by user or account stand beside it.
+func BySession() By { return By{kind: bySession} }
+
+// ByAddress counts by the client's address as Config.ClientIP tells it, also
+// where there is a principal: one IPv4 address, or the /64 that one IPv6
+// customer has.
+func ByAddress() By { return ByNetwork(32, 64) }
+
+// ByNetwork is ByAddress for networks of another size: that of the first so many
+// bits of an IPv4 and of an IPv6 address.
+func ByNetwork(bits4, bits6 int) By {
+	b := By{kind: byAddress, bits4: bits4, bits6: bits6}
+	if bits4 < 1 || bits4 > 32 || bits6 < 1 || bits6 > 128 {
+		b.complaints = append(b.complaints, fmt.Sprintf("wants 1 to 32 bits of IPv4 and 1 to 128 of IPv6, has %d and %d", bits4, bits6))
+	}
+	return b
+}
+
+// ByKey counts by a key of the host's own, such as a device or a tenant in the
+// path. What anybody may write into a request is no key: who changes it gets a
+// new counter. An *Error that key returns refuses the request; any other error,
+// and an empty key, are the host's fault and refuse it with 500.
+func ByKey(key func(*http.Request) (string, error)) By {
+	b := By{kind: byHost, key: key}
+	if key == nil {
+		b.complaints = append(b.complaints, "wants a function in ByKey")
+	}
+	return b
+}
+
+func (b By) check(path string, complain complaint) {
+	for _, c := range b.complaints {
+		complain(path, "%s", c)
+	}
+}
+
+var errNoKey = errors.New("ratelimit: the function of ByKey returned an empty key")
+
+// owner is whose counter it is: what kind of owner, and which, by an id or by a
+// network.
+type owner struct {
+	kind, id string
+	network  netip.Prefix
+}
+
+// key is that of the owner's counter, behind the beginning of all such keys.
+func (o owner) key(beginning string) string {
+	var room [96]byte // which most fit into
+	key := append(append(append(room[:0], beginning...), o.kind...), '/')
+	if o.kind == byAddress {
+		return string(o.network.AppendTo(key))
+	}
+	return string(append(key, o.id...))
+}
+
+// owner says whose counter a request counts in.
+func (l *Limiter) owner(b By, w who) (o owner, err error) {
+	switch {
+	case b.kind == byHost:
+		o.kind = byHost
+		o.id, err = w.hostKey(b)
+	case b.kind == byAddress || !w.Authenticated():
+		o.kind = byAddress
+		o.network, err = l.networkFor(b, w)
+	case b.kind == bySession && w.Session != "":
+		o.kind, o.id = bySession, w.Session
+	case b.kind == byUser || b.kind == bySession || w.Account == "":
+		o.kind, o.id = byUser, w.User
+	default:
+		o.kind, o.id = byAccount, w.Account
+	}
+	return o, err
+}
+
+func (w who) hostKey(b By) (string, error) {
+	id := w.Key
+	if w.request != nil {
+		var err error
+		if id, err = b.key(w.request); err != nil {
+			if refuses, _ := isRefusal(err); refuses {
+				return "", err
+			}
+			return "", misconfigured(err)
+		}
+	}
+	if id == "" {
+		return "", misconfigured(errNoKey)
+	}
+	return id, nil
+}
+
+func (l *Limiter) networkFor(b By, w who) (netip.Prefix, error) {
+	addr := w.Address
+	if w.request != nil {
+		var err error
+		if addr, err = l.config.ClientIP(w.request); err != nil {
+			return netip.Prefix{}, noAddress(err)
+		}
+	}
+	bits4, bits6 := b.bits4, b.bits6
+	if bits4 == 0 {
+		bits4, bits6 = 32, 64 // one IPv4 address, or the /64 of one IPv6 customer
+	}
+	net, err := network.Of(addr, bits4, bits6)
+	if err != nil {
+		return netip.Prefix{}, noAddress(err)
+	}
+	return net, nil
+}

@@ -1,0 +1,239 @@
+package ratelimit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+)
+
+// Counters count what callers spend. [Memory] is one, package rediscounters has
+// those that many nodes share, and [FromLimiter] makes one of any ulule
+// limiter.Store; a host may write another, and package countertest tells whether it
+// keeps what is said here. All methods are called by many goroutines at once and
+// return soon after the context is done.
+//
+// An error means that the counters could not say; the charges may or may not
+// have been made, and are not to be taken back.
+type Counters interface {
+	// Take makes all the charges, or none of them if one is over its limit: a
+	// request that is refused spends nothing. The Decision has a Status for each
+	// charge, in their order, as it is afterwards.
+	//
+	// Room is memory that they may be put into, from its beginning to its capacity,
+	// as append does it: who decides often and keeps no Decision passes the Status of
+	// the last one, and spares an allocation. Nil will do.
+	Take(ctx context.Context, charges []Charge, room []Status) (Decision, error)
+
+	// Refund takes charges back that Take has made. A counter gives back at most
+	// what it has: it never goes below zero. If something is left, the end of its
+	// window stays where it is. If nothing is left, the counter is as if it had never
+	// been made: it takes no capacity, and the next charge begins a new window. A
+	// counter whose window has ended has nothing to give back; a refund that comes
+	// later than the ResetAfter of the charge is made in a window that the charge was
+	// not made in.
+	Refund(ctx context.Context, charges []Charge) error
+
+	// Peek says what Take would decide, and writes nothing but room.
+	Peek(ctx context.Context, charges []Charge, room []Status) (Decision, error)
+
+	// Reset forgets what was counted under the keys of the charges, in windows of
+	// this length and by this algorithm.
+	Reset(ctx context.Context, charges []Charge) error
+
+	// Check returns an error if these counters could not count under the policy.
+	// It asks nobody, and New calls it. Take and Peek return the same error.
+	Check(p Policy) error
+
+	// Close gives back what the counters hold. Nothing may be called after it.
+	Close() error
+}
+
+// ErrCircuitOpen is an error of counters that have failed so often that they are not
+// asked for a while.
+var ErrCircuitOpen = errors.New("ratelimit: the counters have failed, and are not asked for a while")
+
+// Charge is what one request costs under one policy.
+type Charge struct {
+	// Key says whose counter it is. Policies that are not to share a counter have
+	// different keys; those with windows of another length, with another algorithm
+	// or of another group never share one. One Take must not charge the same counter
+	// twice.
+	Key string
+
+	// Policy is the limit as it is for this caller now. A limit that has changed
+	// since the last charge counts at once, and does not change what was spent.
+	Policy Policy
+
+	// Cost is how much is spent: 1 to 2³¹−1.
+	Cost int64
+
+	// Group says whose capacity the counter takes. The zero value is GroupCallers.
+	// Counters of different groups are different counters, whatever their keys.
+	Group Group
+
+	// Source says who takes the capacity of the group, so that whoever takes the
+	// most of it is limited first: for GroupAddresses and GroupAttempts the network
+	// of the caller, an IPv4 /24 or an IPv6 /48 ("192.0.2.0/24"); for GroupKnown the
+	// user. It is compared, never parsed. The empty Source is one more source. It
+	// means nothing in GroupCallers.
+	Source string
+
+	// Done says that the work is done and its cost has come out only now, as with
+	// the bytes of an answer: the charge is made even if it is over the limit, and
+	// refuses nothing. What is over the limit has to pass before there is anything
+	// left, but no longer than two windows.
+	Done bool
+}
+
+// Group is a kind of caller. Each group has capacity of its own: when one is full,
+// the counters of the others are made and kept as if it were empty.
+type Group uint8
+
+const (
+	// GroupCallers is for authenticated callers: accounts, users, sessions, API keys.
+	// Callers who are not authenticated must not be able to make counters in it.
+	GroupCallers Group = iota
+
+	// GroupAddresses is for callers who are not authenticated, by their address.
+	GroupAddresses
+
+	// GroupAttempts is for failed logins, and for client secrets, API keys and refresh
+	// tokens that were wrong. A key that a caller chose belongs here, and only after
+	// the budget of the caller's address was charged.
+	GroupAttempts
+
+	// GroupKnown is for what only a successful login makes: the mark that a user has
+	// logged in from an address, and the budgets of such addresses. A counter by
+	// FixedWindow is a mark, one by another Algorithm is a budget. No counter of this
+	// group is ever shared: if the capacity is used up, a mark may be forgotten, and
+	// its user is then not known at that address until the next login from there.
+	GroupKnown
+)
+
+const groups = int(GroupKnown) + 1
+
+// String returns what the group counts.
+func (g Group) String() string {
+	switch g {
+	case GroupCallers:
+		return "callers"
+	case GroupAddresses:
+		return "addresses"
+	case GroupAttempts:
+		return "attempts"
+	case GroupKnown:
+		return "known"
+	}
+	return fmt.Sprintf("Group(%d)", uint8(g))
+}
+
+// Policy is a limit: so much in a window.
+type Policy struct {
+	Name string
+
+	// Limit is how much may be spent in a window; nothing with 0 or less.
+	Limit int64
+
+	// Window is its length, in whole seconds.
+	Window time.Duration
+
+	// Algorithm says what a window is. The zero value is FixedWindow.
+	Algorithm Algorithm
+
+	// Burst is for GCRA: how much may be spent at once, up to Limit. Zero is
+	// Limit.
+	Burst int64
+}
+
+// Algorithm says how spending is measured.
+type Algorithm uint8
+
+const (
+	// FixedWindow is a window that begins with the first charge in it. All that
+	// was spent is there again when it ends, so in an hour that lies across its
+	// end up to two limits can be spent.
+	FixedWindow Algorithm = iota
+
+	// GCRA is a bucket that leaks: what was spent comes back evenly, a limit in a
+	// window, and Burst is what there is at most. Callers are never shut out for
+	// long. In a window up to a burst and a limit can be spent.
+	GCRA
+
+	// Rolling is "at most so much in any window", whenever one begins to measure.
+	// The window moves in twelve steps, so that what was spent comes back up to a
+	// twelfth of a window late. Limits above 2³²−1 count as that.
+	Rolling
+)
+
+// String returns the name of the algorithm, as people write it.
+func (a Algorithm) String() string {
+	switch a {
+	case FixedWindow:
+		return "fixed window"
+	case GCRA:
+		return "GCRA"
+	case Rolling:
+		return "rolling window"
+	}
+	return fmt.Sprintf("Algorithm(%d)", uint8(a))
+}
+
+// Check returns an error if no counters could count under the policy.
+func (p Policy) Check() error { return p.check() }
+
+// check does not copy what is checked with every charge.
+func (p *Policy) check() error {
+	switch {
+	case p.Window < time.Second || p.Window%time.Second != 0 || p.Window > MaxWindow:
+		return fmt.Errorf("ratelimit: a policy wants a window of whole seconds, at most ten years, has %v", p.Window)
+	case p.Algorithm > Rolling:
+		return fmt.Errorf("ratelimit: a policy wants FixedWindow, GCRA or Rolling, has %v", p.Algorithm)
+	case p.Burst != 0 && p.Algorithm != GCRA:
+		return fmt.Errorf("ratelimit: Policy.Burst is for GCRA, not for a %v", p.Algorithm)
+	case p.Burst < 0 || p.Burst > 0 && p.Burst > p.Limit:
+		return fmt.Errorf("ratelimit: Policy.Burst wants 1 to Limit (%d), has %d", p.Limit, p.Burst)
+	}
+	return nil
+}
+
+// MaxWindow is the longest Window of a Policy: ten years.
+const MaxWindow = 10 * 366 * 24 * time.Hour
+
+var errCharge = errors.New("ratelimit: a charge must have a key, a cost of 1 to 2³¹−1 and a group from GroupCallers to GroupKnown")
+
+// Check returns an error if no counters could make the charge.
+func (c Charge) Check() error { return c.check() }
+
+func (c *Charge) check() error {
+	if c.Key == "" || c.Cost < 1 || c.Cost > math.MaxInt32 || c.Group > GroupKnown {
+		return errCharge
+	}
+	return c.Policy.check()
+}
+
+// Decision says whether the charges were made.
+type Decision struct {
+	Allowed bool
+	Status  []Status
+}
+
+// Status is how one counter stands.
+type Status struct {
+	// Allowed is false if this charge was, or would be, over the limit.
+	Allowed bool
+
+	// Remaining is what could be spent at once now, never less than 0.
+	Remaining int64
+
+	// ResetAfter is how long it takes until all of the limit is there again,
+	// never too short.
+	ResetAfter time.Duration
+
+	// RetryAfter is how long a caller should wait until this charge can be made,
+	// never too short: a caller who waits for it, and whom nobody forestalls, gets
+	// in. Zero if it was made. For a charge that costs more than there ever is it
+	// is a window.
+	RetryAfter time.Duration
+}

@@ -1,0 +1,245 @@
+package countertest_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ulule/limiter/v3"
+	"github.com/ulule/limiter/v3/drivers/store/memory"
+	"go.uber.org/goleak"
+
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit/countertest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func inMemory(clock *countertest.Clock) ratelimit.Counters {
+	c, err := ratelimit.NewMemory(ratelimit.MemoryConfig{Now: clock.Now})
+	if err != nil {
+		panic(err)
+	}
+	return c
+}
+
+func TestMemory(t *testing.T) {
+	t.Parallel()
+	countertest.Run(t, func(*testing.T) countertest.Fixture {
+		clock := countertest.NewClock()
+		return countertest.Fixture{Counters: inMemory(clock), Pass: clock.Pass}
+	})
+}
+
+// The engine counts by the clock of the machine, so it runs in a bubble.
+func TestEngines(t *testing.T) {
+	t.Parallel()
+	for name, open := range map[string]func() countertest.Fixture{
+		"in memory": func() countertest.Fixture { return countertest.Fixture{Counters: ratelimit.UluleMemory()} },
+		"on a limiter.Store": func() countertest.Fixture {
+			store := memory.NewStoreWithOptions(limiter.StoreOptions{Prefix: "p"})
+			return countertest.Fixture{Counters: ratelimit.FromLimiter(store), RoundsUp: time.Second}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, rule := range countertest.Rules() {
+				synctest.Test(t, func(t *testing.T) {
+					f := open()
+					f.Pass = func(d time.Duration) { time.Sleep(d) }
+					if err := countertest.Try(t.Context(), rule, f, ratelimit.FixedWindow); err != nil {
+						t.Errorf("%s: %v", rule, err)
+					}
+				})
+			}
+		})
+	}
+}
+
+// cheat are counters that break the contract in one way.
+type cheat struct {
+	ratelimit.Counters
+
+	take   func(ratelimit.Counters, []ratelimit.Charge) (ratelimit.Decision, error)
+	refund func(ratelimit.Counters, []ratelimit.Charge) error
+	peek   func(ratelimit.Counters, []ratelimit.Charge) (ratelimit.Decision, error)
+	reset  func(ratelimit.Counters, []ratelimit.Charge) error
+}
+
+func (c cheat) Take(ctx context.Context, charges []ratelimit.Charge, room []ratelimit.Status) (ratelimit.Decision, error) {
+	if c.take != nil {
+		return c.take(c.Counters, charges)
+	}
+	return c.Counters.Take(ctx, charges, room)
+}
+
+func (c cheat) Refund(ctx context.Context, charges []ratelimit.Charge) error {
+	if c.refund != nil {
+		return c.refund(c.Counters, charges)
+	}
+	return c.Counters.Refund(ctx, charges)
+}
+
+func (c cheat) Peek(ctx context.Context, charges []ratelimit.Charge, room []ratelimit.Status) (ratelimit.Decision, error) {
+	if c.peek != nil {
+		return c.peek(c.Counters, charges)
+	}
+	return c.Counters.Peek(ctx, charges, room)
+}
+
+func (c cheat) Reset(ctx context.Context, charges []ratelimit.Charge) error {
+	if c.reset != nil {
+		return c.reset(c.Counters, charges)
+	}
+	return c.Counters.Reset(ctx, charges)
+}
+
+type (
+	counters = ratelimit.Counters
+	charge   = ratelimit.Charge
+	decision = ratelimit.Decision
+)
+
+// changed are copies of charges, each changed.
+func changed(charges []charge, f func(*charge)) []charge {
+	charges = append([]charge(nil), charges...)
+	for i := range charges {
+		f(&charges[i])
+	}
+	return charges
+}
+
+// Whoever cheats is found out, by the rule that is about it.
+func TestCheats(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background() //nolint:usetesting // the cheats have none of their own
+	with := func(f func(*charge)) func(counters, []charge) (decision, error) {
+		return func(c counters, charges []charge) (decision, error) { return c.Take(ctx, changed(charges, f), nil) }
+	}
+	one := make([]ratelimit.Status, 8)
+	for _, test := range []struct {
+		name  string
+		cheat cheat
+		rule  string
+	}{
+		{"lets one more in", cheat{take: with(func(c *charge) { c.Policy.Limit++ })}, "what is spent is counted"},
+		{"forgets the cost", cheat{take: with(func(c *charge) { c.Cost = min(c.Cost, 1) })}, "what is spent is counted"},
+		{"charges what it refuses", cheat{take: func(c counters, charges []charge) (decision, error) {
+			d, err := c.Take(ctx, charges, nil)
+			if err == nil && !d.Allowed {
+				_, err = c.Take(ctx, changed(charges, func(c *charge) { c.Done = true }), nil)
+			}
+			return d, err
+		}}, "what is refused spends nothing"},
+		{"charges one after the other", cheat{take: func(c counters, charges []charge) (decision, error) {
+			all := decision{Allowed: true}
+			for _, one := range charges {
+				d, err := c.Take(ctx, []charge{one}, nil)
+				if err != nil {
+					return d, err
+				}
+				all.Status = append(all.Status, d.Status...)
+				all.Allowed = all.Allowed && d.Allowed
+			}
+			return all, nil
+		}}, "all charges are made, or none"},
+		{"looks, and then takes", cheat{take: func(c counters, charges []charge) (decision, error) {
+			d, err := c.Peek(ctx, charges, nil)
+			if err != nil || !d.Allowed || len(charges) == 0 {
+				return d, err
+			}
+			time.Sleep(time.Millisecond)
+			taken, err := c.Take(ctx, changed(charges, func(c *charge) { c.Done = true }), nil)
+			for i := range d.Status {
+				d.Status[i].Remaining = taken.Status[i].Remaining
+			}
+			return d, err
+		}}, "of callers at once exactly the limit"},
+		{"counts by limit", cheat{take: with(func(c *charge) { c.Key += string(rune('a' + c.Policy.Limit)) })}, "a limit that has changed"},
+		{"gives credit", cheat{
+			refund: func(c counters, charges []charge) error { return c.Reset(ctx, charges) },
+		}, "a refund gives back what there is"},
+		{"spends when it is looked at", cheat{peek: func(c counters, charges []charge) (decision, error) { return c.Take(ctx, charges, nil) }}, "a look writes nothing"},
+		{"never forgets", cheat{reset: func(counters, []charge) error { return nil }}, "a reset forgets"},
+		{"refuses what is done", cheat{take: with(func(c *charge) { c.Done = false })}, "work that is done"},
+		{"folds the case of keys", cheat{take: with(func(c *charge) { c.Key = strings.ToLower(c.Key) })}, "counters of other names"},
+		{"has one room for all", cheat{take: func(c counters, charges []charge) (decision, error) { return c.Take(ctx, charges, one) }}, "a decision stays as it is"},
+		{"lets nonsense in", cheat{take: func(c counters, charges []charge) (decision, error) {
+			d, err := c.Take(ctx, charges, nil)
+			if err != nil {
+				return decision{Allowed: true, Status: make([]ratelimit.Status, len(charges))}, nil //nolint:nilerr // that is the cheat
+			}
+			return d, nil
+		}}, "a charge that is none"},
+		{"tells to come back too soon", cheat{take: func(c counters, charges []charge) (decision, error) {
+			d, err := c.Take(ctx, charges, nil)
+			for i := range d.Status {
+				d.Status[i].RetryAfter /= 2
+			}
+			return d, err
+		}}, "who waits as long as it is told"},
+		{"begins a window with every charge", cheat{take: func(c counters, charges []charge) (decision, error) {
+			d, err := c.Take(ctx, charges, nil)
+			for i := range d.Status {
+				d.Status[i].ResetAfter = charges[i].Policy.Window
+			}
+			return d, err
+		}}, "all is there again when it is said to be"},
+		{"counts a window as half", cheat{take: with(func(c *charge) {
+			if c.Policy.Window == 12*time.Second {
+				c.Policy.Window /= 2
+			}
+		})}, "any schedule"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			found := false
+			for _, rule := range countertest.Rules() {
+				clock := countertest.NewClock()
+				test.cheat.Counters = inMemory(clock)
+				err := countertest.Try(t.Context(), rule, countertest.Fixture{Counters: test.cheat, Pass: clock.Pass}, ratelimit.FixedWindow)
+				found = found || err != nil && strings.HasPrefix(rule, test.rule)
+			}
+			if !found {
+				t.Errorf("the rule %q has found nothing", test.rule)
+			}
+		})
+	}
+}
+
+func TestCheckHeaders(t *testing.T) {
+	t.Parallel()
+	at := time.Unix(1795416398, 0)
+	good := func() http.Header {
+		h := http.Header{}
+		h.Set("RateLimit-Policy", `"free";q=1500;w=3600, "burst";q=50;w=1`)
+		h.Set("RateLimit", `"free";r=0;t=1234`)
+		h.Set("X-RateLimit-Limit", "1500")
+		h.Set("X-RateLimit-Remaining", "0")
+		h.Set("X-RateLimit-Reset", "1795419999")
+		h.Set("Retry-After", "1234")
+		h.Set("Cache-Control", "no-store")
+		return h
+	}
+	if err := countertest.CheckHeaders(http.StatusTooManyRequests, good(), at); err != nil {
+		t.Error(err)
+	}
+	for name, value := range map[string]string{
+		"RateLimit-Policy": "free;q=1500", "RateLimit": `"free";r=-1;t=3`, "X-RateLimit-Limit": "", "X-RateLimit-Remaining": "1501",
+		"X-RateLimit-Reset": "1", "Retry-After": "1233", "Cache-Control": "private",
+	} {
+		h := good()
+		h.Set(name, value)
+		if err := countertest.CheckHeaders(http.StatusTooManyRequests, h, at); err == nil {
+			t.Errorf("%s: %q is not found", name, value)
+		}
+	}
+	twice := good()
+	twice.Add("X-RateLimit-Limit", "7")
+	if countertest.CheckHeaders(http.StatusTooManyRequests, twice, at) == nil || countertest.CheckHeaders(http.StatusOK, good(), at) == nil {
+		t.Error("a header that is there twice, or Retry-After in a 200, is not found")
+	}
+}

@@ -1,0 +1,123 @@
+package countertest
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+var (
+	policyField = regexp.MustCompile(`^"[\x20\x21\x23-\x5b\x5d-\x7e]+";q=\d{1,15}(;w=[1-9]\d{0,14})?(;qu="[a-z-]+")?$`)
+	limitField  = regexp.MustCompile(`^"([\x20\x21\x23-\x5b\x5d-\x7e]+)";r=(\d{1,15})(;t=(\d{1,15}))?$`)
+	wholeNumber = regexp.MustCompile(`^\d{1,15}$`)
+)
+
+// CheckHeaders returns what is wrong with the headers about limits in an answer
+// that was given at a time: RateLimit-Policy and RateLimit as the draft of the
+// IETF has them, X-RateLimit-Limit, -Remaining and -Reset as GitHub has them, and
+// Retry-After. A 429 has Retry-After, in seconds, no shorter than RateLimit's t,
+// and forbids caches to keep it; an answer of 2xx has no Retry-After. Of the two
+// families one may be missing, and both may be in any other answer than a 429.
+func CheckHeaders(status int, h http.Header, at time.Time) error {
+	c := headers{Header: h}
+	for _, name := range []string{"RateLimit-Policy", "RateLimit", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After"} {
+		if n := len(h.Values(name)); n > 1 {
+			c.wrongf("%s is there %d times", name, n)
+		}
+	}
+	longest := c.draft()
+	limited := c.github(at)
+	c.retryAfter(status, longest)
+	if status == http.StatusTooManyRequests {
+		if !limited && h.Get("RateLimit") == "" {
+			c.wrongf("a 429 wants RateLimit or X-RateLimit-Limit")
+		}
+		if !strings.Contains(h.Get("Cache-Control"), "no-store") {
+			c.wrongf("a 429 wants Cache-Control: no-store, has %q", h.Get("Cache-Control"))
+		}
+	}
+	return errors.Join(c.errs...)
+}
+
+// headers are those of an answer, and what is wrong with them.
+type headers struct {
+	http.Header
+
+	errs []error
+}
+
+func (c *headers) wrongf(format string, args ...any) {
+	c.errs = append(c.errs, fmt.Errorf(format, args...))
+}
+
+// number returns what is in a field, and whether a number is.
+func (c *headers) number(name string) (int64, bool) {
+	v := c.Get(name)
+	if v == "" {
+		return 0, false
+	}
+	if !wholeNumber.MatchString(v) {
+		c.wrongf("%s: %q is no whole number of 0 or more", name, v)
+		return 0, false
+	}
+	n, err := strconv.ParseInt(v, 10, 64)
+	return n, err == nil
+}
+
+// draft checks the fields of the IETF's draft, and returns the longest t.
+func (c *headers) draft() int64 {
+	longest := int64(0)
+	for _, field := range []struct {
+		name string
+		item *regexp.Regexp
+	}{{"RateLimit-Policy", policyField}, {"RateLimit", limitField}} {
+		if c.Get(field.name) == "" {
+			continue
+		}
+		for item := range strings.SplitSeq(c.Get(field.name), ", ") {
+			parts := field.item.FindStringSubmatch(item)
+			if parts == nil {
+				c.wrongf("%s: %q is no item of the draft", field.name, item)
+				continue
+			}
+			if field.item == limitField && parts[4] != "" {
+				seconds, _ := strconv.ParseInt(parts[4], 10, 64)
+				longest = max(longest, seconds)
+			}
+		}
+	}
+	return longest
+}
+
+// github checks the X- fields, and reports whether they are there.
+func (c *headers) github(at time.Time) bool {
+	limit, limited := c.number("X-RateLimit-Limit")
+	remaining, remains := c.number("X-RateLimit-Remaining")
+	reset, resets := c.number("X-RateLimit-Reset")
+	if limited != remains || limited != resets {
+		c.wrongf("of X-RateLimit-Limit, -Remaining and -Reset some are there and some are not")
+	}
+	if remaining > limit {
+		c.wrongf("X-RateLimit-Remaining: %d of %d", remaining, limit)
+	}
+	if resets && reset < at.Unix() {
+		c.wrongf("X-RateLimit-Reset: %d has passed at %d", reset, at.Unix())
+	}
+	return limited
+}
+
+func (c *headers) retryAfter(status int, longest int64) {
+	retry, waits := c.number("Retry-After")
+	switch {
+	case status == http.StatusTooManyRequests && !waits:
+		c.wrongf("a 429 wants Retry-After")
+	case status == http.StatusTooManyRequests && (retry < 1 || retry < longest):
+		c.wrongf("Retry-After: %d, want 1 or more and no less than t (%d)", retry, longest)
+	case status < 300 && c.Get("Retry-After") != "":
+		c.wrongf("Retry-After in an answer of %d", status)
+	}
+}

@@ -1,0 +1,255 @@
+package countertest
+
+import (
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
+)
+
+func canPass(f Fixture) bool { return f.Pass != nil }
+
+var rules = []rule{
+	{
+		name: "what is spent is counted, up to the limit",
+		why:  "a limit that is not the limit is what a customer finds out first",
+		check: func(t *trial) {
+			for left := int64(4); left >= 0; left-- {
+				if d := t.take(true, t.hour("a", 5, 1)); d.Status[0].Remaining != left {
+					t.errorf("%d are left, want %d", d.Status[0].Remaining, left)
+				}
+			}
+			t.take(false, t.hour("a", 5, 1))
+			t.take(true, t.hour("b", 5, 5))
+			t.take(false, t.hour("c", 0, 1))
+			t.take(false, t.hour("d", 5, 6))
+			t.take(true)
+		},
+	},
+	{
+		name: "what is refused spends nothing",
+		why:  "one costly request too many would shut its caller out of the cheap ones",
+		check: func(t *trial) {
+			t.take(true, t.hour("a", 100, 95))
+			for range 20 {
+				t.take(false, t.hour("a", 100, 10))
+			}
+			for range 5 {
+				t.take(true, t.hour("a", 100, 1))
+			}
+			t.take(false, t.hour("a", 100, 1))
+		},
+	},
+	{
+		name: "all charges are made, or none",
+		why:  "a request that the limit of a second refuses would be paid for in the limit of the hour",
+		check: func(t *trial) {
+			for i := range 3 {
+				charges := []ratelimit.Charge{t.hour("a", 9, 2), t.hour("b", 9, 2), t.hour("c", 9, 2)}
+				charges[i].Policy.Limit = 1
+				d := t.take(false, charges...)
+				for j, s := range d.Status {
+					if s.Allowed != (i != j) || s.Remaining != charges[j].Policy.Limit {
+						t.errorf("charge %d of %d, where %d is too much: %+v", j+1, len(charges), i+1, s)
+					}
+				}
+			}
+			t.take(true, t.hour("a", 9, 9), t.hour("b", 9, 9), t.hour("c", 9, 9))
+		},
+	},
+	{
+		name: "of callers at once exactly the limit is let in",
+		why:  "who asks many times at once would get more than who asks in turn",
+		check: func(t *trial) {
+			const limit = 200
+			var let, failed atomic.Int64
+			var all sync.WaitGroup
+			for range 32 {
+				all.Go(func() {
+					for range 20 {
+						// so long a window that nothing comes back meanwhile
+						d, err := t.Counters.Take(t.ctx, []ratelimit.Charge{t.hour("wide", 1<<30, 1), t.charge("a", limit, 1, 100_000*time.Hour/2)}, nil)
+						switch {
+						case err != nil:
+							failed.Add(1)
+						case d.Allowed:
+							let.Add(1)
+						}
+					}
+				})
+			}
+			all.Wait()
+			if let.Load() != limit || failed.Load() > 0 {
+				t.errorf("of 640 calls %d were let in and %d failed, want %d and none", let.Load(), failed.Load(), limit)
+			}
+			if t.algorithm != ratelimit.GCRA { // which gives some back meanwhile
+				t.left("wide", 1<<30, 1<<30-limit)
+			}
+		},
+	},
+	{
+		name: "a limit that has changed counts at once, and changes nothing that was spent",
+		why:  "a customer who has paid for more would have to wait for it",
+		check: func(t *trial) {
+			t.take(true, t.hour("a", 5, 5))
+			for range 100 {
+				t.take(false, t.hour("a", 5, 1))
+			}
+			t.take(true, t.hour("a", 7, 1))
+			t.take(false, t.hour("a", 6, 1))
+			t.take(false, t.hour("a", 0, 1))
+			t.take(true, t.hour("a", 7, 1))
+			t.take(false, t.hour("a", 7, 1))
+		},
+	},
+	{
+		name: "a refund gives back what there is, and no credit",
+		why:  "refunds would add up to more than the limit",
+		check: func(t *trial) {
+			refund := func(cost int64) {
+				t.must("Refund", t.Counters.Refund(t.ctx, []ratelimit.Charge{t.hour("a", 10, cost)}))
+			}
+			refund(5)
+			t.left("a", 10, 10)
+			t.take(true, t.hour("a", 10, 10))
+			refund(4)
+			t.take(false, t.hour("a", 10, 5))
+			t.take(true, t.hour("a", 10, 4))
+			t.take(false, t.hour("a", 10, 1))
+			refund(1000)
+			t.take(true, t.hour("a", 10, 10))
+			t.take(false, t.hour("a", 10, 1))
+		},
+	},
+	{
+		name: "a look writes nothing",
+		why:  "who looks at what is left would have less",
+		check: func(t *trial) {
+			for range 20 {
+				t.peek(true, t.hour("a", 5, 5))
+				t.peek(false, t.hour("a", 5, 6))
+			}
+			t.take(true, t.hour("a", 5, 4))
+			for range 20 {
+				t.left("a", 5, 1)
+			}
+			t.take(true, t.hour("a", 5, 1))
+		},
+	},
+	{
+		name: "a reset forgets what was counted, of this counter and no other",
+		why:  "support could not let a customer in again, or would let another in",
+		check: func(t *trial) {
+			t.take(true, t.hour("a", 5, 5), t.hour("b", 5, 5))
+			t.take(false, t.hour("a", 5, 1))
+			t.must("Reset", t.Counters.Reset(t.ctx, []ratelimit.Charge{t.hour("a", 5, 1)}))
+			t.take(true, t.hour("a", 5, 5))
+			t.take(false, t.hour("b", 5, 1))
+		},
+	},
+	{
+		name: "work that is done is charged beyond the limit, and refuses nothing",
+		why:  "who has little left would get the largest answers for nothing",
+		check: func(t *trial) {
+			done := t.hour("a", 10, 15)
+			done.Done = true
+			t.take(true, t.hour("a", 10, 9))
+			if d := t.take(true, t.hour("b", 10, 1), done); d.Status[0].Remaining != 9 || d.Status[1].Allowed || d.Status[1].Remaining != 0 {
+				t.errorf("the decision is %+v", d)
+			}
+			t.take(false, t.hour("a", 10, 1))
+		},
+	},
+	{
+		name: "counters of other names, windows and algorithms are others",
+		why:  "a few calls would be taken for guesses of a password",
+		check: func(t *trial) {
+			for _, key := range []string{"a", "A", "a ", "a:", "a:b", "a/b", "ab", "\x00", "ä"} {
+				t.take(true, t.hour(key, 1, 1))
+			}
+			t.take(true, t.charge("a", 1, 1, time.Minute), t.charge("a", 1, 1, time.Second), t.charge("a", 1, 1, 24*time.Hour))
+			t.take(false, t.hour("a", 1, 1))
+			for _, other := range []ratelimit.Algorithm{ratelimit.FixedWindow, ratelimit.GCRA, ratelimit.Rolling} {
+				c := t.hour("a", 1, 1)
+				c.Policy.Algorithm = other
+				if other != t.algorithm && t.Counters.Check(c.Policy) == nil {
+					t.take(true, c)
+				}
+			}
+		},
+	},
+	{
+		name: "a decision stays as it is, whatever room the next one is given",
+		why:  "two requests would be told what only one of them has left",
+		check: func(t *trial) {
+			a, b := t.hour("a", 9, 1), t.hour("b", 9, 2)
+			kept := t.take(true, a)
+			was := kept.Status[0]
+			used := make([]ratelimit.Status, 5)
+			for i := range used {
+				used[i] = ratelimit.Status{Allowed: true, Remaining: -7, ResetAfter: -1, RetryAfter: -1}
+			}
+			for _, room := range [][]ratelimit.Status{nil, {}, used[:0:1], used[:1], used} {
+				d, err := t.Counters.Take(t.ctx, []ratelimit.Charge{a, b}, room)
+				t.decided("Take", d, err, d.Status[1].Allowed, []ratelimit.Charge{a, b})
+				d, err = t.Counters.Peek(t.ctx, []ratelimit.Charge{b, a}, room)
+				t.decided("Peek", d, err, d.Status[0].Allowed, []ratelimit.Charge{b, a})
+			}
+			if kept.Status[0] != was {
+				t.errorf("a decision was %+v and has become %+v", was, kept.Status[0])
+			}
+			t.left("a", 9, 4)
+			t.left("b", 9, 1)
+		},
+	},
+	{
+		name: "a charge that is none is an error, and makes none of the others",
+		why:  "a mistake in a host's code would let everybody in",
+		check: func(t *trial) {
+			for _, bad := range []ratelimit.Charge{
+				t.hour("", 1, 1), t.hour("b", 1, 0), t.hour("b", 1, -1), t.hour("b", 1, math.MaxInt64),
+				t.charge("b", 1, 1, 0), t.charge("b", 1, 1, time.Millisecond), t.charge("b", 1, 1, 1500*time.Millisecond),
+			} {
+				if d, err := t.Counters.Take(t.ctx, []ratelimit.Charge{t.hour("a", 5, 5), bad}, nil); err == nil {
+					t.errorf("Take of %+v is %+v", bad, d)
+				}
+				if d, err := t.Counters.Peek(t.ctx, []ratelimit.Charge{bad}, nil); err == nil {
+					t.errorf("Peek of %+v is %+v", bad, d)
+				}
+			}
+			t.take(true, t.hour("a", 5, 5))
+		},
+	},
+	{
+		name:  "who waits as long as it is told gets in",
+		why:   "clients sleep as long as Retry-After says, and would be refused again and again",
+		wants: canPass,
+		check: waits,
+	},
+	{
+		name:  "all is there again when it is said to be, and a window's end does not move",
+		why:   "a window that every request prolongs shuts a busy caller out for ever",
+		wants: canPass,
+		check: resets,
+	},
+	{
+		name:  "any schedule is decided as a plain model of the algorithm decides it",
+		why:   "an algorithm that is nearly right is wrong for somebody",
+		wants: func(f Fixture) bool { return f.Pass != nil && f.RoundsUp == 0 },
+		check: followsModel,
+	},
+	{
+		name:  "a counter that has lost its end gets one",
+		why:   "its caller would be shut out for ever",
+		wants: func(f Fixture) bool { return f.Pass != nil && f.Unend != nil },
+		check: func(t *trial) {
+			t.take(true, t.hour("a", 5, 5))
+			t.Unend()
+			t.take(false, t.hour("a", 5, 1))
+			t.Pass(2*time.Hour + t.RoundsUp)
+			t.take(true, t.hour("a", 5, 5))
+		},
+	},
+}

@@ -1,0 +1,155 @@
+package ratelimit
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// Reason says why a request was refused.
+type Reason uint8
+
+const (
+	// ReasonLimited: a limit is reached. 429.
+	ReasonLimited Reason = iota
+
+	// ReasonUnauthenticated: the caller is not authenticated, and Config.Tiers has
+	// no tier Anonymous. 401.
+	ReasonUnauthenticated
+
+	// ReasonUnavailable: the counters, TierOf or Override failed. 503.
+	ReasonUnavailable
+
+	// ReasonAddress: Config.ClientIP returned no address. 400, because a middleware
+	// may have copied the address from a header of the client.
+	ReasonAddress
+
+	// ReasonMisconfigured: the host's configuration or functions are at fault. 500.
+	ReasonMisconfigured
+)
+
+// status is the HTTP status of each Reason.
+var status = [...]int{
+	ReasonLimited:         http.StatusTooManyRequests,
+	ReasonUnauthenticated: http.StatusUnauthorized,
+	ReasonUnavailable:     http.StatusServiceUnavailable,
+	ReasonAddress:         http.StatusBadRequest,
+	ReasonMisconfigured:   http.StatusInternalServerError,
+}
+
+// Error is the refusal of a request by a Limiter.
+type Error struct {
+	Reason Reason
+
+	// Quota is what the caller has left. It is set for ReasonLimited only.
+	Quota *Quota
+
+	// RetryAfter is how long the client should wait. Zero: unknown.
+	RetryAfter time.Duration
+
+	// Description is a sentence for the developer of the client.
+	Description string
+
+	// Err is the cause, for the log. It must not be sent to the client.
+	Err error
+}
+
+// Error returns the description and the cause, for the log.
+func (e *Error) Error() string {
+	if e.Err == nil {
+		return "ratelimit: " + e.Description
+	}
+	return "ratelimit: " + e.Description + ": " + e.Err.Error()
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// RefusesRequest makes the error a [Refusal].
+func (e *Error) RefusesRequest() (fault bool) {
+	return e.Reason == ReasonAddress || e.Reason == ReasonMisconfigured
+}
+
+// Status returns the HTTP status of the Reason.
+func (e *Error) Status() int {
+	if int(e.Reason) < len(status) {
+		return status[e.Reason]
+	}
+	return http.StatusInternalServerError
+}
+
+// Write answers the request with the Status, the headers of the Quota,
+// Retry-After, and the Description as plain text. It is what a Limiter does
+// where Config.Refuse is nil.
+func (e *Error) Write(w http.ResponseWriter) {
+	h := w.Header()
+	if e.Quota != nil {
+		e.Quota.SetHeader(h)
+	}
+	if e.RetryAfter > 0 && (e.Quota == nil || !e.Quota.NoRetryAfter()) {
+		h.Set("Retry-After", strconv.FormatInt(seconds(e.RetryAfter), 10))
+	}
+	http.Error(w, e.Description, e.Status())
+}
+
+// Refusal is an error of one of the host's functions in a Config (Identify,
+// TierOf, Override, and the key of ByKey) that refuses the request as it is: it
+// reaches Config.Refuse unchanged. Any other error means that the function
+// failed. *Error is a Refusal.
+type Refusal interface {
+	error
+
+	// RefusesRequest reports whether the host is at fault, so that EventFault is
+	// reported.
+	RefusesRequest() (fault bool)
+}
+
+// isRefusal reports whether err is a Refusal, and the host's fault.
+func isRefusal(err error) (refuses, fault bool) {
+	r, ok := errors.AsType[Refusal](err)
+	return ok, ok && r.RefusesRequest()
+}
+
+func misconfigured(cause error) *Error {
+	return &Error{Reason: ReasonMisconfigured, Description: "The rate limit is misconfigured", Err: cause}
+}
+
+func noAddress(cause error) *Error {
+	return &Error{Reason: ReasonAddress, Description: "The address of the client cannot be told", Err: cause}
+}
+
+// retryUnavailable is the Retry-After of a 503: long enough for a failover, short
+// for a person.
+const retryUnavailable = 5 * time.Second
+
+func unavailable(cause error) *Error {
+	return &Error{Reason: ReasonUnavailable, RetryAfter: retryUnavailable, Description: "Try again later", Err: cause}
+}
+
+// ConfigError is one thing that is wrong with a configuration.
+type ConfigError struct {
+	// Path is the path of the field, such as `Config.Tiers["free"].Period`.
+	Path string
+
+	// Problem says what the field must be and what it is.
+	Problem string
+}
+
+// Error returns the path and the problem.
+func (e *ConfigError) Error() string { return "ratelimit: " + e.Path + ": " + e.Problem }
+
+// complaint notes what is wrong with the field at the path.
+type complaint = func(path, format string, args ...any)
+
+// complaints collects what is wrong, below a path.
+type complaints []error
+
+func (c *complaints) at(parent string) complaint {
+	return func(path, format string, args ...any) {
+		*c = append(*c, &ConfigError{parent + path, fmt.Sprintf(format, args...)})
+	}
+}
+
+func (c *complaints) joined() error { return errors.Join(*c...) }

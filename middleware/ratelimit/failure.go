@@ -1,0 +1,51 @@
+package ratelimit
+
+// FailurePolicy says what becomes of a request while something that should be
+// asked about it cannot answer.
+type FailurePolicy int
+
+const (
+	// FailDefault is FailClosed in a Config, and what the Config says in a
+	// LimitConfig.
+	FailDefault FailurePolicy = iota
+
+	// FailClosed refuses it with 503.
+	FailClosed
+
+	// FailOpen lets it through uncounted.
+	FailOpen
+
+	// FailLocal counts it in this process's own memory, against this node's share
+	// of the limit: Config.Nodes of them admit no more than the limit together,
+	// in the window in which the counters fail, beside what was admitted before.
+	// A limit of less than 1 for each node admits nothing. Answers do not tell
+	// what is left, for nobody knows.
+	FailLocal
+)
+
+func (f FailurePolicy) check(path string, complain complaint) {
+	if f < FailDefault || f > FailLocal {
+		complain(path, "wants FailClosed, FailOpen or FailLocal, has %d", f)
+	}
+}
+
+// share is this node's part of a policy.
+func (p Policy) share(nodes int) Policy {
+	p.Limit /= int64(nodes)
+	if p.Burst > 0 {
+		p.Burst = max(p.Burst/int64(nodes), 1)
+	}
+	if p.Limit == 0 {
+		p.Burst = 0
+	}
+	return p
+}
+
+// countersFor returns the counters, or those of this process that stand in for
+// them.
+func (l *Limiter) countersFor(local bool) Counters {
+	if local {
+		return l.local
+	}
+	return l.config.Counters
+}

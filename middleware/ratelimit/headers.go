@@ -1,0 +1,156 @@
+package ratelimit
+
+import (
+	"net/http"
+	"strconv"
+)
+
+// Headers says which families of headers tell a caller what is left. The zero
+// value sends them all.
+type Headers struct {
+	// Draft is the generation of the IETF draft "RateLimit header fields for
+	// HTTP". The zero value is the newest.
+	Draft Draft
+
+	// NoXRateLimit leaves out X-RateLimit-Limit, -Remaining and -Reset, which are
+	// as GitHub has them: the reset in seconds since 1970.
+	NoXRateLimit bool
+
+	// NoRetryAfter leaves Retry-After out of refusals. Well-behaved clients then
+	// have to guess.
+	NoRetryAfter bool
+}
+
+// Draft is a generation of the IETF draft.
+type Draft int
+
+const (
+	// Draft11 is that of drafts 08 to 11: RateLimit-Policy and RateLimit, lists
+	// of RFC 9651 with the names of the policies.
+	Draft11 Draft = iota
+
+	// Draft06 is that of drafts 00 to 06: RateLimit-Limit, RateLimit-Remaining
+	// and RateLimit-Reset (in seconds from now), and RateLimit-Policy.
+	Draft06
+
+	// NoDraft sends none of them.
+	NoDraft
+)
+
+func (h Headers) check(complain complaint) {
+	if h.Draft < Draft11 || h.Draft > NoDraft {
+		complain("Headers.Draft", "wants Draft11, Draft06 or NoDraft, has %d", h.Draft)
+	}
+}
+
+// SetHeader sets the headers that Config.Headers asks for. RateLimit-Policy
+// lists all policies, and the rest describes the one that is closest to its
+// limit. What is rounded is rounded so that a client which waits that long gets
+// in. Whatever stood there before is replaced; where nothing was counted nothing
+// is set.
+func (q Quota) SetHeader(h http.Header) { q.setHeader(h, nil) }
+
+// setHeader may have a place for the lists of the values.
+func (q Quota) setHeader(h http.Header, lists *valueLists) {
+	nearest := q.nearest()
+	if nearest == nil || q.silent {
+		return
+	}
+	var v values
+	var buffer [256]byte // which most fit into
+	text := buffer[:0]
+	switch q.form.Draft {
+	case Draft11:
+		text = v.end("Ratelimit-Policy", appendPolicies(text, q.Usage))
+		text = strconv.AppendInt(append(appendString(text, nearest.Policy.Name), ";r="...), nearest.Remaining, 10)
+		text = v.end("Ratelimit", strconv.AppendInt(append(text, ";t="...), seconds(nearest.wait()), 10))
+	case Draft06:
+		text = v.end("Ratelimit-Policy", appendOlderPolicies(text, q.Usage))
+		text = v.end("Ratelimit-Limit", strconv.AppendInt(text, nearest.Policy.Limit, 10))
+		text = v.end("Ratelimit-Remaining", strconv.AppendInt(text, nearest.Remaining, 10))
+		text = v.end("Ratelimit-Reset", strconv.AppendInt(text, seconds(nearest.wait()), 10))
+	}
+	if !q.form.NoXRateLimit {
+		text = v.end("X-Ratelimit-Limit", strconv.AppendInt(text, nearest.Policy.Limit, 10))
+		text = v.end("X-Ratelimit-Remaining", strconv.AppendInt(text, nearest.Remaining, 10))
+		text = v.end("X-Ratelimit-Reset", strconv.AppendInt(text, q.reset(nearest), 10))
+	}
+	if lists == nil {
+		lists = new(valueLists)
+	}
+	v.set(h, string(text), lists)
+}
+
+// values are those of the headers, one behind the other in one text. They become
+// one string, and their lists of one value one array: two allocations for a
+// response, or one where the response has a place for the lists. They are its own,
+// for another middleware may change them.
+type values struct {
+	names [mostValues]string
+	ends  [mostValues]int
+	n     int
+}
+
+const mostValues = 7
+
+type valueLists [mostValues]string
+
+// end ends a value, unless there is nothing in it.
+func (v *values) end(name string, text []byte) []byte {
+	if v.n > 0 && v.ends[v.n-1] == len(text) || len(text) == 0 {
+		return text
+	}
+	v.names[v.n], v.ends[v.n] = name, len(text)
+	v.n++
+	return text
+}
+
+func (v *values) set(h http.Header, text string, lists *valueLists) {
+	from := 0
+	for i, name := range v.names[:v.n] {
+		lists[i] = text[from:v.ends[i]]
+		from = v.ends[i]
+		h[name] = lists[i : i+1 : i+1]
+	}
+}
+
+// appendPolicies appends the list of drafts 08 to 11.
+func appendPolicies(text []byte, all []Usage) []byte {
+	for i := range all {
+		u := &all[i]
+		if i > 0 {
+			text = append(text, ", "...)
+		}
+		text = strconv.AppendInt(append(appendString(text, u.Policy.Name), ";q="...), u.Policy.Limit, 10)
+		if u.Policy.Window > 0 {
+			text = strconv.AppendInt(append(text, ";w="...), seconds(u.Policy.Window), 10)
+		}
+		if u.Unit != "" {
+			text = appendString(append(text, ";qu="...), u.Unit)
+		}
+	}
+	return text
+}
+
+// appendOlderPolicies appends that of drafts 04 to 06, which have no names and
+// no policy without a window.
+func appendOlderPolicies(text []byte, all []Usage) []byte {
+	for i := range all {
+		u := &all[i]
+		if u.Policy.Window <= 0 {
+			continue
+		}
+		if len(text) > 0 {
+			text = append(text, ", "...)
+		}
+		text = strconv.AppendInt(text, u.Policy.Limit, 10)
+		text = strconv.AppendInt(append(text, ";w="...), seconds(u.Policy.Window), 10)
+	}
+	return text
+}
+
+// appendString appends a String of RFC 9651 §3.3.3: New has seen to it that
+// there is nothing to escape in it.
+func appendString(text []byte, s string) []byte {
+	return append(append(append(text, '"'), s...), '"')
+}

@@ -1,0 +1,269 @@
+package ratelimit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"slices"
+	"time"
+
+	"github.com/sallyport-go/sallyport/internal/keytable"
+)
+
+// MemoryConfig says how callers are counted in memory.
+type MemoryConfig struct {
+	// MaxCounters is how many counters GroupCallers has at most: 1024 to
+	// 1 073 741 824. Zero means 1 048 576. Each takes about 42 bytes for a fixed
+	// window, 52 for GCRA, 94 for a rolling window. Memory is taken as counters are
+	// made.
+	MaxCounters int
+
+	// MaxAddresses, MaxAttempts and MaxKnown are the same for GroupAddresses,
+	// GroupAttempts and GroupKnown. Zero means as many as MaxCounters. In these groups
+	// each counter takes about 12 bytes more, and each Source about 32.
+	MaxAddresses, MaxAttempts, MaxKnown int
+
+	// Now is the clock. Nil: the time that has passed, whatever is done to the
+	// clock of the machine.
+	Now func() time.Time
+}
+
+const (
+	defaultMaxCounters = 1 << 20
+	leastMaxCounters   = 1 << 10
+	mostMaxCounters    = 1 << 30
+)
+
+// Memory returns [NewMemory] of the zero Config.
+func Memory() Counters {
+	m, err := NewMemory(MemoryConfig{})
+	if err != nil {
+		panic(err) // the zero value is right
+	}
+	return m
+}
+
+// NewMemory returns Counters in the memory of this process, exact and by any
+// Algorithm. They start no goroutine, and keep of a key and of a Source only a hash
+// that is different in each process.
+//
+// Each group has the capacity that MemoryConfig says, and a counter takes one of its
+// places: from its first charge until its window has ended, until what was in its
+// bucket has leaked, or until it has given back all that it had. A group that is not
+// full gives every caller a counter of its own. In a full group:
+//
+//   - GroupCallers: new callers share overflow counters until these end. They may be
+//     limited early, never late.
+//   - GroupAddresses, GroupAttempts: a new counter of a Source that holds few places
+//     takes the place of a counter of the Source that holds the most. The displaced
+//     caller, and new callers of that Source, then share one counter of the Source,
+//     in which all that was displaced is added up, until it ends. A counter of which
+//     more than half of the limit is spent is never displaced. Where no Source holds
+//     two places more than the new one, new callers share overflow counters. The
+//     Source that holds the most is looked for among at most 128 counters.
+//   - GroupKnown: a new counter takes the place of a mark of the Source that has the
+//     most marks, and of these the one that would end first. If there is none, Take
+//     returns an error. No counter is shared.
+//
+// A counter that is over its limit is never forgotten to make a place, marks excepted.
+func NewMemory(c MemoryConfig) (Counters, error) {
+	m := &inMemory{now: c.clock(), seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
+	var errs []error
+	if c.MaxCounters == 0 {
+		c.MaxCounters = defaultMaxCounters
+	}
+	for g, capacity := range []struct {
+		field string
+		most  int
+	}{
+		GroupCallers: {"MaxCounters", c.MaxCounters}, GroupAddresses: {"MaxAddresses", c.MaxAddresses},
+		GroupAttempts: {"MaxAttempts", c.MaxAttempts}, GroupKnown: {"MaxKnown", c.MaxKnown},
+	} {
+		if capacity.most == 0 {
+			capacity.most = c.MaxCounters
+		}
+		if capacity.most < leastMaxCounters || capacity.most > mostMaxCounters {
+			errs = append(errs, fmt.Errorf("middleware: MemoryConfig.%s: must be %d to %d, got %d", capacity.field, leastMaxCounters, mostMaxCounters, capacity.most))
+			continue
+		}
+		m.groups[g].init(m, Group(g), capacity.most)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// longest is how long counters can live: with the longest window behind it, a
+// number of seconds in 32 bits.
+const longest = 100 * 365 * 24 * time.Hour
+
+// clock returns the nanoseconds since now: from 0, wherever a host's clock is set,
+// to the longest that counters can live.
+func (c MemoryConfig) clock() func() int64 {
+	if c.Now != nil {
+		began := c.Now()
+		return func() int64 { return int64(min(max(c.Now().Sub(began), 0), longest)) }
+	}
+	began := time.Now()                                     //nolint:forbidigo // the default clock
+	return func() int64 { return int64(time.Since(began)) } //nolint:forbidigo // as above; it costs half of time.Now
+}
+
+type inMemory struct {
+	now    func() int64
+	seeds  [2]maphash.Seed
+	groups [groups]partition
+}
+
+// Check knows every Algorithm.
+func (*inMemory) Check(p Policy) error { return p.Check() }
+
+func (m *inMemory) Take(_ context.Context, charges []Charge, room []Status) (Decision, error) {
+	if len(charges) == 1 {
+		c := &charges[0]
+		if err := c.check(); err != nil {
+			return Decision{}, err
+		}
+		k := m.key(c)
+		s := m.shard(k, c)
+		s.lock.Lock()
+		status := s.visit(k, c, m.now(), take)
+		s.lock.Unlock()
+		if status.RetryAfter == noPlace {
+			return Decision{}, errKnownFull
+		}
+		return Decision{Allowed: status.Allowed || c.Done, Status: append(room[:0], status)}, nil
+	}
+	return m.visit(charges, room, take)
+}
+
+func (m *inMemory) Peek(_ context.Context, charges []Charge, room []Status) (Decision, error) {
+	return m.visit(charges, room, look)
+}
+
+func (m *inMemory) Refund(_ context.Context, charges []Charge) error {
+	_, err := m.visit(charges, nil, refund)
+	return err
+}
+
+// Reset forgets the callers' own counters. One that callers share is left.
+func (m *inMemory) Reset(_ context.Context, charges []Charge) error {
+	_, err := m.visit(charges, nil, reset)
+	return err
+}
+
+// Close gives the memory back.
+func (m *inMemory) Close() error {
+	for g := range m.groups {
+		for i := range m.groups[g].shards {
+			m.groups[g].shards[i].forget()
+		}
+	}
+	return nil
+}
+
+var (
+	errSameCounter = errors.New("middleware: two charges on one counter")
+	errKnownFull   = errors.New("middleware: MemoryConfig.MaxKnown counters are in use, and none of them can be forgotten")
+)
+
+// visit goes to the counters of all charges while nobody else may.
+func (m *inMemory) visit(charges []Charge, room []Status, why purpose) (Decision, error) {
+	if len(charges) == 0 {
+		return Decision{Allowed: true}, nil
+	}
+	var some [8]keytable.Key
+	keys, err := m.keys(some[:0], charges)
+	if err != nil {
+		return Decision{}, err
+	}
+	var more [8]uint64
+	shards := m.lock(more[:0], keys, charges)
+	defer m.unlock(shards)
+	now := m.now()
+	if why == refund || why == reset {
+		m.each(keys, charges, now, why)
+		return Decision{}, nil
+	}
+	d := Decision{Allowed: true, Status: slices.Grow(room[:0], len(charges))[:len(charges)]}
+	for i, k := range keys {
+		d.Status[i] = m.shard(k, &charges[i]).visit(k, &charges[i], now, look)
+		d.Allowed = d.Allowed && (d.Status[i].Allowed || charges[i].Done)
+	}
+	if why == take && d.Allowed {
+		for i, k := range keys {
+			d.Status[i] = m.shard(k, &charges[i]).visit(k, &charges[i], now, take)
+			if d.Status[i].RetryAfter == noPlace {
+				m.each(keys[:i], charges, now, refund)
+				return Decision{}, errKnownFull
+			}
+		}
+	}
+	return d, nil
+}
+
+// each visits the counters of the keys, and wants no answer.
+func (m *inMemory) each(keys []keytable.Key, charges []Charge, now int64, why purpose) {
+	for i, k := range keys {
+		m.shard(k, &charges[i]).visit(k, &charges[i], now, why)
+	}
+}
+
+// keys appends the keys of the charges.
+func (m *inMemory) keys(keys []keytable.Key, charges []Charge) ([]keytable.Key, error) {
+	for i := range charges {
+		c := &charges[i]
+		if err := c.check(); err != nil {
+			return nil, err
+		}
+		k := m.key(c)
+		for j, other := range keys {
+			if other == k && charges[j].Policy.Algorithm == c.Policy.Algorithm && charges[j].Group == c.Group {
+				return nil, errSameCounter
+			}
+		}
+		keys = append(keys, k)
+	}
+	return keys, nil
+}
+
+// lock locks the shards of the keys, in their order, so that no two callers wait
+// for one another.
+func (m *inMemory) lock(shards []uint64, keys []keytable.Key, charges []Charge) []uint64 {
+	for i, k := range keys {
+		g := charges[i].Group
+		shards = append(shards, uint64(g)<<groupShift|k[0]>>m.groups[g].shift)
+	}
+	slices.Sort(shards)
+	shards = slices.Compact(shards)
+	for _, i := range shards {
+		m.numbered(i).lock.Lock()
+	}
+	return shards
+}
+
+func (m *inMemory) unlock(shards []uint64) {
+	for _, i := range shards {
+		m.numbered(i).lock.Unlock()
+	}
+}
+
+// groupShift is where the group stands in the number of a shard.
+const groupShift = 32
+
+func (m *inMemory) numbered(i uint64) *shard { return &m.groups[i>>groupShift].shards[uint32(i)] } //nolint:gosec // the low bits are meant
+
+func (m *inMemory) shard(k keytable.Key, c *Charge) *shard {
+	g := &m.groups[c.Group]
+	return &g.shards[k[0]>>g.shift]
+}
+
+// key is the name of a charge's counter among those of its group and algorithm: 128 bits,
+// so that no two callers ever share one. Windows of another length have others.
+func (m *inMemory) key(c *Charge) keytable.Key {
+	return keytable.Key{
+		maphash.String(m.seeds[0], c.Key),
+		maphash.String(m.seeds[1], c.Key) ^ uint64(c.Policy.Window)*0x9e3779b97f4a7c15, //nolint:gosec // any bits do
+	}
+}

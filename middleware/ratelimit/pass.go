@@ -1,0 +1,276 @@
+package ratelimit
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Pass is a request that its limits let through. Whoever called CheckLimit calls
+// Done when the request has been answered, panic or not.
+type Pass struct {
+	limiter *Limiter
+	request *http.Request // with the pass in its context
+	into    *Pass         // of the Limits further out, which has all that this one counts
+	outer   *Pass         // of a Limiter with other counters
+	caller  Caller
+	at      time.Time
+
+	mu    sync.Mutex
+	items []item // one for each policy
+	done  bool
+
+	context passContext // the request's
+	room    [2]item     // for the items, which suffices for most
+	lists   valueLists  // of the headers, for the first to ask for them
+	listed  bool
+}
+
+// item is what a request has to do with one policy.
+type item struct {
+	*trait
+
+	charge Charge // whose Cost is what was spent
+	status Status
+
+	known  bool // the status is
+	over   bool // the limit is reached
+	made   bool // the charge was made, or the place in flight taken
+	local  bool // with the counters that stand in for those that fail
+	failed bool // the counters could not say, and the request came in all the same
+
+	added int64 // by AddCost, to be settled
+}
+
+// trait is what all items of a policy have in common.
+type trait struct {
+	unit       string
+	plan       string
+	late       bool // its cost comes from AddCost
+	shadow     bool
+	concurrent bool // the charge's Key is that of the requests in flight
+}
+
+type passKey struct{}
+
+// passContext is a context that knows its pass.
+type passContext struct {
+	context.Context //nolint:containedctx // it is one
+
+	pass *Pass
+}
+
+func (c *passContext) Value(key any) any {
+	if key == (passKey{}) {
+		return c.pass
+	}
+	return c.Context.Value(key)
+}
+
+func passOf(ctx context.Context) *Pass {
+	p, _ := ctx.Value(passKey{}).(*Pass)
+	return p
+}
+
+// Request is the request to answer, whose context [AddCost] knows.
+func (p *Pass) Request() *http.Request { return p.request }
+
+// Quota is how the caller stands after this request.
+func (p *Pass) Quota() Quota {
+	if p.into != nil {
+		return p.into.Quota()
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.limiter.quota(p.at, p.items, nil)
+}
+
+// quota is how somebody stands. There may be room for the usage.
+func (l *Limiter) quota(at time.Time, items []item, room []Usage) Quota {
+	q := Quota{At: at, form: l.config.Headers, Usage: slices.Grow(room, len(items))}
+	for i := range items {
+		it := &items[i]
+		q.silent = q.silent || it.local || it.failed
+		if !it.shadow {
+			q.Usage = append(q.Usage, it.usage())
+		}
+	}
+	return q
+}
+
+func (it *item) usage() Usage {
+	return Usage{
+		Policy: it.charge.Policy, Unit: it.unit, plan: it.plan, Known: it.known, Violated: it.over,
+		Remaining: it.status.Remaining, ResetAfter: it.status.ResetAfter, RetryAfter: it.status.RetryAfter,
+	}
+}
+
+// SetHeader sets the headers that tell what is left: see [Quota.SetHeader].
+func (p *Pass) SetHeader(h http.Header) {
+	if p.into != nil {
+		p.into.SetHeader(h)
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var room [4]Usage
+	lists := &p.lists
+	if p.listed {
+		lists = nil
+	}
+	p.listed = true
+	p.limiter.quota(p.at, p.items, room[:0]).setHeader(h, lists)
+}
+
+// rest is what of the items p has not counted yet.
+func (p *Pass) rest(items []item) []item {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	rest := items[:0]
+	for _, it := range items {
+		if had := p.same(it); had != nil {
+			if it.charge.Cost -= had.charge.Cost; it.charge.Cost <= 0 || it.late || it.concurrent || had.local || had.failed {
+				continue
+			}
+		}
+		rest = append(rest, it)
+	}
+	return rest
+}
+
+// keep adds items that the request was charged further in.
+func (p *Pass) keep(items []item) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, it := range items {
+		if had := p.same(it); had != nil {
+			had.charge.Cost += it.charge.Cost
+			had.status = it.status
+			continue
+		}
+		p.items = append(p.items, it)
+	}
+}
+
+// same is p's item for the same counter, nil if it has none.
+func (p *Pass) same(it item) *item {
+	for i := range p.items {
+		had := &p.items[i]
+		a, b := had.charge, it.charge
+		if a.Key == b.Key && a.Policy.Window == b.Policy.Window && a.Policy.Algorithm == b.Policy.Algorithm && had.concurrent == it.concurrent {
+			return had
+		}
+	}
+	return nil
+}
+
+// AddCost tells, while a request is being answered, what else it costs under
+// the policy of this name: rows, bytes, or 1 for a login that has failed. The
+// cost is charged when the handler has returned, over the limit if need be. Below
+// 0 it gives back, up to what the request was charged before, for instance the
+// cost of an answer that failed by the host's own fault.
+//
+// It reports whether the request in ctx is counted under such a policy. It is
+// safe for concurrent use.
+func AddCost(ctx context.Context, policy string, n int64) bool {
+	for p := passOf(ctx); p != nil; p = p.outer {
+		if p.add(policy, n) {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *Pass) add(policy string, n int64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range p.items {
+		if it := &p.items[i]; it.charge.Policy.Name == policy && !it.concurrent && !p.done {
+			it.added = saturated(it.added, n)
+			return true
+		}
+	}
+	return false
+}
+
+func saturated(a, b int64) int64 {
+	const most = 1 << 40 // far from any overflow, and more than one charge can be
+	return min(max(a+min(max(b, -most), most), -most), most)
+}
+
+// Done gives back the request's places among those in flight, and charges what
+// AddCost has told. A second call does nothing.
+func (p *Pass) Done() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.done {
+		return
+	}
+	p.done = true
+	p.limiter.leave(p.items)
+	if slices.ContainsFunc(p.items, func(it item) bool { return it.added != 0 && !it.failed }) {
+		p.settle()
+	}
+}
+
+// settle charges what AddCost has told.
+func (p *Pass) settle() {
+	ctx, cancel := p.limiter.deadline(p.request.Context())
+	defer cancel()
+	for _, local := range []bool{false, true} {
+		var more, less []Charge
+		for i := range p.items {
+			it := &p.items[i]
+			if it.local != local || it.failed || it.added == 0 {
+				continue
+			}
+			c := it.charge
+			c.Cost, c.Done = min(it.added, maxCost), true
+			switch {
+			case it.added > 0:
+				more = append(more, c)
+			case it.made && p.limiter.config.Now().Sub(p.at) < it.status.ResetAfter: // else it was in another window
+				c.Cost, c.Done = min(-it.added, it.charge.Cost), false
+				less = append(less, c)
+			}
+		}
+		var err error
+		if len(more) > 0 {
+			_, err = p.limiter.countersFor(local).Take(ctx, more, nil)
+		}
+		if err == nil && len(less) > 0 {
+			err = p.limiter.countersFor(local).Refund(ctx, less)
+		}
+		if err != nil {
+			p.limiter.report(p.request, p.caller, EventCounterFailure, append(more, less...)[0].Policy.Name, err)
+		}
+	}
+}
+
+// refund takes back what the request was charged, when it is refused further in.
+func (p *Pass) refund(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	since := p.limiter.config.Now().Sub(p.at)
+	for _, local := range []bool{false, true} {
+		var charges []Charge
+		for i := range p.items {
+			it := &p.items[i]
+			if !it.made || it.concurrent || it.local != local || since >= it.status.ResetAfter {
+				continue
+			}
+			it.made = false
+			it.status.Remaining += it.charge.Cost
+			charges = append(charges, it.charge)
+		}
+		if len(charges) == 0 {
+			continue
+		}
+		if err := p.limiter.countersFor(local).Refund(ctx, charges); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,161 @@
+package ratelimit
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// Quota is how a caller stands under all the policies of a request.
+type Quota struct {
+	// Usage is in the order of the policies: those of the tier, then those of the
+	// rules. Policies that only cast a shadow are not among them.
+	Usage []Usage
+
+	// At is when it was so.
+	At time.Time
+
+	form   Headers
+	silent bool // the counters could not say, or others stood in for them
+}
+
+// Usage is what a caller has spent and has left under one policy.
+type Usage struct {
+	// Policy is the limit. It has no Window where it is one of the requests in
+	// flight.
+	Policy Policy
+
+	// Unit is what is counted; empty for requests.
+	Unit string
+
+	// Known is false where nobody was asked what is left, because the request was
+	// refused before.
+	Known bool
+
+	// Remaining is what is left, never less than 0.
+	Remaining int64
+
+	// ResetAfter is how long it takes until all of the limit is there again.
+	ResetAfter time.Duration
+
+	// RetryAfter is how long the caller should wait, where Violated says that
+	// this policy refused the request.
+	RetryAfter time.Duration
+	Violated   bool
+
+	plan string // the tier that the policy belongs to
+}
+
+// unitConcurrent is the draft's quota unit of a limit of requests in flight.
+const unitConcurrent = "concurrent-requests"
+
+// wait is how long what remains has to last.
+func (u *Usage) wait() time.Duration {
+	if u.Violated {
+		return u.RetryAfter
+	}
+	return u.ResetAfter
+}
+
+// nearest is the usage that a caller should mind: of those that refused the
+// request the one to wait longest for, else the one of which the smallest part
+// is left. A limit of requests in flight is not one to mind before it refuses.
+// Of no usage it is nil.
+func (q *Quota) nearest() *Usage {
+	var best *Usage
+	for i := range q.Usage {
+		u := &q.Usage[i]
+		if !u.Violated && (!u.Known || u.Policy.Window == 0) {
+			continue
+		}
+		if best == nil || u.nearer(best) {
+			best = u
+		}
+	}
+	if best == nil && len(q.Usage) > 0 {
+		return &q.Usage[0]
+	}
+	return best
+}
+
+func (u *Usage) nearer(other *Usage) bool {
+	if u.Violated || other.Violated {
+		return u.Violated && (!other.Violated || u.RetryAfter > other.RetryAfter)
+	}
+	return float64(u.Remaining)*float64(other.Policy.Limit) < float64(other.Remaining)*float64(u.Policy.Limit)
+}
+
+// Violated returns the names of the policies that refused the request.
+func (q Quota) Violated() []string {
+	var names []string
+	for _, u := range q.Usage {
+		if u.Violated {
+			names = append(names, u.Policy.Name)
+		}
+	}
+	return names
+}
+
+// sentence says a refusal to a person.
+func (u *Usage) sentence() string {
+	of := "rule " + u.Policy.Name
+	if u.plan != "" {
+		of = "plan " + u.plan
+	}
+	unit := u.Unit
+	switch unit {
+	case unitConcurrent:
+		return fmt.Sprintf("The limit of %d requests at once of the %s is reached", u.Policy.Limit, of)
+	case "":
+		unit = "requests"
+	}
+	return fmt.Sprintf("The limit of %d %s per %s of the %s is reached", u.Policy.Limit, unit, periodName(u.Policy.Window), of)
+}
+
+// MarshalJSON returns a document with one object for each policy: name, unit,
+// limit, used, remaining, window (seconds) and reset (seconds since 1970).
+func (q Quota) MarshalJSON() ([]byte, error) {
+	type usage struct {
+		Name      string `json:"name"`
+		Unit      string `json:"unit,omitempty"`
+		Limit     int64  `json:"limit"`
+		Used      int64  `json:"used"`
+		Remaining int64  `json:"remaining"`
+		Window    int64  `json:"window,omitempty"` // seconds
+		Reset     int64  `json:"reset,omitempty"`  // seconds since 1970
+	}
+	body := struct {
+		Policies []usage `json:"policies"`
+	}{Policies: []usage{}}
+	for i := range q.Usage {
+		u := &q.Usage[i]
+		s := usage{
+			Name: u.Policy.Name, Unit: u.Unit, Limit: u.Policy.Limit,
+			Used: max(u.Policy.Limit-u.Remaining, 0), Remaining: u.Remaining, Window: seconds(u.Policy.Window),
+		}
+		if u.Policy.Window > 0 {
+			s.Reset = q.reset(u)
+		}
+		body.Policies = append(body.Policies, s)
+	}
+	return json.Marshal(body)
+}
+
+// Write answers with the quota as JSON, with its headers.
+func (q Quota) Write(w http.ResponseWriter) {
+	body, _ := q.MarshalJSON() // structs of strings and numbers
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Type", "application/json")
+	h.Set("X-Content-Type-Options", "nosniff")
+	q.SetHeader(h)
+	w.WriteHeader(http.StatusOK)
+	_, _ = w.Write(body) // a client that has disconnected is told nothing
+}
+
+// NoRetryAfter reports whether Config.Headers leaves Retry-After out of refusals.
+func (q Quota) NoRetryAfter() bool { return q.form.NoRetryAfter }
+
+// reset is when all of a limit is there again, in seconds since 1970.
+func (q *Quota) reset(u *Usage) int64 { return q.At.Add(u.ResetAfter + time.Second - 1).Unix() }

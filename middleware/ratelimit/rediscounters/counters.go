@@ -1,0 +1,186 @@
+package rediscounters
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
+)
+
+// counters decide with one script.
+type counters struct {
+	client  redis.UniversalClient
+	secret  []byte
+	prefix  string // of all keys, with the hash tag in it
+	now     func() time.Time
+	timeout time.Duration
+	breaker breaker
+	denied  *denied
+	leases  *leases          // nil: none
+	clock   func() time.Time // a test's, instead of the server's
+}
+
+func (c *counters) Check(p ratelimit.Policy) error { return p.Check() }
+
+func (c *counters) Take(ctx context.Context, charges []ratelimit.Charge, room []ratelimit.Status) (ratelimit.Decision, error) {
+	if err := check(charges); err != nil {
+		return ratelimit.Decision{}, err
+	}
+	name := c.denied.of(charges)
+	d, ask, ok := c.leases.spend(name, charges, room)
+	if ok {
+		return d, nil
+	}
+	sent := c.now()
+	if d, ok := c.denied.find(name, room, sent); ok {
+		c.leases.answered(name, ask)
+		return d, nil
+	}
+	answer, err := c.run(ctx, "take", charges, ask)
+	if err != nil {
+		c.leases.answered(name, ask)
+		return ratelimit.Decision{}, err
+	}
+	d = answer.decision(charges, room)
+	if !d.Allowed {
+		c.denied.keep(name, d.Status, c.now())
+	}
+	if c.leases.lends(charges) {
+		more, good := answer.lease()
+		c.leases.keep(name, &charges[0].Policy, ask, more, d.Status[0], sent, good)
+		d.Status[0].Remaining += more
+	}
+	return d, nil
+}
+
+func (c *counters) Peek(ctx context.Context, charges []ratelimit.Charge, room []ratelimit.Status) (ratelimit.Decision, error) {
+	if err := check(charges); err != nil {
+		return ratelimit.Decision{}, err
+	}
+	answer, err := c.run(ctx, "peek", charges, 0)
+	if err != nil {
+		return ratelimit.Decision{}, err
+	}
+	return answer.decision(charges, room), nil
+}
+
+func (c *counters) Refund(ctx context.Context, charges []ratelimit.Charge) error {
+	return c.write(ctx, "refund", charges)
+}
+
+func (c *counters) Reset(ctx context.Context, charges []ratelimit.Charge) error {
+	return c.write(ctx, "reset", charges)
+}
+
+func (c *counters) write(ctx context.Context, todo string, charges []ratelimit.Charge) error {
+	if err := check(charges); err != nil {
+		return err
+	}
+	_, err := c.run(ctx, todo, charges, 0)
+	return err
+}
+
+// Close leaves the client to its owner.
+func (*counters) Close() error { return nil }
+
+var errSameCounter = errors.New("rediscounters: two charges on one counter")
+
+func check(charges []ratelimit.Charge) error {
+	for i, c := range charges {
+		if err := c.Check(); err != nil {
+			return err
+		}
+		for _, other := range charges[:i] {
+			if other.Key == c.Key && other.Policy.Window == c.Policy.Window && other.Policy.Algorithm == c.Policy.Algorithm {
+				return errSameCounter
+			}
+		}
+	}
+	return nil
+}
+
+// run asks the server, in one round trip.
+func (c *counters) run(ctx context.Context, todo string, charges []ratelimit.Charge, more int64) (answer, error) {
+	if len(charges) == 0 {
+		return answer{0}, nil
+	}
+	if c.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.timeout)
+		defer cancel()
+	}
+	keys := make([]string, 1, 1+len(charges))
+	keys[0] = c.prefix + "resets"
+	args := make([]any, 2, 2+7*len(charges))
+	args[0], args[1] = todo, int64(0)
+	if c.clock != nil {
+		args[1] = c.clock().UnixMicro()
+	}
+	for _, charge := range charges {
+		p := charge.Policy
+		burst := p.Burst
+		if burst == 0 {
+			burst = max(p.Limit, 0)
+		}
+		done := 0
+		if charge.Done {
+			done = 1
+		}
+		keys = append(keys, c.key(charge))
+		args = append(args, int64(p.Algorithm), p.Limit, p.Window.Microseconds(), burst, charge.Cost, done, more)
+	}
+	var reply []int64
+	err := c.breaker.ask(ctx, func() (err error) {
+		reply, err = deciding.RunKeys(ctx, c.client, keys, args...).Int64Slice()
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("rediscounters: %w", err)
+	}
+	if len(reply) != 1 && len(reply) != 1+answerWords*len(charges) {
+		return nil, fmt.Errorf("rediscounters: the server answers with %d numbers", len(reply))
+	}
+	c.denied.heard(reply[0])
+	return reply, nil
+}
+
+// key is the name of a counter. Half of a SHA-256 is enough for no two callers
+// ever to share one, and says to nobody whose it is.
+func (c *counters) key(charge ratelimit.Charge) string {
+	mac := hmac.New(sha256.New, c.secret)
+	_, _ = fmt.Fprintf(mac, "rediscounters/%d/%d/%s", charge.Policy.Algorithm, charge.Policy.Window/time.Second, charge.Key)
+	return c.prefix + base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:sha256.Size/2])
+}
+
+// answer is what the script replies.
+type answer []int64
+
+// answerWords are the numbers for each charge.
+const answerWords = 6
+
+func (a answer) decision(charges []ratelimit.Charge, room []ratelimit.Status) ratelimit.Decision {
+	d := ratelimit.Decision{Allowed: true, Status: slices.Grow(room[:0], len(charges))[:len(charges)]}
+	for i := range charges {
+		word := a[1+answerWords*i:]
+		d.Status[i] = ratelimit.Status{
+			Allowed: word[0] == 1, Remaining: word[1],
+			ResetAfter: time.Duration(word[2]) * time.Microsecond, RetryAfter: time.Duration(word[3]) * time.Microsecond,
+		}
+		d.Allowed = d.Allowed && (d.Status[i].Allowed || charges[i].Done)
+	}
+	return d
+}
+
+// lease is how much the only charge was given beyond its cost, and for how long
+// that is good.
+func (a answer) lease() (more int64, good time.Duration) {
+	return a[5], time.Duration(a[6]) * time.Microsecond
+}

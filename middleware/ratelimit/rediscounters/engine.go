@@ -1,0 +1,73 @@
+package rediscounters
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"slices"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/ulule/limiter/v3"
+	driver "github.com/ulule/limiter/v3/drivers/store/redis"
+
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
+)
+
+// Engine returns Counters on ulule/limiter's Redis driver, made safe to start
+// without Redis and to go on after it was restarted: for hosts that want the
+// engine. They count fixed windows only. A charge costs one round trip; one that is
+// refused costs two more, in which it is given back. Of the Config they read Secret
+// and Prefix, and the client is as New wants it.
+func Engine(client redis.UniversalClient, c Config) (ratelimit.Counters, error) {
+	if err := c.check(client); err != nil {
+		return nil, err
+	}
+	if c.Prefix == "" {
+		c.Prefix = defaultPrefix
+	}
+	store, err := driver.NewStoreWithOptions(&careful{UniversalClient: client}, limiter.StoreOptions{Prefix: c.Prefix})
+	if err != nil { // it only loads its scripts, which careful does by itself
+		return nil, fmt.Errorf("rediscounters: %w", err)
+	}
+	return hidden{ratelimit.FromLimiter(store), slices.Clone(c.Secret)}, nil
+}
+
+// hidden are Counters whose keys say nothing to others.
+type hidden struct {
+	ratelimit.Counters
+
+	secret []byte
+}
+
+func (h hidden) Take(ctx context.Context, charges []ratelimit.Charge, room []ratelimit.Status) (ratelimit.Decision, error) {
+	return h.Counters.Take(ctx, h.hide(charges), room)
+}
+
+func (h hidden) Peek(ctx context.Context, charges []ratelimit.Charge, room []ratelimit.Status) (ratelimit.Decision, error) {
+	return h.Counters.Peek(ctx, h.hide(charges), room)
+}
+
+func (h hidden) Reset(ctx context.Context, charges []ratelimit.Charge) error {
+	return h.Counters.Reset(ctx, h.hide(charges))
+}
+
+func (h hidden) Refund(ctx context.Context, charges []ratelimit.Charge) error {
+	return h.Counters.Refund(ctx, h.hide(charges))
+}
+
+// hide returns copies of the charges under other keys. Half of a SHA-256 is
+// enough for no two callers ever to share a counter.
+func (h hidden) hide(charges []ratelimit.Charge) []ratelimit.Charge {
+	charges = slices.Clone(charges)
+	for i, c := range charges {
+		if c.Key == "" {
+			continue // refused inside, as everywhere
+		}
+		mac := hmac.New(sha256.New, h.secret)
+		mac.Write([]byte("rediscounters/" + c.Key))
+		charges[i].Key = base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:sha256.Size/2])
+	}
+	return charges
+}

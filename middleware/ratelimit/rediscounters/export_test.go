@@ -1,0 +1,31 @@
+package rediscounters
+
+import (
+	"context"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
+)
+
+// Refund gives back on this counter, whenever.
+func Refund(ctx context.Context, client redis.UniversalClient, key string, cost int64) error {
+	return refunding.Run(ctx, client, key, -cost).Err()
+}
+
+// WithClock measures windows by another clock than the server's.
+func WithClock(c ratelimit.Counters, now func() time.Time) { c.(*counters).clock = now }
+
+// Refusals keeps so many refusals, which end after a wait, and says how many are
+// remembered.
+func Refusals(n int, wait time.Duration) int {
+	d, now := newDenied(), time.Now()
+	for i := range n {
+		d.keep([2]uint64{uint64(i)}, []ratelimit.Status{{RetryAfter: wait}}, now)
+	}
+	return len(d.all)
+}
+
+// MostRefusals is how many there is room for.
+const MostRefusals = mostDenied

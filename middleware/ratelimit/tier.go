@@ -1,0 +1,246 @@
+package ratelimit
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Anonymous is the tier of callers without a token, who are counted by address.
+const Anonymous = "anonymous"
+
+// Tiers says how many requests each plan has, by the name that users and tokens
+// give it. Callers without a token have the one named [Anonymous]; without it
+// they are told to log in.
+type Tiers map[string]Tier
+
+// Tier is a number of requests in a period of time.
+type Tier struct {
+	// Limit is how many requests there are in a period; none with 0.
+	Limit int64
+
+	// Period is the length of the window, in whole seconds. The window begins
+	// with the first request that is counted in it.
+	Period time.Duration
+
+	// PerSeat multiplies Limit by the account's seats; fewer than one count as
+	// one.
+	PerSeat bool
+
+	// Max caps Limit times seats. Zero: nothing does.
+	Max int64
+
+	// Algorithm says how the window is measured, and Burst belongs to GCRA: see
+	// [Policy]. The zero value is FixedWindow.
+	Algorithm Algorithm
+	Burst     int64
+
+	// Also are further windows that a request must fit into, such as 10 requests
+	// a second beside 500 an hour. A request is counted in all of them or in none.
+	Also []Window
+
+	// By says whose quota it is. The zero value is the account's, and the
+	// address's where nobody is known.
+	By By
+
+	// Concurrent is how many requests of one caller may be in flight at once, in
+	// this process. Zero: any number.
+	Concurrent int
+
+	// Shadow counts and reports what would be refused, and refuses nothing. No
+	// header tells the caller of it.
+	Shadow bool
+}
+
+// Window is one more limit of a Tier. Its fields are those of the Tier.
+type Window struct {
+	// Name is what headers and events call it. Empty: the tier's name and the
+	// period, such as "free-second".
+	Name string
+
+	Limit     int64
+	Period    time.Duration
+	PerSeat   bool
+	Max       int64
+	Algorithm Algorithm
+	Burst     int64
+}
+
+func (t Tiers) check(counters Counters, complain complaint) {
+	if len(t) == 0 {
+		complain("Tiers", "is required: at least one")
+	}
+	for _, name := range slices.Sorted(maps.Keys(t)) {
+		path := fmt.Sprintf("Tiers[%q]", name)
+		checkName(path, name, complain)
+		t[name].check(path, name, counters, complain)
+	}
+}
+
+func checkName(path, name string, complain complaint) {
+	if name == "" || len(name) > 64 || !isQuotable(name) {
+		complain(path, "wants a name of 1 to 64 printable ASCII characters without quotes and backslashes")
+	}
+}
+
+func (t Tier) check(path, name string, counters Counters, complain complaint) {
+	windows := t.windows(name)
+	for i, w := range windows {
+		at := path
+		if i > 0 {
+			at = fmt.Sprintf("%s.Also[%d]", path, i-1)
+			checkName(at+".Name", w.Name, complain)
+		}
+		w.check(at, counters, complain)
+		for _, other := range windows[:i] {
+			if w.Period == other.Period && w.Algorithm == other.Algorithm {
+				complain(at+".Period", "wants another than that of %q, with which it would share a counter", other.Name)
+			}
+			if w.Name == other.Name {
+				complain(at+".Name", "wants another than %q, which the tier has already", w.Name)
+			}
+		}
+	}
+	t.By.check(path+".By", complain)
+	if t.Concurrent < 0 {
+		complain(path+".Concurrent", "wants 0 or more, has %d", t.Concurrent)
+	}
+}
+
+func (w Window) check(path string, counters Counters, complain complaint) {
+	if w.Limit < 0 {
+		complain(path+".Limit", "wants 0 or more, has %d", w.Limit)
+	}
+	switch {
+	case w.Max != 0 && !w.PerSeat:
+		complain(path+".Max", "is for tiers with PerSeat")
+	case w.Max != 0 && w.Max < w.Limit:
+		complain(path+".Max", "wants Limit (%d) or more, has %d", w.Limit, w.Max)
+	}
+	if w.Period < time.Second || w.Period%time.Second != 0 {
+		complain(path+".Period", "wants whole seconds, at least one, has %v", w.Period)
+		return
+	}
+	if err := w.policy(1).Check(); err != nil {
+		complain(path, "%v", err)
+	} else if err := counters.Check(w.policy(1)); err != nil {
+		complain(path, "is not for the counters: %v", err)
+	}
+}
+
+// windows are all that a request must fit into, the tier's own first.
+func (t Tier) windows(name string) []Window {
+	all := make([]Window, 0, 1+len(t.Also))
+	all = append(all, Window{name, t.Limit, t.Period, t.PerSeat, t.Max, t.Algorithm, t.Burst})
+	for _, w := range t.Also {
+		if w.Name == "" {
+			w.Name = name + "-" + periodName(w.Period)
+		}
+		all = append(all, w)
+	}
+	return all
+}
+
+// maxLimit is the largest Integer of RFC 9651 §3.3.1: the headers hold no more,
+// and nobody lives to spend it.
+const maxLimit = 999_999_999_999_999
+
+// policy is the limit that an account with so many seats has.
+func (w Window) policy(seats int) Policy {
+	limit := w.Limit
+	if n := int64(seats); w.PerSeat && n > 1 {
+		if limit > math.MaxInt64/n {
+			limit = math.MaxInt64
+		} else {
+			limit *= n
+		}
+	}
+	if w.Max > 0 {
+		limit = min(limit, w.Max)
+	}
+	return Policy{Name: w.Name, Limit: min(limit, maxLimit), Window: w.Period, Algorithm: w.Algorithm, Burst: w.Burst}
+}
+
+// tierKey begins the key of a tier's counter. It names the window and not the
+// tier: who moves to another plan in the middle of an hour keeps what they have
+// spent. The owner comes last, so that no two of them can have one key.
+func tierKey(period time.Duration) string {
+	return "tier/" + strconv.FormatInt(seconds(period), 10) + "/"
+}
+
+// periodName says a period to a person.
+func periodName(d time.Duration) string {
+	switch d {
+	case time.Second:
+		return "second"
+	case time.Minute:
+		return "minute"
+	case time.Hour:
+		return "hour"
+	case 24 * time.Hour:
+		return "day"
+	}
+	return d.String()
+}
+
+// plan is a tier, ready to count.
+type plan struct {
+	name    string
+	tier    Tier
+	windows []Window
+	keys    []string // the beginning of each window's keys
+
+	trait, place trait
+}
+
+func newPlan(name string, t Tier) *plan {
+	p := &plan{
+		name: name, tier: t, windows: t.windows(name),
+		trait: trait{plan: name, shadow: t.Shadow},
+		place: trait{unit: unitConcurrent, plan: name, shadow: t.Shadow, concurrent: true},
+	}
+	for _, w := range p.windows {
+		p.keys = append(p.keys, tierKey(w.Period))
+	}
+	return p
+}
+
+func (t Tiers) plans() map[string]*plan {
+	all := make(map[string]*plan, len(t))
+	for name, tier := range t {
+		tier.Also = slices.Clone(tier.Also)
+		all[name] = newPlan(name, tier)
+	}
+	return all
+}
+
+// overridden is the plan that Config.Override has made of a tier.
+func (l *Limiter) overridden(name string, t Tier) (*plan, error) {
+	var wrong complaints
+	t.check("Override's tier", name, l.config.Counters, wrong.at(""))
+	if len(wrong) > 0 {
+		return nil, misconfigured(wrong.joined())
+	}
+	return newPlan(name, t), nil
+}
+
+// seconds rounds up: a client that waits as long as it was told must get in.
+func seconds(d time.Duration) int64 {
+	if d <= 0 {
+		return 0
+	}
+	return int64((d + time.Second - 1) / time.Second)
+}
+
+// isQuotable reports whether s can stand between quotes in a header.
+func isQuotable(s string) bool {
+	for i := range len(s) {
+		if s[i] < 0x20 || s[i] > 0x7e || s[i] == '"' || s[i] == '\\' {
+			return false
+		}
+	}
+	return true
+}
