@@ -110,7 +110,7 @@ func TestF17ARefundIsNoCredit(t *testing.T) {
 			}
 			refund := func(times int) {
 				for range times {
-					if err := c.Refund(t.Context(), []middleware.Charge{charge}); err != nil {
+					if err := c.Refund(t.Context(), []ratelimit.Charge{charge}); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -127,7 +127,7 @@ func TestF17ARefundIsNoCredit(t *testing.T) {
 				t.Errorf("the window ends in %v, and ended in %v", after.ResetAfter, before.ResetAfter)
 			}
 			refund(5) // a counter that has nothing is as if it had never been
-			if after := take(); after.Remaining != first.Remaining || after.ResetAfter != first.ResetAfter && algorithm != middleware.Rolling {
+			if after := take(); after.Remaining != first.Remaining || after.ResetAfter != first.ResetAfter && algorithm != ratelimit.Rolling {
 				t.Errorf("%v: the counter is %+v, and was %+v at first", algorithm, after, first)
 			}
 		})

@@ -84,7 +84,7 @@ func NewMemory(c MemoryConfig) (Counters, error) {
 			capacity.most = c.MaxCounters
 		}
 		if capacity.most < leastMaxCounters || capacity.most > mostMaxCounters {
-			errs = append(errs, fmt.Errorf("middleware: MemoryConfig.%s: must be %d to %d, got %d", capacity.field, leastMaxCounters, mostMaxCounters, capacity.most))
+			errs = append(errs, fmt.Errorf("ratelimit: MemoryConfig.%s: must be %d to %d, got %d", capacity.field, leastMaxCounters, mostMaxCounters, capacity.most))
 			continue
 		}
 		m.groups[g].init(m, Group(g), capacity.most)
@@ -164,8 +164,8 @@ func (m *inMemory) Close() error {
 }
 
 var (
-	errSameCounter = errors.New("middleware: two charges on one counter")
-	errKnownFull   = errors.New("middleware: MemoryConfig.MaxKnown counters are in use, and none of them can be forgotten")
+	errSameCounter = errors.New("ratelimit: two charges on one counter")
+	errKnownFull   = errors.New("ratelimit: MemoryConfig.MaxKnown counters are in use, and none of them can be forgotten")
 )
 
 // visit goes to the counters of all charges while nobody else may.

@@ -1,4 +1,4 @@
-package middleware_test
+package ratelimit_test
 
 import (
 	"context"
@@ -10,22 +10,22 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 )
 
-var allGroups = []middleware.Group{middleware.GroupCallers, middleware.GroupAddresses, middleware.GroupAttempts, middleware.GroupKnown}
+var allGroups = []ratelimit.Group{ratelimit.GroupCallers, ratelimit.GroupAddresses, ratelimit.GroupAttempts, ratelimit.GroupKnown}
 
 // in is a charge in a group, from a source.
-func in(g middleware.Group, source string, c middleware.Charge) middleware.Charge {
+func in(g ratelimit.Group, source string, c ratelimit.Charge) ratelimit.Charge {
 	c.Group, c.Source = g, source
 	return c
 }
 
 // takesOne takes one charge, and reports whether it was made.
-func takesOne(t *testing.T, c middleware.Counters, charge middleware.Charge) bool {
+func takesOne(t *testing.T, c ratelimit.Counters, charge ratelimit.Charge) bool {
 	t.Helper()
-	d, err := c.Take(t.Context(), []middleware.Charge{charge}, nil)
-	if err != nil && charge.Group != middleware.GroupKnown {
+	d, err := c.Take(t.Context(), []ratelimit.Charge{charge}, nil)
+	if err != nil && charge.Group != ratelimit.GroupKnown {
 		t.Fatal(err)
 	}
 	return d.Allowed
@@ -33,7 +33,7 @@ func takesOne(t *testing.T, c middleware.Counters, charge middleware.Charge) boo
 
 // exact checks that a caller has a counter of its own, with a limit that is not
 // spent.
-func exact(t *testing.T, c middleware.Counters, what string, charge middleware.Charge) {
+func exact(t *testing.T, c ratelimit.Counters, what string, charge ratelimit.Charge) {
 	t.Helper()
 	for i := range charge.Policy.Limit + 1 {
 		if got := takesOne(t, c, charge); got != (i < charge.Policy.Limit) {
@@ -42,10 +42,10 @@ func exact(t *testing.T, c middleware.Counters, what string, charge middleware.C
 	}
 }
 
-func consistent(t *testing.T, c middleware.Counters) {
+func consistent(t *testing.T, c ratelimit.Counters) {
 	t.Helper()
 	for _, g := range allGroups {
-		if err := middleware.Inconsistent(c, g); err != nil {
+		if err := ratelimit.Inconsistent(c, g); err != nil {
 			t.Errorf("%v: %v", g, err)
 		}
 	}
@@ -73,12 +73,12 @@ func TestFaultA1CapacityInMemory(t *testing.T) {
 
 var capacityTests = []struct {
 	name  string
-	check func(t *testing.T, c middleware.Counters, clock *hands, a middleware.Algorithm)
+	check func(t *testing.T, c ratelimit.Counters, clock *hands, a ratelimit.Algorithm)
 }{
-	{"a counter that was refunded or reset takes no capacity", func(t *testing.T, c middleware.Counters, _ *hands, a middleware.Algorithm) {
+	{"a counter that was refunded or reset takes no capacity", func(t *testing.T, c ratelimit.Counters, _ *hands, a ratelimit.Algorithm) {
 		for _, g := range allGroups {
 			for i := range 20_000 {
-				charges := []middleware.Charge{in(g, "192.0.2.0/24", policed(a, strconv.Itoa(i), 20, 1, time.Hour))}
+				charges := []ratelimit.Charge{in(g, "192.0.2.0/24", policed(a, strconv.Itoa(i), 20, 1, time.Hour))}
 				if !takesOne(t, c, charges[0]) {
 					t.Fatalf("%v, %d: refused", g, i)
 				}
@@ -90,12 +90,12 @@ var capacityTests = []struct {
 					t.Fatal(err)
 				}
 			}
-			if n := middleware.CountersOf(c, g); n > 0 {
+			if n := ratelimit.CountersOf(c, g); n > 0 {
 				t.Errorf("%v: %d counters are left", g, n)
 			}
 		}
 	}},
-	{"with the least capacity as many callers as there are places have counters of their own", func(t *testing.T, c middleware.Counters, clock *hands, a middleware.Algorithm) {
+	{"with the least capacity as many callers as there are places have counters of their own", func(t *testing.T, c ratelimit.Counters, clock *hands, a ratelimit.Algorithm) {
 		for range 3 { // when all have ended there is as much capacity as before
 			for _, g := range allGroups {
 				for i := range leastCapacity {
@@ -108,14 +108,14 @@ var capacityTests = []struct {
 						t.Fatalf("%v: caller %d has twice the limit", g, i)
 					}
 				}
-				if n := middleware.PlacesOf(c, g); n != leastCapacity {
+				if n := ratelimit.PlacesOf(c, g); n != leastCapacity {
 					t.Errorf("%v: %d places are taken", g, n)
 				}
 			}
 			clock.pass(3 * time.Hour)
 		}
 	}},
-	{"a flood of one group costs the others nothing", func(t *testing.T, c middleware.Counters, clock *hands, a middleware.Algorithm) {
+	{"a flood of one group costs the others nothing", func(t *testing.T, c ratelimit.Counters, clock *hands, a ratelimit.Algorithm) {
 		for _, flooded := range allGroups {
 			for i := range 10 * leastCapacity {
 				takesOne(t, c, in(flooded, strconv.Itoa(i%300), policed(a, "flood "+strconv.Itoa(i), 3, 1, time.Hour)))
@@ -130,7 +130,7 @@ var capacityTests = []struct {
 			clock.pass(3 * time.Hour)
 			for _, g := range allGroups { // which sweeps
 				for i := range 2 * leastCapacity {
-					charges := []middleware.Charge{in(g, "sweep", policed(a, "sweep "+strconv.Itoa(i), 3, 1, time.Second))}
+					charges := []ratelimit.Charge{in(g, "sweep", policed(a, "sweep "+strconv.Itoa(i), 3, 1, time.Second))}
 					takesOne(t, c, charges[0])
 					if err := c.Refund(t.Context(), charges); err != nil {
 						t.Fatal(err)
@@ -139,8 +139,8 @@ var capacityTests = []struct {
 			}
 		}
 	}},
-	{"in a full group sources that hold few places get counters of their own", func(t *testing.T, c middleware.Counters, _ *hands, a middleware.Algorithm) {
-		for _, g := range []middleware.Group{middleware.GroupAddresses, middleware.GroupAttempts} {
+	{"in a full group sources that hold few places get counters of their own", func(t *testing.T, c ratelimit.Counters, _ *hands, a ratelimit.Algorithm) {
+		for _, g := range []ratelimit.Group{ratelimit.GroupAddresses, ratelimit.GroupAttempts} {
 			for i := range 65_536 { // /64s of one /48, and addresses of 40 IPv4 /24s
 				takesOne(t, c, in(g, "2001:db8::/48", policed(a, "2001:db8:0:"+strconv.Itoa(i), 5, 1, time.Hour)))
 				if i < 10_000 {
@@ -150,10 +150,10 @@ var capacityTests = []struct {
 			for i := range 300 {
 				exact(t, c, fmt.Sprint(g, " ", i), in(g, "192.0."+strconv.Itoa(i)+".0/24", policed(a, "192."+strconv.Itoa(i), 5, 1, time.Hour)))
 			}
-			if n := middleware.PlacesOf(c, g); n != leastCapacity {
+			if n := ratelimit.PlacesOf(c, g); n != leastCapacity {
 				t.Errorf("%v: %d places are taken", g, n)
 			}
-			if n := middleware.CountersOf(c, g); n > leastCapacity+8 {
+			if n := ratelimit.CountersOf(c, g); n > leastCapacity+8 {
 				t.Errorf("%v: %d counters", g, n)
 			}
 			admitted := 0
@@ -167,9 +167,9 @@ var capacityTests = []struct {
 			}
 		}
 	}},
-	{"no counter of which more than half is spent is forgotten, whoever fills the group and whoever asks", func(t *testing.T, c middleware.Counters, _ *hands, a middleware.Algorithm) {
-		for _, g := range []middleware.Group{middleware.GroupAddresses, middleware.GroupAttempts} {
-			spent := func(i int, source string) middleware.Charge {
+	{"no counter of which more than half is spent is forgotten, whoever fills the group and whoever asks", func(t *testing.T, c ratelimit.Counters, _ *hands, a ratelimit.Algorithm) {
+		for _, g := range []ratelimit.Group{ratelimit.GroupAddresses, ratelimit.GroupAttempts} {
+			spent := func(i int, source string) ratelimit.Charge {
 				return in(g, source, policed(a, "spent "+strconv.Itoa(i), 4, 1, time.Hour))
 			}
 			for i := range 100 {
@@ -194,17 +194,17 @@ var capacityTests = []struct {
 			}
 		}
 	}},
-	{"who is displaced gets no limit anew", func(t *testing.T, c middleware.Counters, _ *hands, a middleware.Algorithm) {
+	{"who is displaced gets no limit anew", func(t *testing.T, c ratelimit.Counters, _ *hands, a ratelimit.Algorithm) {
 		const each = 6
 		let := map[string]int{}
 		for round := range 4 * each {
 			for i := range 2 * leastCapacity {
 				key := strconv.Itoa(i)
-				if takesOne(t, c, in(middleware.GroupAttempts, strconv.Itoa(i%3), policed(a, key, each, 1, time.Hour))) {
+				if takesOne(t, c, in(ratelimit.GroupAttempts, strconv.Itoa(i%3), policed(a, key, each, 1, time.Hour))) {
 					let[key]++
 				}
 				if round%2 == 1 && i%2 == 0 { // others take places
-					takesOne(t, c, in(middleware.GroupAttempts, "s"+key, policed(a, "other "+key+strconv.Itoa(round), each, 1, time.Hour)))
+					takesOne(t, c, in(ratelimit.GroupAttempts, "s"+key, policed(a, "other "+key+strconv.Itoa(round), each, 1, time.Hour)))
 				}
 			}
 		}
@@ -214,12 +214,12 @@ var capacityTests = []struct {
 			}
 		}
 	}},
-	{"who shares finds what it has spent, and its refund takes it back", func(t *testing.T, c middleware.Counters, _ *hands, a middleware.Algorithm) {
+	{"who shares finds what it has spent, and its refund takes it back", func(t *testing.T, c ratelimit.Counters, _ *hands, a ratelimit.Algorithm) {
 		for _, g := range allGroups[:3] {
 			for i := range 2 * leastCapacity { // each its own source: there is nobody to displace
 				takesOne(t, c, in(g, strconv.Itoa(i), policed(a, strconv.Itoa(i), 1<<20, 1, time.Hour)))
 			}
-			charges := []middleware.Charge{in(g, "new", policed(a, "new", 1<<20, 1<<20, time.Hour))}
+			charges := []ratelimit.Charge{in(g, "new", policed(a, "new", 1<<20, 1<<20, time.Hour))}
 			charges[0].Done = true
 			for range 3 {
 				if d := takes(t, c, true, charges...); d.Status[0].Remaining != 0 {
@@ -245,8 +245,8 @@ func TestFaultA1LeakedAwayTakesNoCapacity(t *testing.T) {
 	t.Parallel()
 	var clock hands
 	c := inMemory(t, leastCapacity, &clock)
-	guess := func(i int) middleware.Charge { // one more every half hour, of 50
-		return in(middleware.GroupAttempts, "192.0.2.0/24", policed(middleware.GCRA, strconv.Itoa(i), 50, 1, 25*time.Hour))
+	guess := func(i int) ratelimit.Charge { // one more every half hour, of 50
+		return in(ratelimit.GroupAttempts, "192.0.2.0/24", policed(ratelimit.GCRA, strconv.Itoa(i), 50, 1, 25*time.Hour))
 	}
 	for i := range leastCapacity {
 		takesOne(t, c, guess(i))
@@ -254,7 +254,7 @@ func TestFaultA1LeakedAwayTakesNoCapacity(t *testing.T) {
 	clock.pass(31 * time.Minute)
 	for i := range leastCapacity {
 		exact(t, c, strconv.Itoa(i), guess(leastCapacity+i))
-		if err := c.Reset(t.Context(), []middleware.Charge{guess(leastCapacity + i)}); err != nil {
+		if err := c.Reset(t.Context(), []ratelimit.Charge{guess(leastCapacity + i)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -264,19 +264,19 @@ func TestFaultA1LeakedAwayTakesNoCapacity(t *testing.T) {
 func TestFaultA1KnownMarks(t *testing.T) {
 	t.Parallel()
 	const month = 30 * 24 * time.Hour
-	mark := func(user, address int) middleware.Charge {
-		return in(middleware.GroupKnown, "user "+strconv.Itoa(user), charge(fmt.Sprint("mark ", user, " ", address), 1, 1, month))
+	mark := func(user, address int) ratelimit.Charge {
+		return in(ratelimit.GroupKnown, "user "+strconv.Itoa(user), charge(fmt.Sprint("mark ", user, " ", address), 1, 1, month))
 	}
-	known := func(t *testing.T, c middleware.Counters, m middleware.Charge) bool {
+	known := func(t *testing.T, c ratelimit.Counters, m ratelimit.Charge) bool {
 		t.Helper()
-		d, err := c.Peek(t.Context(), []middleware.Charge{m}, nil)
+		d, err := c.Peek(t.Context(), []ratelimit.Charge{m}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return !d.Allowed
 	}
-	budget := func(user int) middleware.Charge {
-		return in(middleware.GroupKnown, "user "+strconv.Itoa(user), policed(middleware.GCRA, "budget "+strconv.Itoa(user), 20, 1, 10*time.Hour))
+	budget := func(user int) ratelimit.Charge {
+		return in(ratelimit.GroupKnown, "user "+strconv.Itoa(user), policed(ratelimit.GCRA, "budget "+strconv.Itoa(user), 20, 1, 10*time.Hour))
 	}
 	t.Run("no address is known that nobody has logged in from, however full the group is", func(t *testing.T) {
 		t.Parallel()
@@ -290,7 +290,7 @@ func TestFaultA1KnownMarks(t *testing.T) {
 				t.Fatalf("%d is known", i)
 			}
 		}
-		if n := middleware.CountersOf(c, middleware.GroupKnown); n != leastCapacity {
+		if n := ratelimit.CountersOf(c, ratelimit.GroupKnown); n != leastCapacity {
 			t.Errorf("%d counters", n)
 		}
 		consistent(t, c)
@@ -351,10 +351,10 @@ func TestFaultA1KnownMarks(t *testing.T) {
 		for i := range leastCapacity {
 			exact(t, c, strconv.Itoa(i), budget(i))
 		}
-		if d, err := c.Take(t.Context(), []middleware.Charge{hour("a", 5, 5), budget(-1)}, nil); err == nil {
+		if d, err := c.Take(t.Context(), []ratelimit.Charge{hour("a", 5, 5), budget(-1)}, nil); err == nil {
 			t.Errorf("%+v", d)
 		}
-		if d, err := c.Take(t.Context(), []middleware.Charge{budget(-1)}, nil); err == nil {
+		if d, err := c.Take(t.Context(), []ratelimit.Charge{budget(-1)}, nil); err == nil {
 			t.Errorf("%+v", d)
 		}
 		takes(t, c, true, hour("a", 5, 5))
@@ -370,7 +370,7 @@ func TestFaultA1ManyAtOnceInFullGroups(t *testing.T) {
 	c := inMemory(t, leastCapacity, &clock)
 	for _, g := range allGroups[:3] {
 		for range 4 {
-			takesOne(t, c, in(g, "s0", policed(middleware.GCRA, "spent", 4, 1, 300*24*time.Hour)))
+			takesOne(t, c, in(g, "s0", policed(ratelimit.GCRA, "spent", 4, 1, 300*24*time.Hour)))
 		}
 	}
 	var all sync.WaitGroup
@@ -378,7 +378,7 @@ func TestFaultA1ManyAtOnceInFullGroups(t *testing.T) {
 		all.Go(func() {
 			chance := rand.New(rand.NewPCG(uint64(worker), 1))
 			for range 6000 {
-				var charges []middleware.Charge
+				var charges []ratelimit.Charge
 				for _, g := range allGroups {
 					n := chance.IntN(3 * leastCapacity)
 					charges = append(charges, in(g, "s"+strconv.Itoa(chance.IntN(20)), policed(algorithms[n%3], strconv.Itoa(n), 4, 1, time.Duration(1+n%2)*time.Hour)))
@@ -397,7 +397,7 @@ func TestFaultA1ManyAtOnceInFullGroups(t *testing.T) {
 	}
 	all.Wait()
 	for _, g := range allGroups[:3] {
-		if takesOne(t, c, in(g, "s1", policed(middleware.GCRA, "spent", 4, 1, 300*24*time.Hour))) {
+		if takesOne(t, c, in(g, "s1", policed(ratelimit.GCRA, "spent", 4, 1, 300*24*time.Hour))) {
 			t.Errorf("%v: what was spent is forgotten", g)
 		}
 	}
@@ -408,7 +408,7 @@ func TestGroups(t *testing.T) {
 	t.Parallel()
 	t.Run("each has a name", func(t *testing.T) {
 		t.Parallel()
-		for g, want := range map[middleware.Group]string{0: "callers", 1: "addresses", 2: "attempts", 3: "known", 4: "Group(4)"} {
+		for g, want := range map[ratelimit.Group]string{0: "callers", 1: "addresses", 2: "attempts", 3: "known", 4: "Group(4)"} {
 			if g.String() != want {
 				t.Errorf("%s, want %s", g, want)
 			}
@@ -416,15 +416,15 @@ func TestGroups(t *testing.T) {
 	})
 	t.Run("each has a capacity, and all that is wrong with them is said at once", func(t *testing.T) {
 		t.Parallel()
-		_, err := middleware.NewMemory(middleware.MemoryConfig{MaxCounters: 1, MaxAddresses: 1023, MaxAttempts: 2000, MaxKnown: -1})
+		_, err := ratelimit.NewMemory(ratelimit.MemoryConfig{MaxCounters: 1, MaxAddresses: 1023, MaxAttempts: 2000, MaxKnown: -1})
 		for _, field := range []string{"MaxCounters: must be", "MaxAddresses: must be 1024 to 1073741824, got 1023", "MaxKnown: must be"} {
 			wantSays(t, err, field)
 		}
 	})
 	t.Run("counters of different groups are different counters", func(t *testing.T) {
 		t.Parallel()
-		c := middleware.Memory()
-		var charges []middleware.Charge
+		c := ratelimit.Memory()
+		var charges []ratelimit.Charge
 		for _, g := range allGroups {
 			charges = append(charges, in(g, "", hour("a", 1, 1)))
 		}
