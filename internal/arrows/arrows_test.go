@@ -17,6 +17,7 @@ const (
 	echo   = "github.com/labstack/echo/v4"
 	redis  = "github.com/redis/go-redis/v9"
 	crypto = "golang.org/x/crypto"
+	text   = "golang.org/x/text"
 
 	porcupine = "github.com/anishathalye/porcupine"
 )
@@ -54,9 +55,10 @@ var arrows = []arrow{
 		never:   []string{"net/http"},
 	},
 	{
-		promise: "the hasher needs x/crypto only, so a host can use it alone",
+		promise: "the hasher needs x/crypto and x/text only, so a host can use it alone",
 		room:    "store/passwords",
-		lodgers: []string{crypto},
+		knows:   []string{"internal/caller"},
+		lodgers: []string{crypto, text},
 		never:   []string{"net/http"},
 	},
 	{
@@ -81,7 +83,7 @@ var arrows = []arrow{
 	{
 		promise: "tokens are made and verified without a web server",
 		room:    "tokens",
-		knows:   []string{"store", "tokens/keys"},
+		knows:   []string{"store", "tokens/keys", "internal/caller"},
 		lodgers: []string{crypto},
 		never:   []string{"net/http"},
 	},
@@ -152,6 +154,11 @@ var arrows = []arrow{
 		room:    "middleware/ratelimit/countertest",
 		knows:   []string{"middleware/ratelimit"},
 		never:   []string{echo, redis, jwt, crypto, house + "/tokens"},
+	},
+	{
+		promise: "who hashes a password is told with the standard library alone",
+		room:    "internal/caller",
+		never:   []string{"net/http"},
 	},
 	{
 		promise: "what forges tokens knows none of those that read them",

@@ -4,6 +4,7 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"strings"
+	"time"
 
 	"golang.org/x/crypto/argon2"
 )
@@ -45,6 +46,14 @@ type argon2Func func(password, salt []byte, time, memory uint32, threads uint8, 
 func (p argon2Params) derive(f argon2Func, password string, salt []byte, size int) []byte {
 	return f([]byte(password), salt, p.time, p.memory, p.threads, uint32(size)) //nolint:gosec // size is keySize, or at most maxKey
 }
+
+// usual is about what a hash takes on a core of 2020.
+func (p argon2Params) usual() time.Duration {
+	const byDefault = 25 * time.Millisecond
+	return time.Duration(p.work()) * byDefault / (defaultMemory * defaultTime) //nolint:gosec // 2^20 at most
+}
+
+func (p argon2Params) work() uint64 { return uint64(p.memory) * uint64(p.time) }
 
 type argon2Hash struct {
 	argon2Params
@@ -96,6 +105,8 @@ func parseArgon2(rest string) (argon2Hash, error) {
 }
 
 func (h argon2Hash) kib() uint64 { return uint64(h.memory) }
+
+func (h argon2Hash) covers(p argon2Params) bool { return h.work() >= p.work() }
 
 func (h argon2Hash) match(password string) (bool, error) {
 	key := h.derive(h.variant, password, h.salt, len(h.key))

@@ -1,7 +1,9 @@
 package passwords
 
 import (
+	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/hex"
 	"strings"
 
@@ -15,19 +17,72 @@ const (
 	bcryptPassword = 72
 )
 
+// bcryptHash is a hash of bcrypt.
 type bcryptHash struct {
+	otherScheme
+
 	encoded []byte // in the form that x/crypto reads
-	digest  bool   // the password is hashed before, as Django's bcrypt_sha256 does
+
+	// prepare makes of a password the text that is hashed, where a system digests
+	// it first so that all of it counts.
+	prepare func(password string) string
+
+	pepper string // appended to a password
 }
 
-func parseBcryptSHA256(rest string) (stored, error) {
+// parseBcrypt reads a hash that has nothing before it.
+func parseBcrypt(rest string) (stored, error) {
+	return readBcrypt(rest)
+}
+
+// parseOtherBcrypt reads a hash of a system that knows no pepper.
+func parseOtherBcrypt(rest string) (stored, error) {
 	h, err := readBcrypt(rest)
-	h.digest = true
+	h.prepare = symfonyText
 	return h, err
 }
 
-func parseBcrypt(rest string) (stored, error) {
-	return readBcrypt(rest)
+// parseDjangoBcrypt reads a hash of the hexadecimal SHA-256 of a password.
+func parseDjangoBcrypt(rest string) (stored, error) {
+	h, err := readBcrypt(rest)
+	h.prepare = func(password string) string {
+		sum := sha256.Sum256([]byte(password))
+		return hex.EncodeToString(sum[:])
+	}
+	return h, err
+}
+
+// parsePasslibBcrypt reads 2b,12$salt$key, which is a hash of the base64 of a
+// password's SHA-256, and v=2,t=2b,r=12$salt$key, in which the SHA-256 is keyed
+// with the salt.
+func parsePasslibBcrypt(rest string) (stored, error) {
+	fs, ok := fields(rest, "$", 3)
+	if !ok {
+		return nil, unreadable("bcrypt-sha256: wants parameters, salt and key")
+	}
+	kind, salt, key := fs[0], fs[1], fs[2]
+	prepare := func(password string) string {
+		sum := sha256.Sum256([]byte(password))
+		return padded.EncodeToString(sum[:])
+	}
+	if second, ok := strings.CutPrefix(kind, "v=2,t="); ok {
+		kind = strings.Replace(second, ",r=", ",", 1)
+		prepare = func(password string) string {
+			mac := hmac.New(sha256.New, []byte(salt))
+			mac.Write([]byte(password))
+			return padded.EncodeToString(mac.Sum(nil))
+		}
+	}
+	letters, cost, ok := strings.Cut(kind, ",")
+	if !ok || len(letters) != 2 || letters[0] != '2' || len(cost) > 2 || len(salt) != 22 {
+		return nil, unreadable("bcrypt-sha256: malformed")
+	}
+	if len(cost) == 1 {
+		cost = "0" + cost
+	}
+	h, err := readBcrypt(letters[1:] + "$" + cost + "$" + salt + key)
+	h.prepare = prepare
+	return h, err
 }
 
 // readBcrypt reads b$12$ and what follows: 22 characters of salt and 31 of key.
@@ -57,21 +112,39 @@ func (bcryptHash) kib() uint64 { return 4 }
 
 func (h bcryptHash) match(password string) (bool, error) {
 	// x/crypto refuses to hash more than 72 bytes but compares the first 72 of a
-	// longer password. It ends the password with a NUL and repeats that, so that
-	// "a\x00a" is "a". Neither is the password that was stored; the work is done
-	// all the same.
-	whole := !hasNUL(password)
-	if h.digest {
-		sum := sha256.Sum256([]byte(password))
-		password = hex.EncodeToString(sum[:])
-	}
-	if len(password) > bcryptPassword {
-		whole, password = false, password[:bcryptPassword]
+	// longer password, and ends a password with a NUL and repeats that, so that
+	// "a\x00a" is "a". Here no password is taken for another.
+	text, whole := h.text(password)
+	if len(text) > bcryptPassword {
+		text = text[:bcryptPassword]
 	}
 
 	// A mismatch is the only error left for a hash that was parsed.
-	err := bcrypt.CompareHashAndPassword(h.encoded, []byte(password))
+	err := bcrypt.CompareHashAndPassword(h.encoded, []byte(text))
 	return err == nil && whole, nil
+}
+
+// text is what is hashed of a password, and whether it stands for all of it. If
+// it does not the work is done all the same.
+func (h bcryptHash) text(password string) (text string, whole bool) {
+	switch {
+	case h.prepare != nil:
+		return h.prepare(password), true
+	case h.pepper != "":
+		return password + h.pepper, len(password) <= bcryptPassword && !hasNUL(password)
+	}
+	return symfonyText(password), true
+}
+
+// symfonyText is a password as it is, unless it has more bytes than bcrypt looks
+// at, or a NUL. Of such passwords Symfony hashes the base64 of their SHA-512, and
+// no other system has a hash of all of them.
+func symfonyText(password string) string {
+	if len(password) <= bcryptPassword && !hasNUL(password) {
+		return password
+	}
+	sum := sha512.Sum512([]byte(password))
+	return padded.EncodeToString(sum[:])
 }
 
 // hasNUL reports whether a password has a byte that bcrypt, and the HMAC in

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"time"
 )
 
 const (
@@ -14,7 +15,9 @@ const (
 	defaultTotalMemory = 256 << 10 // KiB
 
 	waitingPerPlace = 16
+	leastWaiting    = 128
 	maxPlaces       = 1 << 20
+	maxWaiting      = 1 << 16
 )
 
 // Config says how a [Hasher] makes hashes, and how many at once. The zero value
@@ -51,9 +54,30 @@ type Config struct {
 	TotalMemory uint32
 
 	// Queue is how many callers wait for their turn when Concurrent hashes are
-	// running; one more gets ErrBusy. 0 means 16 for each that may run: a third
-	// of a second of waiting, by the default parameters.
+	// running, at most 65536. When one more comes, ErrBusy is for a caller of the
+	// address or the login that holds the most places. 0 means 16 for each hash
+	// that may run, and at least 128: with one core and the default parameters,
+	// 128 callers are served within three seconds.
 	Queue int
+
+	// AsTyped takes passwords byte for byte. Without it, Hash brings a password
+	// into the form that RFC 8265 calls OpaqueString (every space is the ASCII
+	// one, and the text is in Unicode's Normalization Form C, as NIST SP 800-63B
+	// §3.1.1.2 has it), and Verify tries a password as it was typed first, and
+	// then in another form. Users whose devices write "é" in two different ways
+	// need that; a password of ASCII has one form only. See [Hasher.Verify].
+	AsTyped bool
+
+	// BcryptPepper is what Devise (Ruby on Rails) calls config.pepper: it is
+	// appended to a password before a hash that begins with "$2" is verified. No
+	// new hash has it. It is a secret: read it from where the host keeps its
+	// keys. Empty: there is none, as there is none in any other system whose
+	// hashes begin so.
+	BcryptPepper string
+
+	// Now is the clock that hashes are timed with, for the RetryAfter of an
+	// ErrBusy. Nil means time.Now.
+	Now func() time.Time
 }
 
 // floors are the parameters that OWASP calls equivalent and the least, by
@@ -77,7 +101,10 @@ func (c Config) withDefaults() Config {
 		c.TotalMemory = defaultTotalMemory
 	}
 	if c.Queue == 0 && c.Concurrent > 0 {
-		c.Queue = min(c.Concurrent, maxPlaces/waitingPerPlace) * waitingPerPlace
+		c.Queue = max(leastWaiting, min(c.Concurrent, maxWaiting/waitingPerPlace)*waitingPerPlace)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
 	}
 	return c
 }
@@ -104,8 +131,8 @@ func (c Config) check() error {
 	if c.Concurrent < 0 || c.Concurrent > maxPlaces {
 		wrong("Concurrent", "wants 1 to %d, or 0 for the default, has %d", maxPlaces, c.Concurrent)
 	}
-	if c.Queue < 0 || c.Queue > maxPlaces {
-		wrong("Queue", "wants 1 to %d, or 0 for the default, has %d", maxPlaces, c.Queue)
+	if c.Queue < 0 || c.Queue > maxWaiting {
+		wrong("Queue", "wants 1 to %d, or 0 for the default, has %d", maxWaiting, c.Queue)
 	}
 	return errors.Join(errs...)
 }

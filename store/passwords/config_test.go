@@ -53,7 +53,7 @@ func TestNewRefuses(t *testing.T) {
 				"passwords: Config.Time: ",
 				"passwords: Config.Threads: wants 64 at most, has 65",
 				"passwords: Config.Concurrent: wants 1 to 1048576, or 0 for the default, has -1",
-				"passwords: Config.Queue: wants 1 to 1048576, or 0 for the default, has -2",
+				"passwords: Config.Queue: wants 1 to 65536, or 0 for the default, has -2",
 			},
 		},
 	} {
@@ -85,7 +85,7 @@ func TestNewAccepts(t *testing.T) {
 		"of four":                     {Memory: 9216, Time: 4},
 		"of five":                     {Memory: 7168, Time: 5},
 		"more of everything":          {Memory: 65536, Time: 3, Threads: 4, Concurrent: 7, Queue: 1},
-		"the most of everything":      {Memory: 262144, Time: 4, Threads: 64, Concurrent: 1 << 20, Queue: 1 << 20},
+		"the most of everything":      {Memory: 262144, Time: 4, Threads: 64, Concurrent: 1 << 20, Queue: 1 << 16},
 		"next to nothing, for a test": {Memory: 8, Time: 1, InsecureParameters: true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -112,7 +112,7 @@ func TestTheZeroConfigIsTheDefault(t *testing.T) {
 		t.Errorf("Hash = %q, %v, want %s...", encoded, err, want)
 	}
 	spare := max(1, runtime.GOMAXPROCS(0)-1)
-	if places, waiting := h.Sizes(); places != spare || waiting != 16*spare {
-		t.Errorf("%d places and %d waiting, want %d and %d", places, waiting, spare, 16*spare)
+	if places, waiting := h.Sizes(); places != spare || waiting != max(128, 16*spare) {
+		t.Errorf("%d places and %d waiting, want %d and %d", places, waiting, spare, max(128, 16*spare))
 	}
 }

@@ -1,21 +1,31 @@
 // Package passwords hashes passwords for hosts that store the hashes, and
 // verifies the hashes that older systems have left in their tables.
 //
-// A new hash is argon2id. A wrong password and an unknown login cost the same
-// work, provided that the host calls [Hasher.VerifyUnknown] for the latter. Only
-// so many hashes run at once, so that a storm of logins costs neither the memory
-// of the process nor the time of its other requests.
+// A new hash is argon2id. A wrong password, an unknown login and a hash that
+// cannot be read cost the same work, provided that the host calls
+// [Hasher.VerifyUnknown] for an unknown login. Only so many hashes run at once, so
+// that many logins at a time cost neither the memory of the process nor the time
+// of its other requests; their turns are shared out by address and by login, so
+// that nobody waits for all the logins of somebody else (see [WithCaller]).
 //
 // # What Verify reads
 //
 //	argon2id, argon2i   $argon2id$v=19$m=19456,t=2,p=1$salt$key, and Django's argon2$argon2id$...
-//	bcrypt              $2a$, $2b$, $2y$, and Django's bcrypt$$2b$... and bcrypt_sha256$$2b$...
-//	scrypt              $scrypt$ln=16,r=8,p=1$salt$key (passlib), scrypt:32768:8:1$salt$hex (Werkzeug)
-//	PBKDF2              $pbkdf2-sha256$29000$salt$key and -sha512 (passlib), pbkdf2_sha256$600000$salt$key (Django),
-//	                    pbkdf2:sha256:600000$salt$hex and :sha512: (Werkzeug)
+//	bcrypt              $2a$, $2b$, $2y$, with Symfony's rule for long passwords and Devise's pepper; and Django's
+//	                    bcrypt$$2b$... and bcrypt_sha256$$2b$...; passlib's $bcrypt-sha256$ of both versions
+//	scrypt              $scrypt$ln=16,r=8,p=1$salt$key (passlib), scrypt:32768:8:1$salt$hex (Werkzeug),
+//	                    scrypt$16384$salt$8$5$key (Django)
+//	PBKDF2              $pbkdf2-sha256$29000$salt$key, -sha512 and without (passlib), pbkdf2_sha256$600000$salt$key
+//	                    and pbkdf2_sha1 (Django), pbkdf2:sha256:600000$salt$hex, :sha512: and :sha1: (Werkzeug),
+//	                    both versions of ASP.NET Identity
+//	SHA-2 of crypt(3)   $5$ and $6$, with and without rounds=
+//	digests             sha1$salt$hex, md5$salt$hex and both without a salt (Django, Werkzeug), sha256$ and sha512$ (Werkzeug)
+//	Spring Security     {bcrypt}, {argon2}, {scrypt}, {pbkdf2}, the last three with @SpringSecurity_v5_8 too,
+//	                    {sha256}, and {MD5}, {SHA-1}, {SHA-256}{salt}hex
 //
-// Everything else is [ErrFormat]: crypt(3)'s own hashes, argon2d, the first
-// version of argon2 (v=16), $2x$, SHA-1.
+// docs/migrating-passwords.md says which system wrote which, as the tests have
+// them. Everything else is [ErrFormat]: a password in the clear ({noop}), the older
+// hashes of crypt(3), argon2d, the first version of argon2 (v=16), $2x$.
 //
 // # Bounds
 //
@@ -23,34 +33,37 @@
 // out of these bounds is ErrFormat, before any memory is taken:
 //
 //	the whole string    512 bytes of printable ASCII without spaces
-//	salt, key           1 to 64 bytes, 16 to 64 bytes; for PBKDF2 the key is as long as its digest
+//	salt, key           1 to 64 bytes, 16 to 64 bytes; some schemes fix one or both
 //	argon2              t >= 1, 1 <= p <= 64, 8p <= m <= 262144 KiB (256 MiB), m*t <= 1048576 KiB
 //	bcrypt              cost 4 to 15
 //	scrypt              N > 1, 1 <= r <= 32, 1 <= p <= 32, N*r*p <= 2097152 (256 MiB)
-//	PBKDF2              1 to 4000000 rounds
+//	PBKDF2              1 to 4000000 rounds, times the digests that the key is long
+//	SHA-2 of crypt(3)   1000 to 1000000 rounds, and 512 bytes of a password
 //
 // So the worst row costs 256 MiB and about two seconds of one core; the worst
 // table costs no more memory than that, or Config.TotalMemory.
 //
 // # What is a password
 //
-// The bytes that the caller gives, up to 4096 of them: nothing is trimmed, cut,
-// folded or normalised, and no password is too weak or too short. A rule about
-// that is the host's.
+// Up to 4096 bytes; no password is too weak or too short, nothing is trimmed or
+// cut, and upper and lower case differ. A rule about that is the host's. Text that
+// Unicode holds to be the same is the same password, unless Config.AsTyped is set.
 //
-// Older schemes do not look at all of a password. bcrypt forgets what comes
+// Older schemes do not look at all of a password. bcrypt ignores what comes
 // after the 72nd byte; bcrypt, scrypt and PBKDF2 take some passwords with a NUL
 // byte for others without. Where a scheme cannot tell, Verify does the work and
-// says no: a password of more than 72 bytes matches no bcrypt hash (Django's
-// bcrypt_sha256 excepted, which looks at all of it), and one with a NUL byte
-// matches argon2 only. A user who had such a password under an older scheme
-// needs a new one. What was cut off when it was stored nobody can know: the 72
-// bytes that were kept of it do match.
+// says no: a password of more than 72 bytes or with a NUL byte matches a bcrypt
+// hash only if all of it counted when that was made (by Django's bcrypt_sha256,
+// passlib's bcrypt-sha256 or Symfony), one with a NUL byte matches no hash of
+// scrypt, PBKDF2 or crypt(3), and one of more than 512 bytes none of crypt(3). A
+// user who had such a password under an older scheme needs a new one. What was cut
+// off when it was stored nobody can know: the 72 bytes that were kept of it do
+// match.
 //
 // # What it does not do
 //
-// It neither stores anything nor counts failures, and it has no pepper. As long
-// as a row has a hash of an older kind its login takes longer, or less long,
-// than an unknown one: that ends when the row is renewed. A hash that has begun
+// It neither stores anything nor counts failures, and new hashes have no pepper. A
+// wrong password for a row that has an expensive hash of an older kind takes longer
+// than an unknown login: that ends when the row is renewed. A hash that has begun
 // runs to its end, whatever becomes of its context.
 package passwords

@@ -31,28 +31,68 @@ type stored interface {
 
 	// kib is how much memory that takes.
 	kib() uint64
+
+	// covers reports whether that is at least the work of a hash by p, as far as
+	// the two can be compared.
+	covers(p argon2Params) bool
 }
 
+// otherScheme is a part of every hash whose work cannot be compared with
+// argon2's.
+type otherScheme struct{}
+
+func (otherScheme) covers(argon2Params) bool { return false }
+
 // schemes are the ways in which a stored string may begin; parse reads what
-// follows.
+// follows. A hash of Spring Security has the name of its encoder in braces.
 var schemes = [...]struct {
 	prefix string
 	parse  func(rest string) (stored, error)
 }{
 	{"$argon2id$", parseArgon2id},
 	{"argon2$argon2id$", parseArgon2id},
+	{"{argon2}$argon2id$", parseArgon2id},
+	{"{argon2@SpringSecurity_v5_8}$argon2id$", parseArgon2id},
 	{"$argon2i$", parseArgon2i},
 	{"argon2$argon2i$", parseArgon2i},
+	{"{argon2}$argon2i$", parseArgon2i},
 	{"$2", parseBcrypt},
-	{"bcrypt$$2", parseBcrypt},
-	{"bcrypt_sha256$$2", parseBcryptSHA256},
+	{"bcrypt$$2", parseOtherBcrypt},
+	{"{bcrypt}$2", parseOtherBcrypt},
+	{"bcrypt_sha256$$2", parseDjangoBcrypt},
+	{"$bcrypt-sha256$", parsePasslibBcrypt},
 	{"$scrypt$", parseScrypt},
 	{"scrypt:", parseWerkzeugScrypt},
+	{"scrypt$", parseDjangoScrypt},
+	{"{scrypt}$", parseSpringScrypt},
+	{"{scrypt@SpringSecurity_v5_8}$", parseSpringScrypt},
+	{"$pbkdf2$", sha1PBKDF2.parsePasslib},
 	{"$pbkdf2-sha256$", sha256PBKDF2.parsePasslib},
 	{"$pbkdf2-sha512$", sha512PBKDF2.parsePasslib},
+	{"pbkdf2_sha1$", sha1PBKDF2.parseDjango},
 	{"pbkdf2_sha256$", sha256PBKDF2.parseDjango},
+	{"pbkdf2:sha1:", sha1PBKDF2.parseWerkzeug},
 	{"pbkdf2:sha256:", sha256PBKDF2.parseWerkzeug},
 	{"pbkdf2:sha512:", sha512PBKDF2.parseWerkzeug},
+	{"{pbkdf2}", parseSpringPBKDF2},
+	{"{pbkdf2@SpringSecurity_v5_8}", parseSpringPBKDF2v58},
+	{"$5$", sha256Crypt.parse},
+	{"$6$", sha512Crypt.parse},
+	{"sha1$", sha1Digest.parse},
+	{"md5$", md5Digest.parse},
+	{"sha256$", sha256Digest.parse},
+	{"sha512$", sha512Digest.parse},
+	{"{sha256}", parseSpringStandard},
+	{"{MD5}", md5Digest.parseSpring},
+	{"{SHA-1}", sha1Digest.parseSpring},
+	{"{SHA-256}", sha256Digest.parseSpring},
+}
+
+// bare are the forms without anything to begin with; each says whether a string
+// has it.
+var bare = [...]func(encoded string) (row stored, is bool, err error){
+	parseBareMD5,
+	parseASPNET,
 }
 
 // parse reads a stored hash, or returns an error that wraps ErrFormat. It costs
@@ -65,9 +105,14 @@ func parse(encoded string) (stored, error) {
 	if strings.ContainsFunc(encoded, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return nil, unreadable("not printable ASCII")
 	}
-	for _, s := range schemes {
+	for _, s := range &schemes {
 		if rest, ok := strings.CutPrefix(encoded, s.prefix); ok {
 			return s.parse(rest)
+		}
+	}
+	for _, read := range bare {
+		if row, is, err := read(encoded); is {
+			return row, err
 		}
 	}
 	return nil, unreadable("unknown scheme")
@@ -137,6 +182,9 @@ func textSecret(salt, key string, decode func(string) ([]byte, error)) (secret, 
 func inBounds(salt, key []byte) bool {
 	return minSalt <= len(salt) && len(salt) <= maxSalt && minKey <= len(key) && len(key) <= maxKey
 }
+
+// padded is base64 with padding, as Django, Spring and ASP.NET write it.
+var padded = base64.StdEncoding.Strict()
 
 // werkzeugSecret reads what ends a hash of Werkzeug: the salt as text, and the
 // key in hexadecimal.

@@ -2,10 +2,10 @@ package passwords
 
 import (
 	"crypto/pbkdf2"
+	"crypto/sha1" //nolint:gosec // HMAC-SHA-1 is what the rows have, and PBKDF2 with it is not broken
 	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/subtle"
-	"encoding/base64"
 	"hash"
 )
 
@@ -18,12 +18,15 @@ type pbkdf2Digest struct {
 }
 
 var (
+	sha1PBKDF2   = pbkdf2Digest{sha1.New, sha1.Size}
 	sha256PBKDF2 = pbkdf2Digest{sha256.New, sha256.Size}
 	sha512PBKDF2 = pbkdf2Digest{sha512.New, sha512.Size}
 )
 
 type pbkdf2Hash struct {
+	otherScheme
 	secret
+
 	digest pbkdf2Digest
 	rounds int
 }
@@ -38,7 +41,7 @@ func (d pbkdf2Digest) parsePasslib(rest string) (stored, error) {
 // parseDjango reads 600000$salt$key: the salt is text, the key is padded base64.
 func (d pbkdf2Digest) parseDjango(rest string) (stored, error) {
 	return d.parse(rest, func(salt, key string) (secret, bool) {
-		return textSecret(salt, key, base64.StdEncoding.Strict().DecodeString)
+		return textSecret(salt, key, padded.DecodeString)
 	})
 }
 
@@ -56,15 +59,26 @@ func (d pbkdf2Digest) parse(rest string, decode func(salt, key string) (secret, 
 	if !ok {
 		return nil, unreadable("pbkdf2: wants a number of rounds")
 	}
-	rounds := ns[0]
-	if rounds < 1 || rounds > maxPBKDF2Rounds {
-		return nil, unreadable("pbkdf2: rounds out of bounds")
-	}
 	s, ok := decode(fs[1], fs[2])
-	if !ok || len(s.key) != d.size { // a longer key would cost its rounds again
+	if !ok || len(s.key) != d.size {
 		return nil, unreadable("pbkdf2: salt or key malformed or out of bounds")
 	}
-	return pbkdf2Hash{secret: s, digest: d, rounds: int(rounds)}, nil
+	return d.hash(ns[0], s)
+}
+
+// hash is a hash by the digest, whose key is within the bounds of every scheme.
+func (d pbkdf2Digest) hash(rounds uint64, s secret) (stored, error) {
+	h := pbkdf2Hash{secret: s, digest: d, rounds: int(min(rounds, maxPBKDF2Rounds+1))}
+	if h.rounds < 1 || h.work() > maxPBKDF2Rounds {
+		return nil, unreadable("pbkdf2: rounds out of bounds")
+	}
+	return h, nil
+}
+
+// work is how often the digest is made: a key that is longer than the digest
+// costs all the rounds again.
+func (h pbkdf2Hash) work() int {
+	return h.rounds * ((len(h.key) + h.digest.size - 1) / h.digest.size)
 }
 
 func (pbkdf2Hash) kib() uint64 { return 0 }

@@ -2,6 +2,7 @@ package passwords
 
 import (
 	"crypto/subtle"
+	"strconv"
 
 	"golang.org/x/crypto/scrypt"
 )
@@ -13,7 +14,9 @@ const (
 )
 
 type scryptHash struct {
+	otherScheme
 	secret
+
 	n, r, p int
 }
 
@@ -53,6 +56,42 @@ func parseWerkzeugScrypt(rest string) (stored, error) {
 		return nil, unreadable("scrypt: salt or key malformed or out of bounds")
 	}
 	return newScrypt(ns[0], ns[1], ns[2], s)
+}
+
+// parseDjangoScrypt reads 16384$salt$8$5$key: the salt is text, the key is padded
+// base64.
+func parseDjangoScrypt(rest string) (stored, error) {
+	fs, ok := fields(rest, "$", 5)
+	if !ok {
+		return nil, unreadable("scrypt: wants N, salt, r, p and key")
+	}
+	ns, ok := decimals([]string{fs[0], fs[2], fs[3]})
+	if !ok {
+		return nil, unreadable("scrypt: wants numbers for N, r and p")
+	}
+	s, ok := textSecret(fs[1], fs[4], padded.DecodeString)
+	if !ok {
+		return nil, unreadable("scrypt: salt or key malformed or out of bounds")
+	}
+	return newScrypt(ns[0], ns[1], ns[2], s)
+}
+
+// parseSpringScrypt reads e0801$salt$key: a hexadecimal number of a byte or two for
+// the logarithm of N, a byte for r and one for p.
+func parseSpringScrypt(rest string) (stored, error) {
+	fs, ok := fields(rest, "$", 3)
+	if !ok {
+		return nil, unreadable("scrypt: wants parameters, salt and key")
+	}
+	params, err := strconv.ParseUint(fs[0], 16, 24)
+	if err != nil {
+		return nil, unreadable("scrypt: wants parameters in hexadecimal")
+	}
+	s, ok := decodeSecret(fs[1], fs[2], padded)
+	if !ok {
+		return nil, unreadable("scrypt: salt or key malformed or out of bounds")
+	}
+	return newScrypt(1<<(params>>16), params>>8&0xff, params&0xff, s)
 }
 
 func newScrypt(n, r, p uint64, s secret) (stored, error) {
