@@ -168,6 +168,13 @@ func (e *Error) completed() *Error {
 	return &c
 }
 
+// retrier is an error that says when the same request is worth another try. What a
+// store returns may be one: see package store.
+type retrier interface {
+	error
+	RetryAfter() time.Duration
+}
+
 // causes says which reason an error of package tokens is. The first that fits
 // counts, so kinds stand before what they are kinds of.
 var causes = []struct {
@@ -205,7 +212,11 @@ func AsError(err error) *Error {
 	}
 	for _, c := range causes {
 		if errors.Is(err, c.err) {
-			return refusal(c.reason, err)
+			e := refusal(c.reason, err)
+			if r, ok := errors.AsType[retrier](err); ok && c.reason == ReasonUnavailable && r.RetryAfter() > 0 {
+				e.RetryAfter = r.RetryAfter()
+			}
+			return e
 		}
 	}
 	return refusal(ReasonInternal, err)

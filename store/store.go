@@ -18,6 +18,9 @@
 // wrapped, and never translated into a sentinel that it does not mean.
 // Sentinels may be wrapped; they are recognised with [errors.Is].
 //
+// Such an error may have a method RetryAfter() time.Duration: how long until the
+// same call is worth another try. The 503 then says so in Retry-After.
+//
 // When the context is done a method returns soon, with an error that is not a
 // sentinel. It may or may not have done its work by then.
 //

@@ -1,6 +1,9 @@
 package store
 
-import "context"
+import (
+	"context"
+	"fmt"
+)
 
 // Users knows who may come in. The host implements it on its own table, its
 // LDAP directory or whatever holds its accounts.
@@ -10,8 +13,13 @@ type Users interface {
 	// It returns ErrBadCredentials for every other pair: the same for an unknown
 	// login, a wrong password, and a user who is locked out or deleted, and after
 	// about the same work (see [github.com/sallyport-go/sallyport/store/passwords]
-	// for a hasher that sees to it). The password is compared exactly as it is
-	// given: neither trimmed, nor cut, nor folded.
+	// for a hasher that sees to it). The same, too, for a user who has no password
+	// or whose stored one cannot be read: that is a [FaultError], by which the host
+	// hears of it and the caller does not.
+	//
+	// The password is compared exactly as it is given: neither trimmed, nor cut,
+	// nor folded. Only text that Unicode holds to be the same may count as the
+	// same, as one device types "é" as one character and another as two.
 	//
 	// The CredentialVersion is that of the very row whose password was verified:
 	// it is read together with the hash, before the work, and never again after
@@ -63,3 +71,29 @@ type User struct {
 	// the call that ended all the others: only another such call ends it.
 	CredentialVersion string
 }
+
+// FaultError is an ErrBadCredentials whose cause is what the host has stored of
+// the user, and not what the caller typed: a password hash that cannot be read, say.
+// Sallyport answers and counts it as a wrong password, and reports it to the host
+// as an event.
+type FaultError struct {
+	// UserID names the user.
+	UserID string
+
+	// Field is what is wrong, in words: "password hash".
+	Field string
+
+	// Err says what is wrong with it. Its text never has the field's value in it.
+	Err error
+}
+
+// Error names the field and what is wrong with it.
+func (e *FaultError) Error() string {
+	return fmt.Sprintf("store: the user's %s: %v", e.Field, e.Err)
+}
+
+// Is reports whether target is ErrBadCredentials.
+func (e *FaultError) Is(target error) bool { return target == ErrBadCredentials }
+
+// Unwrap is Err.
+func (e *FaultError) Unwrap() error { return e.Err }

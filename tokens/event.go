@@ -47,7 +47,9 @@ type Event struct {
 
 	// UserID, Account, ClientID and KeyID name who is concerned, as far as it
 	// is known. A login that was refused names nobody: what was typed into the
-	// name field may be a password.
+	// name field may be a password. Where the refused login is due to what the
+	// store has of the user (a password hash that cannot be read), an EventFault
+	// names them.
 	UserID, Account, ClientID, KeyID string
 
 	// SessionID is the "sid" of the session's access tokens.

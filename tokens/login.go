@@ -5,12 +5,14 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/sallyport-go/sallyport/internal/caller"
 	"github.com/sallyport-go/sallyport/store"
 )
 
@@ -133,7 +135,13 @@ func (a *Authority) login(ctx context.Context, r LoginRequest) (Pair, error) {
 
 // authenticated returns the user whom login and password name.
 func (a *Authority) authenticated(ctx context.Context, r LoginRequest) (store.User, error) {
-	user, err := a.store.Authenticate(ctx, r.Login, string(r.Password))
+	address, _ := ctx.Value(addressKey{}).(netip.Addr)
+	user, err := a.store.Authenticate(caller.With(ctx, address, r.Login), r.Login, string(r.Password))
+	if fault, ok := errors.AsType[*store.FaultError](err); ok {
+		// It names the user, which a refused login does not.
+		a.Report(ctx, Event{Kind: EventFault, UserID: printable(fault.UserID), Err: fault})
+		err = store.ErrBadCredentials
+	}
 	switch {
 	case errors.Is(err, store.ErrBadCredentials):
 		return store.User{}, fmt.Errorf("%w: %w", ErrBadCredentials, err)

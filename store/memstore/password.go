@@ -25,10 +25,10 @@ func (s *Store) SetPassword(ctx context.Context, id, password string) error {
 
 // SetHash gives the user with this ID the password that encoded is a hash of, in
 // one of the forms that package passwords reads: say, a bcrypt hash out of an
-// older system's table. Their CredentialVersion changes. A hash that the store would make otherwise itself is
-// replaced when the user logs in. One that cannot be read is found out then, too:
-// Authenticate returns an error that is no sentinel. ErrNotFound if there is no
-// such user.
+// older system's table. Their CredentialVersion changes. A hash that the store would
+// make otherwise itself is replaced when the user logs in. One that cannot be read,
+// or is empty, is a wrong password to whoever logs in: Authenticate returns a
+// [store.FaultError], after the same work. ErrNotFound if there is no such user.
 func (s *Store) SetHash(ctx context.Context, id, encoded string) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -70,6 +70,9 @@ func (s *Store) verified(ctx context.Context, login, password string) (*user, er
 		return nil, s.passwords.VerifyUnknown(ctx, password)
 	}
 	renew, err := s.passwords.Verify(ctx, u.hash, password)
+	if errors.Is(err, passwords.ErrFormat) {
+		return nil, &store.FaultError{UserID: u.ID, Field: "password hash", Err: err}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -148,17 +148,6 @@ func TestAuthenticateRace(t *testing.T) {
 
 func TestAuthenticateCannotSay(t *testing.T) {
 	t.Parallel()
-	t.Run("when the stored hash cannot be read", func(t *testing.T) {
-		t.Parallel()
-		s := withAda(t, memstore.Config{})
-		if err := s.SetHash(t.Context(), "u1", "d41d8cd98f00b204e9800998ecf8427e"); err != nil {
-			t.Fatal(err)
-		}
-		_, err := s.Authenticate(t.Context(), "ada", adas)
-		if !errors.Is(err, passwords.ErrFormat) || isSentinel(err) {
-			t.Errorf("got %v, want ErrFormat", err)
-		}
-	})
 	for who, login := range map[string]string{"a user": "ada", "somebody unknown": "nobody"} {
 		t.Run("when too many log in at once as "+who, func(t *testing.T) {
 			t.Parallel()
@@ -187,6 +176,33 @@ func TestAuthenticateCannotSay(t *testing.T) {
 			}
 			if busy == 0 {
 				t.Error("nobody was turned away")
+			}
+		})
+	}
+}
+
+func TestFaultA5AHashThatCannotBeReadIsAWrongPasswordAndAFault(t *testing.T) {
+	t.Parallel()
+	for _, encoded := range []string{"", "!", "!CGzPpIoEXSVGyNV8C9eXU0Qh1xh6Jg1nMLeZNOTP", "{noop}" + adas, "$y$j9T$a$b", "$2b$31$" + strings.Repeat("a", 53)} {
+		t.Run(encoded, func(t *testing.T) {
+			t.Parallel()
+			s := withAda(t, memstore.Config{})
+			if err := s.SetHash(t.Context(), "u1", encoded); err != nil {
+				t.Fatal(err)
+			}
+			_, err := s.Authenticate(t.Context(), "ada", adas)
+			if !errors.Is(err, store.ErrBadCredentials) || !errors.Is(err, passwords.ErrFormat) {
+				t.Errorf("got %v, want ErrBadCredentials because of ErrFormat", err)
+			}
+			fault, ok := errors.AsType[*store.FaultError](err)
+			if !ok || fault.UserID != "u1" || fault.Field != "password hash" {
+				t.Fatalf("got %#v, want a FaultError that names the user and the field", err)
+			}
+			if encoded != "" && encoded != "!" && strings.Contains(err.Error(), encoded) {
+				t.Errorf("the hash is in %q", err)
+			}
+			if s.Hash("u1") != encoded {
+				t.Error("the hash was replaced")
 			}
 		})
 	}

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"crypto/rand"
+	"slices"
 	"strings"
 	"time"
 )
@@ -74,7 +75,10 @@ func doesNotTrimPassword(t *trial) {
 
 func doesNotFoldPassword(t *trial) {
 	p := unique("Correct horse é ß")
-	t.opensOnly(p, lookAlikes(p)...)
+	others := slices.DeleteFunc(lookAlikes(p), func(other string) bool {
+		return other == decomposed(p) // which may be the same: see the contract
+	})
+	t.opensOnly(p, others...)
 }
 
 func doesNotCutPassword(t *trial) {

@@ -50,7 +50,7 @@ func lookAlikes(s string) []string {
 	alike := []string{s + " ", " " + s, s + "\u200b", "0" + s}
 	for _, other := range []string{
 		strings.Map(swapCase, s),
-		strings.ReplaceAll(s, "é", "e\u0301"), // the same, decomposed
+		decomposed(s),
 		strings.ReplaceAll(s, "é", "e"),
 		strings.ReplaceAll(s, "ß", "ss"),
 		strings.ReplaceAll(s, "🔑", "🔒"), // equal to some collations, as all emoji are
@@ -64,6 +64,9 @@ func lookAlikes(s string) []string {
 	}
 	return alike
 }
+
+// decomposed is s with its only accent in a character of its own.
+func decomposed(s string) string { return strings.ReplaceAll(s, "é", "e\u0301") }
 
 func swapCase(r rune) rune {
 	if unicode.IsUpper(r) {

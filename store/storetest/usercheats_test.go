@@ -256,7 +256,7 @@ var passwordCheats = []cheat{
 	{"a password is trimmed", "Authenticate does not trim the password", changingPassword(strings.TrimSpace)},
 	{"a password loses a line end", "Authenticate does not trim the password", changingPassword(func(p string) string { return strings.TrimSuffix(p, "\n") })},
 	{"a password is folded", "Authenticate does not fold the password", changingPassword(strings.ToLower)},
-	{"a password is composed", "Authenticate does not fold the password", changingPassword(func(p string) string { return strings.ReplaceAll(p, "e\u0301", "é") })},
+	{"a password loses its accents", "Authenticate does not fold the password", changingPassword(func(p string) string { return strings.ReplaceAll(p, "é", "e") })},
 	{"a password is cut at 72 bytes", "Authenticate does not cut the password", changingPassword(func(p string) string { return p[:min(len(p), 72)] })},
 	{"a password is cut at 255 bytes", "Authenticate does not cut the password", changingPassword(func(p string) string { return p[:min(len(p), 255)] })},
 	{"a long password does not work", "Authenticate does not cut the password", func(r *rig) {
