@@ -16,7 +16,8 @@ type FastAPI struct{}
 func (FastAPI) Accepts() Accepts { return Accepts{Unknown: true} }
 
 // ReadLogin reads username, password, scope, client_id and client_secret, which
-// are all in the body.
+// are all in the body. Scopes that the user does not hold are ignored; others
+// narrow the session.
 func (FastAPI) ReadLogin(p *Params) (tokens.LoginRequest, error) {
 	var wrong []Field
 	reason := ReasonMissing
@@ -42,8 +43,8 @@ func (FastAPI) ReadLogin(p *Params) (tokens.LoginRequest, error) {
 		Login:    p.Get("username"),
 		Password: tokens.Secret(p.Get("password")),
 		ClientID: p.Get("client_id"), ClientSecret: tokens.Secret(p.Get("client_secret")),
-		Scopes: scopes,
-		Label:  p.Header.Get("User-Agent"),
+		Scopes: scopes, IgnoreUnknownScopes: true, // fastapi-users looks at none
+		Label: p.Header.Get("User-Agent"),
 	}, nil
 }
 

@@ -74,10 +74,9 @@ func TestOAuth2Login(t *testing.T) {
 			status:  200, header: oauth2JSON, body: oauth2Pair,
 		},
 		{
-			name:    "a scope of which a part is granted is answered with that part (D18, D37)",
+			name:    "a scope of which the user has a part is refused (D18)",
 			request: "POST /login\n" + form + "\n\nscope=read+admin&" + goodForm,
-			status:  200, header: oauth2JSON,
-			body: `{"access_token":"{jwt}","token_type":"Bearer","expires_in":3600,"refresh_token":"{refresh}","scope":"read"}`,
+			status:  400, header: oauth2JSON, body: oauth2Scope,
 		},
 		{
 			name:    "a user of a host without scopes is answered without a scope",
@@ -86,10 +85,9 @@ func TestOAuth2Login(t *testing.T) {
 			body: `{"access_token":"{jwt}","token_type":"Bearer","expires_in":3600,"refresh_token":"{refresh}"}`,
 		},
 		{
-			name:    "a scope of which nothing is granted in a host without scopes is answered with none (D37)",
+			name:    "a scope is refused in a host without scopes (D18)",
 			request: "POST /login\n" + form + "\n\nscope=read&username=bob&password=correct+horse+%26+battery",
-			status:  200, header: oauth2JSON,
-			body: `{"access_token":"{jwt}","token_type":"Bearer","expires_in":3600,"refresh_token":"{refresh}","scope":""}`,
+			status:  400, header: oauth2JSON, body: oauth2Scope,
 		},
 		{
 			name:    "a scope of which the user has nothing is refused (D18)",

@@ -112,7 +112,8 @@ func TestPasswordGrant(t *testing.T) {
 		want       string
 	}{
 		{"where it is switched on a password gives a pair (D2)", "grant_type=password&" + goodForm, 200, oauth2Pair},
-		{"a scope of which a part is granted is answered with that part (D18, D37)", "grant_type=password&scope=admin+write&" + goodForm, 200, `{"access_token":"{jwt}","token_type":"Bearer","expires_in":3600,"refresh_token":"{refresh}","scope":"write"}`},
+		{"a part of what the user has is granted, and the answer names it (D37)", "grant_type=password&scope=write&" + goodForm, 200, `{"access_token":"{jwt}","token_type":"Bearer","expires_in":3600,"refresh_token":"{refresh}","scope":"write"}`},
+		{"more than the user has is invalid_scope (D18)", "grant_type=password&scope=admin+write&" + goodForm, 400, oauth2Scope},
 		{"no scope is all that the user has (D19)", "grant_type=password&scope=&" + goodForm, 200, oauth2Pair},
 		{"a wrong password is invalid_grant (D10)", "grant_type=password&username=alice&password=x", 400, oauth2Wrong},
 		{"an unknown user is the same (D11)", "grant_type=password&username=%22%C3%A9&password=x", 400, oauth2Wrong},

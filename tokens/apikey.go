@@ -48,7 +48,9 @@ type KeyRequest struct {
 	// ClientSecret is the client's, where Config.Clients says that it has one.
 	ClientSecret Secret
 
-	// Scopes narrow the access token. Empty: the key's.
+	// Scopes narrow the access token. They are among those that the user holds
+	// today and that the key and the client allow; else it is ErrInvalidScope.
+	// Nil: all of those. Empty and not nil: ErrInvalidScope.
 	Scopes []string
 }
 
@@ -70,7 +72,10 @@ func checksum(s string) string {
 }
 
 // CreateAPIKey makes a key for a user. It is shown this once: the store gets
-// its digest. Scopes narrow it; a zero expiry is none.
+// its digest. Scopes narrow it for good: whatever its user comes to hold, the
+// key never gives more. Nil narrows nothing; empty and not nil, as what is left
+// of something that was narrowed, is ErrInvalidScope. The caller sees to it that
+// they are what whoever asks may have. A zero expiry is none.
 //
 // It fails with ErrMalformed, ErrInvalidScope or ErrUnavailable.
 func (a *Authority) CreateAPIKey(ctx context.Context, userID, name string, scopes []string, expires time.Time) (Secret, store.APIKey, error) {
@@ -137,13 +142,9 @@ func (a *Authority) exchange(ctx context.Context, r KeyRequest) (Pair, store.API
 	if !c.isOf(user) {
 		return Pair{}, k, fmt.Errorf("%w: the client is another's account", ErrInvalidKey)
 	}
-	granted := c.within(narrowed(user.Scopes, k.Scopes))
-	if len(r.Scopes) > 0 {
-		had := len(granted) > 0
-		granted = both(granted, r.Scopes)
-		if had && len(granted) == 0 {
-			return Pair{}, k, fmt.Errorf("%w: the key has none of it", ErrInvalidScope)
-		}
+	granted, err := grant(held(user.Scopes, k.Scopes, c.Scopes), r.Scopes)
+	if err != nil {
+		return Pair{}, k, err
 	}
 	p, err := a.pair(ctx, user, origin{clientID: c.ID, sid: keyImage(k.ID)}, granted, r.Scopes, k.ExpiresAt)
 	if errors.Is(err, errOver) {

@@ -210,14 +210,6 @@ func (a *Authority) graceOf(c client) time.Duration {
 	return c.Grace
 }
 
-// within narrows scopes to what the client may ask for.
-func (c client) within(scopes []string) []string {
-	if len(c.Scopes) == 0 {
-		return scopes
-	}
-	return both(scopes, c.Scopes)
-}
-
 // isOf reports whether an account that serves as a client is the user's: their
 // Account or, where that is empty, the user's own ID.
 func (c client) isOf(u store.User) bool {

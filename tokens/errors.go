@@ -22,8 +22,8 @@ var (
 	// ErrBadCredentials: login and password do not open a door together.
 	ErrBadCredentials = errors.New("tokens: bad credentials")
 
-	// ErrInvalidScope: nothing of the scope asked for can be granted, or more is
-	// asked for than the session has.
+	// ErrInvalidScope: a scope is none that can be asked for, or more is asked for
+	// than the user holds and the client, the session or the API key allows.
 	ErrInvalidScope = errors.New("tokens: invalid scope")
 
 	// ErrInvalidRefresh: the refresh token opens nothing. The errors below that

@@ -15,13 +15,18 @@ type Introspection struct {
 	// Refresh: it is a refresh token, and no access token.
 	Refresh bool
 
-	// Subject, ClientID, Scope and SessionID are as in a Principal, and so are
-	// IssuedAt and ExpiresAt; a refresh token was issued when its session came to
-	// it, and expires when its session does.
+	// Subject, ClientID and SessionID are as in a Principal, and so are IssuedAt
+	// and ExpiresAt; a refresh token was issued when its session came to it, and
+	// expires when its session does.
+	//
+	// Scope is what the token is good for now: of an access token the part of its
+	// own scope that the user holds today and that its client and its session, or
+	// its API key, still allow; of a refresh token what a refresh would give that
+	// asks for nothing.
 	Subject, ClientID, Scope, SessionID string
 	IssuedAt, ExpiresAt                 time.Time
 
-	// Principal is whom an access token names.
+	// Principal is whom an access token names, with the scope that it says.
 	Principal Principal
 }
 
@@ -55,33 +60,49 @@ func (a *Authority) introspect(ctx context.Context, token Secret) (Introspection
 	if err := a.checkDenied(ctx, p); err != nil {
 		return Introspection{}, err
 	}
-	if err := a.checkOrigin(ctx, p); err != nil {
+	limit, err := a.checkOrigin(ctx, p)
+	if err != nil {
 		return Introspection{}, err
 	}
-	if _, err := a.user(ctx, p.Subject, ErrInvalidToken); err != nil {
+	c, err := a.registeredClient(ctx, p.ClientID)
+	if err != nil {
+		return Introspection{}, err
+	}
+	user, err := a.user(ctx, p.Subject, ErrInvalidToken)
+	if err != nil {
 		return Introspection{}, err
 	}
 	return Introspection{
-		Active: true, Subject: p.Subject, ClientID: p.ClientID, Scope: p.Scope, SessionID: p.SessionID,
+		Active: true, Subject: p.Subject, ClientID: p.ClientID, SessionID: p.SessionID,
+		Scope:    strings.Join(both(p.Scopes(), held(user.Scopes, limit, c.Scopes)), " "),
 		IssuedAt: p.IssuedAt, ExpiresAt: p.ExpiresAt, Principal: p,
 	}, nil
 }
 
 // checkOrigin sees whether the session or the API key behind an access token
-// lasts.
-func (a *Authority) checkOrigin(ctx context.Context, p Principal) error {
+// lasts, and returns the scopes that narrow it.
+func (a *Authority) checkOrigin(ctx context.Context, p Principal) ([]string, error) {
 	if p.SessionID == "" {
-		return nil
+		return nil, nil
 	}
 	s, ok, err := a.sessionOf(ctx, p.Subject, p.SessionID)
 	if err != nil || ok && lasts(s, a.now()) {
-		return err
+		return s.Scopes, err
 	}
 	k, ok, err := a.keyOf(ctx, p.Subject, p.SessionID)
 	if err != nil || ok && (k.ExpiresAt.IsZero() || a.now().Before(k.ExpiresAt)) {
-		return err
+		return k.Scopes, err
 	}
-	return ErrNoSession
+	return nil, ErrNoSession
+}
+
+// registeredClient returns the client of a token as it is now; the zero client
+// where none is registered.
+func (a *Authority) registeredClient(ctx context.Context, id string) (client, error) {
+	if !a.registers() {
+		return client{}, nil
+	}
+	return a.client(ctx, or(id, a.defaultClient))
 }
 
 func (a *Authority) introspectRefresh(ctx context.Context, shown presented) (Introspection, error) {
@@ -92,14 +113,12 @@ func (a *Authority) introspectRefresh(ctx context.Context, shown presented) (Int
 	if !lasts(s, a.now()) || shown.generation != s.Generation {
 		return Introspection{}, ErrInvalidRefresh
 	}
-	if a.registers() {
-		c, err := a.client(ctx, or(s.ClientID, a.defaultClient))
-		if err != nil {
-			return Introspection{}, err
-		}
-		if err := c.mayRefresh(); err != nil {
-			return Introspection{}, err
-		}
+	c, err := a.registeredClient(ctx, s.ClientID)
+	if err != nil {
+		return Introspection{}, err
+	}
+	if err := c.mayRefresh(); err != nil {
+		return Introspection{}, err
 	}
 	user, err := a.user(ctx, s.UserID, ErrRevokedRefresh)
 	if err != nil {
@@ -107,7 +126,7 @@ func (a *Authority) introspectRefresh(ctx context.Context, shown presented) (Int
 	}
 	return Introspection{
 		Active: true, Refresh: true, Subject: s.UserID, ClientID: s.ClientID,
-		Scope: strings.Join(narrowed(user.Scopes, s.Scopes), " "), SessionID: sessionImage(s.ID),
+		Scope: strings.Join(held(user.Scopes, s.Scopes, c.Scopes), " "), SessionID: sessionImage(s.ID),
 		IssuedAt: s.AdvancedAt, ExpiresAt: earlier(s.IdleUntil, s.ExpiresAt),
 	}, nil
 }

@@ -31,9 +31,17 @@ type LoginRequest struct {
 	// ClientSecret is the client's, where Config.Clients says that it has one.
 	ClientSecret Secret
 
-	// Scopes are what is asked for; the part that the user holds is granted.
-	// Empty: all that the user holds, at each refresh anew.
+	// Scopes are what is asked for, and all of it is granted: the session never
+	// has more. What the user does not hold, or the client may not have, is
+	// ErrInvalidScope. Nil: all that the user holds and the client may have, at
+	// each refresh anew. Empty and not nil: ErrInvalidScope.
 	Scopes []string
+
+	// IgnoreUnknownScopes leaves out of Scopes what the user does not hold, for
+	// clients of APIs that never looked at it; if nothing is left it is as if
+	// Scopes were nil. What the user holds and the client may not have is
+	// ErrInvalidScope all the same.
+	IgnoreUnknownScopes bool
 
 	// Label tells the user later which session this is. It is cut at 200 bytes.
 	Label string
@@ -81,9 +89,10 @@ func (a *Authority) login(ctx context.Context, r LoginRequest) (Pair, error) {
 	if err != nil {
 		return Pair{}, err
 	}
-	asked := c.within(r.Scopes)
-	if len(asked) == 0 && len(r.Scopes) > 0 {
-		return Pair{}, fmt.Errorf("%w: the client may have none of it", ErrInvalidScope)
+	if !r.IgnoreUnknownScopes && len(c.Scopes) > 0 {
+		if _, err := grant(c.Scopes, r.Scopes); err != nil {
+			return Pair{}, err // before the password is looked at
+		}
 	}
 	if r.BeforePassword != nil {
 		if err := r.BeforePassword(ctx); err != nil {
@@ -97,10 +106,13 @@ func (a *Authority) login(ctx context.Context, r LoginRequest) (Pair, error) {
 	if !c.isOf(user) {
 		return Pair{}, fmt.Errorf("%w: the client is another's account", ErrBadCredentials)
 	}
-	granted := c.within(narrowed(user.Scopes, asked))
-	// a user who holds no scopes at all lives in a host that has none
-	if len(granted) == 0 && len(r.Scopes) > 0 && len(user.Scopes) > 0 {
-		return Pair{}, fmt.Errorf("%w: the user holds none of it", ErrInvalidScope)
+	asked := r.Scopes
+	if r.IgnoreUnknownScopes {
+		asked = only(asked, user.Scopes)
+	}
+	granted, err := grant(held(user.Scopes, c.Scopes), asked)
+	if err != nil {
+		return Pair{}, err
 	}
 
 	if r.AccessOnly || c.mayRefresh() != nil {
@@ -111,11 +123,8 @@ func (a *Authority) login(ctx context.Context, r LoginRequest) (Pair, error) {
 		return p, p.fits(r.MaxAccess)
 	}
 	s := a.newSession(user, c, r.Label)
-	if len(r.Scopes) > 0 {
+	if len(asked) > 0 {
 		s.Scopes = granted
-		if len(granted) == 0 {
-			s.Scopes = both(asked, asked)
-		}
 	}
 	p, err := a.pairOf(ctx, user, s, granted, r.Scopes)
 	if err == nil {

@@ -2,16 +2,19 @@ package tokens
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/sallyport-go/sallyport/store"
 )
 
 // CreateOwnAPIKey makes a key for the user who is signed in, as CreateAPIKey
-// does. The key may do no more than the principal: its scopes are among the
-// principal's, and all of those where none are named. A zero expiry is none.
+// does. The key may do no more than the principal, now and later: its scopes are
+// among the principal's and what the user, the session and the client still
+// allow, and all of those where none are named. Only where none of the four has
+// any scope, as in a host that uses none, is the key not narrowed. A zero expiry
+// is none.
 //
 // The principal's session has to last, for a key outlives it: an access token
 // that a key was exchanged for, or whose session was ended, makes no keys.
@@ -38,18 +41,40 @@ func (a *Authority) CreateOwnAPIKey(ctx context.Context, p Principal, name strin
 	if err != nil {
 		return "", store.APIKey{}, a.failed(ctx, err)
 	}
-	if len(user.Scopes) > 0 { // else the host has none, and there is nothing to narrow
-		has := p.Scopes()
-		if len(scopes) == 0 {
-			scopes = has
-		}
-		more := func(name string) bool { return !slices.Contains(has, name) }
-		// without any scope the key would narrow nothing
-		if len(scopes) == 0 || slices.ContainsFunc(scopes, more) {
-			return "", store.APIKey{}, fmt.Errorf("%w: more than the access token has", ErrInvalidScope)
-		}
+	c, err := a.ownClient(within, s)
+	if err != nil {
+		return "", store.APIKey{}, a.failed(ctx, err)
+	}
+	if scopes, err = keyScopes(p, user, s, c, scopes); err != nil {
+		return "", store.APIKey{}, err
 	}
 	return a.CreateAPIKey(ctx, p.Subject, name, scopes, expires)
+}
+
+// ownClient returns the client of a session, for what it may have.
+func (a *Authority) ownClient(ctx context.Context, s store.Session) (client, error) {
+	if !a.registers() {
+		return client{}, nil
+	}
+	c, err := a.client(ctx, or(s.ClientID, a.defaultClient))
+	if errors.Is(err, ErrInvalidClient) {
+		return client{}, fmt.Errorf("%w: its client is not registered any more", ErrNoSession)
+	}
+	return c, err
+}
+
+// keyScopes returns the scopes of a key that a principal makes. They are empty,
+// which narrows nothing, only where nobody has any and nothing narrows.
+func keyScopes(p Principal, user store.User, s store.Session, c client, asked []string) ([]string, error) {
+	has := p.Scopes()
+	if len(asked) == 0 && len(has)+len(user.Scopes)+len(s.Scopes)+len(c.Scopes) == 0 {
+		return nil, nil
+	}
+	scopes, err := grant(both(held(user.Scopes, s.Scopes, c.Scopes), has), asked)
+	if err == nil && len(scopes) == 0 {
+		err = fmt.Errorf("%w: a key of no scope would narrow nothing", ErrInvalidScope)
+	}
+	return scopes, err
 }
 
 // UserAPIKeys returns the keys of a user that were not revoked, expired ones

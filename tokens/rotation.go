@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/sallyport-go/sallyport/store"
@@ -23,7 +22,9 @@ type RefreshRequest struct {
 	ClientSecret Secret
 
 	// Scopes narrow the access token that this refresh gives, and no later one.
-	// Empty: the session's.
+	// They are among those that the user holds today and that the session and its
+	// client allow; else it is ErrInvalidScope, and the session stays as it was.
+	// Nil: all of those. Empty and not nil: ErrInvalidScope.
 	Scopes []string
 
 	// MaxAccess is the longest access token that the caller has room for, in
@@ -221,15 +222,9 @@ func (a *Authority) successor(ctx context.Context, s store.Session, c client, r 
 	if err != nil {
 		return Pair{}, err
 	}
-	granted := c.within(narrowed(user.Scopes, s.Scopes))
-	if len(r.Scopes) > 0 {
-		for _, name := range r.Scopes {
-			// RFC 6749 §6: nothing that was not granted before
-			if len(s.Scopes) > 0 && !slices.Contains(s.Scopes, name) || len(s.Scopes) == 0 && !slices.Contains(user.Scopes, name) {
-				return Pair{}, fmt.Errorf("%w: more than the session has", ErrInvalidScope)
-			}
-		}
-		granted = both(granted, r.Scopes)
+	granted, err := grant(held(user.Scopes, s.Scopes, c.Scopes), r.Scopes)
+	if err != nil {
+		return Pair{}, err
 	}
 	p, err := a.pairOf(ctx, user, s, granted, r.Scopes)
 	switch {

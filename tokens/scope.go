@@ -1,6 +1,7 @@
 package tokens
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -23,8 +24,11 @@ func ParseScope(scope string) ([]string, error) {
 	return slices.Compact(names), nil
 }
 
+// checkScopes returns ErrInvalidScope for scopes that nobody can ask for. A list
+// that is empty and not nil is one of them: it was narrowed to nothing, and an
+// empty list in a store narrows nothing.
 func checkScopes(names []string) error {
-	if len(names) > maxScopes {
+	if len(names) > maxScopes || names != nil && len(names) == 0 {
 		return ErrInvalidScope
 	}
 	for _, name := range names {
@@ -59,11 +63,39 @@ func both(a, b []string) []string {
 	return out
 }
 
-// narrowed returns the part of what the user may do today that is within
-// limits: all of it where nothing narrows.
-func narrowed(user, limit []string) []string {
-	if len(limit) == 0 {
-		return both(user, user)
+// held returns what can be granted to a user: the scopes that they hold today,
+// within each limit: the client's, the session's, the API key's. A limit that is
+// empty narrows nothing.
+func held(user []string, limits ...[]string) []string {
+	scopes := both(user, user)
+	for _, limit := range limits {
+		if len(limit) > 0 {
+			scopes = both(scopes, limit)
+		}
 	}
-	return both(user, limit)
+	return scopes
+}
+
+// grant returns what a request gets that asks for scopes: exactly those, or all
+// that is held if it asks for none. More than is held is ErrInvalidScope: RFC
+// 6749 §5.2 and §6. So whatever was narrowed is not empty, and stays narrowed
+// when it is written into a session or a key.
+func grant(held, asked []string) ([]string, error) {
+	if len(asked) == 0 {
+		return held, nil
+	}
+	for _, name := range asked {
+		if !slices.Contains(held, name) {
+			return nil, fmt.Errorf("%w: more than is held", ErrInvalidScope)
+		}
+	}
+	return both(held, asked), nil
+}
+
+// only returns the names that are in known, and nil if none is.
+func only(names, known []string) []string {
+	if both := both(names, known); len(both) > 0 {
+		return both
+	}
+	return nil
 }

@@ -131,24 +131,28 @@ func TestScopes(t *testing.T) {
 			},
 		},
 		{
-			name:  "asking for more than the user holds gives what they hold of it, and says so",
-			holds: []string{"read", "write"}, login: []string{"read", "admin"}, want: "read", narrowed: true, row: []string{"read"},
-			then: []ask{
-				{user: []string{"read", "admin"}, want: "read"}, // it was not granted at the login
-				{scopes: []string{"admin"}, user: []string{"read", "admin"}, err: tokens.ErrInvalidScope},
-			},
+			name:  "asking for more than the user holds is refused",
+			holds: []string{"read", "write"}, login: []string{"read", "admin"}, err: tokens.ErrInvalidScope,
+		},
+		{
+			name:  "asking for what was narrowed to nothing is refused",
+			holds: []string{"read", "write"}, login: []string{}, err: tokens.ErrInvalidScope,
 		},
 		{
 			name:  "asking for nothing that the user holds is refused",
 			holds: []string{"read"}, login: []string{"admin"}, err: tokens.ErrInvalidScope,
 		},
 		{
-			name:  "a user of a host without scopes may ask for any, and gets none",
-			holds: nil, login: []string{"api", "api"}, want: "", narrowed: true, row: []string{"api"},
+			name:  "a user who holds no scope is refused any",
+			holds: nil, login: []string{"api", "api"}, err: tokens.ErrInvalidScope,
+		},
+		{
+			name:  "a user who holds no scope gets what they hold later if they asked for none",
+			holds: nil, want: "",
 			then: []ask{
-				{user: nil, want: ""},
-				{scopes: []string{"api"}, user: nil, want: "", narrowed: true},
-				{user: []string{"read", "api"}, want: "api"},
+				{scopes: []string{"api"}, user: nil, err: tokens.ErrInvalidScope},
+				{scopes: []string{}, user: []string{"read"}, err: tokens.ErrInvalidScope},
+				{user: []string{"read", "api"}, want: "read api"},
 			},
 		},
 		{
@@ -178,9 +182,13 @@ func TestScopes(t *testing.T) {
 			},
 		},
 		{
-			name:  "what the user has lost since is not granted, and the answer says so",
+			name:  "what the user has lost since is refused to whoever asks for it, and not granted to others",
 			holds: []string{"read", "write"}, login: []string{"read", "write"}, want: "read write", row: []string{"read", "write"},
-			then: []ask{{scopes: []string{"read", "write"}, user: []string{"read"}, want: "read", narrowed: true}},
+			then: []ask{
+				{scopes: []string{"read", "write"}, user: []string{"read"}, err: tokens.ErrInvalidScope},
+				{user: []string{"read"}, want: "read"},
+				{scopes: []string{"read", "write"}, user: []string{"read", "write"}, want: "read write"},
+			},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
