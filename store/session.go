@@ -48,7 +48,8 @@ type Sessions interface {
 	// once, in any order; none is no error. It may return more of the user's
 	// sessions that are revoked, but never one that is not, and none that the
 	// store has forgotten. At and since are times of the caller's clock, and since
-	// is not after at; a zero since is before every revocation.
+	// is not after at; a zero since is before every revocation. Once a call was
+	// made with a later since, a store may leave out what was ended before that.
 	RevokeUserSessions(ctx context.Context, userID string, at, since time.Time) ([]string, error)
 
 	// DeleteExpiredSessions forgets the sessions whose IdleUntil or ExpiresAt is

@@ -40,7 +40,7 @@
 //
 // No method looks at a clock: what is expired is decided by the caller.
 //
-// A method that deletes what has expired holds nobody else up for long, however
+// A method that deletes what has expired holds no other call up for long, however
 // much there is: it deletes some at a time. When it fails half-way, what it has
 // deleted stays deleted.
 package store

@@ -28,6 +28,12 @@ var advanceRules = []rule{
 		check: advancesOnce,
 	},
 	{
+		name:  "AdvanceSession has exactly one winner at one time",
+		says:  "Of any number of callers with the same from exactly one gets nil.",
+		why:   "a clock may stand still, or two nodes may show one time: a store that takes the second caller for the first, come again, has two winners, and a stolen token is never noticed",
+		check: advancesOnceAtOneTime,
+	},
+	{
 		name:  "AdvanceSession refuses another generation",
 		says:  losers,
 		why:   "a spent refresh token would be good again, or a session would jump over the token that its user holds",
@@ -81,6 +87,30 @@ func advancesOnce(t *trial) {
 			}
 		}
 		t.finds(s, "AdvanceSession with one winner")
+	}
+}
+
+// advancesOnceAtOneTime gives all callers the same arguments, as a stopped clock
+// does, one after the other and all at once.
+func advancesOnceAtOneTime(t *trial) {
+	s := t.opens()
+	for range 3 {
+		before := s.Generation
+		s = t.advances(s, t.now, t.now.Add(day))
+		for range 2 {
+			err := t.Store.AdvanceSession(t.ctx, s.ID, before, t.now, t.now.Add(day))
+			t.wants(err, store.ErrConflict, "AdvanceSession from %d at one time, once more", before)
+			t.finds(s, "AdvanceSession at one time, once more")
+		}
+	}
+	for range rounds {
+		s := t.opens()
+		errs := atOnce(racers, func(int) error {
+			return t.Store.AdvanceSession(t.ctx, s.ID, 1, t.now, t.now.Add(day))
+		})
+		t.oneWins(errs, "AdvanceSession from one generation at one time")
+		s.Generation, s.AdvancedAt, s.IdleUntil = 2, t.now, t.now.Add(day)
+		t.finds(s, "AdvanceSession at one time, with one winner")
 	}
 }
 

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -122,11 +123,13 @@ func (t *trial) soon(ctx context.Context, c call) error {
 }
 
 func (t *trial) noSentinel(err error, doing string) {
-	for _, sentinel := range sentinels {
-		if errors.Is(err, sentinel) {
-			t.failf("%s: returned %q, which means something else", doing, err)
-		}
+	if isSentinel(err) {
+		t.failf("%s: returned %q, which means something else", doing, err)
 	}
+}
+
+func isSentinel(err error) bool {
+	return slices.ContainsFunc(sentinels, func(sentinel error) bool { return errors.Is(err, sentinel) })
 }
 
 // fickle is a context that is live until it has been looked at so many times.

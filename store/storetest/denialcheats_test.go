@@ -3,9 +3,11 @@ package storetest_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/sallyport-go/sallyport/store"
 )
@@ -159,4 +161,62 @@ var denialCheats = []cheat{
 	{"DenySession does not look at its context", "A done context is no answer about denials", denying(func(ctx context.Context, l *plainLists, sid string, until time.Time) error {
 		return l.DenySession(context.WithoutCancel(ctx), sid, until)
 	})},
+}
+
+// denyingMany replaces what DenySessions does.
+func denyingMany(deny func(ctx context.Context, l *plainLists, sids []string, until time.Time) error) func(r *rig) {
+	return func(r *rig) {
+		r.Revocations = bentDenials{Revocations: r.lists, many: func(ctx context.Context, sids []string, until time.Time) error {
+			return deny(ctx, r.lists, sids, until)
+		}}
+	}
+}
+
+const takesTwiceAndNone = "DenySessions takes the same session twice, and none"
+
+var manyDenialCheats = []cheat{
+	{"DenySessions does nothing", "DenySessions puts many sessions on the list", denyingMany(func(context.Context, *plainLists, []string, time.Time) error { return nil })},
+	{"DenySessions takes 500 and no more", "DenySessions puts many sessions on the list", denyingMany(func(ctx context.Context, l *plainLists, sids []string, until time.Time) error {
+		return l.DenySessions(ctx, sids[:min(500, len(sids))], until)
+	})},
+	{"DenySessions refuses more than 999 arguments", "DenySessions puts many sessions on the list", denyingMany(func(ctx context.Context, l *plainLists, sids []string, until time.Time) error {
+		if len(sids) > 999 {
+			return errDriver
+		}
+		return l.DenySessions(ctx, sids, until)
+	})},
+	{"DenySessions folds what DenySession does not", "DenySessions puts many sessions on the list", denyingMany(func(ctx context.Context, l *plainLists, sids []string, until time.Time) error {
+		for _, sid := range sids {
+			if err := errors.Join(l.DenySession(ctx, sid, until), l.DenySession(ctx, strings.Map(swapped, sid), until)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})},
+	{"DenySessions cannot write one row twice", takesTwiceAndNone, denyingMany(func(ctx context.Context, l *plainLists, sids []string, until time.Time) error {
+		if sorted := slices.Sorted(slices.Values(sids)); len(slices.Compact(sorted)) < len(sids) {
+			return errDriver
+		}
+		return l.DenySessions(ctx, sids, until)
+	})},
+	{"DenySessions wants one at least", takesTwiceAndNone, denyingMany(func(ctx context.Context, l *plainLists, sids []string, until time.Time) error {
+		if len(sids) == 0 {
+			return errDriver
+		}
+		return l.DenySessions(ctx, sids, until)
+	})},
+	{"DenySessions keeps the last time", "DenySessions keeps the later of the two times", denyingMany(func(_ context.Context, l *plainLists, sids []string, until time.Time) error {
+		for _, sid := range sids {
+			l.until(sid, until)
+		}
+		return nil
+	})},
+}
+
+// swapped is another case.
+func swapped(r rune) rune {
+	if unicode.IsUpper(r) {
+		return unicode.ToLower(r)
+	}
+	return unicode.ToUpper(r)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,6 +34,24 @@ var denialRules = []rule{
 		says:  laterOfTwo,
 		why:   "whoever ends a session a second time would give its access tokens back before they have expired",
 		check: deniesUntilTheLater,
+	},
+	{
+		name:  "DenySessions puts many sessions on the list",
+		says:  "DenySessions does what DenySession does for many sessions",
+		why:   "a user who logs out everywhere is still let in with the access tokens of the sessions that were left out",
+		check: deniesMany,
+	},
+	{
+		name:  "DenySessions takes the same session twice, and none",
+		says:  "one that is given twice is put on the list once, and none is no error.",
+		why:   "a logout everywhere would be answered with 503, for ever, since the same sessions are found again",
+		check: deniesTwiceAndNone,
+	},
+	{
+		name:  "DenySessions keeps the later of the two times",
+		says:  "DenySessions does what DenySession does for many sessions",
+		why:   "a second logout everywhere would give access tokens back before they have expired",
+		check: deniesManyUntilTheLater,
 	},
 	{
 		name:  "DeleteExpiredDenials forgets what has ended",
@@ -111,6 +130,87 @@ func deniesNoOther(t *trial) {
 	t.isDenied(sid, true, "looks at others")
 }
 
+// mostDenials is how many sessions a caller gives DenySessions at most.
+const mostDenials = 1000
+
+func (t *trial) deniesAll(sids []string, until time.Time) {
+	t.must(t.denials().DenySessions(t.ctx, sids, until), "DenySessions of %d", len(sids))
+}
+
+func deniesMany(t *trial) {
+	sids := make([]string, mostDenials)
+	for i := range sids {
+		sids[i] = rand.Text()
+	}
+	sids[mostDenials-1] = strings.Repeat(rand.Text(), 3)[:61] + "_aB"
+	given := slices.Clone(sids)
+	t.deniesAll(given, t.now.Add(day))
+	spoil(given)
+	for i, sid := range sids {
+		if i < 3 || i > mostDenials-4 || i%97 == 0 {
+			t.isDenied(sid, true, "DenySessions")
+		}
+	}
+	last := sids[mostDenials-1]
+	for _, other := range []string{strings.Map(swapCase, last), last[:63], last[1:], strings.ReplaceAll(last, "_", "x"), rand.Text(), "everything", ""} {
+		t.isDenied(other, false, "DenySessions of one that looks alike")
+	}
+	one := rand.Text()
+	t.deniesAll([]string{one}, t.now.Add(day))
+	t.isDenied(one, true, "DenySessions of one")
+}
+
+func deniesTwiceAndNone(t *trial) {
+	t.deniesAll(nil, t.now.Add(day))
+	t.deniesAll([]string{}, t.now.Add(day))
+	one, two := rand.Text(), rand.Text()
+	for range 2 {
+		t.deniesAll([]string{one, two, one, one}, t.now.Add(day))
+		t.isDenied(one, true, "DenySessions of the same session twice")
+		t.isDenied(two, true, "DenySessions of the same session twice")
+	}
+}
+
+func deniesManyUntilTheLater(t *trial) {
+	if t.ForgetsExpired {
+		sids := []string{rand.Text(), rand.Text()}
+		for _, until := range []time.Duration{2 * day, day} {
+			t.deniesAll(sids, t.now.Add(until))
+			t.isDenied(sids[1], true, "DenySessions twice")
+		}
+		return // until when it stays is not to be seen
+	}
+	past := t.pastForDenials()
+	at := func(i int) time.Time { return past.Add(time.Duration(i) * time.Second) }
+	for _, order := range [][]int{{1, 2}, {2, 1}, {2, 2}, {1, 2, 1}} {
+		sids := []string{rand.Text(), rand.Text(), rand.Text()}
+		for _, i := range order {
+			t.deniesAll(sids, at(i))
+		}
+		for _, want := range []struct {
+			before time.Time
+			gone   int
+		}{{at(2).Add(-time.Microsecond), 0}, {at(2), len(sids)}} {
+			if n := t.deletesDenials(want.before); n != want.gone {
+				t.failf("DeleteExpiredDenials, after DenySessions of %d more than once: said %d, not %d", len(sids), n, want.gone)
+			}
+		}
+	}
+	list := t.denials()
+	for range rounds / 4 { // in another order each, as two nodes would
+		sids := []string{rand.Text(), rand.Text(), rand.Text(), rand.Text()}
+		errs := atOnce(8, func(i int) error {
+			mine := slices.Clone(sids)
+			slices.Reverse(mine[:i%len(mine)+1])
+			return list.DenySessions(t.ctx, mine, at(i+1))
+		})
+		t.must(errors.Join(errs...), "DenySessions of the same sessions by 8 callers")
+		if n := t.deletesDenials(at(8).Add(-time.Microsecond)) + t.deletesDenials(at(8)); n != len(sids) {
+			t.failf("DeleteExpiredDenials, after DenySessions by many callers: said %d in all, of %d", n, len(sids))
+		}
+	}
+}
+
 func deniesUntilTheLater(t *trial) {
 	soon, late := t.now.Add(day), t.now.Add(2*day)
 	for _, order := range [][]time.Time{{soon, late}, {late, soon}, {late, late}} {
@@ -185,7 +285,10 @@ func keepsDenials(t *trial) {
 	t.isDenied(live, true, "DeleteExpiredDenials, when it has not ended")
 }
 
-func saysNothingOfDenialsWhenDone(t *trial) {
+func saysNothingOfDenialsWhenDone(t *trial) { t.sayNothingWhenDone(t.denialCalls()) }
+
+// denialCalls are all methods of the deny list.
+func (t *trial) denialCalls() []call {
 	denied := rand.Text()
 	t.deniesUntil(denied, t.now.Add(day))
 	calls := []call{{"DeleteExpiredDenials", func(ctx context.Context) error {
@@ -195,11 +298,12 @@ func saysNothingOfDenialsWhenDone(t *trial) {
 	for _, sid := range []string{denied, rand.Text()} {
 		calls = append(calls,
 			call{"DenySession", func(ctx context.Context) error { return t.denials().DenySession(ctx, sid, t.now.Add(day)) }},
+			call{"DenySessions", func(ctx context.Context) error { return t.denials().DenySessions(ctx, []string{sid}, t.now.Add(day)) }},
 			call{"SessionDenied", func(ctx context.Context) error {
 				_, err := t.denials().SessionDenied(ctx, sid)
 				return err
 			}},
 		)
 	}
-	t.sayNothingWhenDone(calls)
+	return calls
 }

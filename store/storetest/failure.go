@@ -9,10 +9,18 @@ type Failure struct {
 	Did  string // what the store did
 	Why  string // what breaks for the users of the library
 	Line string // where the suite found out
+
+	// Also are the names of the rules that the store broke as well, most likely
+	// for the reason that this one was: to be looked at when it is mended.
+	Also []string
 }
 
 // Error tells the whole story, on a line each.
 func (f *Failure) Error() string {
-	return fmt.Sprintf("storetest: %s\n    the contract says: %s\n    the store did:     %s\n    why it matters:    %s\n    found at:          %s",
+	text := fmt.Sprintf("storetest: %s\n    the contract says: %s\n    the store did:     %s\n    why it matters:    %s\n    found at:          %s",
 		f.Rule, f.Says, f.Did, f.Why, f.Line)
+	if len(f.Also) > 0 {
+		text += fmt.Sprintf("\n    mend this first:   %d more rules are broken, most likely by it", len(f.Also))
+	}
+	return text
 }

@@ -143,7 +143,10 @@ func keepsKeyCopies(t *trial) {
 	t.findsKey(k, "a change of the slice that UserAPIKeys returned")
 }
 
-func saysNothingOfKeysWhenDone(t *trial) {
+func saysNothingOfKeysWhenDone(t *trial) { t.sayNothingWhenDone(t.keyCalls()) }
+
+// keyCalls are all methods for keys.
+func (t *trial) keyCalls() []call {
 	var calls []call
 	for _, k := range []store.APIKey{t.addsKey(t.newKey()), t.newKey()} {
 		calls = append(calls,
@@ -164,7 +167,7 @@ func saysNothingOfKeysWhenDone(t *trial) {
 		_, err := t.keys().DeleteExpiredAPIKeys(ctx, longAgo())
 		return err
 	}})
-	t.sayNothingWhenDone(calls)
+	return calls
 }
 
 func keysWorkInCrowd(t *trial) {

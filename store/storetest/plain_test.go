@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sallyport-go/sallyport/store"
@@ -17,6 +18,7 @@ import (
 // another zone, and empty slices for nil ones. Cheats are built on it, since its
 // maps can be bent in ways that no method allows.
 type plain struct {
+	away     atomic.Bool // the database is
 	mu       sync.Mutex
 	sessions map[string]store.Session
 	keys     map[string]store.APIKey
@@ -35,6 +37,9 @@ func conflict(what string) error { return fmt.Errorf("plain: %s: %w", what, stor
 func (p *plain) enter(ctx context.Context) (leave func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("plain: %w", err)
+	}
+	if p.away.Load() {
+		return nil, fmt.Errorf("plain: %w", errDriver)
 	}
 	p.mu.Lock()
 	return p.mu.Unlock, nil
@@ -108,14 +113,31 @@ func (p *plain) list(ctx context.Context, wanted func(s store.Session) bool) ([]
 	return found, nil
 }
 
-// drop deletes the sessions that are unwanted.
+// bite is how many sessions plain deletes at a time.
+const bite = 100
+
+// drop deletes the sessions that are unwanted, some at a time.
 func (p *plain) drop(ctx context.Context, unwanted func(s store.Session) bool) (n int, err error) {
+	for {
+		some, err := p.dropSome(ctx, bite, unwanted)
+		n += some
+		if err != nil || some < bite {
+			return n, err
+		}
+	}
+}
+
+// dropSome deletes so many of them at most.
+func (p *plain) dropSome(ctx context.Context, most int, unwanted func(s store.Session) bool) (n int, err error) {
 	leave, err := p.enter(ctx)
 	if err != nil {
 		return 0, err
 	}
 	defer leave()
 	for id, s := range p.sessions {
+		if n == most {
+			break
+		}
 		if unwanted(s) {
 			delete(p.sessions, id)
 			n++
@@ -139,14 +161,15 @@ func (p *plain) CreateSession(ctx context.Context, s store.Session) error {
 }
 
 func (p *plain) Session(ctx context.Context, id string) (store.Session, error) {
-	found, err := p.list(ctx, func(s store.Session) bool { return s.ID == id })
+	leave, err := p.enter(ctx)
 	if err != nil {
 		return store.Session{}, err
 	}
-	if len(found) == 0 {
+	defer leave()
+	s, ok := p.sessions[id]
+	if !ok {
 		return store.Session{}, notFound("session")
 	}
-	s := found[0]
 	s.Scopes = append([]string{}, s.Scopes...)
 	for _, at := range []*time.Time{&s.CreatedAt, &s.AdvancedAt, &s.IdleUntil, &s.ExpiresAt, &s.RevokedAt} {
 		*at = elsewhere(*at)
@@ -182,11 +205,11 @@ func (p *plain) RevokeSession(ctx context.Context, id string, at time.Time) erro
 	if err := timed(at); err != nil {
 		return err
 	}
-	return p.editAll(ctx, func(s *store.Session) {
-		if s.ID == id {
-			revoke(s, at)
-		}
-	})
+	err := p.edit(ctx, id, func(s *store.Session) error { revoke(s, at); return nil })
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 func (p *plain) UserSessions(ctx context.Context, userID string) ([]store.Session, error) {

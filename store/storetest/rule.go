@@ -13,16 +13,18 @@ type rule struct {
 	says  string // quoted from package store, word by word
 	why   string
 	check func(t *trial)
+
+	explains bool // other failures, so that they are not reported beside it
 }
 
 // rules returns all there are, in the order in which they are read best.
 func rules() []rule {
 	return slices.Concat(
-		userRules, passwordRules, lockoutRules,
-		createRules, advanceRules, revokeRules, listRules, expiryRules,
+		causeRules, userRules, passwordRules, lockoutRules, versionRules,
+		createRules, advanceRules, revokeRules, revokedRules, listRules, expiryRules, sweepRules,
 		textRules, timeRules, sliceRules, contextRules, crowdRules, historyRules, manyRules,
 		keyRules, keyUseRules, keyExpiryRules, keyCommonRules,
-		denialRules, clientRules, restartRules,
+		denialRules, clientRules, restartRules, outageRules,
 	)
 }
 

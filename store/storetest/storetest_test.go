@@ -39,6 +39,10 @@ func newRig(t *testing.T) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
+	outdated, err := passwords.New(passwords.Config{Memory: 32, Time: 1, Threads: 1, InsecureParameters: true})
+	if err != nil {
+		t.Fatal(err)
+	}
 	p := newPlain()
 	lists := newPlainLists(p)
 	r := &rig{
@@ -46,15 +50,25 @@ func newRig(t *testing.T) *rig {
 			Store: struct {
 				store.Users
 				store.Sessions
-			}{users, p},
+			}{away{users, p}, p},
 			APIKeys: p,
 			AddUser: func(ctx context.Context, u store.User, password string) (store.User, error) {
 				return u, users.AddUser(ctx, u, password)
 			},
+			SetPassword: users.SetPassword,
+			AddUserToRenew: func(ctx context.Context, u store.User, password string) (store.User, error) {
+				hash, err := outdated.Hash(ctx, password)
+				return u, errors.Join(err, users.AddUser(ctx, u, "none yet"), users.SetHash(ctx, u.ID, hash))
+			},
 			LockOut: users.RemoveUser,
 			Clients: lists, SetClient: lists.setClient, RemoveClient: lists.removeClient,
 			Revocations: lists,
-			Many:        3000,
+			Break: func(context.Context) (func(context.Context) error, error) {
+				p.away.Store(true)
+				return func(context.Context) error { p.away.Store(false); return nil }, nil
+			},
+			Batch: bite,
+			Many:  3000,
 		},
 		users: users,
 		plain: p,
@@ -62,6 +76,31 @@ func newRig(t *testing.T) *rig {
 	}
 	r.Reopen = func(context.Context) (storetest.Fixture, error) { return r.Fixture, nil }
 	return r
+}
+
+// away are users who are in the database that can be away.
+type away struct {
+	*memstore.Store
+
+	plain *plain
+}
+
+func (a away) Authenticate(ctx context.Context, login, password string) (store.User, error) {
+	leave, err := a.plain.enter(ctx)
+	if err != nil {
+		return store.User{}, err
+	}
+	leave()
+	return a.Store.Authenticate(ctx, login, password)
+}
+
+func (a away) User(ctx context.Context, id string) (store.User, error) {
+	leave, err := a.plain.enter(ctx)
+	if err != nil {
+		return store.User{}, err
+	}
+	leave()
+	return a.Store.User(ctx, id)
 }
 
 func TestHonestStore(t *testing.T) {
@@ -103,9 +142,10 @@ type cheat struct {
 }
 
 func cheats() []cheat {
-	return slices.Concat(userCheats, passwordCheats, createCheats, advanceCheats, revokeCheats, listCheats, expiryCheats,
+	return slices.Concat(causeCheats, userCheats, passwordCheats, versionCheats, createCheats, advanceCheats, revokeCheats, revokedCheats,
+		listCheats, expiryCheats, sweepCheats,
 		textCheats, commonCheats, contextCheats, crowdCheats, historyCheats, manyCheats, keyCheats, keyExpiryCheats, keyCommonCheats,
-		denialCheats, clientCheats, restartCheats)
+		denialCheats, manyDenialCheats, clientCheats, restartCheats, outageCheats)
 }
 
 func TestCheats(t *testing.T) {
@@ -235,6 +275,26 @@ func TestSkips(t *testing.T) {
 			"A restart forgets no session", "needs Fixture.Reopen",
 			func(f *storetest.Fixture) { f.Reopen = nil },
 		},
+		"rules for a password that changes, when none can": {
+			"Authenticate returns the version of the row that it verified", "needs Fixture.SetPassword: whether a session that is opened",
+			func(f *storetest.Fixture) { f.SetPassword = nil },
+		},
+		"rules for a hash that is renewed, when none is": {
+			"A renewed hash keeps the CredentialVersion", "needs Fixture.AddUserToRenew: whether a login",
+			func(f *storetest.Fixture) { f.AddUserToRenew = nil },
+		},
+		"rules for versions, when the host keeps none": {
+			"A session keeps its CredentialVersion", "User.CredentialVersion is empty, so the host does not track it",
+			untracked,
+		},
+		"rules for an outage, when there is none": {
+			"A lost connection is no answer", "needs Fixture.Break: whether the store says ErrNotFound",
+			func(f *storetest.Fixture) { f.Break = nil },
+		},
+		"rules for a sweep, when the store makes none": {
+			"DeleteExpiredSessions deletes some at a time", "Fixture.ForgetsExpired: the store has nothing to delete",
+			func(f *storetest.Fixture) { f.ForgetsExpired = true },
+		},
 		"rules for users, without users": {
 			"User returns the user", "needs Fixture.AddUser",
 			func(f *storetest.Fixture) { f.AddUser = nil },
@@ -283,6 +343,29 @@ func TestSkips(t *testing.T) {
 }
 
 type addUser = func(context.Context, store.User, string) (store.User, error)
+
+// untracked is a host from before there were versions: neither its users nor its
+// sessions have any.
+func untracked(f *storetest.Fixture) {
+	honest := f.Store
+	f.Store = bent{
+		Store: honest,
+		authenticate: func(ctx context.Context, login, password string) (store.User, error) {
+			u, err := honest.Authenticate(ctx, login, password)
+			u.CredentialVersion = ""
+			return u, err
+		},
+		user: func(ctx context.Context, id string) (store.User, error) {
+			u, err := honest.User(ctx, id)
+			u.CredentialVersion = ""
+			return u, err
+		},
+		create: func(ctx context.Context, s store.Session) error {
+			s.CredentialVersion = ""
+			return honest.CreateSession(ctx, s)
+		},
+	}
+}
 
 // refusing makes no users with this in their password.
 func refusing(add addUser, part, why string) addUser {
