@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/passwords"
 	"github.com/sallyport-go/sallyport/store/storetest"
 )
@@ -30,9 +32,23 @@ func openStore(t *testing.T, file string) storetest.Fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
+	outdated, err := passwords.New(passwords.Config{Memory: 64, Time: 1, Threads: 1, InsecureParameters: true})
+	if err != nil {
+		t.Fatal(err)
+	}
 	s := &Store{db: db, hasher: hasher}
 	return storetest.Fixture{
 		Store: s, AddUser: s.Register, LockOut: s.Block,
+		SetPassword: s.ChangePassword,
+		AddUserToRenew: func(ctx context.Context, u store.User, password string) (store.User, error) {
+			hash, err := outdated.Hash(ctx, password)
+			if err != nil {
+				return u, err
+			}
+			_, err = s.exec(ctx, `INSERT INTO users VALUES (?, ?, ?, ?, ?, ?, ?, 0, 1)`,
+				u.ID, u.Login, hash, u.Account, u.Tier, u.Seats, strings.Join(u.Scopes, " "))
+			return u, err
+		},
 		Many:   5000, // each a commit that waits for the disk
 		Reopen: func(context.Context) (storetest.Fixture, error) { return openStore(t, file), db.Close() },
 	}

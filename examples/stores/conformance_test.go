@@ -2,8 +2,10 @@ package stores_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 
+	"github.com/sallyport-go/sallyport/internal/proxytest"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/sqlstore"
 	"github.com/sallyport-go/sallyport/store/storetest"
@@ -12,7 +14,19 @@ import (
 func TestStore(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, p *place) {
-		storetest.Run(t, func(t *testing.T) storetest.Fixture { return reopened(t, p) })
+		cut := func(f storetest.Fixture) storetest.Fixture { return f }
+		if p.config.Dialect == sqlstore.PostgreSQL { // a file has no connection to be cut
+			proxy := proxytest.Start(t, p.server(t))
+			p = p.with(p.server(t), proxy.Addr)
+			cut = func(f storetest.Fixture) storetest.Fixture {
+				f.Break = func(context.Context) (func(context.Context) error, error) {
+					proxy.Down()
+					return proxy.Up, nil
+				}
+				return f
+			}
+		}
+		storetest.Run(t, func(t *testing.T) storetest.Fixture { return cut(reopened(t, p)) })
 	})
 }
 
@@ -23,7 +37,7 @@ func TestStoreInMemory(t *testing.T) {
 	db := p.db(t)
 	db.SetMaxOpenConns(1)
 	s := p.store(t, db)
-	if err := storetest.Check(t.Context(), fixture(s)); err != nil {
+	if err := storetest.Check(t.Context(), fixture(t, s)); err != nil {
 		t.Error(err)
 	}
 }
@@ -33,7 +47,7 @@ func TestStoreInMemory(t *testing.T) {
 func reopened(t *testing.T, p *place) storetest.Fixture {
 	t.Helper()
 	db := p.db(t)
-	f := fixture(p.store(t, db))
+	f := fixture(t, p.store(t, db))
 	f.Reopen = func(context.Context) (storetest.Fixture, error) {
 		if err := db.Close(); err != nil {
 			return storetest.Fixture{}, err
@@ -43,12 +57,19 @@ func reopened(t *testing.T, p *place) storetest.Fixture {
 	return f
 }
 
-func fixture(s *sqlstore.Store) storetest.Fixture {
+func fixture(t *testing.T, s *sqlstore.Store) storetest.Fixture {
+	t.Helper()
+	outdated := quick(t, 32)
 	return storetest.Fixture{
 		Store:   s,
 		APIKeys: s,
 		AddUser: func(ctx context.Context, u store.User, password string) (store.User, error) {
 			return u, s.AddUser(ctx, u, password)
+		},
+		SetPassword: s.SetPassword,
+		AddUserToRenew: func(ctx context.Context, u store.User, password string) (store.User, error) {
+			hash, err := outdated.Hash(ctx, password)
+			return u, errors.Join(err, s.AddUser(ctx, u, "none yet"), s.SetHash(ctx, u.ID, hash))
 		},
 		LockOut: s.RemoveUser,
 		Clients: s, SetClient: s.SetClient, RemoveClient: s.RemoveClient,

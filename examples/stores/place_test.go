@@ -59,6 +59,14 @@ func (p *place) set(t *testing.T, name, value string) {
 	p.dsn = address.String()
 }
 
+// server is where PostgreSQL listens.
+func (p *place) server(t *testing.T) string {
+	t.Helper()
+	address, err := url.Parse(p.dsn)
+	must(t, err)
+	return address.Host
+}
+
 // with is the same place under another DSN.
 func (p *place) with(old, replacement string) *place {
 	other := *p

@@ -2,12 +2,14 @@ package memstore_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/memstore"
+	"github.com/sallyport-go/sallyport/store/passwords"
 	"github.com/sallyport-go/sallyport/store/storetest"
 )
 
@@ -20,6 +22,10 @@ func TestStore(t *testing.T) {
 		"by the clock on the wall":    {nil, true},
 		"by a clock that stood still": {func() time.Time { return time.Time{} }, false},
 	}
+	outdated, err := passwords.New(passwords.Config{Memory: 32, Time: 1, Threads: 1, InsecureParameters: true})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, clock := range clocks {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -31,6 +37,11 @@ func TestStore(t *testing.T) {
 					APIKeys: s,
 					AddUser: func(ctx context.Context, u store.User, password string) (store.User, error) {
 						return u, s.AddUser(ctx, u, password)
+					},
+					SetPassword: s.SetPassword,
+					AddUserToRenew: func(ctx context.Context, u store.User, password string) (store.User, error) {
+						hash, err := outdated.Hash(ctx, password)
+						return u, errors.Join(err, s.AddUser(ctx, u, "none yet"), s.SetHash(ctx, u.ID, hash))
 					},
 					LockOut: s.RemoveUser,
 					Clients: s, SetClient: s.SetClient, RemoveClient: s.RemoveClient,

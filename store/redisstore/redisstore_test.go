@@ -2,12 +2,16 @@ package redisstore_test
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sallyport-go/sallyport/internal/proxytest"
 	"github.com/sallyport-go/sallyport/internal/redistest"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/memstore"
@@ -21,21 +25,73 @@ func TestStore(t *testing.T) {
 	t.Run("on one server", func(t *testing.T) {
 		t.Parallel()
 		url := redistest.URL(t)
-		storetest.Run(t, fixture(func(t *testing.T) redis.UniversalClient { return dial(t, url) }, 0))
+		options, err := redis.ParseURL(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		proxy := proxytest.Start(t, options.Addr)
+		proxied := strings.Replace(url, options.Addr, proxy.Addr, 1)
+		to := func(url string) func(t *testing.T) redis.UniversalClient {
+			return func(t *testing.T) redis.UniversalClient { return dial(t, url) }
+		}
+		storetest.Run(t, func(t *testing.T) storetest.Fixture {
+			t.Helper()
+			f := fixture(to(proxied), to(url), 0)(t)
+			connected := f.Store
+			users := &away{Users: connected}
+			f.Store = struct {
+				store.Users
+				store.Sessions
+			}{users, connected}
+			f.Break = func(context.Context) (func(context.Context) error, error) {
+				users.away.Store(true)
+				proxy.Down()
+				return func(ctx context.Context) error {
+					users.away.Store(false)
+					return proxy.Up(ctx)
+				}, nil
+			}
+			return f
+		})
 		manySessions(t, dial(t, url))
 	})
 	t.Run("on a Cluster", func(t *testing.T) {
 		t.Parallel()
 		nodes := redistest.Cluster(t, 0)
-		storetest.Run(t, fixture(func(t *testing.T) redis.UniversalClient { return dialCluster(t, nodes) }, 5000))
+		dials := func(t *testing.T) redis.UniversalClient { return dialCluster(t, nodes) }
+		storetest.Run(t, fixture(dials, dials, 5000))
 		manySessions(t, dialCluster(t, nodes))
 	})
 }
 
+// away are users whose database goes away together with Redis.
+type away struct {
+	store.Users
+
+	away atomic.Bool
+}
+
+var errAway = errors.New("the users' database is away")
+
+func (a *away) Authenticate(ctx context.Context, login, password string) (store.User, error) {
+	if a.away.Load() {
+		return store.User{}, errAway
+	}
+	return a.Users.Authenticate(ctx, login, password)
+}
+
+func (a *away) User(ctx context.Context, id string) (store.User, error) {
+	if a.away.Load() {
+		return store.User{}, errAway
+	}
+	return a.Users.User(ctx, id)
+}
+
 // fixture makes stores whose users are somebody else's. A restart of the process
 // is a client that is made anew; what a restart of Redis forgets is said in the
-// package's documentation.
-func fixture(dials func(t *testing.T) redis.UniversalClient, many int) func(t *testing.T) storetest.Fixture {
+// package's documentation. The keys that are left are deleted by a client of its
+// own.
+func fixture(dials, tidies func(t *testing.T) redis.UniversalClient, many int) func(t *testing.T) storetest.Fixture {
 	return func(t *testing.T) storetest.Fixture {
 		t.Helper()
 		h, err := passwords.New(passwords.Config{Memory: 64, Time: 1, Threads: 1, Concurrent: 4, Queue: 1024, InsecureParameters: true})
@@ -46,8 +102,7 @@ func fixture(dials func(t *testing.T) redis.UniversalClient, many int) func(t *t
 		if err != nil {
 			t.Fatal(err)
 		}
-		client := dials(t)
-		prefix := redistest.Prefix(t, client)
+		prefix := redistest.Prefix(t, tidies(t))
 		var opened func(client redis.UniversalClient) storetest.Fixture
 		opened = func(client redis.UniversalClient) storetest.Fixture {
 			s := open(t, client, redisstore.Config{Users: users, Prefix: prefix})
@@ -57,6 +112,7 @@ func fixture(dials func(t *testing.T) redis.UniversalClient, many int) func(t *t
 				AddUser: func(ctx context.Context, u store.User, password string) (store.User, error) {
 					return u, users.AddUser(ctx, u, password)
 				},
+				SetPassword:    users.SetPassword,
 				LockOut:        users.RemoveUser,
 				Revocations:    s,
 				Reopen:         func(context.Context) (storetest.Fixture, error) { return opened(dials(t)), nil },
@@ -64,7 +120,7 @@ func fixture(dials func(t *testing.T) redis.UniversalClient, many int) func(t *t
 				ForgetsExpired: true,
 			}
 		}
-		return opened(client)
+		return opened(dials(t))
 	}
 }
 

@@ -165,7 +165,7 @@ func changesVersion(t *trial) {
 
 const (
 	loops        = 4 // callers who log in while the password changes
-	changeRounds = 8 // how often it does: each time costs a dozen hashes
+	changeRounds = 4 // how often it does: each time costs a dozen hashes
 )
 
 // duringAChange lets callers log in with a password until it is refused, changes
