@@ -78,7 +78,7 @@ var revokeCheats = []cheat{
 		}}
 	}},
 	{"RevokeUserSessions moves RevokedAt", "RevokeSession keeps the first RevokedAt", func(r *rig) {
-		r.Store = bent{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
+		r.Store = bent{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, _ time.Time) ([]string, error) {
 			err := r.plain.editAll(ctx, func(s *store.Session) {
 				if s.UserID == userID {
 					s.RevokedAt = at
@@ -214,7 +214,7 @@ var revokeCheats = []cheat{
 // revokingFirst revokes so many of the user's sessions, the newest first.
 func revokingFirst(n int) func(r *rig) {
 	return func(r *rig) {
-		r.Store = bent{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, since time.Time) (ids []string, err error) {
+		r.Store = bent{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, _ time.Time) (ids []string, err error) {
 			live, err := r.plain.UserSessions(ctx, userID)
 			slices.Reverse(live)
 			for _, s := range live[:min(n, len(live))] {
