@@ -3,11 +3,11 @@ package middleware
 import (
 	"errors"
 	"math"
-	"mime"
 	"net/http"
 	"strings"
 	"time"
 
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
 )
@@ -32,7 +32,7 @@ func (a *Auth) CheckAPIKeys(r *http.Request) ([]store.APIKey, error) {
 func (a *Auth) APIKeys(w http.ResponseWriter, r *http.Request) {
 	keys, err := a.CheckAPIKeys(r)
 	if err != nil {
-		a.Refused(RouteAPI, err).Write(w)
+		a.Refused(wire.RouteAPI, err).Write(w)
 		return
 	}
 	a.APIKeysListed(keys).Write(w)
@@ -64,7 +64,7 @@ func (a *Auth) CheckCreateAPIKey(r *http.Request) (CreatedKey, error) {
 func (a *Auth) CreateAPIKey(w http.ResponseWriter, r *http.Request) {
 	k, err := a.CheckCreateAPIKey(r)
 	if err != nil {
-		a.Refused(RouteAPI, err).Write(w)
+		a.Refused(wire.RouteAPI, err).Write(w)
 		return
 	}
 	a.APIKeyCreated(k).Write(w)
@@ -94,7 +94,7 @@ var errNoKeys = errors.New("middleware: the Authority has no APIKeys")
 func (a *Auth) keyOwner(r *http.Request, methods ...string) (tokens.Principal, error) {
 	p, err := a.signedIn(r, methods...)
 	if err == nil && !a.tokens.ExchangesKeys() {
-		err = refusal(ReasonInternal, errNoKeys)
+		err = wire.NewError(wire.ReasonInternal, errNoKeys)
 	}
 	return p, err
 }
@@ -109,17 +109,9 @@ type keyWish struct {
 var errKeyWish = errors.New("the body has a member that is not read here, or one of another type")
 
 func (a *Auth) readKeyWish(r *http.Request) (keyWish, error) {
-	body, err := a.body(r)
+	object, err := wire.ReadObject(r, a.reads())
 	if err != nil {
 		return keyWish{}, err
-	}
-	// the type is required: no form of another site can send it unasked
-	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != mediaJSON {
-		return keyWish{}, refusal(ReasonMalformed, errMedia)
-	}
-	object, err := parseObject(body)
-	if err != nil {
-		return keyWish{}, refusal(ReasonMalformed, err)
 	}
 	var wish keyWish
 	for name, value := range object {
@@ -141,7 +133,7 @@ func (a *Auth) readKeyWish(r *http.Request) (keyWish, error) {
 			wish.expires = a.now().Add(time.Duration(seconds) * time.Second)
 		}
 		if !ok { // a misspelt end must not make a key without one
-			return keyWish{}, refusal(ReasonMalformed, errKeyWish)
+			return keyWish{}, wire.NewError(wire.ReasonMalformed, errKeyWish)
 		}
 	}
 	return wish, nil
@@ -173,19 +165,19 @@ func newKeyJSON(k store.APIKey) keyJSON {
 
 // APIKeysListed answers with keys, in the order that they have. No key can be
 // made from what it says.
-func (*Auth) APIKeysListed(keys []store.APIKey) Answer {
+func (*Auth) APIKeysListed(keys []store.APIKey) wire.Answer {
 	body := struct {
 		Keys []keyJSON `json:"api_keys"`
 	}{[]keyJSON{}}
 	for _, k := range keys {
 		body.Keys = append(body.Keys, newKeyJSON(k))
 	}
-	return answer(http.StatusOK, mediaJSON, body)
+	return wire.JSON(http.StatusOK, body)
 }
 
 // APIKeyCreated answers with a new key: 201.
-func (*Auth) APIKeyCreated(k CreatedKey) Answer {
+func (*Auth) APIKeyCreated(k CreatedKey) wire.Answer {
 	j := newKeyJSON(k.APIKey)
 	j.Key = string(k.Key)
-	return answer(http.StatusCreated, mediaJSON, j)
+	return wire.JSON(http.StatusCreated, j)
 }

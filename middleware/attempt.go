@@ -11,6 +11,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/internal/network"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -47,7 +48,7 @@ func (a *Auth) networkOf(r *http.Request) (string, error) {
 	}
 	if err != nil {
 		a.tokens.Report(a.located(r), tokens.Event{Kind: tokens.EventFault, Err: err})
-		return "", refusal(ReasonMalformed, err) // a middleware may have copied the address from a header
+		return "", wire.NewError(wire.ReasonMalformed, err) // a middleware may have copied the address from a header
 	}
 	return net.String(), nil
 }
@@ -90,7 +91,7 @@ func (a *Auth) pay(r *http.Request, stakes []stake) ([]stake, error) {
 	case d.Allowed:
 		return stakes, nil
 	}
-	e := refusal(ReasonThrottled, nil)
+	e := wire.NewError(wire.ReasonThrottled, nil)
 	e.RetryAfter = time.Second
 	violated := ""
 	for i, s := range d.Status {
@@ -132,7 +133,7 @@ func (a *Auth) uncounted(r *http.Request, err error) error {
 	if a.guard.onFailure == ratelimit.FailOpen {
 		return nil
 	}
-	return refusal(ReasonUnavailable, err)
+	return wire.NewError(wire.ReasonUnavailable, err)
 }
 
 // counting is the context of one decision: whoever hangs up has guessed all the
@@ -150,15 +151,15 @@ func (a *Auth) clientStake(net, id string, secret tokens.Secret) []stake {
 }
 
 // clientStakes are for whoever presents nothing else.
-func (a *Auth) clientStakes(r *http.Request, c client) ([]stake, error) {
-	if a.guard.off || c.secret == "" {
+func (a *Auth) clientStakes(r *http.Request, c wire.Client) ([]stake, error) {
+	if a.guard.off || c.Secret == "" {
 		return nil, nil
 	}
 	net, err := a.networkOf(r)
 	if err != nil {
 		return nil, err
 	}
-	return a.clientStake(net, c.id, c.secret), nil
+	return a.clientStake(net, c.ID, c.Secret), nil
 }
 
 // tokenStakes are for whoever presents a refresh token or an API key. A refresh

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
 )
@@ -40,7 +41,7 @@ type Config struct {
 	ClientIP func(*http.Request) (netip.Addr, error)
 
 	// Dialect is how requests are read and answers written. Nil: OAuth2.
-	Dialect Dialect
+	Dialect wire.Dialect
 
 	// PasswordGrant switches on grant_type=password at the Token endpoint. It
 	// is off because RFC 9700 §2.4 advises against it. Login does not need it.
@@ -116,7 +117,7 @@ type Auth struct {
 	tokens         *tokens.Authority // nil where there is only a Verifier
 	verifier       verifier
 	clientIP       func(*http.Request) (netip.Addr, error)
-	dialect        Dialect
+	dialect        wire.Dialect
 	passwordGrant  bool
 	endpoints      Endpoints
 	mayIntrospect  func(context.Context, store.Client) bool
@@ -181,7 +182,7 @@ func New(c Config) (*Auth, error) {
 		a.verifier = c.Verifier
 	}
 	if a.dialect == nil {
-		a.dialect = OAuth2{}
+		a.dialect = wire.OAuth2{}
 	}
 	if a.counterTimeout == 0 {
 		a.counterTimeout = defaultCounterTimeout
@@ -209,9 +210,9 @@ func (c Config) checkTokens(complain complaint) {
 
 // Speaking returns an Auth that speaks another dialect and is otherwise the
 // same door: it counts with the same counters. Nil is OAuth2, as in the Config.
-func (a *Auth) Speaking(d Dialect) *Auth {
+func (a *Auth) Speaking(d wire.Dialect) *Auth {
 	if d == nil {
-		d = OAuth2{}
+		d = wire.OAuth2{}
 	}
 	other := *a
 	other.dialect = d
@@ -237,6 +238,21 @@ func isQuotable(s string) bool {
 		}
 	}
 	return true
+}
+
+var errNoTokens = errors.New("middleware: Config.Tokens is nil: this Auth has only a Verifier")
+
+// params reads the parameters of a login, refresh, logout or token request.
+func (a *Auth) params(r *http.Request, accepts wire.Accepts) (*wire.Params, error) {
+	if a.tokens == nil {
+		return nil, wire.NewError(wire.ReasonInternal, errNoTokens)
+	}
+	return wire.Read(r, accepts, a.reads())
+}
+
+// reads bounds what is read of a request.
+func (a *Auth) reads() wire.Limits {
+	return wire.Limits{MaxBody: a.maxBody, Registered: a.tokens.RegistersClients()}
 }
 
 // located returns the request's context with the client's address in it, for

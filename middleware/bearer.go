@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -14,22 +15,22 @@ import (
 func (a *Auth) CheckBearer(r *http.Request) (tokens.Principal, error) {
 	all := r.Header["Authorization"]
 	if len(all) > 1 {
-		return tokens.Principal{}, refusal(ReasonTwoBearers, nil)
+		return tokens.Principal{}, wire.NewError(wire.ReasonTwoBearers, nil)
 	}
 	if len(all) == 0 && a.cookies != nil {
 		return a.cookieBearer(r)
 	}
 	if len(all) == 0 {
-		return tokens.Principal{}, refusal(ReasonNoBearer, nil)
+		return tokens.Principal{}, wire.NewError(wire.ReasonNoBearer, nil)
 	}
 	scheme, token, _ := strings.Cut(all[0], " ")
 	token = strings.Trim(token, " ")
 	switch {
 	case !strings.EqualFold(scheme, "Bearer"), token == "":
 		// an empty Bearer is how some clients ask to be told to log in
-		return tokens.Principal{}, refusal(ReasonNoBearer, nil)
+		return tokens.Principal{}, wire.NewError(wire.ReasonNoBearer, nil)
 	case strings.IndexByte(token, ' ') >= 0:
-		return tokens.Principal{}, refusal(ReasonBearerForm, nil)
+		return tokens.Principal{}, wire.NewError(wire.ReasonBearerForm, nil)
 	}
 	return a.verifier.Verify(r.Context(), tokens.Secret(token))
 }
@@ -45,7 +46,7 @@ func (a *Auth) Bearer(next http.Handler) http.Handler {
 // token, or an Authorization: Bearer with nothing behind it, is refused.
 func (a *Auth) CheckIdentify(r *http.Request) (tokens.Principal, error) {
 	p, err := a.CheckBearer(r)
-	if err != nil && AsError(err).Reason == ReasonNoBearer && !saysBearer(r) {
+	if err != nil && wire.AsError(err).Reason == wire.ReasonNoBearer && !saysBearer(r) {
 		return tokens.Principal{}, nil
 	}
 	return p, err
@@ -66,7 +67,7 @@ func (a *Auth) identified(next http.Handler, check func(*http.Request) (tokens.P
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p, err := check(r)
 		if err != nil {
-			a.Refused(RouteAPI, err).Write(w)
+			a.Refused(wire.RouteAPI, err).Write(w)
 			return
 		}
 		if p.Subject != "" {
@@ -81,11 +82,11 @@ func (a *Auth) identified(next http.Handler, check func(*http.Request) (tokens.P
 func (a *Auth) CheckScope(r *http.Request, scopes ...string) error {
 	p, ok := tokens.PrincipalFrom(r.Context())
 	if !ok {
-		return refusal(ReasonNoBearer, nil)
+		return wire.NewError(wire.ReasonNoBearer, nil)
 	}
 	for _, name := range scopes {
 		if !p.HasScope(name) {
-			e := refusal(ReasonForbidden, nil)
+			e := wire.NewError(wire.ReasonForbidden, nil)
 			e.Scope = strings.Join(scopes, " ")
 			return e
 		}
@@ -99,7 +100,7 @@ func (a *Auth) RequireScope(scopes ...string) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if err := a.CheckScope(r, scopes...); err != nil {
-				a.Refused(RouteAPI, err).Write(w)
+				a.Refused(wire.RouteAPI, err).Write(w)
 				return
 			}
 			next.ServeHTTP(w, r)

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -156,17 +156,17 @@ func TestScope(t *testing.T) {
 	for _, x := range []struct {
 		name   string
 		scopes []string
-		want   middleware.Reason
+		want   wire.Reason
 		scope  string
 	}{
 		{"no scope is wanted of whoever is logged in", nil, "", ""},
 		{"a scope that the token has is enough", []string{"read"}, "", ""},
 		{"all of several are wanted", []string{"write", "read"}, "", ""},
-		{"one that is missing is too little", []string{"read", "admin"}, middleware.ReasonForbidden, "read admin"},
-		{"a part of a name is no name", []string{"rea"}, middleware.ReasonForbidden, "rea"},
-		{"two names in one are no name", []string{"read write"}, middleware.ReasonForbidden, "read write"},
-		{"an empty name is nobody's", []string{""}, middleware.ReasonForbidden, ""},
-		{"names are compared byte by byte", []string{"Read"}, middleware.ReasonForbidden, "Read"},
+		{"one that is missing is too little", []string{"read", "admin"}, wire.ReasonForbidden, "read admin"},
+		{"a part of a name is no name", []string{"rea"}, wire.ReasonForbidden, "rea"},
+		{"two names in one are no name", []string{"read write"}, wire.ReasonForbidden, "read write"},
+		{"an empty name is nobody's", []string{""}, wire.ReasonForbidden, ""},
+		{"names are compared byte by byte", []string{"Read"}, wire.ReasonForbidden, "Read"},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			t.Parallel()
@@ -178,14 +178,14 @@ func TestScope(t *testing.T) {
 				}
 				return
 			}
-			if e := middleware.AsError(err); e.Reason != x.want || e.Scope != x.scope || e.Status != http.StatusForbidden {
+			if e := wire.AsError(err); e.Reason != x.want || e.Scope != x.scope || e.Status != http.StatusForbidden {
 				t.Errorf("%+v", e)
 			}
 		})
 	}
 	t.Run("without a principal the caller is told to log in (P33)", func(t *testing.T) {
 		t.Parallel()
-		if e := middleware.AsError(d.CheckScope(request(t, "GET /\n\n"))); e.Reason != middleware.ReasonNoBearer {
+		if e := wire.AsError(d.CheckScope(request(t, "GET /\n\n"))); e.Reason != wire.ReasonNoBearer {
 			t.Errorf("%+v", e)
 		}
 	})

@@ -13,7 +13,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/store"
 )
 
@@ -138,7 +138,7 @@ func TestCLI(t *testing.T) {
 	t.Parallel()
 	t.Run("an empty Bearer, a 401, the key in JSON, and the call again", func(t *testing.T) {
 		t.Parallel()
-		d := open(t, speaking(middleware.Lexik{}))
+		d := open(t, speaking(wire.Lexik{}))
 		s := serve(t, seedRoutes(d))
 		c := &cli{http: s.Client(), host: s.URL, key: d.apiKey(t)}
 		if status, body := c.get(t, "/api/1.0/open/me"); status != http.StatusOK || body != "hello u-alice" {
@@ -154,7 +154,7 @@ func TestCLI(t *testing.T) {
 
 	t.Run("an expired token is replaced the same way, and the key is good for ever", func(t *testing.T) {
 		t.Parallel()
-		d := open(t, speaking(middleware.Lexik{}))
+		d := open(t, speaking(wire.Lexik{}))
 		s := serve(t, seedRoutes(d))
 		c := &cli{http: s.Client(), host: s.URL, key: d.apiKey(t), jwt: d.expired(t)}
 		for range 4 {
@@ -168,7 +168,7 @@ func TestCLI(t *testing.T) {
 
 	t.Run("a wrong key costs one login and one more call", func(t *testing.T) {
 		t.Parallel()
-		d := open(t, speaking(middleware.Lexik{}))
+		d := open(t, speaking(wire.Lexik{}))
 		s := serve(t, seedRoutes(d))
 		c := &cli{http: s.Client(), host: s.URL, key: "no such key"}
 		if status, _ := c.get(t, "/api/1.0/open/me"); status != http.StatusUnauthorized || c.jwt != "" {
@@ -184,7 +184,7 @@ func TestPasswordsArriveAsTheyAre(t *testing.T) {
 	for _, p := range []string{"a&b", "a+b", "100%", "%26", "a b", " leading", "trailing ", "tab\t", "newline\n", "🔑 key", `"\`, "a=b;c", "ä"} {
 		t.Run("the password "+p+" opens the door", func(t *testing.T) {
 			t.Parallel()
-			d := open(t, speaking(middleware.Lexik{}))
+			d := open(t, speaking(wire.Lexik{}))
 			eve := store.User{ID: "u-eve", Login: "eve & co@example", Tier: "free"}
 			if err := d.store.memory.AddUser(t.Context(), eve, p); err != nil {
 				t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -22,10 +23,12 @@ func (a *Auth) sameSite(r *http.Request) error {
 		r.Method = http.MethodConnect
 	}
 	if err := a.cookies.origins.Check(r); err != nil {
-		return refusal(ReasonCrossSite, err)
+		return wire.NewError(wire.ReasonCrossSite, err)
 	}
 	return nil
 }
+
+var errTwoCookies = errors.New("a cookie stands twice")
 
 // cookie is a cookie's value; "" if it is not there. Two of one name are refused:
 // one of them was set by somebody else.
@@ -39,7 +42,7 @@ func cookie(r *http.Request, name string) (tokens.Secret, error) {
 				continue
 			}
 			if found {
-				return "", refusal(ReasonMalformed, errTwice)
+				return "", wire.NewError(wire.ReasonMalformed, errTwoCookies)
 			}
 			value, found = v, true
 		}
@@ -57,7 +60,7 @@ func (a *Auth) cookieBearer(r *http.Request) (tokens.Principal, error) {
 		return tokens.Principal{}, err
 	}
 	if token == "" {
-		return tokens.Principal{}, refusal(ReasonNoBearer, nil)
+		return tokens.Principal{}, wire.NewError(wire.ReasonNoBearer, nil)
 	}
 	if err := a.sameSite(r); err != nil {
 		return tokens.Principal{}, err
@@ -66,13 +69,13 @@ func (a *Auth) cookieBearer(r *http.Request) (tokens.Principal, error) {
 	if a.tokens == nil {
 		return p, err
 	}
-	return p, clearing(err, forgetsAccess, ReasonBearer)
+	return p, clearing(err, forgetsAccess, wire.ReasonBearer)
 }
 
 // lacksRefresh reports whether a dialect has found no refresh token.
 func lacksRefresh(err error) bool {
-	e, ok := errors.AsType[*Error](err)
-	return ok && (e.Reason == ReasonNoRefresh || e.Reason == ReasonMissing)
+	e, ok := errors.AsType[*wire.Error](err)
+	return ok && (e.Reason == wire.ReasonNoRefresh || e.Reason == wire.ReasonMissing)
 }
 
 // refreshByCookie exchanges the token of the refresh cookie, and is none the
@@ -88,7 +91,7 @@ func (a *Auth) refreshByCookie(r *http.Request, refresh tokens.RefreshRequest, n
 	}
 	refresh.Token, refresh.MaxAccess = token, a.cookies.room()
 	p, err := a.exchange(r, refresh, false)
-	return p, clearing(err, forgetsBoth, ReasonRefresh, ReasonEnded)
+	return p, clearing(err, forgetsBoth, wire.ReasonRefresh, wire.ReasonEnded)
 }
 
 // logoutByCookie ends the session of the refresh cookie or, where an
@@ -101,7 +104,7 @@ func (a *Auth) logoutByCookie(r *http.Request, refresh tokens.RefreshRequest) (e
 		}
 	}
 	ended, err = a.logout(r, refresh, refresh.Token != "")
-	return ended, clearing(err, forgetsBoth, ReasonNoBearer, ReasonBearer, ReasonExpired)
+	return ended, clearing(err, forgetsBoth, wire.ReasonNoBearer, wire.ReasonBearer, wire.ReasonExpired)
 }
 
 // hasCookiesOf reports whether one of the request's cookies belongs to the session
@@ -129,13 +132,25 @@ const (
 )
 
 // clearing has a refusal clear cookies if it is for one of these reasons.
-func clearing(err error, what forgets, reasons ...Reason) error {
+func clearing(err error, what forgets, reasons ...wire.Reason) error {
 	if err == nil {
 		return nil
 	}
-	e := *AsError(err)
-	if slices.Contains(reasons, e.Reason) {
-		e.forgets = what
+	e := wire.AsError(err)
+	if !slices.Contains(reasons, e.Reason) {
+		return e
 	}
-	return &e
+	return &clears{e, what}
 }
+
+// clears is a refusal that clears cookies.
+type clears struct {
+	refusal *wire.Error
+	what    forgets
+}
+
+// Error returns the refusal's text.
+func (c *clears) Error() string { return c.refusal.Error() }
+
+// Unwrap returns the refusal.
+func (c *clears) Unwrap() error { return c.refusal }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -144,15 +145,15 @@ func (k *cookies) room() int {
 
 // granted has the pair in cookies. Where there is no refresh token, the cookie of
 // whoever was there before goes: it would bring them back.
-func (k *cookies) granted(p tokens.Pair) Answer {
-	a := noCache(answer(http.StatusNoContent, "", nil))
+func (k *cookies) granted(p tokens.Pair) wire.Answer {
+	a := wire.Empty(http.StatusNoContent).NoCache()
 	a.Header.Add("Set-Cookie", setCookie(k.access, p.AccessToken, p.ExpiresIn))
 	a.Header.Add("Set-Cookie", setCookie(k.refresh, p.RefreshToken, p.RefreshExpiresIn))
 	return a
 }
 
 // forget clears the access cookie, or both.
-func (k *cookies) forget(a Answer, what forgets) {
+func (k *cookies) forget(a wire.Answer, what forgets) {
 	if what >= forgetsAccess {
 		a.Header.Add("Set-Cookie", setCookie(k.access, "", 0))
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
 	"github.com/sallyport-go/sallyport/tokens/keys"
@@ -35,7 +36,7 @@ func cookiesOf(w *httptest.ResponseRecorder) string {
 // D183, D185: what a browser is given, and what a script is not.
 func TestCookies(t *testing.T) {
 	t.Parallel()
-	for _, dialect := range []middleware.Dialect{middleware.OAuth2{}, middleware.FastAPI{}, middleware.Lexik{Username: "username", Password: "password", RefreshTokens: true}} {
+	for _, dialect := range []wire.Dialect{wire.OAuth2{}, wire.FastAPI{}, wire.Lexik{Username: "username", Password: "password", RefreshTokens: true}} {
 		d := open(t, withCookies, speaking(dialect), func(c *config) {
 			c.tokens.Now = func() time.Time { return time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC) }
 		})
@@ -124,7 +125,7 @@ func TestCookieSource(t *testing.T) {
 			off := d.WithoutCookies()
 			p := d.login(t, alice)
 			r := request(t, replace("GET /me\n"+cookieOf+"\n", p))
-			if _, err := off.CheckBearer(r); middleware.AsError(err).Reason != middleware.ReasonNoBearer {
+			if _, err := off.CheckBearer(r); wire.AsError(err).Reason != wire.ReasonNoBearer {
 				t.Errorf("error = %v", err)
 			}
 			if a := off.Granted(p); a.Status != 200 || len(a.Header["Set-Cookie"]) > 0 {

@@ -18,6 +18,7 @@ import (
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
 	"github.com/sallyport-go/sallyport/tokens/keys"
@@ -114,7 +115,7 @@ func (*door) hello(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, "hello "+p.Subject)
 }
 
-func speaking(dialect middleware.Dialect) func(*config) {
+func speaking(dialect wire.Dialect) func(*config) {
 	return func(c *config) { c.door.Dialect = dialect }
 }
 
@@ -306,7 +307,7 @@ type exchange struct {
 
 // wantExchanges makes each exchange with a new door, in a bubble whose clock
 // stands still, so that every header is always the same.
-func wantExchanges(t *testing.T, dialect middleware.Dialect, all []exchange) {
+func wantExchanges(t *testing.T, dialect wire.Dialect, all []exchange) {
 	t.Helper()
 	for _, x := range all {
 		t.Run(x.name, func(t *testing.T) {

@@ -13,76 +13,76 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
 // reasons are all there are, with the status that the standard has for each.
-var reasons = map[middleware.Reason]int{
-	middleware.ReasonMethod:      405,
-	middleware.ReasonMalformed:   400,
-	middleware.ReasonTooLarge:    413,
-	middleware.ReasonMissing:     400,
-	middleware.ReasonGrantType:   400,
-	middleware.ReasonCredentials: 400,
-	middleware.ReasonClient:      401,
-	middleware.ReasonClientGrant: 400,
-	middleware.ReasonKey:         400,
-	middleware.ReasonTarget:      400,
-	middleware.ReasonTokenType:   400,
-	middleware.ReasonNoSession:   403,
-	middleware.ReasonNotFound:    404,
-	middleware.ReasonScope:       400,
-	middleware.ReasonNoRefresh:   400,
-	middleware.ReasonRefresh:     400,
-	middleware.ReasonEnded:       400,
-	middleware.ReasonNoBearer:    401,
-	middleware.ReasonBearerForm:  401,
-	middleware.ReasonBearer:      401,
-	middleware.ReasonExpired:     401,
-	middleware.ReasonTwoBearers:  400,
-	middleware.ReasonForbidden:   403,
-	middleware.ReasonLimited:     429,
-	middleware.ReasonThrottled:   429,
-	middleware.ReasonUnavailable: 503,
-	middleware.ReasonInternal:    500,
+var reasons = map[wire.Reason]int{
+	wire.ReasonMethod:      405,
+	wire.ReasonMalformed:   400,
+	wire.ReasonTooLarge:    413,
+	wire.ReasonMissing:     400,
+	wire.ReasonGrantType:   400,
+	wire.ReasonCredentials: 400,
+	wire.ReasonClient:      401,
+	wire.ReasonClientGrant: 400,
+	wire.ReasonKey:         400,
+	wire.ReasonTarget:      400,
+	wire.ReasonTokenType:   400,
+	wire.ReasonNoSession:   403,
+	wire.ReasonNotFound:    404,
+	wire.ReasonScope:       400,
+	wire.ReasonNoRefresh:   400,
+	wire.ReasonRefresh:     400,
+	wire.ReasonEnded:       400,
+	wire.ReasonNoBearer:    401,
+	wire.ReasonBearerForm:  401,
+	wire.ReasonBearer:      401,
+	wire.ReasonExpired:     401,
+	wire.ReasonTwoBearers:  400,
+	wire.ReasonForbidden:   403,
+	wire.ReasonLimited:     429,
+	wire.ReasonThrottled:   429,
+	wire.ReasonUnavailable: 503,
+	wire.ReasonInternal:    500,
 }
 
-var routes = []middleware.Route{middleware.RouteLogin, middleware.RouteRefresh, middleware.RouteLogout, middleware.RouteToken, middleware.RouteAPI}
+var routes = []wire.Route{wire.RouteLogin, wire.RouteRefresh, wire.RouteLogout, wire.RouteToken, wire.RouteAPI}
 
 // P22, P29: one table.
 func TestAsError(t *testing.T) {
 	t.Parallel()
 	for _, x := range []struct {
 		err  error
-		want middleware.Reason
+		want wire.Reason
 	}{
-		{tokens.ErrMalformed, middleware.ReasonMalformed},
-		{tokens.ErrBadCredentials, middleware.ReasonCredentials},
-		{tokens.ErrInvalidScope, middleware.ReasonScope},
-		{tokens.ErrInvalidRefresh, middleware.ReasonRefresh},
-		{tokens.ErrExpiredRefresh, middleware.ReasonEnded},
-		{tokens.ErrRevokedRefresh, middleware.ReasonEnded},
-		{tokens.ErrReused, middleware.ReasonEnded},
-		{tokens.ErrWrongClient, middleware.ReasonRefresh},
-		{tokens.ErrInvalidToken, middleware.ReasonBearer},
-		{tokens.ErrExpiredToken, middleware.ReasonExpired},
-		{tokens.ErrInvalidKey, middleware.ReasonKey},
-		{tokens.ErrInvalidClient, middleware.ReasonClient},
-		{tokens.ErrUnauthorizedClient, middleware.ReasonClientGrant},
-		{tokens.ErrUnsupportedToken, middleware.ReasonTokenType},
-		{tokens.ErrNoSession, middleware.ReasonNoSession},
-		{tokens.ErrRevokedToken, middleware.ReasonBearer},
-		{tokens.ErrUnavailable, middleware.ReasonUnavailable},
-		{tokens.ErrClaims, middleware.ReasonInternal},
-		{context.DeadlineExceeded, middleware.ReasonUnavailable},
-		{context.Canceled, middleware.ReasonUnavailable},
-		{errDriver, middleware.ReasonInternal},
-		{nil, middleware.ReasonInternal},
+		{tokens.ErrMalformed, wire.ReasonMalformed},
+		{tokens.ErrBadCredentials, wire.ReasonCredentials},
+		{tokens.ErrInvalidScope, wire.ReasonScope},
+		{tokens.ErrInvalidRefresh, wire.ReasonRefresh},
+		{tokens.ErrExpiredRefresh, wire.ReasonEnded},
+		{tokens.ErrRevokedRefresh, wire.ReasonEnded},
+		{tokens.ErrReused, wire.ReasonEnded},
+		{tokens.ErrWrongClient, wire.ReasonRefresh},
+		{tokens.ErrInvalidToken, wire.ReasonBearer},
+		{tokens.ErrExpiredToken, wire.ReasonExpired},
+		{tokens.ErrInvalidKey, wire.ReasonKey},
+		{tokens.ErrInvalidClient, wire.ReasonClient},
+		{tokens.ErrUnauthorizedClient, wire.ReasonClientGrant},
+		{tokens.ErrUnsupportedToken, wire.ReasonTokenType},
+		{tokens.ErrNoSession, wire.ReasonNoSession},
+		{tokens.ErrRevokedToken, wire.ReasonBearer},
+		{tokens.ErrUnavailable, wire.ReasonUnavailable},
+		{tokens.ErrClaims, wire.ReasonInternal},
+		{context.DeadlineExceeded, wire.ReasonUnavailable},
+		{context.Canceled, wire.ReasonUnavailable},
+		{errDriver, wire.ReasonInternal},
+		{nil, wire.ReasonInternal},
 		// what the store says in its despair is no refusal
-		{fmt.Errorf("%w: %w", tokens.ErrUnavailable, tokens.ErrBadCredentials), middleware.ReasonUnavailable},
-		{&middleware.Error{Reason: "the host's own"}, "the host's own"},
+		{fmt.Errorf("%w: %w", tokens.ErrUnavailable, tokens.ErrBadCredentials), wire.ReasonUnavailable},
+		{&wire.Error{Reason: "the host's own"}, "the host's own"},
 	} {
 		t.Run(fmt.Sprintf("%v is %s", x.err, x.want), func(t *testing.T) {
 			t.Parallel()
@@ -90,7 +90,7 @@ func TestAsError(t *testing.T) {
 			if x.err != nil {
 				wrapped = fmt.Errorf("wrapped: %w", x.err)
 			}
-			e := middleware.AsError(wrapped)
+			e := wire.AsError(wrapped)
 			if e.Reason != x.want {
 				t.Errorf("reason = %q, want %q", e.Reason, x.want)
 			}
@@ -101,13 +101,13 @@ func TestAsError(t *testing.T) {
 			if e.Status != want {
 				t.Errorf("status = %d, want %d", e.Status, want)
 			}
-			if _, own := errors.AsType[*middleware.Error](x.err); x.err != nil && !own && !errors.Is(e, x.err) {
+			if _, own := errors.AsType[*wire.Error](x.err); x.err != nil && !own && !errors.Is(e, x.err) {
 				t.Error("the cause is lost")
 			}
 			if !strings.Contains(e.Error(), string(x.want)) {
 				t.Errorf("text = %q", e.Error())
 			}
-			if again := middleware.AsError(fmt.Errorf("again: %w", e)); again != e {
+			if again := wire.AsError(fmt.Errorf("again: %w", e)); again != e {
 				t.Error("it was translated twice")
 			}
 		})
@@ -115,8 +115,8 @@ func TestAsError(t *testing.T) {
 	t.Run("a refusal that a host makes by its reason has the table's answer", func(t *testing.T) {
 		t.Parallel()
 		for reason, status := range reasons {
-			mine := &middleware.Error{Reason: reason, Err: errDriver}
-			e := middleware.AsError(mine)
+			mine := &wire.Error{Reason: reason, Err: errDriver}
+			e := wire.AsError(mine)
 			if e.Status != status || e.Description == "" || !errors.Is(e, errDriver) {
 				t.Errorf("%s: %+v", reason, e)
 			}
@@ -127,15 +127,15 @@ func TestAsError(t *testing.T) {
 	})
 	t.Run("a refusal without a cause says its sentence to the log", func(t *testing.T) {
 		t.Parallel()
-		e := &middleware.Error{Reason: middleware.ReasonMethod, Description: "Use POST"}
+		e := &wire.Error{Reason: wire.ReasonMethod, Description: "Use POST"}
 		if got := e.Error(); got != "middleware: method: Use POST" || e.Unwrap() != nil {
 			t.Errorf("%q, %v", got, e.Unwrap())
 		}
 	})
 	t.Run("a refusal that says its own status keeps it", func(t *testing.T) {
 		t.Parallel()
-		mine := &middleware.Error{Reason: middleware.ReasonForbidden, Status: http.StatusPaymentRequired, Description: "Pay"}
-		if e := middleware.AsError(mine); e.Status != http.StatusPaymentRequired || e.Description != "Pay" {
+		mine := &wire.Error{Reason: wire.ReasonForbidden, Status: http.StatusPaymentRequired, Description: "Pay"}
+		if e := wire.AsError(mine); e.Status != http.StatusPaymentRequired || e.Description != "Pay" {
 			t.Errorf("%+v", e)
 		}
 	})
@@ -148,11 +148,11 @@ func TestEveryRefusal(t *testing.T) {
 	quota := &ratelimit.Quota{At: time.Unix(1, 0), Usage: []ratelimit.Usage{{
 		Policy: ratelimit.Policy{Name: "free", Limit: 1, Window: time.Minute}, ResetAfter: time.Second, RetryAfter: time.Second, Known: true, Violated: true,
 	}}}
-	field := middleware.Field{In: "body", Name: "a", Missing: true}
+	field := wire.Field{In: "body", Name: "a", Missing: true}
 	for reason := range reasons {
-		for _, e := range []*middleware.Error{
+		for _, e := range []*wire.Error{
 			{Reason: reason, Err: errDriver},
-			{Reason: reason, Err: errDriver, Fields: []middleware.Field{field}, Scope: "a b", Quota: quota, RetryAfter: time.Second},
+			{Reason: reason, Err: errDriver, Fields: []wire.Field{field}, Scope: "a b", Quota: quota, RetryAfter: time.Second},
 			{Reason: reason, Err: errDriver, Scope: `a" b` + "\n\\"},
 		} {
 			for _, dialect := range dialects {
@@ -300,12 +300,12 @@ func TestOwnDialect(t *testing.T) {
 	t.Parallel()
 	t.Run("a dialect of the host's own refuses by a reason, and the table does the rest", func(t *testing.T) {
 		t.Parallel()
-		d := open(t, speaking(&spy{Dialect: middleware.OAuth2{}}))
+		d := open(t, speaking(&spy{Dialect: wire.OAuth2{}}))
 		wantAnswer(t, d.ask(t, "POST /login\n\n"), http.StatusBadRequest, oauth2JSON, oauth2Missing)
 	})
 	t.Run("the answer's bytes are the host's to take apart", func(t *testing.T) {
 		t.Parallel()
-		a := open(t).Refused(middleware.RouteAPI, tokens.ErrExpiredToken)
+		a := open(t).Refused(wire.RouteAPI, tokens.ErrExpiredToken)
 		names := slices.Sorted(func(yield func(string) bool) {
 			for name := range a.Header {
 				if !yield(name) {

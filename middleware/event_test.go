@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"testing"
 
-	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -28,7 +28,7 @@ func TestEvents(t *testing.T) {
 	} {
 		t.Run("a "+string(x.want)+" by "+x.request[5:11]+" names the address that the host trusts", func(t *testing.T) {
 			t.Parallel()
-			d := open(t, speaking(middleware.Lexik{}), func(c *config) {
+			d := open(t, speaking(wire.Lexik{}), func(c *config) {
 				c.door.PasswordGrant = true
 				c.door.ClientIP = func(r *http.Request) (netip.Addr, error) { return netip.ParseAddr(r.Header.Get("X-Real-Ip")) }
 			})

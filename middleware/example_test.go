@@ -16,6 +16,7 @@ import (
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/store/passwords"
@@ -116,7 +117,7 @@ func ExampleAuth_CheckBearer() {
 	auth := adas()
 	mine := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, err := auth.CheckBearer(r)
-		if refusal, ok := errors.AsType[*middleware.Error](err); ok && refusal.Reason == middleware.ReasonNoBearer {
+		if refusal, ok := errors.AsType[*wire.Error](err); ok && refusal.Reason == wire.ReasonNoBearer {
 			http.Redirect(w, r, "/sign-in", http.StatusSeeOther)
 		}
 	})
@@ -129,10 +130,10 @@ func ExampleAuth_CheckBearer() {
 // counters.
 func ExampleAuth_Speaking() {
 	auth := adas()
-	symfony := auth.Speaking(middleware.Lexik{})
+	symfony := auth.Speaking(wire.Lexik{})
 	hello := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 	fmt.Println(get(symfony.Protect(hello), "/", "junk").Body)
-	fmt.Println(get(auth.Speaking(middleware.FastAPI{}).Protect(hello), "/", "junk").Body)
+	fmt.Println(get(auth.Speaking(wire.FastAPI{}).Protect(hello), "/", "junk").Body)
 	// Output:
 	// {"code":401,"message":"Invalid JWT Token"}
 	// {"detail":"Unauthorized"}

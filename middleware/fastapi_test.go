@@ -3,7 +3,7 @@ package middleware_test
 import (
 	"testing"
 
-	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/wire"
 )
 
 // What every answer of the FastAPI dialect with a body has.
@@ -28,7 +28,7 @@ const (
 
 func TestFastAPILogin(t *testing.T) {
 	t.Parallel()
-	wantExchanges(t, middleware.FastAPI{}, []exchange{
+	wantExchanges(t, wire.FastAPI{}, []exchange{
 		{
 			name:    "the form of the seed opens the door, and the answer has four members",
 			request: "POST /login\n" + form + "\nAccept: application/json\n\ngrant_type=password&scope=&client_id=acme&client_secret=x&" + goodForm,
@@ -144,7 +144,7 @@ func TestFastAPILogin(t *testing.T) {
 
 func TestFastAPIRefresh(t *testing.T) {
 	t.Parallel()
-	wantExchanges(t, middleware.FastAPI{}, []exchange{
+	wantExchanges(t, wire.FastAPI{}, []exchange{
 		{
 			name:    "the refresh-token header gives a new pair",
 			request: "POST /refresh\nrefresh-token: {refresh}\nAccept: application/json\n\n",
@@ -210,7 +210,7 @@ func TestFastAPIRefresh(t *testing.T) {
 
 func TestFastAPILogout(t *testing.T) {
 	t.Parallel()
-	wantExchanges(t, middleware.FastAPI{}, []exchange{
+	wantExchanges(t, wire.FastAPI{}, []exchange{
 		{
 			name:    "the session of the access token is ended",
 			request: "POST /logout\nAuthorization: Bearer {access}\n\n",
@@ -241,7 +241,7 @@ func TestFastAPILogout(t *testing.T) {
 
 func TestFastAPIAPI(t *testing.T) {
 	t.Parallel()
-	wantExchanges(t, middleware.FastAPI{}, []exchange{
+	wantExchanges(t, wire.FastAPI{}, []exchange{
 		{
 			name:    "a token lets in, and the answer says what is left",
 			request: "GET /me\nAuthorization: Bearer {access}\n\n",

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -43,11 +43,11 @@ func FuzzForm(f *testing.F) {
 	} {
 		f.Add([]byte(body))
 	}
-	d := open(f, speaking(middleware.Lexik{}))
+	d := open(f, speaking(wire.Lexik{}))
 	const contentType = "application/x-www-form-urlencoded"
 	f.Fuzz(func(t *testing.T, body []byte) {
 		answered(t, d, contentType, body)
-		p := read(t, d.Auth, middleware.Accepts{}, contentType, body)
+		p := read(t, d.Auth, wire.Accepts{}, contentType, body)
 		want, err := url.ParseQuery(string(body))
 		good := err == nil && len(body) <= 16<<10
 		for name, values := range want {
@@ -75,10 +75,10 @@ func FuzzJSON(f *testing.F) {
 	} {
 		f.Add([]byte(body))
 	}
-	d := open(f, speaking(middleware.Lexik{}))
+	d := open(f, speaking(wire.Lexik{}))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		answered(t, d, "application/json", body)
-		p := read(t, d.Auth, middleware.Accepts{JSON: true}, "application/json", body)
+		p := read(t, d.Auth, wire.Accepts{JSON: true}, "application/json", body)
 		if p == nil {
 			return
 		}
@@ -110,11 +110,11 @@ func FuzzMultipart(f *testing.F) {
 		f.Add(`"b"`, []byte(body))
 	}
 	f.Add("", []byte("--\r\n\r\nx\r\n----\r\n"))
-	d := open(f, speaking(middleware.Lexik{}))
+	d := open(f, speaking(wire.Lexik{}))
 	f.Fuzz(func(t *testing.T, boundary string, body []byte) {
 		contentType := "multipart/form-data; boundary=" + boundary
 		answered(t, d, contentType, body)
-		p := read(t, d.Auth, middleware.Accepts{Multipart: true}, contentType, body)
+		p := read(t, d.Auth, wire.Accepts{Multipart: true}, contentType, body)
 		if p == nil {
 			return
 		}
@@ -168,7 +168,7 @@ func wantBearer(t *testing.T, d *door, r *http.Request) {
 		}
 		return
 	}
-	if e := middleware.AsError(err); e.Status != http.StatusUnauthorized || p != (tokens.Principal{}) {
+	if e := wire.AsError(err); e.Status != http.StatusUnauthorized || p != (tokens.Principal{}) {
 		t.Errorf("%v, %v", p, err)
 	}
 	if (identifyErr == nil) == isBearer || stranger != (tokens.Principal{}) {
@@ -179,16 +179,16 @@ func wantBearer(t *testing.T, d *door, r *http.Request) {
 // wantClient wants the client in Basic to be the one that net/http reads.
 func wantClient(t *testing.T, d *door, r *http.Request) {
 	t.Helper()
-	s := &spy{Dialect: middleware.OAuth2{}}
+	s := &spy{Dialect: wire.OAuth2{}}
 	if _, err := d.Speaking(s).CheckLogin(r); s.params == nil {
 		t.Fatal(err)
 	}
-	login, err := middleware.OAuth2{}.ReadLogin(s.params)
+	login, err := wire.OAuth2{}.ReadLogin(s.params)
 	user, _, ok := r.BasicAuth()
 	name, unescapeErr := url.QueryUnescape(user)
 	switch {
 	case err != nil:
-		if e := middleware.AsError(err); e.Reason != middleware.ReasonMalformed {
+		if e := wire.AsError(err); e.Reason != wire.ReasonMalformed {
 			t.Errorf("error = %v", err)
 		}
 		if ok && unescapeErr == nil && isText(name) {

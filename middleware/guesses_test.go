@@ -19,6 +19,7 @@ import (
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
 )
@@ -166,7 +167,7 @@ func TestBruteForce(t *testing.T) {
 		wantStatus(t, d.ask(t, "POST /token\n"+form+"\n\ngrant_type=password&username=alice&password=x"), http.StatusTooManyRequests)
 		wantStatus(t, d.ask(t, "POST /login\n"+form+"\n\nusername=alice&password=x"), http.StatusTooManyRequests)
 		w := httptest.NewRecorder()
-		d.Speaking(middleware.Lexik{}).Login(w, request(t, "POST /login\n"+form+"\n\n_username=alice&_password=x"))
+		d.Speaking(wire.Lexik{}).Login(w, request(t, "POST /login\n"+form+"\n\n_username=alice&_password=x"))
 		wantStatus(t, w, http.StatusTooManyRequests)
 		wantStatus(t, d.ask(t, "GET /limited\n\n"), http.StatusOK)
 	})
@@ -210,26 +211,26 @@ func TestBruteForce(t *testing.T) {
 func TestARefusedLoginSaysNothingOfTheUser(t *testing.T) {
 	t.Parallel()
 	for name, x := range map[string]struct {
-		dialect middleware.Dialect
+		dialect wire.Dialect
 		body    string
 		header  string
 		answer  string
 		wrong   int // the status before
 	}{
 		"OAuth2": {
-			middleware.OAuth2{}, "username=%s&password=%s",
+			wire.OAuth2{}, "username=%s&password=%s",
 			"Cache-Control: no-store\nContent-Type: application/problem+json\nPragma: no-cache\nRetry-After: 180\nX-Content-Type-Options: nosniff",
 			`{"type":"about:blank","title":"Too Many Requests","status":429,"detail":"Too many failed attempts"}`,
 			http.StatusBadRequest,
 		},
 		"Lexik": {
-			middleware.Lexik{}, "_username=%s&_password=%s",
+			wire.Lexik{}, "_username=%s&_password=%s",
 			"Cache-Control: no-store\nContent-Type: application/json\nRetry-After: 180\nX-Content-Type-Options: nosniff",
 			`{"code":429,"message":"Too many failed login attempts, please try again in 3 minutes."}`,
 			http.StatusUnauthorized,
 		},
 		"FastAPI": {
-			middleware.FastAPI{}, "username=%s&password=%s",
+			wire.FastAPI{}, "username=%s&password=%s",
 			"Cache-Control: no-store\nContent-Type: application/json\nRetry-After: 180\nX-Content-Type-Options: nosniff",
 			`{"detail":"Too Many Requests"}`,
 			http.StatusBadRequest,
@@ -470,7 +471,7 @@ func TestGuessedTokens(t *testing.T) {
 	}
 	t.Run("API keys that open nothing are counted by address, before the store is asked", func(t *testing.T) {
 		t.Parallel()
-		d := open(t, bearing(1), speaking(middleware.Lexik{}))
+		d := open(t, bearing(1), speaking(wire.Lexik{}))
 		key := d.apiKey(t)
 		other := open(t)
 		wantStatus(t, d.ask(t, "POST /refresh\n"+form+"\n\nrefresh_token="+other.apiKey(t)), http.StatusUnauthorized)
@@ -489,7 +490,7 @@ func TestGuessedTokens(t *testing.T) {
 	})
 	t.Run("a key that is good costs nothing", func(t *testing.T) {
 		t.Parallel()
-		d := open(t, bearing(1), speaking(middleware.Lexik{}))
+		d := open(t, bearing(1), speaking(wire.Lexik{}))
 		key := d.apiKey(t)
 		for range 20 {
 			wantStatus(t, d.ask(t, "POST /refresh\n"+form+"\n\nrefresh_token="+key), http.StatusOK)
@@ -622,7 +623,7 @@ func TestGuessesThatCannotBeCounted(t *testing.T) {
 	t.Run("are refused with 503 before anybody looks, even where the tiers are open", func(t *testing.T) {
 		t.Parallel()
 		b := &brittle{}
-		d := open(t, on(b), speaking(middleware.Lexik{RefreshTokens: true}))
+		d := open(t, on(b), speaking(wire.Lexik{RefreshTokens: true}))
 		key, p := d.apiKey(t), d.login(t, alice)
 		d.journal.take()
 		d.store.take()

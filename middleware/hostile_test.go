@@ -3,7 +3,7 @@ package middleware_test
 import (
 	"testing"
 
-	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens/hostile"
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
@@ -12,8 +12,8 @@ import (
 // 401 with the same body.
 func TestHostileBearer(t *testing.T) {
 	t.Parallel()
-	for name, dialect := range map[string]middleware.Dialect{
-		"OAuth2": middleware.OAuth2{}, "Lexik": middleware.Lexik{}, "FastAPI": middleware.FastAPI{},
+	for name, dialect := range map[string]wire.Dialect{
+		"OAuth2": wire.OAuth2{}, "Lexik": wire.Lexik{}, "FastAPI": wire.FastAPI{},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -12,11 +13,11 @@ import (
 // ask. A token that is good for nothing is no error: it is the zero
 // Introspection, whatever the reason.
 func (a *Auth) CheckIntrospect(r *http.Request) (tokens.Introspection, error) {
-	p, err := a.params(r, OAuth2{}.Accepts())
+	p, err := a.params(r, wire.OAuth2{}.Accepts())
 	if err != nil {
 		return tokens.Introspection{}, err
 	}
-	c, err := p.client()
+	c, err := p.Client()
 	if err != nil {
 		return tokens.Introspection{}, err
 	}
@@ -30,19 +31,19 @@ func (a *Auth) CheckIntrospect(r *http.Request) (tokens.Introspection, error) {
 	}
 	token := p.Get("token")
 	if token == "" {
-		return tokens.Introspection{}, missing("token")
+		return tokens.Introspection{}, wire.Missing("token")
 	}
 	return a.tokens.Introspect(ctx, tokens.Secret(token))
 }
 
 // asks sees whether a client may ask about tokens.
-func (a *Auth) asks(ctx context.Context, c client) error {
-	registered, err := a.tokens.AuthenticateClient(ctx, c.id, c.secret)
+func (a *Auth) asks(ctx context.Context, c wire.Client) error {
+	registered, err := a.tokens.AuthenticateClient(ctx, c.ID, c.Secret)
 	if err != nil {
 		return err
 	}
 	if a.mayIntrospect == nil || !a.mayIntrospect(ctx, registered) {
-		return refusal(ReasonClientGrant, nil)
+		return wire.NewError(wire.ReasonClientGrant, nil)
 	}
 	return nil
 }
@@ -51,7 +52,7 @@ func (a *Auth) asks(ctx context.Context, c client) error {
 func (a *Auth) Introspect(w http.ResponseWriter, r *http.Request) {
 	i, err := a.CheckIntrospect(r)
 	if err != nil {
-		a.Speaking(OAuth2{}).Refused(RouteToken, err).Write(w)
+		a.Speaking(wire.OAuth2{}).Refused(wire.RouteToken, err).Write(w)
 		return
 	}
 	a.Introspected(i).Write(w)
@@ -59,18 +60,18 @@ func (a *Auth) Introspect(w http.ResponseWriter, r *http.Request) {
 
 // Introspected is the answer of RFC 7662 §2.2. Of a token that is good for
 // nothing it says nothing else.
-func (a *Auth) Introspected(i tokens.Introspection) Answer {
+func (a *Auth) Introspected(i tokens.Introspection) wire.Answer {
 	type inactive struct {
 		Active bool `json:"active"`
 	}
 	if !i.Active {
-		return noCache(answer(http.StatusOK, mediaJSON, inactive{}))
+		return wire.JSON(http.StatusOK, inactive{}).NoCache()
 	}
 	kind := "Bearer"
 	if i.Refresh {
 		kind = "" // RFC 6749 §5.1 has no name for it
 	}
-	return noCache(answer(http.StatusOK, mediaJSON, struct {
+	return wire.JSON(http.StatusOK, struct {
 		Active    bool   `json:"active"`
 		TokenType string `json:"token_type,omitempty"`
 		Issuer    string `json:"iss"`
@@ -89,5 +90,5 @@ func (a *Auth) Introspected(i tokens.Introspection) Answer {
 		true, kind, a.tokens.Issuer(), a.tokens.Audience(), i.Subject, i.ClientID, i.Scope,
 		i.IssuedAt.Unix(), i.ExpiresAt.Unix(), i.Principal.TokenID, i.SessionID,
 		i.Principal.Account, i.Principal.Tier, i.Principal.Seats,
-	}))
+	}).NoCache()
 }

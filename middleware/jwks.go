@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"net/http"
 	"strings"
+
+	"github.com/sallyport-go/sallyport/middleware/wire"
 )
 
 const mediaJWKS = "application/jwk-set+json"
@@ -16,9 +18,9 @@ const mediaJWKS = "application/jwk-set+json"
 //
 // Clients may keep it for five minutes. So a key is to be in the set for longer
 // than that before its SignsFrom.
-func (a *Auth) CheckJWKS(r *http.Request) (Answer, error) {
+func (a *Auth) CheckJWKS(r *http.Request) (wire.Answer, error) {
 	if a.tokens == nil {
-		return Answer{}, refusal(ReasonInternal, errNoTokens)
+		return wire.Answer{}, wire.NewError(wire.ReasonInternal, errNoTokens)
 	}
 	return document(r, mediaJWKS, a.tokens.JWKS())
 }
@@ -29,9 +31,9 @@ func (a *Auth) JWKS(w http.ResponseWriter, r *http.Request) {
 	a.published(w, answer, err)
 }
 
-func (a *Auth) published(w http.ResponseWriter, answer Answer, err error) {
+func (a *Auth) published(w http.ResponseWriter, answer wire.Answer, err error) {
 	if err != nil {
-		a.Refused(RouteAPI, err).Write(w)
+		a.Refused(wire.RouteAPI, err).Write(w)
 		return
 	}
 	answer.Write(w)
@@ -39,15 +41,15 @@ func (a *Auth) published(w http.ResponseWriter, answer Answer, err error) {
 
 // document answers GET and HEAD with what anybody may read and keep for a while,
 // and 304 to who has it.
-func document(r *http.Request, mediaType string, text []byte) (Answer, error) {
+func document(r *http.Request, mediaType string, text []byte) (wire.Answer, error) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		e := refusal(ReasonMethod, nil)
+		e := wire.NewError(wire.ReasonMethod, nil)
 		e.Allow, e.Description = "GET, HEAD", "Use GET"
-		return Answer{}, e
+		return wire.Answer{}, e
 	}
 	sum := sha256.Sum256(text)
 	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
-	answer := Answer{Status: http.StatusOK, Header: http.Header{}}
+	answer := wire.Answer{Status: http.StatusOK, Header: http.Header{}}
 	answer.Header.Set("Cache-Control", "public, max-age=300")
 	answer.Header.Set("Etag", tag)
 	answer.Header.Set("X-Content-Type-Options", "nosniff")

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/wire"
 )
 
 // What every answer of the Lexik dialect with a body has.
@@ -48,7 +48,7 @@ func multipart(fields ...string) string {
 
 func TestLexikLogin(t *testing.T) {
 	t.Parallel()
-	wantExchanges(t, middleware.Lexik{}, []exchange{
+	wantExchanges(t, wire.Lexik{}, []exchange{
 		{
 			name:    "a form opens the door, and the answer is the token and nothing else",
 			request: "POST /login\n" + form + "\n\n" + goodLexikForm,
@@ -194,7 +194,7 @@ func TestLexikLogin(t *testing.T) {
 
 func TestLexikRefresh(t *testing.T) {
 	t.Parallel()
-	wantExchanges(t, middleware.Lexik{}, []exchange{
+	wantExchanges(t, wire.Lexik{}, []exchange{
 		{
 			name:    "an API key is exchanged in a form, as the seed has it",
 			request: "POST /refresh\n" + form + "\n\nrefresh_token={key}",
@@ -280,7 +280,7 @@ func TestLexikRefresh(t *testing.T) {
 
 func TestLexikLogout(t *testing.T) {
 	t.Parallel()
-	wantExchanges(t, middleware.Lexik{}, []exchange{
+	wantExchanges(t, wire.Lexik{}, []exchange{
 		{
 			name:    "the session of a refresh token is ended",
 			request: "POST /logout\n" + form + "\n\nrefresh_token={refresh}",
@@ -326,7 +326,7 @@ func TestLexikLogout(t *testing.T) {
 
 func TestLexikAPI(t *testing.T) {
 	t.Parallel()
-	wantExchanges(t, middleware.Lexik{}, []exchange{
+	wantExchanges(t, wire.Lexik{}, []exchange{
 		{
 			name:    "a token lets in, and the answer says what is left",
 			request: "GET /me\nAuthorization: Bearer {access}\n\n",
@@ -382,7 +382,7 @@ func TestLexikAPI(t *testing.T) {
 
 func TestLexikWithRefreshTokens(t *testing.T) {
 	t.Parallel()
-	wantExchanges(t, middleware.Lexik{Username: "username", Password: "secret", RefreshTokens: true}, []exchange{
+	wantExchanges(t, wire.Lexik{Username: "username", Password: "secret", RefreshTokens: true}, []exchange{
 		{
 			name:    "a login opens a session, and the parameters have the host's own names",
 			request: "POST /login\n" + form + "\n\nusername=alice&secret=correct+horse+%26+battery",
@@ -400,7 +400,7 @@ func TestLexikOpensNoSession(t *testing.T) {
 	t.Parallel()
 	t.Run("a login that hands out no refresh token opens no session", func(t *testing.T) {
 		t.Parallel()
-		d := open(t, speaking(middleware.Lexik{}))
+		d := open(t, speaking(wire.Lexik{}))
 		wantStatus(t, d.ask(t, "POST /login\n"+form+"\n\n"+goodLexikForm), http.StatusOK)
 		if calls := strings.Join(d.store.take(), " "); calls != "Authenticate" {
 			t.Errorf("the store was asked: %s, want Authenticate", calls)
@@ -414,7 +414,7 @@ func TestLexikBodies(t *testing.T) {
 	t.Parallel()
 	t.Run("a success has only strings in it", func(t *testing.T) {
 		t.Parallel()
-		d := open(t, speaking(middleware.Lexik{RefreshTokens: true}))
+		d := open(t, speaking(wire.Lexik{RefreshTokens: true}))
 		for _, request := range []string{
 			"POST /login\n" + form + "\n\n" + goodLexikForm,
 			"POST /refresh\n" + form + "\n\nrefresh_token={refresh}",
@@ -429,7 +429,7 @@ func TestLexikBodies(t *testing.T) {
 	})
 	t.Run("a failure has a number as its code, and it is the status", func(t *testing.T) {
 		t.Parallel()
-		d := open(t, speaking(middleware.Lexik{}))
+		d := open(t, speaking(wire.Lexik{}))
 		for _, request := range []string{
 			"POST /login\n" + form + "\n\n_username=alice&_password=wrong",
 			"POST /login\n" + form + "\n\n",

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -99,27 +100,7 @@ func (a *Auth) limitEvent(ctx context.Context, e ratelimit.Event) {
 
 // refuse answers a refusal of the Limiter.
 func (a *Auth) refuse(w http.ResponseWriter, _ *http.Request, err error) {
-	a.Refused(RouteAPI, err).Write(w)
-}
-
-// limited translates a refusal of package ratelimit.
-func limited(e *ratelimit.Error) *Error {
-	switch e.Reason {
-	case ratelimit.ReasonLimited:
-		made := refusal(ReasonLimited, nil)
-		made.Quota, made.Description, made.RetryAfter = e.Quota, e.Description, e.RetryAfter
-		return made
-	case ratelimit.ReasonUnauthenticated:
-		return refusal(ReasonNoBearer, nil)
-	case ratelimit.ReasonUnavailable:
-		made := refusal(ReasonUnavailable, e)
-		made.uncounted = true
-		return made
-	case ratelimit.ReasonAddress:
-		return refusal(ReasonMalformed, e)
-	default:
-		return refusal(ReasonInternal, e)
-	}
+	a.Refused(wire.RouteAPI, err).Write(w)
 }
 
 // CheckLimit counts a request as Config.Limit says: see

@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -68,7 +68,7 @@ func TestLimit(t *testing.T) {
 		t.Parallel()
 		d := open(t, func(c *config) {
 			c.door.TierOf = func(context.Context, tokens.Principal) (string, int, error) {
-				return "", 0, &middleware.Error{Reason: middleware.ReasonForbidden, Description: "The account is suspended"}
+				return "", 0, &wire.Error{Reason: wire.ReasonForbidden, Description: "The account is suspended"}
 			}
 		})
 		token := d.login(t, alice).AccessToken
@@ -165,7 +165,7 @@ func TestQuotaHeader(t *testing.T) {
 			t.Parallel()
 			d := open(t, func(c *config) { c.door.Tiers = ratelimit.Tiers{"anonymous": {Period: period}} })
 			_, err := d.CheckLimit(request(t, "GET /\n\n"))
-			if e := middleware.AsError(err); e.Description != "The limit of 0 requests per "+want+" of the plan anonymous is reached" {
+			if e := wire.AsError(err); e.Description != "The limit of 0 requests per "+want+" of the plan anonymous is reached" {
 				t.Errorf("%s", e.Description)
 			}
 		})

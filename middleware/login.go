@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -59,10 +60,10 @@ func (a *Auth) login(r *http.Request, login tokens.LoginRequest) (tokens.Pair, e
 // Login answers what CheckLogin decides.
 func (a *Auth) Login(w http.ResponseWriter, r *http.Request) {
 	p, err := a.CheckLogin(r)
-	a.grant(w, RouteLogin, p, err)
+	a.grant(w, wire.RouteLogin, p, err)
 }
 
-func (a *Auth) grant(w http.ResponseWriter, route Route, p tokens.Pair, err error) {
+func (a *Auth) grant(w http.ResponseWriter, route wire.Route, p tokens.Pair, err error) {
 	if err != nil {
 		a.Refused(route, err).Write(w)
 		return

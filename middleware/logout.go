@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -73,7 +74,7 @@ func (a *Auth) CheckLogoutEverywhere(r *http.Request) error {
 	if err := a.sameSite(r); err != nil {
 		return err
 	}
-	if _, err := a.params(r, Accepts{Unknown: true}); err != nil {
+	if _, err := a.params(r, wire.Accepts{Unknown: true}); err != nil {
 		return err
 	}
 	r = undisturbed(r)
@@ -99,7 +100,7 @@ func (a *Auth) LogoutEverywhere(w http.ResponseWriter, r *http.Request) {
 
 func (a *Auth) loggedOut(w http.ResponseWriter, ended bool, err error) {
 	if err != nil {
-		a.Refused(RouteLogout, err).Write(w)
+		a.Refused(wire.RouteLogout, err).Write(w)
 		return
 	}
 	a.LoggedOut(ended).Write(w)

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -24,14 +24,14 @@ func TestLogout(t *testing.T) {
 	t.Parallel()
 	for _, x := range []struct {
 		name    string
-		dialect middleware.Dialect
+		dialect wire.Dialect
 		request string // ACCESS and REFRESH are those of the session
 	}{
-		{"a refresh token in the form, in OAuth2", middleware.OAuth2{}, "POST /logout\n" + form + "\n\nrefresh_token=REFRESH"},
-		{"a refresh-token header, in OAuth2", middleware.OAuth2{}, "POST /logout\nrefresh-token: REFRESH\n\n"},
-		{"an access token, in OAuth2", middleware.OAuth2{}, "POST /logout\nAuthorization: Bearer ACCESS\n\n"},
-		{"JSON, in Lexik", middleware.Lexik{}, "POST /logout\n" + jsonType + "\n\n" + `{"refresh_token":"REFRESH"}`},
-		{"an access token, in FastAPI", middleware.FastAPI{}, "POST /logout\nAuthorization: Bearer ACCESS\n\n"},
+		{"a refresh token in the form, in OAuth2", wire.OAuth2{}, "POST /logout\n" + form + "\n\nrefresh_token=REFRESH"},
+		{"a refresh-token header, in OAuth2", wire.OAuth2{}, "POST /logout\nrefresh-token: REFRESH\n\n"},
+		{"an access token, in OAuth2", wire.OAuth2{}, "POST /logout\nAuthorization: Bearer ACCESS\n\n"},
+		{"JSON, in Lexik", wire.Lexik{}, "POST /logout\n" + jsonType + "\n\n" + `{"refresh_token":"REFRESH"}`},
+		{"an access token, in FastAPI", wire.FastAPI{}, "POST /logout\nAuthorization: Bearer ACCESS\n\n"},
 	} {
 		t.Run(x.name+" ends its session and no other", func(t *testing.T) {
 			t.Parallel()

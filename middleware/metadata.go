@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -165,18 +166,18 @@ func MetadataPath(issuer string) (string, error) {
 // CheckMetadata returns the metadata of RFC 8414: the issuer that the Authority
 // was given, never one that a Host header names, and of Config.Endpoints what is
 // mounted.
-func (a *Auth) CheckMetadata(r *http.Request) (Answer, error) {
+func (a *Auth) CheckMetadata(r *http.Request) (wire.Answer, error) {
 	switch {
 	case a.tokens == nil:
-		return Answer{}, refusal(ReasonInternal, errNoTokens)
+		return wire.Answer{}, wire.NewError(wire.ReasonInternal, errNoTokens)
 	case a.endpoints == (Endpoints{}):
-		return Answer{}, refusal(ReasonInternal, errNoEndpoints)
+		return wire.Answer{}, wire.NewError(wire.ReasonInternal, errNoEndpoints)
 	}
 	text, err := json.Marshal(a.metadata())
 	if err != nil {
-		return Answer{}, refusal(ReasonInternal, err)
+		return wire.Answer{}, wire.NewError(wire.ReasonInternal, err)
 	}
-	return document(r, mediaJSON, text)
+	return document(r, "application/json", text)
 }
 
 // Metadata answers what CheckMetadata decides. Mount it at [MetadataPath].

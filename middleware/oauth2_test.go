@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/wire"
 )
 
 // What every answer of the OAuth2 dialect has: P34, D34, D38, D39, D44, D47.
@@ -57,7 +57,7 @@ func down(t *testing.T, d *door) {
 
 func TestOAuth2Login(t *testing.T) {
 	t.Parallel()
-	wantExchanges(t, middleware.OAuth2{}, []exchange{
+	wantExchanges(t, wire.OAuth2{}, []exchange{
 		{
 			name:    "the form of RFC 6749 §4.3.2 opens the door (D2, D34, D35, D36)",
 			request: "POST /login\n" + form + "\n\ngrant_type=password&" + goodForm,
@@ -199,7 +199,7 @@ func TestOAuth2Login(t *testing.T) {
 
 func TestOAuth2Refresh(t *testing.T) {
 	t.Parallel()
-	wantExchanges(t, middleware.OAuth2{}, []exchange{
+	wantExchanges(t, wire.OAuth2{}, []exchange{
 		{
 			name:    "a refresh-token header is a refresh",
 			request: "POST /refresh\nrefresh-token: {refresh}\nAccept: application/json\n\n",
@@ -316,7 +316,7 @@ func TestOAuth2Refresh(t *testing.T) {
 
 func TestOAuth2Logout(t *testing.T) {
 	t.Parallel()
-	wantExchanges(t, middleware.OAuth2{}, []exchange{
+	wantExchanges(t, wire.OAuth2{}, []exchange{
 		{
 			name:    "the session of a refresh token is ended",
 			request: "POST /logout\n" + form + "\n\nrefresh_token={refresh}",
@@ -396,7 +396,7 @@ func TestOAuth2Logout(t *testing.T) {
 
 func TestOAuth2API(t *testing.T) {
 	t.Parallel()
-	wantExchanges(t, middleware.OAuth2{}, []exchange{
+	wantExchanges(t, wire.OAuth2{}, []exchange{
 		{
 			name:    "a token lets in, and the answer says what is left (D84)",
 			request: "GET /me\nAuthorization: Bearer {access}\n\n",

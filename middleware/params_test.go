@@ -16,19 +16,20 @@ import (
 	"testing"
 
 	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
 // dialects are all there are, by name.
 var dialects = []struct {
 	name    string
-	dialect middleware.Dialect
+	dialect wire.Dialect
 	login   string // the names of the two parameters
 	pass    string
 }{
-	{"OAuth2", middleware.OAuth2{}, "username", "password"},
-	{"Lexik", middleware.Lexik{RefreshTokens: true}, "_username", "_password"},
-	{"FastAPI", middleware.FastAPI{}, "username", "password"},
+	{"OAuth2", wire.OAuth2{}, "username", "password"},
+	{"Lexik", wire.Lexik{RefreshTokens: true}, "_username", "_password"},
+	{"FastAPI", wire.FastAPI{}, "username", "password"},
 }
 
 // untouched wants a request to be refused by the parser: no store asked, no hash
@@ -311,40 +312,40 @@ func (c *counted) Read(p []byte) (int, error) {
 
 // spy is a dialect that shows what was read.
 type spy struct {
-	middleware.Dialect
+	wire.Dialect
 
-	accepts middleware.Accepts
-	params  *middleware.Params
+	accepts wire.Accepts
+	params  *wire.Params
 }
 
-func (s *spy) Accepts() middleware.Accepts { return s.accepts }
+func (s *spy) Accepts() wire.Accepts { return s.accepts }
 
-var errSeen = &middleware.Error{Reason: middleware.ReasonMissing}
+var errSeen = &wire.Error{Reason: wire.ReasonMissing}
 
-func (s *spy) ReadLogin(p *middleware.Params) (tokens.LoginRequest, error) {
+func (s *spy) ReadLogin(p *wire.Params) (tokens.LoginRequest, error) {
 	s.params = p
 	return tokens.LoginRequest{}, errSeen
 }
 
 // read is what the parser makes of a body; nil if it refuses it.
-func read(tb testing.TB, auth *middleware.Auth, accepts middleware.Accepts, contentType string, body []byte) *middleware.Params {
+func read(tb testing.TB, auth *middleware.Auth, accepts wire.Accepts, contentType string, body []byte) *wire.Params {
 	tb.Helper()
-	s := &spy{Dialect: middleware.OAuth2{}, accepts: accepts}
+	s := &spy{Dialect: wire.OAuth2{}, accepts: accepts}
 	r := httptest.NewRequestWithContext(context.WithoutCancel(tb.Context()), http.MethodPost, "/login", bytes.NewReader(body))
 	if contentType != "" {
 		r.Header.Set("Content-Type", contentType)
 	}
 	_, err := auth.Speaking(s).CheckLogin(r)
-	switch e := middleware.AsError(err); e.Reason {
-	case middleware.ReasonMissing:
+	switch e := wire.AsError(err); e.Reason {
+	case wire.ReasonMissing:
 		if s.params == nil {
 			tb.Fatal("a login was refused for what was not read")
 		}
-	case middleware.ReasonMalformed:
+	case wire.ReasonMalformed:
 		if s.params != nil {
 			tb.Fatal("what is malformed was read")
 		}
-	case middleware.ReasonTooLarge:
+	case wire.ReasonTooLarge:
 		if len(body) <= 16<<10 {
 			tb.Fatalf("%d bytes are too many", len(body))
 		}
@@ -358,7 +359,7 @@ func TestParams(t *testing.T) {
 	t.Parallel()
 	t.Run("a parameter that is there and empty is told from one that is not there", func(t *testing.T) {
 		t.Parallel()
-		p := read(t, open(t).Auth, middleware.Accepts{}, "application/x-www-form-urlencoded", []byte("a=&b=+1"))
+		p := read(t, open(t).Auth, wire.Accepts{}, "application/x-www-form-urlencoded", []byte("a=&b=+1"))
 		if a, ok := p.Lookup("a"); a != "" || !ok {
 			t.Errorf("a = %q, %t", a, ok)
 		}
@@ -372,14 +373,14 @@ func TestParams(t *testing.T) {
 	t.Run("a file in multipart is no parameter", func(t *testing.T) {
 		t.Parallel()
 		body := "--b\r\nContent-Disposition: form-data; name=\"a\"; filename=\"a.txt\"\r\n\r\n1\r\n--b\r\nContent-Disposition: form-data; name=\"b\"\r\n\r\n2\r\n--b--\r\n"
-		p := read(t, open(t).Auth, middleware.Accepts{Multipart: true}, "multipart/form-data; boundary=b", []byte(body))
+		p := read(t, open(t).Auth, wire.Accepts{Multipart: true}, "multipart/form-data; boundary=b", []byte(body))
 		if _, ok := p.Lookup("a"); ok || p.Get("b") != "2" {
 			t.Errorf("a is there: %t; b = %q", ok, p.Get("b"))
 		}
 	})
 	t.Run("the headers are among them, and the query is not", func(t *testing.T) {
 		t.Parallel()
-		s := &spy{Dialect: middleware.OAuth2{}}
+		s := &spy{Dialect: wire.OAuth2{}}
 		r := request(t, "POST /login?"+url.Values{"a": {"1"}}.Encode()+"\nUser-Agent: curl\n\n")
 		if _, err := open(t).Speaking(s).CheckLogin(r); err == nil || s.params == nil {
 			t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
 )
@@ -667,7 +668,7 @@ func TestWhoseLimit(t *testing.T) {
 		case "broken":
 			return "", errors.New("MARKER")
 		case "banned":
-			return "", &middleware.Error{Reason: middleware.ReasonForbidden}
+			return "", &wire.Error{Reason: wire.ReasonForbidden}
 		default:
 			return id, nil
 		}

@@ -3,6 +3,7 @@ package middleware
 import (
 	"net/http"
 
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -55,7 +56,7 @@ func (a *Auth) exchangeKey(r *http.Request, key tokens.KeyRequest) (tokens.Pair,
 	}
 	p, err := attempt(a, r, stakes, func() (tokens.Pair, error) { return a.tokens.ExchangeKey(a.located(r), key) })
 	if room := a.cookies.room(); err == nil && room > 0 && len(p.AccessToken) > room {
-		return tokens.Pair{}, refusal(ReasonInternal, tokens.ErrClaims)
+		return tokens.Pair{}, wire.NewError(wire.ReasonInternal, tokens.ErrClaims)
 	}
 	return p, err
 }
@@ -63,5 +64,5 @@ func (a *Auth) exchangeKey(r *http.Request, key tokens.KeyRequest) (tokens.Pair,
 // Refresh answers what CheckRefresh decides.
 func (a *Auth) Refresh(w http.ResponseWriter, r *http.Request) {
 	p, err := a.CheckRefresh(r)
-	a.grant(w, RouteRefresh, p, err)
+	a.grant(w, wire.RouteRefresh, p, err)
 }

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
 )
@@ -131,7 +131,7 @@ func TestRegisteredClients(t *testing.T) {
 	})
 	t.Run("the FastAPI dialect reads the client from the body, and its account where that is one", func(t *testing.T) {
 		t.Parallel()
-		d := open(t, registering, speaking(middleware.FastAPI{}), func(c *config) { c.tokens.AccountAsClient = true })
+		d := open(t, registering, speaking(wire.FastAPI{}), func(c *config) { c.tokens.AccountAsClient = true })
 		for body, status := range map[string]int{
 			"&client_id=shop%3A1&client_secret=a+b%3Ac%2B%25": 200, "&client_id=shop%3A1": 401, "&client_id=acme": 200, "&client_id=bobs": 400,
 		} {
@@ -153,7 +153,7 @@ func TestRegisteredClients(t *testing.T) {
 	})
 	t.Run("the Lexik dialect names no client, and is the default client's", func(t *testing.T) {
 		t.Parallel()
-		d := open(t, registering, speaking(middleware.Lexik{}), func(c *config) { c.tokens.DefaultClient = "web" })
+		d := open(t, registering, speaking(wire.Lexik{}), func(c *config) { c.tokens.DefaultClient = "web" })
 		w := d.ask(t, "POST /login\n"+form+"\n\n_username=alice&_password="+url.QueryEscape(password))
 		wantStatus(t, w, http.StatusOK)
 		if got := d.principal(t, w).ClientID; got != "web" {

@@ -3,6 +3,7 @@ package middleware
 import (
 	"net/http"
 
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -16,18 +17,18 @@ import (
 // cookies, where there are Config.Cookies: then the answer clears them, as that
 // of a logout does.
 func (a *Auth) CheckRevoke(r *http.Request) (own bool, err error) {
-	p, err := a.params(r, OAuth2{}.Accepts())
+	p, err := a.params(r, wire.OAuth2{}.Accepts())
 	if err != nil {
 		return false, err
 	}
 	r = undisturbed(r)
-	c, err := p.client()
+	c, err := p.Client()
 	if err != nil {
 		return false, err
 	}
 	token := p.Get("token")
 	if token == "" {
-		return false, missing("token")
+		return false, wire.Missing("token")
 	}
 	stakes, err := a.clientStakes(r, c)
 	if err != nil {
@@ -35,7 +36,7 @@ func (a *Auth) CheckRevoke(r *http.Request) (own bool, err error) {
 	}
 	sid, err := attempt(a, r, stakes, func() (string, error) {
 		return a.tokens.Revoke(a.located(r), tokens.RevokeRequest{
-			Token: tokens.Secret(token), ClientID: c.id, ClientSecret: c.secret,
+			Token: tokens.Secret(token), ClientID: c.ID, ClientSecret: c.Secret,
 		})
 	})
 	return err == nil && a.hasCookiesOf(r, sid), err
@@ -45,7 +46,7 @@ func (a *Auth) CheckRevoke(r *http.Request) (own bool, err error) {
 func (a *Auth) Revoke(w http.ResponseWriter, r *http.Request) {
 	own, err := a.CheckRevoke(r)
 	if err != nil {
-		a.Speaking(OAuth2{}).Refused(RouteToken, err).Write(w)
+		a.Speaking(wire.OAuth2{}).Refused(wire.RouteToken, err).Write(w)
 		return
 	}
 	a.Revoked(own).Write(w)
@@ -55,6 +56,6 @@ func (a *Auth) Revoke(w http.ResponseWriter, r *http.Request) {
 // matter to the RFC; there are clients that cannot read an answer without JSON. It
 // clears the cookies, where there are Config.Cookies, if the session was the
 // caller's own.
-func (a *Auth) Revoked(own bool) Answer {
-	return a.forgetting(noCache(answer(http.StatusOK, mediaJSON, struct{}{})), own)
+func (a *Auth) Revoked(own bool) wire.Answer {
+	return a.forgetting(wire.JSON(http.StatusOK, struct{}{}).NoCache(), own)
 }

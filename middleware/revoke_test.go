@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -161,7 +161,7 @@ func TestRevoke(t *testing.T) {
 	})
 	t.Run("the answer is the standard's, whatever the dialect", func(t *testing.T) {
 		t.Parallel()
-		d := open(t, registering, speaking(middleware.Lexik{}))
+		d := open(t, registering, speaking(wire.Lexik{}))
 		wantClientRefused(t, d.ask(t, "POST /revoke\n"+form+"\n\ntoken=x&client_id=thief"))
 		wantClientRefused(t, d.ask(t, "POST /introspect\n"+form+"\n\ntoken=x&client_id=thief"))
 	})

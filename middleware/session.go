@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -22,10 +23,10 @@ type SessionList struct {
 // access token names.
 func (a *Auth) signedIn(r *http.Request, methods ...string) (tokens.Principal, error) {
 	if a.tokens == nil {
-		return tokens.Principal{}, refusal(ReasonInternal, errNoTokens)
+		return tokens.Principal{}, wire.NewError(wire.ReasonInternal, errNoTokens)
 	}
 	if !slices.Contains(methods, r.Method) {
-		e := refusal(ReasonMethod, nil)
+		e := wire.NewError(wire.ReasonMethod, nil)
 		e.Allow = strings.Join(methods, ", ")
 		e.Description = "Use " + e.Allow
 		return tokens.Principal{}, e
@@ -52,7 +53,7 @@ func (a *Auth) CheckSessions(r *http.Request) (SessionList, error) {
 func (a *Auth) Sessions(w http.ResponseWriter, r *http.Request) {
 	list, err := a.CheckSessions(r)
 	if err != nil {
-		a.Refused(RouteAPI, err).Write(w)
+		a.Refused(wire.RouteAPI, err).Write(w)
 		return
 	}
 	a.SessionsListed(list).Write(w)
@@ -81,7 +82,7 @@ func (a *Auth) CheckEndSession(r *http.Request, id string) (own bool, err error)
 func (a *Auth) EndSession(w http.ResponseWriter, r *http.Request) {
 	own, err := a.CheckEndSession(r, r.PathValue("id"))
 	if err != nil {
-		a.Refused(RouteAPI, err).Write(w)
+		a.Refused(wire.RouteAPI, err).Write(w)
 		return
 	}
 	a.SessionEnded(own).Write(w)
@@ -89,7 +90,7 @@ func (a *Auth) EndSession(w http.ResponseWriter, r *http.Request) {
 
 // SessionEnded answers the end of a session: 204. It clears the cookies, where
 // there are Config.Cookies, if the session was the caller's own.
-func (a *Auth) SessionEnded(own bool) Answer { return a.forgetting(a.Done(), own) }
+func (a *Auth) SessionEnded(own bool) wire.Answer { return a.forgetting(a.Done(), own) }
 
 // CheckEndOtherSessions ends all sessions of the user who is signed in but the
 // one that they ask with, for DELETE. LogoutEverywhere ends that too. It runs to
@@ -111,21 +112,21 @@ func (a *Auth) EndOtherSessions(w http.ResponseWriter, r *http.Request) {
 // found makes a refusal of what was not there.
 func found(ok bool, err error) error {
 	if err == nil && !ok {
-		return refusal(ReasonNotFound, nil)
+		return wire.NewError(wire.ReasonNotFound, nil)
 	}
 	return err
 }
 
 func (a *Auth) done(w http.ResponseWriter, err error) {
 	if err != nil {
-		a.Refused(RouteAPI, err).Write(w)
+		a.Refused(wire.RouteAPI, err).Write(w)
 		return
 	}
 	a.Done().Write(w)
 }
 
 // Done answers what has succeeded and has nothing to say: 204.
-func (*Auth) Done() Answer { return answer(http.StatusNoContent, "", nil) }
+func (*Auth) Done() wire.Answer { return wire.Empty(http.StatusNoContent) }
 
 type sessionJSON struct {
 	ID         string    `json:"id"`
@@ -139,7 +140,7 @@ type sessionJSON struct {
 }
 
 // SessionsListed answers with sessions, in the order that they have.
-func (*Auth) SessionsListed(list SessionList) Answer {
+func (*Auth) SessionsListed(list SessionList) wire.Answer {
 	body := struct {
 		Sessions []sessionJSON `json:"sessions"`
 	}{[]sessionJSON{}}
@@ -150,5 +151,5 @@ func (*Auth) SessionsListed(list SessionList) Answer {
 			CreatedAt: s.CreatedAt, LastUsedAt: s.LastUsedAt, ExpiresAt: s.ExpiresAt,
 		})
 	}
-	return answer(http.StatusOK, mediaJSON, body)
+	return wire.JSON(http.StatusOK, body)
 }

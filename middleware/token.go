@@ -3,6 +3,7 @@ package middleware
 import (
 	"net/http"
 
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -12,37 +13,37 @@ import (
 // the Authority has API keys: an API key is the subject_token, and
 // tokens.TokenTypeAPIKey its type.
 func (a *Auth) CheckToken(r *http.Request) (tokens.Pair, error) {
-	p, err := a.params(r, OAuth2{}.Accepts())
+	p, err := a.params(r, wire.OAuth2{}.Accepts())
 	if err != nil {
 		return tokens.Pair{}, err
 	}
 	switch grant := p.Get("grant_type"); {
 	case grant == "":
-		return tokens.Pair{}, missing("grant_type")
+		return tokens.Pair{}, wire.Missing("grant_type")
 	case grant == "refresh_token":
-		refresh, err := p.refreshGrant()
+		refresh, err := p.RefreshGrant()
 		if err != nil {
 			return tokens.Pair{}, err
 		}
 		return a.exchange(r, refresh, false)
 	case grant == "password" && a.passwordGrant:
-		login, err := p.passwordGrant()
+		login, err := p.PasswordGrant()
 		if err != nil {
 			return tokens.Pair{}, err
 		}
 		return a.login(r, login)
 	case grant == tokens.GrantExchange && a.tokens.ExchangesKeys():
-		key, err := p.exchangeGrant(a.tokens.Audience())
+		key, err := p.ExchangeGrant(a.tokens.Audience())
 		if err != nil {
 			return tokens.Pair{}, err
 		}
 		return a.exchangeKey(r, key)
 	}
-	return tokens.Pair{}, refusal(ReasonGrantType, nil)
+	return tokens.Pair{}, wire.NewError(wire.ReasonGrantType, nil)
 }
 
 // Token answers what CheckToken decides, in RFC 6749's words.
 func (a *Auth) Token(w http.ResponseWriter, r *http.Request) {
 	p, err := a.CheckToken(r)
-	a.Speaking(OAuth2{}).WithoutCookies().grant(w, RouteToken, p, err)
+	a.Speaking(wire.OAuth2{}).WithoutCookies().grant(w, wire.RouteToken, p, err)
 }

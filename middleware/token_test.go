@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -186,20 +186,20 @@ func TestSpeaking(t *testing.T) {
 		t.Parallel()
 		d := open(t)
 		spent(t, d)
-		other := d.Speaking(middleware.Lexik{})
-		if _, err := other.CheckLimit(request(t, "GET /\n\n")); middleware.AsError(err).Reason != middleware.ReasonLimited {
+		other := d.Speaking(wire.Lexik{})
+		if _, err := other.CheckLimit(request(t, "GET /\n\n")); wire.AsError(err).Reason != wire.ReasonLimited {
 			t.Errorf("error = %v", err)
 		}
-		if a := other.Refused(middleware.RouteLogin, tokens.ErrBadCredentials); a.Status != http.StatusUnauthorized {
+		if a := other.Refused(wire.RouteLogin, tokens.ErrBadCredentials); a.Status != http.StatusUnauthorized {
 			t.Errorf("status = %d", a.Status)
 		}
-		if a := d.Refused(middleware.RouteLogin, tokens.ErrBadCredentials); a.Status != http.StatusBadRequest {
+		if a := d.Refused(wire.RouteLogin, tokens.ErrBadCredentials); a.Status != http.StatusBadRequest {
 			t.Errorf("status = %d: the first door has changed", a.Status)
 		}
 	})
 	t.Run("nil is OAuth2, as in the Config", func(t *testing.T) {
 		t.Parallel()
-		if a := open(t, speaking(middleware.Lexik{})).Speaking(nil).Refused(middleware.RouteLogin, tokens.ErrBadCredentials); a.Status != http.StatusBadRequest {
+		if a := open(t, speaking(wire.Lexik{})).Speaking(nil).Refused(wire.RouteLogin, tokens.ErrBadCredentials); a.Status != http.StatusBadRequest {
 			t.Errorf("status = %d", a.Status)
 		}
 	})

@@ -7,23 +7,23 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/wire"
 )
 
-var dialects = []middleware.Dialect{middleware.OAuth2{}, middleware.FastAPI{}, middleware.Lexik{}}
+var dialects = []wire.Dialect{wire.OAuth2{}, wire.FastAPI{}, wire.Lexik{}}
 
 // loginIn is alice's login in a dialect.
-func loginIn(d middleware.Dialect) string {
-	if _, ok := d.(middleware.Lexik); ok {
+func loginIn(d wire.Dialect) string {
+	if _, ok := d.(wire.Lexik); ok {
 		return "_username=alice&_password=correct+horse+%26+battery"
 	}
 	return good
 }
 
 // refreshIn presents a refresh token in a dialect.
-func (h *host) refreshIn(t *testing.T, d middleware.Dialect, token string, header ...string) answer {
+func (h *host) refreshIn(t *testing.T, d wire.Dialect, token string, header ...string) answer {
 	t.Helper()
-	if _, ok := d.(middleware.FastAPI); ok {
+	if _, ok := d.(wire.FastAPI); ok {
 		return h.send(t, http.MethodPost, "/refresh", "", append(header, "refresh-token: "+token)...)
 	}
 	return h.form(t, "/refresh", "refresh_token="+token, header...)
@@ -155,7 +155,7 @@ var bearers = []statement{
 				stale := "Authorization: Bearer eyJ.stale.x"
 				h.form(t, "/login", loginIn(d), stale).is(t, http.StatusOK, "")
 				h.refreshIn(t, d, h.login(t).refresh, stale).is(t, http.StatusOK, "")
-				if _, byBearer := d.(middleware.FastAPI); !byBearer {
+				if _, byBearer := d.(wire.FastAPI); !byBearer {
 					if a := h.form(t, "/logout", "refresh_token="+h.login(t).refresh, stale); a.Code >= 300 {
 						t.Errorf("%T: logout: %d %s", d, a.Code, a.Body)
 					}

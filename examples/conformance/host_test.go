@@ -26,6 +26,7 @@ import (
 	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/middleware/echov4"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/store/passwords"
@@ -70,7 +71,7 @@ type config struct {
 
 type edit func(*config)
 
-func speaking(d middleware.Dialect) edit { return func(c *config) { c.door.Dialect = d } }
+func speaking(d wire.Dialect) edit { return func(c *config) { c.door.Dialect = d } }
 
 func grace(d time.Duration) edit {
 	return func(c *config) {

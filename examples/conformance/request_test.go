@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/store/passwords"
 )
@@ -85,20 +85,20 @@ var requests = []statement{
 		note: "Lexik's clients want 401 and `Invalid credentials.`, fastapi-users' 400 and `LOGIN_BAD_CREDENTIALS`",
 		check: func(t *testing.T, open opener) {
 			open(t).token(t, "grant_type=password&username=alice&password=wrong").is(t, http.StatusBadRequest, "invalid_grant")
-			h := open(t, speaking(middleware.Lexik{}))
+			h := open(t, speaking(wire.Lexik{}))
 			if a := h.form(t, "/login", "_username=alice&_password=wrong"); a.Code != http.StatusUnauthorized || a.members["message"] != "Invalid credentials." {
 				t.Errorf("Lexik: %d %s", a.Code, a.Body)
 			}
-			h = open(t, speaking(middleware.FastAPI{}))
+			h = open(t, speaking(wire.FastAPI{}))
 			if a := h.form(t, "/login", "username=alice&password=wrong"); a.Code != http.StatusBadRequest || a.members["detail"] != "LOGIN_BAD_CREDENTIALS" {
 				t.Errorf("FastAPI: %d %s", a.Code, a.Body)
 			}
 		}},
 	{number: 11, grade: "MUST*", says: "an unknown user and a wrong password are answered alike", source: "ASVS 6.3.8",
 		check: func(t *testing.T, open opener) {
-			for _, d := range []middleware.Dialect{middleware.OAuth2{}, middleware.FastAPI{}, middleware.Lexik{}} {
+			for _, d := range []wire.Dialect{wire.OAuth2{}, wire.FastAPI{}, wire.Lexik{}} {
 				h, name, word := open(t, speaking(d)), "username", "password"
-				if _, ok := d.(middleware.Lexik); ok {
+				if _, ok := d.(wire.Lexik); ok {
 					name, word = "_username", "_password"
 				}
 				known := h.form(t, "/login", name+"=alice&"+word+"=wrong")

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -60,7 +61,7 @@ var sessions = []statement{
 		}},
 	{number: 182, grade: "MUST*", says: "an API key is no bearer token", source: "the Symfony API, ASVS 7.2.2",
 		check: func(t *testing.T, open opener) {
-			h := open(t, speaking(middleware.Lexik{}))
+			h := open(t, speaking(wire.Lexik{}))
 			key, _, err := h.tokens.CreateAPIKey(t.Context(), alice.ID, "CI", nil, time.Time{})
 			if err != nil {
 				t.Fatal(err)

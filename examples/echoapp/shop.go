@@ -10,8 +10,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/echov4"
+	"github.com/sallyport-go/sallyport/middleware/wire"
 )
 
 // customer is a row of the shop's table, which is older than its API.
@@ -114,9 +114,9 @@ func answerError(err error, c echo.Context) {
 	// 5. New. A refusal is an *echo.HTTPError, too: its code is the right status,
 	// and the headers (WWW-Authenticate, Retry-After, RateLimit) are set already.
 	// Its message is the whole body that Sallyport would send; the sentence for
-	// the shop's envelope is in the *middleware.Error inside. What caused it is
+	// the shop's envelope is in the *wire.Error inside. What caused it is
 	// for the log: err.Error() is not to be sent.
-	if refusal, ok := errors.AsType[*middleware.Error](err); ok {
+	if refusal, ok := errors.AsType[*wire.Error](err); ok {
 		message = refusal.Description
 	}
 

@@ -10,6 +10,7 @@ import (
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
 	"github.com/sallyport-go/sallyport/tokens/keys"
@@ -113,7 +114,7 @@ func (h *host) routes() http.Handler {
 	}
 
 	// Symfony's way: a login without a session, and API keys for scripts
-	symfony := h.auth.Speaking(middleware.Lexik{})
+	symfony := h.auth.Speaking(wire.Lexik{})
 	mux.HandleFunc("/api/login_check", symfony.Login)
 	mux.HandleFunc("/api/login_refresh", symfony.Refresh)
 

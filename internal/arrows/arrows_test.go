@@ -102,7 +102,13 @@ var arrows = []arrow{
 	{
 		promise: "a net/http host links neither Echo nor a Redis client",
 		room:    "middleware",
-		knows:   []string{"store", "tokens", "middleware/ratelimit", "internal/network"},
+		knows:   []string{"store", "tokens", "middleware/ratelimit", "middleware/wire", "internal/network"},
+		never:   []string{echo, redis},
+	},
+	{
+		promise: "wire formats read and write, and decide nothing: they know no store",
+		room:    "middleware/wire",
+		knows:   []string{"tokens", "middleware/ratelimit"},
 		never:   []string{echo, redis},
 	},
 	{
@@ -124,7 +130,7 @@ var arrows = []arrow{
 	{
 		promise: "the Echo adapter is a leaf on the middleware and links no Redis client",
 		room:    "middleware/echov4",
-		knows:   []string{"middleware", "middleware/ratelimit", "tokens"},
+		knows:   []string{"middleware", "middleware/ratelimit", "middleware/wire", "tokens"},
 		lodgers: []string{echo},
 		never:   []string{redis},
 	},

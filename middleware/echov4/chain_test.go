@@ -15,8 +15,8 @@ import (
 	"github.com/labstack/echo/v4"
 	echomw "github.com/labstack/echo/v4/middleware"
 
-	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/echov4"
+	"github.com/sallyport-go/sallyport/middleware/wire"
 )
 
 // record is a middleware that notes the status of an answer, once it is known.
@@ -249,8 +249,8 @@ func TestChainMayAnswerItself(t *testing.T) {
 	e := app(h, func(error, echo.Context) { t.Error("the handler was asked") })
 	e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			var refusal *middleware.Error
-			if err := next(c); errors.As(err, &refusal) && refusal.Reason == middleware.ReasonNoBearer {
+			var refusal *wire.Error
+			if err := next(c); errors.As(err, &refusal) && refusal.Reason == wire.ReasonNoBearer {
 				return c.Redirect(http.StatusSeeOther, "/login")
 			}
 			return nil

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/echov4"
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -196,8 +197,8 @@ func TestClientIPThatCannotBeToldIsRefused(t *testing.T) {
 				e.DefaultHTTPErrorHandler(err, c)
 			}
 			w := bare("GET /limited").serve(t, h, e)
-			if w.Code != 400 || reason(refusal) != middleware.ReasonMalformed {
-				t.Errorf("answer = %d for %v, want 400 for %s", w.Code, refusal, middleware.ReasonMalformed)
+			if w.Code != 400 || reason(refusal) != wire.ReasonMalformed {
+				t.Errorf("answer = %d for %v, want 400 for %s", w.Code, refusal, wire.ReasonMalformed)
 			}
 			if n := h.counters.keys(); n != 0 {
 				t.Errorf("%d counters were charged", n)

@@ -4,12 +4,12 @@
 // Refusals are returned as errors and so reach the app's own HTTPErrorHandler.
 // Each is an *echo.HTTPError whose Message is the dialect's body, which Echo's
 // default handler renders as net/http would have it; errors.As finds the
-// *middleware.Error in it. The refusal's headers are set by then, but for its
+// *wire.Error in it. The refusal's headers are set by then, but for its
 // Content-Type: a handler that renders Message with Context.JSON gets that as
 // well, and one that renders something else keeps its own.
 //
 // Message is not a string. A handler that wants a text has the Description of
-// the *middleware.Error.
+// the *wire.Error.
 package echov4
 
 import (
@@ -21,6 +21,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -57,19 +58,19 @@ func Principal(c echo.Context) (tokens.Principal, bool) {
 // Login answers what middleware.Auth.CheckLogin decides.
 func (a *Auth) Login(c echo.Context) error {
 	p, err := a.door.CheckLogin(c.Request())
-	return a.grant(c, a.door, middleware.RouteLogin, p, err)
+	return a.grant(c, a.door, wire.RouteLogin, p, err)
 }
 
 // Refresh answers what middleware.Auth.CheckRefresh decides.
 func (a *Auth) Refresh(c echo.Context) error {
 	p, err := a.door.CheckRefresh(c.Request())
-	return a.grant(c, a.door, middleware.RouteRefresh, p, err)
+	return a.grant(c, a.door, wire.RouteRefresh, p, err)
 }
 
 // Token answers what middleware.Auth.CheckToken decides.
 func (a *Auth) Token(c echo.Context) error {
 	p, err := a.door.CheckToken(c.Request())
-	return a.grant(c, a.door.Speaking(middleware.OAuth2{}).WithoutCookies(), middleware.RouteToken, p, err)
+	return a.grant(c, a.door.Speaking(wire.OAuth2{}).WithoutCookies(), wire.RouteToken, p, err)
 }
 
 // Logout answers what middleware.Auth.CheckLogout decides.
@@ -121,7 +122,7 @@ func (a *Auth) limited(next echo.HandlerFunc, check func(*http.Request) (*rateli
 	return func(c echo.Context) error {
 		p, err := check(c.Request())
 		if err != nil {
-			return a.refuse(c, a.door, middleware.RouteAPI, err)
+			return a.refuse(c, a.door, wire.RouteAPI, err)
 		}
 		defer p.Done()
 		p.SetHeader(c.Response().Header())
@@ -134,7 +135,7 @@ func (a *Auth) limited(next echo.HandlerFunc, check func(*http.Request) (*rateli
 func (a *Auth) Quota(c echo.Context) error {
 	q, err := a.door.CheckQuota(c.Request())
 	if err != nil {
-		return a.refuse(c, a.door, middleware.RouteAPI, err)
+		return a.refuse(c, a.door, wire.RouteAPI, err)
 	}
 	q.Write(c.Response())
 	return nil
@@ -148,7 +149,7 @@ func (a *Auth) RequireScope(scopes ...string) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			if err := a.door.CheckScope(c.Request(), scopes...); err != nil {
-				return a.refuse(c, a.door, middleware.RouteAPI, err)
+				return a.refuse(c, a.door, wire.RouteAPI, err)
 			}
 			return next(c)
 		}
@@ -159,7 +160,7 @@ func (a *Auth) identified(next echo.HandlerFunc, check func(*http.Request) (toke
 	return func(c echo.Context) error {
 		p, err := check(c.Request())
 		if err != nil {
-			return a.refuse(c, a.door, middleware.RouteAPI, err)
+			return a.refuse(c, a.door, wire.RouteAPI, err)
 		}
 		if p.Subject != "" {
 			c.SetRequest(c.Request().WithContext(tokens.WithPrincipal(c.Request().Context(), p)))
@@ -171,7 +172,7 @@ func (a *Auth) identified(next echo.HandlerFunc, check func(*http.Request) (toke
 	}
 }
 
-func (a *Auth) grant(c echo.Context, door *middleware.Auth, route middleware.Route, p tokens.Pair, err error) error {
+func (a *Auth) grant(c echo.Context, door *middleware.Auth, route wire.Route, p tokens.Pair, err error) error {
 	if err != nil {
 		return a.refuse(c, door, route, err)
 	}
@@ -181,15 +182,15 @@ func (a *Auth) grant(c echo.Context, door *middleware.Auth, route middleware.Rou
 
 func (a *Auth) loggedOut(c echo.Context, ended bool, err error) error {
 	if err != nil {
-		return a.refuse(c, a.door, middleware.RouteLogout, err)
+		return a.refuse(c, a.door, wire.RouteLogout, err)
 	}
 	a.door.LoggedOut(ended).Write(c.Response())
 	return nil
 }
 
-func (a *Auth) published(c echo.Context, answer middleware.Answer, err error) error {
+func (a *Auth) published(c echo.Context, answer wire.Answer, err error) error {
 	if err != nil {
-		return a.refuse(c, a.door, middleware.RouteAPI, err)
+		return a.refuse(c, a.door, wire.RouteAPI, err)
 	}
 	answer.Write(c.Response())
 	return nil
@@ -199,13 +200,13 @@ func (a *Auth) published(c echo.Context, answer middleware.Answer, err error) er
 // handler. Its media type is not among them, nor is one that was set for what
 // the client does not get now: Echo keeps what it finds, and the handler may
 // render something else.
-func (a *Auth) refuse(c echo.Context, door *middleware.Auth, route middleware.Route, err error) error {
+func (a *Auth) refuse(c echo.Context, door *middleware.Auth, route wire.Route, err error) error {
 	answer := door.Refused(route, err)
 	mediaType := answer.Header.Get(echo.HeaderContentType)
 	header := c.Response().Header()
 	answer.SetHeader(header)
 	header.Del(echo.HeaderContentType)
-	cause := middleware.AsError(err)
+	cause := wire.AsError(err)
 	return &echo.HTTPError{
 		Code:     answer.Status,
 		Message:  body{answer.Body, cause.Description, mediaType, header},

@@ -15,6 +15,7 @@ import (
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/echov4"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/store/passwords"
@@ -69,18 +70,18 @@ func Example_errorHandler() {
 		if c.Response().Committed {
 			return
 		}
-		var refusal *middleware.Error
+		var refusal *wire.Error
 		if !errors.As(err, &refusal) {
 			e.DefaultHTTPErrorHandler(err, c)
 			return
 		}
 		text := "Please log in."
 		switch refusal.Reason {
-		case middleware.ReasonExpired:
+		case wire.ReasonExpired:
 			text = "Please log in again."
-		case middleware.ReasonLimited:
+		case wire.ReasonLimited:
 			text = fmt.Sprintf("Please wait %.0f seconds.", refusal.RetryAfter.Seconds())
-		case middleware.ReasonUnavailable, middleware.ReasonInternal:
+		case wire.ReasonUnavailable, wire.ReasonInternal:
 			text = "It is us, not you."
 			e.Logger.Error(refusal.Err) // the cause is for the log, never for the client
 		}

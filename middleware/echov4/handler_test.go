@@ -11,7 +11,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -50,9 +50,9 @@ func TestHandlerSeesTheRefusal(t *testing.T) {
 			if he.Code != tw.status {
 				t.Errorf("Code = %d, want %d", he.Code, tw.status)
 			}
-			var refusal *middleware.Error
+			var refusal *wire.Error
 			if !errors.As(err, &refusal) || refusal.Reason != tw.reason {
-				t.Fatalf("middleware.Error = %v, want one for the reason %q", refusal, tw.reason)
+				t.Fatalf("wire.Error = %v, want one for the reason %q", refusal, tw.reason)
 			}
 			if got := fmt.Sprint(he.Message); got == "" || got != refusal.Description {
 				t.Errorf("Message = %q, want %q", got, refusal.Description)
@@ -247,13 +247,13 @@ func TestHandlerOfEchoTellsNoCauseInDebug(t *testing.T) {
 
 // mute is a dialect that refuses without a body, or with one that is no JSON.
 type mute struct {
-	middleware.OAuth2
+	wire.OAuth2
 
 	body []byte
 }
 
-func (m mute) Refused(_ middleware.Route, _ string, e *middleware.Error) middleware.Answer {
-	return middleware.Answer{Status: e.Status, Header: http.Header{"X-Refused": {string(e.Reason)}}, Body: m.body}
+func (m mute) Refused(_ wire.Route, _ string, e *wire.Error) wire.Answer {
+	return wire.Answer{Status: e.Status, Header: http.Header{"X-Refused": {string(e.Reason)}}, Body: m.body}
 }
 
 // Echo's error handler answers 200 where a message cannot be marshalled.
@@ -276,7 +276,7 @@ func TestHandlerOfEchoNeverAdmitsARefusal(t *testing.T) {
 				if w.Code != 401 || w.Body.String() != "null\n" {
 					t.Errorf("answer = %d %q, want 401 null", w.Code, w.Body)
 				}
-				if got := w.Header().Get("X-Refused"); got != string(middleware.ReasonNoBearer) {
+				if got := w.Header().Get("X-Refused"); got != string(wire.ReasonNoBearer) {
 					t.Errorf("X-Refused = %q", got)
 				}
 				if got := w.Header()["Content-Type"]; len(got) != 1 || got[0] != echo.MIMEApplicationJSON {

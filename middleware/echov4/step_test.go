@@ -12,6 +12,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
 )
@@ -112,7 +113,7 @@ func guess(t *testing.T, h *house) {
 	r := httptest.NewRequestWithContext(t.Context(), "POST", "/login", strings.NewReader("username=alice&password=wrong"))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.RemoteAddr = "127.0.0.1:1"
-	if _, err := h.door.Speaking(nil).CheckLogin(r); middleware.AsError(err).Reason != middleware.ReasonCredentials {
+	if _, err := h.door.Speaking(nil).CheckLogin(r); wire.AsError(err).Reason != wire.ReasonCredentials {
 		t.Fatal(err)
 	}
 }

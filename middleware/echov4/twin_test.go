@@ -15,8 +15,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
+	"github.com/sallyport-go/sallyport/middleware/wire"
 )
 
 // TestTwin sends each request of the table to a net/http ServeMux and to an
@@ -61,14 +61,14 @@ func TestTwinMeetsEveryReason(t *testing.T) {
 }
 
 // reasons are all that a request is refused for.
-var reasons = []middleware.Reason{
-	middleware.ReasonMethod, middleware.ReasonMalformed, middleware.ReasonTooLarge, middleware.ReasonMissing,
-	middleware.ReasonGrantType, middleware.ReasonCredentials, middleware.ReasonScope, middleware.ReasonNoRefresh,
-	middleware.ReasonRefresh, middleware.ReasonEnded, middleware.ReasonNoBearer, middleware.ReasonBearerForm,
-	middleware.ReasonBearer, middleware.ReasonExpired, middleware.ReasonTwoBearers, middleware.ReasonForbidden,
-	middleware.ReasonClient, middleware.ReasonClientGrant, middleware.ReasonKey, middleware.ReasonTarget,
-	middleware.ReasonTokenType, middleware.ReasonNoSession, middleware.ReasonCrossSite, middleware.ReasonNotFound,
-	middleware.ReasonLimited, middleware.ReasonThrottled, middleware.ReasonUnavailable, middleware.ReasonInternal,
+var reasons = []wire.Reason{
+	wire.ReasonMethod, wire.ReasonMalformed, wire.ReasonTooLarge, wire.ReasonMissing,
+	wire.ReasonGrantType, wire.ReasonCredentials, wire.ReasonScope, wire.ReasonNoRefresh,
+	wire.ReasonRefresh, wire.ReasonEnded, wire.ReasonNoBearer, wire.ReasonBearerForm,
+	wire.ReasonBearer, wire.ReasonExpired, wire.ReasonTwoBearers, wire.ReasonForbidden,
+	wire.ReasonClient, wire.ReasonClientGrant, wire.ReasonKey, wire.ReasonTarget,
+	wire.ReasonTokenType, wire.ReasonNoSession, wire.ReasonCrossSite, wire.ReasonNotFound,
+	wire.ReasonLimited, wire.ReasonThrottled, wire.ReasonUnavailable, wire.ReasonInternal,
 }
 
 // TestTwinTellsDifferences feeds the comparison what it is there to find.
@@ -282,8 +282,8 @@ func (tw twin) answers(t *testing.T, open door) (answer, error) {
 }
 
 // reason is why a request was refused; empty if it was not.
-func reason(err error) middleware.Reason {
-	if e, ok := errors.AsType[*middleware.Error](err); ok {
+func reason(err error) wire.Reason {
+	if e, ok := errors.AsType[*wire.Error](err); ok {
 		return e.Reason
 	}
 	return ""

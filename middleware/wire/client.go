@@ -1,4 +1,4 @@
-package middleware
+package wire
 
 import (
 	"encoding/base64"
@@ -9,10 +9,10 @@ import (
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
-// client is who an OAuth client says it is, and the secret that it shows for it.
-type client struct {
-	id     string
-	secret tokens.Secret
+// Client is the OAuth client that a request names, and the secret that it shows.
+type Client struct {
+	ID     string
+	Secret tokens.Secret
 }
 
 var (
@@ -22,10 +22,10 @@ var (
 	errBasicForm  = errors.New("the Basic credentials are not form-encoded")
 )
 
-// client reads who the OAuth client says it is, with HTTP Basic or in the body:
+// Client reads the OAuth client of the request, from HTTP Basic or the body:
 // RFC 6749 §2.3.1 and §3.2.1. A secret may not be sent in both.
-func (p *Params) client() (client, error) {
-	c := client{p.Get("client_id"), tokens.Secret(p.Get("client_secret"))}
+func (p *Params) Client() (Client, error) {
+	c := Client{p.Get("client_id"), tokens.Secret(p.Get("client_secret"))}
 	scheme, credentials, _ := strings.Cut(p.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Basic") {
 		return c, nil
@@ -33,11 +33,11 @@ func (p *Params) client() (client, error) {
 	basic, err := readBasic(credentials)
 	switch {
 	case err != nil && p.registered: // §5.2: that is how it tried to authenticate
-		return client{}, refusal(ReasonClient, err)
+		return Client{}, NewError(ReasonClient, err)
 	case err != nil:
-		return client{}, refusal(ReasonMalformed, err)
-	case c.secret != "", c.id != "" && c.id != basic.id:
-		return client{}, refusal(ReasonMalformed, errTwoClients)
+		return Client{}, NewError(ReasonMalformed, err)
+	case c.Secret != "", c.ID != "" && c.ID != basic.ID:
+		return Client{}, NewError(ReasonMalformed, errTwoClients)
 	}
 	return basic, nil
 }
@@ -45,31 +45,31 @@ func (p *Params) client() (client, error) {
 // readBasic decodes both halves as forms, which is what RFC 6749 §2.3.1 adds to
 // RFC 7617. A secret that is no form stands for itself, for some clients do not
 // know that.
-func readBasic(credentials string) (client, error) {
+func readBasic(credentials string) (Client, error) {
 	text, err := base64.StdEncoding.DecodeString(strings.TrimSpace(credentials))
 	id, secret, ok := strings.Cut(string(text), ":")
 	if err != nil || !ok {
-		return client{}, errBasic
+		return Client{}, errBasic
 	}
 	id, err = url.QueryUnescape(id)
 	if err != nil || !isText(id) {
-		return client{}, errBasicForm
+		return Client{}, errBasicForm
 	}
 	if decoded, err := url.QueryUnescape(secret); err == nil {
 		secret = decoded
 	}
-	return client{id, tokens.Secret(secret)}, nil
+	return Client{id, tokens.Secret(secret)}, nil
 }
 
-// passwordGrant reads RFC 6749 §4.3.2.
-func (p *Params) passwordGrant() (tokens.LoginRequest, error) {
-	c, err := p.client()
+// PasswordGrant reads RFC 6749 §4.3.2.
+func (p *Params) PasswordGrant() (tokens.LoginRequest, error) {
+	c, err := p.Client()
 	if err != nil {
 		return tokens.LoginRequest{}, err
 	}
 	for _, name := range []string{"username", "password"} {
 		if p.Get(name) == "" { // §3.2: sent without a value is not sent
-			return tokens.LoginRequest{}, missing(name)
+			return tokens.LoginRequest{}, Missing(name)
 		}
 	}
 	scopes, err := tokens.ParseScope(p.Get("scope"))
@@ -79,15 +79,15 @@ func (p *Params) passwordGrant() (tokens.LoginRequest, error) {
 	return tokens.LoginRequest{
 		Login:    p.Get("username"),
 		Password: tokens.Secret(p.Get("password")),
-		ClientID: c.id, ClientSecret: c.secret,
+		ClientID: c.ID, ClientSecret: c.Secret,
 		Scopes: scopes,
 		Label:  p.Header.Get("User-Agent"),
 	}, nil
 }
 
-// refreshGrant reads RFC 6749 §6, or the refresh-token header.
-func (p *Params) refreshGrant() (tokens.RefreshRequest, error) {
-	c, err := p.client()
+// RefreshGrant reads RFC 6749 §6, or the refresh-token header.
+func (p *Params) RefreshGrant() (tokens.RefreshRequest, error) {
+	c, err := p.Client()
 	if err != nil {
 		return tokens.RefreshRequest{}, err
 	}
@@ -98,7 +98,7 @@ func (p *Params) refreshGrant() (tokens.RefreshRequest, error) {
 	token := p.Get("refresh_token")
 	switch {
 	case token != "" && header != "":
-		return tokens.RefreshRequest{}, refusal(ReasonMalformed, errTwice)
+		return tokens.RefreshRequest{}, NewError(ReasonMalformed, errTwice)
 	case token == "":
 		token = header
 	}
@@ -106,9 +106,9 @@ func (p *Params) refreshGrant() (tokens.RefreshRequest, error) {
 	if err != nil {
 		return tokens.RefreshRequest{}, err
 	}
-	r := tokens.RefreshRequest{Token: tokens.Secret(token), ClientID: c.id, ClientSecret: c.secret, Scopes: scopes}
+	r := tokens.RefreshRequest{Token: tokens.Secret(token), ClientID: c.ID, ClientSecret: c.Secret, Scopes: scopes}
 	if token == "" {
-		return r, refusal(ReasonNoRefresh, nil)
+		return r, NewError(ReasonNoRefresh, nil)
 	}
 	return r, nil
 }
@@ -118,15 +118,15 @@ const (
 	typeJWT         = "urn:ietf:params:oauth:token-type:jwt"          //nolint:gosec // a name
 )
 
-// exchangeGrant reads RFC 8693 §2.1: an API key for an access token of ours.
-func (p *Params) exchangeGrant(audience string) (tokens.KeyRequest, error) {
-	c, err := p.client()
+// ExchangeGrant reads RFC 8693 §2.1: an API key for an access token of ours.
+func (p *Params) ExchangeGrant(audience string) (tokens.KeyRequest, error) {
+	c, err := p.Client()
 	if err != nil {
 		return tokens.KeyRequest{}, err
 	}
 	for _, name := range []string{"subject_token", "subject_token_type"} {
 		if p.Get(name) == "" {
-			return tokens.KeyRequest{}, missing(name)
+			return tokens.KeyRequest{}, Missing(name)
 		}
 	}
 	wanted := p.Get("requested_token_type")
@@ -134,11 +134,11 @@ func (p *Params) exchangeGrant(audience string) (tokens.KeyRequest, error) {
 	case p.Get("subject_token_type") != tokens.TokenTypeAPIKey,
 		wanted != "" && wanted != typeAccessToken && wanted != typeJWT,
 		p.Get("actor_token") != "", p.Get("actor_token_type") != "":
-		return tokens.KeyRequest{}, refusal(ReasonMalformed, errExchange)
+		return tokens.KeyRequest{}, NewError(ReasonMalformed, errExchange)
 	}
 	for _, name := range []string{"audience", "resource"} {
 		if target := p.Get(name); target != "" && target != audience {
-			return tokens.KeyRequest{}, refusal(ReasonTarget, nil)
+			return tokens.KeyRequest{}, NewError(ReasonTarget, nil)
 		}
 	}
 	scopes, err := tokens.ParseScope(p.Get("scope"))
@@ -146,6 +146,6 @@ func (p *Params) exchangeGrant(audience string) (tokens.KeyRequest, error) {
 		return tokens.KeyRequest{}, err
 	}
 	return tokens.KeyRequest{
-		Key: tokens.Secret(p.Get("subject_token")), ClientID: c.id, ClientSecret: c.secret, Scopes: scopes,
+		Key: tokens.Secret(p.Get("subject_token")), ClientID: c.ID, ClientSecret: c.Secret, Scopes: scopes,
 	}, nil
 }

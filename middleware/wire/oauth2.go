@@ -1,4 +1,4 @@
-package middleware
+package wire
 
 import (
 	"net/http"
@@ -18,23 +18,23 @@ func (OAuth2) Accepts() Accepts { return Accepts{} }
 // ReadLogin reads username, password, scope and the client.
 func (OAuth2) ReadLogin(p *Params) (tokens.LoginRequest, error) {
 	if grant := p.Get("grant_type"); grant != "" && grant != "password" {
-		return tokens.LoginRequest{}, refusal(ReasonGrantType, nil)
+		return tokens.LoginRequest{}, NewError(ReasonGrantType, nil)
 	}
-	return p.passwordGrant()
+	return p.PasswordGrant()
 }
 
 // ReadRefresh reads the refresh-token header, or refresh_token, and the client
 // and the scope.
 func (OAuth2) ReadRefresh(p *Params) (tokens.RefreshRequest, error) {
 	if grant := p.Get("grant_type"); grant != "" && grant != "refresh_token" {
-		return tokens.RefreshRequest{}, refusal(ReasonGrantType, nil)
+		return tokens.RefreshRequest{}, NewError(ReasonGrantType, nil)
 	}
-	return p.refreshGrant()
+	return p.RefreshGrant()
 }
 
 // ReadLogout reads what ReadRefresh reads.
 func (OAuth2) ReadLogout(p *Params) (tokens.RefreshRequest, bool, error) {
-	r, err := p.refreshGrant()
+	r, err := p.RefreshGrant()
 	if err != nil && AsError(err).Reason == ReasonNoRefresh {
 		return r, false, nil
 	}
@@ -58,12 +58,12 @@ func (OAuth2) Granted(p tokens.Pair) Answer {
 	if p.Narrowed || p.Principal.Scope != "" {
 		body.Scope = &p.Principal.Scope
 	}
-	return noCache(answer(http.StatusOK, mediaJSON, body))
+	return JSON(http.StatusOK, body).NoCache()
 }
 
 // LoggedOut is 204, as a revocation that found nothing is no failure.
 func (OAuth2) LoggedOut(bool) Answer {
-	return noCache(answer(http.StatusNoContent, "", nil))
+	return Empty(http.StatusNoContent).NoCache()
 }
 
 // Refused is the answer of RFC 6749 §5.2 at login and refresh, and problem
@@ -73,7 +73,7 @@ func (OAuth2) Refused(route Route, realm string, e *Error) Answer {
 	if e.Code == "" || route == RouteAPI || route == RouteLogout {
 		a = problem(e)
 	} else {
-		a = answer(e.Status, mediaJSON, struct {
+		a = JSON(e.Status, struct {
 			Error       string `json:"error"`
 			Description string `json:"error_description"`
 		}{e.Code, e.Description})
@@ -90,18 +90,13 @@ func (OAuth2) Refused(route Route, realm string, e *Error) Answer {
 		}
 		a.Header.Set("WWW-Authenticate", challenge)
 	}
-	return noCache(a).common(e)
+	return a.NoCache().common(e)
 }
 
 const (
 	mediaJSON    = "application/json"
 	mediaProblem = "application/problem+json"
 )
-
-func noCache(a Answer) Answer {
-	a.Header.Set("Pragma", "no-cache") // RFC 6749 §5.1
-	return a
-}
 
 // problem is RFC 9457, with the rate-limit draft's types where a limit was
 // reached, or nobody could say whether it was.
@@ -114,7 +109,7 @@ func problem(e *Error) Answer {
 		Violated   []string `json:"violated-policies,omitempty"`
 		RetryAfter int64    `json:"retry_after,omitempty"`
 	}{Type: "about:blank", Title: http.StatusText(e.Status), Status: e.Status, Detail: e.Description}
-	if e.uncounted {
+	if e.ReducedCapacity {
 		body.Type = "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity"
 		body.Title = "Temporarily reduced capacity"
 	}
@@ -124,5 +119,5 @@ func problem(e *Error) Answer {
 		body.Violated = e.Quota.Violated()
 		body.RetryAfter = seconds(e.RetryAfter)
 	}
-	return answer(e.Status, mediaProblem, body)
+	return document(e.Status, mediaProblem, body)
 }

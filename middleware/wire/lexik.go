@@ -1,4 +1,4 @@
-package middleware
+package wire
 
 import (
 	"errors"
@@ -39,7 +39,7 @@ func (d Lexik) ReadLogin(p *Params) (tokens.LoginRequest, error) {
 	}
 	for _, name := range []string{username, password} {
 		if _, ok := p.Lookup(name); !ok {
-			return tokens.LoginRequest{}, missing(name)
+			return tokens.LoginRequest{}, Missing(name)
 		}
 	}
 	return tokens.LoginRequest{
@@ -54,7 +54,7 @@ func (d Lexik) ReadLogin(p *Params) (tokens.LoginRequest, error) {
 func (Lexik) ReadRefresh(p *Params) (tokens.RefreshRequest, error) {
 	token := p.Get("refresh_token")
 	if token == "" {
-		return tokens.RefreshRequest{}, refusal(ReasonNoRefresh, nil)
+		return tokens.RefreshRequest{}, NewError(ReasonNoRefresh, nil)
 	}
 	return tokens.RefreshRequest{Token: tokens.Secret(token)}, nil
 }
@@ -67,7 +67,7 @@ func (d Lexik) ReadLogout(p *Params) (tokens.RefreshRequest, bool, error) {
 
 // Granted is {"token": ...}, with the refresh token where there is one.
 func (Lexik) Granted(p tokens.Pair) Answer {
-	return answer(http.StatusOK, mediaJSON, struct {
+	return JSON(http.StatusOK, struct {
 		Token        string `json:"token"`
 		RefreshToken string `json:"refresh_token,omitempty"`
 	}{string(p.AccessToken), string(p.RefreshToken)})
@@ -79,7 +79,7 @@ func (Lexik) LoggedOut(ended bool) Answer {
 	if ended {
 		message = "The supplied refresh_token has been invalidated."
 	}
-	return answer(http.StatusOK, mediaJSON, lexikMessage{http.StatusOK, message})
+	return JSON(http.StatusOK, lexikMessage{http.StatusOK, message})
 }
 
 type lexikMessage struct {
@@ -90,7 +90,7 @@ type lexikMessage struct {
 // Refused is {"code": ..., "message": ...}.
 func (Lexik) Refused(route Route, _ string, e *Error) Answer {
 	status, message := lexikWords(route, e)
-	a := answer(status, mediaJSON, lexikMessage{status, message})
+	a := JSON(status, lexikMessage{status, message})
 	if status == http.StatusUnauthorized && route != RouteRefresh {
 		a.Header.Set("WWW-Authenticate", "Bearer")
 	}

@@ -1,4 +1,4 @@
-package middleware
+package wire
 
 import (
 	"bytes"
@@ -36,61 +36,84 @@ var (
 	errText      = errors.New("a parameter is not UTF-8, or has a NUL in it")
 	errMedia     = errors.New("the Content-Type is none that is read here")
 	errEncoding  = errors.New("the body is compressed")
-	errNoTokens  = errors.New("middleware: Config.Tokens is nil: this door only verifies")
 	errMultipart = errors.New("the body is not multipart, from its first boundary to its last")
 )
 
-// params reads a request's parameters, and refuses whatever could be read in
-// two ways. It reads no more than the cap.
-func (a *Auth) params(r *http.Request, accepts Accepts) (*Params, error) {
-	if a.tokens == nil {
-		return nil, refusal(ReasonInternal, errNoTokens)
-	}
+// Limits bounds what Read reads.
+type Limits struct {
+	// MaxBody is the longest body, in bytes.
+	MaxBody int64
+
+	// Registered says that clients are registered, so that malformed credentials of
+	// a client are a failed authentication and not a malformed request.
+	Registered bool
+}
+
+// Read reads the parameters of a POST, and refuses whatever could be read in two
+// ways. It reads no more than the limit.
+func Read(r *http.Request, accepts Accepts, limits Limits) (*Params, error) {
 	if r.Method != http.MethodPost {
-		return nil, refusal(ReasonMethod, nil)
+		return nil, NewError(ReasonMethod, nil)
 	}
 	if len(r.Header["Authorization"]) > 1 {
-		return nil, refusal(ReasonTwoBearers, nil)
+		return nil, NewError(ReasonTwoBearers, nil)
 	}
-	body, err := a.body(r)
+	body, err := readBody(r, limits.MaxBody)
 	if err != nil {
 		return nil, err
 	}
 	values, err := parse(r.Header.Get("Content-Type"), body, accepts)
 	if err != nil {
-		return nil, refusal(ReasonMalformed, err)
+		return nil, NewError(ReasonMalformed, err)
 	}
 	for name, value := range values {
 		if !isText(name) || !isText(value) {
-			return nil, refusal(ReasonMalformed, errText)
+			return nil, NewError(ReasonMalformed, errText)
 		}
 	}
-	return &Params{Header: r.Header, values: values, registered: a.tokens.RegistersClients()}, nil
+	return &Params{Header: r.Header, values: values, registered: limits.Registered}, nil
 }
 
-// body reads a request's body, and no more of it than the cap.
-func (a *Auth) body(r *http.Request) ([]byte, error) {
-	if r.ContentLength > a.maxBody {
-		return nil, refusal(ReasonTooLarge, nil)
+// ReadObject reads a body that is one JSON object, in which no name stands twice.
+// The Content-Type must be application/json: no form of another site can send that.
+func ReadObject(r *http.Request, limits Limits) (map[string]any, error) {
+	body, err := readBody(r, limits.MaxBody)
+	if err != nil {
+		return nil, err
+	}
+	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != mediaJSON {
+		return nil, NewError(ReasonMalformed, errMedia)
+	}
+	object, err := parseObject(body)
+	if err != nil {
+		return nil, NewError(ReasonMalformed, err)
+	}
+	return object, nil
+}
+
+// readBody reads a request's body, and no more of it than the limit.
+func readBody(r *http.Request, limit int64) ([]byte, error) {
+	if r.ContentLength > limit {
+		return nil, NewError(ReasonTooLarge, nil)
 	}
 	if len(r.Header["Content-Type"]) > 1 {
-		return nil, refusal(ReasonMalformed, errTwice)
+		return nil, NewError(ReasonMalformed, errTwice)
 	}
 	for _, coding := range r.Header["Content-Encoding"] {
 		if coding != "" && !strings.EqualFold(coding, "identity") {
-			return nil, refusal(ReasonMalformed, errEncoding)
+			return nil, NewError(ReasonMalformed, errEncoding)
 		}
 	}
 	if r.Body == nil {
 		return nil, nil
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, a.maxBody+1))
+	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
 	var capped *http.MaxBytesError
 	switch {
-	case errors.As(err, &capped), int64(len(body)) > a.maxBody:
-		return nil, refusal(ReasonTooLarge, err)
+	case errors.As(err, &capped), int64(len(body)) > limit:
+		return nil, NewError(ReasonTooLarge, err)
 	case err != nil:
-		return nil, refusal(ReasonMalformed, err)
+		return nil, NewError(ReasonMalformed, err)
 	}
 	return body, nil
 }
@@ -219,18 +242,11 @@ func parseMultipart(body []byte, boundary string) (map[string]string, error) {
 	}
 }
 
-// missing refuses a request without a parameter that is required.
-func missing(name string) *Error {
-	e := refusal(ReasonMissing, nil)
-	e.Fields = []Field{{In: "body", Name: name, Missing: true}}
-	return e
-}
-
 // refreshHeader reads the refresh-token header; "" if there is none.
 func (p *Params) refreshHeader() (string, error) {
 	all := p.Header["Refresh-Token"]
 	if len(all) > 1 {
-		return "", refusal(ReasonMalformed, errTwice)
+		return "", NewError(ReasonMalformed, errTwice)
 	}
 	if len(all) == 0 {
 		return "", nil

@@ -1,4 +1,4 @@
-package middleware
+package wire
 
 import (
 	"net/http"
@@ -31,7 +31,7 @@ func (FastAPI) ReadLogin(p *Params) (tokens.LoginRequest, error) {
 		}
 	}
 	if wrong != nil {
-		e := refusal(reason, nil)
+		e := NewError(reason, nil)
 		e.Fields = wrong
 		return tokens.LoginRequest{}, e
 	}
@@ -55,7 +55,7 @@ func (FastAPI) ReadRefresh(p *Params) (tokens.RefreshRequest, error) {
 		return tokens.RefreshRequest{}, err
 	}
 	if token == "" {
-		e := refusal(ReasonNoRefresh, nil)
+		e := NewError(ReasonNoRefresh, nil)
 		e.Fields = []Field{{In: "header", Name: "refresh-token", Missing: true}}
 		return tokens.RefreshRequest{}, e
 	}
@@ -69,7 +69,7 @@ func (FastAPI) ReadLogout(*Params) (tokens.RefreshRequest, bool, error) {
 
 // Granted has exactly four members.
 func (FastAPI) Granted(p tokens.Pair) Answer {
-	return answer(http.StatusOK, mediaJSON, struct {
+	return JSON(http.StatusOK, struct {
 		AccessToken  string `json:"access_token"`
 		RefreshToken string `json:"refresh_token"`
 		TokenType    string `json:"token_type"`
@@ -78,12 +78,12 @@ func (FastAPI) Granted(p tokens.Pair) Answer {
 }
 
 // LoggedOut is 204.
-func (FastAPI) LoggedOut(bool) Answer { return answer(http.StatusNoContent, "", nil) }
+func (FastAPI) LoggedOut(bool) Answer { return Empty(http.StatusNoContent) }
 
 // Refused is {"detail": ...}.
 func (FastAPI) Refused(route Route, _ string, e *Error) Answer {
 	status, detail := fastAPIWords(route, e)
-	a := answer(status, mediaJSON, struct {
+	a := JSON(status, struct {
 		Detail any `json:"detail"`
 	}{detail})
 	if status == http.StatusUnauthorized {

@@ -1,4 +1,4 @@
-package middleware
+package wire
 
 import (
 	"context"
@@ -78,8 +78,9 @@ type Error struct {
 	// Err is the cause.
 	Err error
 
-	uncounted bool    // it was the counters that could not say
-	forgets   forgets // the cookies that the browser is to forget
+	// ReducedCapacity says that the counters of a rate limit failed, where Reason is
+	// ReasonUnavailable.
+	ReducedCapacity bool
 }
 
 // Field is one parameter that is wrong.
@@ -137,8 +138,9 @@ var table = map[Reason]Error{
 	ReasonInternal:    {Status: http.StatusInternalServerError, Code: "server_error", Description: "Something is wrong here"},
 }
 
-// refusal is the table's answer to a reason, with its cause.
-func refusal(reason Reason, cause error) *Error {
+// NewError returns the refusal for a reason, with its cause: Status, Code,
+// Description and RetryAfter are what the standard has for it.
+func NewError(reason Reason, cause error) *Error {
 	e := table[reason]
 	e.Reason, e.Err = reason, cause
 	return &e
@@ -212,12 +214,39 @@ func AsError(err error) *Error {
 	}
 	for _, c := range causes {
 		if errors.Is(err, c.err) {
-			e := refusal(c.reason, err)
+			e := NewError(c.reason, err)
 			if r, ok := errors.AsType[retrier](err); ok && c.reason == ReasonUnavailable && r.RetryAfter() > 0 {
 				e.RetryAfter = r.RetryAfter()
 			}
 			return e
 		}
 	}
-	return refusal(ReasonInternal, err)
+	return NewError(ReasonInternal, err)
+}
+
+// limited translates a refusal of package ratelimit.
+func limited(e *ratelimit.Error) *Error {
+	switch e.Reason {
+	case ratelimit.ReasonLimited:
+		made := NewError(ReasonLimited, nil)
+		made.Quota, made.Description, made.RetryAfter = e.Quota, e.Description, e.RetryAfter
+		return made
+	case ratelimit.ReasonUnauthenticated:
+		return NewError(ReasonNoBearer, nil)
+	case ratelimit.ReasonUnavailable:
+		made := NewError(ReasonUnavailable, e)
+		made.ReducedCapacity = true
+		return made
+	case ratelimit.ReasonAddress:
+		return NewError(ReasonMalformed, e)
+	default:
+		return NewError(ReasonInternal, e)
+	}
+}
+
+// Missing refuses a request without a body parameter that is required.
+func Missing(name string) *Error {
+	e := NewError(ReasonMissing, nil)
+	e.Fields = []Field{{In: "body", Name: name, Missing: true}}
+	return e
 }

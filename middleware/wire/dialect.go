@@ -1,4 +1,4 @@
-package middleware
+package wire
 
 import (
 	"cmp"
@@ -90,16 +90,27 @@ func (a Answer) SetHeader(h http.Header) {
 // mostHeaders is how many the answer to a refusal has, in most dialects.
 const mostHeaders = 12
 
-// answer makes a response whose body is v in JSON, and none if v is nil.
-func answer(status int, mediaType string, v any) Answer {
+// JSON returns an answer whose body is v in JSON, which no cache may store.
+func JSON(status int, v any) Answer { return document(status, mediaJSON, v) }
+
+// Empty returns an answer without a body, which no cache may store.
+func Empty(status int) Answer {
 	a := Answer{Status: status, Header: make(http.Header, mostHeaders)}
 	a.Header.Set("Cache-Control", "no-store")
-	if v == nil {
-		return a
-	}
+	return a
+}
+
+func document(status int, mediaType string, v any) Answer {
+	a := Empty(status)
 	a.Header.Set("Content-Type", mediaType)
 	a.Header.Set("X-Content-Type-Options", "nosniff")
 	a.Body, _ = json.Marshal(v) // structs of strings and numbers
+	return a
+}
+
+// NoCache adds the Pragma header of RFC 6749 §5.1, and returns the answer.
+func (a Answer) NoCache() Answer {
+	a.Header.Set("Pragma", "no-cache")
 	return a
 }
 
@@ -125,46 +136,12 @@ func seconds(d time.Duration) int64 {
 	return int64((d + time.Second - 1) / time.Second)
 }
 
-// Refused answers an error in the Auth's dialect. It is for adapters, and for
-// hosts that want to refuse as Sallyport does.
-func (a *Auth) Refused(route Route, err error) Answer {
-	e := AsError(err)
-	answer := a.dialect.Refused(route, a.realm, e)
-	if a.cookies != nil {
-		a.cookies.forget(answer, e.forgets)
+// isQuotable reports whether s can stand between quotes in a header.
+func isQuotable(s string) bool {
+	for i := range len(s) {
+		if s[i] < 0x20 || s[i] > 0x7e || s[i] == '"' || s[i] == '\\' {
+			return false
+		}
 	}
-	return answer
-}
-
-// Granted answers with a pair in the Auth's dialect or, where there are
-// Config.Cookies, in cookies and with 204.
-func (a *Auth) Granted(p tokens.Pair) Answer {
-	if a.cookies != nil {
-		return a.cookies.granted(p)
-	}
-	return a.dialect.Granted(p)
-}
-
-// LoggedOut answers a logout in the Auth's dialect, and clears the cookies where
-// there are any.
-func (a *Auth) LoggedOut(ended bool) Answer {
-	return a.forgetting(a.dialect.LoggedOut(ended), true)
-}
-
-// forgetting clears the cookies in an answer, where there are any, if the
-// caller's own session has ended.
-func (a *Auth) forgetting(answer Answer, own bool) Answer {
-	if own && a.cookies != nil {
-		a.cookies.forget(answer, forgetsBoth)
-	}
-	return answer
-}
-
-// ClearCookies sets the headers that clear the cookies of Config.Cookies, for a
-// handler of the host's that has ended the caller's own session, such as one that
-// changes the password: see [tokens.Authority.PasswordChanged]. It does nothing
-// where there are no cookies. Call it before the status is written.
-func (a *Auth) ClearCookies(w http.ResponseWriter) {
-	answer := Answer{Header: w.Header()}
-	a.forgetting(answer, true)
+	return true
 }
