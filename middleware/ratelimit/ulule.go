@@ -22,7 +22,7 @@ const sweepEvery = time.Minute
 // ulule/limiter: exact fixed windows, and no other. They start no goroutine. A
 // counter lives as long as its window and up to a minute more, and their number
 // has no bound: it is for hosts that want the engine, and [Memory] is for the
-// rest.
+// rest. What [FromLimiter] cannot promise they do not promise.
 func UluleMemory() Counters {
 	return engine{
 		store: &sweptStore{cache: memory.NewCache(0)},
@@ -121,6 +121,11 @@ func (s *sweptStore) Reset(_ context.Context, key string, rate limiter.Rate) (li
 // Increment is called once a charge, and once more for a charge that has to be
 // taken back. In the last two seconds of a window nothing is taken back, for it
 // could end up as a credit in the next one.
+//
+// The groups have counters of their own, but no capacity of their own: a limiter.Store
+// knows neither groups nor sources. Whoever fills its memory fills it for all, and how
+// many counters one Source makes is not bounded. A counter that has given back all that
+// it had stays until its window ends, and the window does not begin anew.
 func FromLimiter(s limiter.Store) Counters {
 	return engine{
 		store: s,
@@ -243,7 +248,13 @@ func (engine) Close() error { return nil }
 
 // name is what the counter is called in a limiter.Store, which takes the length
 // of a window from the first charge in it.
-func (c Charge) name() string { return strconv.FormatInt(seconds(c.Policy.Window), 10) + "/" + c.Key }
+func (c Charge) name() string {
+	name := strconv.FormatInt(seconds(c.Policy.Window), 10) + "/" + c.Key
+	if c.Group != GroupCallers {
+		name = c.Group.String() + "/" + name
+	}
+	return name
+}
 
 func (c Charge) rate() limiter.Rate {
 	return limiter.Rate{Period: c.Policy.Window, Limit: c.Policy.Limit}

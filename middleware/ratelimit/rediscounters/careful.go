@@ -17,7 +17,8 @@ import (
 type careful struct {
 	redis.UniversalClient
 
-	scripts sync.Map // of redisclient.Script, by SHA
+	inspection *inspection
+	scripts    sync.Map // of redisclient.Script, by SHA
 }
 
 // ScriptLoad keeps the script.
@@ -31,11 +32,13 @@ func (c *careful) ScriptLoad(ctx context.Context, text string) *redis.StringCmd 
 
 var (
 	// refunding gives back what was charged, but never more than was: a counter
-	// whose window has ended meanwhile would begin with a credit.
+	// whose window has ended meanwhile would begin with a credit. One that has nothing
+	// left is no counter.
 	refunding = redisclient.NewScript(`
 local spent = tonumber(redis.call('GET', KEYS[1]) or '0')
 local back = math.min(spent, -tonumber(ARGV[1]))
 if back > 0 then spent = redis.call('DECRBY', KEYS[1], back) end
+if spent <= 0 then redis.call('DEL', KEYS[1]) end
 return {spent, redis.call('PTTL', KEYS[1])}`)
 
 	// ending gives a counter an end that has none.
@@ -51,6 +54,11 @@ const noEnd = int64(-1)
 func (c *careful) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
 	script, _ := c.scripts.Load(sha)
 	run := script.(redisclient.Script) //nolint:forcetypeassert // the driver has loaded it
+	if err := c.inspection.check(ctx); err != nil {
+		cmd := redis.NewCmd(ctx)
+		cmd.SetErr(err)
+		return cmd
+	}
 	if len(args) != 2 {
 		return run.Run(ctx, c.UniversalClient, keys[0], args...)
 	}

@@ -26,6 +26,9 @@ type counters struct {
 	denied  *denied
 	leases  *leases          // nil: none
 	clock   func() time.Time // a test's, instead of the server's
+
+	inspection     *inspection
+	sourceCounters int64
 }
 
 func (c *counters) Check(p ratelimit.Policy) error { return p.Check() }
@@ -99,7 +102,7 @@ func check(charges []ratelimit.Charge) error {
 			return err
 		}
 		for _, other := range charges[:i] {
-			if other.Key == c.Key && other.Policy.Window == c.Policy.Window && other.Policy.Algorithm == c.Policy.Algorithm {
+			if other.Key == c.Key && other.Policy.Window == c.Policy.Window && other.Policy.Algorithm == c.Policy.Algorithm && other.Group == c.Group {
 				return errSameCounter
 			}
 		}
@@ -117,10 +120,10 @@ func (c *counters) run(ctx context.Context, todo string, charges []ratelimit.Cha
 		ctx, cancel = context.WithTimeout(ctx, c.timeout)
 		defer cancel()
 	}
-	keys := make([]string, 1, 1+len(charges))
+	keys := make([]string, 1, 1+3*len(charges))
 	keys[0] = c.prefix + "resets"
-	args := make([]any, 2, 2+7*len(charges))
-	args[0], args[1] = todo, int64(0)
+	args := make([]any, 3, 3+8*len(charges))
+	args[0], args[1], args[2] = todo, int64(0), c.sourceCounters
 	if c.clock != nil {
 		args[1] = c.clock().UnixMicro()
 	}
@@ -135,10 +138,17 @@ func (c *counters) run(ctx context.Context, todo string, charges []ratelimit.Cha
 			done = 1
 		}
 		keys = append(keys, c.key(charge))
-		args = append(args, int64(p.Algorithm), p.Limit, p.Window.Microseconds(), burst, charge.Cost, done, more)
+		sourced := 0
+		if charge.Group == ratelimit.GroupAddresses || charge.Group == ratelimit.GroupAttempts {
+			keys, sourced = append(keys, c.sourceKey(charge), c.sharedKey(charge)), 1
+		}
+		args = append(args, int64(p.Algorithm), p.Limit, p.Window.Microseconds(), burst, charge.Cost, done, more, sourced)
 	}
 	var reply []int64
 	err := c.breaker.ask(ctx, func() (err error) {
+		if err := c.inspection.check(ctx); err != nil {
+			return err
+		}
 		reply, err = deciding.RunKeys(ctx, c.client, keys, args...).Int64Slice()
 		return err
 	})
@@ -152,11 +162,29 @@ func (c *counters) run(ctx context.Context, todo string, charges []ratelimit.Cha
 	return reply, nil
 }
 
-// key is the name of a counter. Half of a SHA-256 is enough for no two callers
-// ever to share one, and says to nobody whose it is.
+// key is the name of a counter.
 func (c *counters) key(charge ratelimit.Charge) string {
+	if charge.Group == ratelimit.GroupCallers {
+		return c.name("rediscounters/%d/%d/%s", charge.Policy.Algorithm, charge.Policy.Window/time.Second, charge.Key)
+	}
+	return c.name("rediscounters/%v/%d/%d/%s", charge.Group, charge.Policy.Algorithm, charge.Policy.Window/time.Second, charge.Key)
+}
+
+// sourceKey is the name of the number of counters that a source has made.
+func (c *counters) sourceKey(charge ratelimit.Charge) string {
+	return c.name("rediscounters/source/%v/%s", charge.Group, charge.Source)
+}
+
+// sharedKey is the name of the counter that a source shares.
+func (c *counters) sharedKey(charge ratelimit.Charge) string {
+	return c.name("rediscounters/shared/%v/%d/%d/%s", charge.Group, charge.Policy.Algorithm, charge.Policy.Window/time.Second, charge.Source)
+}
+
+// name makes the name of a key. Half of a SHA-256 is enough for no two callers ever
+// to share one, and says to nobody whose it is.
+func (c *counters) name(format string, args ...any) string {
 	mac := hmac.New(sha256.New, c.secret)
-	_, _ = fmt.Fprintf(mac, "rediscounters/%d/%d/%s", charge.Policy.Algorithm, charge.Policy.Window/time.Second, charge.Key)
+	_, _ = fmt.Fprintf(mac, format, args...)
 	return c.prefix + base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:sha256.Size/2])
 }
 

@@ -22,6 +22,10 @@ const (
 	secretBytes   = 32
 	mostLease     = 100_000
 
+	defaultSourceCounters = 1 << 14
+	leastSourceCounters   = 1 << 6
+	mostSourceCounters    = 1_000_000
+
 	defaultProbeEvery = time.Second
 )
 
@@ -36,6 +40,19 @@ type Config struct {
 	// Prefix begins the name of every counter, and a colon follows. Empty means
 	// "sallyport:count".
 	Prefix string
+
+	// SourceCounters is how many counters one Source can make in an hour in
+	// GroupAddresses, and as many again in GroupAttempts: 64 to 1 000 000. Zero means
+	// 16 384. A counter that is refunded completely does not count. What a Source
+	// makes beyond that is counted in one counter that it shares with itself, for each
+	// group, algorithm and length of a window, until that one ends: new callers from
+	// there may be limited early, never late.
+	SourceCounters int64
+
+	// InsecureEviction accepts a server that evicts keys when its memory is full. Any
+	// counter may then be forgotten at any time: limits and the bounds of failed
+	// attempts are exceeded without notice, and known addresses are forgotten.
+	InsecureEviction bool
 
 	// Lease lets a node charge so much ahead for a caller who comes again and
 	// again, 2 to 100 000, and spend it without a round trip: ten times fewer round
@@ -80,11 +97,30 @@ type Config struct {
 // a Cluster all counters of one Prefix are on one node, so that any of them can be
 // charged together.
 //
-// New asks Redis nothing, so a service starts without it. Until Redis is there
+// New tries the server out, and returns an error if it refuses the client, is a
+// replica or a node of a Cluster that the client does not know as one, or evicts keys
+// when its memory is full: set maxmemory-policy noeviction, and do not share the
+// server with a cache. A policy that evicts only keys with an end is refused too, for
+// every counter has one. A server that does not say, because its provider or its ACL
+// forbids INFO, is believed to be in order. If it evicts all the same, counters are
+// forgotten at random: more is let in than the limits say, also of wrong passwords.
+// Then look up maxmemory-policy in the provider's console.
+//
+// A server that does not answer, or that says it cannot serve now, is no error, so
+// that a service starts without it. New waits for it as long as Config.Timeout says, or
+// 2 s; the first decision tries it out then, in a round trip more. Until Redis is there
 // every decision is an error, and Config.OnCounterFailure of package middleware
 // says what becomes of the request; no restart is needed afterwards. Five failures
 // in a row, and only one decision in ProbeEvery asks. After an error a charge may
 // have been made, but never twice, however often the client is told to retry.
+//
+// A counter is one key, of about 150 bytes with Redis' own, until its window has
+// ended, until its bucket has leaked, or until all of it is refunded. Redis has no
+// capacity for each group: it must have memory for all of them, or every write fails.
+// What bounds their number is what they cost. In GroupCallers and GroupKnown only
+// authenticated callers make any. In the other two a Source makes at most
+// Config.SourceCounters in an hour, one key for their number and one for each counter
+// that it shares, and each address in it no more than its budget of attempts allows.
 //
 // A counter without an end, as a hand or another program may leave it, gets one
 // with the next charge; a key that is no counter is an error. Redis forgets
@@ -100,11 +136,17 @@ func New(client redis.UniversalClient, c Config) (ratelimit.Counters, error) {
 	if c.ProbeEvery < 0 {
 		errs = append(errs, fmt.Errorf("rediscounters: Config.ProbeEvery: wants a positive time, has %v", c.ProbeEvery))
 	}
+	if c.SourceCounters != 0 && (c.SourceCounters < leastSourceCounters || c.SourceCounters > mostSourceCounters) {
+		errs = append(errs, fmt.Errorf("rediscounters: Config.SourceCounters: must be %d to %d, got %d", leastSourceCounters, mostSourceCounters, c.SourceCounters))
+	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
 	if c.Prefix == "" {
 		c.Prefix = defaultPrefix
+	}
+	if c.SourceCounters == 0 {
+		c.SourceCounters = defaultSourceCounters
 	}
 	if c.ProbeEvery == 0 {
 		c.ProbeEvery = defaultProbeEvery
@@ -115,6 +157,10 @@ func New(client redis.UniversalClient, c Config) (ratelimit.Counters, error) {
 	n := &counters{
 		client: client, secret: slices.Clone(c.Secret), prefix: c.Prefix + ":{" + tag(c) + "}:",
 		now: c.Now, timeout: c.Timeout, breaker: breaker{now: c.Now, interval: c.ProbeEvery}, denied: newDenied(),
+		inspection: &inspection{client: client, evicting: c.InsecureEviction}, sourceCounters: c.SourceCounters,
+	}
+	if err := n.inspection.begin(n.prefix+"probe", c.Timeout); err != nil {
+		return nil, fmt.Errorf("rediscounters: New: %w", err)
 	}
 	if c.Lease > 0 {
 		n.leases = &leases{size: c.Lease, now: c.Now, all: map[[2]uint64]lease{}}

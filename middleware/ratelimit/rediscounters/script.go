@@ -3,7 +3,9 @@ package rediscounters
 import "github.com/sallyport-go/sallyport/internal/redisclient"
 
 // deciding makes all charges of a decision, or none. The first key has the number
-// of the last reset, the others are the counters; all have one hash tag. What a
+// of the last reset, the others are the counters, some with two more: the number of
+// counters that their source has made, and the counter that it shares. All have one
+// hash tag. What a
 // counter has is packed, and has the times in it, so that nothing depends on when
 // the server forgets a key. Whatever is no counter is an error before anything is
 // written.
@@ -46,6 +48,7 @@ makers['0'] = function() return {
 	retry = function(c) return c.ends - now end,
 	left = function(c) return c.ends - now end,
 	good = function(c) return c.ends - now end,
+	nothing = function(c) return c.spent <= 0 end,
 	save = function(c) return struct.pack('<dd', c.ends, c.spent) end,
 } end
 
@@ -72,6 +75,7 @@ makers['1'] = function() return {
 	retry = function(c) return leaks(c, c.level + c.cost - c.burst) end,
 	left = function(c) return leaks(c, c.level) end,
 	good = function(c) return leaks(c, c.more) end, -- if it leaks as the bucket does
+	nothing = function(c) return c.level <= 0 end,
 	save = function(c) return struct.pack('<dd', c.level, c.when) end,
 } end
 
@@ -122,26 +126,65 @@ makers['2'] = function()
 			return 0
 		end,
 		good = function(c) return (c.step + 1) * c.width - now end,
+		nothing = function(c)
+			for i = 1, steps + 1 do
+				if c.spent[i] > 0 then return false end
+			end
+			return true
+		end,
 		save = function(c) return struct.pack(packed, c.step, unpack(c.spent)) end,
 	}
 end
 
-local charges, all, reset = {}, true, false
-for i = 2, #KEYS do
-	local at = (i - 2) * 7 + 2
+-- made is how many counters a source has made in this hour, and when it ends.
+local function made(key)
+	local v = redis.call('GET', key)
+	if v then
+		local ends, n = struct.unpack('<dd', v)
+		if now < ends then return n, ends end
+	end
+	return 0, now + 3600000000
+end
+
+local function make(key, more)
+	local n, ends = made(key)
+	n = n + more
+	if n > 0 then
+		redis.call('SET', key, struct.pack('<dd', ends, n), 'PX', math.ceil(math.max(ends - now, 1000) / 1000))
+	else
+		redis.call('DEL', key)
+	end
+end
+
+local charges, all, reset, key, most = {}, true, false, 2, tonumber(ARGV[3])
+for at = 4, #ARGV, 8 do
 	local c = {
-		limit = tonumber(ARGV[at + 2]), window = tonumber(ARGV[at + 3]), burst = tonumber(ARGV[at + 4]),
-		cost = tonumber(ARGV[at + 5]), done = ARGV[at + 6] == '1', more = tonumber(ARGV[at + 7]), key = KEYS[i],
-		kind = kind(ARGV[at + 1]), new = false, fits = false, ends = 0, spent = 0,
+		limit = tonumber(ARGV[at + 1]), window = tonumber(ARGV[at + 2]), burst = tonumber(ARGV[at + 3]),
+		cost = tonumber(ARGV[at + 4]), done = ARGV[at + 5] == '1', more = tonumber(ARGV[at + 6]), key = KEYS[key],
+		kind = kind(ARGV[at]), new = false, fits = false, ends = 0, spent = 0, source = false, shared = false,
 	}
+	key = key + 1
 	local v = redis.call('GET', c.key)
+	if ARGV[at + 7] == '1' then
+		c.source, c.shared = KEYS[key], KEYS[key + 1]
+		key = key + 2
+		if not v and todo ~= 'reset' then
+			v = redis.call('GET', c.shared)
+			if v then c.kind.load(c, v) end
+			if v and not c.kind.nothing(c) then
+				c.key, c.source = c.shared, false -- until it ends
+			else
+				v = false
+			end
+		end
+	end
 	c.new = not v
 	if todo ~= 'reset' then
 		c.kind.load(c, v)
 		c.fits = c.cost <= c.kind.room(c)
 		all = all and (c.fits or c.done)
 	end
-	charges[i - 1] = c
+	charges[#charges + 1] = c
 end
 
 local reply = {0}
@@ -149,13 +192,18 @@ for i, c in ipairs(charges) do
 	local wait, more, good = 0, 0, 0
 	local write = false
 	if todo == 'reset' then
-		redis.call('DEL', c.key)
+		if redis.call('DEL', c.key) == 1 and c.source then make(c.source, -1) end
 		reset = true
 	elseif todo == 'refund' then
 		if not c.new then
 			reset = true -- somebody may have been told to wait
+			if c.key == c.shared then c.kind.load(c, redis.call('GET', c.key)) end
 			c.kind.spend(c, -c.cost)
-			write = true
+			if c.kind.nothing(c) then
+				if redis.call('DEL', c.key) == 1 and c.source then make(c.source, -1) end
+			else
+				write = true
+			end
 		end
 	else
 		if not c.fits then
@@ -163,6 +211,17 @@ for i, c in ipairs(charges) do
 			if c.cost <= c.burst and c.limit > 0 then wait = math.max(c.kind.retry(c), 1) end
 		end
 		if todo == 'take' and all then
+			if c.new and c.source then
+				if made(c.source) < most then
+					make(c.source, 1)
+				else
+					c.key = c.shared
+				end
+			end
+			if c.key == c.shared then -- another charge may have come here
+				local v = redis.call('GET', c.key)
+				if v then c.kind.load(c, v) end
+			end
 			c.kind.spend(c, c.cost)
 			if c.more > 0 and c.kind.good(c) > 0 then
 				more, good = math.max(math.min(c.more, c.kind.room(c)), 0), c.kind.good(c)
