@@ -402,8 +402,8 @@ func TestLexikOpensNoSession(t *testing.T) {
 		t.Parallel()
 		d := open(t, speaking(wire.Lexik{}))
 		wantStatus(t, d.ask(t, "POST /login\n"+form+"\n\n"+goodLexikForm), http.StatusOK)
-		if calls := strings.Join(d.store.take(), " "); calls != "Authenticate" {
-			t.Errorf("the store was asked: %s, want Authenticate", calls)
+		if calls := strings.Join(d.store.take(), " "); calls != "Authenticate User" {
+			t.Errorf("the store was asked: %s, want Authenticate User", calls)
 		}
 	})
 }

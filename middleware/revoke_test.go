@@ -110,8 +110,18 @@ func TestRevoke(t *testing.T) {
 	})
 	t.Run("an access token that cannot be revoked is said to be of such a kind (D151)", func(t *testing.T) {
 		t.Parallel()
-		for name, d := range map[string]*door{"no deny list": open(t), "no session": open(t, func(c *config) { c.tokens.Revocations = c.tokens.Store.(*watched) })} {
-			p, err := d.tokens.Login(t.Context(), tokens.LoginRequest{Login: "alice", Password: password, AccessOnly: name == "no session"})
+		exchanged := func(d *door) (tokens.Pair, error) {
+			return d.tokens.ExchangeKey(t.Context(), tokens.KeyRequest{Key: tokens.Secret(d.apiKey(t))})
+		}
+		for name, of := range map[string]struct {
+			d     *door
+			token func(*door) (tokens.Pair, error)
+		}{
+			"no deny list":  {open(t), func(d *door) (tokens.Pair, error) { return d.login(t, alice), nil }},
+			"of an API key": {open(t, withDenials), exchanged},
+		} {
+			d := of.d
+			p, err := of.token(d)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -120,6 +130,17 @@ func TestRevoke(t *testing.T) {
 				t.Errorf("%s: %d %s", name, w.Code, w.Body)
 			}
 		}
+	})
+	t.Run("an access token without a refresh token is revoked where there is a deny list", func(t *testing.T) {
+		t.Parallel()
+		d := open(t, withDenials)
+		p, err := d.tokens.Login(t.Context(), tokens.LoginRequest{Login: "alice", Password: password, AccessOnly: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantStatus(t, d.call(t, "/bearer", p.AccessToken, ""), http.StatusOK)
+		wantStatus(t, d.ask(t, "POST /revoke\n"+form+"\n\ntoken="+string(p.AccessToken)), http.StatusOK)
+		wantStatus(t, d.call(t, "/bearer", p.AccessToken, ""), http.StatusUnauthorized)
 	})
 	t.Run("an API key is revoked by whoever has found it, with the access tokens that it was exchanged for", func(t *testing.T) {
 		t.Parallel()

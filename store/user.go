@@ -63,8 +63,9 @@ type User struct {
 	// new password, a new login, a factor that was removed, a lock-out that was
 	// lifted. It is any text; a random one or a counter will do, as long as the
 	// user never has the same one twice. A stronger hash of the same password is
-	// no change. Sessions and API keys keep the version that they were made with,
-	// and end with it.
+	// no change. Sessions and API keys keep the version that they were made with.
+	// A session ends with it; API keys survive it, unless the host says otherwise
+	// (PasswordEndsAPIKeys in the Config of package tokens).
 	//
 	// Empty means that the host does not track it. Then a login that is under way
 	// while the password changes may open a session with the old password, after

@@ -75,12 +75,14 @@ func checksum(s string) string {
 // its digest. Scopes narrow it for good: whatever its user comes to hold, the
 // key never gives more. Nil narrows nothing; empty and not nil, as what is left
 // of something that was narrowed, is ErrInvalidScope. The caller sees to it that
-// they are what whoever asks may have. A zero expiry is none.
+// they are what whoever asks may have. A zero expiry is none. The key has the
+// CredentialVersion that the user has now: see Config.PasswordEndsAPIKeys.
 //
-// It fails with ErrMalformed, ErrInvalidScope or ErrUnavailable.
+// It fails with ErrMalformed, also if there is no such user, ErrInvalidScope or
+// ErrUnavailable, also if the user's password changes meanwhile.
 func (a *Authority) CreateAPIKey(ctx context.Context, userID, name string, scopes []string, expires time.Time) (Secret, store.APIKey, error) {
 	if a.apiKeys == nil {
-		return "", store.APIKey{}, fmt.Errorf("%w: Config.APIKeys is not set", ErrMalformed)
+		return "", store.APIKey{}, errNoAPIKeys
 	}
 	if userID == "" || !isString(userID) {
 		return "", store.APIKey{}, fmt.Errorf("%w: user", ErrMalformed)
@@ -88,18 +90,39 @@ func (a *Authority) CreateAPIKey(ctx context.Context, userID, name string, scope
 	if err := checkScopes(scopes); err != nil {
 		return "", store.APIKey{}, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, a.timeout)
+	defer cancel()
+	user, err := a.user(ctx, userID, ErrMalformed)
+	if err != nil {
+		return "", store.APIKey{}, a.failed(ctx, err)
+	}
+	return a.createKey(ctx, user, user.CredentialVersion, name, scopes, expires, ErrUnavailable)
+}
+
+var errNoAPIKeys = fmt.Errorf("%w: Config.APIKeys is not set", ErrMalformed)
+
+// createKey makes a key with a version that is the user's, who is read again once
+// it is written. The key is revoked, and handed out to nobody, if what they can
+// log in with has changed: refused is what it is then.
+func (a *Authority) createKey(
+	ctx context.Context, user store.User, version, name string, scopes []string, expires time.Time, refused error,
+) (Secret, store.APIKey, error) {
 	text := a.prefix + "_ak_" + rand.Text()
 	text += checksum(text)
 	k := store.APIKey{
-		ID: newSessionID(), Digest: sha256.Sum256([]byte(text)), UserID: userID, Label: label(name),
+		ID: newSessionID(), Digest: sha256.Sum256([]byte(text)), UserID: user.ID, CredentialVersion: version, Label: label(name),
 		Scopes: both(scopes, scopes), CreatedAt: a.now(), ExpiresAt: expires.UTC().Truncate(time.Microsecond),
 	}
-	ctx, cancel := context.WithTimeout(ctx, a.timeout)
-	defer cancel()
 	if err := a.apiKeys.CreateAPIKey(ctx, k); err != nil {
 		return "", store.APIKey{}, a.failed(ctx, unavailable("create API key", err))
 	}
-	a.Report(ctx, Event{Kind: EventKeyCreated, UserID: userID, KeyID: k.ID})
+	if err := a.unmoved(ctx, user, refused); err != nil {
+		within, cancel := a.bounded(ctx)
+		defer cancel()
+		_ = a.apiKeys.RevokeAPIKey(within, k.ID, a.now()) // nobody has it
+		return "", store.APIKey{}, a.failed(ctx, err)
+	}
+	a.Report(ctx, Event{Kind: EventKeyCreated, UserID: user.ID, KeyID: k.ID})
 	return Secret(text), k, nil
 }
 
@@ -138,6 +161,9 @@ func (a *Authority) exchange(ctx context.Context, r KeyRequest) (Pair, store.API
 	user, err := a.user(ctx, k.UserID, ErrInvalidKey)
 	if err != nil {
 		return Pair{}, k, err
+	}
+	if a.passwordEndsKeys && outdated(k.CredentialVersion, user) {
+		return Pair{}, k, fmt.Errorf("%w: %w", ErrInvalidKey, errMoved)
 	}
 	if !c.isOf(user) {
 		return Pair{}, k, fmt.Errorf("%w: the client is another's account", ErrInvalidKey)

@@ -50,7 +50,8 @@ func TestCreateAPIKey(t *testing.T) {
 		row := r.store.rows(t).Keys[0]
 		want := store.APIKey{
 			ID: row.ID, Digest: sha256.Sum256([]byte(string(key))), UserID: alice.ID, Label: "CIof the shop",
-			Scopes: []string{"read"}, CreatedAt: r.clock.time(), ExpiresAt: r.clock.time().Add(time.Hour + time.Microsecond),
+			CredentialVersion: r.version(t, alice.ID),
+			Scopes:            []string{"read"}, CreatedAt: r.clock.time(), ExpiresAt: r.clock.time().Add(time.Hour + time.Microsecond),
 		}
 		if !reflect.DeepEqual(row, want) || !reflect.DeepEqual(given, want) {
 			t.Errorf("the row is %+v\ngiven was %+v\nwant      %+v", row, given, want)

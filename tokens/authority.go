@@ -102,8 +102,15 @@ type Config struct {
 
 	// MaxSessions is how many sessions a user may have at once. A login that
 	// opens one more ends the oldest, as Logout does; after logins at the
-	// same time there may be one more until the next. Zero: as many as they like.
+	// same time there may be one more until the next. One login ends 100 sessions
+	// at most: where MaxSessions is new, later logins end the rest. Zero: no limit.
 	MaxSessions int
+
+	// PasswordEndsAPIKeys makes a new password end the user's API keys, as it ends
+	// their sessions: ExchangeKey refuses a key whose CredentialVersion is no
+	// longer its user's, and PasswordChanged revokes all of them. False: API keys
+	// survive a new password, unless PasswordChanged is called with EndAPIKeys.
+	PasswordEndsAPIKeys bool
 
 	// RetryGrace is how long after the first use of a refresh token the same
 	// token is answered once more, with the same successor: for responses that
@@ -123,9 +130,9 @@ type Config struct {
 	Leeway time.Duration
 
 	// Timeout is how long one login, refresh or logout may wait for the store, and
-	// one Verify for the deny list. Zero: 5 s. A revocation that is called for
-	// gets as long again, and a denial too; both are made even if the caller has
-	// hung up.
+	// one Verify for the deny list. Zero: 5 s. Each write of a revocation gets as
+	// long again, and the one call that ends all sessions of a user four times as
+	// long. Revocations are completed after the caller has disconnected, too.
 	Timeout time.Duration
 
 	// Claims gives the host's own claims for a user's access token; it is asked
@@ -144,6 +151,8 @@ type Config struct {
 // Authority makes and checks tokens. It is safe for concurrent use, and nothing
 // about it changes after New.
 type Authority struct {
+	unfinished *unfinished
+
 	store       store.Store
 	apiKeys     store.APIKeys
 	clients     store.Clients
@@ -162,6 +171,7 @@ type Authority struct {
 
 	accessTTL, idleTTL, sessionTTL time.Duration
 	maxSessions                    int
+	passwordEndsKeys               bool
 	grace, leeway, timeout         time.Duration
 
 	claims func(context.Context, store.User) (map[string]any, error)
@@ -250,6 +260,7 @@ func New(c Config) (*Authority, error) {
 		issuer:            c.Issuer, audience: c.Audience,
 		keys: ring, verifier: verifier, refresh: newRefreshKeys(prefix, c.RefreshKeys), prefix: prefix,
 		accessTTL: c.AccessTTL, idleTTL: c.IdleTTL, sessionTTL: c.SessionTTL, maxSessions: c.MaxSessions,
+		passwordEndsKeys: c.PasswordEndsAPIKeys, unfinished: &unfinished{},
 		grace: c.RetryGrace, leeway: c.Leeway, timeout: c.Timeout,
 		claims: c.Claims, events: c.Events, clock: c.Now,
 	}

@@ -122,6 +122,8 @@ func checkUser(u *store.User) error {
 		return badString("User.Account", u.Account)
 	case !isString(u.Tier):
 		return badString("User.Tier", u.Tier)
+	case !isString(u.CredentialVersion):
+		return badString("User.CredentialVersion", u.CredentialVersion)
 	case int64(u.Seats) > mostSeats:
 		return broken("User.Seats", "must be less than 2^53")
 	}
@@ -138,6 +140,8 @@ func checkSession(s *store.Session) error {
 		return badString("Session.UserID", s.UserID)
 	case !isString(s.ClientID):
 		return badString("Session.ClientID", s.ClientID)
+	case !isString(s.CredentialVersion):
+		return badString("Session.CredentialVersion", s.CredentialVersion)
 	case !isString(s.Label):
 		return badString("Session.Label", s.Label)
 	case s.Generation < 1:
@@ -154,6 +158,8 @@ func checkKey(k *store.APIKey) error {
 		return broken("APIKey.UserID", "must not be empty")
 	case !isString(k.UserID):
 		return badString("APIKey.UserID", k.UserID)
+	case !isString(k.CredentialVersion):
+		return badString("APIKey.CredentialVersion", k.CredentialVersion)
 	case !isString(k.Label):
 		return badString("APIKey.Label", k.Label)
 	}

@@ -3,6 +3,8 @@ package tokens
 import (
 	"context"
 	"errors"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/sallyport-go/sallyport/store"
@@ -12,6 +14,11 @@ import (
 // waits, with a timeout of its own.
 func (a *Authority) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), a.timeout)
+}
+
+// atLength is bounded for what may concern all sessions of a user.
+func (a *Authority) atLength(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), 4*a.timeout)
 }
 
 // over is when the last access token that a session has at a time can have
@@ -47,11 +54,103 @@ func (a *Authority) revoke(ctx context.Context, gone []ended, write func(context
 	return a.write(ctx, gone, now, write)
 }
 
-// revokeSession ends one session for good.
-func (a *Authority) revokeSession(ctx context.Context, s store.Session) error {
-	return a.revoke(ctx, endedSessions(s), func(ctx context.Context, at time.Time) error {
-		return a.store.RevokeSession(ctx, s.ID, at)
-	})
+// atOnce is how many sessions are denied with one call of the deny list.
+const atOnce = 1000
+
+// endAll ends sessions for good, a thousand at a time: their access tokens are
+// denied with one call, and then each is revoked. If the denial fails none of that
+// thousand is revoked, and the same request finds them again. done is called for
+// each session that has ended. It stops between two sessions when ctx is done.
+func (a *Authority) endAll(ctx context.Context, sessions []store.Session, done func(store.Session)) error {
+	for some := range slices.Chunk(sessions, atOnce) {
+		now := a.now()
+		if err := a.deny(ctx, endedSessions(some...), a.over(now)); err != nil {
+			return err
+		}
+		for _, s := range some {
+			if err := ctx.Err(); err != nil {
+				return unavailable("end sessions", err)
+			}
+			err := a.write(ctx, endedSessions(s), now, func(ctx context.Context, at time.Time) error {
+				return a.store.RevokeSession(ctx, s.ID, at)
+			})
+			if err != nil {
+				return err
+			}
+			done(s)
+		}
+	}
+	return nil
+}
+
+// revokeAll ends all sessions of a user. The store ends them first, with one call,
+// whatever becomes of the rest. Then their access tokens are denied: those of all
+// sessions that have ended since their last access token could have been made, so
+// that the same call, made again after a failure, denies what is left.
+func (a *Authority) revokeAll(ctx context.Context, userID string) error {
+	now := a.now()
+	until := a.over(now)
+	within, cancel := a.atLength(ctx)
+	defer cancel()
+	ids, err := a.store.RevokeUserSessions(within, userID, now, now.Add(now.Sub(until)))
+	if err != nil {
+		a.denyOpen(ctx, userID)
+		return unavailable("revoke user's sessions", err)
+	}
+	if a.revocations == nil {
+		return nil
+	}
+	for some := range slices.Chunk(a.unfinished.left(userID, ids), atOnce) {
+		if err := a.denyMany(ctx, some, until); err != nil {
+			return err
+		}
+		a.unfinished.add(userID, some)
+	}
+	a.unfinished.remove(userID)
+	return nil
+}
+
+// denyOpen denies the access tokens of a user's sessions that could not be
+// revoked, for as long as the sessions can last, as well as that can be done: so
+// nothing of theirs can be used all the same.
+func (a *Authority) denyOpen(ctx context.Context, userID string) {
+	if a.revocations == nil {
+		return
+	}
+	within, cancel := a.bounded(ctx)
+	defer cancel()
+	sessions, err := a.store.UserSessions(within, userID)
+	if err != nil {
+		return
+	}
+	for some := range slices.Chunk(sessions, atOnce) {
+		var last time.Time
+		ids := make([]string, len(some))
+		for i, s := range some {
+			ids[i] = s.ID
+			if s.ExpiresAt.After(last) {
+				last = s.ExpiresAt
+			}
+		}
+		if a.denyMany(ctx, ids, a.over(last)) != nil {
+			return
+		}
+	}
+}
+
+// denyMany denies the access tokens of sessions with one call, whether or not the
+// caller still waits.
+func (a *Authority) denyMany(ctx context.Context, ids []string, until time.Time) error {
+	sids := make([]string, len(ids))
+	for i, id := range ids {
+		sids[i] = sessionImage(id)
+	}
+	ctx, cancel := a.bounded(ctx)
+	defer cancel()
+	if err := a.revocations.DenySessions(ctx, sids, until); err != nil {
+		return unavailable("deny sessions", err)
+	}
+	return nil
 }
 
 // revokePresented ends a session of which a token was presented. Both steps are
@@ -98,18 +197,26 @@ func (a *Authority) denyAgain(ctx context.Context, sid string, until time.Time) 
 	return a.deny(ctx, []ended{{sid: sid}}, until)
 }
 
-// deny puts what has ended on the deny list, whether or not the caller still
-// waits.
+// deny puts what has ended on the deny list, atOnce of it at most, whether or not
+// the caller still waits.
 func (a *Authority) deny(ctx context.Context, gone []ended, until time.Time) error {
 	if a.revocations == nil {
 		return nil
 	}
 	ctx, cancel := a.bounded(ctx)
 	defer cancel()
-	for _, e := range gone {
-		if err := a.revocations.DenySession(ctx, e.sid, until); err != nil {
-			return unavailable("deny session", err)
+	var err error
+	if len(gone) == 1 {
+		err = a.revocations.DenySession(ctx, gone[0].sid, until)
+	} else if len(gone) > 1 {
+		sids := make([]string, len(gone))
+		for i, e := range gone {
+			sids[i] = e.sid
 		}
+		err = a.revocations.DenySessions(ctx, sids, until)
+	}
+	if err != nil {
+		return unavailable("deny sessions", err)
 	}
 	return nil
 }
@@ -134,4 +241,58 @@ func (a *Authority) checkDenied(ctx context.Context, p Principal) error {
 		return ErrRevokedToken
 	}
 	return nil
+}
+
+// unfinished remembers which sessions were denied by calls of revokeAll that then
+// failed, so that the next call for the same user goes on where the last one
+// stopped. It only saves work: what it has forgotten is denied again.
+type unfinished struct {
+	mu     sync.Mutex
+	denied map[string]map[string]struct{} // by user: the IDs of sessions
+	size   int
+}
+
+// maxUnfinished is how many sessions an unfinished remembers. They take some
+// 20 MiB.
+const maxUnfinished = 200_000
+
+// left returns the IDs that are not remembered.
+func (u *unfinished) left(userID string, ids []string) []string {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	denied := u.denied[userID]
+	if len(denied) == 0 {
+		return ids
+	}
+	return slices.DeleteFunc(ids, func(id string) bool {
+		_, ok := denied[id]
+		return ok
+	})
+}
+
+// add remembers IDs, and forgets all others if they become too many.
+func (u *unfinished) add(userID string, ids []string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.size+len(ids) > maxUnfinished || u.denied == nil {
+		u.denied, u.size = map[string]map[string]struct{}{}, 0
+	}
+	denied := u.denied[userID]
+	if denied == nil {
+		denied = map[string]struct{}{}
+		u.denied[userID] = denied
+	}
+	before := len(denied)
+	for _, id := range ids {
+		denied[id] = struct{}{}
+	}
+	u.size += len(denied) - before
+}
+
+// remove forgets a user, all of whose sessions are denied.
+func (u *unfinished) remove(userID string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.size -= len(u.denied[userID])
+	delete(u.denied, userID)
 }

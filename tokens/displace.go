@@ -18,19 +18,22 @@ func (a *Authority) displace(ctx context.Context, newest store.Session) error {
 		return nil
 	}
 	oldest, err := a.tooMany(ctx, newest)
-	for _, s := range oldest {
-		if err == nil {
-			err = a.revokeSession(ctx, s)
-		}
-		if err == nil {
+	if err == nil {
+		within, cancel := a.bounded(ctx)
+		defer cancel()
+		err = a.endAll(within, oldest, func(s store.Session) {
 			a.Report(ctx, Event{Kind: EventDisplaced, UserID: s.UserID, ClientID: s.ClientID, SessionID: sessionImage(s.ID), Generation: s.Generation})
-		}
+		})
 	}
 	if err != nil {
-		_ = a.revokeSession(ctx, newest)
+		a.withdraw(ctx, newest)
 	}
 	return err
 }
+
+// maxDisplaced is how many sessions one login ends at most. There are more where
+// MaxSessions was made smaller; later logins end those.
+const maxDisplaced = 100
 
 // tooMany are the sessions that are over the bound, the oldest of those that
 // still last. The newest is none of them, even where another node's clock has it
@@ -41,10 +44,10 @@ func (a *Authority) tooMany(ctx context.Context, newest store.Session) ([]store.
 		return nil, unavailable("user's sessions", err)
 	}
 	now := a.now()
-	sessions = slices.DeleteFunc(sessions, func(s store.Session) bool { return !lasts(s, now) })
+	sessions = slices.DeleteFunc(sessions, func(s store.Session) bool { return !lasts(s, now) || a.accessOnly(s) })
 	slices.SortFunc(sessions, func(a, b store.Session) int {
 		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
 	})
-	over := sessions[:max(len(sessions)-a.maxSessions, 0)]
+	over := sessions[:min(max(len(sessions)-a.maxSessions, 0), maxDisplaced)]
 	return slices.DeleteFunc(over, func(s store.Session) bool { return s.ID == newest.ID }), nil
 }

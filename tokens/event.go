@@ -22,6 +22,7 @@ const (
 	EventLogout           EventKind = "logout"            // one session was ended by its user
 	EventDisplaced        EventKind = "displaced"         // one session was ended because its user had opened Config.MaxSessions since
 	EventLogoutEverywhere EventKind = "logout_everywhere" // all of a user's sessions were ended
+	EventPasswordChanged  EventKind = "password_changed"  // the host reported a new password; what the old one had opened was ended
 	EventKeyCreated       EventKind = "key_created"       // a long-lived API key was made
 	EventKeyExchange      EventKind = "key_exchange"      // an API key was exchanged for an access token
 	EventKeyRefused       EventKind = "key_refused"       // an API key opened nothing

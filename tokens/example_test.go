@@ -344,3 +344,34 @@ func ExampleAuthority_Revoke() {
 	// revoked: true
 	// the access token is dead: true
 }
+
+// A user chooses a new password. PasswordChanged ends what the old one had opened,
+// on every device.
+func ExampleAuthority_PasswordChanged() {
+	ctx := context.Background()
+	users := users()
+	c := configured(users)
+	c.Revocations = users // access tokens end at once, and not only when they expire
+	authority := must(tokens.New(c))
+	phone := must(authority.Login(ctx, tokens.LoginRequest{Login: "ada", Password: "correct horse & battery"}))
+
+	// What the handler of the host does, once it has checked the old password.
+	if err := users.SetPassword(ctx, phone.Principal.Subject, "a new password"); err != nil {
+		panic(err)
+	}
+	if err := authority.PasswordChanged(ctx, phone.Principal.Subject); err != nil {
+		panic(err) // call it again: it goes on where it stopped
+	}
+	here := must(authority.Login(ctx, tokens.LoginRequest{Login: "ada", Password: "a new password"}))
+
+	_, err := authority.Verify(ctx, phone.AccessToken)
+	fmt.Println("the phone's access token is dead:", errors.Is(err, tokens.ErrRevokedToken))
+	_, err = authority.Refresh(ctx, tokens.RefreshRequest{Token: phone.RefreshToken})
+	fmt.Println("and its refresh token:", errors.Is(err, tokens.ErrRevokedRefresh))
+	_, err = authority.Verify(ctx, here.AccessToken)
+	fmt.Println("the new session works:", err == nil)
+	// Output:
+	// the phone's access token is dead: true
+	// and its refresh token: true
+	// the new session works: true
+}

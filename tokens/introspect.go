@@ -60,7 +60,7 @@ func (a *Authority) introspect(ctx context.Context, token Secret) (Introspection
 	if err := a.checkDenied(ctx, p); err != nil {
 		return Introspection{}, err
 	}
-	limit, err := a.checkOrigin(ctx, p)
+	limit, version, err := a.checkOrigin(ctx, p)
 	if err != nil {
 		return Introspection{}, err
 	}
@@ -72,6 +72,9 @@ func (a *Authority) introspect(ctx context.Context, token Secret) (Introspection
 	if err != nil {
 		return Introspection{}, err
 	}
+	if outdated(version, user) {
+		return Introspection{}, ErrNoSession
+	}
 	return Introspection{
 		Active: true, Subject: p.Subject, ClientID: p.ClientID, SessionID: p.SessionID,
 		Scope:    strings.Join(both(p.Scopes(), held(user.Scopes, limit, c.Scopes)), " "),
@@ -80,20 +83,24 @@ func (a *Authority) introspect(ctx context.Context, token Secret) (Introspection
 }
 
 // checkOrigin sees whether the session or the API key behind an access token
-// lasts, and returns the scopes that narrow it.
-func (a *Authority) checkOrigin(ctx context.Context, p Principal) ([]string, error) {
+// lasts, and returns the scopes that narrow it and the CredentialVersion that has
+// to be its user's.
+func (a *Authority) checkOrigin(ctx context.Context, p Principal) (limit []string, version string, err error) {
 	if p.SessionID == "" {
-		return nil, nil
+		return nil, "", nil
 	}
 	s, ok, err := a.sessionOf(ctx, p.Subject, p.SessionID)
 	if err != nil || ok && lasts(s, a.now()) {
-		return s.Scopes, err
+		return s.Scopes, s.CredentialVersion, err
 	}
 	k, ok, err := a.keyOf(ctx, p.Subject, p.SessionID)
 	if err != nil || ok && (k.ExpiresAt.IsZero() || a.now().Before(k.ExpiresAt)) {
-		return k.Scopes, err
+		if !a.passwordEndsKeys {
+			return k.Scopes, "", err
+		}
+		return k.Scopes, k.CredentialVersion, err
 	}
-	return nil, ErrNoSession
+	return nil, "", ErrNoSession
 }
 
 // registeredClient returns the client of a token as it is now; the zero client
@@ -123,6 +130,9 @@ func (a *Authority) introspectRefresh(ctx context.Context, shown presented) (Int
 	user, err := a.user(ctx, s.UserID, ErrRevokedRefresh)
 	if err != nil {
 		return Introspection{}, err
+	}
+	if outdated(s.CredentialVersion, user) {
+		return Introspection{}, ErrRevokedRefresh
 	}
 	return Introspection{
 		Active: true, Refresh: true, Subject: s.UserID, ClientID: s.ClientID,

@@ -46,7 +46,12 @@ type LoginRequest struct {
 	// Label tells the user later which session this is. It is cut at 200 bytes.
 	Label string
 
-	// AccessOnly opens no session and hands out no refresh token.
+	// AccessOnly hands out no refresh token, and opens no session that could be
+	// refreshed. Where Config.Revocations is set the access token has a session of
+	// its own all the same, which ends with it: Sessions lists it, Logout and
+	// LogoutEverywhere end it, and Config.MaxSessions does not count it. Without
+	// Revocations the store remembers nothing of such a login, and only the expiry
+	// of the token ends it. It makes no API keys.
 	AccessOnly bool
 
 	// MaxAccess is the longest access token that the caller has room for, in
@@ -60,9 +65,15 @@ type LoginRequest struct {
 	BeforePassword func(context.Context) error
 }
 
-// Login lets a user in whom the store knows. Nothing is remembered of a login
-// that fails. The form of the request is checked first, then the client is
-// authenticated, and only then is the store asked about the password.
+// Login lets a user in whom the store knows. Nothing that could be used is
+// remembered of a login that fails. The form of the request is checked first, then
+// the client is authenticated, and only then is the store asked about the password.
+//
+// Last of all the user is read again. If what they can log in with has changed
+// since the password was verified (see [store.User].CredentialVersion), or if they
+// may no longer log in, the session is revoked and the login is
+// ErrBadCredentials: so a login by the old password that runs while the password
+// changes hands out nothing.
 //
 // It fails with ErrInvalidClient, ErrUnauthorizedClient, ErrBadCredentials,
 // ErrInvalidScope, ErrMalformed, ErrClaims or ErrUnavailable.
@@ -115,31 +126,92 @@ func (a *Authority) login(ctx context.Context, r LoginRequest) (Pair, error) {
 		return Pair{}, err
 	}
 
-	if r.AccessOnly || c.mayRefresh() != nil {
-		p, err := a.pair(ctx, user, origin{clientID: c.ID}, granted, r.Scopes, time.Time{})
-		if err != nil {
-			return Pair{}, err
-		}
-		return p, p.fits(r.MaxAccess)
-	}
 	s := a.newSession(user, c, r.Label)
 	if len(asked) > 0 {
 		s.Scopes = granted
 	}
-	p, err := a.pairOf(ctx, user, s, granted, r.Scopes)
+	refreshes := !r.AccessOnly && c.mayRefresh() == nil
+	p, err := a.firstPair(ctx, user, &s, refreshes, granted, r.Scopes)
 	if err == nil {
 		err = p.fits(r.MaxAccess)
 	}
 	if err != nil {
 		return Pair{}, err
 	}
-	if err := a.store.CreateSession(ctx, s); err != nil {
-		return Pair{}, unavailable("create session", err)
+	if refreshes || a.revocations != nil {
+		if err := a.store.CreateSession(ctx, s); err != nil {
+			return Pair{}, unavailable("create session", err)
+		}
 	}
-	if err := a.displace(ctx, s); err != nil {
+	if err := a.unmoved(ctx, user, ErrBadCredentials); err != nil {
+		if refreshes || a.revocations != nil {
+			a.withdraw(ctx, s)
+		}
 		return Pair{}, err
 	}
+	if refreshes {
+		if err := a.displace(ctx, s); err != nil {
+			return Pair{}, err
+		}
+	}
 	return p, nil
+}
+
+// firstPair makes the tokens of a login. Without a refresh token there is no
+// session, or one that ends with the access token, where that can be denied.
+func (a *Authority) firstPair(ctx context.Context, u store.User, s *store.Session, refreshes bool, granted, asked []string) (Pair, error) {
+	if refreshes {
+		return a.pairOf(ctx, u, *s, granted, asked)
+	}
+	from := origin{clientID: s.ClientID}
+	if a.revocations != nil {
+		from.sid = sessionImage(s.ID)
+	}
+	p, err := a.pair(ctx, u, from, granted, asked, time.Time{})
+	s.IdleUntil, s.ExpiresAt = p.Principal.ExpiresAt.UTC(), p.Principal.ExpiresAt.UTC()
+	return p, err
+}
+
+// accessOnly reports whether a session is that of an access token alone, by how
+// it was made: it has not been refreshed, and cannot last longer than a token.
+// Where sessions are as short as access tokens, none is.
+func (a *Authority) accessOnly(s store.Session) bool {
+	return s.Generation == 1 && s.IdleUntil.Equal(s.ExpiresAt) &&
+		s.ExpiresAt.Sub(s.CreatedAt) <= a.accessTTL && a.accessTTL < min(a.idleTTL, a.sessionTTL)
+}
+
+// errMoved: what the user can log in with has changed.
+var errMoved = errors.New("the user's CredentialVersion has changed")
+
+// unmoved reads a user again and checks that they can still log in with what they
+// had when they were read before; refused is what it is if not. It is called after
+// what is to be handed out was written: either this finds the change, or whoever
+// reports the change finds what was written.
+func (a *Authority) unmoved(ctx context.Context, before store.User, refused error) error {
+	now, err := a.user(ctx, before.ID, refused)
+	switch {
+	case err != nil:
+		return err
+	case now.CredentialVersion == "" && before.CredentialVersion != "":
+		return unavailable("user", broken("User.CredentialVersion", "must be returned by User as well as by Authenticate"))
+	case now.CredentialVersion != before.CredentialVersion:
+		return fmt.Errorf("%w: %w", refused, errMoved)
+	}
+	return nil
+}
+
+// outdated reports whether the version of a session or a key is not its user's any
+// more. Where either has none, the host does not track it, or did not.
+func outdated(version string, u store.User) bool {
+	return version != "" && u.CredentialVersion != "" && version != u.CredentialVersion
+}
+
+// withdraw revokes a session of which nobody has a token, as well as that can be
+// done, whether or not the caller still waits.
+func (a *Authority) withdraw(ctx context.Context, s store.Session) {
+	ctx, cancel := a.bounded(ctx)
+	defer cancel()
+	_ = a.store.RevokeSession(ctx, s.ID, a.now())
 }
 
 // authenticated returns the user whom login and password name.
@@ -182,7 +254,7 @@ func (a *Authority) newSession(u store.User, c client, name string) store.Sessio
 	now := a.now()
 	ends := now.Add(a.sessionTTL)
 	return store.Session{
-		ID: newSessionID(), UserID: u.ID, ClientID: c.ID, Generation: 1, CreatedAt: now, AdvancedAt: now,
+		ID: newSessionID(), UserID: u.ID, CredentialVersion: u.CredentialVersion, ClientID: c.ID, Generation: 1, CreatedAt: now, AdvancedAt: now,
 		IdleUntil: earlier(now.Add(a.idleTTL), ends), ExpiresAt: ends, Label: label(name),
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/sallyport-go/sallyport/store"
 )
@@ -60,25 +59,18 @@ func (a *Authority) LogoutPrincipal(ctx context.Context, p Principal) error {
 }
 
 // LogoutEverywhere ends all sessions that a user has when it is called: for
-// "sign out everywhere", and for a host whose user has a new password or was
-// locked out. It is committed when LogoutEverywhere returns nil. Access tokens
-// of theirs are dead by then where Config.Revocations is set, and else good
-// until they expire.
+// "sign out everywhere", and for a user who was locked out. After a new password
+// call PasswordChanged. It is committed when LogoutEverywhere returns nil. Access
+// tokens of theirs are dead by then where Config.Revocations is set, and else good
+// until they expire. API keys stay as they are.
+//
+// The sessions end in the store first, with one call of RevokeUserSessions that
+// has four times Config.Timeout. Then their access tokens are denied, a thousand
+// sessions at a time, each thousand within Config.Timeout. If that fails the
+// result is ErrUnavailable, with no session left that could be refreshed; the same
+// call, made again, denies the rest.
 func (a *Authority) LogoutEverywhere(ctx context.Context, userID string) error {
-	ctx, cancel := a.bounded(ctx)
-	defer cancel()
-	var sessions []store.Session
-	if a.revocations != nil {
-		var err error
-		if sessions, err = a.store.UserSessions(ctx, userID); err != nil {
-			return a.failed(ctx, unavailable("user's sessions", err))
-		}
-	}
-	err := a.revoke(ctx, endedSessions(sessions...), func(ctx context.Context, at time.Time) error {
-		_, err := a.store.RevokeUserSessions(ctx, userID, at, at)
-		return err
-	})
-	if err != nil {
+	if err := a.revokeAll(ctx, userID); err != nil {
 		return a.failed(ctx, err)
 	}
 	a.Report(ctx, Event{Kind: EventLogoutEverywhere, UserID: userID})
@@ -87,12 +79,7 @@ func (a *Authority) LogoutEverywhere(ctx context.Context, userID string) error {
 
 // end ends sessions that were found by their user, at whose wish it is.
 func (a *Authority) end(ctx context.Context, sessions ...store.Session) error {
-	for _, s := range sessions {
-		if err := a.loggedOut(ctx, s, a.revokeSession(ctx, s)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return a.failed(ctx, a.endAll(ctx, sessions, func(s store.Session) { _ = a.loggedOut(ctx, s, nil) }))
 }
 
 // loggedOut reports the end of a session, or why it failed.

@@ -25,11 +25,17 @@ type operation struct {
 	calls []string // in their order, when nothing fails
 	ready func(*testing.T, *room) func() error
 	odd   map[string][]error // sentinels that the call does not have
+
+	// withdraws is the call after whose failure a session is left that is revoked.
+	withdraws string
+
+	// times is how many times Config.Timeout a call has, where it is not once.
+	times map[string]time.Duration
 }
 
 var operations = []operation{
 	{
-		name: "Login", calls: []string{"Authenticate", "CreateSession"},
+		name: "Login", calls: []string{"Authenticate", "CreateSession", "User"}, withdraws: "User",
 		ready: func(t *testing.T, r *room) func() error {
 			t.Helper()
 			return func() error {
@@ -89,7 +95,7 @@ var operations = []operation{
 		odd: map[string][]error{"UserSessions": {store.ErrNotFound}},
 	},
 	{
-		name: "LogoutEverywhere", calls: []string{"RevokeUserSessions"},
+		name: "LogoutEverywhere", calls: []string{"RevokeUserSessions"}, times: map[string]time.Duration{"RevokeUserSessions": 4},
 		ready: func(t *testing.T, r *room) func() error {
 			t.Helper()
 			r.login(t)
@@ -98,7 +104,15 @@ var operations = []operation{
 		odd: map[string][]error{"RevokeUserSessions": {store.ErrNotFound}},
 	},
 	{
-		name: "CreateAPIKey", calls: []string{"CreateAPIKey"},
+		name: "PasswordChanged", calls: []string{"RevokeUserSessions"}, times: map[string]time.Duration{"RevokeUserSessions": 4},
+		ready: func(t *testing.T, r *room) func() error {
+			t.Helper()
+			r.login(t)
+			return func() error { return r.PasswordChanged(t.Context(), alice.ID) }
+		},
+	},
+	{
+		name: "CreateAPIKey", calls: []string{"User", "CreateAPIKey", "User"},
 		ready: func(t *testing.T, r *room) func() error {
 			t.Helper()
 			return func() error {
@@ -186,7 +200,7 @@ var operations = []operation{
 		},
 	},
 	{
-		name: "EndOtherSessions", calls: []string{"UserSessions", "RevokeSession"},
+		name: "EndOtherSessions", calls: []string{"UserSessions", "RevokeSession"}, times: map[string]time.Duration{"UserSessions": 4},
 		ready: func(t *testing.T, r *room) func() error {
 			t.Helper()
 			r.login(t)
@@ -195,7 +209,7 @@ var operations = []operation{
 		},
 	},
 	{
-		name: "CreateOwnAPIKey", calls: []string{"UserSessions", "User", "CreateAPIKey"},
+		name: "CreateOwnAPIKey", calls: []string{"UserSessions", "User", "CreateAPIKey", "User"},
 		ready: func(t *testing.T, r *room) func() error {
 			t.Helper()
 			one := r.login(t)
@@ -277,7 +291,12 @@ func TestStoreFailure(t *testing.T) {
 					do := o.ready(t, r)
 					r.journal.take()
 					r.store.step(always(call, failure), nil)
-					r.unchanged(t, func() { wantError(t, do(), tokens.ErrUnavailable) })
+					check := func() { wantError(t, do(), tokens.ErrUnavailable) }
+					if call == o.withdraws {
+						r.withdrawn(t, check)
+					} else {
+						r.unchanged(t, check)
+					}
 					events := r.journal.wantKinds(t, tokens.EventStoreFailure)
 					if len(events) == 1 && !errors.Is(events[0].Err, failure) {
 						t.Errorf("the event tells of %v, want %v", events[0].Err, failure)
@@ -385,9 +404,14 @@ func TestStalledStore(t *testing.T) {
 						return ctx.Err()
 					}, nil)
 					start := time.Now()
-					r.unchanged(t, func() { wantError(t, do(), tokens.ErrUnavailable) })
-					if took := time.Since(start); took != 3*time.Second {
-						t.Errorf("it took %v, want 3s", took)
+					check := func() { wantError(t, do(), tokens.ErrUnavailable) }
+					if call == o.withdraws {
+						r.withdrawn(t, check)
+					} else {
+						r.unchanged(t, check)
+					}
+					if took, want := time.Since(start), max(1, o.times[call])*3*time.Second; took != want {
+						t.Errorf("it took %v, want %v", took, want)
 					}
 				})
 			})
@@ -539,6 +563,16 @@ func TestMintBeforeWrite(t *testing.T) {
 		r.set(t, alice)
 		r.refresh(t, one.RefreshToken)
 	})
+}
+
+// version is the CredentialVersion of a user.
+func (r *room) version(tb testing.TB, id string) string {
+	tb.Helper()
+	u, err := r.store.memory.User(tb.Context(), id)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return u.CredentialVersion
 }
 
 // set changes a user.

@@ -17,11 +17,17 @@ import (
 // is none.
 //
 // The principal's session has to last, for a key outlives it: an access token
-// that a key was exchanged for, or whose session was ended, makes no keys.
+// that a key was exchanged for, or that came without a refresh token, or whose
+// session was ended, makes no keys. Nor does one of a session that was opened with
+// a password that has changed since: the key has the CredentialVersion of the
+// session, and the user is read again once it is written.
 //
 // It fails with ErrNoSession, ErrInvalidScope, ErrMalformed, ErrInvalidToken if
 // the user may no longer enter, or ErrUnavailable.
 func (a *Authority) CreateOwnAPIKey(ctx context.Context, p Principal, name string, scopes []string, expires time.Time) (Secret, store.APIKey, error) {
+	if a.apiKeys == nil {
+		return "", store.APIKey{}, errNoAPIKeys
+	}
 	if err := checkScopes(scopes); err != nil {
 		return "", store.APIKey{}, err
 	}
@@ -34,12 +40,15 @@ func (a *Authority) CreateOwnAPIKey(ctx context.Context, p Principal, name strin
 	if err != nil {
 		return "", store.APIKey{}, a.failed(ctx, err)
 	}
-	if !ok || !lasts(s, a.now()) {
+	if !ok || !lasts(s, a.now()) || a.accessOnly(s) {
 		return "", store.APIKey{}, ErrNoSession
 	}
 	user, err := a.user(within, p.Subject, ErrInvalidToken)
 	if err != nil {
 		return "", store.APIKey{}, a.failed(ctx, err)
+	}
+	if outdated(s.CredentialVersion, user) {
+		return "", store.APIKey{}, ErrNoSession
 	}
 	c, err := a.ownClient(within, s)
 	if err != nil {
@@ -48,7 +57,7 @@ func (a *Authority) CreateOwnAPIKey(ctx context.Context, p Principal, name strin
 	if scopes, err = keyScopes(p, user, s, c, scopes); err != nil {
 		return "", store.APIKey{}, err
 	}
-	return a.CreateAPIKey(ctx, p.Subject, name, scopes, expires)
+	return a.createKey(within, user, s.CredentialVersion, name, scopes, expires, ErrNoSession)
 }
 
 // ownClient returns the client of a session, for what it may have.
@@ -82,7 +91,7 @@ func keyScopes(p Principal, user store.User, s store.Session, c client, asked []
 // ErrUnavailable.
 func (a *Authority) UserAPIKeys(ctx context.Context, userID string) ([]store.APIKey, error) {
 	if a.apiKeys == nil {
-		return nil, fmt.Errorf("%w: Config.APIKeys is not set", ErrMalformed)
+		return nil, errNoAPIKeys
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
@@ -112,11 +121,13 @@ func (a *Authority) RevokeAPIKey(ctx context.Context, userID, id string) (bool, 
 	return false, nil
 }
 
+// revokingKey is the write that ends a key.
+func (a *Authority) revokingKey(k store.APIKey) func(context.Context, time.Time) error {
+	return func(ctx context.Context, at time.Time) error { return a.apiKeys.RevokeAPIKey(ctx, k.ID, at) }
+}
+
 func (a *Authority) revokeKey(ctx context.Context, k store.APIKey) error {
-	err := a.revoke(ctx, []ended{{keyImage(k.ID), k.ExpiresAt}}, func(ctx context.Context, at time.Time) error {
-		return a.apiKeys.RevokeAPIKey(ctx, k.ID, at)
-	})
-	if err != nil {
+	if err := a.revoke(ctx, endedKeys(k), a.revokingKey(k)); err != nil {
 		return a.failed(ctx, err)
 	}
 	a.Report(ctx, Event{Kind: EventKeyRevoked, UserID: k.UserID, KeyID: k.ID, SessionID: keyImage(k.ID)})

@@ -47,7 +47,7 @@ func TestCreateOwnAPIKey(t *testing.T) {
 			if err != nil || !slices.Equal(row.Scopes, test.want) || row.UserID != alice.ID || row.Label != "CI" {
 				t.Errorf("%v, %+v", err, row)
 			}
-			if calls := r.store.take(); !slices.Equal(calls, []string{"UserSessions", "User", "CreateAPIKey"}) {
+			if calls := r.store.take(); !slices.Equal(calls, []string{"UserSessions", "User", "CreateAPIKey", "User"}) {
 				t.Errorf("calls = %q", calls)
 			}
 		})

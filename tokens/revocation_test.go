@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -163,4 +165,183 @@ func TestFaultA9ARepeatedRevocationWritesNothing(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestFaultA8ASessionThatIsOpenedMeanwhileIsEndedAndDenied(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*room) error{
+		"LogoutEverywhere": func(r *room) error { return r.LogoutEverywhere(t.Context(), alice.ID) },
+		"PasswordChanged":  func(r *room) error { return r.PasswordChanged(t.Context(), alice.ID) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, one, two := opened(t)
+			var meanwhile tokens.Pair
+			r.store.step(first("RevokeUserSessions", func() error {
+				meanwhile = r.login(t)
+				return nil
+			}), nil)
+			if err := end(r); err != nil {
+				t.Fatal(err)
+			}
+			r.dead(t, one, two, meanwhile)
+		})
+	}
+}
+
+// crowd opens sessions of alice's past the Authority, and returns their IDs.
+func (r *room) crowd(tb testing.TB, n int) []string {
+	tb.Helper()
+	now := r.clock.time()
+	ids, version := make([]string, n), r.version(tb, alice.ID)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("crowd-%06d", i)
+		if err := r.store.memory.CreateSession(tb.Context(), store.Session{
+			ID: ids[i], UserID: alice.ID, CredentialVersion: version, Generation: 1,
+			CreatedAt: now.Add(time.Duration(i) * time.Microsecond), AdvancedAt: now, IdleUntil: now.Add(24 * time.Hour), ExpiresAt: now.Add(48 * time.Hour),
+		}); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	return ids
+}
+
+// count is how often each call was made.
+func count(calls []string) map[string]int {
+	n := map[string]int{}
+	for _, call := range calls {
+		n[call]++
+	}
+	return n
+}
+
+// One call of the store ends all sessions, and they are denied a thousand at a
+// time.
+func TestFaultA16ARevocationOfManySessionsGoesOn(t *testing.T) {
+	t.Parallel()
+	for name, of := range map[string]struct {
+		thousands int
+		end       func(*room) error
+	}{
+		"LogoutEverywhere": {100, func(r *room) error { return r.LogoutEverywhere(t.Context(), alice.ID) }},
+		"PasswordChanged":  {5, func(r *room) error { return r.PasswordChanged(t.Context(), alice.ID) }},
+	} {
+		end, first, many := of.end, of.thousands*3/5, of.thousands*1000
+		t.Run(name+" ends them in the store first, and goes on where it stopped", func(t *testing.T) {
+			t.Parallel()
+			r, one, two := opened(t)
+			r.crowd(t, many)
+			r.store.take()
+			denials := 0
+			r.store.step(func(_ context.Context, call string) error {
+				if call == "DenySessions" {
+					if denials++; denials > first {
+						return errDriver
+					}
+				}
+				return nil
+			}, nil)
+			wantError(t, end(r), tokens.ErrUnavailable)
+			if n := count(r.store.take()); n["RevokeUserSessions"] != 1 || n["DenySessions"] != first+1 || n["UserSessions"] != 0 {
+				t.Errorf("calls = %v", n)
+			}
+			r.store.step(nil, nil)
+			if all := r.openSessions(t); len(all) > 0 {
+				t.Fatalf("%d sessions are open", len(all))
+			}
+			if err := end(r); err != nil {
+				t.Fatal(err)
+			}
+			if n := count(r.store.take()); n["RevokeUserSessions"] != 1 || n["DenySessions"] != of.thousands+1-first {
+				t.Errorf("the second time calls = %v, want what is left", n)
+			}
+			if got := len(r.store.deniedSIDs()); got != many+1 {
+				t.Errorf("%d sessions are denied, want %d", got, many+1)
+			}
+			r.dead(t, one, two)
+		})
+	}
+	t.Run("the timeout is not one for all: a slow deny list takes as long as it needs", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			r := open(t, denying)
+			r.crowd(t, 20_000)
+			r.store.step(func(ctx context.Context, call string) error {
+				if call == "DenySessions" {
+					time.Sleep(3 * time.Second)
+				}
+				return ctx.Err()
+			}, nil)
+			if err := r.LogoutEverywhere(t.Context(), alice.ID); err != nil {
+				t.Error(err)
+			}
+		})
+	})
+	t.Run("EndOtherSessions denies a thousand with one call", func(t *testing.T) {
+		t.Parallel()
+		r, one, two := opened(t)
+		r.crowd(t, 2500)
+		r.store.take()
+		if err := r.EndOtherSessions(t.Context(), two.Principal); err != nil {
+			t.Fatal(err)
+		}
+		if n := count(r.store.take()); n["DenySessions"] != 3 || n["DenySession"] != 0 || n["RevokeSession"] != 2500 {
+			t.Errorf("calls = %v", n)
+		}
+		r.verify(t, one.AccessToken)
+		if all := r.openSessions(t); len(all) != 1 {
+			t.Errorf("%d sessions are open, want 1", len(all))
+		}
+	})
+	t.Run("EndOtherSessions stops after four timeouts, and goes on when it is called again", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			r := open(t, denying)
+			one := r.login(t)
+			r.crowd(t, 25)
+			r.store.step(func(_ context.Context, call string) error {
+				if call == "RevokeSession" {
+					time.Sleep(1500 * time.Millisecond)
+				}
+				return nil
+			}, nil)
+			wantError(t, r.EndOtherSessions(t.Context(), one.Principal), tokens.ErrUnavailable)
+			if all := r.openSessions(t); len(all) != 12 { // fourteen were ended, the last of them beyond the deadline
+				t.Errorf("%d sessions are open, want 12", len(all))
+			}
+			if err := r.EndOtherSessions(t.Context(), one.Principal); err != nil {
+				t.Error(err)
+			}
+			if all := r.openSessions(t); len(all) != 1 {
+				t.Errorf("%d sessions are open, want 1", len(all))
+			}
+		})
+	})
+	t.Run("a login ends 100 sessions at most where MaxSessions is new, and denies them with one call", func(t *testing.T) {
+		t.Parallel()
+		r := open(t, denying, atMost(5))
+		r.crowd(t, 150)
+		r.clock.move(time.Minute)
+		for _, want := range []int{51, 5} {
+			r.store.take()
+			r.login(t)
+			if n := count(r.store.take()); n["DenySessions"] != 1 || n["DenySession"] != 0 {
+				t.Errorf("calls = %v", n)
+			}
+			if all := r.openSessions(t); len(all) != want {
+				t.Errorf("%d sessions are open, want %d", len(all), want)
+			}
+		}
+	})
+}
+
+// deniedSIDs are the sessions on the deny list.
+func (w *watched) deniedSIDs() map[string]bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	all := map[string]bool{}
+	for _, d := range w.denials {
+		all[d.sid] = true
+	}
+	return all
 }

@@ -134,6 +134,27 @@ func (r *room) unchanged(tb testing.TB, f func()) {
 	}
 }
 
+// withdrawn wants f to leave one session more than there were, which is revoked,
+// and all else as it was.
+func (r *room) withdrawn(tb testing.TB, f func()) {
+	tb.Helper()
+	before := r.store.rows(tb)
+	f()
+	after := r.store.rows(tb)
+	n := len(before.Sessions)
+	if len(after.Sessions) != n+1 || after.Sessions[n].RevokedAt.IsZero() {
+		tb.Errorf("the sessions are %+v, want one that is revoked after %+v", after.Sessions, before.Sessions)
+		return
+	}
+	after.Sessions = slices.Delete(after.Sessions, n, n+1)
+	if len(after.Sessions) == 0 {
+		after.Sessions = nil
+	}
+	if !reflect.DeepEqual(before, after) {
+		tb.Errorf("the store changed\nfrom %+v\nto   %+v", before, after)
+	}
+}
+
 // kinds of refusal, of which an error is exactly one.
 var kinds = []error{
 	tokens.ErrMalformed, tokens.ErrInvalidClient, tokens.ErrUnauthorizedClient, tokens.ErrBadCredentials, tokens.ErrInvalidScope, tokens.ErrExpiredRefresh,

@@ -35,7 +35,9 @@ type RefreshRequest struct {
 
 // Refresh exchanges a refresh token for a new pair, once. The user is looked up
 // again, so that whoever may no longer enter is refused and today's tier, seats
-// and scopes are in the new access token.
+// and scopes are in the new access token. A session whose CredentialVersion is no
+// longer its user's was opened with an old password: it is revoked, and the
+// refresh is ErrRevokedRefresh.
 //
 // Of any number of callers with one token exactly one moves the session on.
 // What becomes of the others depends on Config.RetryGrace, or on the Grace of a
@@ -129,6 +131,9 @@ func (a *Authority) rotate(ctx context.Context, token presented, named client, r
 			next.IdleUntil = earlier(now.Add(a.idleTTL), s.ExpiresAt)
 		}
 		p, err := a.successor(ctx, next, c, r)
+		if errors.Is(err, errMoved) {
+			return s, Pair{}, errors.Join(a.revokePresented(ctx, s), err)
+		}
 		if err != nil {
 			return s, Pair{}, err
 		}
@@ -221,6 +226,9 @@ func (a *Authority) successor(ctx context.Context, s store.Session, c client, r 
 	user, err := a.user(ctx, s.UserID, ErrRevokedRefresh)
 	if err != nil {
 		return Pair{}, err
+	}
+	if outdated(s.CredentialVersion, user) {
+		return Pair{}, fmt.Errorf("%w: %w", ErrRevokedRefresh, errMoved)
 	}
 	granted, err := grant(held(user.Scopes, s.Scopes, c.Scopes), r.Scopes)
 	if err != nil {

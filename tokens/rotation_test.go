@@ -230,14 +230,20 @@ func TestRefreshInterleaved(t *testing.T) {
 		if err := old.memory.AddUser(t.Context(), alice, string(password)); err != nil {
 			t.Fatal(err)
 		}
-		if err := old.memory.CreateSession(t.Context(), r.store.row(t)); err != nil {
+		row := r.store.row(t)
+		was, err := old.memory.User(t.Context(), alice.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		row.CredentialVersion = was.CredentialVersion
+		if err := old.memory.CreateSession(t.Context(), row); err != nil {
 			t.Fatal(err)
 		}
 		two := r.refresh(t, one.RefreshToken)
 		c := r.config
 		c.Store = old
 		a := authority(t, c)
-		_, err := a.Refresh(t.Context(), tokens.RefreshRequest{Token: two.RefreshToken})
+		_, err = a.Refresh(t.Context(), tokens.RefreshRequest{Token: two.RefreshToken})
 		wantError(t, err, tokens.ErrInvalidRefresh)
 		if _, err := a.Refresh(t.Context(), tokens.RefreshRequest{Token: one.RefreshToken}); err != nil {
 			t.Errorf("the token that the store knows: %v", err)

@@ -190,7 +190,7 @@ func TestSecretsAreShownNowhere(t *testing.T) {
 			calls := 0
 			r.store.step(func(context.Context, string) error {
 				calls++
-				if calls%3 == 0 {
+				if calls%4 == 0 {
 					return errDriver
 				}
 				return nil

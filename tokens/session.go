@@ -64,9 +64,10 @@ func (a *Authority) EndSession(ctx context.Context, userID, id string) (bool, er
 //
 // It fails with ErrNoSession, having ended none, if the principal's own session
 // does not last; and with ErrUnavailable, having ended some, after which it may
-// be called again.
+// be called again and goes on with the rest. It takes four times Config.Timeout at
+// most, and one step more.
 func (a *Authority) EndOtherSessions(ctx context.Context, p Principal) error {
-	ctx, cancel := a.bounded(ctx)
+	ctx, cancel := a.atLength(ctx)
 	defer cancel()
 	sessions, err := a.store.UserSessions(ctx, p.Subject)
 	if err != nil {

@@ -22,10 +22,16 @@ func TestUserAtRefresh(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.unchanged(t, func() { r.refused(t, one.RefreshToken, tokens.ErrRevokedRefresh) })
-		if err := r.store.memory.AddUser(t.Context(), alice, string(password)); err != nil {
-			t.Fatal(err)
-		}
-		r.refresh(t, one.RefreshToken) // locked out for a while, and let in again
+	})
+
+	t.Run("P8: the session of a user who was locked out for a while goes on with the same CredentialVersion", func(t *testing.T) {
+		t.Parallel()
+		r := open(t)
+		one := r.login(t)
+		r.store.step(always("User", store.ErrNotFound), nil)
+		r.unchanged(t, func() { r.refused(t, one.RefreshToken, tokens.ErrRevokedRefresh) })
+		r.store.step(nil, nil)
+		r.refresh(t, one.RefreshToken)
 	})
 
 	t.Run("P8: what changed about the user is in the next access token", func(t *testing.T) {

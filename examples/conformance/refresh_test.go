@@ -312,7 +312,7 @@ var rotations = []statement{
 			h.refresh(t, p.refresh).is(t, http.StatusBadRequest, "invalid_grant")
 		}},
 	{number: 80, grade: "MAY", says: "a new password ends all sessions", source: "RFC 9700 §4.14.2, ASVS 7.4.3",
-		note: "passwords are the host's: it calls LogoutEverywhere",
+		note: "passwords are the host's: it calls PasswordChanged",
 		check: func(t *testing.T, open opener) {
 			h := open(t)
 			a, b := h.login(t), h.login(t)
