@@ -147,7 +147,7 @@ func (d *door) expired(tb testing.TB) string {
 	if config.Now != nil {
 		now = config.Now
 	}
-	config.Now = func() time.Time { return now().Add(-2 * time.Hour) }
+	config.Now = func() time.Time { return now().Add(-90 * time.Minute) }
 	config.Events = nil
 	before, err := tokens.New(config)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
@@ -112,10 +113,12 @@ func (c claims) principal(payload []byte) Principal {
 
 // readHeader returns the algorithm and the kid that a header names, if the
 // header is one that mint writes: no crit, no b64, no jwk or x5u.
-func readHeader(head string) (algorithm, kid string, err error) {
-	text, err := strict.DecodeString(head)
-	if err != nil {
-		return "", "", err
+func readHeader(text []byte) (algorithm, kid string, err error) {
+	if a, k, typ, ok := scanHeader(text); ok {
+		if !isAccessToken(string(typ.in(text))) {
+			return "", "", errors.New("typ is not at+jwt")
+		}
+		return string(a.in(text)), string(k.in(text)), nil
 	}
 	fields, err := members(text)
 	if err != nil {
@@ -132,24 +135,22 @@ func readHeader(head string) (algorithm, kid string, err error) {
 		}
 		values[name] = value
 	}
-	// RFC 9068 §4: both spellings of the media type
-	if typ := asciiLower(values["typ"]); typ != "at+jwt" && typ != "application/at+jwt" {
+	if !isAccessToken(values["typ"]) {
 		return "", "", errors.New("typ is not at+jwt")
 	}
 	return values["alg"], values["kid"], nil
 }
 
-// asciiLower folds A to Z and nothing else: media types are ASCII.
-func asciiLower(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= 'A' && r <= 'Z' {
-			return r + 'a' - 'A'
+// isAccessToken reports whether a typ is that of RFC 9068 §4, in either spelling of
+// the media type. The case of ASCII letters says nothing; other letters fold to none.
+func isAccessToken(typ string) bool {
+	for i := range len(typ) {
+		if typ[i] >= utf8.RuneSelf {
+			return false
 		}
-		return r
-	}, s)
+	}
+	return strings.EqualFold(typ, "at+jwt") || strings.EqualFold(typ, "application/at+jwt")
 }
-
-func inRange(unix *int64) bool { return unix == nil || *unix > 0 && *unix < 1<<40 }
 
 // looksRegistered reports whether some reader could take a name for one of the
 // registered claims: encoding/json for one takes "EXP" for exp, and "ſub" for

@@ -183,6 +183,8 @@ type Authority struct {
 func (Authority) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "tokens.Authority{}") }
 
 const (
+	defaultAccessTTL = time.Hour
+
 	maxTTL          = 100 * 365 * 24 * time.Hour
 	maxGrace        = 300 * time.Second
 	maxLeeway       = 5 * time.Minute
@@ -228,7 +230,7 @@ func New(c Config) (*Authority, error) {
 		zero, unit  time.Duration
 		least, most time.Duration
 	}{
-		{"AccessTTL", &c.AccessTTL, time.Hour, time.Second, time.Second, maxTTL},
+		{"AccessTTL", &c.AccessTTL, defaultAccessTTL, time.Second, time.Second, maxTTL},
 		{"IdleTTL", &c.IdleTTL, 30 * 24 * time.Hour, time.Microsecond, time.Second, maxTTL},
 		{"SessionTTL", &c.SessionTTL, 90 * 24 * time.Hour, time.Microsecond, time.Second, maxTTL},
 		{"RetryGrace", &c.RetryGrace, 0, time.Microsecond, 0, maxGrace},
@@ -251,7 +253,7 @@ func New(c Config) (*Authority, error) {
 	}
 	verifier := &Verifier{
 		keys: ring, issuer: c.Issuer, audience: c.Audience,
-		leeway: c.Leeway, events: c.Events, clock: c.Now,
+		leeway: c.Leeway, accessTTL: c.AccessTTL, events: c.Events, clock: c.Now,
 	}
 	a := &Authority{
 		store: checkedStore{c.Store}, revocations: c.Revocations,
@@ -294,7 +296,7 @@ func ringOf(c Config, complain func(path, format string, args ...any)) *keys.Rin
 
 // joined returns the errors that an error joins.
 func joined(err error) []error {
-	if all, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // what NewRing returns itself
+	if all, ok := err.(interface{ Unwrap() []error }); ok {
 		return all.Unwrap()
 	}
 	return nil
@@ -353,9 +355,11 @@ func (a *Authority) now() time.Time { return a.clock().UTC().Truncate(time.Micro
 // ended where Config.Revocations is set. That list is all that is asked.
 //
 // It accepts only what an Authority with the same issuer, audience and keys
-// makes. ErrExpiredToken for a genuine token past its time, ErrRevokedToken for
-// one whose session was ended, ErrInvalidToken for every other; ErrUnavailable
-// where the deny list could not say.
+// makes. It fails with ErrExpiredToken for a genuine token that has expired at most
+// one Config.AccessTTL ago, with ErrRevokedToken for one whose session was ended, with
+// ErrUnavailable if the deny list returns an error, and with ErrInvalidToken for every
+// other. A token for another issuer or audience, and one that expired longer ago, is
+// refused before its signature is looked at.
 func (a *Authority) Verify(ctx context.Context, token Secret) (Principal, error) {
 	p, err := a.verifier.Verify(ctx, token)
 	if err != nil {

@@ -47,7 +47,11 @@ func TestHostileMatrix(t *testing.T) {
 			case hostile.Bad:
 				wantError(t, err, tokens.ErrInvalidToken)
 			case hostile.Expired:
-				wantError(t, err, tokens.ErrExpiredToken)
+				want := tokens.ErrExpiredToken
+				if strings.HasSuffix(c.Name, "expired long ago") { // refused before its signature is looked at
+					want = tokens.ErrInvalidToken
+				}
+				wantError(t, err, want)
 			}
 			if !reflect.DeepEqual(p, tokens.Principal{}) {
 				t.Errorf("the refusal names %+v", p)

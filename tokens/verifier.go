@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/sallyport-go/sallyport/tokens/keys"
@@ -44,6 +42,7 @@ type Verifier struct {
 	keys             keys.Source
 	issuer, audience string
 	leeway           time.Duration
+	accessTTL        time.Duration // how long ago a token may have expired to be called so
 	events           func(context.Context, Event)
 	clock            func() time.Time
 }
@@ -74,7 +73,7 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 	}
 	return &Verifier{
 		keys: c.Keys, issuer: c.Issuer, audience: c.Audience,
-		leeway: c.Leeway, events: c.Events, clock: c.Now,
+		leeway: c.Leeway, accessTTL: defaultAccessTTL, events: c.Events, clock: c.Now,
 	}, nil
 }
 
@@ -93,8 +92,10 @@ func checkNames(issuer, audience string, complain func(path, format string, args
 // accepts only what an [Authority] with the same issuer, audience and keys makes,
 // exactly as that Authority's own Verify does.
 //
-// ErrExpiredToken for a genuine token past its time, ErrUnavailable where the
-// source of keys could not say, ErrInvalidToken for every other.
+// It fails with ErrExpiredToken for a genuine token that has expired at most an hour
+// ago, with ErrUnavailable if the source of keys returns an error, and with
+// ErrInvalidToken for every other token. A token for another issuer or audience, and
+// one that expired longer ago, is refused before its signature is looked at.
 func (v *Verifier) Verify(ctx context.Context, token Secret) (Principal, error) {
 	p, err := v.verify(ctx, string(token), v.clock())
 	if errors.Is(err, ErrUnavailable) {
@@ -113,69 +114,6 @@ func (v *Verifier) Report(ctx context.Context, e Event) {
 	v.events(ctx, e)
 }
 
-// verify returns the claims of a token that one of the keys has signed, for our
-// issuer and audience, and that is valid now. What is wrong with a token is told
-// only once its signature was seen to be right.
-func (v *Verifier) verify(ctx context.Context, token string, now time.Time) (Principal, error) {
-	if len(token) > MaxAccessToken {
-		return Principal{}, fmt.Errorf("%w: too long", ErrInvalidToken)
-	}
-	head, rest, ok := strings.Cut(token, ".")
-	body, sum, ok2 := strings.Cut(rest, ".")
-	if !ok || !ok2 || strings.ContainsAny(token, "\r\n") || strings.Contains(sum, ".") {
-		return Principal{}, fmt.Errorf("%w: not three parts", ErrInvalidToken)
-	}
-	key, err := v.keyFor(ctx, head, now)
-	if err != nil {
-		return Principal{}, err
-	}
-	signature, err := strict.DecodeString(sum)
-	if err != nil {
-		return Principal{}, fmt.Errorf("%w: signature: %w", ErrInvalidToken, err)
-	}
-	if err := key.Verify(token[:len(head)+1+len(body)], signature); err != nil {
-		return Principal{}, fmt.Errorf("%w: %w", ErrInvalidToken, err)
-	}
-	payload, err := strict.DecodeString(body)
-	if err != nil {
-		return Principal{}, fmt.Errorf("%w: claims: %w", ErrInvalidToken, err)
-	}
-	var c claims
-	if err := decodeClaims(payload, &c); err != nil {
-		return Principal{}, fmt.Errorf("%w: claims: %w", ErrInvalidToken, err)
-	}
-	if err := v.checkClaims(c, now); err != nil {
-		return Principal{}, err
-	}
-	return c.principal(payload), nil
-}
-
-// keyFor returns the key that a header names, with the algorithm of that very
-// key.
-func (v *Verifier) keyFor(ctx context.Context, head string, now time.Time) (*keys.Member, error) {
-	set, err := v.keySet(ctx, "")
-	if err != nil {
-		return nil, err
-	}
-	if k := set.WithHeader(head, now); k != nil {
-		return k, nil
-	}
-	algorithm, kid, err := readHeader(head)
-	if err != nil {
-		return nil, fmt.Errorf("%w: header: %w", ErrInvalidToken, err)
-	}
-	// a kid that no key can have is worth no question
-	if !set.Has(kid) && keys.IsID(kid) {
-		if set, err = v.keySet(ctx, kid); err != nil {
-			return nil, err
-		}
-	}
-	if k := set.Named(kid, algorithm, now); k != nil {
-		return k, nil
-	}
-	return nil, fmt.Errorf("%w: header: no key with this kid and alg", ErrInvalidToken)
-}
-
 func (v *Verifier) keySet(ctx context.Context, missing string) (*keys.Set, error) {
 	set, err := v.keys.KeySet(ctx, missing)
 	if err == nil && set == nil {
@@ -185,22 +123,4 @@ func (v *Verifier) keySet(ctx context.Context, missing string) (*keys.Set, error
 		return nil, unavailable("keys", err)
 	}
 	return set, nil
-}
-
-func (v *Verifier) checkClaims(c claims, now time.Time) error {
-	switch {
-	case c.Issuer != v.issuer:
-		return fmt.Errorf("%w: issuer", ErrInvalidToken)
-	case !slices.Contains(c.Audience, v.audience):
-		return fmt.Errorf("%w: audience", ErrInvalidToken)
-	case c.Subject == "", c.TokenID == "", c.ExpiresAt == nil, c.IssuedAt == nil:
-		return fmt.Errorf("%w: a required claim is missing", ErrInvalidToken)
-	case !inRange(c.ExpiresAt), !inRange(c.IssuedAt), !inRange(c.NotBefore):
-		return fmt.Errorf("%w: a time out of range", ErrInvalidToken)
-	case c.NotBefore != nil && now.Add(v.leeway).Before(time.Unix(*c.NotBefore, 0)):
-		return fmt.Errorf("%w: not valid yet", ErrInvalidToken)
-	case !now.Add(-v.leeway).Before(time.Unix(*c.ExpiresAt, 0)):
-		return ErrExpiredToken
-	}
-	return nil
 }

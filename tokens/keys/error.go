@@ -25,7 +25,7 @@ func (e *Error) Unwrap() error { return e.Err }
 // problems collects Errors.
 type problems []error
 
-func (p *problems) add(path, format string, args ...any) {
+func (p *problems) addf(path, format string, args ...any) {
 	*p = append(*p, &Error{Path: path, Err: fmt.Errorf(format, args...)})
 }
 

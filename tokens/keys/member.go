@@ -3,6 +3,7 @@ package keys
 import (
 	"crypto/rsa"
 	"encoding/json"
+	"sync"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -15,6 +16,7 @@ type Member struct {
 	method        jwt.SigningMethod
 	sign, verify  any
 	header        string // encoded, with the dot behind it
+	macs          sync.Pool
 
 	signsFrom, retiresAt time.Time
 }
@@ -91,7 +93,11 @@ func (m *Member) Retired(now time.Time) bool {
 // Sign returns the signature of a text. It fails for a key that only verifies.
 func (m *Member) Sign(signed string) ([]byte, error) { return m.method.Sign(signed, m.sign) }
 
-// Verify returns nil if this is the key's signature of the text, in its one form.
+// Verify returns nil if this is the key's signature of the text, in its one form. It
+// does not keep signature.
 func (m *Member) Verify(signed string, signature []byte) error {
+	if secret, ok := m.verify.([]byte); ok {
+		return m.verifyHMAC(secret, signed, signature)
+	}
 	return m.method.Verify(signed, signature, m.verify)
 }

@@ -58,7 +58,7 @@ func (r *Ring) Replace(keys ...Key) error {
 	return nil
 }
 
-// Set returns the keys as they are now.
+// KeySet returns the keys as they are now.
 func (r *Ring) KeySet(context.Context, string) (*Set, error) {
 	set := r.set.Load()
 	if set == nil {
@@ -82,13 +82,13 @@ func (r *Ring) Holds(s Secret) bool {
 // signingSet checks keys of which one signs at any time.
 func signingSet(keys []Key, wrong *problems) *Set {
 	if len(keys) == 0 {
-		wrong.add("Keys", "is required: at least one, the first of which signs")
+		wrong.addf("Keys", "is required: at least one, the first of which signs")
 	}
 	set := checkKeys(keys, wrong)
 	switch {
 	case len(*wrong) > 0:
 	case set.keys[0].sign == nil:
-		wrong.add("Keys[0]", "signs, and has only a public key")
+		wrong.addf("Keys[0]", "signs, and has only a public key")
 	default:
 		set.checkSchedule(wrong)
 	}
@@ -105,9 +105,9 @@ func (s *Set) checkSchedule(wrong *problems) {
 		switch {
 		case !signs:
 		case next.IsZero():
-			wrong.add(fmt.Sprintf("Keys[%d]", i), "RetiresAt: wants a key that signs after it: leave it zero until there is one")
+			wrong.addf(fmt.Sprintf("Keys[%d]", i), "RetiresAt: wants a key that signs after it: leave it zero until there is one")
 		case !k.retiresAt.After(next):
-			wrong.add(fmt.Sprintf("Keys[%d]", i), "RetiresAt: wants a time after the SignsFrom of the next key, and Config.AccessTTL later is right")
+			wrong.addf(fmt.Sprintf("Keys[%d]", i), "RetiresAt: wants a time after the SignsFrom of the next key, and Config.AccessTTL later is right")
 		}
 	}
 }

@@ -115,7 +115,7 @@ func TestNoPrintHasASecret(t *testing.T) {
 	log := slog.New(slog.NewTextHandler(&printed, nil))
 	for _, v := range []any{secret, key, &key, ring, ring.Current(), *ring.Current(), []keys.Secret{secret}} {
 		fmt.Fprintf(&printed, "%v %+v %#v %s %q %x\n", v, v, v, v, v, v)
-		log.Info("a value", "v", v)
+		log.InfoContext(t.Context(), "a value", "v", v)
 		text, err := json.Marshal(v)
 		if err != nil {
 			t.Fatal(err)

@@ -26,7 +26,7 @@ func NewSet(keys ...Key) (*Set, error) {
 	var wrong problems
 	set := checkKeys(keys, &wrong)
 	if len(keys) == 0 {
-		wrong.add("Keys", "is required: at least one")
+		wrong.addf("Keys", "is required: at least one")
 	}
 	if len(wrong) > 0 {
 		return nil, wrong.err()
@@ -34,7 +34,7 @@ func NewSet(keys ...Key) (*Set, error) {
 	return set, nil
 }
 
-// Set returns s: it has all the keys that it will ever have.
+// KeySet returns s: it has all the keys that it will ever have.
 func (s *Set) KeySet(context.Context, string) (*Set, error) { return s, nil }
 
 // JWKS returns the public keys as a JWK Set (RFC 7517 §5): those that verify at
@@ -108,7 +108,7 @@ func checkKeys(keys []Key, wrong *problems) *Set {
 	set := &Set{}
 	for i, k := range keys {
 		for _, err := range set.add(k) {
-			wrong.add(fmt.Sprintf("Keys[%d]", i), "%w", err)
+			wrong.addf(fmt.Sprintf("Keys[%d]", i), "%w", err)
 		}
 	}
 	return set

@@ -1,0 +1,142 @@
+package tokens_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/hostile"
+	"github.com/sallyport-go/sallyport/tokens/keys"
+)
+
+// FuzzVerifyAsOthersDo signs any header and any claims with a good key. What Verify
+// accepts, golang-jwt's parser and encoding/json accept too, with the same claims.
+func FuzzVerifyAsOthersDo(f *testing.F) {
+	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	by := signerOf("HS256")
+	cases, err := hostile.Target{
+		Keys: []keys.Key{by.key}, Issuer: issuer, Audience: audience, Subject: alice.ID, Now: func() time.Time { return now },
+	}.Cases()
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, c := range cases {
+		part := strings.Split(string(c.Token), ".")
+		if len(part) != 3 || len(c.Token) > tokens.MaxAccessToken {
+			continue
+		}
+		head, err := base64.RawURLEncoding.DecodeString(part[0])
+		claims, err2 := base64.RawURLEncoding.DecodeString(part[1])
+		if errors.Join(err, err2) == nil {
+			f.Add(string(head), string(claims))
+		}
+	}
+	good := draftOf(by, now)
+	for _, more := range []string{
+		`"a":-0.5e+3`, `"a":[{"b":"\ud800\\\"\u00e9"},true,null]`, `"aud":[` + `"x",` + `"y"]`, `"seats":-3`, `"Seats":3`, `"a":"é"`, `"é":1`,
+		`"a":` + strings.Repeat("[", 40) + strings.Repeat("]", 40), `"a":01`, `"a":.5`, `"a":1.`, `"a":1e`, `"a":"\x"`, `"a":"\u00g0"`, `"a":"` + "\x7f" + `"`, `"sid":""`,
+	} {
+		f.Add(good.Header.Text(), strings.TrimSuffix(good.Claims.Text(), "}")+","+more+"}")
+	}
+	v, err := tokens.NewVerifier(tokens.VerifierConfig{
+		Keys: setOf(f, by.key), Issuer: issuer, Audience: audience, Now: func() time.Time { return now },
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	parser := jwt.NewParser(jwt.WithValidMethods([]string{"HS256"}), jwt.WithIssuer(issuer), jwt.WithAudience(audience),
+		jwt.WithExpirationRequired(), jwt.WithTimeFunc(func() time.Time { return now }), jwt.WithJSONNumber())
+
+	f.Fuzz(func(t *testing.T, head, text string) {
+		b64 := base64.RawURLEncoding.EncodeToString
+		signed := b64([]byte(head)) + "." + b64([]byte(text))
+		signature, err := by.method.Sign(signed, by.sign)
+		if err != nil {
+			t.Fatal(err)
+		}
+		token := signed + "." + b64(signature)
+		p, err := v.Verify(t.Context(), tokens.Secret(token))
+		if err != nil {
+			if !reflect.DeepEqual(p, tokens.Principal{}) || !errors.Is(err, tokens.ErrInvalidToken) && !errors.Is(err, tokens.ErrExpiredToken) {
+				t.Errorf("%+v, %v", p, err)
+			}
+			if strings.Contains(err.Error(), alice.ID) {
+				t.Errorf("the refusal quotes a claim: %v", err)
+			}
+			return
+		}
+		theirs, err := parser.Parse(token, func(*jwt.Token) (any, error) { return by.verify, nil })
+		if err != nil {
+			t.Fatalf("golang-jwt refuses it: %v", err)
+		}
+		var c struct {
+			Iss, Sub, Jti, Scope, Sid, Acct, Tier string
+			ClientID                              string `json:"client_id"`
+			Aud                                   any
+			Exp, Iat                              int64
+			Nbf                                   *int64
+			Seats                                 int
+		}
+		if err := json.Unmarshal([]byte(text), &c); err != nil {
+			t.Fatalf("encoding/json refuses it: %v", err)
+		}
+		want := tokens.Principal{
+			Subject: c.Sub, Account: c.Acct, Tier: c.Tier, Seats: c.Seats, ClientID: c.ClientID, Scope: c.Scope, SessionID: c.Sid, TokenID: c.Jti,
+			IssuedAt: time.Unix(c.Iat, 0).UTC(), ExpiresAt: time.Unix(c.Exp, 0).UTC(),
+		}
+		all := map[string]any{}
+		if err := p.Claims(&all); err != nil || !reflect.DeepEqual(all, unmarshalled(t, text)) {
+			t.Errorf("Claims = %v, %v", all, err)
+		}
+		if got := withoutClaims(p); !reflect.DeepEqual(got, want) || c.Iss != issuer {
+			t.Errorf("Verify = %+v\nencoding/json %+v", got, want)
+		}
+		mapped := theirs.Claims.(jwt.MapClaims)
+		for name, value := range map[string]string{"sub": p.Subject, "jti": p.TokenID, "client_id": p.ClientID, "scope": p.Scope, "sid": p.SessionID, "acct": p.Account, "tier": p.Tier} {
+			if got, _ := mapped[name].(string); got != value {
+				t.Errorf("golang-jwt reads %s as %q, Verify as %q", name, got, value)
+			}
+		}
+		if exp, err := mapped.GetExpirationTime(); err != nil || !exp.Equal(p.ExpiresAt) {
+			t.Errorf("golang-jwt reads exp as %v, Verify as %v", exp, p.ExpiresAt)
+		}
+		if to, err := mapped.GetAudience(); err != nil || !slices.Contains(to, audience) {
+			t.Errorf("golang-jwt reads aud as %v", to)
+		}
+	})
+}
+
+func unmarshalled(tb testing.TB, text string) map[string]any {
+	tb.Helper()
+	all := map[string]any{}
+	if err := json.Unmarshal([]byte(text), &all); err != nil {
+		tb.Fatal(err)
+	}
+	return all
+}
+
+// withoutClaims is a principal that can be compared with one that was not read from
+// a token.
+func withoutClaims(p tokens.Principal) tokens.Principal {
+	return tokens.Principal{
+		Subject: p.Subject, Account: p.Account, Tier: p.Tier, Seats: p.Seats, ClientID: p.ClientID, Scope: p.Scope,
+		SessionID: p.SessionID, TokenID: p.TokenID, IssuedAt: p.IssuedAt, ExpiresAt: p.ExpiresAt,
+	}
+}
+
+func setOf(tb testing.TB, all ...keys.Key) *keys.Set {
+	tb.Helper()
+	set, err := keys.NewSet(all...)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return set
+}
