@@ -2,7 +2,9 @@ package memstore_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -203,6 +205,41 @@ func TestFaultA5AHashThatCannotBeReadIsAWrongPasswordAndAFault(t *testing.T) {
 			}
 			if s.Hash("u1") != encoded {
 				t.Error("the hash was replaced")
+			}
+		})
+	}
+}
+
+func TestFaultC12WeakHashesAreRenewedAtTheFirstLogin(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../passwords/testdata/foreign.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []struct{ System, Form, By, Password, Hash, Pepper string }
+	if err := json.Unmarshal(text, &all); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, v := range all {
+		if v.Pepper != "" || seen[v.Form] || strings.Contains(v.Form, "crypt") || strings.Contains(v.Form, "pbkdf2") {
+			continue // the slow ones are strong, and no different here
+		}
+		seen[v.Form] = true
+		t.Run(v.System+" "+v.Form, func(t *testing.T) {
+			t.Parallel()
+			s := withAda(t, memstore.Config{})
+			if err := s.SetHash(t.Context(), "u1", v.Hash); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Authenticate(t.Context(), "ada", v.Password); err != nil {
+				t.Fatal(err)
+			}
+			if renewed := s.Hash("u1"); !strings.HasPrefix(renewed, "$argon2id$v=19$m=64,") {
+				t.Errorf("after the first login the hash is %s", renewed)
+			}
+			if _, err := s.Authenticate(t.Context(), "ada", v.Password); err != nil {
+				t.Errorf("the second login: %v", err)
 			}
 		})
 	}
