@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/store/passwords"
 	"github.com/sallyport-go/sallyport/tokens"
 )
@@ -21,11 +21,11 @@ func (e later) RetryAfter() time.Duration { return e.after }
 func unavailable(err error) error {
 	return fmt.Errorf("%w: authenticate: %w", tokens.ErrUnavailable, err)
 }
-func retryAfter(a middleware.Answer) string { return a.Header.Get("Retry-After") }
+func retryAfter(a wire.Answer) string { return a.Header.Get("Retry-After") }
 
 func TestFaultA4AFullQueueSaysWhenToComeBack(t *testing.T) {
 	t.Parallel()
-	for name, dialect := range map[string]middleware.Dialect{"OAuth2": middleware.OAuth2{}, "Lexik": middleware.Lexik{}, "FastAPI": middleware.FastAPI{}} {
+	for name, dialect := range map[string]wire.Dialect{"OAuth2": wire.OAuth2{}, "Lexik": wire.Lexik{}, "FastAPI": wire.FastAPI{}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := open(t, speaking(dialect))
@@ -41,12 +41,12 @@ func TestFaultA4AFullQueueSaysWhenToComeBack(t *testing.T) {
 				{unavailable(later{-time.Second}), "5"},
 				{unavailable(errors.New("no connection")), "5"},
 			} {
-				a := d.Refused(middleware.RouteLogin, x.err)
+				a := d.Refused(wire.RouteLogin, x.err)
 				if a.Status != http.StatusServiceUnavailable || retryAfter(a) != x.want {
 					t.Errorf("%v: %d with Retry-After %q, want 503 with %q", x.err, a.Status, retryAfter(a), x.want)
 				}
 			}
-			if a := d.Refused(middleware.RouteLogin, fmt.Errorf("%w: %w", tokens.ErrBadCredentials, later{time.Minute})); retryAfter(a) != "" {
+			if a := d.Refused(wire.RouteLogin, fmt.Errorf("%w: %w", tokens.ErrBadCredentials, later{time.Minute})); retryAfter(a) != "" {
 				t.Errorf("a wrong password has Retry-After %q", retryAfter(a))
 			}
 		})
@@ -75,8 +75,8 @@ func TestFaultA4AFullQueueSaysWhenToComeBack(t *testing.T) {
 			if !errors.Is(err, passwords.ErrBusy) {
 				t.Fatal(err)
 			}
-			e := middleware.AsError(unavailable(err))
-			if e.Reason != middleware.ReasonUnavailable || e.RetryAfter <= 0 || e.RetryAfter == 5*time.Second {
+			e := wire.AsError(unavailable(err))
+			if e.Reason != wire.ReasonUnavailable || e.RetryAfter <= 0 || e.RetryAfter == 5*time.Second {
 				t.Errorf("Retry-After is %v, want what two hashes take", e.RetryAfter)
 			}
 		}

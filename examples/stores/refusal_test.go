@@ -21,6 +21,7 @@ import (
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/store/passwords"
@@ -92,15 +93,15 @@ const legacy = "sha1$salt$3c6f8fe4cf7ee8ab4fbea32e6ee4ebb9c5b6c7b1"
 // TestFaultA5... is not parallel, for it counts what the process allocates.
 func TestFaultA5RefusalsAreTheSameWhateverTheStoreHas(t *testing.T) { //nolint:paralleltest // see above
 	dialects := map[string]struct {
-		dialect middleware.Dialect
+		dialect wire.Dialect
 		body    string
 	}{
-		"OAuth2":  {middleware.OAuth2{}, "username=%s&password=%s"},
-		"Lexik":   {middleware.Lexik{}, "_username=%s&_password=%s"},
-		"FastAPI": {middleware.FastAPI{}, "username=%s&password=%s"},
+		"OAuth2":  {wire.OAuth2{}, "username=%s&password=%s"},
+		"Lexik":   {wire.Lexik{}, "_username=%s&_password=%s"},
+		"FastAPI": {wire.FastAPI{}, "username=%s&password=%s"},
 	}
-	const looked = 3 // wrong passwords that a login may try
-	for storeName, s := range keepers(t) {
+	const looked = 3                       // wrong passwords that a login may try
+	for storeName, s := range keepers(t) { //nolint:paralleltest // see above
 		for i, encoded := range []string{"", "!", "!CGzPpIoEXSVGyNV8C9eXU0Qh1xh6Jg1nMLeZNOTP", "{noop}secret", "$argon2id$v=19$m=4294967295,t=1,p=1$AAECAwQFBgcICQoLDA0ODw$AAECAwQFBgcICQoLDA0ODw", legacy} {
 			id := fmt.Sprint("row", i)
 			must(t, s.AddUser(t.Context(), store.User{ID: id, Login: id, Tier: "free"}, "right"), s.SetHash(t.Context(), id, encoded))
@@ -109,7 +110,7 @@ func TestFaultA5RefusalsAreTheSameWhateverTheStoreHas(t *testing.T) { //nolint:p
 			s.AddUser(t.Context(), store.User{ID: "locked", Login: "locked", Tier: "free"}, "secret"), s.RemoveUser(t.Context(), "locked"))
 
 		for dialectName, d := range dialects {
-			t.Run(storeName+", "+dialectName, func(t *testing.T) { //nolint:paralleltest // see above
+			t.Run(storeName+", "+dialectName, func(t *testing.T) {
 				var mu sync.Mutex
 				var faults []string
 				a, err := tokens.New(tokens.Config{
@@ -184,5 +185,5 @@ func hashesOf(do func()) int {
 	runtime.ReadMemStats(&before)
 	do()
 	runtime.ReadMemStats(&after)
-	return int((after.TotalAlloc - before.TotalAlloc) / (hashKiB << 10)) //nolint:gosec // a few
+	return int((after.TotalAlloc - before.TotalAlloc) / (hashKiB << 10))
 }
