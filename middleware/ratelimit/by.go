@@ -59,7 +59,7 @@ func ByNetwork(bits4, bits6 int) By {
 
 // ByKey counts by a key of the host's own, such as a device or a tenant in the
 // path. What anybody may write into a request is no key: who changes it gets a
-// new counter. An *Error that key returns refuses the request; any other error,
+// new counter. The counters take the capacity of GroupCallers. An *Error that key returns refuses the request; any other error,
 // and an empty key, are the host's fault and refuse it with 500.
 func ByKey(key func(*http.Request) (string, error)) By {
 	b := By{kind: byHost, key: key}
@@ -92,6 +92,30 @@ func (o owner) key(beginning string) string {
 		return string(o.network.AppendTo(key))
 	}
 	return string(append(key, o.id...))
+}
+
+// charge is a charge on the owner's counter. The group follows from the kind of the
+// owner alone, so that support staff find the counter. Counters by address are made by
+// callers who are not authenticated: an IPv4 /24 or an IPv6 /48 is one source.
+func (o owner) charge(beginning string, p Policy, cost int64) Charge {
+	c := Charge{Policy: p, Cost: cost}
+	if o.kind != byAddress {
+		c.Key = o.key(beginning)
+		return c
+	}
+	addr, bits := o.network.Addr(), 48
+	if addr.Is4() {
+		bits = 24
+	}
+	var buffer [144]byte // which most fit into
+	text := o.network.AppendTo(append(append(append(buffer[:0], beginning...), o.kind...), '/'))
+	end := len(text)
+	if source, err := addr.Prefix(min(bits, o.network.Bits())); err == nil {
+		text = source.AppendTo(text)
+	}
+	both := string(text) // one allocation for two
+	c.Group, c.Key, c.Source = GroupAddresses, both[:end], both[end:]
+	return c
 }
 
 // owner says whose counter a request counts in.

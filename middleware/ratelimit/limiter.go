@@ -324,7 +324,7 @@ func (l *Limiter) planItems(items []item, p *plan, seats int, w who, cost int64)
 	}
 	for i, window := range p.windows {
 		items = append(items, item{
-			trait: &p.trait, charge: Charge{Key: o.key(p.keys[i]), Policy: window.policy(seats), Cost: cost},
+			trait: &p.trait, charge: o.charge(p.keys[i], window.policy(seats), cost),
 		})
 	}
 	if n := p.tier.Concurrent; n > 0 {
@@ -347,17 +347,14 @@ func (l *Limiter) ruleItems(items []item, r *readyRule, w who, cost int64) ([]it
 	if err != nil {
 		return nil, err
 	}
-	key := o.key(r.key)
 	if r.Period > 0 {
 		if r.Late {
 			cost = 1
 		}
-		items = append(items, item{
-			trait: &r.trait, charge: Charge{Key: key, Policy: r.window().policy(1), Cost: cost},
-		})
+		items = append(items, item{trait: &r.trait, charge: o.charge(r.key, r.window().policy(1), cost)})
 	}
 	if r.Concurrent > 0 {
-		items = append(items, placeItem(&r.place, key, r.Name, r.Concurrent))
+		items = append(items, placeItem(&r.place, o.key(r.key), r.Name, r.Concurrent))
 	}
 	return items, nil
 }

@@ -30,6 +30,16 @@ type Fixture struct {
 	// cannot lose it.
 	Unend func()
 
+	// KeepsWindows says that a counter which has given back all that it had stays until
+	// its window ends, as those of ratelimit.FromLimiter do. The rule that it is as if
+	// it had never been is then skipped.
+	KeepsWindows bool
+
+	// Capacity is how many counters each group has at most. Zero: no bound, or one that
+	// a test cannot reach. The rules about a full group make twice as many counters, or
+	// 512.
+	Capacity int
+
 	// RoundsUp is by how much these counters say too long, for instance a second
 	// if they tell time in seconds.
 	RoundsUp time.Duration

@@ -32,16 +32,29 @@ func TestMemory(t *testing.T) {
 		clock := countertest.NewClock()
 		return countertest.Fixture{Counters: inMemory(clock), Pass: clock.Pass}
 	})
+	t.Run("with the least capacity", func(t *testing.T) {
+		t.Parallel()
+		countertest.Run(t, func(t *testing.T) countertest.Fixture {
+			clock := countertest.NewClock()
+			c, err := ratelimit.NewMemory(ratelimit.MemoryConfig{MaxCounters: 1024, Now: clock.Now})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return countertest.Fixture{Counters: c, Pass: clock.Pass, Capacity: 1024}
+		})
+	})
 }
 
 // The engine counts by the clock of the machine, so it runs in a bubble.
 func TestEngines(t *testing.T) {
 	t.Parallel()
 	for name, open := range map[string]func() countertest.Fixture{
-		"in memory": func() countertest.Fixture { return countertest.Fixture{Counters: ratelimit.UluleMemory()} },
+		"in memory": func() countertest.Fixture {
+			return countertest.Fixture{Counters: ratelimit.UluleMemory(), KeepsWindows: true}
+		},
 		"on a limiter.Store": func() countertest.Fixture {
 			store := memory.NewStoreWithOptions(limiter.StoreOptions{Prefix: "p"})
-			return countertest.Fixture{Counters: ratelimit.FromLimiter(store), RoundsUp: time.Second}
+			return countertest.Fixture{Counters: ratelimit.FromLimiter(store), KeepsWindows: true, RoundsUp: time.Second}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -112,6 +125,14 @@ func changed(charges []charge, f func(*charge)) []charge {
 	return charges
 }
 
+// shared is the key of a counter that marks share.
+func shared(c *charge) string {
+	if c.Group == ratelimit.GroupKnown {
+		return c.Key[len(c.Key)-1:]
+	}
+	return c.Key
+}
+
 // Whoever cheats is found out, by the rule that is about it.
 func TestCheats(t *testing.T) {
 	t.Parallel()
@@ -162,6 +183,25 @@ func TestCheats(t *testing.T) {
 		{"gives credit", cheat{
 			refund: func(c counters, charges []charge) error { return c.Reset(ctx, charges) },
 		}, "a refund gives back what there is"},
+		{"leaves a little of what is given back", cheat{refund: func(c counters, charges []charge) error {
+			if err := c.Refund(ctx, charges); err != nil {
+				return err
+			}
+			_, err := c.Take(ctx, changed(charges, func(c *charge) { c.Cost = 1 }), nil)
+			return err
+		}}, "a counter that was given back completely"},
+		{"knows no groups", cheat{take: with(func(c *charge) { c.Group = ratelimit.GroupCallers })}, "counters of other groups"},
+		{"counts groups apart, and floods together", cheat{take: with(func(c *charge) {
+			if c.Group == ratelimit.GroupAttempts && strings.HasPrefix(c.Key, "flood") {
+				c.Group, c.Key = ratelimit.GroupCallers, "after attempts"
+			}
+		})}, "counters of other groups"},
+		{"shares marks", cheat{
+			take: with(func(c *charge) { c.Key = shared(c) }),
+			peek: func(c counters, charges []charge) (decision, error) {
+				return c.Peek(ctx, changed(charges, func(c *charge) { c.Key = shared(c) }), nil)
+			},
+		}, "a mark of GroupKnown"},
 		{"spends when it is looked at", cheat{peek: func(c counters, charges []charge) (decision, error) { return c.Take(ctx, charges, nil) }}, "a look writes nothing"},
 		{"never forgets", cheat{reset: func(counters, []charge) error { return nil }}, "a reset forgets"},
 		{"refuses what is done", cheat{take: with(func(c *charge) { c.Done = false })}, "work that is done"},

@@ -2,6 +2,7 @@ package countertest
 
 import (
 	"math"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -10,6 +11,23 @@ import (
 )
 
 func canPass(f Fixture) bool { return f.Pass != nil }
+
+// groups are in the order in which they are flooded.
+var groups = []ratelimit.Group{ratelimit.GroupAttempts, ratelimit.GroupAddresses, ratelimit.GroupKnown, ratelimit.GroupCallers}
+
+// of is a charge in a group, by a source.
+func (t *trial) of(g ratelimit.Group, source int, c ratelimit.Charge) ratelimit.Charge {
+	c.Group, c.Source = g, strconv.Itoa(source)
+	return c
+}
+
+// many is how many counters fill a group.
+func (t *trial) many() int {
+	if t.Capacity > 0 {
+		return 2 * t.Capacity
+	}
+	return 512
+}
 
 var rules = []rule{
 	{
@@ -121,6 +139,52 @@ var rules = []rule{
 			refund(1000)
 			t.take(true, t.hour("a", 10, 10))
 			t.take(false, t.hour("a", 10, 1))
+		},
+	},
+	{
+		name:  "a counter that was given back completely is as if it had never been",
+		why:   "what costs a caller nothing would leave something behind",
+		wants: func(f Fixture) bool { return f.Pass != nil && !f.KeepsWindows },
+		check: func(t *trial) {
+			t.take(true, t.hour("a", 10, 3), t.hour("b", 10, 4))
+			t.Pass(40 * time.Minute)
+			t.must("Refund", t.Counters.Refund(t.ctx, []ratelimit.Charge{t.hour("a", 10, 3), t.hour("b", 10, 4)}))
+			d := t.take(true, t.hour("a", 10, 2), t.hour("never charged", 10, 2))
+			if d.Status[0] != d.Status[1] {
+				t.errorf("the Status is %+v, that of a new counter %+v", d.Status[0], d.Status[1])
+			}
+			t.Pass(40 * time.Minute)
+			t.take(true, t.hour("b", 10, 10))
+		},
+	},
+	{
+		name: "counters of other groups are others, and a flood of one costs the others nothing",
+		why:  "failed logins of callers who are not authenticated would use up what customers have paid for",
+		check: func(t *trial) {
+			for full, flooded := range groups {
+				for i := range t.many() {
+					_, _ = t.Counters.Take(t.ctx, []ratelimit.Charge{t.of(flooded, i%3, t.hour("flood"+strconv.Itoa(i), 3, 1))}, nil)
+				}
+				for _, g := range groups[full+1:] {
+					name := "after " + flooded.String()
+					for range 3 {
+						t.take(true, t.of(g, 7, t.hour(name, 3, 1)))
+					}
+					t.take(false, t.of(g, 7, t.hour(name, 3, 1)))
+				}
+			}
+		},
+	},
+	{
+		name: "a mark of GroupKnown is never shared, however full the group is",
+		why:  "an attacker's address would be taken for one that the user has logged in from",
+		check: func(t *trial) {
+			for i := range t.many() {
+				_, _ = t.Counters.Take(t.ctx, []ratelimit.Charge{t.of(ratelimit.GroupKnown, i, t.hour("mark"+strconv.Itoa(i), 1, 1))}, nil)
+			}
+			for i := range 512 {
+				t.peek(true, t.of(ratelimit.GroupKnown, i, t.hour("never marked"+strconv.Itoa(i), 1, 1)))
+			}
 		},
 	},
 	{
