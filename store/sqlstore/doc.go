@@ -69,5 +69,7 @@
 // Whatever the driver says comes back wrapped and untranslated: it is no
 // sentinel, so it means "could not say". The pool is the host's. This package
 // neither closes it nor changes its settings, and puts no limit on the time that
-// a statement takes but that of the context.
+// a statement takes but that of the context. The one exception is the statement
+// that ends all sessions of a user: once begun it goes on for up to a minute after
+// the context is done, since to cancel it would be to end none of them.
 package sqlstore

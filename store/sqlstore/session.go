@@ -86,6 +86,9 @@ func (s *Store) UserSessions(ctx context.Context, userID string) ([]store.Sessio
 	return many(ctx, s.db, "UserSessions", scanSession, s.session.ofUser, userID)
 }
 
+// revokesFor is how long a user's sessions are being ended at most.
+const revokesFor = time.Minute
+
 // RevokeUserSessions ends all sessions of a user with one statement, and returns
 // with another the IDs of those that were revoked at since or later; see
 // [store.Sessions]. It fails if at is zero.
@@ -94,10 +97,28 @@ func (s *Store) UserSessions(ctx context.Context, userID string) ([]store.Sessio
 // that a call which failed has revoked, or one that runs at the same time, would
 // be in the answer of neither. And a client that goes away while it reads the
 // answer would undo the revocation.
+//
+// A user with very many sessions may need longer than ctx has. RevokeUserSessions
+// then returns, and the first statement goes on, for a minute at most: a statement
+// that is cancelled would end no session at all, however often it is tried.
 func (s *Store) RevokeUserSessions(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
 	const doing = "RevokeUserSessions"
-	if err := s.revoke(ctx, doing, s.session.revokeOfUser, userID, at); err != nil {
-		return nil, err
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("sqlstore: %s: %w", doing, err)
+	}
+	revoked := make(chan error, 1)
+	go func() {
+		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokesFor)
+		defer cancel()
+		revoked <- s.revoke(within, doing, s.session.revokeOfUser, userID, at)
+	}()
+	select {
+	case err := <-revoked:
+		if err != nil {
+			return nil, err
+		}
+	case <-ctx.Done():
+		return nil, fmt.Errorf("sqlstore: %s: sessions are still being ended: %w", doing, ctx.Err())
 	}
 	return many(ctx, s.db, doing, value[string], s.session.revokedOfUser, userID, micros(since))
 }
