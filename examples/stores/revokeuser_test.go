@@ -176,7 +176,8 @@ func TestFaultA2TheVersionIsThatOfTheVerifiedRow(t *testing.T) {
 		// The password changes after the row was read, and before anything else is.
 		statement := 0
 		recorder.before(func(string) {
-			if statement++; statement == 2 {
+			statement++
+			if statement == 2 {
 				must(t, s.SetPassword(t.Context(), "u1", "another horse"))
 			}
 		})

@@ -78,7 +78,8 @@ func TestFaultA16ManySessionsAreEndedAThousandAtATime(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("%d sessions ended in %v", len(ids), time.Since(began))
-	if slices.Sort(ids); !slices.Equal(ids, slices.Sorted(slices.Values(all))) {
+	slices.Sort(ids)
+	if !slices.Equal(ids, slices.Sorted(slices.Values(all))) {
 		t.Errorf("%d IDs were returned, of %d sessions", len(ids), n)
 	}
 	began = time.Now()
@@ -132,7 +133,8 @@ func TestFaultA8WhatWasEndedIsReturned(t *testing.T) {
 					t.Fatalf("UserSessions: %v, %v", live, err)
 				}
 				ids, err := direct.RevokeUserSessions(t.Context(), user, at.Add(time.Second), at)
-				if slices.Sort(ids); err != nil || !slices.Equal(ids, slices.Sorted(slices.Values(all))) {
+				slices.Sort(ids)
+				if err != nil || !slices.Equal(ids, slices.Sorted(slices.Values(all))) {
 					t.Errorf("the second call returned %d of %d, %v", len(ids), len(all), err)
 				}
 				if live, err := direct.UserSessions(t.Context(), user); err != nil || len(live) > 0 {
