@@ -21,7 +21,7 @@ type MemoryConfig struct {
 
 	// MaxAddresses, MaxAttempts and MaxKnown are the same for GroupAddresses,
 	// GroupAttempts and GroupKnown. Zero means as many as MaxCounters. In these groups
-	// each counter takes about 12 bytes more, and each Source about 32.
+	// each counter takes about 20 bytes more, and each Source about 28.
 	MaxAddresses, MaxAttempts, MaxKnown int
 
 	// Now is the clock. Nil: the time that has passed, whatever is done to the

@@ -109,7 +109,7 @@ type Config struct {
 // A server that does not answer, or that says it cannot serve now, is no error, so
 // that a service starts without it. New waits for it as long as Config.Timeout says, or
 // 2 s; the first decision tries it out then, in a round trip more. Until Redis is there
-// every decision is an error, and Config.OnCounterFailure of package middleware
+// every decision is an error, and Config.OnCounterFailure of package ratelimit
 // says what becomes of the request; no restart is needed afterwards. Five failures
 // in a row, and only one decision in ProbeEvery asks. After an error a charge may
 // have been made, but never twice, however often the client is told to retry.
