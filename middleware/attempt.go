@@ -13,6 +13,7 @@ import (
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 // stake is what an attempt costs, and the errors that show it to have been a
@@ -47,7 +48,7 @@ func (a *Auth) networkOf(r *http.Request) (string, error) {
 		net, err = network.Of(addr, 32, 64)
 	}
 	if err != nil {
-		a.tokens.Report(a.located(r), tokens.Event{Kind: tokens.EventFault, Err: err})
+		a.tokens.Report(a.located(r), events.Event{Kind: events.Fault, Err: err})
 		return "", wire.NewError(wire.ReasonMalformed, err) // a middleware may have copied the address from a header
 	}
 	return net.String(), nil
@@ -100,7 +101,7 @@ func (a *Auth) pay(r *http.Request, stakes []stake) ([]stake, error) {
 			violated = charges[i].Policy.Name
 		}
 	}
-	a.tokens.Report(a.located(r), tokens.Event{Kind: tokens.EventThrottled, Policy: violated})
+	a.tokens.Report(a.located(r), events.Event{Kind: events.Throttled, Policy: violated})
 	return nil, e
 }
 
@@ -129,7 +130,7 @@ func (a *Auth) giveBack(r *http.Request, stakes []stake, outcome error) {
 // uncounted reports a failure of the counters, and refuses unless the host
 // wants it otherwise.
 func (a *Auth) uncounted(r *http.Request, err error) error {
-	a.tokens.Report(a.located(r), tokens.Event{Kind: tokens.EventCounterFailure, Policy: "guesses", Err: err})
+	a.tokens.Report(a.located(r), events.Event{Kind: events.CounterFailure, Policy: "guesses", Err: err})
 	if a.guard.onFailure == ratelimit.FailOpen {
 		return nil
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 // Config says how an Auth works. The zero value of what is not required is the
@@ -134,7 +135,7 @@ type Auth struct {
 // verifier is what verifies and takes events: an Authority, or a Verifier.
 type verifier interface {
 	Verify(ctx context.Context, token tokens.Secret) (tokens.Principal, error)
-	Report(ctx context.Context, e tokens.Event)
+	Report(ctx context.Context, e events.Event)
 }
 
 const (
@@ -262,5 +263,5 @@ func (a *Auth) located(r *http.Request) context.Context {
 	if err != nil {
 		return r.Context()
 	}
-	return tokens.WithAddress(r.Context(), addr)
+	return events.WithAddress(r.Context(), addr)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 // reasons are all there are, with the status that the standard has for each.
@@ -212,10 +213,10 @@ func TestNoSecretLeaves(t *testing.T) {
 		t.Run("in "+dialect.name, func(t *testing.T) {
 			t.Parallel()
 			var log strings.Builder
-			logged := tokens.LogEvents(slog.New(slog.NewJSONHandler(&log, nil)))
+			logged := events.Log(slog.New(slog.NewJSONHandler(&log, nil)))
 			d := open(t, speaking(dialect.dialect), func(c *config) {
 				note := c.tokens.Events
-				c.tokens.Events = func(ctx context.Context, e tokens.Event) {
+				c.tokens.Events = func(ctx context.Context, e events.Event) {
 					logged(ctx, e)
 					note(ctx, e)
 				}

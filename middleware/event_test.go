@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/sallyport-go/sallyport/middleware/wire"
-	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 // D187: who came from where.
@@ -14,17 +14,17 @@ func TestEvents(t *testing.T) {
 	t.Parallel()
 	for _, x := range []struct {
 		request string
-		want    tokens.EventKind
+		want    events.Kind
 	}{
-		{"POST /login\n" + form + "\n\n" + goodLexikForm, tokens.EventLogin},
-		{"POST /login\n" + form + "\n\n_username=alice&_password=wrong", tokens.EventLoginRefused},
-		{"POST /refresh\n" + form + "\n\nrefresh_token={refresh}", tokens.EventRefresh},
-		{"POST /refresh\n" + form + "\n\nrefresh_token={revoked}", tokens.EventRefreshRefused},
-		{"POST /refresh\n" + form + "\n\nrefresh_token={key}", tokens.EventKeyExchange},
-		{"POST /token\n" + form + "\n\ngrant_type=refresh_token&refresh_token={refresh}", tokens.EventRefresh},
-		{"POST /token\n" + form + "\n\ngrant_type=password&" + goodForm, tokens.EventLogin},
-		{"POST /logout\n" + form + "\n\nrefresh_token={refresh}", tokens.EventLogout},
-		{"POST /everywhere\nAuthorization: Bearer {access}\n\n", tokens.EventLogoutEverywhere},
+		{"POST /login\n" + form + "\n\n" + goodLexikForm, events.Login},
+		{"POST /login\n" + form + "\n\n_username=alice&_password=wrong", events.LoginRefused},
+		{"POST /refresh\n" + form + "\n\nrefresh_token={refresh}", events.Refresh},
+		{"POST /refresh\n" + form + "\n\nrefresh_token={revoked}", events.RefreshRefused},
+		{"POST /refresh\n" + form + "\n\nrefresh_token={key}", events.KeyExchange},
+		{"POST /token\n" + form + "\n\ngrant_type=refresh_token&refresh_token={refresh}", events.Refresh},
+		{"POST /token\n" + form + "\n\ngrant_type=password&" + goodForm, events.Login},
+		{"POST /logout\n" + form + "\n\nrefresh_token={refresh}", events.Logout},
+		{"POST /everywhere\nAuthorization: Bearer {access}\n\n", events.LogoutEverywhere},
 	} {
 		t.Run("a "+string(x.want)+" by "+x.request[5:11]+" names the address that the host trusts", func(t *testing.T) {
 			t.Parallel()
@@ -48,7 +48,7 @@ func TestEvents(t *testing.T) {
 		d.journal.take()
 		r.RemoteAddr = "@"
 		wantStatus(t, d.send(r), http.StatusOK)
-		if e := d.journal.wantKinds(t, tokens.EventRefresh); len(e) == 1 && e[0].Address.IsValid() {
+		if e := d.journal.wantKinds(t, events.Refresh); len(e) == 1 && e[0].Address.IsValid() {
 			t.Errorf("address = %v", e[0].Address)
 		}
 	})

@@ -22,6 +22,7 @@ import (
 	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 // try logs in from an address.
@@ -445,7 +446,7 @@ func TestGuesses(t *testing.T) {
 			r := request(t, "POST /login\n"+form+"\n\n"+goodForm)
 			r.RemoteAddr = from
 			wantStatus(t, d.send(r), http.StatusBadRequest)
-			d.journal.wantKinds(t, tokens.EventFault)
+			d.journal.wantKinds(t, events.Fault)
 			if calls := d.store.take(); len(calls) > 0 {
 				t.Errorf("the store was asked %q", calls)
 			}
@@ -457,7 +458,7 @@ func TestGuesses(t *testing.T) {
 		d.guess(t, "alice", home)
 		d.journal.take()
 		wantStatus(t, d.try(t, "alice", password, home), http.StatusTooManyRequests)
-		e := d.journal.wantKinds(t, tokens.EventThrottled)[0]
+		e := d.journal.wantKinds(t, events.Throttled)[0]
 		if e.Policy != "guesses/pair" || e.Address.String() != home || e.UserID != "" || e.Err != nil || e.At.IsZero() {
 			t.Errorf("event = %+v", e)
 		}
@@ -559,7 +560,7 @@ func TestGuessedClientSecrets(t *testing.T) {
 					t.Errorf("header = %v", w.Header())
 				}
 			}
-			for _, e := range d.journal.wantKinds(t, tokens.EventThrottled, tokens.EventThrottled) {
+			for _, e := range d.journal.wantKinds(t, events.Throttled, events.Throttled) {
 				if e.Policy != "guesses/client" {
 					t.Errorf("event = %+v", e)
 				}
@@ -635,7 +636,7 @@ func TestGuessesThatCannotBeCounted(t *testing.T) {
 			if w.Header().Get("Retry-After") == "" || strings.Contains(w.Body.String(), "MARKER") {
 				t.Errorf("%v %s", w.Header(), w.Body)
 			}
-			d.journal.wantKinds(t, tokens.EventCounterFailure)
+			d.journal.wantKinds(t, events.CounterFailure)
 			if calls := d.store.take(); len(calls) > 0 {
 				t.Errorf("the store was asked %q", calls)
 			}
@@ -651,7 +652,7 @@ func TestGuessesThatCannotBeCounted(t *testing.T) {
 		b.broken.Store(true)
 		wantStatus(t, d.try(t, "alice", "wrong", home), http.StatusBadRequest)
 		wantStatus(t, d.try(t, "alice", password, home), http.StatusOK)
-		if kinds := d.journal.take(); !slices.ContainsFunc(kinds, func(e tokens.Event) bool { return e.Kind == tokens.EventCounterFailure }) {
+		if kinds := d.journal.take(); !slices.ContainsFunc(kinds, func(e events.Event) bool { return e.Kind == events.CounterFailure }) {
 			t.Error("nobody was told")
 		}
 	})

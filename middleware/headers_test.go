@@ -16,6 +16,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 func TestHeaders(t *testing.T) {
@@ -265,7 +266,7 @@ func TestF33AFailureIsNoRefusal(t *testing.T) {
 				t.Errorf("%s is set", name)
 			}
 		}
-		d.journal.wantKinds(t, tokens.EventCounterFailure)
+		d.journal.wantKinds(t, events.CounterFailure)
 	}
 }
 

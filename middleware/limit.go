@@ -8,6 +8,7 @@ import (
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 // CallerOf returns the principal as package ratelimit knows callers, for Inspect,
@@ -78,21 +79,21 @@ func principalOf(ctx context.Context, c ratelimit.Caller) tokens.Principal {
 }
 
 // limitEvents are the kinds of package ratelimit as package tokens names them.
-var limitEvents = map[ratelimit.EventKind]tokens.EventKind{
-	ratelimit.EventLimited:        tokens.EventLimited,
-	ratelimit.EventShadowLimited:  tokens.EventShadowLimited,
-	ratelimit.EventNearLimit:      tokens.EventNearLimit,
-	ratelimit.EventCounterFailure: tokens.EventCounterFailure,
-	ratelimit.EventFault:          tokens.EventFault,
+var limitEvents = map[ratelimit.EventKind]events.Kind{
+	ratelimit.EventLimited:        events.Limited,
+	ratelimit.EventShadowLimited:  events.ShadowLimited,
+	ratelimit.EventNearLimit:      events.NearLimit,
+	ratelimit.EventCounterFailure: events.CounterFailure,
+	ratelimit.EventFault:          events.Fault,
 }
 
 // limitEvent reports an event of the Limiter.
 func (a *Auth) limitEvent(ctx context.Context, e ratelimit.Event) {
 	if e.Address.IsValid() {
-		ctx = tokens.WithAddress(ctx, e.Address)
+		ctx = events.WithAddress(ctx, e.Address)
 	}
 	p, _ := tokens.PrincipalFrom(ctx)
-	a.verifier.Report(ctx, tokens.Event{
+	a.verifier.Report(ctx, events.Event{
 		Kind: limitEvents[e.Kind], Policy: e.Policy, Err: e.Err,
 		UserID: e.Caller.User, Account: e.Caller.Account, ClientID: p.ClientID, SessionID: e.Caller.Session,
 	})

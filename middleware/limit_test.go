@@ -14,6 +14,7 @@ import (
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 // patient counters answer as those of a network do: not to a context that is
@@ -43,7 +44,7 @@ func TestLimit(t *testing.T) {
 			hangUp()
 			wantStatus(t, d.send(httptest.NewRequestWithContext(ctx, http.MethodGet, "/limited", http.NoBody)), http.StatusOK)
 			wantStatus(t, d.send(httptest.NewRequestWithContext(ctx, http.MethodGet, "/limited", http.NoBody)), http.StatusTooManyRequests)
-			d.journal.wantKinds(t, tokens.EventLimited)
+			d.journal.wantKinds(t, events.Limited)
 		}
 	})
 	t.Run("a refusal is an event that says whose limit it was, and never more than one", func(t *testing.T) {
@@ -55,12 +56,12 @@ func TestLimit(t *testing.T) {
 		d.journal.take()
 		d.call(t, "/me", p.AccessToken, "198.51.100.7:1")
 		d.call(t, "/limited", "", "[2001:db8::7]:1")
-		events := d.journal.wantKinds(t, tokens.EventLimited, tokens.EventLimited)
-		if e := events[0]; e.Policy != "free" || e.UserID != alice.ID || e.Account != alice.Account || e.ClientID != "app" ||
+		told := d.journal.wantKinds(t, events.Limited, events.Limited)
+		if e := told[0]; e.Policy != "free" || e.UserID != alice.ID || e.Account != alice.Account || e.ClientID != "app" ||
 			e.SessionID != p.Principal.SessionID || e.Address.String() != "198.51.100.7" || e.At.IsZero() {
 			t.Errorf("event = %+v", e)
 		}
-		if e := events[1]; e.Policy != "anonymous" || e.UserID != "" || e.Account != "" || e.Address.String() != "2001:db8::7" {
+		if e := told[1]; e.Policy != "anonymous" || e.UserID != "" || e.Account != "" || e.Address.String() != "2001:db8::7" {
 			t.Errorf("event = %+v", e)
 		}
 	})
@@ -99,7 +100,7 @@ func TestLimit(t *testing.T) {
 		token := d.login(t, alice).AccessToken
 		d.journal.take()
 		wantStatus(t, d.call(t, "/me", token, ""), http.StatusInternalServerError)
-		d.journal.wantKinds(t, tokens.EventFault)
+		d.journal.wantKinds(t, events.Fault)
 	})
 	t.Run("a ClientIP that gives no address gives nobody a limit (P40)", func(t *testing.T) {
 		t.Parallel()
@@ -108,7 +109,7 @@ func TestLimit(t *testing.T) {
 				c.door.ClientIP = func(*http.Request) (netip.Addr, error) { return netip.Addr{}, err }
 			})
 			wantStatus(t, d.call(t, "/limited", "", ""), http.StatusBadRequest)
-			d.journal.wantKinds(t, tokens.EventFault)
+			d.journal.wantKinds(t, events.Fault)
 		}
 	})
 	t.Run("a forged token is counted for nobody", func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 // sessions is how many sessions a user has that are not over.
@@ -52,9 +53,9 @@ func TestLogout(t *testing.T) {
 			if _, err := d.tokens.Refresh(t.Context(), tokens.RefreshRequest{Token: other.RefreshToken}); err != nil {
 				t.Errorf("the other session: %v", err)
 			}
-			events := d.journal.take()
-			if events[0].Kind != tokens.EventLogout || events[0].Address.String() != "192.0.2.1" || events[0].SessionID != mine.Principal.SessionID {
-				t.Errorf("event = %v", events[0])
+			told := d.journal.take()
+			if told[0].Kind != events.Logout || told[0].Address.String() != "192.0.2.1" || told[0].SessionID != mine.Principal.SessionID {
+				t.Errorf("event = %v", told[0])
 			}
 		})
 	}
@@ -82,7 +83,7 @@ func TestLogout(t *testing.T) {
 			if a, b := d.sessions(t, alice.ID), d.sessions(t, bob.ID); a != 0 || b != 1 {
 				t.Errorf("alice has %d sessions and bob %d, want 0 and 1", a, b)
 			}
-			d.journal.wantKinds(t, tokens.EventLogoutEverywhere)
+			d.journal.wantKinds(t, events.LogoutEverywhere)
 		}
 	})
 	t.Run("everywhere takes no refresh token in the place of an access token", func(t *testing.T) {

@@ -43,8 +43,8 @@ func (d *door) untouched(tb testing.TB, r *http.Request, status int) {
 	if calls := d.store.take(); calls != nil {
 		tb.Errorf("the store was asked %q", calls)
 	}
-	if events := d.journal.take(); events != nil {
-		tb.Errorf("events = %v", events)
+	if told := d.journal.take(); told != nil {
+		tb.Errorf("events = %v", told)
 	}
 	if !json.Valid(w.Body.Bytes()) || w.Header().Get("Cache-Control") != "no-store" {
 		tb.Errorf("answer = %v %s", w.Header(), w.Body)

@@ -17,6 +17,7 @@ import (
 	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 // limits makes Limits of a door.
@@ -493,8 +494,8 @@ func TestShadow(t *testing.T) {
 			t.Errorf("header = %s", got)
 		}
 	}
-	events := d.journal.wantKinds(t, tokens.EventShadowLimited, tokens.EventShadowLimited, tokens.EventShadowLimited)
-	if e := events[0]; e.Policy != "trial" || e.Account != alice.Account {
+	told := d.journal.wantKinds(t, events.ShadowLimited, events.ShadowLimited, events.ShadowLimited)
+	if e := told[0]; e.Policy != "trial" || e.Account != alice.Account {
 		t.Errorf("event = %+v", e)
 	}
 	w := d.by(t, alice, h, "GET", "/")
@@ -502,7 +503,7 @@ func TestShadow(t *testing.T) {
 	if strings.Contains(w.Body.String(), "trial") {
 		t.Errorf("body = %s", w.Body)
 	}
-	d.journal.wantKinds(t, tokens.EventLimited)
+	d.journal.wantKinds(t, events.Limited)
 	if n := d.count(t, carol, h, 3); n != 3 {
 		t.Errorf("%d were let in, want 3", n)
 	}
@@ -533,7 +534,7 @@ func TestNearLimit(t *testing.T) {
 				d.by(t, alice, h, "GET", "/")
 				near := 0
 				for _, e := range d.journal.take() {
-					if e.Kind == tokens.EventNearLimit {
+					if e.Kind == events.NearLimit {
 						near++
 					}
 				}
@@ -572,7 +573,7 @@ X-Ratelimit-Reset: 946684801`,
 		t.Parallel()
 		d := open(t, func(c *config) { c.door.Counters, c.door.OnCounterFailure = stuck{}, ratelimit.FailOpen })
 		wantStatus(t, d.by(t, alice, http.HandlerFunc(d.Quota), "GET", "/"), http.StatusServiceUnavailable)
-		d.journal.wantKinds(t, tokens.EventCounterFailure)
+		d.journal.wantKinds(t, events.CounterFailure)
 	})
 	t.Run("a stranger is told to log in where there is no tier for them", func(t *testing.T) {
 		t.Parallel()

@@ -16,6 +16,7 @@ import (
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 // spend calls a route as often as it lets the caller, and returns how often that
@@ -363,7 +364,7 @@ func TestCountersThatFail(t *testing.T) {
 				if strings.Contains(w.Body.String(), "own words") {
 					t.Errorf("body = %s", w.Body)
 				}
-				d.journal.wantKinds(t, tokens.EventCounterFailure)
+				d.journal.wantKinds(t, events.CounterFailure)
 			})
 		})
 	}
@@ -383,7 +384,7 @@ func TestCallersWithoutATier(t *testing.T) {
 			token := d.login(t, alice).AccessToken
 			d.journal.take()
 			wantStatus(t, d.call(t, "/me", token, ""), http.StatusInternalServerError)
-			d.journal.wantKinds(t, tokens.EventFault)
+			d.journal.wantKinds(t, events.Fault)
 		}
 	})
 	t.Run("a stranger is told to log in where there is no tier for them", func(t *testing.T) {
@@ -396,7 +397,7 @@ func TestCallersWithoutATier(t *testing.T) {
 		for _, address := range []string{"@", "nowhere", "192.0.2.1:port"} {
 			d := open(t)
 			wantStatus(t, d.call(t, "/search", "", address), http.StatusBadRequest)
-			d.journal.wantKinds(t, tokens.EventFault)
+			d.journal.wantKinds(t, events.Fault)
 		}
 	})
 	t.Run("a TierOf that fails is a failure of the counters", func(t *testing.T) {

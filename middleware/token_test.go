@@ -6,6 +6,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 // The token endpoint speaks RFC 6749 whatever the dialect of the door.
@@ -161,8 +162,8 @@ func TestTokensOfASession(t *testing.T) {
 		d.journal.take()
 		wantAnswer(t, d.ask(t, ask+first+"\n\n"), http.StatusBadRequest, oauth2JSON, oauth2Refresh)
 		wantAnswer(t, d.ask(t, ask+second+"\n\n"), http.StatusBadRequest, oauth2JSON, oauth2Refresh)
-		events := d.journal.wantKinds(t, tokens.EventReuse, tokens.EventRefreshRefused)
-		if a := events[0].Address.String(); a != "192.0.2.1" {
+		told := d.journal.wantKinds(t, events.Reuse, events.RefreshRefused)
+		if a := told[0].Address.String(); a != "192.0.2.1" {
 			t.Errorf("address = %s", a)
 		}
 	})

@@ -11,6 +11,7 @@ import (
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
@@ -82,8 +83,8 @@ func TestVerifier(t *testing.T) {
 		if w.Header().Get("WWW-Authenticate") != "" || w.Header().Get("Retry-After") == "" || strings.Contains(w.Body.String(), "10.0.0.7") {
 			t.Errorf("%v %s", w.Header(), w.Body)
 		}
-		if events := journal.take(); len(events) != 1 || events[0].Kind != tokens.EventKeysFailure {
-			t.Errorf("events = %+v", events)
+		if told := journal.take(); len(told) != 1 || told[0].Kind != events.KeysFailure {
+			t.Errorf("events = %+v", told)
 		}
 	})
 
@@ -95,8 +96,8 @@ func TestVerifier(t *testing.T) {
 		for range 101 {
 			send(limited, "")
 		}
-		if events := journal.take(); len(events) != 1 || events[0].Kind != tokens.EventLimited || !events[0].Address.IsValid() {
-			t.Errorf("events = %+v", events)
+		if told := journal.take(); len(told) != 1 || told[0].Kind != events.Limited || !told[0].Address.IsValid() {
+			t.Errorf("events = %+v", told)
 		}
 	})
 

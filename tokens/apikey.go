@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/store"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 // An API key is a prefix, 26 random characters (130 bits) and a checksum of 7:
@@ -136,10 +137,10 @@ func (a *Authority) ExchangeKey(ctx context.Context, r KeyRequest) (Pair, error)
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
 	p, key, err := a.exchange(ctx, r)
-	e := event(EventKeyExchange, p.Principal)
+	e := event(events.KeyExchange, p.Principal)
 	e.KeyID, e.UserID, e.Err = key.ID, key.UserID, err
 	if err != nil {
-		e.Kind = failure(err, EventKeyRefused)
+		e.Kind = failure(err, events.KeyRefused)
 	}
 	a.Report(ctx, e)
 	return p, err

@@ -16,6 +16,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 func TestCreateAPIKey(t *testing.T) {
@@ -230,7 +231,7 @@ func TestExchangeKey(t *testing.T) {
 					t.Error("the refusal came with a pair")
 				}
 			})
-			if e := r.journal.wantKinds(t, tokens.EventKeyRefused); len(e) == 1 && (e[0].KeyID != row.ID || e[0].UserID != alice.ID) {
+			if e := r.journal.wantKinds(t, events.KeyRefused); len(e) == 1 && (e[0].KeyID != row.ID || e[0].UserID != alice.ID) {
 				t.Errorf("the event is %+v", e[0])
 			}
 		})

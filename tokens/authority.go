@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/store"
+	"github.com/sallyport-go/sallyport/tokens/events"
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
@@ -142,7 +143,7 @@ type Config struct {
 
 	// Events is told what happened, on the goroutine that it happened on, by
 	// many of them at once. Nil: nobody is told.
-	Events func(context.Context, Event)
+	Events func(context.Context, events.Event)
 
 	// Now is the clock. Nil: time.Now.
 	Now func() time.Time
@@ -175,7 +176,7 @@ type Authority struct {
 	grace, leeway, timeout         time.Duration
 
 	claims func(context.Context, store.User) (map[string]any, error)
-	events func(context.Context, Event)
+	events func(context.Context, events.Event)
 	clock  func() time.Time
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 // P7.
@@ -84,9 +85,9 @@ func TestLogin(t *testing.T) {
 			if calls := r.store.take(); (len(calls) > 0) != test.asks || len(r.store.rows(t).Sessions) > 0 {
 				t.Errorf("calls = %q", calls)
 			}
-			events := r.journal.wantKinds(t, tokens.EventLoginRefused)
-			if len(events) == 1 && (events[0].UserID != "" || events[0].ClientID == long || events[0].ClientID == "\xff") {
-				t.Errorf("the event names %+v", events[0])
+			told := r.journal.wantKinds(t, events.LoginRefused)
+			if len(told) == 1 && (told[0].UserID != "" || told[0].ClientID == long || told[0].ClientID == "\xff") {
+				t.Errorf("the event names %+v", told[0])
 			}
 		})
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 // altering is a store whose lists are altered too.
@@ -168,18 +169,18 @@ func TestFaultA12WhatAStoreReturnsIsCheckedBeforeItIsUsed(t *testing.T) {
 						if calls := r.store.take(); slices.ContainsFunc(calls, func(call string) bool { return slices.Contains(writes, call) }) {
 							t.Errorf("calls = %q: something was written", calls)
 						}
-						events := r.journal.wantKinds(t, tokens.EventFault)
-						if len(events) != 1 {
+						told := r.journal.wantKinds(t, events.Fault)
+						if len(told) != 1 {
 							return
 						}
-						text := events[0].Err.Error()
+						text := told[0].Err.Error()
 						if !strings.Contains(text, s.field+": ") {
 							t.Errorf("the event says %q, and does not name %s", text, s.field)
 						}
 						if v.value != "" && strings.Contains(text, v.value) {
 							t.Errorf("the event has the value: %q", text)
 						}
-						if e := events[0]; e.UserID == v.value && v.value != "" {
+						if e := told[0]; e.UserID == v.value && v.value != "" {
 							t.Errorf("the event names the user %q", e.UserID)
 						}
 					})

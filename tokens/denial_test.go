@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 // denying has a deny list.
@@ -107,9 +108,9 @@ func TestDenyList(t *testing.T) {
 			r, one, two := opened(t)
 			r.store.step(failingDenials, nil)
 			wantError(t, ending.end(t, r, one, two), tokens.ErrUnavailable)
-			events := r.journal.wantKinds(t, tokens.EventStoreFailure)
-			if len(events) == 1 && !errors.Is(events[0].Err, errDriver) {
-				t.Errorf("the event tells of %v", events[0].Err)
+			told := r.journal.wantKinds(t, events.StoreFailure)
+			if len(told) == 1 && !errors.Is(told[0].Err, errDriver) {
+				t.Errorf("the event tells of %v", told[0].Err)
 			}
 			if live := r.store.row(t).RevokedAt.IsZero(); live == ending.revokes {
 				t.Errorf("the session lives: %t", live)
@@ -125,7 +126,7 @@ func TestDenyList(t *testing.T) {
 			r, one, two := opened(t)
 			r.store.step(always(ending.last, errDriver), nil)
 			wantError(t, ending.end(t, r, one, two), tokens.ErrUnavailable)
-			r.journal.wantKinds(t, tokens.EventStoreFailure)
+			r.journal.wantKinds(t, events.StoreFailure)
 			r.store.step(nil, nil)
 			for range 3 { // whatever is refreshed is dead from the beginning
 				two = r.refresh(t, two.RefreshToken)
@@ -253,7 +254,7 @@ func TestDenyListFailure(t *testing.T) {
 			r.store.step(always("SessionDenied", failure), nil)
 			_, err := r.Verify(t.Context(), one.AccessToken)
 			wantError(t, err, tokens.ErrUnavailable)
-			r.journal.wantKinds(t, tokens.EventStoreFailure)
+			r.journal.wantKinds(t, events.StoreFailure)
 		})
 	}
 	t.Run("a host may say that such tokens are good", func(t *testing.T) {
@@ -261,7 +262,7 @@ func TestDenyListFailure(t *testing.T) {
 		r, one, two := opened(t, func(c *tokens.Config) { c.InsecureIgnoreDenyFailure = true })
 		r.store.step(always("SessionDenied", errDriver), nil)
 		r.verify(t, one.AccessToken)
-		r.journal.wantKinds(t, tokens.EventStoreFailure)
+		r.journal.wantKinds(t, events.StoreFailure)
 		r.store.step(nil, nil)
 		_ = r.LogoutPrincipal(t.Context(), two.Principal)
 		r.dead(t, one, two)

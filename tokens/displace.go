@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/sallyport-go/sallyport/store"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 // displace ends the oldest sessions of a user who has more than

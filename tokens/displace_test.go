@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 func atMost(n int) func(*tokens.Config) {
@@ -35,7 +36,7 @@ func TestMaxSessions(t *testing.T) {
 		}
 		var ended []string
 		for _, e := range r.journal.take() {
-			if e.Kind == tokens.EventDisplaced {
+			if e.Kind == events.SessionLimit {
 				ended = append(ended, e.SessionID)
 			}
 		}

@@ -1,18 +1,15 @@
 package tokens_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"log/slog"
 	"net/netip"
 	"reflect"
 	"testing"
 	"time"
 
-	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 // O14, D83: each operation tells of itself once, with all that is known of it.
@@ -24,7 +21,7 @@ func TestEvents(t *testing.T) {
 		// do makes ready what comes before, calls the function that it is given,
 		// and then does the one thing that is told of.
 		do   func(*testing.T, *room, func()) (session string)
-		want tokens.Event // without the session, the address and the time
+		want events.Event // without the session, the address and the time
 		err  error
 	}{
 		{
@@ -38,7 +35,7 @@ func TestEvents(t *testing.T) {
 				}
 				return p.Principal.SessionID
 			},
-			want: tokens.Event{Kind: tokens.EventLogin, UserID: alice.ID, Account: "acme", ClientID: "shop"},
+			want: events.Event{Kind: events.Login, UserID: alice.ID, Account: "acme", ClientID: "shop"},
 		},
 		{
 			name: "a login that is refused",
@@ -48,7 +45,7 @@ func TestEvents(t *testing.T) {
 				_, _ = r.Login(withAddress(t), tokens.LoginRequest{Login: "alice", Password: "wrong", ClientID: "shop"})
 				return ""
 			},
-			want: tokens.Event{Kind: tokens.EventLoginRefused, ClientID: "shop"}, err: tokens.ErrBadCredentials,
+			want: events.Event{Kind: events.LoginRefused, ClientID: "shop"}, err: tokens.ErrBadCredentials,
 		},
 		{
 			name: "a refresh",
@@ -59,7 +56,7 @@ func TestEvents(t *testing.T) {
 				_, _ = r.Refresh(withAddress(t), tokens.RefreshRequest{Token: one.RefreshToken})
 				return one.Principal.SessionID
 			},
-			want: tokens.Event{Kind: tokens.EventRefresh, UserID: alice.ID, Account: "acme", ClientID: "shop", Generation: 1},
+			want: events.Event{Kind: events.Refresh, UserID: alice.ID, Account: "acme", ClientID: "shop", Generation: 1},
 		},
 		{
 			name: "a replay",
@@ -71,7 +68,7 @@ func TestEvents(t *testing.T) {
 				_, _ = r.Refresh(withAddress(t), tokens.RefreshRequest{Token: one.RefreshToken})
 				return one.Principal.SessionID
 			},
-			want: tokens.Event{Kind: tokens.EventReplay, UserID: alice.ID, Account: "acme", ClientID: "shop", Generation: 1},
+			want: events.Event{Kind: events.Replay, UserID: alice.ID, Account: "acme", ClientID: "shop", Generation: 1},
 		},
 		{
 			name: "a reuse",
@@ -83,7 +80,7 @@ func TestEvents(t *testing.T) {
 				_, _ = r.Refresh(withAddress(t), tokens.RefreshRequest{Token: one.RefreshToken})
 				return one.Principal.SessionID
 			},
-			want: tokens.Event{Kind: tokens.EventReuse, UserID: alice.ID, ClientID: "shop", Generation: 1}, err: tokens.ErrReused,
+			want: events.Event{Kind: events.Reuse, UserID: alice.ID, ClientID: "shop", Generation: 1}, err: tokens.ErrReused,
 		},
 		{
 			name: "a refresh token that is not genuine",
@@ -93,7 +90,7 @@ func TestEvents(t *testing.T) {
 				_, _ = r.Refresh(withAddress(t), tokens.RefreshRequest{Token: "junk", ClientID: "shop"})
 				return ""
 			},
-			want: tokens.Event{Kind: tokens.EventRefreshRefused, ClientID: "shop"}, err: tokens.ErrInvalidRefresh,
+			want: events.Event{Kind: events.RefreshRefused, ClientID: "shop"}, err: tokens.ErrInvalidRefresh,
 		},
 		{
 			name: "another client's refresh token",
@@ -104,7 +101,7 @@ func TestEvents(t *testing.T) {
 				_, _ = r.Refresh(withAddress(t), tokens.RefreshRequest{Token: one.RefreshToken, ClientID: "thief"})
 				return one.Principal.SessionID
 			},
-			want: tokens.Event{Kind: tokens.EventRefreshRefused, UserID: alice.ID, ClientID: "shop", Generation: 1}, err: tokens.ErrWrongClient,
+			want: events.Event{Kind: events.RefreshRefused, UserID: alice.ID, ClientID: "shop", Generation: 1}, err: tokens.ErrWrongClient,
 		},
 		{
 			name: "a refresh for which the store returns what its contract rules out",
@@ -118,7 +115,7 @@ func TestEvents(t *testing.T) {
 				_, _ = r.Refresh(withAddress(t), tokens.RefreshRequest{Token: one.RefreshToken})
 				return one.Principal.SessionID
 			},
-			want: tokens.Event{Kind: tokens.EventFault, UserID: alice.ID, ClientID: "shop", Generation: 1}, err: tokens.ErrContract,
+			want: events.Event{Kind: events.Fault, UserID: alice.ID, ClientID: "shop", Generation: 1}, err: tokens.ErrContract,
 		},
 		{
 			name: "a logout",
@@ -130,7 +127,7 @@ func TestEvents(t *testing.T) {
 				_ = r.Logout(withAddress(t), tokens.RefreshRequest{Token: two.RefreshToken})
 				return one.Principal.SessionID
 			},
-			want: tokens.Event{Kind: tokens.EventLogout, UserID: alice.ID, ClientID: "shop", Generation: 2},
+			want: events.Event{Kind: events.Logout, UserID: alice.ID, ClientID: "shop", Generation: 2},
 		},
 		{
 			name: "a logout of a principal",
@@ -141,7 +138,7 @@ func TestEvents(t *testing.T) {
 				_ = r.LogoutPrincipal(withAddress(t), one.Principal)
 				return one.Principal.SessionID
 			},
-			want: tokens.Event{Kind: tokens.EventLogout, UserID: alice.ID, ClientID: "shop", Generation: 1},
+			want: events.Event{Kind: events.Logout, UserID: alice.ID, ClientID: "shop", Generation: 1},
 		},
 		{
 			name: "a logout everywhere",
@@ -153,7 +150,7 @@ func TestEvents(t *testing.T) {
 				_ = r.LogoutEverywhere(withAddress(t), alice.ID)
 				return ""
 			},
-			want: tokens.Event{Kind: tokens.EventLogoutEverywhere, UserID: alice.ID},
+			want: events.Event{Kind: events.LogoutEverywhere, UserID: alice.ID},
 		},
 		{
 			name: "a key exchange",
@@ -164,7 +161,7 @@ func TestEvents(t *testing.T) {
 				p, _ := r.ExchangeKey(withAddress(t), tokens.KeyRequest{Key: key, ClientID: "ci"})
 				return p.Principal.SessionID
 			},
-			want: tokens.Event{Kind: tokens.EventKeyExchange, UserID: alice.ID, Account: "acme", ClientID: "ci", KeyID: "its own"},
+			want: events.Event{Kind: events.KeyExchange, UserID: alice.ID, Account: "acme", ClientID: "ci", KeyID: "its own"},
 		},
 		{
 			name: "a new key",
@@ -174,7 +171,7 @@ func TestEvents(t *testing.T) {
 				_, _, _ = r.CreateAPIKey(withAddress(t), alice.ID, "CI", nil, time.Time{})
 				return ""
 			},
-			want: tokens.Event{Kind: tokens.EventKeyCreated, UserID: alice.ID, KeyID: "its own"},
+			want: events.Event{Kind: events.KeyCreated, UserID: alice.ID, KeyID: "its own"},
 		},
 		{
 			name: "a key that opens nothing",
@@ -184,7 +181,7 @@ func TestEvents(t *testing.T) {
 				_, _ = r.ExchangeKey(withAddress(t), tokens.KeyRequest{Key: "junk"})
 				return ""
 			},
-			want: tokens.Event{Kind: tokens.EventKeyRefused}, err: tokens.ErrInvalidKey,
+			want: events.Event{Kind: events.KeyRefused}, err: tokens.ErrInvalidKey,
 		},
 		{
 			name: "a store that could not say",
@@ -196,18 +193,18 @@ func TestEvents(t *testing.T) {
 				_, _ = r.Refresh(withAddress(t), tokens.RefreshRequest{Token: one.RefreshToken})
 				return one.Principal.SessionID
 			},
-			want: tokens.Event{Kind: tokens.EventStoreFailure, UserID: alice.ID, ClientID: "shop", Generation: 1}, err: errDriver,
+			want: events.Event{Kind: events.StoreFailure, UserID: alice.ID, ClientID: "shop", Generation: 1}, err: errDriver,
 		},
 	} {
 		t.Run(test.name+" is told of in one event", func(t *testing.T) {
 			t.Parallel()
 			r := open(t, graceOf(time.Minute))
 			session := test.do(t, r, func() { r.journal.take() })
-			events := r.journal.take()
-			if len(events) != 1 {
-				t.Fatalf("events = %+v, want one", events)
+			told := r.journal.take()
+			if len(told) != 1 {
+				t.Fatalf("events = %+v, want one", told)
 			}
-			got := events[0]
+			got := told[0]
 			if !errors.Is(got.Err, test.err) {
 				t.Errorf("Err = %v, want %v", got.Err, test.err)
 			}
@@ -227,8 +224,8 @@ func TestEvents(t *testing.T) {
 		var r *room
 		revoked := false
 		r = open(t, func(c *tokens.Config) {
-			c.Events = func(_ context.Context, e tokens.Event) {
-				if e.Kind == tokens.EventReuse {
+			c.Events = func(_ context.Context, e events.Event) {
+				if e.Kind == events.Reuse {
 					revoked = !r.store.row(t).RevokedAt.IsZero()
 				}
 			}
@@ -243,14 +240,14 @@ func TestEvents(t *testing.T) {
 		t.Parallel()
 		r := open(t, func(c *tokens.Config) { c.Events = nil })
 		r.refused(t, r.spent(t), tokens.ErrReused)
-		r.Report(t.Context(), tokens.Event{Kind: tokens.EventLimited})
+		r.Report(t.Context(), events.Event{Kind: events.Limited})
 	})
 
 	t.Run("what other packages report has the time and the address too", func(t *testing.T) {
 		t.Parallel()
 		r := open(t)
-		r.Report(withAddress(t), tokens.Event{Kind: tokens.EventLimited, UserID: "u", Policy: "free", At: time.Unix(1, 0)})
-		want := tokens.Event{Kind: tokens.EventLimited, UserID: "u", Policy: "free", At: r.clock.time(), Address: address}
+		r.Report(withAddress(t), events.Event{Kind: events.Limited, UserID: "u", Policy: "free", At: time.Unix(1, 0)})
+		want := events.Event{Kind: events.Limited, UserID: "u", Policy: "free", At: r.clock.time(), Address: address}
 		if got := r.journal.take(); len(got) != 1 || !reflect.DeepEqual(got[0], want) {
 			t.Errorf("events = %+v, want %+v", got, want)
 		}
@@ -261,51 +258,5 @@ var address = netip.MustParseAddr("2001:db8::1")
 
 func withAddress(t *testing.T) context.Context {
 	t.Helper()
-	return tokens.WithAddress(t.Context(), address)
-}
-
-func TestLogEvents(t *testing.T) {
-	t.Parallel()
-	for _, test := range []struct {
-		name  string
-		event tokens.Event
-		want  map[string]any
-	}{
-		{
-			"an event without anything is its kind",
-			tokens.Event{Kind: tokens.EventLogin},
-			map[string]any{"level": "INFO", "event": map[string]any{"kind": "login"}},
-		},
-		{
-			"an event with everything has it all",
-			tokens.Event{
-				Kind: tokens.EventReuse, At: time.Now(), UserID: "u", Account: "a", ClientID: "c", KeyID: "k", SessionID: "s",
-				Generation: 7, Policy: "p", Address: address, Err: store.ErrConflict,
-			},
-			map[string]any{"level": "WARN", "event": map[string]any{
-				"kind": "reuse", "user": "u", "account": "a", "client": "c", "key": "k", "session": "s", "policy": "p",
-				"generation": 7.0, "address": "2001:db8::1", "error": "store: conflict",
-			}},
-		},
-		{"a failure of the store is a warning", tokens.Event{Kind: tokens.EventStoreFailure}, map[string]any{"level": "WARN", "event": map[string]any{"kind": "store_failure"}}},
-		{"a failure of the counters is a warning", tokens.Event{Kind: tokens.EventCounterFailure}, map[string]any{"level": "WARN", "event": map[string]any{"kind": "counter_failure"}}},
-		{"a proxy that says nothing of use is a warning", tokens.Event{Kind: tokens.EventProxyFault}, map[string]any{"level": "WARN", "event": map[string]any{"kind": "proxy_fault"}}},
-		{"a fault of the host's is a warning", tokens.Event{Kind: tokens.EventFault}, map[string]any{"level": "WARN", "event": map[string]any{"kind": "fault"}}},
-		{"a refusal is none", tokens.Event{Kind: tokens.EventLoginRefused}, map[string]any{"level": "INFO", "event": map[string]any{"kind": "login_refused"}}},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			var text bytes.Buffer
-			tokens.LogEvents(slog.New(slog.NewJSONHandler(&text, nil)))(t.Context(), test.event)
-			var got map[string]any
-			if err := json.Unmarshal(text.Bytes(), &got); err != nil {
-				t.Fatal(err)
-			}
-			delete(got, "time")
-			test.want["msg"] = "sallyport"
-			if !reflect.DeepEqual(got, test.want) {
-				t.Errorf("the line is %v\nwant        %v", got, test.want)
-			}
-		})
-	}
+	return events.WithAddress(t.Context(), address)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
@@ -265,7 +266,7 @@ func ExampleAuthority_ExchangeKey() {
 }
 
 // What happens can be written to the host's log: who and what, and no secret.
-func ExampleLogEvents() {
+func ExampleConfig_events() {
 	ctx := context.Background()
 	log := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{
 		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
@@ -276,7 +277,7 @@ func ExampleLogEvents() {
 		},
 	}))
 	config := configured(users())
-	config.Events = tokens.LogEvents(log)
+	config.Events = events.Log(log)
 	authority := must(tokens.New(config))
 
 	_, _ = authority.Login(ctx, tokens.LoginRequest{Login: "ada", Password: "wrong", ClientID: "shop"})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 func TestRetryGrace(t *testing.T) {
@@ -266,7 +267,7 @@ func TestFaultA7GraceIsBoundedOnBothSides(t *testing.T) {
 				if err != nil || !again.Replayed || again.RefreshToken != two.RefreshToken {
 					t.Errorf("%v, replayed %t; want the same successor", err, again.Replayed)
 				}
-				r.journal.wantKinds(t, tokens.EventReplay)
+				r.journal.wantKinds(t, events.Replay)
 			case errors.Is(test.want, tokens.ErrClock):
 				r.unchanged(t, func() {
 					for range 3 {
@@ -277,9 +278,9 @@ func TestFaultA7GraceIsBoundedOnBothSides(t *testing.T) {
 						}
 					}
 				})
-				events := r.journal.wantKinds(t, tokens.EventClockFault, tokens.EventClockFault, tokens.EventClockFault)
-				if len(events) > 0 && (events[0].UserID != alice.ID || events[0].SessionID != one.Principal.SessionID) {
-					t.Errorf("the event names %+v", events[0])
+				told := r.journal.wantKinds(t, events.ClockFault, events.ClockFault, events.ClockFault)
+				if len(told) > 0 && (told[0].UserID != alice.ID || told[0].SessionID != one.Principal.SessionID) {
+					t.Errorf("the event names %+v", told[0])
 				}
 				r.verify(t, two.AccessToken)
 				r.refresh(t, two.RefreshToken) // the session lives

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/internal/forge"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
@@ -313,9 +314,9 @@ func TestVerifier(t *testing.T) {
 		return set
 	}
 	public := keys.Key{ID: by.key.ID, Algorithm: "ES256", Public: by.verify}
-	verifier := func(t *testing.T, from keys.Source, now func() time.Time, events func(context.Context, tokens.Event)) *tokens.Verifier {
+	verifier := func(t *testing.T, from keys.Source, now func() time.Time, told func(context.Context, events.Event)) *tokens.Verifier {
 		t.Helper()
-		v, err := tokens.NewVerifier(tokens.VerifierConfig{Keys: from, Issuer: issuer, Audience: audience, Now: now, Events: events})
+		v, err := tokens.NewVerifier(tokens.VerifierConfig{Keys: from, Issuer: issuer, Audience: audience, Now: now, Events: told})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -340,7 +341,7 @@ func TestVerifier(t *testing.T) {
 		t.Parallel()
 		r := open(t, func(c *tokens.Config) { c.Keys = []keys.Key{by.key} })
 		token := r.login(t).AccessToken
-		var events []tokens.Event
+		var told []events.Event
 		down := errors.New("down")
 		for name, from := range map[string]source{
 			"an error": func(string) (*keys.Set, error) { return nil, down },
@@ -352,14 +353,14 @@ func TestVerifier(t *testing.T) {
 				return &keys.Set{}, nil
 			},
 		} {
-			events = nil
-			v := verifier(t, from, r.clock.time, func(_ context.Context, e tokens.Event) { events = append(events, e) })
+			told = nil
+			v := verifier(t, from, r.clock.time, func(_ context.Context, e events.Event) { told = append(told, e) })
 			p, err := v.Verify(t.Context(), token)
 			if !errors.Is(err, tokens.ErrUnavailable) || errors.Is(err, tokens.ErrInvalidToken) || p != (tokens.Principal{}) {
 				t.Errorf("%s: %+v, %v", name, p, err)
 			}
-			if len(events) != 1 || events[0].Kind != tokens.EventKeysFailure || events[0].Err == nil || !events[0].At.Equal(r.clock.time()) {
-				t.Errorf("%s: events = %+v", name, events)
+			if len(told) != 1 || told[0].Kind != events.KeysFailure || told[0].Err == nil || !told[0].At.Equal(r.clock.time()) {
+				t.Errorf("%s: events = %+v", name, told)
 			}
 		}
 	})

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/internal/caller"
 	"github.com/sallyport-go/sallyport/store"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 // maxPassword bounds what is hashed, in bytes.
@@ -84,9 +84,9 @@ func (a *Authority) Login(ctx context.Context, r LoginRequest) (Pair, error) {
 	if stop := stoppedBy(err); stop != nil {
 		return Pair{}, stop
 	}
-	e := event(EventLogin, p.Principal)
+	e := event(events.Login, p.Principal)
 	if err != nil {
-		e = Event{Kind: failure(err, EventLoginRefused), ClientID: printable(r.ClientID), Err: err}
+		e = events.Event{Kind: failure(err, events.LoginRefused), ClientID: printable(r.ClientID), Err: err}
 	}
 	a.Report(ctx, e)
 	return p, err
@@ -216,11 +216,11 @@ func (a *Authority) withdraw(ctx context.Context, s store.Session) {
 
 // authenticated returns the user whom login and password name.
 func (a *Authority) authenticated(ctx context.Context, r LoginRequest) (store.User, error) {
-	address, _ := ctx.Value(addressKey{}).(netip.Addr)
+	address := events.AddressFrom(ctx)
 	user, err := a.store.Authenticate(caller.With(ctx, address, r.Login), r.Login, string(r.Password))
 	if fault, ok := errors.AsType[*store.FaultError](err); ok {
 		// It names the user, which a refused login does not.
-		a.Report(ctx, Event{Kind: EventFault, UserID: printable(fault.UserID), Err: fault})
+		a.Report(ctx, events.Event{Kind: events.Fault, UserID: printable(fault.UserID), Err: fault})
 		err = store.ErrBadCredentials
 	}
 	switch {
@@ -325,20 +325,20 @@ func (a *Authority) pair(ctx context.Context, u store.User, from origin, granted
 	return p, nil
 }
 
-func event(kind EventKind, p Principal) Event {
-	return Event{Kind: kind, UserID: p.Subject, Account: p.Account, ClientID: p.ClientID, SessionID: p.SessionID}
+func event(kind events.Kind, p Principal) events.Event {
+	return events.Event{Kind: kind, UserID: p.Subject, Account: p.Account, ClientID: p.ClientID, SessionID: p.SessionID}
 }
 
 // failure is the kind of event that an error is: the store's or the host's
 // fault, or else a refusal.
-func failure(err error, refused EventKind) EventKind {
+func failure(err error, refused events.Kind) events.Kind {
 	switch {
 	case errors.Is(err, ErrUnavailable):
 		return unavailableKind(err)
 	case errors.Is(err, ErrClaims):
-		return EventFault
+		return events.Fault
 	case errors.Is(err, ErrInvalidClient), errors.Is(err, ErrUnauthorizedClient):
-		return EventClientRefused
+		return events.ClientRefused
 	}
 	return refused
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/sallyport-go/sallyport/store"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 // Logout ends the session that a refresh token belongs to, whichever of the
@@ -73,7 +74,7 @@ func (a *Authority) LogoutEverywhere(ctx context.Context, userID string) error {
 	if err := a.revokeAll(ctx, userID); err != nil {
 		return a.failed(ctx, err)
 	}
-	a.Report(ctx, Event{Kind: EventLogoutEverywhere, UserID: userID})
+	a.Report(ctx, events.Event{Kind: events.LogoutEverywhere, UserID: userID})
 	return nil
 }
 
@@ -87,7 +88,7 @@ func (a *Authority) loggedOut(ctx context.Context, s store.Session, err error) e
 	if err != nil {
 		return a.failed(ctx, err)
 	}
-	a.Report(ctx, Event{Kind: EventLogout, UserID: s.UserID, ClientID: s.ClientID, SessionID: sessionImage(s.ID), Generation: s.Generation})
+	a.Report(ctx, events.Event{Kind: events.Logout, UserID: s.UserID, ClientID: s.ClientID, SessionID: sessionImage(s.ID), Generation: s.Generation})
 	return nil
 }
 
@@ -112,7 +113,7 @@ func (a *Authority) sessionOf(ctx context.Context, userID, sid string) (store.Se
 // clientRefused reports an error if it is the client's or the store's.
 func (a *Authority) clientRefused(ctx context.Context, clientID string, err error) error {
 	if errors.Is(err, ErrInvalidClient) {
-		a.Report(ctx, Event{Kind: EventClientRefused, ClientID: printable(clientID), Err: err})
+		a.Report(ctx, events.Event{Kind: events.ClientRefused, ClientID: printable(clientID), Err: err})
 	}
 	return a.failed(ctx, err)
 }
@@ -120,7 +121,7 @@ func (a *Authority) clientRefused(ctx context.Context, clientID string, err erro
 // failed reports an error if it is the store's.
 func (a *Authority) failed(ctx context.Context, err error) error {
 	if errors.Is(err, ErrUnavailable) {
-		a.Report(ctx, Event{Kind: unavailableKind(err), Err: err})
+		a.Report(ctx, events.Event{Kind: unavailableKind(err), Err: err})
 	}
 	return err
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 // errDriver is what a store says when it could not say.
@@ -352,7 +353,7 @@ func TestHangingUp(t *testing.T) {
 		if s := r.store.row(t); s.RevokedAt.IsZero() {
 			t.Error("the session is not revoked")
 		}
-		r.journal.wantKinds(t, tokens.EventReuse)
+		r.journal.wantKinds(t, events.Reuse)
 	})
 
 	t.Run("a caller who hangs up before the write has used nothing", func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/store"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 // CreateOwnAPIKey makes a key for the user who is signed in, as CreateAPIKey
@@ -130,6 +131,6 @@ func (a *Authority) revokeKey(ctx context.Context, k store.APIKey) error {
 	if err := a.revoke(ctx, endedKeys(k), a.revokingKey(k)); err != nil {
 		return a.failed(ctx, err)
 	}
-	a.Report(ctx, Event{Kind: EventKeyRevoked, UserID: k.UserID, KeyID: k.ID, SessionID: keyImage(k.ID)})
+	a.Report(ctx, events.Event{Kind: events.KeyRevoked, UserID: k.UserID, KeyID: k.ID, SessionID: keyImage(k.ID)})
 	return nil
 }

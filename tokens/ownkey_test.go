@@ -14,6 +14,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 func TestCreateOwnAPIKey(t *testing.T) {
@@ -105,7 +106,7 @@ func TestRevokeAPIKey(t *testing.T) {
 			r.journal.take()
 			_, err := r.RevokeAPIKey(t.Context(), alice.ID, row.ID)
 			wantError(t, err, tokens.ErrUnavailable)
-			r.journal.wantKinds(t, tokens.EventStoreFailure)
+			r.journal.wantKinds(t, events.StoreFailure)
 			if !r.store.rows(t).Keys[0].RevokedAt.IsZero() {
 				t.Error("the key is revoked")
 			}
@@ -115,9 +116,9 @@ func TestRevokeAPIKey(t *testing.T) {
 		if ok, err := r.RevokeAPIKey(t.Context(), alice.ID, row.ID); !ok || err != nil {
 			t.Errorf("%t, %v", ok, err)
 		}
-		events := r.journal.wantKinds(t, tokens.EventKeyRevoked)
-		if len(events) == 1 && (events[0].KeyID != row.ID || events[0].UserID != alice.ID) {
-			t.Errorf("%+v", events)
+		told := r.journal.wantKinds(t, events.KeyRevoked)
+		if len(told) == 1 && (told[0].KeyID != row.ID || told[0].UserID != alice.ID) {
+			t.Errorf("%+v", told)
 		}
 		_, err = r.Verify(t.Context(), p.AccessToken)
 		wantError(t, err, tokens.ErrRevokedToken)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 const (
@@ -133,11 +134,11 @@ func raceGrace(t *testing.T, latency time.Duration) {
 		if moved != 1 || len(names) != racers {
 			t.Fatalf("%d callers moved the session and %d access tokens were made, want 1 and %d", moved, len(names), racers)
 		}
-		counts := map[tokens.EventKind]int{}
+		counts := map[events.Kind]int{}
 		for _, e := range r.journal.take() {
 			counts[e.Kind]++
 		}
-		if counts[tokens.EventRefresh] != 1 || counts[tokens.EventReplay] != racers-1 {
+		if counts[events.Refresh] != 1 || counts[events.Replay] != racers-1 {
 			t.Fatalf("events = %v, want 1 refresh and %d replays", counts, racers-1)
 		}
 		if s := r.store.row(t); s.Generation != 2 || !s.RevokedAt.IsZero() {

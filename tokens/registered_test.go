@@ -10,6 +10,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 // grants are all that there are.
@@ -103,8 +104,8 @@ func TestClientsAreAuthenticatedFirst(t *testing.T) {
 				if calls := r.store.take(); !slices.Equal(calls, asks) {
 					t.Errorf("%s asked for %q, want %q: neither password nor key is looked at", does, calls, asks)
 				}
-				if events := r.journal.take(); !errors.Is(test.want, tokens.ErrMalformed) && (len(events) != 1 || events[0].Kind != tokens.EventClientRefused) {
-					t.Errorf("%s: events = %+v", does, events)
+				if told := r.journal.take(); !errors.Is(test.want, tokens.ErrMalformed) && (len(told) != 1 || told[0].Kind != events.ClientRefused) {
+					t.Errorf("%s: events = %+v", does, told)
 				}
 			}
 		})

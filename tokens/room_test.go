@@ -12,6 +12,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
@@ -209,34 +210,34 @@ func (c *clock) move(d time.Duration) {
 // journal keeps events.
 type journal struct {
 	mu     sync.Mutex
-	events []tokens.Event
+	events []events.Event
 }
 
-func (j *journal) note(_ context.Context, e tokens.Event) {
+func (j *journal) note(_ context.Context, e events.Event) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.events = append(j.events, e)
 }
 
 // take returns the events since it was last called.
-func (j *journal) take() []tokens.Event {
+func (j *journal) take() []events.Event {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	events := j.events
+	told := j.events
 	j.events = nil
-	return events
+	return told
 }
 
 // wantKinds wants the journal to hold events of these kinds, in this order.
-func (j *journal) wantKinds(tb testing.TB, want ...tokens.EventKind) []tokens.Event {
+func (j *journal) wantKinds(tb testing.TB, want ...events.Kind) []events.Event {
 	tb.Helper()
-	events := j.take()
-	var got []tokens.EventKind
-	for _, e := range events {
+	told := j.take()
+	var got []events.Kind
+	for _, e := range told {
 		got = append(got, e.Kind)
 	}
 	if !slices.Equal(got, want) {
 		tb.Errorf("events = %q, want %q", got, want)
 	}
-	return events
+	return told
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/store"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 // RefreshRequest presents a refresh token.
@@ -57,7 +58,7 @@ func (a *Authority) Refresh(ctx context.Context, r RefreshRequest) (Pair, error)
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
 	if err := r.Check(); err != nil {
-		a.Report(ctx, Event{Kind: EventRefreshRefused, ClientID: printable(r.ClientID), Err: err})
+		a.Report(ctx, events.Event{Kind: events.RefreshRefused, ClientID: printable(r.ClientID), Err: err})
 		return Pair{}, err
 	}
 	named, err := a.presenter(ctx, r.ClientID, r.ClientSecret)
@@ -65,28 +66,28 @@ func (a *Authority) Refresh(ctx context.Context, r RefreshRequest) (Pair, error)
 		err = named.mayRefresh()
 	}
 	if err != nil {
-		a.Report(ctx, Event{Kind: failure(err, EventRefreshRefused), ClientID: printable(r.ClientID), Err: err})
+		a.Report(ctx, events.Event{Kind: failure(err, events.RefreshRefused), ClientID: printable(r.ClientID), Err: err})
 		return Pair{}, err
 	}
 	token, ok := a.refresh.open(r.Token)
 	if !ok {
 		err := fmt.Errorf("%w: not genuine", ErrInvalidRefresh)
-		a.Report(ctx, Event{Kind: EventRefreshRefused, ClientID: printable(r.ClientID), Err: err})
+		a.Report(ctx, events.Event{Kind: events.RefreshRefused, ClientID: printable(r.ClientID), Err: err})
 		return Pair{}, err
 	}
 	s, p, err := a.rotate(ctx, token, named, r)
-	e := Event{
-		Kind: EventRefresh, UserID: s.UserID, Account: p.Principal.Account, ClientID: s.ClientID,
+	e := events.Event{
+		Kind: events.Refresh, UserID: s.UserID, Account: p.Principal.Account, ClientID: s.ClientID,
 		SessionID: sessionImage(token.sessionID), Generation: token.generation, Err: err,
 	}
 	switch {
 	case err == nil && p.Replayed:
-		e.Kind = EventReplay
+		e.Kind = events.Replay
 	case err == nil:
 	case errors.Is(err, ErrReused):
-		e.Kind = EventReuse
+		e.Kind = events.Reuse
 	default:
-		e.Kind = failure(err, EventRefreshRefused)
+		e.Kind = failure(err, events.RefreshRefused)
 	}
 	a.Report(ctx, e)
 	return p, err

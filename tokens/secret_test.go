@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
@@ -115,16 +116,16 @@ func TestSecretsAreShownNowhere(t *testing.T) {
 	t.Run("P23: no secret is in an event, a log line or an error", func(t *testing.T) {
 		t.Parallel()
 		log := &lines{}
-		hooks := []func(context.Context, tokens.Event){
-			tokens.LogEvents(slog.New(slog.NewJSONHandler(log, nil))),
-			tokens.LogEvents(slog.New(slog.NewTextHandler(log, nil))),
-			func(_ context.Context, e tokens.Event) { fmt.Fprintf(log, "%v %+v %#v\n", e, e, e) },
+		hooks := []func(context.Context, events.Event){
+			events.Log(slog.New(slog.NewJSONHandler(log, nil))),
+			events.Log(slog.New(slog.NewTextHandler(log, nil))),
+			func(_ context.Context, e events.Event) { fmt.Fprintf(log, "%v %+v %#v\n", e, e, e) },
 		}
 		by := signerOf("HS256")
 		wrong := tokens.Secret("hunter2-hunter2")
 		r := open(t, graceOf(time.Minute), func(c *tokens.Config) {
 			c.Keys = []keys.Key{by.key}
-			c.Events = func(ctx context.Context, e tokens.Event) {
+			c.Events = func(ctx context.Context, e events.Event) {
 				for _, hook := range hooks {
 					hook(ctx, e)
 				}

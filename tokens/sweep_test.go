@@ -11,6 +11,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 // The brooms of a host with a deny list.
@@ -125,7 +126,7 @@ func TestSweepFails(t *testing.T) {
 			if calls := r.store.take(); !slices.Equal(calls, []string{sessionBroom, keyBroom}) {
 				t.Errorf("calls = %q", calls)
 			}
-			for _, e := range r.journal.wantKinds(t, tokens.EventStoreFailure) {
+			for _, e := range r.journal.wantKinds(t, events.StoreFailure) {
 				if !errors.Is(e.Err, errDriver) {
 					t.Errorf("the event's cause is %v", e.Err)
 				}
@@ -153,7 +154,7 @@ func TestSweepFails(t *testing.T) {
 		defer stop()
 		_, err := r.Sweep(ctx)
 		wantError(t, err, tokens.ErrUnavailable)
-		r.journal.wantKinds(t, tokens.EventStoreFailure, tokens.EventStoreFailure)
+		r.journal.wantKinds(t, events.StoreFailure, events.StoreFailure)
 	})
 }
 
@@ -176,7 +177,7 @@ func TestSweepEvery(t *testing.T) {
 			}
 			time.Sleep(time.Nanosecond)
 		}
-		r.journal.wantKinds(t, tokens.EventStoreFailure)
+		r.journal.wantKinds(t, events.StoreFailure)
 		stop()
 		<-ended
 		r.SweepEvery(ctx, time.Hour) // returns

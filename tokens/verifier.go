@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/sallyport-go/sallyport/tokens/events"
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
@@ -29,7 +30,7 @@ type VerifierConfig struct {
 	Leeway time.Duration
 
 	// Events is told what happened, as Config.Events is. Nil: nobody is told.
-	Events func(context.Context, Event)
+	Events func(context.Context, events.Event)
 
 	// Now is the clock. Nil: time.Now.
 	Now func() time.Time
@@ -99,18 +100,18 @@ func checkNames(issuer, audience string, complain func(path, format string, args
 func (v *Verifier) Verify(ctx context.Context, token Secret) (Principal, error) {
 	p, err := v.verify(ctx, string(token), v.clock())
 	if errors.Is(err, ErrUnavailable) {
-		v.Report(ctx, Event{Kind: EventKeysFailure, Err: err})
+		v.Report(ctx, events.Event{Kind: events.KeysFailure, Err: err})
 	}
 	return p, err
 }
 
 // Report gives an event to the host's hook, as [Authority.Report] does.
-func (v *Verifier) Report(ctx context.Context, e Event) {
+func (v *Verifier) Report(ctx context.Context, e events.Event) {
 	if v.events == nil {
 		return
 	}
 	e.At = v.clock().UTC().Truncate(time.Microsecond)
-	e.Address, _ = ctx.Value(addressKey{}).(netip.Addr)
+	e.Address = events.AddressFrom(ctx)
 	v.events(ctx, e)
 }
 

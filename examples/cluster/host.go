@@ -17,6 +17,7 @@ import (
 	"github.com/sallyport-go/sallyport/store/redisstore"
 	"github.com/sallyport-go/sallyport/store/sqlstore"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
@@ -33,7 +34,7 @@ type host struct {
 
 // newHost opens the stores that all nodes share, and puts the door in front of
 // the API. Everything that two nodes must agree on is in s.
-func newHost(ctx context.Context, s secrets, events func(context.Context, tokens.Event)) (*host, error) {
+func newHost(ctx context.Context, s secrets, told func(context.Context, events.Event)) (*host, error) {
 	db, err := sql.Open("pgx", s.Postgres)
 	if err != nil {
 		return nil, err
@@ -44,13 +45,13 @@ func newHost(ctx context.Context, s secrets, events func(context.Context, tokens
 		return nil, errors.Join(err, db.Close())
 	}
 	h := &host{db: db, client: redis.NewClient(options)}
-	if h.Handler, err = h.routes(ctx, s, events); err != nil {
+	if h.Handler, err = h.routes(ctx, s, told); err != nil {
 		return nil, errors.Join(err, h.close())
 	}
 	return h, nil
 }
 
-func (h *host) routes(ctx context.Context, s secrets, events func(context.Context, tokens.Event)) (http.Handler, error) {
+func (h *host) routes(ctx context.Context, s secrets, told func(context.Context, events.Event)) (http.Handler, error) {
 	sessions, err := sqlstore.Open(ctx, h.db, sqlstore.Config{Dialect: sqlstore.PostgreSQL})
 	if err != nil {
 		return nil, err
@@ -76,7 +77,7 @@ func (h *host) routes(ctx context.Context, s secrets, events func(context.Contex
 		Keys:        []keys.Key{{Algorithm: "HS256", Secret: keys.Secret(s.Signing)}},
 		RefreshKeys: []keys.Secret{keys.Secret(s.Refreshing)},
 		RetryGrace:  grace,
-		Events:      events,
+		Events:      told,
 	})
 	if err != nil {
 		return nil, err

@@ -10,7 +10,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 // nodeCommand is the argument that makes a process a node.
@@ -26,7 +26,7 @@ func serveNode(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
 	if err := input.Decode(&s); err != nil {
 		return err
 	}
-	h, err := newHost(ctx, s, func(_ context.Context, e tokens.Event) { fmt.Fprintf(stdout, "%s\n", e.Kind) })
+	h, err := newHost(ctx, s, func(_ context.Context, e events.Event) { fmt.Fprintf(stdout, "%s\n", e.Kind) })
 	if err != nil {
 		return err
 	}

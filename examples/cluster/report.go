@@ -7,7 +7,7 @@ import (
 	"io"
 
 	"github.com/sallyport-go/sallyport/store"
-	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 // settle asks the store how often each user's sessions have moved on.
@@ -25,7 +25,7 @@ func (l *load) settle(ctx context.Context, sessions store.Sessions) error {
 }
 
 // report prints how it went, and returns an error if it did not go as promised.
-func (l *load) report(w io.Writer, events map[string]int) error {
+func (l *load) report(w io.Writer, counts map[string]int) error {
 	var admitted, counted, cutOff, limited, rotated int64
 	for _, a := range l.accounts {
 		admitted += a.admitted.Load()
@@ -34,13 +34,13 @@ func (l *load) report(w io.Writer, events map[string]int) error {
 		limited += a.limited.Load()
 		rotated += a.kept
 	}
-	broken := l.broken(events)
-	fmt.Fprintf(w, "logged in %d times\n", events[string(tokens.EventLogin)])
+	broken := l.broken(counts)
+	fmt.Fprintf(w, "logged in %d times\n", counts[string(events.Login)])
 	fmt.Fprintf(w, "admitted  %d of %d: %d were answered, and %d of the %d that were cut off with their node had been counted\n",
 		counted, l.limit*int64(len(l.accounts)), admitted, counted-admitted, cutOff)
 	fmt.Fprintf(w, "refused   %d, over the limit\n", limited)
 	fmt.Fprintf(w, "rotated   %d refresh tokens\n", rotated)
-	fmt.Fprintf(w, "replayed  %d, with the successor that there was\n", events[string(tokens.EventReplay)])
+	fmt.Fprintf(w, "replayed  %d, with the successor that there was\n", counts[string(events.Replay)])
 	fmt.Fprintf(w, "logged out, %d of %d, and then refused by every node\n", l.loggedOut, len(l.clients))
 	fmt.Fprintf(w, "lost      %d\n", len(broken))
 	return errors.Join(broken...)
@@ -51,7 +51,7 @@ func (l *load) report(w io.Writer, events map[string]int) error {
 // A call that was cut off may have been counted or not; nobody can tell which.
 // But every user was refused in the end, so their limit is spent: whatever part
 // of it was not answered was counted for a call that was cut off.
-func (l *load) broken(events map[string]int) []error {
+func (l *load) broken(counts map[string]int) []error {
 	broken := l.lost
 	complain := func(format string, args ...any) { broken = append(broken, fmt.Errorf(format, args...)) }
 	for _, a := range l.accounts {
@@ -72,7 +72,7 @@ func (l *load) broken(events map[string]int) []error {
 	if most := int64(2 * len(l.clients)); l.cutOff() > most {
 		complain("%d calls were cut off, which is more than the %d that one node can have taken along", l.cutOff(), most)
 	}
-	if n := events[string(tokens.EventReuse)]; n > 0 {
+	if n := counts[string(events.Reuse)]; n > 0 {
 		complain("%d sessions were ended for a reuse, and no client is a thief", n)
 	}
 	return broken

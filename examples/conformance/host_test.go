@@ -31,6 +31,7 @@ import (
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/store/passwords"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
@@ -95,7 +96,7 @@ type host struct {
 	store  *faulty
 	log    *bytes.Buffer
 	noting sync.Mutex // held while an event is told
-	events []tokens.Event
+	events []events.Event
 }
 
 var doors = []struct {
@@ -170,14 +171,14 @@ func newHost(t *testing.T, edits []edit) (*host, *middleware.Auth) {
 			t.Fatal(err)
 		}
 	}
-	log := tokens.LogEvents(slog.New(slog.NewJSONHandler(h.log, nil)))
+	log := events.Log(slog.New(slog.NewJSONHandler(h.log, nil)))
 	c := config{
 		tokens: tokens.Config{
 			Store: h.store, APIKeys: h.store, Clients: h.store, DefaultClient: "app", Revocations: h.store,
 			Issuer: issuer, Audience: audience,
 			Keys:        []keys.Key{{Algorithm: "ES256", Private: signingKey}},
 			RefreshKeys: []keys.Secret{secret("refresh")},
-			Events: func(ctx context.Context, e tokens.Event) {
+			Events: func(ctx context.Context, e events.Event) {
 				h.noting.Lock()
 				defer h.noting.Unlock()
 				h.events = append(h.events, e)
@@ -338,8 +339,8 @@ func same(t *testing.T, a, b answer) {
 }
 
 // kinds are the events since it was last called.
-func (h *host) kinds() []tokens.EventKind {
-	var kinds []tokens.EventKind
+func (h *host) kinds() []events.Kind {
+	var kinds []events.Kind
 	for _, e := range h.events {
 		kinds = append(kinds, e.Kind)
 	}

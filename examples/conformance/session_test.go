@@ -9,7 +9,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/wire"
-	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 // baked keeps tokens in cookies.
@@ -146,11 +146,11 @@ var sessions = []statement{
 			h.refresh(t, p.refresh)
 			h.token(t, "grant_type=password&username=alice&password=wrong")
 			for i, e := range h.events {
-				if e.At.IsZero() || !e.Address.IsValid() || e.Kind != tokens.EventLoginRefused && (e.UserID == "" || e.ClientID == "") {
+				if e.At.IsZero() || !e.Address.IsValid() || e.Kind != events.LoginRefused && (e.UserID == "" || e.ClientID == "") {
 					t.Errorf("event %d: %+v", i, e)
 				}
 			}
-			want := []tokens.EventKind{tokens.EventLogin, tokens.EventRefresh, tokens.EventReuse, tokens.EventLoginRefused}
+			want := []events.Kind{events.Login, events.Refresh, events.Reuse, events.LoginRefused}
 			if got := h.kinds(); !slices.Equal(got, want) {
 				t.Errorf("%q, want %q", got, want)
 			}

@@ -14,6 +14,7 @@ import (
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/store/passwords"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
@@ -43,7 +44,7 @@ func newDoor(s *shop, clientIP echo.IPExtractor) (*echov4.Auth, error) {
 		Audience:    "https://books.example/api",
 		Keys:        []keys.Key{{Algorithm: "EdDSA", Private: private}},
 		RefreshKeys: []keys.Secret{keys.NewSecret()},
-		Events:      tokens.LogEvents(slog.Default()),
+		Events:      events.Log(slog.Default()),
 	})
 	if err != nil {
 		return nil, err

@@ -31,6 +31,7 @@ import (
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
@@ -65,7 +66,7 @@ func newAPI(ctx context.Context) (http.Handler, error) {
 		// from where the host keeps its secrets, the same ones on every node.
 		Keys:        []keys.Key{{Algorithm: "HS256", Secret: keys.NewSecret()}},
 		RefreshKeys: []keys.Secret{keys.NewSecret()},
-		Events:      tokens.LogEvents(slog.Default()),
+		Events:      events.Log(slog.Default()),
 	})
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 // A host is killed at random moments while 32 people refresh at each of its two
@@ -60,14 +61,14 @@ func TestKilledWhileManyRefresh(t *testing.T) {
 		n.kill() // and the ledger has all of it
 		n.ledger.check(t, func(n note) bool {
 			// What follows a reuse whose answer was lost with the host.
-			return n.Door == strict && (n.Kind == tokens.EventReuse || n.Err == tokens.ErrRevokedRefresh.Error())
+			return n.Door == strict && (n.Kind == events.Reuse || n.Err == tokens.ErrRevokedRefresh.Error())
 		})
 		n.run(t)
 		for _, one := range everybody {
 			one.isTheOnlyBranch(t, s)
 		}
 		t.Logf("ordeal: %-10s kills=%d (of the server %d) logins=%d refreshes=%d replays=%d reuses=%d logouts=%d answers lost=%d, sessions lost=%d",
-			p.Store, kills, ofServer, sum.logins, sum.refreshes, n.ledger.count(tokens.EventReplay), sum.reuses, sum.logouts, sum.lost, lost)
+			p.Store, kills, ofServer, sum.logins, sum.refreshes, n.ledger.count(events.Replay), sum.reuses, sum.logouts, sum.lost, lost)
 	})
 }
 

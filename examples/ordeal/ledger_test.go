@@ -4,13 +4,13 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 // ledger has all that the hosts of a node told, in all their lives.
 type ledger struct {
 	mu       sync.Mutex
-	kinds    map[tokens.EventKind]int
+	kinds    map[events.Kind]int
 	advances map[advance]int
 	refusals []note
 }
@@ -22,7 +22,7 @@ type advance struct {
 }
 
 func newLedger() *ledger {
-	return &ledger{kinds: map[tokens.EventKind]int{}, advances: map[advance]int{}}
+	return &ledger{kinds: map[events.Kind]int{}, advances: map[advance]int{}}
 }
 
 func (l *ledger) enter(n note) {
@@ -30,15 +30,15 @@ func (l *ledger) enter(n note) {
 	defer l.mu.Unlock()
 	l.kinds[n.Kind]++
 	switch n.Kind {
-	case tokens.EventRefresh:
+	case events.Refresh:
 		l.advances[advance{n.Session, n.Generation}]++
-	case tokens.EventLoginRefused, tokens.EventRefreshRefused, tokens.EventReuse, tokens.EventFault:
+	case events.LoginRefused, events.RefreshRefused, events.Reuse, events.Fault:
 		l.refusals = append(l.refusals, n)
 	}
 }
 
 // count is how often something has happened.
-func (l *ledger) count(kind tokens.EventKind) int {
+func (l *ledger) count(kind events.Kind) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.kinds[kind]

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/internal/proxytest"
-	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 // outage is a way in which a place is not there for a while.
@@ -105,8 +105,8 @@ func TestOutages(t *testing.T) {
 				})
 				n.kill() // and the ledger has all of it
 				n.ledger.check(t, func(note) bool { return false })
-				if events := n.ledger.count(tokens.EventStoreFailure); events < refused {
-					t.Errorf("%d requests failed, and %d events told of it", refused, events)
+				if told := n.ledger.count(events.StoreFailure); told < refused {
+					t.Errorf("%d requests failed, and %d events told of it", refused, told)
 				}
 			})
 		}
@@ -236,7 +236,7 @@ func TestAnswersThatAreLostAfterTheWrite(t *testing.T) {
 			}
 		}
 		n.kill()
-		if replays, reuses := n.ledger.count(tokens.EventReplay), n.ledger.count(tokens.EventReuse); replays != 1 || reuses != 1 {
+		if replays, reuses := n.ledger.count(events.Replay), n.ledger.count(events.Reuse); replays != 1 || reuses != 1 {
 			t.Errorf("%d replays and %d reuses, want one of each", replays, reuses)
 		}
 	})

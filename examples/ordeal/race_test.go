@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/sallyport-go/sallyport/store"
-	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 // Eight hosts get the same refresh token at the same moment, round after round:
@@ -56,12 +56,12 @@ func TestManyNodesAndOneToken(t *testing.T) {
 			n.kill()
 		}
 		book.check(t, func(n note) bool { return n.Door == strict })
-		advances := book.count(tokens.EventRefresh)
+		advances := book.count(events.Refresh)
 		if advances != 2*rounds {
 			t.Errorf("%d advances in %d rounds at two doors", advances, rounds)
 		}
 		t.Logf("ordeal: %-10s hosts=%d rounds=%d at each of 2 doors, advances=%d replays=%d reuses=%d",
-			p.Store, hosts, rounds, advances, book.count(tokens.EventReplay), book.count(tokens.EventReuse))
+			p.Store, hosts, rounds, advances, book.count(events.Replay), book.count(events.Reuse))
 	})
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
@@ -34,13 +35,13 @@ const (
 // note is a line that a host writes to the test: an event, or that it is ready.
 type note struct {
 	Door       string
-	Kind       tokens.EventKind
+	Kind       events.Kind
 	Session    string
 	Generation int64
 	Err        string
 }
 
-const ready tokens.EventKind = "ready"
+const ready events.Kind = "ready"
 
 // serve is a host, until it is killed or the test is gone.
 func serve(orders string) (code int) {
@@ -88,7 +89,7 @@ func (p *place) mount(mux *http.ServeMux, door string, s store.Store) error {
 		Store: s, Issuer: "https://ordeal.example", Audience: "api", RetryGrace: doors[door], Timeout: p.Timeout,
 		Keys:        []keys.Key{{Algorithm: "HS256", Secret: keys.Secret(p.Signing)}},
 		RefreshKeys: []keys.Secret{keys.Secret(p.Refresh)},
-		Events: func(_ context.Context, e tokens.Event) {
+		Events: func(_ context.Context, e events.Event) {
 			n := note{Door: door, Kind: e.Kind, Session: e.SessionID, Generation: e.Generation}
 			if e.Err != nil {
 				n.Err = e.Err.Error()

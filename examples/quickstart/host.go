@@ -13,6 +13,7 @@ import (
 	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
@@ -49,7 +50,7 @@ func newHost(ctx context.Context, o options, s shelf, issuer string, log *slog.L
 		Keys:        []keys.Key{signing},
 		RefreshKeys: []keys.Secret{refresh},
 		RetryGrace:  o.retryGrace,
-		Events:      tokens.LogEvents(log),
+		Events:      events.Log(log),
 	})
 	if err != nil {
 		return nil, err

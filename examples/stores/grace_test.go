@@ -15,6 +15,7 @@ import (
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/store/redisstore"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
@@ -55,14 +56,14 @@ func TestFaultA7GraceIsBoundedOnBothSidesOnEachStore(t *testing.T) {
 		// All clocks stand still; those of the stores do not, so it begins now.
 		began := time.Now().UTC().Truncate(time.Second)
 		var mu sync.Mutex
-		var told []tokens.EventKind
+		var told []events.Kind
 		node := func(off time.Duration) *tokens.Authority {
 			a, err := tokens.New(tokens.Config{
 				Store: s, Issuer: "https://issuer.example", Audience: "api", RetryGrace: grace, Timeout: time.Minute,
 				Keys:        []keys.Key{{Algorithm: "HS256", Secret: "the key of access tokens, 32 bytes long"}},
 				RefreshKeys: []keys.Secret{"the key of refresh tokens, 32 bytes too"},
 				Now:         func() time.Time { return began.Add(off) },
-				Events: func(_ context.Context, e tokens.Event) {
+				Events: func(_ context.Context, e events.Event) {
 					mu.Lock()
 					defer mu.Unlock()
 					told = append(told, e.Kind)
@@ -108,7 +109,7 @@ func TestFaultA7GraceIsBoundedOnBothSidesOnEachStore(t *testing.T) {
 			if !reflect.DeepEqual(before, after) {
 				t.Errorf("a clock %s: the sessions are %+v, were %+v", tt.name, after, before)
 			}
-			if tt.want != nil && !reflect.DeepEqual(told, []tokens.EventKind{tokens.EventClockFault}) {
+			if tt.want != nil && !reflect.DeepEqual(told, []events.Kind{events.ClockFault}) {
 				t.Errorf("a clock %s: events = %q", tt.name, told)
 			}
 			if _, err := right.Refresh(t.Context(), tokens.RefreshRequest{Token: two.RefreshToken}); err != nil {

@@ -81,9 +81,14 @@ var arrows = []arrow{
 		never:   []string{"net/http"},
 	},
 	{
+		promise: "events need the standard library only",
+		room:    "tokens/events",
+		never:   []string{"net/http"},
+	},
+	{
 		promise: "tokens are made and verified without a web server",
 		room:    "tokens",
-		knows:   []string{"store", "tokens/keys", "internal/caller"},
+		knows:   []string{"tokens/events", "store", "tokens/keys", "internal/caller"},
 		lodgers: []string{crypto},
 		never:   []string{"net/http"},
 	},
@@ -102,7 +107,7 @@ var arrows = []arrow{
 	{
 		promise: "a net/http host links neither Echo nor a Redis client",
 		room:    "middleware",
-		knows:   []string{"store", "tokens", "middleware/ratelimit", "middleware/wire", "internal/network"},
+		knows:   []string{"store", "tokens", "tokens/events", "middleware/ratelimit", "middleware/wire", "internal/network"},
 		never:   []string{echo, redis},
 	},
 	{
@@ -130,7 +135,7 @@ var arrows = []arrow{
 	{
 		promise: "the Echo adapter is a leaf on the middleware and links no Redis client",
 		room:    "middleware/echov4",
-		knows:   []string{"middleware", "middleware/ratelimit", "middleware/wire", "tokens"},
+		knows:   []string{"middleware", "middleware/ratelimit", "middleware/wire", "tokens", "tokens/events"},
 		lodgers: []string{echo},
 		never:   []string{redis},
 	},

@@ -14,7 +14,7 @@ import (
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/echov4"
 	"github.com/sallyport-go/sallyport/middleware/wire"
-	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 // trusting makes the house trust as an extractor does.
@@ -213,16 +213,16 @@ func TestClientIPThatCannotBeToldIsRefused(t *testing.T) {
 // The events name the same address.
 func TestClientIPIsInTheEvents(t *testing.T) {
 	t.Parallel()
-	var events []tokens.Event
+	var told []events.Event
 	h := open(t, trusting(echo.ExtractIPFromXFFHeader()), func(c *config) {
-		c.tokens.Events = func(_ context.Context, e tokens.Event) { events = append(events, e) }
+		c.tokens.Events = func(_ context.Context, e events.Event) { told = append(told, e) }
 	})
 	e := echo.New()
 	mount(e, h.door)
 	r := form("POST /login", alicesOwn, "X-Forwarded-For: 198.51.100.1").to(t, h, "")
 	r.RemoteAddr = "10.0.0.1:1"
 	e.ServeHTTP(httptest.NewRecorder(), r)
-	if len(events) != 1 || events[0].Address != netip.MustParseAddr("198.51.100.1") {
-		t.Errorf("events = %v, want one from 198.51.100.1", events)
+	if len(told) != 1 || told[0].Address != netip.MustParseAddr("198.51.100.1") {
+		t.Errorf("events = %v, want one from 198.51.100.1", told)
 	}
 }

@@ -22,7 +22,7 @@ type LimitConfig struct {
 	Cost func(*http.Request) int64
 
 	// NearLimit is the share of a limit, in per cent, whose use is reported once a
-	// window as tokens.EventNearLimit. What AddCost tells is not looked at. Zero:
+	// window as events.NearLimit. What AddCost tells is not looked at. Zero:
 	// none.
 	NearLimit int
 

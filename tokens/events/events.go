@@ -1,0 +1,126 @@
+// Package events has the events of packages tokens and middleware: what a
+// security log wants to know, and a hook that writes it to slog.
+package events
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"time"
+)
+
+// Kind says what happened.
+type Kind string
+
+// The kinds of event.
+const (
+	Login            Kind = "login"             // a user logged in
+	LoginRefused     Kind = "login_refused"     // a login was refused: wrong credentials, or a scope that the user does not have
+	Refresh          Kind = "refresh"           // a session moved to its next generation
+	Replay           Kind = "replay"            // the previous refresh token came again within RetryGrace, and got the same successor
+	Reuse            Kind = "reuse"             // a used refresh token came again; its session is revoked
+	RefreshRefused   Kind = "refresh_refused"   // a refresh token was refused for another reason
+	Logout           Kind = "logout"            // one session was ended by its user
+	SessionLimit     Kind = "session_limit"     // a session was ended because its user has opened Config.MaxSessions later ones
+	LogoutEverywhere Kind = "logout_everywhere" // all of a user's sessions were ended
+	KeyCreated       Kind = "key_created"       // a long-lived API key was made
+	KeyExchange      Kind = "key_exchange"      // an API key was exchanged for an access token
+	KeyRefused       Kind = "key_refused"       // an API key was refused
+	KeyRevoked       Kind = "key_revoked"       // an API key was ended by its user
+	ClientRefused    Kind = "client_refused"    // an OAuth client is unknown, has a wrong secret, or may not use the grant
+	StoreFailure     Kind = "store_failure"     // the store returned an error that is not an answer
+	ClockFault       Kind = "clock_fault"       // this node's clock is behind that of another: ErrClock
+	KeysFailure      Kind = "keys_failure"      // the source of keys returned an error
+	Throttled        Kind = "throttled"         // brute-force protection refused an attempt before it was looked at
+	Limited          Kind = "limited"           // a rate limit refused a request
+	NearLimit        Kind = "near_limit"        // a caller has used the share of a limit that NearLimit names
+	ShadowLimited    Kind = "shadow_limited"    // a limit in shadow mode would have refused a request
+	CounterFailure   Kind = "counter_failure"   // the counters returned an error
+	ProxyFault       Kind = "proxy_fault"       // a trusted proxy's header could not be parsed
+	Fault            Kind = "fault"             // the host's configuration or code is at fault
+)
+
+// Event is one thing that a security log wants to know. It carries identifiers
+// and never a password, a token or a key.
+type Event struct {
+	Kind Kind
+	At   time.Time
+
+	// UserID, Account, ClientID and KeyID name who is concerned, as far as it
+	// is known. A login that was refused names nobody: what was typed into the
+	// name field may be a password. Where the refused login is due to what the
+	// store has of the user (a password hash that cannot be read), an Fault
+	// names them.
+	UserID, Account, ClientID, KeyID string
+
+	// SessionID is the "sid" of the session's access tokens.
+	SessionID string
+
+	// Generation is the one that was presented, in refresh events.
+	Generation int64
+
+	// Policy names the limit that was reached.
+	Policy string
+
+	// Address is the client's, where WithAddress told it.
+	Address netip.Addr
+
+	// Err is the cause of a refusal or a failure. It may hold the text of the
+	// store's driver; it never reaches the caller.
+	Err error
+}
+
+// LogValue gives the event's fields as a group, without the empty ones.
+func (e Event) LogValue() slog.Value {
+	attrs := []slog.Attr{slog.String("kind", string(e.Kind))}
+	for _, f := range []struct{ name, value string }{
+		{"user", e.UserID},
+		{"account", e.Account},
+		{"client", e.ClientID},
+		{"key", e.KeyID},
+		{"session", e.SessionID},
+		{"policy", e.Policy},
+	} {
+		if f.value != "" {
+			attrs = append(attrs, slog.String(f.name, f.value))
+		}
+	}
+	if e.Generation != 0 {
+		attrs = append(attrs, slog.Int64("generation", e.Generation))
+	}
+	if e.Address.IsValid() {
+		attrs = append(attrs, slog.String("address", e.Address.String()))
+	}
+	if e.Err != nil {
+		attrs = append(attrs, slog.String("error", e.Err.Error()))
+	}
+	return slog.GroupValue(attrs...)
+}
+
+// Log returns an Events hook that writes each event to log: what looks
+// like an attack or a failure as a warning, the rest as information.
+func Log(log *slog.Logger) func(context.Context, Event) {
+	return func(ctx context.Context, e Event) {
+		level := slog.LevelInfo
+		switch e.Kind {
+		case Reuse, Throttled, StoreFailure, ClockFault, KeysFailure, CounterFailure, ProxyFault, Fault:
+			level = slog.LevelWarn
+		}
+		log.LogAttrs(ctx, level, "sallyport", slog.Any("event", e))
+	}
+}
+
+type addressKey struct{}
+
+// WithAddress returns a context whose events name this client address. The
+// middleware calls it.
+func WithAddress(ctx context.Context, a netip.Addr) context.Context {
+	return context.WithValue(ctx, addressKey{}, a)
+}
+
+// AddressFrom returns the client address of a context; the zero Addr if there is
+// none.
+func AddressFrom(ctx context.Context) netip.Addr {
+	a, _ := ctx.Value(addressKey{}).(netip.Addr)
+	return a
+}
