@@ -123,7 +123,7 @@ func (a *Authority) createKey(
 		_ = a.apiKeys.RevokeAPIKey(within, k.ID, a.now()) // nobody has it
 		return "", store.APIKey{}, a.failed(ctx, err)
 	}
-	a.Report(ctx, Event{Kind: EventKeyCreated, UserID: user.ID, KeyID: k.ID})
+	a.Report(ctx, events.Event{Kind: events.KeyCreated, UserID: user.ID, KeyID: k.ID})
 	return Secret(text), k, nil
 }
 

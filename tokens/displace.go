@@ -23,7 +23,7 @@ func (a *Authority) displace(ctx context.Context, newest store.Session) error {
 		within, cancel := a.bounded(ctx)
 		defer cancel()
 		err = a.endAll(within, oldest, func(s store.Session) {
-			a.Report(ctx, Event{Kind: EventDisplaced, UserID: s.UserID, ClientID: s.ClientID, SessionID: sessionImage(s.ID), Generation: s.Generation})
+			a.Report(ctx, events.Event{Kind: events.SessionLimit, UserID: s.UserID, ClientID: s.ClientID, SessionID: sessionImage(s.ID), Generation: s.Generation})
 		})
 	}
 	if err != nil {

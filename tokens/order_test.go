@@ -298,9 +298,9 @@ func TestStoreFailure(t *testing.T) {
 					} else {
 						r.unchanged(t, check)
 					}
-					events := r.journal.wantKinds(t, tokens.EventStoreFailure)
-					if len(events) == 1 && !errors.Is(events[0].Err, failure) {
-						t.Errorf("the event tells of %v, want %v", events[0].Err, failure)
+					told := r.journal.wantKinds(t, events.StoreFailure)
+					if len(told) == 1 && !errors.Is(told[0].Err, failure) {
+						t.Errorf("the event tells of %v, want %v", told[0].Err, failure)
 					}
 					r.store.step(nil, nil)
 					if err := do(); err != nil && !errors.Is(err, tokens.ErrReused) {

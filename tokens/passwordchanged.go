@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/sallyport-go/sallyport/store"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 // PasswordOption changes what PasswordChanged ends.
@@ -48,7 +49,7 @@ func (a *Authority) PasswordChanged(ctx context.Context, userID string, options 
 	if err != nil {
 		return a.failed(ctx, err)
 	}
-	a.Report(ctx, Event{Kind: EventPasswordChanged, UserID: userID})
+	a.Report(ctx, events.Event{Kind: events.PasswordChanged, UserID: userID})
 	return nil
 }
 
@@ -75,7 +76,7 @@ func (a *Authority) endKeys(ctx context.Context, userID string) error {
 			if err := a.write(ctx, endedKeys(k), now, a.revokingKey(k)); err != nil {
 				return err
 			}
-			a.Report(ctx, Event{Kind: EventKeyRevoked, UserID: k.UserID, KeyID: k.ID, SessionID: keyImage(k.ID)})
+			a.Report(ctx, events.Event{Kind: events.KeyRevoked, UserID: k.UserID, KeyID: k.ID, SessionID: keyImage(k.ID)})
 		}
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 const newPassword = tokens.Secret("battery horse & staple")
@@ -71,7 +72,7 @@ func TestFaultA2ALoginByTheOldPasswordHandsOutNothing(t *testing.T) {
 				if all := r.openSessions(t); len(all) > 0 {
 					t.Errorf("sessions are open: %+v", all)
 				}
-				r.journal.wantKinds(t, tokens.EventPasswordChanged, tokens.EventLoginRefused)
+				r.journal.wantKinds(t, events.PasswordChanged, events.LoginRefused)
 			})
 		}
 		t.Run(l.name+" is refused when the user is locked out meanwhile", func(t *testing.T) {
@@ -153,7 +154,7 @@ func TestFaultA2ALoginByTheOldPasswordHandsOutNothing(t *testing.T) {
 		if !errors.Is(err, tokens.ErrContract) || len(r.openSessions(t)) > 0 {
 			t.Errorf("error = %v, sessions = %+v", err, r.openSessions(t))
 		}
-		r.journal.wantKinds(t, tokens.EventFault)
+		r.journal.wantKinds(t, events.Fault)
 	})
 }
 
@@ -351,7 +352,7 @@ func TestPasswordChangedAndAPIKeys(t *testing.T) {
 		r.journal.take()
 		r.store.step(always("RevokeUserSessions", errDriver), nil)
 		wantError(t, r.PasswordChanged(t.Context(), alice.ID, tokens.EndAPIKeys), tokens.ErrUnavailable)
-		r.journal.wantKinds(t, tokens.EventKeyRevoked, tokens.EventStoreFailure)
+		r.journal.wantKinds(t, events.KeyRevoked, events.StoreFailure)
 		_, err := r.ExchangeKey(t.Context(), tokens.KeyRequest{Key: key})
 		wantError(t, err, tokens.ErrInvalidKey)
 	})

@@ -23,6 +23,7 @@ const (
 	Logout           Kind = "logout"            // one session was ended by its user
 	SessionLimit     Kind = "session_limit"     // a session was ended because its user has opened Config.MaxSessions later ones
 	LogoutEverywhere Kind = "logout_everywhere" // all of a user's sessions were ended
+	PasswordChanged  Kind = "password_changed"  // the host reported a new password; what the old one had opened was ended
 	KeyCreated       Kind = "key_created"       // a long-lived API key was made
 	KeyExchange      Kind = "key_exchange"      // an API key was exchanged for an access token
 	KeyRefused       Kind = "key_refused"       // an API key was refused
