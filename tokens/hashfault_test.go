@@ -13,32 +13,33 @@ import (
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/store/passwords"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 // loginsOf is an Authority on a store in memory with ada in it, and what it has
 // reported.
-func loginsOf(t *testing.T, s store.Store) (a *tokens.Authority, reported func() []tokens.Event) {
+func loginsOf(t *testing.T, s store.Store) (a *tokens.Authority, reported func() []events.Event) {
 	t.Helper()
 	var mu sync.Mutex
-	var events []tokens.Event
+	var told []events.Event
 	a, err := tokens.New(tokens.Config{
 		Store: s, Issuer: "https://issuer.example", Audience: "api",
 		Keys:        []keys.Key{{Algorithm: "HS256", Secret: "the key of access tokens, 32 bytes long"}},
 		RefreshKeys: []keys.Secret{"the key of refresh tokens, 32 bytes too"},
-		Events: func(_ context.Context, e tokens.Event) {
+		Events: func(_ context.Context, e events.Event) {
 			mu.Lock()
 			defer mu.Unlock()
-			events = append(events, e)
+			told = append(told, e)
 		},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return a, func() []tokens.Event {
+	return a, func() []events.Event {
 		mu.Lock()
 		defer mu.Unlock()
-		return events
+		return told
 	}
 }
 
@@ -65,17 +66,17 @@ func TestFaultA5AHashThatCannotBeReadIsRefusedAndReported(t *testing.T) {
 	if !errors.Is(unreadable, tokens.ErrBadCredentials) || unreadable.Error() != unknown.Error() {
 		t.Errorf("got %v, want what an unknown login gets: %v", unreadable, unknown)
 	}
-	events := reported()
-	if len(events) != 3 {
-		t.Fatalf("%d events, want two refused logins and a fault: %+v", len(events), events)
+	told := reported()
+	if len(told) != 3 {
+		t.Fatalf("%d events, want two refused logins and a fault: %+v", len(told), told)
 	}
-	for _, e := range []tokens.Event{events[0], events[2]} {
-		if e.Kind != tokens.EventLoginRefused || e.UserID != "" || e.Err.Error() != unknown.Error() {
+	for _, e := range []events.Event{told[0], told[2]} {
+		if e.Kind != events.LoginRefused || e.UserID != "" || e.Err.Error() != unknown.Error() {
 			t.Errorf("got %+v, want a refused login that names nobody", e)
 		}
 	}
-	e := events[1]
-	if e.Kind != tokens.EventFault || e.UserID != "u-ada" || !strings.Contains(e.Err.Error(), "password hash") || !errors.Is(e.Err, passwords.ErrFormat) {
+	e := told[1]
+	if e.Kind != events.Fault || e.UserID != "u-ada" || !strings.Contains(e.Err.Error(), "password hash") || !errors.Is(e.Err, passwords.ErrFormat) {
 		t.Errorf("got %+v, want a fault that names the user and the field", e)
 	}
 	if strings.Contains(e.Err.Error(), unusable) {
@@ -99,7 +100,7 @@ func TestFaultA4ALoginTellsTheHasherOnWhoseBehalfItHashes(t *testing.T) {
 	t.Parallel()
 	s := &telling{}
 	a, _ := loginsOf(t, s)
-	ctx := tokens.WithAddress(t.Context(), netip.MustParseAddr("192.0.2.1"))
+	ctx := events.WithAddress(t.Context(), netip.MustParseAddr("192.0.2.1"))
 	if _, err := a.Login(ctx, tokens.LoginRequest{Login: "Ada", Password: "secret"}); !errors.Is(err, tokens.ErrBadCredentials) {
 		t.Fatal(err)
 	}

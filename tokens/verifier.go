@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
 	"time"
 
 	"github.com/sallyport-go/sallyport/tokens/events"
@@ -44,7 +43,7 @@ type Verifier struct {
 	issuer, audience string
 	leeway           time.Duration
 	accessTTL        time.Duration // how long ago a token may have expired to be called so
-	events           func(context.Context, Event)
+	events           func(context.Context, events.Event)
 	clock            func() time.Time
 }
 

@@ -27,6 +27,7 @@ import (
 	"github.com/sallyport-go/sallyport/store/passwords"
 	"github.com/sallyport-go/sallyport/store/redisstore"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
@@ -117,10 +118,10 @@ func TestFaultA5RefusalsAreTheSameWhateverTheStoreHas(t *testing.T) { //nolint:p
 					Store: s, Issuer: "https://issuer.example", Audience: "api", Timeout: time.Minute,
 					Keys:        []keys.Key{{Algorithm: "HS256", Secret: "the key of access tokens, 32 bytes long"}},
 					RefreshKeys: []keys.Secret{"the key of refresh tokens, 32 bytes too"},
-					Events: func(_ context.Context, e tokens.Event) {
+					Events: func(_ context.Context, e events.Event) {
 						mu.Lock()
 						defer mu.Unlock()
-						if e.Kind == tokens.EventFault && errors.Is(e.Err, passwords.ErrFormat) {
+						if e.Kind == events.Fault && errors.Is(e.Err, passwords.ErrFormat) {
 							faults = append(faults, e.UserID)
 						}
 					},
