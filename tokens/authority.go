@@ -126,6 +126,10 @@ type Config struct {
 	// somebody uses the successor.
 	RetryGrace time.Duration
 
+	// Cache bounds the cache of verified access tokens. Zero: one for keys other than
+	// HMAC.
+	Cache CacheConfig
+
 	// Leeway is how far the clocks of the nodes may differ. At most 5 minutes.
 	// Zero: not at all.
 	Leeway time.Duration
@@ -225,6 +229,7 @@ func New(c Config) (*Authority, error) {
 	}
 	ring := ringOf(c, complain)
 	checkRefreshKeys(c, complain)
+	remembered := newCache(c.Cache, complain)
 	for _, d := range []struct {
 		name        string
 		value       *time.Duration
@@ -254,7 +259,7 @@ func New(c Config) (*Authority, error) {
 	}
 	verifier := &Verifier{
 		keys: ring, issuer: c.Issuer, audience: c.Audience,
-		leeway: c.Leeway, accessTTL: c.AccessTTL, events: c.Events, clock: c.Now,
+		leeway: c.Leeway, accessTTL: c.AccessTTL, cache: remembered, events: c.Events, clock: c.Now,
 	}
 	a := &Authority{
 		store: checkedStore{c.Store}, revocations: c.Revocations,

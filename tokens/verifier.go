@@ -28,6 +28,9 @@ type VerifierConfig struct {
 	// minutes. Zero: not at all.
 	Leeway time.Duration
 
+	// Cache bounds the cache of verified tokens. Zero: one for keys other than HMAC.
+	Cache CacheConfig
+
 	// Events is told what happened, as Config.Events is. Nil: nobody is told.
 	Events func(context.Context, events.Event)
 
@@ -43,6 +46,7 @@ type Verifier struct {
 	issuer, audience string
 	leeway           time.Duration
 	accessTTL        time.Duration // how long ago a token may have expired to be called so
+	cache            *cache
 	events           func(context.Context, events.Event)
 	clock            func() time.Time
 }
@@ -65,6 +69,7 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 	if c.Leeway < 0 || c.Leeway > maxLeeway {
 		complain("Leeway", "wants 0s to %v, has %v", maxLeeway, c.Leeway)
 	}
+	remembered := newCache(c.Cache, complain)
 	if len(wrong) > 0 {
 		return nil, errors.Join(wrong...)
 	}
@@ -73,7 +78,7 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 	}
 	return &Verifier{
 		keys: c.Keys, issuer: c.Issuer, audience: c.Audience,
-		leeway: c.Leeway, accessTTL: defaultAccessTTL, events: c.Events, clock: c.Now,
+		leeway: c.Leeway, accessTTL: defaultAccessTTL, cache: remembered, events: c.Events, clock: c.Now,
 	}, nil
 }
 

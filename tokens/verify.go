@@ -2,6 +2,7 @@ package tokens
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,6 +30,7 @@ const maxSignature = 2048 // bytes: of an RSA key of 16384 bits
 // scratch is where a token is decoded.
 type scratch struct {
 	header, claims [MaxAccessToken]byte
+	token          [sha256.Size + MaxAccessToken]byte // for the cache, behind its seed
 	signature      [maxSignature]byte
 }
 
@@ -53,9 +55,17 @@ func (v *Verifier) verify(ctx context.Context, token string, now time.Time) (Pri
 	}
 	b := scratches.Get().(*scratch) //nolint:forcetypeassert // of New
 	defer scratches.Put(b)
-	key, err := v.keyFor(ctx, head, b, now)
+	set, key, err := v.keyFor(ctx, head, b, now)
 	if err != nil {
 		return Principal{}, err
+	}
+	remember := v.cache.wants(key)
+	var k cacheKey
+	if remember {
+		k = v.cache.keyOf(token, b.token[:])
+		if p, ok := v.cache.find(k, set, key, now, v.leeway); ok {
+			return p, nil
+		}
 	}
 	if strict.DecodedLen(len(sum)) > len(b.signature) {
 		return Principal{}, errSignature
@@ -82,7 +92,11 @@ func (v *Verifier) verify(ctx context.Context, token string, now time.Time) (Pri
 	if expired {
 		return Principal{}, ErrExpiredToken
 	}
-	return c.principal(b.claims[:size]), nil
+	p := c.principal(b.claims[:size])
+	if remember {
+		v.cache.store(&verified{token: k, set: set, key: key, principal: p, notBefore: c.nbf, at: now})
+	}
+	return p, nil
 }
 
 // unverified are the claims of a token before its signature was seen to be right.
@@ -164,31 +178,31 @@ func (v *Verifier) check(c *unverified, now time.Time) (expired bool, err error)
 func inRange(unix int64) bool { return unix > 0 && unix < 1<<40 }
 
 // keyFor returns the key that a header names, with the algorithm of that very
-// key.
-func (v *Verifier) keyFor(ctx context.Context, head string, b *scratch, now time.Time) (*keys.Member, error) {
+// key, and the set that it is in.
+func (v *Verifier) keyFor(ctx context.Context, head string, b *scratch, now time.Time) (*keys.Set, *keys.Member, error) {
 	set, err := v.keySet(ctx, "")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if k := set.WithHeader(head, now); k != nil {
-		return k, nil
+		return set, k, nil
 	}
 	n, err := strict.Decode(b.header[:], []byte(head))
 	if err != nil {
-		return nil, errHeader
+		return nil, nil, errHeader
 	}
 	algorithm, kid, err := readHeader(b.header[:n])
 	if err != nil {
-		return nil, errHeader
+		return nil, nil, errHeader
 	}
 	// a kid that no key can have is worth no question
 	if !set.Has(kid) && keys.IsID(kid) {
 		if set, err = v.keySet(ctx, kid); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	if k := set.Named(kid, algorithm, now); k != nil {
-		return k, nil
+		return set, k, nil
 	}
-	return nil, errNoKey
+	return nil, nil, errNoKey
 }

@@ -16,7 +16,7 @@ const maxBody = 1 << 20
 var errTooLong = fmt.Errorf("more than %d bytes", maxBody)
 
 // get asks for the JWK Set once.
-func (s *Source) get(ctx context.Context) (*keys.Set, error) {
+func (s *Source) get(ctx context.Context) (*fetched, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url, http.NoBody)
 	if err != nil {
 		return nil, err
@@ -36,5 +36,13 @@ func (s *Source) get(ctx context.Context) (*keys.Set, error) {
 	case len(text) > maxBody:
 		return nil, errTooLong
 	}
-	return keys.SetFromJWKS(text)
+	// the same text is the same set: verifiers keep what they remember of it
+	if last := s.last.Load(); last != nil && last.text == string(text) {
+		return &fetched{set: last.set, text: last.text}, nil
+	}
+	set, err := keys.SetFromJWKS(text)
+	if err != nil {
+		return nil, err
+	}
+	return &fetched{set: set, text: string(text)}, nil
 }

@@ -88,8 +88,9 @@ type Source struct {
 
 // fetched are keys, and when they were asked for.
 type fetched struct {
-	set *keys.Set
-	at  time.Time
+	set  *keys.Set
+	text string // as it was answered
+	at   time.Time
 }
 
 // fetch is one that is under way; done is closed when it ends.
@@ -262,19 +263,20 @@ func (s *Source) run(f *fetch) {
 	ctx, cancel := context.WithTimeout(s.ctx, s.timeout)
 	defer cancel()
 	at := s.now()
-	set, err := s.get(ctx)
+	last, err := s.get(ctx)
 	if err != nil {
 		err = fmt.Errorf("remotekeys: %w", err)
 		if s.failed != nil {
 			s.failed(err)
 		}
 	} else {
-		s.last.Store(&fetched{set, at})
+		last.at, f.set = at, last.set
+		s.last.Store(last)
 	}
 	s.mu.Lock()
 	s.running, s.tried, s.failure = nil, s.now(), err
 	s.mu.Unlock()
-	f.set, f.err = set, err
+	f.err = err
 	close(f.done)
 }
 

@@ -1,0 +1,221 @@
+package tokens
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sallyport-go/sallyport/tokens/keys"
+)
+
+// CacheConfig bounds the cache of a Verifier or an Authority: access tokens whose
+// signature was seen to be right are remembered for up to a minute, so that the next
+// request with the same token costs no public-key cryptography. Each request still
+// checks the token's times, its key and the deny list.
+type CacheConfig struct {
+	// Entries is how many tokens are remembered at most; it is rounded down to a power
+	// of two, at least 8. Zero: 16384. Negative: there is no cache.
+	Entries int
+
+	// Bytes is how much memory the entries take at most, at least 64 KiB. Zero: 8 MiB.
+	Bytes int
+
+	// HMAC remembers tokens of HMAC keys as well. Their signature costs about as much
+	// as a look into the cache, so this rarely pays.
+	HMAC bool
+}
+
+// CacheStats says how a cache does.
+type CacheStats struct {
+	// Hits and Misses count the tokens that were looked for since the start.
+	Hits, Misses uint64
+
+	// Entries and Bytes are what is remembered now; entries that have ended are among
+	// them until another takes their place.
+	Entries, Bytes int
+}
+
+const (
+	cacheWays     = 8
+	cacheEntries  = 16384
+	cacheBytes    = 8 << 20
+	leastBytes    = 64 << 10
+	maxCacheEntry = 2 << 10 // bytes: a larger one would take the place of many
+	cacheAge      = time.Minute
+	entrySize     = 400 // bytes of a verified without its claims, rounded up
+)
+
+// cache remembers verified tokens. Readers take no lock and write to no memory that
+// other readers read, but for a counter.
+//
+// An entry is found by a SHA-256 over 32 random bytes and the whole token. Nobody who
+// does not know these bytes can say which places a token is kept in, and of the
+// places that are taken a random one is given up. So whatever tokens somebody
+// presents, each that is stored takes the place of another's with the probability of
+// chance: its share of the capacity.
+type cache struct {
+	seed    [32]byte
+	entries int
+	bytes   int
+	hmac    bool
+
+	table  atomic.Pointer[[]atomic.Pointer[verified]] // made with the first entry
+	counts [8]struct {
+		hits, misses atomic.Uint64
+		_            [48]byte // each has a cache line of its own
+	}
+
+	mu        sync.Mutex // writers
+	used, all int        // bytes and entries
+}
+
+// verified is a token whose signature was right. It does not change.
+type verified struct {
+	token     cacheKey
+	set       *keys.Set
+	key       *keys.Member
+	principal Principal
+	notBefore int64 // unix; 0: none
+	at        time.Time
+	size      int
+}
+
+type cacheKey [sha256.Size]byte
+
+// newCache returns nil where there is to be none.
+func newCache(c CacheConfig, complain func(path, format string, args ...any)) *cache {
+	if c.Bytes < 0 || c.Bytes > 0 && c.Bytes < leastBytes {
+		complain("Cache.Bytes", "must be %d or more, or 0 for %d, got %d", leastBytes, cacheBytes, c.Bytes)
+	}
+	if c.Entries < 0 {
+		return nil
+	}
+	made := &cache{entries: cacheWays, bytes: or(c.Bytes, cacheBytes), hmac: c.HMAC}
+	for made.entries*2 <= or(c.Entries, cacheEntries) {
+		made.entries *= 2
+	}
+	_, _ = rand.Read(made.seed[:]) // never fails
+	return made
+}
+
+// wants reports whether tokens of this key are remembered.
+func (c *cache) wants(key *keys.Member) bool { return c != nil && (c.hmac || !key.IsHMAC()) }
+
+// keyOf returns the key of a token. b has room for the seed and the token.
+func (c *cache) keyOf(token string, b []byte) cacheKey {
+	n := copy(b, c.seed[:])
+	n += copy(b[n:], token)
+	return sha256.Sum256(b[:n])
+}
+
+// places returns the places that a token may be kept in.
+func (c *cache) places(table []atomic.Pointer[verified], k cacheKey) []atomic.Pointer[verified] {
+	first := int(binary.LittleEndian.Uint64(k[:])%uint64(c.entries/cacheWays)) * cacheWays //nolint:gosec // small
+	return table[first : first+cacheWays]
+}
+
+// find returns the principal of a token that was verified with this very key of this
+// very set, less than a minute ago, and that is valid now.
+func (c *cache) find(k cacheKey, set *keys.Set, key *keys.Member, now time.Time, leeway time.Duration) (Principal, bool) {
+	count := &c.counts[k[8]%8]
+	if table := c.table.Load(); table != nil {
+		places := c.places(*table, k)
+		for i := range places {
+			e := places[i].Load()
+			if e == nil || e.token != k {
+				continue
+			}
+			if e.set != set || e.key != key || !e.isCurrent(now, leeway) {
+				break
+			}
+			count.hits.Add(1)
+			return e.principal, true
+		}
+	}
+	count.misses.Add(1)
+	return Principal{}, false
+}
+
+// isCurrent reports whether an entry and its token are good now. A clock that was set
+// back makes no entry last longer.
+func (e *verified) isCurrent(now time.Time, leeway time.Duration) bool {
+	age := now.Sub(e.at)
+	return age >= 0 && age < cacheAge &&
+		now.Add(-leeway).Before(e.principal.ExpiresAt) &&
+		(e.notBefore == 0 || !now.Add(leeway).Before(time.Unix(e.notBefore, 0)))
+}
+
+// store remembers a token that was verified.
+func (c *cache) store(e *verified) {
+	e.size = entrySize + len(e.principal.claims)
+	if e.size > maxCacheEntry {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	table := c.table.Load()
+	if table == nil {
+		made := make([]atomic.Pointer[verified], c.entries)
+		table = &made
+		c.table.Store(table)
+	}
+	places := c.places(*table, e.token)
+	place := &places[chance(len(places))]
+	for i := range places {
+		old := places[i].Load()
+		if old == nil || old.token == e.token || old.set != e.set || e.at.Sub(old.at) >= cacheAge {
+			place = &places[i]
+			if old != nil && old.token == e.token {
+				break
+			}
+		}
+	}
+	c.drop(place)
+	for tries := 0; c.used+e.size > c.bytes; tries++ {
+		if tries == c.entries {
+			return
+		}
+		c.drop(&(*table)[chance(len(*table))])
+	}
+	place.Store(e)
+	c.used += e.size
+	c.all++
+}
+
+// chance returns a random number below n, a power of two.
+func chance(n int) int {
+	var b [4]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return int(binary.LittleEndian.Uint32(b[:])) & (n - 1)
+}
+
+// drop empties a place. The caller has the lock.
+func (c *cache) drop(place *atomic.Pointer[verified]) {
+	if old := place.Swap(nil); old != nil {
+		c.used -= old.size
+		c.all--
+	}
+}
+
+func (c *cache) stats() (s CacheStats) {
+	if c == nil {
+		return s
+	}
+	for i := range c.counts {
+		s.Hits += c.counts[i].hits.Load()
+		s.Misses += c.counts[i].misses.Load()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s.Entries, s.Bytes = c.all, c.used
+	return s
+}
+
+// CacheStats returns how the cache does. It is zero where there is none.
+func (v *Verifier) CacheStats() CacheStats { return v.cache.stats() }
+
+// CacheStats returns how the cache does. It is zero where there is none.
+func (a *Authority) CacheStats() CacheStats { return a.verifier.CacheStats() }
