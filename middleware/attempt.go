@@ -12,24 +12,86 @@ import (
 	"github.com/sallyport-go/sallyport/internal/network"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/middleware/wire"
-	"github.com/sallyport-go/sallyport/tokens"
 	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
-// stake is what an attempt costs, and the errors that show it to have been a
-// guess. For any other outcome it is given back.
+// peer is where an attempt comes from.
+type peer struct {
+	net    string   // an IPv4 address, or the /64 of an IPv6 address
+	wider  []string // the /56 and the /48 of an IPv6 address
+	source string   // see Charge.Source
+}
+
+// peerOf returns where a request comes from. A request without an address is
+// refused: it would share its counters with all requests without one.
+func (a *Auth) peerOf(r *http.Request) (peer, error) {
+	addr, err := a.clientIP(r)
+	var net netip.Prefix
+	if err == nil {
+		net, err = network.Of(addr, 32, 64)
+	}
+	if err != nil {
+		a.tokens.Report(a.located(r), events.Event{Kind: events.Fault, Err: err})
+		return peer{}, wire.NewError(wire.ReasonMalformed, err) // a middleware may have copied the address from a header
+	}
+	p := peer{net: net.String(), source: network.Source(net)}
+	if net.Addr().Is6() {
+		for _, w := range widerNetworks {
+			p.wider = append(p.wider, netip.PrefixFrom(net.Addr(), w.bits).Masked().String())
+		}
+	}
+	return p, nil
+}
+
+var errStatuses = errors.New("middleware: the counters returned another number of statuses than there were charges")
+
+// stake is what an attempt costs. It is charged before the attempt is made, and
+// given back when the outcome has not lost it.
 type stake struct {
 	ratelimit.Charge
 
-	lost []error
+	lost    []error // the outcomes that lose it
+	success bool    // a success loses it, and nothing else
 }
 
-func (a *Auth) stake(budget int, lost error, parts ...string) stake {
-	return stake{a.guess(a.guard.policies[budget], parts...), []error{lost}}
+// isLost reports whether the outcome of an attempt loses the stake. A client that
+// disconnects has had the work done, so what a failure costs stays charged.
+func (s *stake) isLost(outcome error) bool {
+	if s.success {
+		return outcome == nil
+	}
+	if errors.Is(outcome, context.Canceled) {
+		return true
+	}
+	for _, err := range s.lost {
+		if errors.Is(outcome, err) {
+			return true
+		}
+	}
+	return false
 }
 
-// guess is a charge under a name that says nothing of its parts, and in which
-// no two lists of them are the same.
+// stake is the stake of a budget. The parts say whose budget it is.
+func (a *Auth) stake(budget int, source string, lost []error, parts ...string) stake {
+	c := a.guess(a.guard.policies[budget], parts...)
+	c.Group, c.Source = budgets[budget].group, source
+	return stake{Charge: c, lost: lost}
+}
+
+// networkStakes are the stakes of a budget that belongs to an address, and those of
+// the wider networks of an IPv6 address.
+func (a *Auth) networkStakes(budget int, from peer, lost ...error) []stake {
+	stakes := []stake{a.stake(budget, from.source, lost, from.net)}
+	for i, net := range from.wider {
+		c := a.guess(widerNetworks[i].of(a.guard.policies[budget]), net)
+		c.Group, c.Source = budgets[budget].group, from.source
+		stakes = append(stakes, stake{Charge: c, lost: lost})
+	}
+	return stakes
+}
+
+// guess is a charge under a name that says nothing of its parts, and that no other
+// list of parts has.
 func (a *Auth) guess(p ratelimit.Policy, parts ...string) ratelimit.Charge {
 	text := []byte(p.Name)
 	for _, part := range parts {
@@ -39,91 +101,116 @@ func (a *Auth) guess(p ratelimit.Policy, parts ...string) ratelimit.Charge {
 	return ratelimit.Charge{Key: p.Name + "/" + a.tokens.Pseudonym(string(text)), Policy: p, Cost: 1}
 }
 
-// networkOf is where a request comes from. One that comes from nowhere is
-// refused: it would share its counters with all of its kind.
-func (a *Auth) networkOf(r *http.Request) (string, error) {
-	addr, err := a.clientIP(r)
-	var net netip.Prefix
-	if err == nil {
-		net, err = network.Of(addr, 32, 64)
-	}
-	if err != nil {
-		a.tokens.Report(a.located(r), events.Event{Kind: events.Fault, Err: err})
-		return "", wire.NewError(wire.ReasonMalformed, err) // a middleware may have copied the address from a header
-	}
-	return net.String(), nil
+// throttle says that an attempt is over a budget.
+type throttle struct {
+	charges []ratelimit.Charge
+	status  []ratelimit.Status // of each charge
 }
 
-var errStatuses = errors.New("middleware: the counters returned another number of statuses than there were charges")
+// first is the throttle of the first n charges, nil if none of them is over.
+func (o *throttle) first(n int) *throttle {
+	for _, s := range o.status[:n] {
+		if !s.Allowed {
+			return &throttle{o.charges[:n], o.status[:n]}
+		}
+	}
+	return nil
+}
 
-// attempt does what may be a guess, unless there were too many of them. The
-// stakes are paid before, so that no two attempts are made on the last one.
-func attempt[T any](a *Auth, r *http.Request, stakes []stake, do func() (T, error)) (T, error) {
-	paid, err := a.pay(r, stakes)
-	if err != nil {
-		var nothing T
-		return nothing, err
+// longest returns the budget that has the caller wait longest, and for how long.
+func (o *throttle) longest() (policy string, wait time.Duration) {
+	policy = o.charges[0].Policy.Name
+	for i, s := range o.status {
+		if !s.Allowed && s.RetryAfter > wait {
+			policy, wait = o.charges[i].Policy.Name, s.RetryAfter
+		}
 	}
+	return policy, max(wait, time.Second)
+}
+
+// attempt is an attempt to present a secret, while it is decided and made.
+type attempt struct {
+	auth    *Auth
+	request *http.Request
+	paid    []stake
+}
+
+// pay makes the charges of stakes. With a throttle it has made none of them.
+func (t *attempt) pay(stakes ...stake) (*throttle, error) {
+	a := t.auth
+	ctx, cancel := a.counting(t.request)
+	defer cancel()
+	charges := make([]ratelimit.Charge, len(stakes))
+	for i := range stakes {
+		charges[i] = stakes[i].Charge
+	}
+	d, err := a.counters.Take(ctx, charges, nil)
+	if err == nil && len(d.Status) != len(charges) {
+		err = errStatuses
+	}
+	switch {
+	case err != nil: // it is not known what was charged, so nothing is given back
+		return nil, a.uncounted(t.request, err)
+	case d.Allowed:
+		t.paid = append(t.paid, stakes...)
+		return nil, nil
+	}
+	return &throttle{charges, d.Status}, nil
+}
+
+// refuse reports a throttle and makes the refusal. The caller is told to wait as
+// long as over says; the host is told the budget of the reason, if there is one. A
+// refusal does not tell who is known.
+func (t *attempt) refuse(over, reason *throttle) error {
+	e := wire.NewError(wire.ReasonThrottled, nil)
+	var policy string
+	policy, e.RetryAfter = over.longest()
+	if reason != nil {
+		policy, _ = reason.longest()
+	}
+	t.auth.tokens.Report(t.auth.located(t.request), events.Event{Kind: events.Throttled, Policy: policy})
+	return e
+}
+
+// try makes an attempt that is paid for, and gives back what its outcome has not
+// lost. A panic loses nothing.
+func try[T any](t *attempt, do func() (T, error)) (T, error) {
+	returned := false
+	defer func() {
+		if !returned {
+			t.giveBack(t.paid)
+		}
+	}()
 	result, err := do()
-	if len(paid) > 0 && !errors.Is(err, context.Canceled) { // who hangs up in the middle has had the work done
-		a.giveBack(r, paid, err)
-	}
+	returned = true
+	t.settle(err)
 	return result, err
 }
 
-// pay makes the charges, or refuses what cannot be paid for. It returns what may
-// be given back.
-func (a *Auth) pay(r *http.Request, stakes []stake) ([]stake, error) {
-	if len(stakes) == 0 {
-		return nil, nil
-	}
-	ctx, cancel := a.counting(r)
-	defer cancel()
-	charges := make([]ratelimit.Charge, len(stakes))
-	for i, s := range stakes {
-		charges[i] = s.Charge
-	}
-	d, err := a.counters.Take(ctx, charges, nil)
-	switch {
-	case err == nil && len(d.Status) != len(charges):
-		return nil, a.uncounted(r, errStatuses)
-	case err != nil: // it is not known what was charged, so nothing is given back
-		return nil, a.uncounted(r, err)
-	case d.Allowed:
-		return stakes, nil
-	}
-	e := wire.NewError(wire.ReasonThrottled, nil)
-	e.RetryAfter = time.Second
-	violated := ""
-	for i, s := range d.Status {
-		if !s.Allowed {
-			e.RetryAfter = max(e.RetryAfter, s.RetryAfter)
-			violated = charges[i].Policy.Name
+// settle gives back the stakes that the outcome has not lost.
+func (t *attempt) settle(outcome error) {
+	var back []stake
+	for i := range t.paid {
+		if !t.paid[i].isLost(outcome) {
+			back = append(back, t.paid[i])
 		}
 	}
-	a.tokens.Report(a.located(r), events.Event{Kind: events.Throttled, Policy: violated})
-	return nil, e
+	t.giveBack(back)
+	t.paid = nil
 }
 
-// giveBack refunds the stakes that the outcome has not lost.
-func (a *Auth) giveBack(r *http.Request, stakes []stake, outcome error) {
-	var charges []ratelimit.Charge
-	for _, s := range stakes {
-		lost := false
-		for _, err := range s.lost {
-			lost = lost || errors.Is(outcome, err)
-		}
-		if !lost {
-			charges = append(charges, s.Charge)
-		}
-	}
-	if len(charges) == 0 {
+func (t *attempt) giveBack(stakes []stake) {
+	if len(stakes) == 0 {
 		return
 	}
-	ctx, cancel := a.counting(r)
+	charges := make([]ratelimit.Charge, len(stakes))
+	for i := range stakes {
+		charges[i] = stakes[i].Charge
+	}
+	ctx, cancel := t.auth.counting(t.request)
 	defer cancel()
-	if err := a.counters.Refund(ctx, charges); err != nil {
-		_ = a.uncounted(r, err) // the answer is what it is
+	if err := t.auth.counters.Refund(ctx, charges); err != nil {
+		_ = t.auth.uncounted(t.request, err) // the answer is what it is
 	}
 }
 
@@ -137,87 +224,54 @@ func (a *Auth) uncounted(r *http.Request, err error) error {
 	return wire.NewError(wire.ReasonUnavailable, err)
 }
 
-// counting is the context of one decision: whoever hangs up has guessed all the
-// same.
+// counting is the context of one decision. A client that disconnects is counted all
+// the same.
 func (a *Auth) counting(r *http.Request) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(r.Context()), a.counterTimeout)
 }
 
-// clientStake is for a client that shows a secret.
-func (a *Auth) clientStake(net, id string, secret tokens.Secret) []stake {
-	if secret == "" || !a.tokens.RegistersClients() {
-		return nil
-	}
-	return []stake{a.stake(ofClient, tokens.ErrInvalidClient, net, id)}
+// known says whether somebody has succeeded from a network before, by two marks: that
+// of the current epoch, and that of the one before. A success makes them, and nothing
+// else does.
+type known struct {
+	marks []ratelimit.Charge
+	owner string // who has succeeded, and takes the capacity
 }
 
-// clientStakes are for whoever presents nothing else.
-func (a *Auth) clientStakes(r *http.Request, c wire.Client) ([]stake, error) {
-	if a.guard.off || c.Secret == "" {
-		return nil, nil
-	}
-	net, err := a.networkOf(r)
-	if err != nil {
-		return nil, err
-	}
-	return a.clientStake(net, c.ID, c.Secret), nil
-}
-
-// tokenStakes are for whoever presents a refresh token or an API key. A refresh
-// token that is ours costs nothing, whatever becomes of it: nobody guesses 256
-// bits, and it would be for others at the same address to spend.
-func (a *Auth) tokenStakes(r *http.Request, token tokens.Secret, clientID string, clientSecret tokens.Secret) ([]stake, error) {
-	genuine := a.tokens.IsRefreshToken(token)
-	if a.guard.off || genuine && clientSecret == "" {
-		return nil, nil
-	}
-	net, err := a.networkOf(r)
-	if err != nil {
-		return nil, err
-	}
-	stakes := a.clientStake(net, clientID, clientSecret)
-	if !genuine {
-		s := a.stake(ofToken, tokens.ErrInvalidRefresh, net)
-		s.lost = append(s.lost, tokens.ErrInvalidKey)
-		stakes = append(stakes, s)
-	}
-	return stakes, nil
-}
-
-// knowledge is what is known of a login from an address.
-type knowledge struct {
-	known bool
-	marks []ratelimit.Charge // that say it: of the current epoch, and of the one before
-	fresh []ratelimit.Charge // what starts afresh when the user gets in
-}
-
-// know asks whether a user has got in from a network, under a name.
-func (a *Auth) know(r *http.Request, net, name string) (knowledge, error) {
-	var k knowledge
+// known is what is known of an owner at a network; kind says what the owner is.
+func (a *Auth) known(kind, owner, net string) known {
 	period := int64(a.guard.known.Window / 2 / time.Second)
-	for _, age := range []int64{0, 1} {
-		epoch := strconv.FormatInt(a.now().Unix()/period-age, 10)
-		k.marks = append(k.marks, a.guess(a.guard.known, epoch, net, name))
+	epoch := a.now().Unix() / period
+	c := a.guess(a.guard.known, kind, net, owner)
+	c.Group = ratelimit.GroupKnown
+	k := known{marks: []ratelimit.Charge{c, c}, owner: kind + "/" + owner}
+	for age := range k.marks {
+		k.marks[age].Key += "/" + strconv.FormatInt(epoch-int64(age), 10)
 	}
-	ctx, cancel := a.counting(r)
-	defer cancel()
-	d, err := a.counters.Peek(ctx, k.marks, nil)
-	if err != nil {
-		return k, a.uncounted(r, err)
-	}
-	k.known = !d.Allowed
-	return k, nil
+	return k
 }
 
-// remember makes the address a known one.
-func (a *Auth) remember(r *http.Request, k knowledge) {
-	ctx, cancel := a.counting(r)
+// source is who takes the capacity: see Charge.Source.
+func (k *known) source(a *Auth) string { return a.tokens.Pseudonym("guesses/" + k.owner) }
+
+// isKnown reports whether one of the marks was made.
+func (t *attempt) isKnown(k *known) (bool, error) {
+	ctx, cancel := t.auth.counting(t.request)
 	defer cancel()
-	err := a.counters.Reset(ctx, k.fresh)
-	if err == nil {
-		_, err = a.counters.Take(ctx, k.marks[:1], nil) // one that is there stays
-	}
+	d, err := t.auth.counters.Peek(ctx, k.marks, nil)
 	if err != nil {
-		_ = a.uncounted(r, err)
+		return false, t.auth.uncounted(t.request, err)
+	}
+	return !d.Allowed, nil
+}
+
+// makeKnown makes the mark of the current epoch, unless it is there.
+func (t *attempt) makeKnown(k *known) {
+	ctx, cancel := t.auth.counting(t.request)
+	defer cancel()
+	c := k.marks[0]
+	c.Source = k.source(t.auth)
+	if _, err := t.auth.counters.Take(ctx, []ratelimit.Charge{c}, nil); err != nil {
+		_ = t.auth.uncounted(t.request, err)
 	}
 }

@@ -1,44 +1,61 @@
 package middleware
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 )
 
-// Guesses says how many wrong guesses the door bears before it refuses with 429
-// and looks at nothing any more: no store is asked and no password hashed. Only
-// what turns out wrong is spent; whoever is right gets back what the attempt had
-// cost, so that attempts under way at the same time cannot slip through.
+// Guesses configures brute-force protection: how many failed attempts there may be
+// before attempts are refused with 429, before the store is asked or a password is
+// hashed. An attempt is charged before it is made, so that attempts at the same time
+// cannot exceed a budget, and only a failure stays charged: a success, a failure of
+// the store and a panic give back what the attempt had cost.
 //
-// The zero value is the safe default. A login is counted by its pseudonym, and
-// whether or not there is such a user: the answers do not differ.
+// A request whose form is wrong is refused before anything is counted. Then the
+// address is charged, then the client is authenticated, and only then are the login
+// and the pair of login and address charged. A text that the caller has chosen (a
+// login, a client ID) is counted only while the budget of the caller's address
+// lasts, so with the defaults one address makes at most 246 counters in an hour, and
+// 242 if it is an IPv4 address: two for each failed login, and the address's own.
+// A refusal makes none. What only successes make, such as the marks of known
+// addresses, is in counters of its own: see [ratelimit.GroupKnown].
+//
+// A login is counted under its pseudonym, whether or not there is such a user. The
+// answers do not differ, nor does Retry-After.
+//
+// An IPv6 /56 has four times the budget of an address, and a /48 sixteen times: a
+// customer who has a whole network is not as many callers as it has addresses.
+//
+// The zero value is the safe default.
 type Guesses struct {
-	// Address is for wrong logins from one address (IPv6: one /64), at whatever
-	// names it has not got in under before. Zero: 60, and one more each minute.
+	// Address is for failed logins and wrong client secrets from one address (IPv6:
+	// one /64), whatever the login or the client. Zero: 60, and one more each minute.
+	// While it is spent, users who are known at the address get in with the right
+	// password; everything else is refused alike.
 	Address Budget
 
-	// Login is for wrong logins at one name, from all addresses together that
-	// have not got in under it before. Zero: 50, and one more every half hour,
-	// which is less than 100 in any day. While others guess it away, the user
-	// gets in from known addresses only.
+	// Login is for failed logins at one name, from all addresses together. Zero: 50,
+	// and one more every half hour, which is less than 100 in any day. While it is
+	// spent, the user gets in from known addresses only.
 	Login Budget
 
-	// Pair is for wrong logins at one name from one address. It starts afresh
-	// when the user gets in. Zero: 20, and one more every three minutes.
+	// Pair is for failed logins at one name from one address. It starts afresh when
+	// the user gets in. Zero: 20, and one more every three minutes.
 	Pair Budget
 
-	// Known is Pair for an address that has got in under this name before. What
-	// others guess, from there at other names or from strange addresses at this
-	// one, does not count there and shuts nobody out. Zero: 20, and one more every
-	// half hour.
+	// Known is for failed logins at one name from an address that this user has
+	// logged in from before, while Address, Login or Pair is spent. What others do
+	// does not count there. It starts afresh when the user gets in. Zero: 20, and
+	// one more every half hour.
 	Known Budget
 
-	// AllKnown is for all the known addresses of one name together, so that not
-	// even many of them are many guesses; it starts afresh as well. Have it twice as large as Known, and
-	// twice as fast: then whoever sits at one of them cannot spend it. Zero: 40,
-	// and one more every quarter of an hour.
+	// AllKnown is Known for all known addresses of one name together, so that many
+	// of them are not many budgets; it starts afresh as well. Have it twice as large
+	// as Known, and twice as fast: then one address cannot spend it. Zero: 40, and
+	// one more every quarter of an hour.
 	AllKnown Budget
 
 	// KnownFor is how long an address stays known without another login, in whole
@@ -46,17 +63,26 @@ type Guesses struct {
 	// days.
 	KnownFor time.Duration
 
-	// Client is for wrong secrets of one OAuth client from one address. Zero: 20,
-	// and one more each minute.
+	// Success is for logins that succeed, of one user from one address: at most Burst
+	// in any Burst × Every. One more is refused with 429 before the password is
+	// hashed. Logins at the same time before the user is known at the address can
+	// exceed it once, by as many as Pair allows. Zero: 60, each second one, which is
+	// 60 in any minute.
+	Success Budget
+
+	// Client is for wrong secrets of one OAuth client from one address, within
+	// Address. Zero: 20, and one more each minute. An address that the client has
+	// succeeded from has a second budget of the same size, for the time when Address
+	// or the first one is spent; an API key has one, too, for when Token is spent.
 	Client Budget
 
-	// Token is for API keys and refresh tokens that open nothing, from one
-	// address. A genuine refresh token is no guess, whatever else comes from its
-	// address. Zero: 300, and one more each second.
+	// Token is for API keys, refresh tokens and, at the revocation endpoint, access
+	// tokens that are wrong, from one address. A genuine refresh token costs nothing.
+	// Zero: 300, and one more each second.
 	Token Budget
 
-	// SameLogin gives the form that all spellings of one login have in common, as
-	// your Users see it: what it tells apart is guessed at apart. Nil: spaces
+	// SameLogin returns the form that all spellings of one login have in common, as
+	// your Users see it: logins with different forms are counted apart. Nil: spaces
 	// around it and the case of its letters make no difference.
 	SameLogin func(login string) string
 
@@ -69,9 +95,9 @@ type Guesses struct {
 	InsecureUnlimited bool
 }
 
-// Budget is how many wrong guesses there may be: so many at once, and one more
+// Budget is how many failed attempts there may be: Burst at once, and one more
 // each time that Every has passed. On counters that have fixed windows only, as
-// those of [FromLimiter], it is so many in as long as all of them would take to
+// those of [ratelimit.FromLimiter], it is so many in as long as all of them would take to
 // come back.
 type Budget struct {
 	Burst int64
@@ -85,6 +111,9 @@ type budget struct {
 	name string
 	zero Budget
 	of   func(*Guesses) *Budget
+
+	algorithm ratelimit.Algorithm // FixedWindow where the counters have no other
+	group     ratelimit.Group
 }
 
 const (
@@ -95,16 +124,40 @@ const (
 	ofAllKnown
 	ofClient
 	ofToken
+	ofSuccess
+	ofKnownSecret
 )
 
 var budgets = [...]budget{
-	ofAddress:  {"Address", Budget{60, time.Minute}, func(g *Guesses) *Budget { return &g.Address }},
-	ofLogin:    {"Login", Budget{50, 30 * time.Minute}, func(g *Guesses) *Budget { return &g.Login }},
-	ofPair:     {"Pair", Budget{20, 3 * time.Minute}, func(g *Guesses) *Budget { return &g.Pair }},
-	ofKnown:    {"Known", Budget{20, 30 * time.Minute}, func(g *Guesses) *Budget { return &g.Known }},
-	ofAllKnown: {"AllKnown", Budget{40, 15 * time.Minute}, func(g *Guesses) *Budget { return &g.AllKnown }},
-	ofClient:   {"Client", Budget{20, time.Minute}, func(g *Guesses) *Budget { return &g.Client }},
-	ofToken:    {"Token", Budget{300, time.Second}, func(g *Guesses) *Budget { return &g.Token }},
+	ofAddress:  {"Address", Budget{60, time.Minute}, func(g *Guesses) *Budget { return &g.Address }, ratelimit.GCRA, ratelimit.GroupAttempts},
+	ofLogin:    {"Login", Budget{50, 30 * time.Minute}, func(g *Guesses) *Budget { return &g.Login }, ratelimit.GCRA, ratelimit.GroupAttempts},
+	ofPair:     {"Pair", Budget{20, 3 * time.Minute}, func(g *Guesses) *Budget { return &g.Pair }, ratelimit.GCRA, ratelimit.GroupAttempts},
+	ofKnown:    {"Known", Budget{20, 30 * time.Minute}, func(g *Guesses) *Budget { return &g.Known }, ratelimit.GCRA, ratelimit.GroupKnown},
+	ofAllKnown: {"AllKnown", Budget{40, 15 * time.Minute}, func(g *Guesses) *Budget { return &g.AllKnown }, ratelimit.GCRA, ratelimit.GroupKnown},
+	ofClient:   {"Client", Budget{20, time.Minute}, func(g *Guesses) *Budget { return &g.Client }, ratelimit.GCRA, ratelimit.GroupAttempts},
+	ofToken:    {"Token", Budget{300, time.Second}, func(g *Guesses) *Budget { return &g.Token }, ratelimit.GCRA, ratelimit.GroupAttempts},
+	ofSuccess:  {"Success", Budget{60, time.Second}, func(g *Guesses) *Budget { return &g.Success }, ratelimit.Rolling, ratelimit.GroupKnown},
+
+	// of a client or an API key at an address that it has succeeded from: as Client
+	ofKnownSecret: {group: ratelimit.GroupKnown},
+}
+
+// wider is a network that is wider than the /64 of one IPv6 host. Its budgets are
+// so many times those of one address.
+type wider struct {
+	bits  int
+	times int64
+}
+
+// widerNetworks are the /56 and the /48: one of them is what providers give to one
+// customer.
+var widerNetworks = [...]wider{{56, 4}, {48, 16}}
+
+// of is the policy of the network, given that of one address.
+func (w wider) of(p ratelimit.Policy) ratelimit.Policy {
+	p.Name += "/" + strconv.Itoa(w.bits)
+	p.Limit *= w.times
+	return p
 }
 
 const (
@@ -142,6 +195,10 @@ func (g Guesses) guard(c ratelimit.Counters, complain complaint) guard {
 		sameLogin: sameLogin, onFailure: g.OnCounterFailure, off: g.InsecureUnlimited,
 	}
 	for i, b := range budgets {
+		if i == ofKnownSecret {
+			made.policies[i] = made.policies[ofClient]
+			continue
+		}
 		has := *b.of(&g)
 		if has == (Budget{}) {
 			has = b.zero
@@ -153,7 +210,7 @@ func (g Guesses) guard(c ratelimit.Counters, complain complaint) guard {
 		}
 		p := ratelimit.Policy{
 			Name: "guesses/" + strings.ToLower(b.name), Limit: has.Burst,
-			Window: min(time.Duration(has.Burst)*has.Every, ratelimit.MaxWindow), Algorithm: ratelimit.GCRA,
+			Window: min(time.Duration(has.Burst)*has.Every, ratelimit.MaxWindow), Algorithm: b.algorithm,
 		}
 		if c.Check(p) != nil {
 			p.Algorithm = ratelimit.FixedWindow

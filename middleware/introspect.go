@@ -21,12 +21,13 @@ func (a *Auth) CheckIntrospect(r *http.Request) (tokens.Introspection, error) {
 	if err != nil {
 		return tokens.Introspection{}, err
 	}
-	stakes, err := a.clientStakes(r, c)
-	if err != nil {
+	ctx := a.located(r)
+	ask := func() (struct{}, error) { return struct{}{}, a.asks(ctx, c) }
+	if (tokens.RevokeRequest{ClientID: c.ID}).Check() != nil { // what is malformed is refused before anything is counted
+		_, err := ask()
 		return tokens.Introspection{}, err
 	}
-	ctx := a.located(r)
-	if _, err := attempt(a, r, stakes, func() (struct{}, error) { return struct{}{}, a.asks(ctx, c) }); err != nil {
+	if _, err := attemptSecrets(a, r, presented{clientID: c.ID, clientSecret: c.Secret, asClient: true}, ask); err != nil {
 		return tokens.Introspection{}, err
 	}
 	token := p.Get("token")

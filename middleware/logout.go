@@ -43,11 +43,12 @@ func (a *Auth) CheckLogout(r *http.Request) (ended bool, err error) {
 // the access token.
 func (a *Auth) logout(r *http.Request, refresh tokens.RefreshRequest, ok bool) (ended bool, err error) {
 	if ok {
-		stakes, err := a.tokenStakes(r, refresh.Token, refresh.ClientID, refresh.ClientSecret)
-		if err != nil {
+		if err := refresh.Check(); err != nil { // what is malformed is refused before anything is counted
 			return false, err
 		}
-		_, err = attempt(a, r, stakes, func() (struct{}, error) { return struct{}{}, a.tokens.Logout(a.located(r), refresh) })
+		_, err = attemptSecrets(a, r, presented{
+			clientID: refresh.ClientID, clientSecret: refresh.ClientSecret, token: refresh.Token,
+		}, func() (struct{}, error) { return struct{}{}, a.tokens.Logout(a.located(r), refresh) })
 		if errors.Is(err, tokens.ErrInvalidRefresh) {
 			return false, nil
 		}

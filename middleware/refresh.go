@@ -40,21 +40,21 @@ func (a *Auth) exchange(r *http.Request, refresh tokens.RefreshRequest, keys boo
 			Key: refresh.Token, ClientID: refresh.ClientID, ClientSecret: refresh.ClientSecret, Scopes: refresh.Scopes,
 		})
 	}
-	stakes, err := a.tokenStakes(r, refresh.Token, refresh.ClientID, refresh.ClientSecret)
-	if err != nil {
-		return tokens.Pair{}, err
+	enter := func() (tokens.Pair, error) { return a.tokens.Refresh(a.located(r), refresh) }
+	if refresh.Check() != nil { // what is malformed is refused before anything is counted
+		return enter()
 	}
-	return attempt(a, r, stakes, func() (tokens.Pair, error) {
-		return a.tokens.Refresh(a.located(r), refresh)
-	})
+	return attemptSecrets(a, r, presented{
+		clientID: refresh.ClientID, clientSecret: refresh.ClientSecret, token: refresh.Token,
+	}, enter)
 }
 
 func (a *Auth) exchangeKey(r *http.Request, key tokens.KeyRequest) (tokens.Pair, error) {
-	stakes, err := a.tokenStakes(r, key.Key, key.ClientID, key.ClientSecret)
-	if err != nil {
-		return tokens.Pair{}, err
+	enter := func() (tokens.Pair, error) { return a.tokens.ExchangeKey(a.located(r), key) }
+	if key.Check() != nil { // what is malformed is refused before anything is counted
+		return enter()
 	}
-	p, err := attempt(a, r, stakes, func() (tokens.Pair, error) { return a.tokens.ExchangeKey(a.located(r), key) })
+	p, err := attemptSecrets(a, r, presented{clientID: key.ClientID, clientSecret: key.ClientSecret, token: key.Key}, enter)
 	if room := a.cookies.room(); err == nil && room > 0 && len(p.AccessToken) > room {
 		return tokens.Pair{}, wire.NewError(wire.ReasonInternal, tokens.ErrClaims)
 	}

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/sallyport-go/sallyport/middleware/wire"
@@ -30,15 +31,20 @@ func (a *Auth) CheckRevoke(r *http.Request) (own bool, err error) {
 	if token == "" {
 		return false, wire.Missing("token")
 	}
-	stakes, err := a.clientStakes(r, c)
-	if err != nil {
+	revoke := tokens.RevokeRequest{Token: tokens.Secret(token), ClientID: c.ID, ClientSecret: c.Secret}
+	if err := revoke.Check(); err != nil { // what is malformed is refused before anything is counted
 		return false, err
 	}
-	sid, err := attempt(a, r, stakes, func() (string, error) {
-		return a.tokens.Revoke(a.located(r), tokens.RevokeRequest{
-			Token: tokens.Secret(token), ClientID: c.ID, ClientSecret: c.Secret,
-		})
+	sid, err := attemptSecrets(a, r, presented{clientID: c.ID, clientSecret: c.Secret, token: revoke.Token}, func() (string, error) {
+		sid, err := a.tokens.Revoke(a.located(r), revoke)
+		if err == nil && sid == "" {
+			err = errNothing
+		}
+		return sid, err
 	})
+	if errors.Is(err, errNothing) {
+		return false, nil
+	}
 	return err == nil && a.hasCookiesOf(r, sid), err
 }
 

@@ -51,6 +51,11 @@ func (a *Authority) strict() bool { return a.clients != nil && !a.anyClient }
 // authenticated.
 func (a *Authority) RegistersClients() bool { return a.clients != nil }
 
+// RequiresClients reports whether a client has to be registered to be let through,
+// or to be its user's account: Config.Clients is set, and
+// InsecureUnregisteredClients is not.
+func (a *Authority) RequiresClients() bool { return a.strict() }
+
 // admit authenticates a client, and sees whether it is allowed a grant type.
 func (a *Authority) admit(ctx context.Context, id string, secret Secret, grant string) (client, error) {
 	c, err := a.authenticate(ctx, id, secret)

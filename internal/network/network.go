@@ -71,3 +71,13 @@ func Customer(a netip.Addr) netip.Addr {
 	}
 	return a
 }
+
+// Source returns the network that takes the capacity of what callers from net leave
+// behind: the IPv4 /24 or the IPv6 /48 that net is in, or net if it is wider.
+func Source(net netip.Prefix) string {
+	bits := 48
+	if net.Addr().Is4() {
+		bits = 24
+	}
+	return netip.PrefixFrom(net.Addr(), min(bits, net.Bits())).Masked().String()
+}
