@@ -101,6 +101,14 @@ type Config struct {
 	// a cookie authenticates nobody.
 	Cookies *Cookies
 
+	// AccountScope is the scope that an access token must have for the routes
+	// that manage its user's own account: Sessions, EndSession, EndOtherSessions,
+	// APIKeys, CreateAPIKey, RevokeAPIKey and LogoutEverywhere; without it they
+	// answer 403. Any token that has it is served, also one of an API key. Empty:
+	// these routes serve the tokens of a login that have all the scopes of their
+	// user, and refuse the others (see [tokens.Principal].Restricted).
+	AccountScope string
+
 	// Realm names the API in WWW-Authenticate. Empty: "api".
 	Realm string
 
@@ -127,6 +135,7 @@ type Auth struct {
 	guard          guard
 	cookies        *cookies // nil: off
 	counterTimeout time.Duration
+	accountScope   string
 	realm          string
 	maxBody        int64
 	now            func() time.Time
@@ -167,6 +176,9 @@ func New(c Config) (*Auth, error) {
 	if c.MaxBody < 0 || c.MaxBody > maxMaxBody {
 		complain("MaxBody", "wants 1 to %d, has %d", maxMaxBody, c.MaxBody)
 	}
+	if names, err := tokens.ParseScope(c.AccountScope); err != nil || len(names) > 1 {
+		complain("AccountScope", "must be one scope-token of RFC 6749 section 3.3, or empty, has %q", c.AccountScope)
+	}
 	if !isQuotable(c.Realm) {
 		complain("Realm", "wants printable ASCII without quotes and backslashes, has %q", c.Realm)
 	}
@@ -177,7 +189,7 @@ func New(c Config) (*Auth, error) {
 		tokens: c.Tokens, verifier: c.Tokens, clientIP: c.ClientIP, dialect: c.Dialect,
 		passwordGrant: c.PasswordGrant, endpoints: c.Endpoints, mayIntrospect: c.MayIntrospect,
 		limits: limits, counters: c.Counters, guard: guard, cookies: cookies, counterTimeout: c.CounterTimeout,
-		realm: c.Realm, maxBody: c.MaxBody, now: c.Now,
+		accountScope: c.AccountScope, realm: c.Realm, maxBody: c.MaxBody, now: c.Now,
 	}
 	if c.Tokens == nil {
 		a.verifier = c.Verifier

@@ -49,6 +49,8 @@ func TestNew(t *testing.T) {
 		{"the largest MaxBody is good", func(c *middleware.Config) { c.MaxBody = 1 << 20 }, ""},
 		{"a larger one is not", func(c *middleware.Config) { c.MaxBody = 1<<20 + 1 }, "middleware: Config.MaxBody: wants 1 to 1048576, has 1048577"},
 		{"a realm of all that may stand between quotes is good", func(c *middleware.Config) { c.Realm = " !#[]~" }, ""},
+		{"two account scopes are none", func(c *middleware.Config) { c.AccountScope = "read write" }, `middleware: Config.AccountScope: must be one scope-token of RFC 6749 section 3.3, or empty, has "read write"`},
+		{"an account scope with a quote is none", func(c *middleware.Config) { c.AccountScope = `a"` }, `middleware: Config.AccountScope: must be one scope-token of RFC 6749 section 3.3, or empty, has "a\""`},
 		{"a realm with a backslash is not", func(c *middleware.Config) { c.Realm = `a\b` }, `middleware: Config.Realm: wants printable ASCII without quotes and backslashes, has "a\\b"`},
 		{"a realm with a line end is not", func(c *middleware.Config) { c.Realm = "a\r\nb" }, `middleware: Config.Realm: wants printable ASCII without quotes and backslashes, has "a\r\nb"`},
 		{"a realm that is not ASCII is not", func(c *middleware.Config) { c.Realm = "é" }, `middleware: Config.Realm: wants printable ASCII without quotes and backslashes, has "é"`},

@@ -80,6 +80,9 @@ func (a *Auth) CheckLogoutEverywhere(r *http.Request) error {
 	}
 	r = undisturbed(r)
 	principal, err := a.CheckBearer(r)
+	if err == nil {
+		err = a.mayManage(principal)
+	}
 	if err != nil {
 		return err
 	}

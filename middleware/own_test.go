@@ -216,7 +216,7 @@ func TestAPIKeys(t *testing.T) {
 	})
 	t.Run("a key has what the access token has, and never more", func(t *testing.T) {
 		t.Parallel()
-		d := open(t)
+		d := open(t, func(c *config) { c.door.AccountScope = "read" })
 		p, err := d.tokens.Login(t.Context(), tokens.LoginRequest{Login: "alice", Password: password, Scopes: []string{"read"}})
 		if err != nil {
 			t.Fatal(err)

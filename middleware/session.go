@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -20,7 +21,7 @@ type SessionList struct {
 
 // signedIn returns who makes a request with one of these methods: the principal
 // that Bearer or Protect has put into its context, or else the one that its
-// access token names.
+// access token names. A token that may not manage its user's account is refused.
 func (a *Auth) signedIn(r *http.Request, methods ...string) (tokens.Principal, error) {
 	if a.tokens == nil {
 		return tokens.Principal{}, wire.NewError(wire.ReasonInternal, errNoTokens)
@@ -31,10 +32,28 @@ func (a *Auth) signedIn(r *http.Request, methods ...string) (tokens.Principal, e
 		e.Description = "Use " + e.Allow
 		return tokens.Principal{}, e
 	}
-	if p, ok := tokens.PrincipalFrom(r.Context()); ok {
-		return p, nil
+	p, ok := tokens.PrincipalFrom(r.Context())
+	if !ok {
+		var err error
+		if p, err = a.CheckBearer(r); err != nil {
+			return tokens.Principal{}, err
+		}
 	}
-	return a.CheckBearer(r)
+	return p, a.mayManage(p)
+}
+
+var errRestricted = errors.New("the access token is an API key's, or has not all the scopes of its user")
+
+// mayManage refuses a principal that may not manage its user's sessions and keys,
+// for whoever has a narrow token must not make a wide one of it, nor lock its
+// user out.
+func (a *Auth) mayManage(p tokens.Principal) error {
+	if a.accountScope == "" && !p.Restricted || p.HasScope(a.accountScope) {
+		return nil
+	}
+	e := wire.NewError(wire.ReasonForbidden, errRestricted)
+	e.Scope = a.accountScope
+	return e
 }
 
 // CheckSessions returns the sessions of the user who is signed in, for GET.

@@ -17,7 +17,7 @@ const MaxAccessToken = 8 << 10
 
 // registered are the claims that are Sallyport's to set: those of RFC 9068 §2.2
 // and RFC 7519 §4.1, and our own.
-var registered = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope", "sid", "acct", "tier", "seats"}
+var registered = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope", "sid", "acct", "tier", "seats", "restricted"}
 
 // claims are what an access token says, in RFC 9068's words and ours.
 type claims struct {
@@ -34,6 +34,8 @@ type claims struct {
 	Account   string `json:"acct,omitempty"`
 	Tier      string `json:"tier,omitempty"`
 	Seats     int    `json:"seats,omitempty"`
+
+	Restricted bool `json:"restricted,omitempty"`
 }
 
 // aud is a string or an array of strings: RFC 7519 §4.1.3.
@@ -97,17 +99,18 @@ func mint(key *keys.Member, c claims, extra map[string]any) (string, Principal, 
 
 func (c claims) principal(payload []byte) Principal {
 	return Principal{
-		Subject:   c.Subject,
-		Account:   c.Account,
-		Tier:      c.Tier,
-		Seats:     c.Seats,
-		ClientID:  c.ClientID,
-		Scope:     c.Scope,
-		SessionID: c.SessionID,
-		TokenID:   c.TokenID,
-		IssuedAt:  time.Unix(*c.IssuedAt, 0).UTC(),
-		ExpiresAt: time.Unix(*c.ExpiresAt, 0).UTC(),
-		claims:    string(payload),
+		Subject:    c.Subject,
+		Account:    c.Account,
+		Tier:       c.Tier,
+		Seats:      c.Seats,
+		ClientID:   c.ClientID,
+		Scope:      c.Scope,
+		SessionID:  c.SessionID,
+		TokenID:    c.TokenID,
+		IssuedAt:   time.Unix(*c.IssuedAt, 0).UTC(),
+		ExpiresAt:  time.Unix(*c.ExpiresAt, 0).UTC(),
+		Restricted: c.Restricted,
+		claims:     string(payload),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/sallyport-go/sallyport/store"
 )
@@ -54,6 +55,16 @@ func (c checkedStore) UserSessions(ctx context.Context, userID string) ([]store.
 		}
 	}
 	return orNothing(all, err)
+}
+
+func (c checkedStore) RevokeUserSessions(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
+	ids, err := c.Store.RevokeUserSessions(ctx, userID, at, since)
+	for _, id := range ids {
+		if err == nil && !isStoreID(id) {
+			err = broken("Session.ID", badID)
+		}
+	}
+	return orNothing(ids, err)
 }
 
 // checkedKeys does for API keys what checkedStore does for users and sessions.
@@ -124,6 +135,8 @@ func checkUser(u *store.User) error {
 		return badString("User.Tier", u.Tier)
 	case !isString(u.CredentialVersion):
 		return badString("User.CredentialVersion", u.CredentialVersion)
+	case !isString(u.CredentialVersion):
+		return badString("User.CredentialVersion", u.CredentialVersion)
 	case int64(u.Seats) > mostSeats:
 		return broken("User.Seats", "must be less than 2^53")
 	}
@@ -144,6 +157,8 @@ func checkSession(s *store.Session) error {
 		return badString("Session.CredentialVersion", s.CredentialVersion)
 	case !isString(s.Label):
 		return badString("Session.Label", s.Label)
+	case !isString(s.CredentialVersion):
+		return badString("Session.CredentialVersion", s.CredentialVersion)
 	case s.Generation < 1:
 		return broken("Session.Generation", "must be 1 or more")
 	}
@@ -162,6 +177,8 @@ func checkKey(k *store.APIKey) error {
 		return badString("APIKey.CredentialVersion", k.CredentialVersion)
 	case !isString(k.Label):
 		return badString("APIKey.Label", k.Label)
+	case !isString(k.CredentialVersion):
+		return badString("APIKey.CredentialVersion", k.CredentialVersion)
 	}
 	return checkScopeList("APIKey.Scopes", k.Scopes)
 }

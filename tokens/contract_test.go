@@ -51,6 +51,7 @@ func TestFaultA12WhatAStoreReturnsIsCheckedBeforeItIsUsed(t *testing.T) {
 		{"User.Login", func(f *foreign, v string) { f.user = func(u *store.User) { u.Login = v } }},
 		{"User.Account", func(f *foreign, v string) { f.user = func(u *store.User) { u.Account = v } }},
 		{"User.Tier", func(f *foreign, v string) { f.user = func(u *store.User) { u.Tier = v } }},
+		{"User.CredentialVersion", func(f *foreign, v string) { f.user = func(u *store.User) { u.CredentialVersion = v } }},
 		{"User.Scopes", func(f *foreign, v string) { f.user = func(u *store.User) { u.Scopes = []string{"read", v} } }},
 	}
 	sessions := []spoil{
@@ -58,12 +59,14 @@ func TestFaultA12WhatAStoreReturnsIsCheckedBeforeItIsUsed(t *testing.T) {
 		{"Session.UserID", func(f *foreign, v string) { f.session = func(s *store.Session) { s.UserID = v } }},
 		{"Session.ClientID", func(f *foreign, v string) { f.session = func(s *store.Session) { s.ClientID = v } }},
 		{"Session.Label", func(f *foreign, v string) { f.session = func(s *store.Session) { s.Label = v } }},
+		{"Session.CredentialVersion", func(f *foreign, v string) { f.session = func(s *store.Session) { s.CredentialVersion = v } }},
 		{"Session.Scopes", func(f *foreign, v string) { f.session = func(s *store.Session) { s.Scopes = []string{v} } }},
 	}
 	keys := []spoil{
 		{"APIKey.ID", func(f *foreign, v string) { f.key = func(k *store.APIKey) { k.ID = v } }},
 		{"APIKey.UserID", func(f *foreign, v string) { f.key = func(k *store.APIKey) { k.UserID = v } }},
 		{"APIKey.Label", func(f *foreign, v string) { f.key = func(k *store.APIKey) { k.Label = v } }},
+		{"APIKey.CredentialVersion", func(f *foreign, v string) { f.key = func(k *store.APIKey) { k.CredentialVersion = v } }},
 		{"APIKey.Scopes", func(f *foreign, v string) { f.key = func(k *store.APIKey) { k.Scopes = []string{v} } }},
 	}
 	clients := []spoil{
@@ -73,7 +76,7 @@ func TestFaultA12WhatAStoreReturnsIsCheckedBeforeItIsUsed(t *testing.T) {
 		{"Client.Scopes", func(f *foreign, v string) { f.client = func(c *store.Client) { c.Scopes = []string{v} } }},
 	}
 	// mayBeEmpty: a user without an account, a login without a client, ...
-	mayBeEmpty := []string{"User.Login", "User.Account", "User.Tier", "Session.ClientID", "Session.Label", "APIKey.Label", "Client.Name", "Client.Grants"}
+	mayBeEmpty := []string{"User.Login", "User.Account", "User.Tier", "Session.ClientID", "Session.Label", "APIKey.Label", "User.CredentialVersion", "Session.CredentialVersion", "APIKey.CredentialVersion", "Client.Name", "Client.Grants"}
 	values := []struct{ name, value string }{
 		{"16 raw bytes", "\xde\xad\xbe\xef\x80\x81\x82\x83\x84\x85\x86\x87\x88\x89\x8a\x8b"},
 		{"a NUL", "u\x00alice"},
@@ -227,6 +230,18 @@ func TestFaultA12ListsBelongToWhomTheyWereAskedFor(t *testing.T) {
 			}
 		})
 	}
+	t.Run("sessions that were ended under IDs that are none are told of", func(t *testing.T) {
+		t.Parallel()
+		r := open(t, denying)
+		r.login(t)
+		c := r.config
+		c.Store = endsWith{r.store}
+		err := authority(t, c).LogoutEverywhere(t.Context(), alice.ID)
+		wantError(t, err, tokens.ErrUnavailable)
+		if !errors.Is(err, tokens.ErrContract) || !strings.Contains(err.Error(), "Session.ID") {
+			t.Errorf("error = %v, want %v", err, tokens.ErrContract)
+		}
+	})
 	t.Run("a key that another digest names is refused", func(t *testing.T) {
 		t.Parallel()
 		r := open(t)
@@ -238,6 +253,14 @@ func TestFaultA12ListsBelongToWhomTheyWereAskedFor(t *testing.T) {
 			t.Errorf("error = %v, want %v", err, tokens.ErrContract)
 		}
 	})
+}
+
+// endsWith is a store that says that it ended sessions of another form.
+type endsWith struct{ *watched }
+
+func (e endsWith) RevokeUserSessions(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
+	_, err := e.watched.RevokeUserSessions(ctx, userID, at, since)
+	return []string{"\xff"}, err
 }
 
 // still is a store that answers without doing anything.

@@ -131,7 +131,7 @@ func (a *Authority) login(ctx context.Context, r LoginRequest) (Pair, error) {
 		s.Scopes = granted
 	}
 	refreshes := !r.AccessOnly && c.mayRefresh() == nil
-	p, err := a.firstPair(ctx, user, &s, refreshes, granted, r.Scopes)
+	p, err := a.firstPair(ctx, user, &s, c, refreshes, granted, r.Scopes)
 	if err == nil {
 		err = p.fits(r.MaxAccess)
 	}
@@ -159,11 +159,11 @@ func (a *Authority) login(ctx context.Context, r LoginRequest) (Pair, error) {
 
 // firstPair makes the tokens of a login. Without a refresh token there is no
 // session, or one that ends with the access token, where that can be denied.
-func (a *Authority) firstPair(ctx context.Context, u store.User, s *store.Session, refreshes bool, granted, asked []string) (Pair, error) {
+func (a *Authority) firstPair(ctx context.Context, u store.User, s *store.Session, c client, refreshes bool, granted, asked []string) (Pair, error) {
 	if refreshes {
-		return a.pairOf(ctx, u, *s, granted, asked)
+		return a.pairOf(ctx, u, *s, c, granted, asked)
 	}
-	from := origin{clientID: s.ClientID}
+	from := origin{clientID: s.ClientID, narrow: len(s.Scopes)+len(c.Scopes) > 0}
 	if a.revocations != nil {
 		from.sid = sessionImage(s.ID)
 	}
@@ -265,12 +265,13 @@ var (
 )
 
 // pairOf makes the tokens of a session as it is about to be.
-func (a *Authority) pairOf(ctx context.Context, u store.User, s store.Session, granted, asked []string) (Pair, error) {
+func (a *Authority) pairOf(ctx context.Context, u store.User, s store.Session, c client, granted, asked []string) (Pair, error) {
 	token, err := a.refresh.make(presented{s.ID, s.Generation})
 	if err != nil {
 		return Pair{}, unavailable("refresh token", err)
 	}
-	p, err := a.pair(ctx, u, origin{clientID: s.ClientID, sid: sessionImage(s.ID)}, granted, asked, s.ExpiresAt)
+	from := origin{clientID: s.ClientID, sid: sessionImage(s.ID), narrow: len(s.Scopes)+len(c.Scopes) > 0}
+	p, err := a.pair(ctx, u, from, granted, asked, s.ExpiresAt)
 	if err != nil {
 		return Pair{}, err
 	}
@@ -280,7 +281,21 @@ func (a *Authority) pairOf(ctx context.Context, u store.User, s store.Session, g
 
 // origin is what an access token comes from: the client, and the session or the
 // API key, of which it tells the image.
-type origin struct{ clientID, sid string }
+type origin struct {
+	clientID, sid string
+
+	key    bool // it is an API key
+	narrow bool // something narrows its scopes, whether or not its user has more
+}
+
+// restricted reports whether an access token may do less than its user. Where the
+// user holds no scope, it is one that would be narrowed if they held any.
+func (o origin) restricted(u store.User, granted []string) bool {
+	if len(u.Scopes) == 0 {
+		return o.key || o.narrow
+	}
+	return o.key || len(granted) < len(both(u.Scopes, u.Scopes))
+}
 
 // pair makes an access token. It does not outlive end, unless that is zero.
 func (a *Authority) pair(ctx context.Context, u store.User, from origin, granted, asked []string, end time.Time) (Pair, error) {
@@ -304,7 +319,7 @@ func (a *Authority) pair(ctx context.Context, u store.User, from origin, granted
 		Issuer: a.issuer, Subject: u.ID, Audience: aud{a.audience},
 		ExpiresAt: &expires, NotBefore: &issued, IssuedAt: &issued,
 		TokenID: rand.Text(), ClientID: from.clientID, SessionID: from.sid, Scope: strings.Join(granted, " "),
-		Account: u.Account, Tier: u.Tier, Seats: max(u.Seats, 1),
+		Account: u.Account, Tier: u.Tier, Seats: max(u.Seats, 1), Restricted: from.restricted(u, granted),
 	}
 	p := Pair{
 		ExpiresIn: time.Duration(expires-issued) * time.Second,

@@ -30,6 +30,12 @@ type Principal struct {
 	// Scope holds the scope-tokens granted, with one space between them.
 	Scope string
 
+	// Restricted reports that the token may do less than its user
+	// ("restricted"): it was made of an API key, or it had not all the scopes that
+	// its user held when it was made. Such a token should not manage the user's
+	// sessions and keys.
+	Restricted bool
+
 	// SessionID tells sessions apart ("sid"). It is a one-way image of the
 	// session's ID in the store, or of the API key's that the token was exchanged
 	// for, and empty where neither is behind the token.

@@ -235,7 +235,7 @@ func (a *Authority) successor(ctx context.Context, s store.Session, c client, r 
 	if err != nil {
 		return Pair{}, err
 	}
-	p, err := a.pairOf(ctx, user, s, granted, r.Scopes)
+	p, err := a.pairOf(ctx, user, s, c, granted, r.Scopes)
 	switch {
 	case errors.Is(err, errOver):
 		return Pair{}, ErrExpiredRefresh

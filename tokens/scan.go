@@ -29,6 +29,7 @@ type scanned struct {
 	issuer, audience       bool // those of the verifier
 	exp, nbf, iat, seats   int64
 	hasExp, hasNbf, hasIat bool
+	restricted             bool
 }
 
 // scanner reads a JSON text once, from front to back.
@@ -88,6 +89,9 @@ func scanClaims(text []byte, issuer, audience string) (c scanned, ok bool) { //n
 		case "seats":
 			n = 12
 			c.seats, ok = s.integer()
+		case "restricted":
+			n = 13
+			c.restricted, ok = s.boolean()
 		default:
 			if known == maxUnknown || !isPlainName(name.in(text)) {
 				return false
@@ -148,7 +152,7 @@ func isPlainName(name []byte) bool {
 		}
 		capitals = capitals || c >= 'A' && c <= 'Z'
 	}
-	if !capitals || len(name) > len("client_id") {
+	if !capitals || len(name) > len("restricted") {
 		return true // the registered names have none, and this is no registered name
 	}
 	for _, r := range registered {
@@ -280,6 +284,15 @@ func (s *scanner) integer() (int64, bool) {
 		n = -n
 	}
 	return n, true
+}
+
+// boolean reads true or false.
+func (s *scanner) boolean() (value, ok bool) {
+	s.space()
+	if s.word("true") {
+		return true, true
+	}
+	return false, s.word("false")
 }
 
 // skip reads a value of any kind.

@@ -148,7 +148,8 @@ func (c *unverified) principal(payload []byte) Principal {
 		Seats: int(c.seats), ClientID: text[c.clientID.a:c.clientID.b], Scope: text[c.scope.a:c.scope.b],
 		SessionID: text[c.sessionID.a:c.sessionID.b], TokenID: text[c.tokenID.a:c.tokenID.b],
 		IssuedAt: time.Unix(c.iat, 0).UTC(), ExpiresAt: time.Unix(c.exp, 0).UTC(),
-		claims: text,
+		Restricted: c.restricted,
+		claims:     text,
 	}
 }
 

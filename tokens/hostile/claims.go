@@ -117,6 +117,10 @@ func claimSets(t Target) []row {
 		{"acct a number", claim("acct", "1"), bad},
 		{"tier an array", claim("tier", `["premium"]`), bad},
 		{"seats a text", claim("seats", `"3"`), bad},
+		{"restricted a text", claim("restricted", `"true"`), bad},
+		{"restricted a number", claim("restricted", `1`), bad},
+		{"restricted as nothing", claim("restricted", `null`), bad},
+		{"restricted with a capital letter", claim("Restricted", `false`), bad},
 		{"seats a fraction", claim("seats", `3.5`), bad},
 		{"seats beyond all numbers", claim("seats", `1e30`), bad},
 
