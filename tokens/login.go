@@ -135,26 +135,34 @@ func (a *Authority) login(ctx context.Context, r LoginRequest) (Pair, error) {
 	if err == nil {
 		err = p.fits(r.MaxAccess)
 	}
+	if err == nil {
+		err = a.openSession(ctx, user, s, refreshes)
+	}
 	if err != nil {
 		return Pair{}, err
 	}
-	if refreshes || a.revocations != nil {
+	return p, nil
+}
+
+// openSession writes the session of a login whose tokens have been made, if it has
+// one, and checks last of all that they may be handed out.
+func (a *Authority) openSession(ctx context.Context, u store.User, s store.Session, refreshes bool) error {
+	written := refreshes || a.revocations != nil
+	if written {
 		if err := a.store.CreateSession(ctx, s); err != nil {
-			return Pair{}, unavailable("create session", err)
+			return unavailable("create session", err)
 		}
 	}
-	if err := a.unmoved(ctx, user, ErrBadCredentials); err != nil {
-		if refreshes || a.revocations != nil {
+	if err := a.unmoved(ctx, u, ErrBadCredentials); err != nil {
+		if written {
 			a.withdraw(ctx, s)
 		}
-		return Pair{}, err
+		return err
 	}
-	if refreshes {
-		if err := a.displace(ctx, s); err != nil {
-			return Pair{}, err
-		}
+	if !refreshes {
+		return nil
 	}
-	return p, nil
+	return a.displace(ctx, s)
 }
 
 // firstPair makes the tokens of a login. Without a refresh token there is no

@@ -31,7 +31,7 @@ type operation struct {
 	withdraws string
 
 	// times is how many times Config.Timeout a call has, where it is not once.
-	times map[string]time.Duration
+	times map[string]int
 }
 
 var operations = []operation{
@@ -96,7 +96,7 @@ var operations = []operation{
 		odd: map[string][]error{"UserSessions": {store.ErrNotFound}},
 	},
 	{
-		name: "LogoutEverywhere", calls: []string{"RevokeUserSessions"}, times: map[string]time.Duration{"RevokeUserSessions": 4},
+		name: "LogoutEverywhere", calls: []string{"RevokeUserSessions"}, times: map[string]int{"RevokeUserSessions": 4},
 		ready: func(t *testing.T, r *room) func() error {
 			t.Helper()
 			r.login(t)
@@ -105,7 +105,7 @@ var operations = []operation{
 		odd: map[string][]error{"RevokeUserSessions": {store.ErrNotFound}},
 	},
 	{
-		name: "PasswordChanged", calls: []string{"RevokeUserSessions"}, times: map[string]time.Duration{"RevokeUserSessions": 4},
+		name: "PasswordChanged", calls: []string{"RevokeUserSessions"}, times: map[string]int{"RevokeUserSessions": 4},
 		ready: func(t *testing.T, r *room) func() error {
 			t.Helper()
 			r.login(t)
@@ -201,7 +201,7 @@ var operations = []operation{
 		},
 	},
 	{
-		name: "EndOtherSessions", calls: []string{"UserSessions", "RevokeSession"}, times: map[string]time.Duration{"UserSessions": 4},
+		name: "EndOtherSessions", calls: []string{"UserSessions", "RevokeSession"}, times: map[string]int{"UserSessions": 4},
 		ready: func(t *testing.T, r *room) func() error {
 			t.Helper()
 			r.login(t)
@@ -411,7 +411,7 @@ func TestStalledStore(t *testing.T) {
 					} else {
 						r.unchanged(t, check)
 					}
-					if took, want := time.Since(start), max(1, o.times[call])*3*time.Second; took != want {
+					if took, want := time.Since(start), time.Duration(max(1, o.times[call])*3)*time.Second; took != want {
 						t.Errorf("it took %v, want %v", took, want)
 					}
 				})

@@ -235,9 +235,10 @@ func TestFaultA16ARevocationOfManySessionsGoesOn(t *testing.T) {
 			denials := 0
 			r.store.step(func(_ context.Context, call string) error {
 				if call == "DenySessions" {
-					if denials++; denials > first {
-						return errDriver
-					}
+					denials++
+				}
+				if denials > first {
+					return errDriver
 				}
 				return nil
 			}, nil)
