@@ -25,7 +25,8 @@ type Key struct {
 	ID string
 
 	// Algorithm is required: HS256, HS384, HS512, RS256, RS384, RS512, PS256,
-	// PS384, PS512, ES256, ES384, ES512 or EdDSA.
+	// PS384, PS512, ES256, ES384, ES512, EdDSA, or Ed25519, which is the same signature
+	// under its name of RFC 9864: tokens and key have to use the same name.
 	Algorithm string
 
 	// Secret is the key of the HS algorithms: random bytes, at least as many as
@@ -167,10 +168,10 @@ func (k Key) checkPublic(public crypto.PublicKey) error {
 		return k.checkRSA(public)
 	case "ES256", "ES384", "ES512":
 		return k.checkECDSA(public)
-	case "EdDSA":
+	case "EdDSA", "Ed25519":
 		pub, ok := public.(ed25519.PublicKey)
 		if !ok {
-			return fmt.Errorf("wants an Ed25519 key for EdDSA, has %T", public)
+			return fmt.Errorf("wants an Ed25519 key for %s, has %T", k.Algorithm, public)
 		}
 		if len(pub) != ed25519.PublicKeySize {
 			return fmt.Errorf("wants %d bytes for EdDSA, has %d", ed25519.PublicKeySize, len(pub))

@@ -48,6 +48,9 @@ func bind(k Key, verify any) *Member {
 // golang-jwt verifies PS256, PS384 and PS512 with a salt of any length, and §3.5
 // requires the length of the hash.
 func signingMethod(algorithm string) jwt.SigningMethod {
+	if algorithm == "Ed25519" { // RFC 9864 §2.2
+		return jwt.SigningMethodEdDSA
+	}
 	method := jwt.GetSigningMethod(algorithm)
 	if pss, ok := method.(*jwt.SigningMethodRSAPSS); ok {
 		exact := &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}

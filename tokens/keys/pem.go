@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
@@ -8,14 +9,21 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"strings"
 )
 
-// FromPEM reads a private key (PKCS #8, PKCS #1 or SEC 1) or a public one
-// (PKIX) from the first PEM block of text, which is to be the only one. An empty
-// algorithm means the usual one of the kind of key: RS256, EdDSA, or the ES
-// algorithm of the curve. New checks the key itself.
+// FromPEM reads a private key (PKCS #8, PKCS #1 or SEC 1) or a public one (PKIX)
+// from the one PEM block of text. A byte order mark, text around the block and the
+// EC PARAMETERS that OpenSSL writes before a key are passed over. A key that is
+// encrypted and a certificate are errors that name the command that makes the right
+// form. An empty algorithm means the usual one of the kind of key: RS256, EdDSA, or
+// the ES algorithm of the curve. NewSet and NewRing check the key itself.
 func FromPEM(algorithm string, text []byte) (Key, error) {
+	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	block, rest := pem.Decode(text)
+	if block != nil && block.Type == "EC PARAMETERS" {
+		block, rest = pem.Decode(rest)
+	}
 	if block == nil {
 		return Key{}, errors.New("keys: no PEM block")
 	}
@@ -25,6 +33,17 @@ func FromPEM(algorithm string, text []byte) (Key, error) {
 	key := Key{Algorithm: algorithm}
 	var public any
 	var err error
+	switch {
+	case block.Type == "ENCRYPTED PRIVATE KEY", strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED"):
+		err = errors.New("is encrypted: decrypt it with openssl pkey -in FILE -out KEY")
+	case block.Type == "CERTIFICATE":
+		err = errors.New("is a certificate: take its public key with openssl x509 -in FILE -noout -pubkey")
+	case block.Type == "OPENSSH PRIVATE KEY":
+		err = errors.New("is in OpenSSH's own format: convert a copy with ssh-keygen -p -m PKCS8 -f COPY, or make a key with openssl genpkey -algorithm ed25519")
+	}
+	if err != nil {
+		return Key{}, fmt.Errorf("keys: PEM block %q: %w", block.Type, err)
+	}
 	switch block.Type {
 	case "PRIVATE KEY":
 		key.Private, err = x509.ParsePKCS8PrivateKey(block.Bytes)
@@ -36,7 +55,7 @@ func FromPEM(algorithm string, text []byte) (Key, error) {
 		public, err = x509.ParsePKIXPublicKey(block.Bytes)
 		key.Public = public
 	default:
-		err = errors.New("wants a private or a public key that is not encrypted")
+		err = errors.New("must be a private or a public key: make one with openssl genpkey -algorithm ed25519")
 	}
 	if err != nil {
 		return Key{}, fmt.Errorf("keys: PEM block %q: %w", block.Type, err)
