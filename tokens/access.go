@@ -19,6 +19,10 @@ const MaxAccessToken = 8 << 10
 // and RFC 7519 §4.1, and our own.
 var registered = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope", "sid", "acct", "tier", "seats", "restricted"}
 
+// clockDifference is how many seconds before it was made a token is valid already: so
+// nodes whose clocks differ by a little accept it at once.
+const clockDifference = 10
+
 // claims are what an access token says, in RFC 9068's words and ours.
 type claims struct {
 	Issuer    string `json:"iss"`

@@ -77,7 +77,7 @@ func TestAccessToken(t *testing.T) {
 		}
 		now := float64(r.clock.time().Unix())
 		want := map[string]any{
-			"iss": issuer, "sub": alice.ID, "aud": audience, "exp": now + 17*60, "nbf": now, "iat": now,
+			"iss": issuer, "sub": alice.ID, "aud": audience, "exp": now + 17*60, "nbf": now - 10, "iat": now,
 			"client_id": "shop", "scope": "read write admin", "acct": "acme", "tier": "free", "seats": 3.0,
 			"jti": p.Principal.TokenID, "sid": p.Principal.SessionID,
 		}
@@ -95,7 +95,7 @@ func TestAccessToken(t *testing.T) {
 		p := r.loginWith(t, tokens.LoginRequest{Login: "bob", Password: password, AccessOnly: true})
 		now := float64(r.clock.time().Unix())
 		want := map[string]any{
-			"iss": issuer, "sub": bob.ID, "aud": audience, "exp": now + 3600, "nbf": now, "iat": now,
+			"iss": issuer, "sub": bob.ID, "aud": audience, "exp": now + 3600, "nbf": now - 10, "iat": now,
 			"client_id": "", "tier": "premium", "seats": 1.0, "jti": p.Principal.TokenID,
 		}
 		if got := claimsOf(t, p.AccessToken); !reflect.DeepEqual(got, want) {

@@ -202,9 +202,10 @@ func TestAccessTTL(t *testing.T) {
 		{"D110: at exp an access token has expired", 0, time.Minute, tokens.ErrExpiredToken},
 		{"within the leeway an access token is good", 10 * time.Second, 70*time.Second - 1, nil},
 		{"at the end of the leeway an access token has expired", 10 * time.Second, 70 * time.Second, tokens.ErrExpiredToken},
-		{"on a node whose clock is behind an access token is not good yet", 0, -time.Second, tokens.ErrInvalidToken},
-		{"within the leeway a clock may be behind", 10 * time.Second, -10 * time.Second, nil},
-		{"a clock that is further behind than the leeway finds it not good yet", 10 * time.Second, -10*time.Second - 1, tokens.ErrInvalidToken},
+		{"on a node whose clock is 10 s behind an access token is valid", 0, -10 * time.Second, nil},
+		{"on a node whose clock is further behind an access token is not valid yet", 0, -10*time.Second - 1, tokens.ErrInvalidToken},
+		{"with a leeway a clock may be behind by that much more", 10 * time.Second, -20 * time.Second, nil},
+		{"a clock that is further behind than that finds it not valid yet", 10 * time.Second, -20*time.Second - 1, tokens.ErrInvalidToken},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -313,6 +313,7 @@ func (a *Authority) pair(ctx context.Context, u store.User, from origin, granted
 		return Pair{}, unavailable("keys", errors.New("none signs"))
 	}
 	issued := now.Unix()
+	early := issued - clockDifference
 	expires := issued + int64(a.accessTTL/time.Second)
 	if !end.IsZero() {
 		expires = min(expires, end.Unix())
@@ -325,7 +326,7 @@ func (a *Authority) pair(ctx context.Context, u store.User, from origin, granted
 	}
 	c := claims{
 		Issuer: a.issuer, Subject: u.ID, Audience: aud{a.audience},
-		ExpiresAt: &expires, NotBefore: &issued, IssuedAt: &issued,
+		ExpiresAt: &expires, NotBefore: &early, IssuedAt: &issued,
 		TokenID: rand.Text(), ClientID: from.clientID, SessionID: from.sid, Scope: strings.Join(granted, " "),
 		Account: u.Account, Tier: u.Tier, Seats: max(u.Seats, 1), Restricted: from.restricted(u, granted),
 	}

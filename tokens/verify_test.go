@@ -119,6 +119,18 @@ func TestClaimsAreCheckedBeforeTheSignature(t *testing.T) {
 	})
 }
 
+func TestFaultC5ATokenIsValidAtOnceOnANodeWhoseClockIsBehind(t *testing.T) {
+	t.Parallel()
+	r := open(t)
+	token := r.login(t).AccessToken
+	for behind, want := range map[time.Duration]error{time.Second: nil, 2 * time.Second: nil, 10 * time.Second: nil, 11 * time.Second: tokens.ErrInvalidToken} {
+		node := verifierOf(t, func() time.Time { return r.clock.time().Add(-behind) }, r.config.Keys...)
+		if _, err := node.Verify(t.Context(), token); !errors.Is(err, want) {
+			t.Errorf("%v behind: %v, want %v", behind, err, want)
+		}
+	}
+}
+
 // What is pooled is never one caller's while another has it.
 func TestVerifyAtOnce(t *testing.T) {
 	t.Parallel()

@@ -49,6 +49,7 @@ func readKeys(fsys fs.FS, name string) ([]Key, error) {
 	if len(text) > maxJWKS {
 		return nil, fmt.Errorf("keys: wants %d bytes at most", maxJWKS)
 	}
+	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	if !bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
 		k, err := FromPEM("", text)
 		return []Key{k}, err

@@ -5,6 +5,7 @@ import (
 	"encoding/pem"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/sallyport-go/sallyport/tokens/keys"
@@ -45,6 +46,10 @@ func TestFaultB7KeysAreReadAsToolsWriteThem(t *testing.T) {
 		if k, err := keys.FromPEM("", []byte(text)); err != nil || k.Algorithm != "ES256" {
 			t.Errorf("%s: %v, %v", name, k, err)
 		}
+	}
+	files := fstest.MapFS{"k.json": {Data: append([]byte("\ufeff"), jsonOf(t, jwkOf(t, ed, true))...)}}
+	if read, err := keys.ReadFiles(files, "*"); err != nil || len(read) != 1 {
+		t.Errorf("a JWK behind a byte order mark: %v", err)
 	}
 	legacy := string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Headers: map[string]string{"Proc-Type": "4,ENCRYPTED", "DEK-Info": "AES-256-CBC,00"}, Bytes: []byte{1}}))
 	for want, text := range map[string]string{
