@@ -255,7 +255,8 @@ var pitfalls = []pitfall{
 			access := h.login(t).access
 			for after, status := range map[time.Duration]int{
 				time.Hour + time.Minute - time.Second: http.StatusOK, time.Hour + time.Minute: http.StatusUnauthorized,
-				-time.Minute: http.StatusOK, -time.Minute - 2*time.Second: http.StatusUnauthorized,
+				// nbf is ten seconds before iat
+				-time.Minute - 10*time.Second: http.StatusOK, -time.Minute - 12*time.Second: http.StatusUnauthorized,
 			} {
 				shift = after
 				if a := h.call(t, "/me", access); a.Code != status {
