@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -11,83 +12,115 @@ import (
 	"github.com/sallyport-go/sallyport/internal/absent"
 )
 
-// block is a fenced block below a mark in the README, with what the mark says
-// behind its colon.
-type block struct{ text, argument string }
+// sessionBlock is a fenced block below the mark "session", which has commands, or
+// below the mark "prints", which has what the commands above it print.
+var sessionBlock = regexp.MustCompile("(?s)<!-- (session|prints) -->\n+```[a-z]*\n(.*?)```")
 
-func blocks(t *testing.T, mark string) []block {
+// endOfOutput stands in the output where a block of commands has ended.
+const endOfOutput = "--- end of output ---"
+
+// session is what the sessions of a page type, and what they print.
+type session struct {
+	script string
+	wants  []string
+}
+
+// sessionOf returns the blocks of a page as one session: variables that one block
+// sets are there in the next.
+func sessionOf(t *testing.T, page string) session {
 	t.Helper()
-	readme, err := os.ReadFile("../../README.md")
+	text, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var found []block
-	for _, m := range regexp.MustCompile("(?s)<!-- "+mark+"(?:: ([^ ]+))? -->\n+```[a-z]*\n(.*?)```").FindAllStringSubmatch(string(readme), -1) {
-		found = append(found, block{text: m[2], argument: m[1]})
+	var s session
+	for _, m := range sessionBlock.FindAllStringSubmatch(string(text), -1) {
+		if m[1] == "session" {
+			s.script += m[2]
+			continue
+		}
+		s.script += "echo; echo '" + endOfOutput + "'\n"
+		s.wants = append(s.wants, strings.TrimSpace(m[2]))
 	}
-	if len(found) == 0 {
-		t.Fatalf("README.md has no block below <!-- %s -->", mark)
-	}
-	return found
+	return s
 }
 
-func TestTheREADMEsSessionPrintsWhatItSays(t *testing.T) {
-	t.Parallel()
-	for _, tool := range []string{"bash", "curl", "sed", "grep"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			absent.Skip(t, "no "+tool+", which the README's session needs")
-		}
-	}
-	s := serve(t)
-	text := blocks(t, "session")[0].text
-	text = strings.NewReplacer("http://127.0.0.1:8080", s.base, "paste-the-api-key-here", s.apiKey).Replace(text)
+// shells are those that people paste a session into. Each reads it line by line, as
+// it does what is pasted; zsh as an interactive shell, in which "#" begins no comment.
+var shells = map[string][]string{
+	"bash": {"--norc", "-s"},
+	"zsh":  {"-f", "-i", "-s"},
+}
 
-	const mark = "--- and then ---"
-	var script, wants []string
-	for line := range strings.Lines(text) {
-		if want, ok := strings.CutPrefix(line, "#> "); ok {
-			wants = append(wants, strings.TrimSpace(want))
-			line = "echo; echo '" + mark + "'\n"
+func TestDocsSessionsPrintWhatThePagesSay(t *testing.T) {
+	t.Parallel()
+	for _, tool := range []string{"curl", "sed", "grep"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			absent.Skip(t, "no "+tool+", which the sessions need")
 		}
-		script = append(script, line)
 	}
-	out, err := exec.CommandContext(t.Context(), "bash", "-c", strings.Join(script, "")).CombinedOutput()
+	pages, err := filepath.Glob("../../docs/*.md")
 	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
+		t.Fatal(err)
 	}
-	got := strings.Split(string(out), mark)
-	if len(wants) < 6 || len(got) != len(wants)+1 {
-		t.Fatalf("the README promises %d outputs, and there were %d:\n%s", len(wants), len(got)-1, out)
+	found := 0
+	for _, page := range append(pages, "../../README.md") {
+		s := sessionOf(t, page)
+		if s.script == "" {
+			continue
+		}
+		found++
+		for shell, arguments := range shells {
+			t.Run(path.Base(page)+" in "+shell, func(t *testing.T) {
+				t.Parallel()
+				if _, err := exec.LookPath(shell); err != nil {
+					absent.Skip(t, "no "+shell)
+				}
+				s.check(t, shell, arguments)
+			})
+		}
 	}
-	for i, want := range wants {
-		printed := strings.TrimSpace(got[i])
-		if ok, _ := path.Match(glob(want), printed); !ok {
-			t.Errorf("the README says\n%s\nand it printed\n%s", want, printed)
+	if found < 2 {
+		t.Errorf("found %d pages with a session only", found)
+	}
+}
+
+func (s session) check(t *testing.T, shell string, arguments []string) {
+	t.Helper()
+	host := serve(t)
+	dir := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), shell, arguments...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "HOME="+dir, "ZDOTDIR="+dir, "PS1=", "PS2=")
+	cmd.Stdin = strings.NewReader(strings.NewReplacer("http://127.0.0.1:8080", host.base, "paste-the-api-key-here", host.apiKey).Replace(s.script))
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s\n%s", err, out, errs.String())
+	}
+	got := strings.Split(string(out), endOfOutput)
+	if len(got) != len(s.wants)+1 {
+		t.Fatalf("the page promises %d outputs, and there were %d:\n%s\n%s", len(s.wants), len(got)-1, out, errs.String())
+	}
+	for i, want := range s.wants {
+		printed := strings.TrimSpace(strings.ReplaceAll(got[i], "\r", ""))
+		if ok, _ := path.Match(glob(want), strings.ReplaceAll(printed, "/", "|")); !ok {
+			t.Errorf("the page says\n%s\nand it printed\n%s", want, printed)
+		}
+	}
+	left, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range left {
+		if !strings.HasPrefix(file.Name(), ".") {
+			t.Errorf("the session has made a file %q", file.Name())
 		}
 	}
 }
 
 // glob keeps * as the only wildcard, and lets it match a slash.
 func glob(s string) string {
-	return strings.NewReplacer(`[`, `\[`, `?`, `\?`, `\`, `\\`).Replace(s)
-}
-
-func TestTheREADMEsProgramsStandInTheTree(t *testing.T) {
-	t.Parallel()
-	for _, mark := range []string{"program", "excerpt"} {
-		for _, b := range blocks(t, mark) {
-			code, err := os.ReadFile("../../" + b.argument)
-			if err != nil {
-				t.Error(err)
-				continue
-			}
-			if !strings.Contains(unindent(string(code)), unindent(b.text)) {
-				t.Errorf("%s does not have what the README shows of it:\n%s", b.argument, b.text)
-			}
-		}
-	}
-}
-
-func unindent(s string) string {
-	return regexp.MustCompile(`(?m)^[ \t]+`).ReplaceAllString(s, "")
+	return strings.NewReplacer(`[`, `\[`, `?`, `\?`, `\`, `\\`, `/`, `|`).Replace(s)
 }
