@@ -90,7 +90,7 @@ func TestFaultA11RestrictedTokensManageNoAccount(t *testing.T) {
 				d.store.take()
 				before := d.sessions(t, p.Principal.Subject)
 				w := d.ask(t, route+bearerOf(p)+"\n\n{}")
-				name := strings.SplitN(route, "\n", 2)[0]
+				name, _, _ := strings.Cut(route, "\n")
 				if refused := w.Code == http.StatusForbidden && strings.Contains(w.Body.String(), "scope"); refused == test.wants {
 					t.Errorf("%s: %d %s", name, w.Code, w.Body)
 				}

@@ -215,6 +215,16 @@ func (a *Authority) graceOf(c client) time.Duration {
 	return c.Grace
 }
 
+// mayAsk sees before the password is looked at whether a login asks for more than
+// the client may have.
+func (c client) mayAsk(r LoginRequest) error {
+	if r.IgnoreUnknownScopes || len(c.Scopes) == 0 {
+		return nil // what is unknown is seen once there is a user
+	}
+	_, err := grant(c.Scopes, r.Scopes)
+	return err
+}
+
 // isOf reports whether an account that serves as a client is the user's: their
 // Account or, where that is empty, the user's own ID.
 func (c client) isOf(u store.User) bool {

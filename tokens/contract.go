@@ -135,8 +135,6 @@ func checkUser(u *store.User) error {
 		return badString("User.Tier", u.Tier)
 	case !isString(u.CredentialVersion):
 		return badString("User.CredentialVersion", u.CredentialVersion)
-	case !isString(u.CredentialVersion):
-		return badString("User.CredentialVersion", u.CredentialVersion)
 	case int64(u.Seats) > mostSeats:
 		return broken("User.Seats", "must be less than 2^53")
 	}
@@ -157,8 +155,6 @@ func checkSession(s *store.Session) error {
 		return badString("Session.CredentialVersion", s.CredentialVersion)
 	case !isString(s.Label):
 		return badString("Session.Label", s.Label)
-	case !isString(s.CredentialVersion):
-		return badString("Session.CredentialVersion", s.CredentialVersion)
 	case s.Generation < 1:
 		return broken("Session.Generation", "must be 1 or more")
 	}
@@ -177,8 +173,6 @@ func checkKey(k *store.APIKey) error {
 		return badString("APIKey.CredentialVersion", k.CredentialVersion)
 	case !isString(k.Label):
 		return badString("APIKey.Label", k.Label)
-	case !isString(k.CredentialVersion):
-		return badString("APIKey.CredentialVersion", k.CredentialVersion)
 	}
 	return checkScopeList("APIKey.Scopes", k.Scopes)
 }

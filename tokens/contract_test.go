@@ -274,7 +274,7 @@ func (s *still) User(context.Context, string) (store.User, error) { return s.use
 
 func (s *still) UserSessions(context.Context, string) ([]store.Session, error) { return s.session, nil }
 
-func TestFaultA12TheCheckAllocatesNothing(t *testing.T) {
+func TestFaultA12TheCheckAllocatesNothing(t *testing.T) { //nolint:paralleltest // it counts allocations
 	r := open(t)
 	r.login(t)
 	s := &still{Store: r.store, user: alice, session: []store.Session{r.store.row(t)}}

@@ -100,10 +100,8 @@ func (a *Authority) login(ctx context.Context, r LoginRequest) (Pair, error) {
 	if err != nil {
 		return Pair{}, err
 	}
-	if !r.IgnoreUnknownScopes && len(c.Scopes) > 0 {
-		if _, err := grant(c.Scopes, r.Scopes); err != nil {
-			return Pair{}, err // before the password is looked at
-		}
+	if err := c.mayAsk(r); err != nil {
+		return Pair{}, err
 	}
 	if r.BeforePassword != nil {
 		if err := r.BeforePassword(ctx); err != nil {
@@ -117,10 +115,7 @@ func (a *Authority) login(ctx context.Context, r LoginRequest) (Pair, error) {
 	if !c.isOf(user) {
 		return Pair{}, fmt.Errorf("%w: the client is another's account", ErrBadCredentials)
 	}
-	asked := r.Scopes
-	if r.IgnoreUnknownScopes {
-		asked = only(asked, user.Scopes)
-	}
+	asked := r.asked(user)
 	granted, err := grant(held(user.Scopes, c.Scopes), asked)
 	if err != nil {
 		return Pair{}, err

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/sallyport-go/sallyport/store"
 )
 
 // maxScopes bounds how many scope-tokens one request may name.
@@ -92,10 +94,11 @@ func grant(held, asked []string) ([]string, error) {
 	return both(held, asked), nil
 }
 
-// only returns the names that are in known, and nil if none is.
-func only(names, known []string) []string {
-	if both := both(names, known); len(both) > 0 {
-		return both
+// asked returns the scopes that a login asks for: nil if it asks for none, or for
+// none that the user holds where those are ignored.
+func (r LoginRequest) asked(user store.User) []string {
+	if !r.IgnoreUnknownScopes {
+		return r.Scopes
 	}
-	return nil
+	return both(r.Scopes, user.Scopes) // nil where there is none
 }

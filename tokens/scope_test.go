@@ -14,7 +14,7 @@ import (
 
 func TestFaultA6LessAskedForNeverBecomesMore(t *testing.T) {
 	t.Parallel()
-	has := func(r *room, t *testing.T, scopes ...string) {
+	has := func(t *testing.T, r *room, scopes ...string) {
 		t.Helper()
 		u := alice
 		u.Scopes = scopes
@@ -24,7 +24,7 @@ func TestFaultA6LessAskedForNeverBecomesMore(t *testing.T) {
 		t.Parallel()
 		r := open(t)
 		one := r.loginWith(t, tokens.LoginRequest{Login: "alice", Password: password, Scopes: []string{"read"}})
-		has(r, t)
+		has(t, r)
 		for name, p := range map[string]tokens.Principal{"the old token": one.Principal, "a token that has nothing": r.refresh(t, one.RefreshToken).Principal} {
 			key, _, err := r.CreateOwnAPIKey(t.Context(), p, "", nil, time.Time{})
 			wantError(t, err, tokens.ErrInvalidScope)
@@ -39,7 +39,7 @@ func TestFaultA6LessAskedForNeverBecomesMore(t *testing.T) {
 	t.Run("a key made with a token of a client that may only read is refused while the user holds nothing", func(t *testing.T) {
 		t.Parallel()
 		r := registering(t)
-		has(r, t)
+		has(t, r)
 		one := r.loginWith(t, tokens.LoginRequest{Login: "alice", Password: password, ClientID: "reader"})
 		_, _, err := r.CreateOwnAPIKey(t.Context(), one.Principal, "", nil, time.Time{})
 		wantError(t, err, tokens.ErrInvalidScope)
@@ -48,7 +48,7 @@ func TestFaultA6LessAskedForNeverBecomesMore(t *testing.T) {
 		t.Parallel()
 		r := open(t)
 		one := r.login(t)
-		has(r, t, "read")
+		has(t, r, "read")
 		_, row, err := r.CreateOwnAPIKey(t.Context(), one.Principal, "", nil, time.Time{})
 		if err != nil || !slices.Equal(row.Scopes, []string{"read"}) {
 			t.Errorf("%v, %q", err, row.Scopes)
@@ -170,7 +170,7 @@ func meet(set []string, limits ...[]string) []string {
 
 func playScopes(t *testing.T, seed uint64) {
 	t.Helper()
-	random := rand.New(rand.NewPCG(seed, 6)) //nolint:gosec // a history that can be played again
+	random := rand.New(rand.NewPCG(seed, 6))
 	all := []string{"a", "b", "c", "d"}
 	some := func(emptyOften bool) []string {
 		if emptyOften && random.IntN(3) == 0 {
