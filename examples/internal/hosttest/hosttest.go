@@ -53,6 +53,14 @@ func Start(t *testing.T, run func(ctx context.Context, args []string, stdout io.
 	return h
 }
 
+// At returns a client of a host that runs already, at a URL such as
+// http://127.0.0.1:8080.
+func At(t *testing.T, base string) *Host {
+	h := &Host{base: base, client: &http.Client{Transport: new(http.Transport)}}
+	t.Cleanup(h.client.CloseIdleConnections)
+	return h
+}
+
 // Request is a request in a line of a table.
 type Request struct {
 	Method, Path string

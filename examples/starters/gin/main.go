@@ -1,0 +1,60 @@
+// Command gin is an API on gin with login, refresh and a rate limit.
+package main
+
+import (
+	"context"
+	"log"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/clientip"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
+	"github.com/sallyport-go/sallyport/store"
+	"github.com/sallyport-go/sallyport/store/memstore"
+	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/keys"
+)
+
+func main() {
+	users := must(memstore.New(memstore.Config{}))
+	ada := store.User{ID: "1", Login: "ada", Tier: "free"}
+	if err := users.AddUser(context.Background(), ada, "correct horse"); err != nil {
+		log.Fatal(err)
+	}
+	authority := must(tokens.New(tokens.Config{
+		Store: users, Issuer: "https://api.example.com", Audience: "api",
+		Keys:        []keys.Key{{Algorithm: "HS256", Secret: keys.NewSecret()}},
+		RefreshKeys: []keys.Secret{keys.NewSecret()},
+	}))
+	auth := must(middleware.New(middleware.Config{
+		Tokens: authority, ClientIP: clientip.RemoteAddr,
+		Tiers: ratelimit.Tiers{"free": {Limit: 10, Period: time.Hour}},
+	}))
+	r := gin.Default()
+	r.POST("/auth/jwt/login", gin.WrapF(auth.Login))
+	r.POST("/auth/jwt/refresh", gin.WrapF(auth.Refresh))
+	r.GET("/hello", use(auth.Protect), func(c *gin.Context) {
+		user, _ := tokens.PrincipalFrom(c.Request.Context())
+		c.String(http.StatusOK, "hello, %s\n", user.Subject)
+	})
+	log.Fatal(r.Run("127.0.0.1:8080"))
+}
+
+// use makes a middleware of net/http one of gin.
+func use(m func(http.Handler) http.Handler) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		next := func(_ http.ResponseWriter, r *http.Request) { c.Request = r; c.Next() }
+		m(http.HandlerFunc(next)).ServeHTTP(c.Writer, c.Request)
+		c.Abort() // the handlers behind m have run by now, or must not run
+	}
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		log.Fatal(err)
+	}
+	return v
+}
