@@ -62,7 +62,7 @@ func TestDocsCommandsNamePackagesAndTestsThatExist(t *testing.T) {
 				}
 				pattern, _, _ = strings.Cut(pattern, "/") // a subtest
 				folder := local.FindStringSubmatch(command)
-				if folder == nil || !hasTest(t, folder[1], pattern) {
+				if len(folder) == 0 || !hasTest(t, folder[1], pattern) {
 					t.Errorf("%s: %s: no test matches %s", p.name, command, pattern)
 				}
 			}

@@ -49,7 +49,7 @@ func listed(t *testing.T) (names []string, inside, outside map[string][]string) 
 	return names, inside, outside
 }
 
-var majorVersion = regexp.MustCompile(`^v[0-9]+$`)
+var majorVersion = regexp.MustCompile(`^v\d+$`)
 
 // moduleOf shortens the path of a package of another module to "host/owner/name".
 func moduleOf(path string) string {
@@ -130,6 +130,8 @@ func TestDocsStatusesAreThoseOfTheWireFormats(t *testing.T) {
 		switch reason {
 		case wire.ReasonMissing:
 			e = wire.Missing("username")
+		case wire.ReasonGrantType:
+			e.Fields = []wire.Field{{In: "body", Name: "grant_type", Value: "implicit", Want: "^password$"}}
 		case wire.ReasonNoRefresh:
 			e.Fields = []wire.Field{{In: "header", Name: "refresh-token", Missing: true}}
 		case wire.ReasonLimited:
@@ -165,6 +167,23 @@ func TestDocsTroubleshootingNamesEveryReasonAndEvent(t *testing.T) {
 	for _, m := range kinds {
 		if !strings.Contains(hand, "`"+m[1]+"`") {
 			t.Errorf("docs/troubleshooting.md does not name the event %s", m[1])
+		}
+	}
+}
+
+var budgetDefault = regexp.MustCompile(`(?m)^\tof\w+:\s+\{"(\w+)", Budget\{(\d+), `)
+
+func TestDocsBudgetsAreTheDefaults(t *testing.T) {
+	t.Parallel()
+	text := read(t, "docs/brute-force-protection.md")
+	found := budgetDefault.FindAllStringSubmatch(read(t, "middleware/guesses.go"), -1)
+	if len(found) < 7 {
+		t.Fatalf("found %d budgets only", len(found))
+	}
+	for _, m := range found {
+		name, burst := m[1], m[2]
+		if !regexp.MustCompile("(?m)^\\| `" + name + "` \\| .* \\| " + burst + "(,| in)").MatchString(text) {
+			t.Errorf("docs/brute-force-protection.md has no row for %s with the default %s", name, burst)
 		}
 	}
 }

@@ -120,7 +120,7 @@ func TestDocsNamesAreThoseOfTheCode(t *testing.T) {
 		}
 		for _, m := range span.FindAllStringSubmatch(p.prose(), -1) {
 			parts := identifier.FindStringSubmatch(m[1])
-			if parts == nil || slices.Contains(foreignPackages, parts[1]) || slices.Contains(foreign, parts[2]) || upperCase.MatchString(parts[2]) {
+			if len(parts) == 0 || slices.Contains(foreignPackages, parts[1]) || slices.Contains(foreign, parts[2]) || upperCase.MatchString(parts[2]) {
 				continue
 			}
 			candidates := []string{strings.TrimPrefix(parts[1]+"."+parts[2], ".")}
