@@ -42,7 +42,7 @@ func (a *Auth) limiter(c Config, complain complaint) *ratelimit.Limiter {
 // complainOf repeats what package ratelimit has complained of. Its Config has
 // fields of the same names.
 func complainOf(err error, complain complaint) {
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // as New joins them
+	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return
 	}

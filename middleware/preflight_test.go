@@ -1,6 +1,7 @@
 package middleware_test
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"sync/atomic"
@@ -43,9 +44,7 @@ func TestFaultA3ARequestThatReachesLimitIsCounted(t *testing.T) {
 				for _, path := range []string{"/account", "/address"} {
 					ask := func() int {
 						r := httptest.NewRequestWithContext(t.Context(), method, path, http.NoBody)
-						for name, values := range headers {
-							r.Header[name] = values
-						}
+						maps.Copy(r.Header, headers)
 						if path == "/account" {
 							r.Header.Set("Authorization", "Bearer "+string(pair.AccessToken))
 						}

@@ -411,7 +411,7 @@ func TestStalledStore(t *testing.T) {
 					} else {
 						r.unchanged(t, check)
 					}
-					if took, want := time.Since(start), time.Duration(max(1, o.times[call])*3)*time.Second; took != want {
+					if took, want := time.Since(start), time.Duration(3*max(1, o.times[call]))*time.Second; took != want {
 						t.Errorf("it took %v, want %v", took, want)
 					}
 				})

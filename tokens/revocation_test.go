@@ -237,6 +237,7 @@ func TestFaultA16ARevocationOfManySessionsGoesOn(t *testing.T) {
 				if call == "DenySessions" {
 					denials++
 				}
+
 				if denials > first {
 					return errDriver
 				}

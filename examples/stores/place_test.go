@@ -97,7 +97,7 @@ func (p *place) store(t testing.TB, db *sql.DB) *sqlstore.Store {
 func (*place) run(t testing.TB, db *sql.DB, statements ...string) {
 	t.Helper()
 	for _, statement := range statements {
-		if _, err := db.ExecContext(t.Context(), statement); err != nil {
+		if _, err := db.ExecContext(t.Context(), statement); err != nil { //nolint:gosec // the tests' own
 			t.Fatalf("%s: %v", statement, err)
 		}
 	}

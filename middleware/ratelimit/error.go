@@ -12,21 +12,21 @@ import (
 type Reason uint8
 
 const (
-	// ReasonLimited: a limit is reached. 429.
+	// ReasonLimited means that a limit is reached. 429.
 	ReasonLimited Reason = iota
 
-	// ReasonUnauthenticated: the caller is not authenticated, and Config.Tiers has
-	// no tier Anonymous. 401.
+	// ReasonUnauthenticated means that the caller is not authenticated, and that
+	// Config.Tiers has no tier Anonymous. 401.
 	ReasonUnauthenticated
 
-	// ReasonUnavailable: the counters, TierOf or Override failed. 503.
+	// ReasonUnavailable means that the counters, TierOf or Override failed. 503.
 	ReasonUnavailable
 
-	// ReasonAddress: Config.ClientIP returned no address. 400, because a middleware
-	// may have copied the address from a header of the client.
+	// ReasonAddress means that Config.ClientIP returned no address. 400, because a
+	// middleware may have copied the address from a header of the client.
 	ReasonAddress
 
-	// ReasonMisconfigured: the host's configuration or functions are at fault. 500.
+	// ReasonMisconfigured means that the host's configuration or functions are at fault. 500.
 	ReasonMisconfigured
 )
 

@@ -10,19 +10,20 @@ import (
 type EventKind string
 
 const (
-	// EventLimited: a limit refused a request.
+	// EventLimited means that a limit refused a request.
 	EventLimited EventKind = "limited"
 
-	// EventShadowLimited: a limit in shadow mode would have refused a request.
+	// EventShadowLimited means that a limit in shadow mode would have refused a request.
 	EventShadowLimited EventKind = "shadow_limited"
 
-	// EventNearLimit: the share of a limit that LimitConfig.NearLimit names is used.
+	// EventNearLimit means that the share of a limit that LimitConfig.NearLimit names
+	// is used.
 	EventNearLimit EventKind = "near_limit"
 
-	// EventCounterFailure: the counters, TierOf or Override failed.
+	// EventCounterFailure means that the counters, TierOf or Override failed.
 	EventCounterFailure EventKind = "counter_failure"
 
-	// EventFault: the host's configuration or functions are at fault.
+	// EventFault means that the host's configuration or functions are at fault.
 	EventFault EventKind = "fault"
 )
 

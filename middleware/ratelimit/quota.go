@@ -151,7 +151,7 @@ func (q Quota) Write(w http.ResponseWriter) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	q.SetHeader(h)
 	w.WriteHeader(http.StatusOK)
-	_, _ = w.Write(body) // a client that has disconnected is told nothing
+	_, _ = w.Write(body) //nolint:gosec // JSON, and a client that has disconnected is told nothing
 }
 
 // NoRetryAfter reports whether Config.Headers leaves Retry-After out of refusals.
