@@ -153,7 +153,7 @@ func (t *attempt) pay(stakes ...stake) (*throttle, error) {
 		return nil, a.uncounted(t.request, err)
 	case d.Allowed:
 		t.paid = append(t.paid, stakes...)
-		return nil, nil
+		return nil, nil //nolint:nilnil // nothing refuses
 	}
 	return &throttle{charges, d.Status}, nil
 }

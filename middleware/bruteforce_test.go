@@ -674,7 +674,8 @@ func TestFaultA9WhateverTakesASecretIsCounted(t *testing.T) {
 			})
 			d.mux.HandleFunc("/access-only", d.Speaking(wire.Lexik{}).Login)
 			n := 0
-			for ; n < 1000 && d.ask(t, "POST "+x.path+"\n"+form+"\n\n"+x.body).Code != http.StatusTooManyRequests; n++ {
+			for n < 1000 && d.ask(t, "POST "+x.path+"\n"+form+"\n\n"+x.body).Code != http.StatusTooManyRequests {
+				n++
 			}
 			if n > x.burst || n < 10 {
 				t.Errorf("%d were looked at, want %d at most", n, x.burst)
@@ -689,7 +690,8 @@ func TestFaultA9WhateverTakesASecretIsCounted(t *testing.T) {
 		})
 		for _, path := range []string{"/refresh", "/logout"} {
 			n := 0
-			for ; n < 1000 && d.ask(t, "POST "+path+"\nCookie: __Host-refresh_token=sp_rt_x\n\n").Code != http.StatusTooManyRequests; n++ {
+			for n < 1000 && d.ask(t, "POST "+path+"\nCookie: __Host-refresh_token=sp_rt_x\n\n").Code != http.StatusTooManyRequests {
+				n++
 			}
 			if n > 30 {
 				t.Errorf("%s: %d were looked at", path, n)

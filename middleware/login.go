@@ -87,7 +87,7 @@ func (t *loginAttempt) begin(clientID string, clientSecret tokens.Secret) (clien
 	if err != nil {
 		return nil, err
 	}
-	if t.knownHere, err = t.attempt.isKnown(&t.user); err != nil {
+	if t.knownHere, err = t.isKnown(&t.user); err != nil {
 		return nil, err
 	}
 	if over != nil {
@@ -96,7 +96,7 @@ func (t *loginAttempt) begin(clientID string, clientSecret tokens.Secret) (clien
 		}
 	}
 	if clientSecret == "" || !a.tokens.RegistersClients() {
-		return nil, nil
+		return nil, nil //nolint:nilnil // no client that shows a secret
 	}
 	g := a.clientGate(t.from, clientID, nil)
 	if t.behind != nil { // nothing that the caller has chosen is counted any more
