@@ -10,6 +10,9 @@ import (
 // demoPassword has what people get wrong: a space and an ampersand.
 const demoPassword = "correct horse & battery"
 
+// demoVersion is the CredentialVersion of users whose password never changes.
+const demoVersion = "demo"
+
 var demoUsers = []store.User{
 	{ID: "u-alice", Login: "alice", Account: "a-alice", Tier: "free", Seats: 1, Scopes: []string{"read"}},
 	{ID: "u-bob", Login: "bob", Account: "a-bob", Tier: "free", Seats: 3, Scopes: []string{"read", "write"}},

@@ -186,7 +186,7 @@ func TestBadFlagsAreErrors(t *testing.T) {
 		{[]string{"-addr", "nowhere"}, "address nowhere"},
 		{[]string{"-retry-grace", "1h"}, "Config.RetryGrace"},
 		{[]string{"extra"}, `unknown argument "extra"`},
-		{[]string{"-key", os.DevNull}, os.DevNull + ": tokens: no PEM block"},
+		{[]string{"-key", os.DevNull}, os.DevNull + ": keys: no PEM block"},
 	} {
 		// one that was right would serve until the test ends, and fail it by its time
 		err := run(t.Context(), append([]string{"-addr", "127.0.0.1:0"}, x.args...), io.Discard, io.Discard)

@@ -73,10 +73,11 @@ func inSQL(ctx context.Context, dialect sqlstore.Dialect, driver, dsn string) (s
 // onRedis keeps sessions and API keys on Redis. The users are in memory beside
 // it, and the same again after a restart; a real host has them in its database.
 func onRedis(ctx context.Context, address string) (shelf, error) {
-	users, err := memstore.New(memstore.Config{})
+	memory, err := memstore.New(memstore.Config{})
 	if err != nil {
 		return shelf{}, err
 	}
+	users := sameUsers{memory}
 	options, err := redisstore.Options(address)
 	if err != nil {
 		return shelf{}, err
@@ -87,6 +88,23 @@ func onRedis(ctx context.Context, address string) (shelf, error) {
 		return shelf{}, errors.Join(err, client.Close())
 	}
 	return shelf{store: s, apiKeys: s, revocations: s, addUser: users.AddUser, close: client.Close}, nil
+}
+
+// sameUsers are users who are added anew at each start, with the same password.
+// The memory store would give each of them another CredentialVersion, and so end
+// the sessions that Redis has kept.
+type sameUsers struct{ *memstore.Store }
+
+func (s sameUsers) Authenticate(ctx context.Context, login, password string) (store.User, error) {
+	u, err := s.Store.Authenticate(ctx, login, password)
+	u.CredentialVersion = demoVersion
+	return u, err
+}
+
+func (s sameUsers) User(ctx context.Context, id string) (store.User, error) {
+	u, err := s.Store.User(ctx, id)
+	u.CredentialVersion = demoVersion
+	return u, err
 }
 
 // seed adds the demo users who are not there yet.
