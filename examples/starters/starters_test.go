@@ -38,12 +38,13 @@ var starters = []struct{ name, framework string }{
 	{"echo", "github.com/labstack/echo/v4"},
 	{"chi", "github.com/go-chi/chi/v5"},
 	{"gin", "github.com/gin-gonic/gin"},
+	{"fiber", "github.com/gofiber/fiber/v2"},
 }
 
 // unwanted are modules that a program must not link unless they are its framework's:
 // frameworks, Redis clients and SQL drivers.
 var unwanted = []string{
-	"github.com/labstack/", "github.com/go-chi/", "github.com/gin-gonic/",
+	"github.com/labstack/", "github.com/go-chi/", "github.com/gin-gonic/", "github.com/gofiber/",
 	"github.com/redis/", "github.com/jackc/", "github.com/lib/pq", "github.com/go-sql-driver/",
 	"github.com/mattn/go-sqlite3", "modernc.org/",
 }
