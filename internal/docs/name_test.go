@@ -103,7 +103,7 @@ var of = map[string][]string{
 // others, of environment variables, of headers, and the beginnings of names.
 var foreign = []string{
 	"EventSource", "WebSocket", "Authorization", "RateLimit", "HTTPErrorHandler", "IPExtractor", "RealIP",
-	"PasswordCredentialsToken", "SetMaxOpenConns", "TestConformance", "Origin", "Example_wrong", "Insecure", "CheckX",
+	"PasswordCredentialsToken", "SetMaxOpenConns", "TestConformance", "Origin", "Example_wrong", "Insecure", "CheckX", "RateLimiter",
 }
 
 // foreignPackages are packages of others that a page names.
