@@ -81,8 +81,8 @@ func (e *Error) Status() int {
 }
 
 // Write answers the request with the Status, the headers of the Quota,
-// Retry-After, and the Description as plain text. It is what a Limiter does
-// where Config.Refuse is nil.
+// Retry-After, and the Description as plain text, which no cache may store (RFC
+// 6585 §4). It is what a Limiter does where Config.Refuse is nil.
 func (e *Error) Write(w http.ResponseWriter) {
 	h := w.Header()
 	if e.Quota != nil {
@@ -91,6 +91,7 @@ func (e *Error) Write(w http.ResponseWriter) {
 	if e.RetryAfter > 0 && (e.Quota == nil || !e.Quota.NoRetryAfter()) {
 		h.Set("Retry-After", strconv.FormatInt(seconds(e.RetryAfter), 10))
 	}
+	h.Set("Cache-Control", "no-store")
 	http.Error(w, e.Description, e.Status())
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"net/netip"
 
 	"github.com/sallyport-go/sallyport/store/passwords"
 )
@@ -59,4 +60,22 @@ func Example() {
 	// ada may enter; the hash begins with $argon2id$v=19$m=19456,t=2,p=1$
 	// ada may not
 	// bob may not
+}
+
+// Logins of one address, or to one name, do not take all places of the queue: the
+// hasher shares its turns out by what WithCaller tells it.
+func ExampleWithCaller() {
+	hasher, err := passwords.New(passwords.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := passwords.WithCaller(context.Background(), netip.MustParseAddr("192.0.2.7"), "ada")
+	encoded, err := hasher.Hash(ctx, "correct horse")
+	if errors.Is(err, passwords.ErrBusy) {
+		log.Fatal("503, with the Retry-After of the error")
+	}
+	renew, err := hasher.Verify(ctx, encoded, "correct horse")
+	fmt.Println(renew, err)
+	// Output:
+	// false <nil>
 }

@@ -56,6 +56,21 @@ func Example_cluster() { //nolint:testableexamples // it needs a Cluster
 	fmt.Println(s.RevokeUserSessions(ctx, "u1", now, now.Add(-2*time.Hour)))
 }
 
+// Options sets what go-redis leaves to defaults that New refuses.
+func ExampleOptions() {
+	options, err := redisstore.Options("rediss://app:secret@redis.internal:6379/2")
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(options.Addr, "database", options.DB, "TLS", options.TLSConfig != nil)
+	fmt.Println("a deadline of the context holds:", options.ContextTimeoutEnabled)
+	fmt.Println("it waits for", options.ReadTimeout, "at most")
+	// Output:
+	// redis.internal:6379 database 2 TLS true
+	// a deadline of the context holds: true
+	// it waits for 2s at most
+}
+
 // A client with the defaults of go-redis waits 5 s for a silent server, whatever
 // the deadline of the request.
 func ExampleNew_wrong() {
