@@ -217,7 +217,7 @@ func (t *attempt) giveBack(stakes []stake) {
 // uncounted reports a failure of the counters, and refuses unless the host
 // wants it otherwise.
 func (a *Auth) uncounted(r *http.Request, err error) error {
-	a.tokens.Report(a.located(r), events.Event{Kind: events.CounterFailure, Policy: "guesses", Err: err})
+	a.tokens.Report(a.located(r), events.Event{Kind: events.CounterFailure, Policy: "bruteforce", Err: err})
 	if a.guard.onFailure == ratelimit.FailOpen {
 		return nil
 	}
@@ -252,7 +252,7 @@ func (a *Auth) known(kind, owner, net string) known {
 }
 
 // source is who takes the capacity: see Charge.Source.
-func (k *known) source(a *Auth) string { return a.tokens.Pseudonym("guesses/" + k.owner) }
+func (k *known) source(a *Auth) string { return a.tokens.Pseudonym("bruteforce/" + k.owner) }
 
 // isKnown reports whether one of the marks was made.
 func (t *attempt) isKnown(k *known) (bool, error) {

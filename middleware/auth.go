@@ -29,7 +29,7 @@ type Config struct {
 	Tokens *tokens.Authority
 
 	// Verifier stands in for Tokens in a service that only verifies what another
-	// one signs. Bearer, Identify, Limit, Protect and RequireScope are all that it
+	// one signs. Bearer, OptionalBearer, Limit, Protect and RequireScope are all that it
 	// needs; the handlers that want an Authority answer 500.
 	Verifier *tokens.Verifier
 
@@ -89,9 +89,9 @@ type Config struct {
 	// Nodes is how many processes serve this API, for FailLocal.
 	Nodes int
 
-	// Guesses bounds how often passwords, API keys and refresh tokens may be
+	// BruteForce bounds how often passwords, API keys and refresh tokens may be
 	// guessed at. The zero value is the safe default.
-	Guesses Guesses
+	BruteForce BruteForce
 
 	// CounterTimeout is how long one decision may wait for the counters. Zero:
 	// 250 ms.
@@ -171,7 +171,7 @@ func New(c Config) (*Auth, error) {
 	a := &Auth{}
 	c.checkEndpoints(complain)
 	limits := a.limiter(c, complain)
-	guard := c.Guesses.guard(c.Counters, complain)
+	guard := c.BruteForce.guard(c.Counters, complain)
 	cookies := c.Cookies.compiled(c.Tokens != nil, complain)
 	if c.MaxBody < 0 || c.MaxBody > maxMaxBody {
 		complain("MaxBody", "wants 1 to %d, has %d", maxMaxBody, c.MaxBody)
@@ -221,9 +221,9 @@ func (c Config) checkTokens(complain complaint) {
 	}
 }
 
-// Speaking returns an Auth that speaks another dialect and is otherwise the
+// WithDialect returns an Auth that speaks another dialect and is otherwise the
 // same door: it counts with the same counters. Nil is OAuth2, as in the Config.
-func (a *Auth) Speaking(d wire.Dialect) *Auth {
+func (a *Auth) WithDialect(d wire.Dialect) *Auth {
 	if d == nil {
 		d = wire.OAuth2{}
 	}

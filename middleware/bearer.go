@@ -41,10 +41,10 @@ func (a *Auth) Bearer(next http.Handler) http.Handler {
 	return a.identified(next, a.CheckBearer)
 }
 
-// CheckIdentify is CheckBearer for routes that anonymous callers may use: a
+// CheckOptionalBearer is CheckBearer for routes that anonymous callers may use: a
 // request that bears no token has the zero Principal. One that bears a bad
 // token, or an Authorization: Bearer with nothing behind it, is refused.
-func (a *Auth) CheckIdentify(r *http.Request) (tokens.Principal, error) {
+func (a *Auth) CheckOptionalBearer(r *http.Request) (tokens.Principal, error) {
 	p, err := a.CheckBearer(r)
 	if err != nil && wire.AsError(err).Reason == wire.ReasonNoBearer && !saysBearer(r) {
 		return tokens.Principal{}, nil
@@ -57,10 +57,10 @@ func saysBearer(r *http.Request) bool {
 	return strings.EqualFold(scheme, "Bearer")
 }
 
-// Identify lets requests with a valid access token through as Bearer does, and
+// OptionalBearer lets requests with a valid access token through as Bearer does, and
 // those with none as anonymous: no principal is in their context.
-func (a *Auth) Identify(next http.Handler) http.Handler {
-	return a.identified(next, a.CheckIdentify)
+func (a *Auth) OptionalBearer(next http.Handler) http.Handler {
+	return a.identified(next, a.CheckOptionalBearer)
 }
 
 func (a *Auth) identified(next http.Handler, check func(*http.Request) (tokens.Principal, error)) http.Handler {

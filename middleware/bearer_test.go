@@ -119,7 +119,7 @@ func TestBearer(t *testing.T) {
 	})
 }
 
-func TestIdentify(t *testing.T) {
+func TestOptionalBearer(t *testing.T) {
 	t.Parallel()
 	for _, x := range []struct {
 		name, header string

@@ -369,7 +369,7 @@ func (b *besieged) anonymous(from string) {
 	b.Limit(handler).ServeHTTP(httptest.NewRecorder(), r)
 }
 
-// The doc comment of Guesses says how many.
+// The doc comment of BruteForce says how many.
 func TestFaultA1HowManyCountersOneAddressMakesInAnHour(t *testing.T) {
 	t.Parallel()
 	for from, most := range map[string]int{"198.51.100.66": 242, "2001:db8::1": 246} {
@@ -515,7 +515,7 @@ func TestFaultA4SuccessfulLoginsHaveABound(t *testing.T) {
 	})
 	t.Run("a wrong password costs none of them", func(t *testing.T) {
 		t.Parallel()
-		b := besiege(t, 0, func(c *config) { c.door.Guesses.Success = middleware.Budget{Burst: 2, Every: time.Minute} })
+		b := besiege(t, 0, func(c *config) { c.door.BruteForce.Success = middleware.Budget{Burst: 2, Every: time.Minute} })
 		for _, word := range []string{password, "x", "x", "x", password} {
 			want := http.StatusOK
 			if word == "x" {
@@ -630,7 +630,7 @@ func TestFaultA9WhateverTakesASecretIsCounted(t *testing.T) {
 	}
 	t.Run("revoking 2000 made-up keys asks the store for as many as Token allows", func(t *testing.T) {
 		t.Parallel()
-		d := open(t, func(c *config) { c.door.Guesses.Token = middleware.Budget{Burst: 30, Every: time.Hour} })
+		d := open(t, func(c *config) { c.door.BruteForce.Token = middleware.Budget{Burst: 30, Every: time.Hour} })
 		key := d.apiKey(t)
 		d.store.take()
 		for i := range 2000 {
@@ -666,13 +666,13 @@ func TestFaultA9WhateverTakesASecretIsCounted(t *testing.T) {
 		t.Run(name+" are counted", func(t *testing.T) {
 			t.Parallel()
 			d := open(t, func(c *config) {
-				c.door.Guesses.Token = middleware.Budget{Burst: 30, Every: time.Hour}
+				c.door.BruteForce.Token = middleware.Budget{Burst: 30, Every: time.Hour}
 				c.door.MayIntrospect = func(context.Context, store.Client) bool { return true }
 				if strings.Contains(x.path, "introspect") {
 					c.tokens.Clients = c.tokens.Store.(*watched)
 				}
 			})
-			d.mux.HandleFunc("/access-only", d.Speaking(wire.Lexik{}).Login)
+			d.mux.HandleFunc("/access-only", d.WithDialect(wire.Lexik{}).Login)
 			n := 0
 			for n < 1000 && d.ask(t, "POST "+x.path+"\n"+form+"\n\n"+x.body).Code != http.StatusTooManyRequests {
 				n++
@@ -685,7 +685,7 @@ func TestFaultA9WhateverTakesASecretIsCounted(t *testing.T) {
 	t.Run("refresh cookies that are made up are counted", func(t *testing.T) {
 		t.Parallel()
 		d := open(t, func(c *config) {
-			c.door.Guesses.Token = middleware.Budget{Burst: 30, Every: time.Hour}
+			c.door.BruteForce.Token = middleware.Budget{Burst: 30, Every: time.Hour}
 			c.door.Cookies = &middleware.Cookies{RefreshPath: "/"}
 		})
 		for _, path := range []string{"/refresh", "/logout"} {

@@ -14,7 +14,7 @@ import (
 
 // Cookies keep the tokens of browsers where no script can read them: Login and
 // Refresh answer 204 with two cookies and no token in the body, Refresh and
-// Logout read the refresh cookie, and Bearer, Identify and Protect the access
+// Logout read the refresh cookie, and Bearer, OptionalBearer and Protect the access
 // cookie of requests that have no Authorization header. Every handler that ends
 // the caller's own session clears both (Logout, LogoutEverywhere, EndSession,
 // Revoke; see [Auth.ClearCookies] for handlers of the host's), and so does a

@@ -99,7 +99,7 @@ func open(tb testing.TB, edits ...func(*config)) *door {
 	hello := http.HandlerFunc(d.hello)
 	d.mux.Handle("/me", d.Protect(hello))
 	d.mux.Handle("/bearer", d.Bearer(hello))
-	d.mux.Handle("/search", d.Identify(d.Limit(hello)))
+	d.mux.Handle("/search", d.OptionalBearer(d.Limit(hello)))
 	d.mux.Handle("/write", d.Bearer(d.RequireScope("write")(hello)))
 	d.mux.Handle("/admin", d.Bearer(d.RequireScope("read", "admin")(hello)))
 	d.mux.Handle("/bare", d.RequireScope("read")(hello))

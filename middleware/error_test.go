@@ -159,7 +159,7 @@ func TestEveryRefusal(t *testing.T) {
 			for _, dialect := range dialects {
 				for _, route := range routes {
 					w := httptest.NewRecorder()
-					d.Speaking(dialect.dialect).Refused(route, e).Write(w)
+					d.WithDialect(dialect.dialect).Refused(route, e).Write(w)
 					wantReadable(t, fmt.Sprintf("%s %s %s", dialect.name, route, reason), w)
 				}
 			}

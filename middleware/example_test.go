@@ -128,18 +128,18 @@ func ExampleAuth_CheckBearer() {
 
 // One door speaks to the clients of several APIs, and counts with the same
 // counters.
-func ExampleAuth_Speaking() {
+func ExampleAuth_WithDialect() {
 	auth := adas()
-	symfony := auth.Speaking(wire.Lexik{})
+	symfony := auth.WithDialect(wire.Lexik{})
 	hello := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 	fmt.Println(get(symfony.Protect(hello), "/", "junk").Body)
-	fmt.Println(get(auth.Speaking(wire.FastAPI{}).Protect(hello), "/", "junk").Body)
+	fmt.Println(get(auth.WithDialect(wire.FastAPI{}).Protect(hello), "/", "junk").Body)
 	// Output:
 	// {"code":401,"message":"Invalid JWT Token"}
 	// {"detail":"Unauthorized"}
 }
 
-// Limit counts by account only behind Bearer or Identify. In front of them it
+// Limit counts by account only behind Bearer or OptionalBearer. In front of them it
 // does not know who is calling, and counts everybody as a stranger.
 func ExampleAuth_Limit_wrong() {
 	auth := adas()

@@ -154,14 +154,14 @@ func FuzzAuthorization(f *testing.F) {
 	})
 }
 
-// wantBearer wants CheckBearer to know the scheme, and CheckIdentify to let in
+// wantBearer wants CheckBearer to know the scheme, and CheckOptionalBearer to let in
 // as a stranger exactly those who do not use it.
 func wantBearer(t *testing.T, d *door, r *http.Request) {
 	t.Helper()
 	scheme, _, _ := strings.Cut(r.Header["Authorization"][0], " ")
 	isBearer := strings.EqualFold(scheme, "Bearer")
 	p, err := d.CheckBearer(r)
-	stranger, identifyErr := d.CheckIdentify(r)
+	stranger, identifyErr := d.CheckOptionalBearer(r)
 	if err == nil {
 		if p != stranger || identifyErr != nil || !isBearer || p.Subject != alice.ID {
 			t.Errorf("%v, %v, %v", p, stranger, identifyErr)
@@ -180,7 +180,7 @@ func wantBearer(t *testing.T, d *door, r *http.Request) {
 func wantClient(t *testing.T, d *door, r *http.Request) {
 	t.Helper()
 	s := &spy{Dialect: wire.OAuth2{}}
-	if _, err := d.Speaking(s).CheckLogin(r); s.params == nil {
+	if _, err := d.WithDialect(s).CheckLogin(r); s.params == nil {
 		t.Fatal(err)
 	}
 	login, err := wire.OAuth2{}.ReadLogin(s.params)

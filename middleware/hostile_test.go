@@ -4,8 +4,8 @@ import (
 	"testing"
 
 	"github.com/sallyport-go/sallyport/middleware/wire"
-	"github.com/sallyport-go/sallyport/tokens/hostile"
 	"github.com/sallyport-go/sallyport/tokens/keys"
+	"github.com/sallyport-go/sallyport/tokens/tokentest"
 )
 
 // D103–D126, P25: none of the tokens opens the door, in any dialect, and each gets
@@ -18,7 +18,7 @@ func TestHostileBearer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := open(t, speaking(dialect), func(c *config) { c.tokens.Keys = append(c.tokens.Keys, ecKey(t, "ec")) })
-			hostile.RunHandler(t, hostile.Target{
+			tokentest.RunHandler(t, tokentest.Target{
 				Keys: d.config.tokens.Keys, Issuer: d.config.tokens.Issuer, Audience: d.config.tokens.Audience,
 			}, d.mux, "/bearer")
 		})
@@ -32,7 +32,7 @@ func TestHostileBearer(t *testing.T) {
 			t.Fatal(err)
 		}
 		a, _ := d.resource(t, set)
-		hostile.RunHandler(t, hostile.Target{
+		tokentest.RunHandler(t, tokentest.Target{
 			Keys: d.config.tokens.Keys, Issuer: d.config.tokens.Issuer, Audience: d.config.tokens.Audience,
 		}, a.Bearer(d.mux), "/search")
 	})

@@ -109,7 +109,7 @@ func (a *Auth) refuse(w http.ResponseWriter, _ *http.Request, err error) {
 func (a *Auth) CheckLimit(r *http.Request) (*ratelimit.Pass, error) { return a.limits.CheckLimit(r) }
 
 // Limit counts requests, sets headers that tell what is left, and refuses the
-// requests that are over a limit. It counts by account behind Bearer or Identify,
+// requests that are over a limit. It counts by account behind Bearer or OptionalBearer,
 // and by address in front of them or without them. Every request that reaches it
 // is counted, whatever its method and its headers say. To answer the preflight
 // requests of browsers without counting them, mount the CORS middleware in front
@@ -129,7 +129,7 @@ func (a *Auth) Protect(next http.Handler) http.Handler { return a.Bearer(a.Limit
 func (a *Auth) CheckQuota(r *http.Request) (ratelimit.Quota, error) { return a.limits.CheckQuota(r) }
 
 // Quota answers what CheckQuota returns: a GET of one's own quota, free of charge.
-// Mount it where Bearer or Identify stand in front, and Limit does not.
+// Mount it where Bearer or OptionalBearer stand in front, and Limit does not.
 func (a *Auth) Quota(w http.ResponseWriter, r *http.Request) { a.limits.Quota(w, r) }
 
 // Inspect returns what a caller has left under what Limit and Protect count, and

@@ -179,7 +179,7 @@ func TestAPIKeys(t *testing.T) {
 	t.Run("a key is made, shown once, used, listed and revoked", func(t *testing.T) {
 		t.Parallel()
 		d := open(t, func(c *config) { c.tokens.Revocations = c.tokens.Store.(*watched) })
-		lexik := d.Speaking(wire.Lexik{})
+		lexik := d.WithDialect(wire.Lexik{})
 		d.mux.HandleFunc("/login_refresh", lexik.Refresh)
 		own := d.login(t, alice)
 		w := d.ask(t, "POST /keys/new\n"+bearerOf(own)+"\n"+jsonType+"\n\n"+`{"label":"CI of the shop","scope":"read","expires_in":7776000}`)

@@ -335,7 +335,7 @@ func read(tb testing.TB, auth *middleware.Auth, accepts wire.Accepts, contentTyp
 	if contentType != "" {
 		r.Header.Set("Content-Type", contentType)
 	}
-	_, err := auth.Speaking(s).CheckLogin(r)
+	_, err := auth.WithDialect(s).CheckLogin(r)
 	switch e := wire.AsError(err); e.Reason {
 	case wire.ReasonMissing:
 		if s.params == nil {
@@ -382,7 +382,7 @@ func TestParams(t *testing.T) {
 		t.Parallel()
 		s := &spy{Dialect: wire.OAuth2{}}
 		r := request(t, "POST /login?"+url.Values{"a": {"1"}}.Encode()+"\nUser-Agent: curl\n\n")
-		if _, err := open(t).Speaking(s).CheckLogin(r); err == nil || s.params == nil {
+		if _, err := open(t).WithDialect(s).CheckLogin(r); err == nil || s.params == nil {
 			t.Fatal(err)
 		}
 		if s.params.Header.Get("User-Agent") != "curl" || s.params.Get("a") != "" {

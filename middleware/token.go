@@ -45,5 +45,5 @@ func (a *Auth) CheckToken(r *http.Request) (tokens.Pair, error) {
 // Token answers what CheckToken decides, in RFC 6749's words.
 func (a *Auth) Token(w http.ResponseWriter, r *http.Request) {
 	p, err := a.CheckToken(r)
-	a.Speaking(wire.OAuth2{}).WithoutCookies().grant(w, wire.RouteToken, p, err)
+	a.WithDialect(wire.OAuth2{}).WithoutCookies().grant(w, wire.RouteToken, p, err)
 }

@@ -187,7 +187,7 @@ func TestSpeaking(t *testing.T) {
 		t.Parallel()
 		d := open(t)
 		spent(t, d)
-		other := d.Speaking(wire.Lexik{})
+		other := d.WithDialect(wire.Lexik{})
 		if _, err := other.CheckLimit(request(t, "GET /\n\n")); wire.AsError(err).Reason != wire.ReasonLimited {
 			t.Errorf("error = %v", err)
 		}
@@ -200,7 +200,7 @@ func TestSpeaking(t *testing.T) {
 	})
 	t.Run("nil is OAuth2, as in the Config", func(t *testing.T) {
 		t.Parallel()
-		if a := open(t, speaking(wire.Lexik{})).Speaking(nil).Refused(wire.RouteLogin, tokens.ErrBadCredentials); a.Status != http.StatusBadRequest {
+		if a := open(t, speaking(wire.Lexik{})).WithDialect(nil).Refused(wire.RouteLogin, tokens.ErrBadCredentials); a.Status != http.StatusBadRequest {
 			t.Errorf("status = %d", a.Status)
 		}
 	})

@@ -65,7 +65,7 @@ func TestVerifier(t *testing.T) {
 		if w.Code != http.StatusOK || w.Body.String() != "hello u-alice" || w.Header().Get("X-RateLimit-Limit") != "500" {
 			t.Errorf("%d %s %v", w.Code, w.Body, w.Header())
 		}
-		wantStatus(t, send(a.Identify(a.RequireScope("read")(hello)), token), http.StatusOK)
+		wantStatus(t, send(a.OptionalBearer(a.RequireScope("read")(hello)), token), http.StatusOK)
 		wantStatus(t, send(a.Bearer(a.RequireScope("admin")(hello)), token), http.StatusForbidden)
 		bad := send(a.Protect(hello), token+"x")
 		wantStatus(t, bad, http.StatusUnauthorized)

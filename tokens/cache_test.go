@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/tokens"
-	"github.com/sallyport-go/sallyport/tokens/hostile"
 	"github.com/sallyport-go/sallyport/tokens/keys"
+	"github.com/sallyport-go/sallyport/tokens/tokentest"
 )
 
 func TestCache(t *testing.T) {
@@ -217,7 +217,7 @@ func TestInvalidTokensWithTheCacheHot(t *testing.T) {
 				for range 2 {
 					_, err := r.Verify(t.Context(), c.Token)
 					refused := errors.Is(err, tokens.ErrInvalidToken) || errors.Is(err, tokens.ErrExpiredToken)
-					if good := c.Verdict == hostile.Good || c.Verdict == hostile.Harmless; good != (err == nil) || !good && !refused {
+					if good := c.Verdict == tokentest.Good || c.Verdict == tokentest.Harmless; good != (err == nil) || !good && !refused {
 						t.Errorf("%s: %v", c.Name, err)
 					}
 				}

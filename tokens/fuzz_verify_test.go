@@ -13,8 +13,8 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/sallyport-go/sallyport/tokens"
-	"github.com/sallyport-go/sallyport/tokens/hostile"
 	"github.com/sallyport-go/sallyport/tokens/keys"
+	"github.com/sallyport-go/sallyport/tokens/tokentest"
 )
 
 // FuzzVerifyAsOthersDo signs any header and any claims with a good key. What Verify
@@ -22,7 +22,7 @@ import (
 func FuzzVerifyAsOthersDo(f *testing.F) {
 	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 	by := signerOf("HS256")
-	cases, err := hostile.Target{
+	cases, err := tokentest.Target{
 		Keys: []keys.Key{by.key}, Issuer: issuer, Audience: audience, Subject: alice.ID, Now: func() time.Time { return now },
 	}.Cases()
 	if err != nil {

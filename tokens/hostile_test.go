@@ -17,8 +17,8 @@ import (
 
 	"github.com/sallyport-go/sallyport/internal/forge"
 	"github.com/sallyport-go/sallyport/tokens"
-	"github.com/sallyport-go/sallyport/tokens/hostile"
 	"github.com/sallyport-go/sallyport/tokens/keys"
+	"github.com/sallyport-go/sallyport/tokens/tokentest"
 )
 
 // O8, P25, P30, D103–D107, D109–D113, D120–D122, D126: the matrix that hosts aim
@@ -39,14 +39,14 @@ func TestHostileMatrix(t *testing.T) {
 			t.Parallel()
 			p, err := r.Verify(t.Context(), c.Token)
 			switch c.Verdict {
-			case hostile.Good, hostile.Harmless:
+			case tokentest.Good, tokentest.Harmless:
 				if err != nil || p.Subject != alice.ID || p.Seats != 3 {
 					t.Errorf("Verify = %+v, %v", p, err)
 				}
 				return
-			case hostile.Bad:
+			case tokentest.Bad:
 				wantError(t, err, tokens.ErrInvalidToken)
-			case hostile.Expired:
+			case tokentest.Expired:
 				want := tokens.ErrExpiredToken
 				if strings.HasSuffix(c.Name, "expired long ago") { // refused before its signature is looked at
 					want = tokens.ErrInvalidToken
@@ -65,9 +65,9 @@ func TestHostileMatrix(t *testing.T) {
 	})
 }
 
-func hostileCases(tb testing.TB, now time.Time, all ...keys.Key) []hostile.Case {
+func hostileCases(tb testing.TB, now time.Time, all ...keys.Key) []tokentest.Case {
 	tb.Helper()
-	cases, err := hostile.Target{
+	cases, err := tokentest.Target{
 		Keys: all, Issuer: issuer, Audience: audience, Subject: alice.ID, Now: func() time.Time { return now },
 	}.Cases()
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/sallyport-go/sallyport/internal/absent"
+	"github.com/sallyport-go/sallyport/internal/skip"
 	"github.com/sallyport-go/sallyport/store"
 )
 
@@ -180,6 +180,6 @@ func needs(t *testing.T, program string) {
 		missing = "no chromium"
 	}
 	if missing != "" {
-		absent.Skip(t, missing)
+		skip.Skip(t, missing)
 	}
 }

@@ -147,7 +147,7 @@ func routes(auth *middleware.Auth) http.Handler {
 	})))
 	mux.Handle("/notes", auth.Protect(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { notes.Add(1) })))
 	mux.Handle("/socket", auth.Protect(http.HandlerFunc(greet)))
-	mux.Handle("/{$}", auth.Identify(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { page(w, who(r)) })))
+	mux.Handle("/{$}", auth.OptionalBearer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { page(w, who(r)) })))
 	return mux
 }
 

@@ -118,7 +118,7 @@ var doors = []struct {
 		mux.HandleFunc("DELETE /sessions/{id}", auth.EndSession)
 		me := http.HandlerFunc(me)
 		mux.Handle("/me", auth.Protect(me))
-		mux.Handle("/search", auth.Identify(auth.Limit(me)))
+		mux.Handle("/search", auth.OptionalBearer(auth.Limit(me)))
 		mux.Handle("/write", auth.Bearer(auth.RequireScope("write")(me)))
 		h.Handler = mux
 		return h
@@ -139,7 +139,7 @@ var doors = []struct {
 		e.DELETE("/sessions/:id", auth.EndSession)
 		me := echo.WrapHandler(http.HandlerFunc(me))
 		e.Any("/me", me, auth.Protect)
-		e.Any("/search", me, auth.Identify, auth.Limit)
+		e.Any("/search", me, auth.OptionalBearer, auth.Limit)
 		e.Any("/write", me, auth.Bearer, auth.RequireScope("write"))
 		h.Handler = e
 		return h

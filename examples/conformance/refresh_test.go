@@ -227,7 +227,7 @@ var rotations = []statement{
 			}
 		}},
 	{number: 72, grade: "MUST", says: "a crash before the write costs no token; after it, another node answers within the grace", source: "rotation of one lineage",
-		note: "here the write fails, and a second node answers; the suite of ordeals kills real processes",
+		note: "here the write fails, and a second node answers; examples/crashtest kills real processes",
 		check: func(t *testing.T, open opener) {
 			h := open(t, grace(time.Minute))
 			first := h.login(t)

@@ -13,7 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/sallyport-go/sallyport/internal/absent"
+	"github.com/sallyport-go/sallyport/internal/skip"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -104,6 +104,6 @@ func needs(t *testing.T, program string) {
 		}
 	}
 	if missing != "" {
-		absent.Skip(t, missing)
+		skip.Skip(t, missing)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/sallyport-go/sallyport/internal/absent"
+	"github.com/sallyport-go/sallyport/internal/skip"
 )
 
 // caller is a client with an address of its own: 127.0.0.0/8 is all loopback.
@@ -20,7 +20,7 @@ func caller(t *testing.T, address string) *http.Client {
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
 	probe, err := new(net.ListenConfig).Listen(t.Context(), "tcp", address+":0")
 	if err != nil {
-		absent.Skip(t, fmt.Sprintf("%s is no address of this machine: %v", address, err)) // macOS has 127.0.0.1 only
+		skip.Skip(t, fmt.Sprintf("%s is no address of this machine: %v", address, err)) // macOS has 127.0.0.1 only
 	}
 	_ = probe.Close()
 	transport := &http.Transport{DialContext: dialer.DialContext}

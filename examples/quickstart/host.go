@@ -115,13 +115,13 @@ func (h *host) routes() http.Handler {
 	}
 
 	// Symfony's way: a login without a session, and API keys for scripts
-	symfony := h.auth.Speaking(wire.Lexik{})
+	symfony := h.auth.WithDialect(wire.Lexik{})
 	mux.HandleFunc("/api/login_check", symfony.Login)
 	mux.HandleFunc("/api/login_refresh", symfony.Refresh)
 
 	// the API itself: the first for users, the second for anybody
 	mux.Handle("GET /api/1.0/open/me", symfony.Protect(http.HandlerFunc(me)))
-	mux.Handle("GET /api/1.0/open/search", symfony.Identify(symfony.Limit(http.HandlerFunc(search))))
+	mux.Handle("GET /api/1.0/open/search", symfony.OptionalBearer(symfony.Limit(http.HandlerFunc(search))))
 	return mux
 }
 

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sallyport-go/sallyport/internal/absent"
+	"github.com/sallyport-go/sallyport/internal/skip"
 )
 
 // sessionBlock is a fenced block below the mark "session", which has commands, or
@@ -56,7 +56,7 @@ func TestDocsSessionsPrintWhatThePagesSay(t *testing.T) {
 	t.Parallel()
 	for _, tool := range []string{"curl", "sed", "grep"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			absent.Skip(t, "no "+tool+", which the sessions need")
+			skip.Skip(t, "no "+tool+", which the sessions need")
 		}
 	}
 	pages, err := filepath.Glob("../../docs/*.md")
@@ -74,7 +74,7 @@ func TestDocsSessionsPrintWhatThePagesSay(t *testing.T) {
 			t.Run(path.Base(page)+" in "+shell, func(t *testing.T) {
 				t.Parallel()
 				if _, err := exec.LookPath(shell); err != nil {
-					absent.Skip(t, "no "+shell)
+					skip.Skip(t, "no "+shell)
 				}
 				s.check(t, shell, arguments)
 			})

@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/examples/internal/hosttest"
-	"github.com/sallyport-go/sallyport/internal/absent"
+	"github.com/sallyport-go/sallyport/internal/skip"
 
 	// What the programs link, so that go test does not take an old result from its
 	// cache when it has changed.
@@ -130,7 +130,7 @@ func build(t *testing.T, name, addr string) string {
 	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		if offline(string(out)) {
-			absent.Skip(t, "the module proxy cannot be reached")
+			skip.Skip(t, "the module proxy cannot be reached")
 		}
 		t.Fatalf("go build: %v\n%s", err, out)
 	}

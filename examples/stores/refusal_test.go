@@ -129,7 +129,7 @@ func TestFaultA5RefusalsAreTheSameWhateverTheStoreHas(t *testing.T) { //nolint:p
 				must(t, err)
 				auth, err := middleware.New(middleware.Config{
 					Tokens: a, Tiers: ratelimit.Tiers{"free": {Limit: 1000, Period: time.Hour}}, ClientIP: clientip.RemoteAddr, Dialect: d.dialect,
-					Guesses: middleware.Guesses{Pair: middleware.Budget{Burst: looked, Every: time.Hour}},
+					BruteForce: middleware.BruteForce{Pair: middleware.Budget{Burst: looked, Every: time.Hour}},
 				})
 				must(t, err)
 

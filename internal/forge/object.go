@@ -1,5 +1,5 @@
 // Package forge makes access tokens by hand, right ones and wrong ones, for tests
-// of whoever reads them. Nothing of it is shipped but in package tokens/hostile.
+// of whoever reads them. Nothing of it is shipped but in package tokens/tokentest.
 package forge
 
 import (

@@ -17,7 +17,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/sallyport-go/sallyport/internal/absent"
+	"github.com/sallyport-go/sallyport/internal/skip"
 )
 
 // URL returns the address of a server that others may use at the same time: the
@@ -38,7 +38,7 @@ func URL(t testing.TB) string {
 	client := redis.NewClient(options)
 	defer func() { _ = client.Close() }()
 	if err := client.Ping(t.Context()).Err(); err != nil {
-		absent.Skip(t, "no Redis at "+options.Addr)
+		skip.Skip(t, "no Redis at "+options.Addr)
 	}
 	return url
 }
@@ -76,7 +76,7 @@ func (s *Server) Run(t testing.TB) bool {
 	t.Helper()
 	path, err := exec.LookPath("redis-server")
 	if err != nil {
-		absent.Skip(t, "no redis-server on this machine, and this test wants one of its own")
+		skip.Skip(t, "no redis-server on this machine, and this test wants one of its own")
 	}
 	host, port, _ := net.SplitHostPort(s.Addr)
 	args := append([]string{

@@ -34,10 +34,10 @@ type Auth struct {
 // New returns the door for an Echo app.
 func New(door *middleware.Auth) *Auth { return &Auth{door: door} }
 
-// Setting returns an Auth that also puts the principal into the echo.Context
+// WithContextKey returns an Auth that also puts the principal into the echo.Context
 // under a key, for apps whose handlers look there: c.Get(key) is a
 // tokens.Principal.
-func (a *Auth) Setting(key string) *Auth { return &Auth{door: a.door, key: key} }
+func (a *Auth) WithContextKey(key string) *Auth { return &Auth{door: a.door, key: key} }
 
 // ClientIP makes the ClientIP of a middleware.Config out of an
 // echo.IPExtractor, which says whom the app trusts: give it what the app's
@@ -70,7 +70,7 @@ func (a *Auth) Refresh(c echo.Context) error {
 // Token answers what middleware.Auth.CheckToken decides.
 func (a *Auth) Token(c echo.Context) error {
 	p, err := a.door.CheckToken(c.Request())
-	return a.grant(c, a.door.Speaking(wire.OAuth2{}).WithoutCookies(), wire.RouteToken, p, err)
+	return a.grant(c, a.door.WithDialect(wire.OAuth2{}).WithoutCookies(), wire.RouteToken, p, err)
 }
 
 // Logout answers what middleware.Auth.CheckLogout decides.
@@ -103,9 +103,9 @@ func (a *Auth) Bearer(next echo.HandlerFunc) echo.HandlerFunc {
 	return a.identified(next, a.door.CheckBearer)
 }
 
-// Identify is middleware.Auth.Identify.
-func (a *Auth) Identify(next echo.HandlerFunc) echo.HandlerFunc {
-	return a.identified(next, a.door.CheckIdentify)
+// OptionalBearer is middleware.Auth.OptionalBearer.
+func (a *Auth) OptionalBearer(next echo.HandlerFunc) echo.HandlerFunc {
+	return a.identified(next, a.door.CheckOptionalBearer)
 }
 
 // Limit is middleware.Auth.Limit.

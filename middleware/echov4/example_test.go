@@ -152,7 +152,7 @@ func ExampleClientIP() {
 
 // An app that moves over from a JWT middleware finds the principal where it
 // used to look. It is a tokens.Principal there, and no *jwt.Token.
-func ExampleAuth_Setting() {
+func ExampleAuth_WithContextKey() {
 	e, auth, ada := guarded()
 	e.GET("/me", func(c echo.Context) error {
 		p, ok := c.Get("user").(tokens.Principal)
@@ -160,7 +160,7 @@ func ExampleAuth_Setting() {
 			return echo.ErrUnauthorized
 		}
 		return c.String(http.StatusOK, p.Subject+" of "+p.Account)
-	}, auth.Setting("user").Bearer)
+	}, auth.WithContextKey("user").Bearer)
 
 	fmt.Println(ask(e, "GET /me", ada))
 

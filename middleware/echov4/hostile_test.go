@@ -5,8 +5,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/sallyport-go/sallyport/tokens/hostile"
 	"github.com/sallyport-go/sallyport/tokens/keys"
+	"github.com/sallyport-go/sallyport/tokens/tokentest"
 )
 
 // None of the tokens opens the door of an Echo app, and each gets 401 with the
@@ -18,5 +18,5 @@ func TestHostileBearer(t *testing.T) {
 	h := open(t, func(c *config) { trusted, issuer, audience = c.tokens.Keys, c.tokens.Issuer, c.tokens.Audience })
 	e := echo.New()
 	mount(e, h.door)
-	hostile.RunHandler(t, hostile.Target{Keys: trusted, Issuer: issuer, Audience: audience, Now: h.clock.time}, e, "/bearer")
+	tokentest.RunHandler(t, tokentest.Target{Keys: trusted, Issuer: issuer, Audience: audience, Now: h.clock.time}, e, "/bearer")
 }

@@ -71,7 +71,7 @@ func TestMountGuards(t *testing.T) {
 			{"GET /in", 401, 200}, {"GET /else", 401, 404}, {"POST /in", 401, 405}, {"DELETE /any", 401, 200}, {"HEAD /any", 401, 200},
 		}},
 		"all routes, where some are for anybody": {func(e *echo.Echo, a *echov4.Auth) {
-			e.Use(a.Identify)
+			e.Use(a.OptionalBearer)
 			e.GET("/out", name)
 			e.GET("/in", name, a.Bearer)
 			e.GET("/scope", name, a.RequireScope("read"))
@@ -85,7 +85,7 @@ func TestMountGuards(t *testing.T) {
 			{"GET /in", 401, 200}, {"GET /else", 401, 404}, {"POST /in", 401, 405},
 		}},
 		"in front of the router, and a scope behind it": {func(e *echo.Echo, a *echov4.Auth) {
-			e.Pre(a.Identify)
+			e.Pre(a.OptionalBearer)
 			e.GET("/in", name, a.RequireScope("read"))
 		}, []want{
 			{"GET /in", 401, 200},
@@ -169,7 +169,7 @@ func TestMountTwoDialects(t *testing.T) {
 	h := open(t)
 	login(t, h)
 	e := echo.New()
-	e.GET("/old", name, echov4.New(h.door.Speaking(lexik)).Protect)
+	e.GET("/old", name, echov4.New(h.door.WithDialect(lexik)).Protect)
 	e.GET("/new", name, echov4.New(h.door).Protect)
 	bare("GET /old", bearer).serve(t, h, e)
 	if got := bare("GET /new", bearer).serve(t, h, e).Header().Get("X-RateLimit-Remaining"); got != "2" {
@@ -205,7 +205,7 @@ func TestMountIsForManyAtOnce(t *testing.T) {
 		}
 	})
 	mount(e, h.door)
-	e.GET("/me", name, echov4.New(h.door).Setting("user").Protect)
+	e.GET("/me", name, echov4.New(h.door).WithContextKey("user").Protect)
 
 	var admitted, limited, others atomic.Int64
 	var all sync.WaitGroup

@@ -36,11 +36,11 @@ func TestPrincipalIsFound(t *testing.T) {
 		header []string
 		known  bool
 	}{
-		"behind Bearer":                    {func(a *echov4.Auth) echo.MiddlewareFunc { return a.Bearer }, []string{bearer}, true},
-		"behind Identify":                  {func(a *echov4.Auth) echo.MiddlewareFunc { return a.Identify }, []string{bearer}, true},
-		"behind Protect":                   {func(a *echov4.Auth) echo.MiddlewareFunc { return a.Protect }, []string{bearer}, true},
-		"behind Identify, if there is one": {func(a *echov4.Auth) echo.MiddlewareFunc { return a.Identify }, nil, false},
-		"not behind Limit":                 {func(a *echov4.Auth) echo.MiddlewareFunc { return a.Limit }, []string{bearer}, false},
+		"behind Bearer":                          {func(a *echov4.Auth) echo.MiddlewareFunc { return a.Bearer }, []string{bearer}, true},
+		"behind OptionalBearer":                  {func(a *echov4.Auth) echo.MiddlewareFunc { return a.OptionalBearer }, []string{bearer}, true},
+		"behind Protect":                         {func(a *echov4.Auth) echo.MiddlewareFunc { return a.Protect }, []string{bearer}, true},
+		"behind OptionalBearer, if there is one": {func(a *echov4.Auth) echo.MiddlewareFunc { return a.OptionalBearer }, nil, false},
+		"not behind Limit":                       {func(a *echov4.Auth) echo.MiddlewareFunc { return a.Limit }, []string{bearer}, false},
 	} {
 		for _, key := range []string{"", "user", "caller"} {
 			t.Run(name+", set as "+key, func(t *testing.T) {
@@ -49,7 +49,7 @@ func TestPrincipalIsFound(t *testing.T) {
 				login(t, h)
 				auth := echov4.New(h.door)
 				if key != "" {
-					auth = auth.Setting(key)
+					auth = auth.WithContextKey(key)
 				}
 				var f found
 				e := echo.New()
@@ -87,7 +87,7 @@ func TestPrincipalIsSetByWhomItWasAskedOf(t *testing.T) {
 	h := open(t)
 	login(t, h)
 	auth := echov4.New(h.door)
-	setting := auth.Setting("user")
+	setting := auth.WithContextKey("user")
 	var plainly, keyed found
 	e := echo.New()
 	e.GET("/plain", look(&plainly), auth.Bearer)

@@ -34,13 +34,13 @@ func mux(h *house) http.Handler {
 	m.HandleFunc("/keys/{id}", a.RevokeAPIKey)
 	host := http.HandlerFunc(hello)
 	m.Handle("/bearer", a.Bearer(host))
-	m.Handle("/open", a.Identify(a.Limit(host)))
+	m.Handle("/open", a.OptionalBearer(a.Limit(host)))
 	m.Handle("/limited", a.Limit(host))
 	m.Handle("/protected", a.Protect(host))
 	m.Handle("/write", a.Protect(a.RequireScope("read", "write")(host)))
 	m.Handle("/admin", a.Protect(a.RequireScope("read", "admin")(host)))
 	m.Handle("/search", a.Protect(search(a).Limit(host)))
-	m.Handle("/quota", a.Identify(http.HandlerFunc(a.Quota)))
+	m.Handle("/quota", a.OptionalBearer(http.HandlerFunc(a.Quota)))
 	m.Handle("/nobody", a.RequireScope("read")(host))
 	return m
 }
@@ -65,13 +65,13 @@ func mount(e *echo.Echo, door *middleware.Auth) {
 	e.Any("/keys/:id", a.RevokeAPIKey)
 	host := echo.WrapHandler(http.HandlerFunc(hello))
 	e.Any("/bearer", host, a.Bearer)
-	e.Any("/open", host, a.Identify, a.Limit)
+	e.Any("/open", host, a.OptionalBearer, a.Limit)
 	e.Any("/limited", host, a.Limit)
 	e.Any("/protected", host, a.Protect)
 	e.Any("/write", host, a.Protect, a.RequireScope("read", "write"))
 	e.Any("/admin", host, a.Protect, a.RequireScope("read", "admin"))
 	e.Any("/search", host, a.Protect, a.LimitBy(search(door)))
-	e.Any("/quota", a.Quota, a.Identify)
+	e.Any("/quota", a.Quota, a.OptionalBearer)
 	e.Any("/nobody", host, a.RequireScope("read"))
 }
 

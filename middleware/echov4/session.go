@@ -66,7 +66,7 @@ func (a *Auth) own(c echo.Context, err error, answer func() wire.Answer) error {
 // standard answers on a route that the standard has, in its words.
 func (a *Auth) standard(c echo.Context, err error, answer func() wire.Answer) error {
 	if err != nil {
-		return a.refuse(c, a.door.Speaking(wire.OAuth2{}), wire.RouteToken, err)
+		return a.refuse(c, a.door.WithDialect(wire.OAuth2{}), wire.RouteToken, err)
 	}
 	answer().Write(c.Response())
 	return nil

@@ -113,7 +113,7 @@ func guess(t *testing.T, h *house) {
 	r := httptest.NewRequestWithContext(t.Context(), "POST", "/login", strings.NewReader("username=alice&password=wrong"))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.RemoteAddr = "127.0.0.1:1"
-	if _, err := h.door.Speaking(nil).CheckLogin(r); wire.AsError(err).Reason != wire.ReasonCredentials {
+	if _, err := h.door.WithDialect(nil).CheckLogin(r); wire.AsError(err).Reason != wire.ReasonCredentials {
 		t.Fatal(err)
 	}
 }
@@ -123,7 +123,7 @@ func guess(t *testing.T, h *house) {
 // oneGuess bears one wrong password, at either login route.
 func oneGuess(c *config) {
 	c.door.PasswordGrant = true
-	c.door.Guesses.Login = middleware.Budget{Burst: 1, Every: time.Minute}
+	c.door.BruteForce.Login = middleware.Budget{Burst: 1, Every: time.Minute}
 }
 
 func passwordGrant(c *config) { c.door.PasswordGrant = true }

@@ -189,7 +189,7 @@ var twins = []twin{
 	{name: "a logout everywhere with a long body", given: []step{login}, request: form("POST /everywhere", tooLong, bearer), status: 413, reason: wire.ReasonTooLarge},
 	{name: "a logout everywhere while the store fails", given: []step{login, storeFails}, request: bare("POST /everywhere", bearer), status: 503, reason: wire.ReasonUnavailable},
 
-	// Bearer and Identify.
+	// Bearer and OptionalBearer.
 	{name: "a bearer is let through", given: []step{login}, request: bare("GET /bearer", bearer), status: 200},
 	{name: "a bearer is let through by HEAD", given: []step{login}, request: bare("HEAD /bearer", bearer), status: 200},
 	{name: "a bearer posts a form", given: []step{login}, request: form("POST /bearer", "a=b", bearer), status: 200},
@@ -211,7 +211,7 @@ var twins = []twin{
 	{name: "whoever comes in with a bad bearer is refused", request: bare("GET /open", "Authorization: Bearer x.y.z"), status: 401, reason: wire.ReasonBearer},
 	{name: "whoever comes in with an empty bearer is refused", request: bare("GET /open", "Authorization: Bearer "), status: 401, reason: wire.ReasonNoBearer},
 
-	// Guesses.
+	// BruteForce.
 	{name: "too many guesses", house: oneGuess, given: []step{guess}, request: form("POST /login", alicesOwn), status: 429, reason: wire.ReasonThrottled},
 	{name: "too many guesses, at the token endpoint", house: oneGuess, given: []step{guess}, request: form("POST /token", "grant_type=password&"+alicesOwn), status: 429, reason: wire.ReasonThrottled},
 	{name: "Lexik: too many guesses", speaks: lexik, house: oneGuess, given: []step{guess}, request: form("POST /login", "_username=alice&_password="+password), status: 429, reason: wire.ReasonThrottled},

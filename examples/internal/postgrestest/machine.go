@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/sallyport-go/sallyport/internal/absent"
+	"github.com/sallyport-go/sallyport/internal/skip"
 )
 
 // programs is the folder that has initdb and postgres: one on the PATH, the one
@@ -34,7 +34,7 @@ func programs(t testing.TB) string {
 			return folder
 		}
 	}
-	absent.Skip(t, "no initdb and postgres on this machine, and this test wants a server of its own")
+	skip.Skip(t, "no initdb and postgres on this machine, and this test wants a server of its own")
 	return ""
 }
 
@@ -47,7 +47,7 @@ func owner(t testing.TB) *syscall.Credential {
 	}
 	postgres, err := user.Lookup("postgres")
 	if err != nil {
-		absent.Skip(t, "no user postgres on this machine, and root may not run a server")
+		skip.Skip(t, "no user postgres on this machine, and root may not run a server")
 	}
 	uid, err := strconv.ParseUint(postgres.Uid, 10, 32)
 	if err != nil {

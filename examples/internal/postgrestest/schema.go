@@ -16,7 +16,7 @@ import (
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 
-	"github.com/sallyport-go/sallyport/internal/absent"
+	"github.com/sallyport-go/sallyport/internal/skip"
 )
 
 // Schema returns the address of a schema that the test has to itself, and drops
@@ -33,7 +33,7 @@ func Schema(t testing.TB) (dsn string) {
 		server = *parsed
 	}
 	if err := answers(server.String()); err != nil {
-		absent.Skip(t, fmt.Sprintf("no PostgreSQL at %s (%v)", server.Host, err))
+		skip.Skip(t, fmt.Sprintf("no PostgreSQL at %s (%v)", server.Host, err))
 	}
 	schema := "sallyport_test_" + strings.ToLower(rand.Text())
 	if err := run(t.Context(), server.String(), "CREATE SCHEMA "+schema); err != nil {

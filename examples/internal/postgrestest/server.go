@@ -14,8 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sallyport-go/sallyport/internal/absent"
 	"github.com/sallyport-go/sallyport/internal/redistest"
+	"github.com/sallyport-go/sallyport/internal/skip"
 )
 
 // Server is a PostgreSQL server of the test's own, which may kill it.
@@ -38,7 +38,7 @@ func Start(t testing.TB) *Server {
 	t.Helper()
 	s := &Server{programs: programs(t), owner: owner(t), password: rand.Text()}
 	if _, err := os.Stat("/proc/self/stat"); err != nil {
-		absent.Skip(t, "no /proc on this machine, by which all of a server is killed")
+		skip.Skip(t, "no /proc on this machine, by which all of a server is killed")
 	}
 	s.initialize(t)
 	s.port = reservedPort(t)

@@ -1,0 +1,77 @@
+// Package ordeal_test puts the stores that outlive a process through what
+// happens to processes: hosts that are killed at any moment, databases that go
+// away, stall or break off, and many hosts that want the same session at once.
+// The hosts are processes of their own: this test, run again.
+package crashtest_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	redis.SetLogger(&logging.VoidLogger{}) // it tells of every server that is killed here
+	if orders := os.Getenv(ordersVariable); orders != "" {
+		os.Exit(serve(orders))
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// trials is how often something is tried: as often as SALLYPORT_CRASHTEST says, or a
+// few times.
+func trials(t *testing.T, few int) int {
+	t.Helper()
+	text := os.Getenv("SALLYPORT_CRASHTEST")
+	if text == "" {
+		return few
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("SALLYPORT_CRASHTEST is %q, want a number such as 200", text)
+	}
+	return max(n, few)
+}
+
+// chance is one of 0 to n-1.
+func chance(n int) int { return rand.IntN(n) }
+
+// patience is more than a busy machine needs.
+const patience = 2 * time.Minute
+
+// pause lets some time pass, but no more than ctx has.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// await asks until it is so.
+func await(t *testing.T, what string, so func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for !so() {
+		if ctx.Err() != nil {
+			t.Fatalf("it has not come to be that %s", what)
+		}
+		pause(ctx, 20*time.Millisecond)
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,65 @@
+package importrules_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// inBubbles are files whose functions sleep in the bubbles of other files, or
+// stand for a store that is slow.
+var inBubbles = []string{"tokens/watched_test.go", "store/storetest/usercheats_test.go"}
+
+// TestF38NoTestWaitsForTheClock holds that a test which lets time go by does so
+// in a bubble, whose clock jumps.
+func TestF38NoTestWaitsForTheClock(t *testing.T) {
+	t.Parallel()
+	bubbles := 0
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (d.Name() == "examples" || d.Name() == ".git"):
+			return filepath.SkipDir
+		case !strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			return err
+		}
+		name, _ := filepath.Rel(root, path)
+		if !sleeps(f) || slices.Contains(inBubbles, filepath.ToSlash(name)) {
+			return nil
+		}
+		if !slices.ContainsFunc(f.Imports, func(s *ast.ImportSpec) bool { return s.Path.Value == `"testing/synctest"` }) {
+			t.Errorf("%s sleeps, and knows no bubble", name)
+		}
+		bubbles++
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bubbles == 0 {
+		t.Error("no test sleeps in a bubble: what is looked for is spelt otherwise now")
+	}
+}
+
+// sleeps reports whether a file calls time.Sleep.
+func sleeps(f *ast.File) (found bool) {
+	ast.Inspect(f, func(n ast.Node) bool {
+		if s, ok := n.(*ast.SelectorExpr); ok && s.Sel.Name == "Sleep" {
+			if x, ok := s.X.(*ast.Ident); ok && x.Name == "time" {
+				found = true
+			}
+		}
+		return !found
+	})
+	return found
+}

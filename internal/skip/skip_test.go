@@ -1,0 +1,43 @@
+package skip_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/sallyport-go/sallyport/internal/skip"
+)
+
+// witness sees how a test ends.
+type witness struct {
+	testing.TB
+
+	ended string
+}
+
+func (*witness) Helper() {}
+
+func (w *witness) Skipf(format string, args ...any) {
+	w.ended = "skip: " + fmt.Sprintf(format, args...)
+}
+
+func (w *witness) Fatalf(format string, args ...any) {
+	w.ended = "fail: " + fmt.Sprintf(format, args...)
+	panic(w)
+}
+
+func TestWhatIsAbsent(t *testing.T) { //nolint:paralleltest // it sets the environment
+	for set, want := range map[string]string{
+		"":  "skip: skipped: no Redis",
+		"1": "fail: no Redis, and SALLYPORT_REQUIRE_SERVICES is set",
+	} {
+		t.Setenv("SALLYPORT_REQUIRE_SERVICES", set)
+		w := &witness{}
+		func() {
+			defer func() { _ = recover() }() // as a test ends
+			skip.Skip(w, "no Redis")
+		}()
+		if w.ended != want {
+			t.Errorf("with %q: %q, want %q", set, w.ended, want)
+		}
+	}
+}

@@ -1,0 +1,229 @@
+package middleware
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
+)
+
+// BruteForce configures brute-force protection: how many failed attempts there may be
+// before attempts are refused with 429, before the store is asked or a password is
+// hashed. An attempt is charged before it is made, so that attempts at the same time
+// cannot exceed a budget, and only a failure stays charged: a success, a failure of
+// the store and a panic give back what the attempt had cost.
+//
+// A request whose form is wrong is refused before anything is counted. Then the
+// address is charged, then the client is authenticated, and only then are the login
+// and the pair of login and address charged. A text that the caller has chosen (a
+// login, a client ID) is counted only while the budget of the caller's address
+// lasts, so with the defaults one address makes at most 246 counters in an hour, and
+// 242 if it is an IPv4 address: two for each failed login, and the address's own.
+// A refusal makes none. What only successes make, such as the marks of known
+// addresses, is in counters of its own: see [ratelimit.GroupKnown].
+//
+// A login is counted under its pseudonym, whether or not there is such a user. The
+// answers do not differ, nor does Retry-After.
+//
+// An IPv6 /56 has four times the budget of an address, and a /48 sixteen times: a
+// customer who has a whole network is not as many callers as it has addresses.
+//
+// The zero value is the safe default.
+type BruteForce struct {
+	// Address is for failed logins and wrong client secrets from one address (IPv6:
+	// one /64), whatever the login or the client. Zero: 60, and one more each minute.
+	// While it is spent, users who are known at the address get in with the right
+	// password; everything else is refused alike.
+	Address Budget
+
+	// Login is for failed logins at one name, from all addresses together. Zero: 50,
+	// and one more every half hour, which is less than 100 in any day. While it is
+	// spent, the user gets in from known addresses only.
+	Login Budget
+
+	// Pair is for failed logins at one name from one address. It starts afresh when
+	// the user gets in. Zero: 20, and one more every three minutes.
+	Pair Budget
+
+	// Known is for failed logins at one name from an address that this user has
+	// logged in from before, while Address, Login or Pair is spent. What others do
+	// does not count there. It starts afresh when the user gets in. Zero: 20, and
+	// one more every half hour.
+	Known Budget
+
+	// AllKnown is Known for all known addresses of one name together, so that many
+	// of them are not many budgets; it starts afresh as well. Have it twice as large
+	// as Known, and twice as fast: then one address cannot spend it. Zero: 40, and
+	// one more every quarter of an hour.
+	AllKnown Budget
+
+	// KnownFor is how long an address stays known without another login, in whole
+	// seconds; after one it may be up to twice as long. At most a year. Zero: 30
+	// days.
+	KnownFor time.Duration
+
+	// Success is for logins that succeed, of one user from one address: at most Burst
+	// in any Burst × Every. One more is refused with 429 before the password is
+	// hashed. Logins at the same time before the user is known at the address can
+	// exceed it once, by as many as Pair allows. Zero: 60, each second one, which is
+	// 60 in any minute.
+	Success Budget
+
+	// Client is for wrong secrets of one OAuth client from one address, within
+	// Address. Zero: 20, and one more each minute. An address that the client has
+	// succeeded from has a second budget of the same size, for the time when Address
+	// or the first one is spent; an API key has one, too, for when Token is spent.
+	Client Budget
+
+	// Token is for API keys, refresh tokens and, at the revocation endpoint, access
+	// tokens that are wrong, from one address. A genuine refresh token costs nothing.
+	// Zero: 300, and one more each second.
+	Token Budget
+
+	// SameLogin returns the form that all spellings of one login have in common, as
+	// your Users see it: logins with different forms are counted apart. Nil: spaces
+	// around it and the case of its letters make no difference.
+	SameLogin func(login string) string
+
+	// OnCounterFailure says what becomes of attempts that cannot be counted. The
+	// zero value refuses them with 503, whatever Config.OnCounterFailure is.
+	OnCounterFailure ratelimit.FailurePolicy
+
+	// InsecureUnlimited switches all of it off, for hosts that count guesses
+	// elsewhere.
+	InsecureUnlimited bool
+}
+
+// Budget is how many failed attempts there may be: Burst at once, and one more
+// each time that Every has passed. On counters that have fixed windows only, as
+// those of [ratelimit.FromLimiter], it is so many in as long as all of them would take to
+// come back.
+type Budget struct {
+	Burst int64
+
+	// Every is in whole seconds.
+	Every time.Duration
+}
+
+// budget is a Budget by its name, as New has found it.
+type budget struct {
+	name string
+	zero Budget
+	of   func(*BruteForce) *Budget
+
+	algorithm ratelimit.Algorithm // FixedWindow where the counters have no other
+	group     ratelimit.Group
+}
+
+const (
+	ofAddress = iota
+	ofLogin
+	ofPair
+	ofKnown
+	ofAllKnown
+	ofClient
+	ofToken
+	ofSuccess
+	ofKnownSecret
+)
+
+var budgets = [...]budget{
+	ofAddress:  {"Address", Budget{60, time.Minute}, func(g *BruteForce) *Budget { return &g.Address }, ratelimit.GCRA, ratelimit.GroupAttempts},
+	ofLogin:    {"Login", Budget{50, 30 * time.Minute}, func(g *BruteForce) *Budget { return &g.Login }, ratelimit.GCRA, ratelimit.GroupAttempts},
+	ofPair:     {"Pair", Budget{20, 3 * time.Minute}, func(g *BruteForce) *Budget { return &g.Pair }, ratelimit.GCRA, ratelimit.GroupAttempts},
+	ofKnown:    {"Known", Budget{20, 30 * time.Minute}, func(g *BruteForce) *Budget { return &g.Known }, ratelimit.GCRA, ratelimit.GroupKnown},
+	ofAllKnown: {"AllKnown", Budget{40, 15 * time.Minute}, func(g *BruteForce) *Budget { return &g.AllKnown }, ratelimit.GCRA, ratelimit.GroupKnown},
+	ofClient:   {"Client", Budget{20, time.Minute}, func(g *BruteForce) *Budget { return &g.Client }, ratelimit.GCRA, ratelimit.GroupAttempts},
+	ofToken:    {"Token", Budget{300, time.Second}, func(g *BruteForce) *Budget { return &g.Token }, ratelimit.GCRA, ratelimit.GroupAttempts},
+	ofSuccess:  {"Success", Budget{60, time.Second}, func(g *BruteForce) *Budget { return &g.Success }, ratelimit.Rolling, ratelimit.GroupKnown},
+
+	// of a client or an API key at an address that it has succeeded from: as Client
+	ofKnownSecret: {group: ratelimit.GroupKnown},
+}
+
+// wider is a network that is wider than the /64 of one IPv6 host. Its budgets are
+// so many times those of one address.
+type wider struct {
+	bits  int
+	times int64
+}
+
+// widerNetworks are the /56 and the /48: one of them is what providers give to one
+// customer.
+var widerNetworks = [...]wider{{56, 4}, {48, 16}}
+
+// of is the policy of the network, given that of one address.
+func (w wider) of(p ratelimit.Policy) ratelimit.Policy {
+	p.Name += "/" + strconv.Itoa(w.bits)
+	p.Limit *= w.times
+	return p
+}
+
+const (
+	defaultKnownFor = 30 * 24 * time.Hour
+	maxKnownFor     = 366 * 24 * time.Hour
+	maxBurst        = 1_000_000
+)
+
+// guard is BruteForce, ready for use.
+type guard struct {
+	policies  [len(budgets)]ratelimit.Policy
+	known     ratelimit.Policy // of the marks of known addresses
+	sameLogin func(string) string
+	onFailure ratelimit.FailurePolicy
+	off       bool
+}
+
+// guard checks g and the counters, and fills in the defaults.
+func (g BruteForce) guard(c ratelimit.Counters, complain complaint) guard {
+	knownFor, sameLogin := g.KnownFor, g.SameLogin
+	if knownFor == 0 {
+		knownFor = defaultKnownFor
+	}
+	if knownFor < time.Second || knownFor > maxKnownFor || knownFor%time.Second != 0 {
+		complain("BruteForce.KnownFor", "wants whole seconds, at least one and at most a year, has %v", knownFor)
+	}
+	if g.OnCounterFailure < ratelimit.FailDefault || g.OnCounterFailure > ratelimit.FailOpen {
+		complain("BruteForce.OnCounterFailure", "wants FailClosed or FailOpen, has %d", g.OnCounterFailure)
+	}
+	if sameLogin == nil {
+		sameLogin = folded
+	}
+	made := guard{
+		known:     ratelimit.Policy{Name: "bruteforce/known", Limit: 1, Window: 2 * knownFor},
+		sameLogin: sameLogin, onFailure: g.OnCounterFailure, off: g.InsecureUnlimited,
+	}
+	for i, b := range budgets {
+		if i == ofKnownSecret {
+			made.policies[i] = made.policies[ofClient]
+			continue
+		}
+		has := *b.of(&g)
+		if has == (Budget{}) {
+			has = b.zero
+		}
+		path := "BruteForce." + b.name
+		if has.Burst < 1 || has.Burst > maxBurst || has.Every < time.Second || has.Every%time.Second != 0 || has.Every > maxKnownFor {
+			complain(path, "wants a Burst of 1 to %d and an Every of whole seconds, at least one, has %d and %v", maxBurst, has.Burst, has.Every)
+			continue
+		}
+		p := ratelimit.Policy{
+			Name: "bruteforce/" + strings.ToLower(b.name), Limit: has.Burst,
+			Window: min(time.Duration(has.Burst)*has.Every, ratelimit.MaxWindow), Algorithm: b.algorithm,
+		}
+		if c.Check(p) != nil {
+			p.Algorithm = ratelimit.FixedWindow
+		}
+		if err := c.Check(p); err != nil {
+			complain("Counters", "cannot count %s: %w", path, err)
+		}
+		made.policies[i] = p
+	}
+	return made
+}
+
+// folded is what a login has in common with those that differ in case only.
+func folded(login string) string {
+	return strings.ToLower(strings.ToUpper(strings.TrimSpace(login)))
+}
