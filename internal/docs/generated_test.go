@@ -176,7 +176,7 @@ var budgetDefault = regexp.MustCompile(`(?m)^\tof\w+:\s+\{"(\w+)", Budget\{(\d+)
 func TestDocsBudgetsAreTheDefaults(t *testing.T) {
 	t.Parallel()
 	text := read(t, "docs/brute-force-protection.md")
-	found := budgetDefault.FindAllStringSubmatch(read(t, "middleware/guesses.go"), -1)
+	found := budgetDefault.FindAllStringSubmatch(read(t, "middleware/bruteforce.go"), -1)
 	if len(found) < 7 {
 		t.Fatalf("found %d budgets only", len(found))
 	}
