@@ -173,7 +173,7 @@ func (a *Authority) exchange(ctx context.Context, r KeyRequest) (Pair, store.API
 	if err != nil {
 		return Pair{}, k, err
 	}
-	p, err := a.pair(ctx, user, origin{clientID: c.ID, sid: keyImage(k.ID), key: true}, granted, r.Scopes, k.ExpiresAt)
+	p, err := a.pair(ctx, user, origin{clientID: c.ID, sid: keySID(k.ID), key: true}, granted, r.Scopes, k.ExpiresAt)
 	if errors.Is(err, errOver) {
 		return Pair{}, k, fmt.Errorf("%w: expired", ErrInvalidKey)
 	}

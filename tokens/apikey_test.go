@@ -198,17 +198,17 @@ func TestExchangeKey(t *testing.T) {
 
 	for _, test := range []struct {
 		name string
-		do   func(*testing.T, *room, store.APIKey)
+		do   func(*testing.T, *fixture, store.APIKey)
 	}{
-		{"a revoked key", func(t *testing.T, r *room, k store.APIKey) {
+		{"a revoked key", func(t *testing.T, r *fixture, k store.APIKey) {
 			t.Helper()
 			if err := r.store.memory.RevokeAPIKey(t.Context(), k.ID, r.clock.time()); err != nil {
 				t.Fatal(err)
 			}
 		}},
-		{"a key at its end", func(_ *testing.T, r *room, _ store.APIKey) { r.clock.move(time.Hour) }},
-		{"a key behind its end", func(_ *testing.T, r *room, _ store.APIKey) { r.clock.move(time.Hour + time.Microsecond) }},
-		{"a key of a user who was removed", func(t *testing.T, r *room, _ store.APIKey) {
+		{"a key at its end", func(_ *testing.T, r *fixture, _ store.APIKey) { r.clock.move(time.Hour) }},
+		{"a key behind its end", func(_ *testing.T, r *fixture, _ store.APIKey) { r.clock.move(time.Hour + time.Microsecond) }},
+		{"a key of a user who was removed", func(t *testing.T, r *fixture, _ store.APIKey) {
 			t.Helper()
 			if err := r.store.memory.RemoveUser(t.Context(), alice.ID); err != nil {
 				t.Fatal(err)
@@ -269,7 +269,7 @@ func TestExchangeKey(t *testing.T) {
 		r := open(t)
 		key, _ := r.apiKey(t)
 		c := r.config
-		f := &foreign{watched: r.store, user: func(u *store.User) { u.ID = bob.ID }}
+		f := &foreign{storeSpy: r.store, user: func(u *store.User) { u.ID = bob.ID }}
 		c.Store, c.APIKeys = f, f
 		_, err := authority(t, c).ExchangeKey(t.Context(), tokens.KeyRequest{Key: key})
 		wantError(t, err, tokens.ErrUnavailable)

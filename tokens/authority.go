@@ -210,22 +210,22 @@ func New(c Config) (*Authority, error) {
 	checkNames(c.Issuer, c.Audience, complain)
 	switch {
 	case !isString(c.DefaultClient):
-		complain("DefaultClient", "wants %d bytes of UTF-8 without NUL at most", maxString)
+		complain("DefaultClient", "must be valid UTF-8 without NUL, at most %d bytes", maxString)
 	case c.DefaultClient != "" && c.Clients == nil:
-		complain("DefaultClient", "wants Clients, in which %q is registered", c.DefaultClient)
+		complain("DefaultClient", "requires Clients, in which %q is registered", c.DefaultClient)
 	}
 	if c.InsecureUnregisteredClients && (c.Clients == nil || c.AccountAsClient) {
-		complain("InsecureUnregisteredClients", "wants Clients, and no AccountAsClient")
+		complain("InsecureUnregisteredClients", "requires Clients, and no AccountAsClient")
 	}
 	if c.InsecureIgnoreDenyFailure && c.Revocations == nil {
-		complain("InsecureIgnoreDenyFailure", "wants Revocations, which could fail")
+		complain("InsecureIgnoreDenyFailure", "requires Revocations")
 	}
 	if c.MaxSessions < 0 {
-		complain("MaxSessions", "wants 1 or more, or 0 for no bound, has %d", c.MaxSessions)
+		complain("MaxSessions", "must be at least 1, or 0 for no limit, got %d", c.MaxSessions)
 	}
 	prefix := or(c.Prefix, "sp")
 	if !isPrefix(prefix) {
-		complain("Prefix", "wants 2 to 16 lower-case letters and digits, has %q", prefix)
+		complain("Prefix", "must be 2 to 16 lower-case letters and digits, got %q", prefix)
 	}
 	ring := ringOf(c, complain)
 	checkRefreshKeys(c, complain)
@@ -246,9 +246,9 @@ func New(c Config) (*Authority, error) {
 		*d.value = or(*d.value, d.zero)
 		switch {
 		case *d.value < d.least, *d.value > d.most:
-			complain(d.name, "wants %v to %v, has %v", d.least, d.most, *d.value)
+			complain(d.name, "must be %v to %v, got %v", d.least, d.most, *d.value)
 		case *d.value%d.unit != 0:
-			complain(d.name, "wants whole multiples of %v, has %v", d.unit, *d.value)
+			complain(d.name, "must be a multiple of %v, got %v", d.unit, *d.value)
 		}
 	}
 	if len(wrong) > 0 {
@@ -295,7 +295,7 @@ func ringOf(c Config, complain func(path, format string, args ...any)) *keys.Rin
 	case len(c.Keys) > 0:
 		complain("Keys", "are not wanted beside a KeyRing")
 	case c.KeyRing.Current() == nil:
-		complain("KeyRing", "wants one that keys.NewRing has made")
+		complain("KeyRing", "must be created by keys.NewRing")
 	}
 	return c.KeyRing
 }
@@ -315,9 +315,9 @@ func checkRefreshKeys(c Config, complain func(path, format string, args ...any))
 	for i, s := range c.RefreshKeys {
 		path := fmt.Sprintf("RefreshKeys[%d]", i)
 		if len(s) < refreshKeyBytes {
-			complain(path, "wants %d random bytes or more, has %d", refreshKeyBytes, len(s))
+			complain(path, "must be at least %d random bytes, got %d", refreshKeyBytes, len(s))
 		} else if !s.LooksRandom() {
-			complain(path, "wants random bytes, has hardly any two that differ")
+			complain(path, "must be random, got too few different bytes")
 		}
 		for j, other := range c.RefreshKeys[:i] {
 			if s.Equal(other) {

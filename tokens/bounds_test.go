@@ -25,7 +25,7 @@ func TestFaultA1TheFormIsCheckedBeforeAnythingIsAsked(t *testing.T) {
 	for name, f := range forms {
 		t.Run(name+" is refused before the client, the user, the session and the key are looked up", func(t *testing.T) {
 			t.Parallel()
-			r := open(t, func(c *tokens.Config) { c.Clients = c.Store.(*watched) })
+			r := open(t, func(c *tokens.Config) { c.Clients = c.Store.(*storeSpy) })
 			key, _ := r.apiKey(t)
 			r.store.take()
 			requests := map[string]func() (check, err error){
@@ -77,7 +77,7 @@ func TestBeforePassword(t *testing.T) {
 	})
 	t.Run("it is not called when the client is refused", func(t *testing.T) {
 		t.Parallel()
-		r := open(t, func(c *tokens.Config) { c.Clients = c.Store.(*watched) })
+		r := open(t, func(c *tokens.Config) { c.Clients = c.Store.(*storeSpy) })
 		_, err := r.Login(t.Context(), tokens.LoginRequest{
 			Login: "alice", Password: password, ClientID: "made-up", ClientSecret: "x",
 			BeforePassword: func(context.Context) error { t.Error("it was called"); return stop },

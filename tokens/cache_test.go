@@ -208,7 +208,7 @@ func TestInvalidTokensWithTheCacheHot(t *testing.T) {
 	}
 	ring := ring(t, all...)
 	r, one, _ := opened(t, onRing(ring), func(c *tokens.Config) { c.Cache.HMAC = true })
-	cases := hostileCases(t, r.clock.time(), all...)
+	cases := invalidTokens(t, r.clock.time(), all...)
 	var wg sync.WaitGroup
 	for worker := range 4 {
 		wg.Go(func() {

@@ -96,7 +96,7 @@ func TestLogin(t *testing.T) {
 		t.Parallel()
 		r := open(t)
 		c := r.config
-		c.Store = &foreign{watched: r.store, user: func(u *store.User) { u.ID = "" }}
+		c.Store = &foreign{storeSpy: r.store, user: func(u *store.User) { u.ID = "" }}
 		_, err := authority(t, c).Login(t.Context(), tokens.LoginRequest{Login: "alice", Password: password})
 		wantError(t, err, tokens.ErrUnavailable)
 		if n := len(r.store.rows(t).Sessions); n > 0 {

@@ -206,7 +206,7 @@ func checkScopeList(field string, scopes []string) error {
 // badString says what is wrong with a string that isString refuses.
 func badString(field, value string) error {
 	if len(value) > maxString {
-		return broken(field, fmt.Sprintf("must be at most %d bytes, has %d", maxString, len(value)))
+		return broken(field, fmt.Sprintf("must be at most %d bytes, got %d", maxString, len(value)))
 	}
 	return broken(field, "must be UTF-8 without NUL")
 }

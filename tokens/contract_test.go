@@ -18,7 +18,7 @@ import (
 type altering struct{ *foreign }
 
 func (a altering) UserSessions(ctx context.Context, userID string) ([]store.Session, error) {
-	all, err := a.watched.UserSessions(ctx, userID)
+	all, err := a.storeSpy.UserSessions(ctx, userID)
 	for i := range all {
 		if a.session != nil {
 			a.session(&all[i])
@@ -28,7 +28,7 @@ func (a altering) UserSessions(ctx context.Context, userID string) ([]store.Sess
 }
 
 func (a altering) UserAPIKeys(ctx context.Context, userID string) ([]store.APIKey, error) {
-	all, err := a.watched.UserAPIKeys(ctx, userID)
+	all, err := a.storeSpy.UserAPIKeys(ctx, userID)
 	for i := range all {
 		if a.key != nil {
 			a.key(&all[i])
@@ -155,7 +155,7 @@ func TestFaultA12WhatAStoreReturnsIsCheckedBeforeItIsUsed(t *testing.T) {
 						continue
 					}
 					t.Run(s.field+" is "+v.name, func(t *testing.T) {
-						f := &foreign{watched: r.store}
+						f := &foreign{storeSpy: r.store}
 						s.apply(f, v.value)
 						c := r.config
 						c.Store, c.APIKeys, c.Clients = altering{f}, altering{f}, altering{f}
@@ -217,7 +217,7 @@ func TestFaultA12ListsBelongToWhomTheyWereAskedFor(t *testing.T) {
 			r := open(t)
 			r.login(t)
 			r.apiKey(t)
-			f := &foreign{watched: r.store}
+			f := &foreign{storeSpy: r.store}
 			test.spoil(f)
 			c := r.config
 			c.Store, c.APIKeys = altering{f}, altering{f}
@@ -247,7 +247,7 @@ func TestFaultA12ListsBelongToWhomTheyWereAskedFor(t *testing.T) {
 		r := open(t)
 		key, _ := r.apiKey(t)
 		c := r.config
-		c.APIKeys = &foreign{watched: r.store, key: func(k *store.APIKey) { k.Digest[0]++ }}
+		c.APIKeys = &foreign{storeSpy: r.store, key: func(k *store.APIKey) { k.Digest[0]++ }}
 		_, err := authority(t, c).ExchangeKey(t.Context(), tokens.KeyRequest{Key: key})
 		if !errors.Is(err, tokens.ErrContract) {
 			t.Errorf("error = %v, want %v", err, tokens.ErrContract)
@@ -256,10 +256,10 @@ func TestFaultA12ListsBelongToWhomTheyWereAskedFor(t *testing.T) {
 }
 
 // endsWith is a store that says that it ended sessions of another form.
-type endsWith struct{ *watched }
+type endsWith struct{ *storeSpy }
 
 func (e endsWith) RevokeUserSessions(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
-	_, err := e.watched.RevokeUserSessions(ctx, userID, at, since)
+	_, err := e.storeSpy.RevokeUserSessions(ctx, userID, at, since)
 	return []string{"\xff"}, err
 }
 

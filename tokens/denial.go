@@ -37,7 +37,7 @@ type ended struct {
 func endedSessions(sessions ...store.Session) []ended {
 	all := make([]ended, len(sessions))
 	for i, s := range sessions {
-		all[i] = ended{sessionImage(s.ID), s.ExpiresAt}
+		all[i] = ended{sessionSID(s.ID), s.ExpiresAt}
 	}
 	return all
 }
@@ -143,7 +143,7 @@ func (a *Authority) denyOpen(ctx context.Context, userID string) {
 func (a *Authority) denyMany(ctx context.Context, ids []string, until time.Time) error {
 	sids := make([]string, len(ids))
 	for i, id := range ids {
-		sids[i] = sessionImage(id)
+		sids[i] = sessionSID(id)
 	}
 	ctx, cancel := a.bounded(ctx)
 	defer cancel()

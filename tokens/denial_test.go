@@ -15,7 +15,7 @@ import (
 )
 
 // denying has a deny list.
-func denying(c *tokens.Config) { c.Revocations = c.Store.(*watched) }
+func denying(c *tokens.Config) { c.Revocations = c.Store.(*storeSpy) }
 
 // endings are the ways in which a session ends before its time, with the calls
 // that end it, in their order.
@@ -29,32 +29,32 @@ var endings = []struct {
 	// request, made again, finds a revoked session too.
 	revokes bool
 
-	end func(t *testing.T, r *room, one, two tokens.Pair) error
+	end func(t *testing.T, r *fixture, one, two tokens.Pair) error
 }{
 	{
 		"a logout", []string{"Session", "DenySession", "RevokeSession"}, "RevokeSession", nil, true,
-		func(t *testing.T, r *room, _, two tokens.Pair) error {
+		func(t *testing.T, r *fixture, _, two tokens.Pair) error {
 			t.Helper()
 			return r.Logout(t.Context(), tokens.RefreshRequest{Token: two.RefreshToken})
 		},
 	},
 	{
 		"a logout with the access token", []string{"UserSessions", "DenySession", "RevokeSession"}, "RevokeSession", nil, false,
-		func(t *testing.T, r *room, _, two tokens.Pair) error {
+		func(t *testing.T, r *fixture, _, two tokens.Pair) error {
 			t.Helper()
 			return r.LogoutPrincipal(t.Context(), two.Principal)
 		},
 	},
 	{
 		"a logout everywhere", []string{"RevokeUserSessions", "DenySessions"}, "RevokeUserSessions", nil, true,
-		func(t *testing.T, r *room, _, _ tokens.Pair) error {
+		func(t *testing.T, r *fixture, _, _ tokens.Pair) error {
 			t.Helper()
 			return r.LogoutEverywhere(t.Context(), alice.ID)
 		},
 	},
 	{
 		"a reuse", []string{"Session", "DenySession", "RevokeSession"}, "RevokeSession", tokens.ErrReused, true,
-		func(t *testing.T, r *room, one, _ tokens.Pair) error {
+		func(t *testing.T, r *fixture, one, _ tokens.Pair) error {
 			t.Helper()
 			_, err := r.Refresh(t.Context(), tokens.RefreshRequest{Token: one.RefreshToken})
 			return err
@@ -62,9 +62,9 @@ var endings = []struct {
 	},
 }
 
-// opened is a room with a deny list and a session of alice's that was refreshed
+// opened is a fixture with a deny list and a session of alice's that was refreshed
 // once.
-func opened(t *testing.T, edits ...func(*tokens.Config)) (r *room, one, two tokens.Pair) {
+func opened(t *testing.T, edits ...func(*tokens.Config)) (r *fixture, one, two tokens.Pair) {
 	t.Helper()
 	r = open(t, append([]func(*tokens.Config){denying}, edits...)...)
 	one = r.login(t)
@@ -75,7 +75,7 @@ func opened(t *testing.T, edits ...func(*tokens.Config)) (r *room, one, two toke
 }
 
 // dead wants no token of the pairs to open anything.
-func (r *room) dead(t *testing.T, pairs ...tokens.Pair) {
+func (r *fixture) dead(t *testing.T, pairs ...tokens.Pair) {
 	t.Helper()
 	for _, p := range pairs {
 		_, err := r.Verify(t.Context(), p.AccessToken)
@@ -224,7 +224,7 @@ func failingDenials(_ context.Context, call string) error {
 
 // endWith does what an ending is called, for a caller with a context of their
 // own.
-func endWith(ctx context.Context, r *room, name string, one, two tokens.Pair) error {
+func endWith(ctx context.Context, r *fixture, name string, one, two tokens.Pair) error {
 	switch {
 	case strings.HasSuffix(name, "everywhere"):
 		return r.LogoutEverywhere(ctx, alice.ID)
@@ -237,7 +237,7 @@ func endWith(ctx context.Context, r *room, name string, one, two tokens.Pair) er
 	return r.Logout(ctx, tokens.RefreshRequest{Token: two.RefreshToken})
 }
 
-func (w *watched) deleteExpiredDenials(tb testing.TB, before time.Time) {
+func (w *storeSpy) deleteExpiredDenials(tb testing.TB, before time.Time) {
 	tb.Helper()
 	if _, err := w.memory.DeleteExpiredDenials(tb.Context(), before); err != nil {
 		tb.Fatal(err)

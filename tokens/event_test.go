@@ -20,13 +20,13 @@ func TestEvents(t *testing.T) {
 		name string
 		// do makes ready what comes before, calls the function that it is given,
 		// and then does the one thing that is told of.
-		do   func(*testing.T, *room, func()) (session string)
+		do   func(*testing.T, *fixture, func()) (session string)
 		want events.Event // without the session, the address and the time
 		err  error
 	}{
 		{
 			name: "a login",
-			do: func(t *testing.T, r *room, ready func()) string {
+			do: func(t *testing.T, r *fixture, ready func()) string {
 				t.Helper()
 				ready()
 				p, err := r.Login(withAddress(t), loginShop)
@@ -39,7 +39,7 @@ func TestEvents(t *testing.T) {
 		},
 		{
 			name: "a login that is refused",
-			do: func(t *testing.T, r *room, ready func()) string {
+			do: func(t *testing.T, r *fixture, ready func()) string {
 				t.Helper()
 				ready()
 				_, _ = r.Login(withAddress(t), tokens.LoginRequest{Login: "alice", Password: "wrong", ClientID: "shop"})
@@ -49,7 +49,7 @@ func TestEvents(t *testing.T) {
 		},
 		{
 			name: "a refresh",
-			do: func(t *testing.T, r *room, ready func()) string {
+			do: func(t *testing.T, r *fixture, ready func()) string {
 				t.Helper()
 				one := r.loginWith(t, loginShop)
 				ready()
@@ -60,7 +60,7 @@ func TestEvents(t *testing.T) {
 		},
 		{
 			name: "a replay",
-			do: func(t *testing.T, r *room, ready func()) string {
+			do: func(t *testing.T, r *fixture, ready func()) string {
 				t.Helper()
 				one := r.loginWith(t, loginShop)
 				r.refresh(t, one.RefreshToken)
@@ -72,7 +72,7 @@ func TestEvents(t *testing.T) {
 		},
 		{
 			name: "a reuse",
-			do: func(t *testing.T, r *room, ready func()) string {
+			do: func(t *testing.T, r *fixture, ready func()) string {
 				t.Helper()
 				one := r.loginWith(t, loginShop)
 				r.refresh(t, r.refresh(t, one.RefreshToken).RefreshToken)
@@ -84,7 +84,7 @@ func TestEvents(t *testing.T) {
 		},
 		{
 			name: "a refresh token that is not genuine",
-			do: func(t *testing.T, r *room, ready func()) string {
+			do: func(t *testing.T, r *fixture, ready func()) string {
 				t.Helper()
 				ready()
 				_, _ = r.Refresh(withAddress(t), tokens.RefreshRequest{Token: "junk", ClientID: "shop"})
@@ -94,7 +94,7 @@ func TestEvents(t *testing.T) {
 		},
 		{
 			name: "another client's refresh token",
-			do: func(t *testing.T, r *room, ready func()) string {
+			do: func(t *testing.T, r *fixture, ready func()) string {
 				t.Helper()
 				one := r.loginWith(t, loginShop)
 				ready()
@@ -105,7 +105,7 @@ func TestEvents(t *testing.T) {
 		},
 		{
 			name: "a refresh for which the store returns what its contract rules out",
-			do: func(t *testing.T, r *room, ready func()) string {
+			do: func(t *testing.T, r *fixture, ready func()) string {
 				t.Helper()
 				one := r.loginWith(t, loginShop)
 				u := alice
@@ -119,7 +119,7 @@ func TestEvents(t *testing.T) {
 		},
 		{
 			name: "a logout",
-			do: func(t *testing.T, r *room, ready func()) string {
+			do: func(t *testing.T, r *fixture, ready func()) string {
 				t.Helper()
 				one := r.loginWith(t, loginShop)
 				two := r.refresh(t, one.RefreshToken)
@@ -131,7 +131,7 @@ func TestEvents(t *testing.T) {
 		},
 		{
 			name: "a logout of a principal",
-			do: func(t *testing.T, r *room, ready func()) string {
+			do: func(t *testing.T, r *fixture, ready func()) string {
 				t.Helper()
 				one := r.loginWith(t, loginShop)
 				ready()
@@ -142,7 +142,7 @@ func TestEvents(t *testing.T) {
 		},
 		{
 			name: "a logout everywhere",
-			do: func(t *testing.T, r *room, ready func()) string {
+			do: func(t *testing.T, r *fixture, ready func()) string {
 				t.Helper()
 				r.login(t)
 				r.login(t)
@@ -154,7 +154,7 @@ func TestEvents(t *testing.T) {
 		},
 		{
 			name: "a key exchange",
-			do: func(t *testing.T, r *room, ready func()) string {
+			do: func(t *testing.T, r *fixture, ready func()) string {
 				t.Helper()
 				key, _ := r.apiKey(t)
 				ready()
@@ -165,7 +165,7 @@ func TestEvents(t *testing.T) {
 		},
 		{
 			name: "a new key",
-			do: func(t *testing.T, r *room, ready func()) string {
+			do: func(t *testing.T, r *fixture, ready func()) string {
 				t.Helper()
 				ready()
 				_, _, _ = r.CreateAPIKey(withAddress(t), alice.ID, "CI", nil, time.Time{})
@@ -175,7 +175,7 @@ func TestEvents(t *testing.T) {
 		},
 		{
 			name: "a key that opens nothing",
-			do: func(t *testing.T, r *room, ready func()) string {
+			do: func(t *testing.T, r *fixture, ready func()) string {
 				t.Helper()
 				ready()
 				_, _ = r.ExchangeKey(withAddress(t), tokens.KeyRequest{Key: "junk"})
@@ -185,7 +185,7 @@ func TestEvents(t *testing.T) {
 		},
 		{
 			name: "a store that could not say",
-			do: func(t *testing.T, r *room, ready func()) string {
+			do: func(t *testing.T, r *fixture, ready func()) string {
 				t.Helper()
 				one := r.loginWith(t, loginShop)
 				r.store.step(always("AdvanceSession", errDriver), nil)
@@ -221,7 +221,7 @@ func TestEvents(t *testing.T) {
 
 	t.Run("a refusal is told of before the caller knows, and a reuse is revoked by then", func(t *testing.T) {
 		t.Parallel()
-		var r *room
+		var r *fixture
 		revoked := false
 		r = open(t, func(c *tokens.Config) {
 			c.Events = func(_ context.Context, e events.Event) {

@@ -8,7 +8,7 @@ import (
 
 // foreign is a store that alters what it gives out.
 type foreign struct {
-	*watched
+	*storeSpy
 	user    func(*store.User)
 	session func(*store.Session)
 	key     func(*store.APIKey)
@@ -16,7 +16,7 @@ type foreign struct {
 }
 
 func (f *foreign) Authenticate(ctx context.Context, login, password string) (store.User, error) {
-	u, err := f.watched.Authenticate(ctx, login, password)
+	u, err := f.storeSpy.Authenticate(ctx, login, password)
 	if err == nil && f.user != nil {
 		f.user(&u)
 	}
@@ -24,7 +24,7 @@ func (f *foreign) Authenticate(ctx context.Context, login, password string) (sto
 }
 
 func (f *foreign) User(ctx context.Context, id string) (store.User, error) {
-	u, err := f.watched.User(ctx, id)
+	u, err := f.storeSpy.User(ctx, id)
 	if err == nil && f.user != nil {
 		f.user(&u)
 	}
@@ -32,7 +32,7 @@ func (f *foreign) User(ctx context.Context, id string) (store.User, error) {
 }
 
 func (f *foreign) Session(ctx context.Context, id string) (store.Session, error) {
-	s, err := f.watched.Session(ctx, id)
+	s, err := f.storeSpy.Session(ctx, id)
 	if err == nil && f.session != nil {
 		f.session(&s)
 	}
@@ -40,7 +40,7 @@ func (f *foreign) Session(ctx context.Context, id string) (store.Session, error)
 }
 
 func (f *foreign) APIKey(ctx context.Context, digest store.Digest) (store.APIKey, error) {
-	k, err := f.watched.APIKey(ctx, digest)
+	k, err := f.storeSpy.APIKey(ctx, digest)
 	if err == nil && f.key != nil {
 		f.key(&k)
 	}
@@ -48,7 +48,7 @@ func (f *foreign) APIKey(ctx context.Context, digest store.Digest) (store.APIKey
 }
 
 func (f *foreign) Client(ctx context.Context, id string) (store.Client, error) {
-	c, err := f.watched.Client(ctx, id)
+	c, err := f.storeSpy.Client(ctx, id)
 	if err == nil && f.client != nil {
 		f.client(&c)
 	}

@@ -110,16 +110,16 @@ func TestRetryGrace(t *testing.T) {
 
 	t.Run("a revoked session is over for the predecessor too", func(t *testing.T) {
 		t.Parallel()
-		for name, end := range map[string]func(*testing.T, *room, tokens.Pair) error{
-			"by a logout with the newest token": func(t *testing.T, r *room, p tokens.Pair) error {
+		for name, end := range map[string]func(*testing.T, *fixture, tokens.Pair) error{
+			"by a logout with the newest token": func(t *testing.T, r *fixture, p tokens.Pair) error {
 				t.Helper()
 				return r.Logout(t.Context(), tokens.RefreshRequest{Token: p.RefreshToken})
 			},
-			"by a logout of the principal": func(t *testing.T, r *room, p tokens.Pair) error {
+			"by a logout of the principal": func(t *testing.T, r *fixture, p tokens.Pair) error {
 				t.Helper()
 				return r.LogoutPrincipal(t.Context(), p.Principal)
 			},
-			"by a logout everywhere": func(t *testing.T, r *room, _ tokens.Pair) error {
+			"by a logout everywhere": func(t *testing.T, r *fixture, _ tokens.Pair) error {
 				t.Helper()
 				return r.LogoutEverywhere(t.Context(), alice.ID)
 			},
@@ -216,9 +216,9 @@ func TestRetryGrace(t *testing.T) {
 	})
 }
 
-// node is another Authority on the room's store, whose clock differs by so much
-// from the room's.
-func (r *room) node(tb testing.TB, off time.Duration) *tokens.Authority {
+// node is another Authority on the fixture's store, whose clock differs by so much
+// from the fixture's.
+func (r *fixture) node(tb testing.TB, off time.Duration) *tokens.Authority {
 	tb.Helper()
 	c := r.config
 	c.Now = func() time.Time { return r.clock.time().Add(off) }

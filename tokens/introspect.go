@@ -136,7 +136,7 @@ func (a *Authority) introspectRefresh(ctx context.Context, shown presented) (Int
 	}
 	return Introspection{
 		Active: true, Refresh: true, Subject: s.UserID, ClientID: s.ClientID,
-		Scope: strings.Join(held(user.Scopes, s.Scopes, c.Scopes), " "), SessionID: sessionImage(s.ID),
+		Scope: strings.Join(held(user.Scopes, s.Scopes, c.Scopes), " "), SessionID: sessionSID(s.ID),
 		IssuedAt: s.AdvancedAt, ExpiresAt: earlier(s.IdleUntil, s.ExpiresAt),
 	}, nil
 }

@@ -96,7 +96,7 @@ func TestSessionTTL(t *testing.T) {
 		r := open(t, lifetimes(time.Hour, 2*time.Hour))
 		one := r.login(t)
 		c := r.config
-		c.Store = &foreign{watched: r.store, session: func(s *store.Session) { s.IdleUntil = s.ExpiresAt.AddDate(1, 0, 0) }}
+		c.Store = &foreign{storeSpy: r.store, session: func(s *store.Session) { s.IdleUntil = s.ExpiresAt.AddDate(1, 0, 0) }}
 		r.clock.move(2 * time.Hour)
 		_, err := authority(t, c).Refresh(t.Context(), tokens.RefreshRequest{Token: one.RefreshToken})
 		wantError(t, err, tokens.ErrExpiredRefresh)

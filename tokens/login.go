@@ -157,7 +157,7 @@ func (a *Authority) openSession(ctx context.Context, u store.User, s store.Sessi
 	if !refreshes {
 		return nil
 	}
-	return a.displace(ctx, s)
+	return a.endOldestSessions(ctx, s)
 }
 
 // firstPair makes the tokens of a login. Without a refresh token there is no
@@ -168,7 +168,7 @@ func (a *Authority) firstPair(ctx context.Context, u store.User, s *store.Sessio
 	}
 	from := origin{clientID: s.ClientID, narrow: len(s.Scopes)+len(c.Scopes) > 0}
 	if a.revocations != nil {
-		from.sid = sessionImage(s.ID)
+		from.sid = sessionSID(s.ID)
 	}
 	p, err := a.pair(ctx, u, from, granted, asked, time.Time{})
 	s.IdleUntil, s.ExpiresAt = p.Principal.ExpiresAt.UTC(), p.Principal.ExpiresAt.UTC()
@@ -273,7 +273,7 @@ func (a *Authority) pairOf(ctx context.Context, u store.User, s store.Session, c
 	if err != nil {
 		return Pair{}, unavailable("refresh token", err)
 	}
-	from := origin{clientID: s.ClientID, sid: sessionImage(s.ID), narrow: len(s.Scopes)+len(c.Scopes) > 0}
+	from := origin{clientID: s.ClientID, sid: sessionSID(s.ID), narrow: len(s.Scopes)+len(c.Scopes) > 0}
 	p, err := a.pair(ctx, u, from, granted, asked, s.ExpiresAt)
 	if err != nil {
 		return Pair{}, err

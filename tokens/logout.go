@@ -88,11 +88,11 @@ func (a *Authority) loggedOut(ctx context.Context, s store.Session, err error) e
 	if err != nil {
 		return a.failed(ctx, err)
 	}
-	a.Report(ctx, events.Event{Kind: events.Logout, UserID: s.UserID, ClientID: s.ClientID, SessionID: sessionImage(s.ID), Generation: s.Generation})
+	a.Report(ctx, events.Event{Kind: events.Logout, UserID: s.UserID, ClientID: s.ClientID, SessionID: sessionSID(s.ID), Generation: s.Generation})
 	return nil
 }
 
-// sessionOf finds the session of a user by the image of its ID, which is all
+// sessionOf finds the session of a user by its "sid", which is all
 // that an access token knows; false if it has been revoked.
 func (a *Authority) sessionOf(ctx context.Context, userID, sid string) (store.Session, bool, error) {
 	if sid == "" {
@@ -103,7 +103,7 @@ func (a *Authority) sessionOf(ctx context.Context, userID, sid string) (store.Se
 		return store.Session{}, false, unavailable("user's sessions", err)
 	}
 	for _, s := range sessions {
-		if sessionImage(s.ID) == sid {
+		if sessionSID(s.ID) == sid {
 			return s, true, nil
 		}
 	}

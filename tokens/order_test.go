@@ -24,7 +24,7 @@ var errDriver = errors.New("driver: broken pipe")
 type operation struct {
 	name  string
 	calls []string // in their order, when nothing fails
-	ready func(*testing.T, *room) func() error
+	ready func(*testing.T, *fixture) func() error
 	odd   map[string][]error // sentinels that the call does not have
 
 	// withdraws is the call after whose failure a session is left that is revoked.
@@ -37,7 +37,7 @@ type operation struct {
 var operations = []operation{
 	{
 		name: "Login", calls: []string{"Authenticate", "CreateSession", "User"}, withdraws: "User",
-		ready: func(t *testing.T, r *room) func() error {
+		ready: func(t *testing.T, r *fixture) func() error {
 			t.Helper()
 			return func() error {
 				_, err := r.Login(t.Context(), tokens.LoginRequest{Login: "alice", Password: password})
@@ -51,7 +51,7 @@ var operations = []operation{
 	},
 	{
 		name: "Refresh", calls: []string{"Session", "User", "AdvanceSession"},
-		ready: func(t *testing.T, r *room) func() error {
+		ready: func(t *testing.T, r *fixture) func() error {
 			t.Helper()
 			return refreshing(t, r, r.login(t).RefreshToken)
 		},
@@ -63,14 +63,14 @@ var operations = []operation{
 	},
 	{
 		name: "a replay", calls: []string{"Session", "User"},
-		ready: func(t *testing.T, r *room) func() error {
+		ready: func(t *testing.T, r *fixture) func() error {
 			t.Helper()
 			return refreshing(t, r, r.spent(t))
 		},
 	},
 	{
 		name: "a reuse", calls: []string{"Session", "RevokeSession"},
-		ready: func(t *testing.T, r *room) func() error {
+		ready: func(t *testing.T, r *fixture) func() error {
 			t.Helper()
 			token := r.spent(t)
 			r.clock.move(time.Hour)
@@ -80,7 +80,7 @@ var operations = []operation{
 	},
 	{
 		name: "Logout", calls: []string{"Session", "RevokeSession"},
-		ready: func(t *testing.T, r *room) func() error {
+		ready: func(t *testing.T, r *fixture) func() error {
 			t.Helper()
 			one := r.login(t)
 			return func() error { return r.Logout(t.Context(), tokens.RefreshRequest{Token: one.RefreshToken}) }
@@ -88,7 +88,7 @@ var operations = []operation{
 	},
 	{
 		name: "LogoutPrincipal", calls: []string{"UserSessions", "RevokeSession"},
-		ready: func(t *testing.T, r *room) func() error {
+		ready: func(t *testing.T, r *fixture) func() error {
 			t.Helper()
 			one := r.login(t)
 			return func() error { return r.LogoutPrincipal(t.Context(), one.Principal) }
@@ -97,7 +97,7 @@ var operations = []operation{
 	},
 	{
 		name: "LogoutEverywhere", calls: []string{"RevokeUserSessions"}, times: map[string]int{"RevokeUserSessions": 4},
-		ready: func(t *testing.T, r *room) func() error {
+		ready: func(t *testing.T, r *fixture) func() error {
 			t.Helper()
 			r.login(t)
 			return func() error { return r.LogoutEverywhere(t.Context(), alice.ID) }
@@ -106,7 +106,7 @@ var operations = []operation{
 	},
 	{
 		name: "PasswordChanged", calls: []string{"RevokeUserSessions"}, times: map[string]int{"RevokeUserSessions": 4},
-		ready: func(t *testing.T, r *room) func() error {
+		ready: func(t *testing.T, r *fixture) func() error {
 			t.Helper()
 			r.login(t)
 			return func() error { return r.PasswordChanged(t.Context(), alice.ID) }
@@ -114,7 +114,7 @@ var operations = []operation{
 	},
 	{
 		name: "CreateAPIKey", calls: []string{"User", "CreateAPIKey", "User"},
-		ready: func(t *testing.T, r *room) func() error {
+		ready: func(t *testing.T, r *fixture) func() error {
 			t.Helper()
 			return func() error {
 				_, _, err := r.CreateAPIKey(t.Context(), alice.ID, "CI", nil, time.Time{})
@@ -125,7 +125,7 @@ var operations = []operation{
 	},
 	{
 		name: "ExchangeKey", calls: []string{"APIKey", "User", "UseAPIKey"},
-		ready: func(t *testing.T, r *room) func() error {
+		ready: func(t *testing.T, r *fixture) func() error {
 			t.Helper()
 			key, _ := r.apiKey(t)
 			return func() error {
@@ -141,7 +141,7 @@ var operations = []operation{
 	},
 	{
 		name: "Revoke", calls: []string{"Session", "RevokeSession"},
-		ready: func(t *testing.T, r *room) func() error {
+		ready: func(t *testing.T, r *fixture) func() error {
 			t.Helper()
 			one := r.login(t)
 			return func() error {
@@ -152,7 +152,7 @@ var operations = []operation{
 	},
 	{
 		name: "Revoke of a key", calls: []string{"APIKey", "RevokeAPIKey"},
-		ready: func(t *testing.T, r *room) func() error {
+		ready: func(t *testing.T, r *fixture) func() error {
 			t.Helper()
 			key, _ := r.apiKey(t)
 			return func() error {
@@ -164,7 +164,7 @@ var operations = []operation{
 	},
 	{
 		name: "Introspect", calls: []string{"UserSessions", "User"},
-		ready: func(t *testing.T, r *room) func() error {
+		ready: func(t *testing.T, r *fixture) func() error {
 			t.Helper()
 			one := r.login(t)
 			return func() error { return introspected(t, r, one.AccessToken) }
@@ -173,7 +173,7 @@ var operations = []operation{
 	},
 	{
 		name: "Introspect of a refresh token", calls: []string{"Session", "User"},
-		ready: func(t *testing.T, r *room) func() error {
+		ready: func(t *testing.T, r *fixture) func() error {
 			t.Helper()
 			one := r.login(t)
 			return func() error { return introspected(t, r, one.RefreshToken) }
@@ -181,7 +181,7 @@ var operations = []operation{
 	},
 	{
 		name: "Sessions", calls: []string{"UserSessions"},
-		ready: func(t *testing.T, r *room) func() error {
+		ready: func(t *testing.T, r *fixture) func() error {
 			t.Helper()
 			return func() error {
 				_, err := r.Sessions(t.Context(), alice.ID)
@@ -191,7 +191,7 @@ var operations = []operation{
 	},
 	{
 		name: "EndSession", calls: []string{"UserSessions", "RevokeSession"},
-		ready: func(t *testing.T, r *room) func() error {
+		ready: func(t *testing.T, r *fixture) func() error {
 			t.Helper()
 			one := r.login(t)
 			return func() error {
@@ -202,7 +202,7 @@ var operations = []operation{
 	},
 	{
 		name: "EndOtherSessions", calls: []string{"UserSessions", "RevokeSession"}, times: map[string]int{"UserSessions": 4},
-		ready: func(t *testing.T, r *room) func() error {
+		ready: func(t *testing.T, r *fixture) func() error {
 			t.Helper()
 			r.login(t)
 			one := r.login(t)
@@ -211,7 +211,7 @@ var operations = []operation{
 	},
 	{
 		name: "CreateOwnAPIKey", calls: []string{"UserSessions", "User", "CreateAPIKey", "User"},
-		ready: func(t *testing.T, r *room) func() error {
+		ready: func(t *testing.T, r *fixture) func() error {
 			t.Helper()
 			one := r.login(t)
 			return func() error {
@@ -222,7 +222,7 @@ var operations = []operation{
 	},
 	{
 		name: "RevokeAPIKey", calls: []string{"UserAPIKeys", "RevokeAPIKey"},
-		ready: func(t *testing.T, r *room) func() error {
+		ready: func(t *testing.T, r *fixture) func() error {
 			t.Helper()
 			_, row := r.apiKey(t)
 			return func() error {
@@ -235,7 +235,7 @@ var operations = []operation{
 }
 
 // introspected wants a token to be active, or an error.
-func introspected(t *testing.T, r *room, token tokens.Secret) error {
+func introspected(t *testing.T, r *fixture, token tokens.Secret) error {
 	t.Helper()
 	of, err := r.Introspect(t.Context(), token)
 	if err == nil && !of.Active {
@@ -244,7 +244,7 @@ func introspected(t *testing.T, r *room, token tokens.Secret) error {
 	return err
 }
 
-func refreshing(t *testing.T, r *room, token tokens.Secret) func() error {
+func refreshing(t *testing.T, r *fixture, token tokens.Secret) func() error {
 	t.Helper()
 	return func() error {
 		_, err := r.Refresh(t.Context(), tokens.RefreshRequest{Token: token})
@@ -253,7 +253,7 @@ func refreshing(t *testing.T, r *room, token tokens.Secret) func() error {
 }
 
 // spent is a token of alice's that was used.
-func (r *room) spent(tb testing.TB) tokens.Secret {
+func (r *fixture) spent(tb testing.TB) tokens.Secret {
 	tb.Helper()
 	one := r.login(tb)
 	r.refresh(tb, one.RefreshToken)
@@ -567,7 +567,7 @@ func TestMintBeforeWrite(t *testing.T) {
 }
 
 // version is the CredentialVersion of a user.
-func (r *room) version(tb testing.TB, id string) string {
+func (r *fixture) version(tb testing.TB, id string) string {
 	tb.Helper()
 	u, err := r.store.memory.User(tb.Context(), id)
 	if err != nil {
@@ -577,7 +577,7 @@ func (r *room) version(tb testing.TB, id string) string {
 }
 
 // set changes a user.
-func (r *room) set(tb testing.TB, u store.User) {
+func (r *fixture) set(tb testing.TB, u store.User) {
 	tb.Helper()
 	if err := r.store.memory.SetUser(tb.Context(), u); err != nil {
 		tb.Fatal(err)
@@ -585,7 +585,7 @@ func (r *room) set(tb testing.TB, u store.User) {
 }
 
 // apiKey makes alice a key that narrows nothing and does not expire.
-func (r *room) apiKey(tb testing.TB) (tokens.Secret, store.APIKey) {
+func (r *fixture) apiKey(tb testing.TB) (tokens.Secret, store.APIKey) {
 	tb.Helper()
 	key, row, err := r.CreateAPIKey(tb.Context(), alice.ID, "CI", nil, time.Time{})
 	if err != nil {

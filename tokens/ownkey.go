@@ -131,6 +131,6 @@ func (a *Authority) revokeKey(ctx context.Context, k store.APIKey) error {
 	if err := a.revoke(ctx, endedKeys(k), a.revokingKey(k)); err != nil {
 		return a.failed(ctx, err)
 	}
-	a.Report(ctx, events.Event{Kind: events.KeyRevoked, UserID: k.UserID, KeyID: k.ID, SessionID: keyImage(k.ID)})
+	a.Report(ctx, events.Event{Kind: events.KeyRevoked, UserID: k.UserID, KeyID: k.ID, SessionID: keySID(k.ID)})
 	return nil
 }

@@ -15,7 +15,7 @@ import (
 const newPassword = tokens.Secret("battery horse & staple")
 
 // changePassword is what a host does for a new password of alice's.
-func (r *room) changePassword(tb testing.TB, options ...tokens.PasswordOption) {
+func (r *fixture) changePassword(tb testing.TB, options ...tokens.PasswordOption) {
 	tb.Helper()
 	if err := r.store.memory.SetPassword(context.WithoutCancel(tb.Context()), alice.ID, string(newPassword)); err != nil {
 		tb.Error(err)
@@ -26,7 +26,7 @@ func (r *room) changePassword(tb testing.TB, options ...tokens.PasswordOption) {
 }
 
 // open sessions of alice's.
-func (r *room) openSessions(tb testing.TB) []store.Session {
+func (r *fixture) openSessions(tb testing.TB) []store.Session {
 	tb.Helper()
 	all, err := r.store.memory.UserSessions(tb.Context(), alice.ID)
 	if err != nil {
@@ -159,10 +159,10 @@ func TestFaultA2ALoginByTheOldPasswordHandsOutNothing(t *testing.T) {
 }
 
 // forgetfulUsers returns no CredentialVersion from User.
-type forgetfulUsers struct{ *watched }
+type forgetfulUsers struct{ *storeSpy }
 
 func (f forgetfulUsers) User(ctx context.Context, id string) (store.User, error) {
-	u, err := f.watched.User(ctx, id)
+	u, err := f.storeSpy.User(ctx, id)
 	u.CredentialVersion = ""
 	return u, err
 }
@@ -179,7 +179,7 @@ func (v versionless) Authenticate(ctx context.Context, login, password string) (
 func TestAHostWithoutCredentialVersionsLosesOnlyTheComparison(t *testing.T) {
 	t.Parallel()
 	r := open(t, denying, func(c *tokens.Config) {
-		c.Store, c.PasswordEndsAPIKeys = versionless{forgetfulUsers{c.Store.(*watched)}}, true
+		c.Store, c.PasswordEndsAPIKeys = versionless{forgetfulUsers{c.Store.(*storeSpy)}}, true
 	})
 	one := r.login(t)
 	key, _, err := r.CreateOwnAPIKey(t.Context(), one.Principal, "CI", nil, time.Time{})
@@ -203,11 +203,11 @@ func TestAHostWithoutCredentialVersionsLosesOnlyTheComparison(t *testing.T) {
 
 func TestFaultA2ATokenOfTheOldPasswordMakesNoKey(t *testing.T) {
 	t.Parallel()
-	create := func(r *room, p tokens.Pair) (tokens.Secret, error) {
+	create := func(r *fixture, p tokens.Pair) (tokens.Secret, error) {
 		key, _, err := r.CreateOwnAPIKey(t.Context(), p.Principal, "CI", nil, time.Time{})
 		return key, err
 	}
-	none := func(t *testing.T, r *room, key tokens.Secret) {
+	none := func(t *testing.T, r *fixture, key tokens.Secret) {
 		t.Helper()
 		if key != "" {
 			t.Error("a key was handed out")
@@ -383,14 +383,14 @@ func TestPasswordChangedAndAPIKeys(t *testing.T) {
 func TestSessionOfAnAccessToken(t *testing.T) {
 	t.Parallel()
 	accessOnly := tokens.LoginRequest{Login: "alice", Password: password, AccessOnly: true}
-	for name, end := range map[string]func(*room, tokens.Pair) error{
-		"LogoutPrincipal":  func(r *room, p tokens.Pair) error { return r.LogoutPrincipal(t.Context(), p.Principal) },
-		"LogoutEverywhere": func(r *room, _ tokens.Pair) error { return r.LogoutEverywhere(t.Context(), alice.ID) },
-		"PasswordChanged":  func(r *room, _ tokens.Pair) error { return r.PasswordChanged(t.Context(), alice.ID) },
-		"Revoke": func(r *room, p tokens.Pair) error {
+	for name, end := range map[string]func(*fixture, tokens.Pair) error{
+		"LogoutPrincipal":  func(r *fixture, p tokens.Pair) error { return r.LogoutPrincipal(t.Context(), p.Principal) },
+		"LogoutEverywhere": func(r *fixture, _ tokens.Pair) error { return r.LogoutEverywhere(t.Context(), alice.ID) },
+		"PasswordChanged":  func(r *fixture, _ tokens.Pair) error { return r.PasswordChanged(t.Context(), alice.ID) },
+		"Revoke": func(r *fixture, p tokens.Pair) error {
 			return errorOf(r.Revoke(t.Context(), tokens.RevokeRequest{Token: p.AccessToken}))
 		},
-		"EndSession": func(r *room, p tokens.Pair) error {
+		"EndSession": func(r *fixture, p tokens.Pair) error {
 			return errorOf(r.EndSession(t.Context(), alice.ID, p.Principal.SessionID))
 		},
 	} {

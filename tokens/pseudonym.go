@@ -16,7 +16,7 @@ func (a *Authority) Pseudonym(text string) string {
 // does not say whether the session lasts.
 func (a *Authority) SessionOf(ctx context.Context, token Secret) string {
 	if shown, ok := a.refresh.open(token); ok {
-		return sessionImage(shown.sessionID)
+		return sessionSID(shown.sessionID)
 	}
 	p, err := a.verifier.Verify(ctx, token)
 	if err != nil {

@@ -52,7 +52,7 @@ type answer struct {
 }
 
 // race lets all racers refresh one token at once.
-func (r *room) race(t *testing.T, token tokens.Secret) []answer {
+func (r *fixture) race(t *testing.T, token tokens.Secret) []answer {
 	t.Helper()
 	answers := make([]answer, racers)
 	start := make(chan struct{})
@@ -69,7 +69,7 @@ func (r *room) race(t *testing.T, token tokens.Secret) []answer {
 	return answers
 }
 
-func raceRoom(t *testing.T, latency, grace time.Duration) *room {
+func raceFixture(t *testing.T, latency, grace time.Duration) *fixture {
 	t.Helper()
 	r := open(t, graceOf(grace), func(c *tokens.Config) { c.Now = time.Now })
 	r.store.latency = latency
@@ -78,7 +78,7 @@ func raceRoom(t *testing.T, latency, grace time.Duration) *room {
 
 func raceStrict(t *testing.T, latency time.Duration) {
 	t.Helper()
-	r := raceRoom(t, latency, 0)
+	r := raceFixture(t, latency, 0)
 	for range raceRounds {
 		first := r.login(t)
 		r.journal.take()
@@ -112,7 +112,7 @@ func raceStrict(t *testing.T, latency time.Duration) {
 
 func raceGrace(t *testing.T, latency time.Duration) {
 	t.Helper()
-	r := raceRoom(t, latency, time.Minute)
+	r := raceFixture(t, latency, time.Minute)
 	for range raceRounds {
 		first := r.login(t)
 		r.journal.take()

@@ -119,14 +119,14 @@ func newSessionID() string {
 	return strict.EncodeToString(id[:])
 }
 
-// sessionImage is the "sid" of a session: it tells sessions apart and helps
+// sessionSID is the "sid" of a session: it tells sessions apart and helps
 // nobody to a session's ID.
-func sessionImage(id string) string { return image("sallyport sid", id) }
+func sessionSID(id string) string { return derivedSID("sallyport sid", id) }
 
-// keyImage is the "sid" of the access tokens that an API key was exchanged for.
-func keyImage(id string) string { return image("sallyport key", id) }
+// keySID is the "sid" of the access tokens that an API key was exchanged for.
+func keySID(id string) string { return derivedSID("sallyport key", id) }
 
-func image(of, id string) string {
+func derivedSID(of, id string) string {
 	sum := sha256.Sum256([]byte(of + "\x00" + id))
 	return b64(sum[:sessionIDBytes])
 }

@@ -157,7 +157,7 @@ func (c crafted) with(generation uint64) crafted {
 
 // notGenuine wants Refresh and Logout to refuse the token without asking the
 // store.
-func notGenuine(tb testing.TB, r *room, token string) {
+func notGenuine(tb testing.TB, r *fixture, token string) {
 	tb.Helper()
 	a := authorityWithout(tb, r)
 	_, err := a.Refresh(tb.Context(), tokens.RefreshRequest{Token: tokens.Secret(token)})
@@ -167,11 +167,11 @@ func notGenuine(tb testing.TB, r *room, token string) {
 	}
 }
 
-// authorityWithout is the authority of the room on a store that fails the test
+// authorityWithout is the authority of the fixture on a store that fails the test
 // if it is asked anything.
-func authorityWithout(tb testing.TB, r *room) *tokens.Authority {
+func authorityWithout(tb testing.TB, r *fixture) *tokens.Authority {
 	tb.Helper()
-	w := &watched{memory: r.store.memory}
+	w := &storeSpy{memory: r.store.memory}
 	w.step(func(_ context.Context, call string) error {
 		tb.Errorf("the store was asked: %s", call)
 		return errDriver
@@ -303,7 +303,7 @@ func FuzzRefreshToken(f *testing.F) {
 	})
 }
 
-// genuine says by other code than Refresh's whether a token is one of the room's.
+// genuine says by other code than Refresh's whether a token is one of the fixture's.
 func genuine(tb testing.TB, token string) bool {
 	tb.Helper()
 	body, err := base64.RawURLEncoding.Strict().DecodeString(strings.TrimPrefix(token, "sp_rt_"))

@@ -31,10 +31,10 @@ var clients = []store.Client{
 }
 
 // registering registers the clients.
-func registering(tb testing.TB, edits ...func(*tokens.Config)) *room {
+func registering(tb testing.TB, edits ...func(*tokens.Config)) *fixture {
 	tb.Helper()
 	r := open(tb, append([]func(*tokens.Config){func(c *tokens.Config) {
-		w := c.Store.(*watched)
+		w := c.Store.(*storeSpy)
 		for _, one := range clients {
 			if err := w.memory.SetClient(tb.Context(), one); err != nil {
 				tb.Fatal(err)
@@ -170,7 +170,7 @@ func TestRefreshOfRegisteredClients(t *testing.T) {
 
 func TestRefreshPolicies(t *testing.T) {
 	t.Parallel()
-	in := func(t *testing.T, r *room, id string) tokens.Pair {
+	in := func(t *testing.T, r *fixture, id string) tokens.Pair {
 		t.Helper()
 		return r.loginWith(t, tokens.LoginRequest{Login: "alice", Password: password, ClientID: id})
 	}
@@ -335,7 +335,7 @@ func TestAccountAsClient(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			for _, r := range []*room{open(t, asAccount), registering(t, asAccount)} {
+			for _, r := range []*fixture{open(t, asAccount), registering(t, asAccount)} {
 				one, err := r.Login(t.Context(), tokens.LoginRequest{Login: test.user, Password: password, ClientID: test.id})
 				if test.want != nil {
 					wantError(t, err, test.want)
@@ -416,7 +416,7 @@ func TestClientStoreFailure(t *testing.T) {
 		} {
 			r := registering(t)
 			config := r.config
-			config.Clients = &foreign{watched: r.store, client: alter}
+			config.Clients = &foreign{storeSpy: r.store, client: alter}
 			_, err := authority(t, config).Login(t.Context(), tokens.LoginRequest{Login: "alice", Password: password, ClientID: "web"})
 			wantError(t, err, tokens.ErrUnavailable)
 		}

@@ -17,48 +17,48 @@ type revocation struct {
 	name string
 
 	// do revokes with what two logins and a key of alice's left.
-	do func(ctx context.Context, r *room, one, other tokens.Pair, key tokens.Secret, keyID string) error
+	do func(ctx context.Context, r *fixture, one, other tokens.Pair, key tokens.Secret, keyID string) error
 
 	// What must be dead afterwards.
 	one, other, key bool
 }
 
 var revocations = []revocation{
-	{"Logout", func(ctx context.Context, r *room, one, _ tokens.Pair, _ tokens.Secret, _ string) error {
+	{"Logout", func(ctx context.Context, r *fixture, one, _ tokens.Pair, _ tokens.Secret, _ string) error {
 		return r.Logout(ctx, tokens.RefreshRequest{Token: one.RefreshToken})
 	}, true, false, false},
-	{"LogoutPrincipal", func(ctx context.Context, r *room, one, _ tokens.Pair, _ tokens.Secret, _ string) error {
+	{"LogoutPrincipal", func(ctx context.Context, r *fixture, one, _ tokens.Pair, _ tokens.Secret, _ string) error {
 		return r.LogoutPrincipal(ctx, one.Principal)
 	}, true, false, false},
-	{"LogoutEverywhere", func(ctx context.Context, r *room, _, _ tokens.Pair, _ tokens.Secret, _ string) error {
+	{"LogoutEverywhere", func(ctx context.Context, r *fixture, _, _ tokens.Pair, _ tokens.Secret, _ string) error {
 		return r.LogoutEverywhere(ctx, alice.ID)
 	}, true, true, false},
-	{"EndSession", func(ctx context.Context, r *room, one, _ tokens.Pair, _ tokens.Secret, _ string) error {
+	{"EndSession", func(ctx context.Context, r *fixture, one, _ tokens.Pair, _ tokens.Secret, _ string) error {
 		_, err := r.EndSession(ctx, alice.ID, one.Principal.SessionID)
 		return err
 	}, true, false, false},
-	{"EndOtherSessions", func(ctx context.Context, r *room, one, _ tokens.Pair, _ tokens.Secret, _ string) error {
+	{"EndOtherSessions", func(ctx context.Context, r *fixture, one, _ tokens.Pair, _ tokens.Secret, _ string) error {
 		return r.EndOtherSessions(ctx, one.Principal)
 	}, false, true, false},
-	{"Revoke of a refresh token", func(ctx context.Context, r *room, one, _ tokens.Pair, _ tokens.Secret, _ string) error {
+	{"Revoke of a refresh token", func(ctx context.Context, r *fixture, one, _ tokens.Pair, _ tokens.Secret, _ string) error {
 		_, err := r.Revoke(ctx, tokens.RevokeRequest{Token: one.RefreshToken})
 		return err
 	}, true, false, false},
-	{"Revoke of an access token", func(ctx context.Context, r *room, one, _ tokens.Pair, _ tokens.Secret, _ string) error {
+	{"Revoke of an access token", func(ctx context.Context, r *fixture, one, _ tokens.Pair, _ tokens.Secret, _ string) error {
 		_, err := r.Revoke(ctx, tokens.RevokeRequest{Token: one.AccessToken})
 		return err
 	}, true, false, false},
-	{"Revoke of an API key", func(ctx context.Context, r *room, _, _ tokens.Pair, key tokens.Secret, _ string) error {
+	{"Revoke of an API key", func(ctx context.Context, r *fixture, _, _ tokens.Pair, key tokens.Secret, _ string) error {
 		_, err := r.Revoke(ctx, tokens.RevokeRequest{Token: key})
 		return err
 	}, false, false, true},
-	{"RevokeAPIKey", func(ctx context.Context, r *room, _, _ tokens.Pair, _ tokens.Secret, keyID string) error {
+	{"RevokeAPIKey", func(ctx context.Context, r *fixture, _, _ tokens.Pair, _ tokens.Secret, keyID string) error {
 		_, err := r.RevokeAPIKey(ctx, alice.ID, keyID)
 		return err
 	}, false, false, true},
 }
 
-// revoked runs a revocation in a room of its own, with step before each call of
+// revoked runs a revocation in a fixture of its own, with step before each call of
 // the store, and checks what is dead afterwards. It returns the calls.
 func (v revocation) revoked(t *testing.T, ctx context.Context, step hook) []string { //nolint:revive // the context is the subject
 	t.Helper()
@@ -169,9 +169,9 @@ func TestFaultA9ARepeatedRevocationWritesNothing(t *testing.T) {
 
 func TestFaultA8ASessionThatIsOpenedMeanwhileIsEndedAndDenied(t *testing.T) {
 	t.Parallel()
-	for name, end := range map[string]func(*room) error{
-		"LogoutEverywhere": func(r *room) error { return r.LogoutEverywhere(t.Context(), alice.ID) },
-		"PasswordChanged":  func(r *room) error { return r.PasswordChanged(t.Context(), alice.ID) },
+	for name, end := range map[string]func(*fixture) error{
+		"LogoutEverywhere": func(r *fixture) error { return r.LogoutEverywhere(t.Context(), alice.ID) },
+		"PasswordChanged":  func(r *fixture) error { return r.PasswordChanged(t.Context(), alice.ID) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -190,7 +190,7 @@ func TestFaultA8ASessionThatIsOpenedMeanwhileIsEndedAndDenied(t *testing.T) {
 }
 
 // crowd opens sessions of alice's past the Authority, and returns their IDs.
-func (r *room) crowd(tb testing.TB, n int) []string {
+func (r *fixture) crowd(tb testing.TB, n int) []string {
 	tb.Helper()
 	now := r.clock.time()
 	ids, version := make([]string, n), r.version(tb, alice.ID)
@@ -221,10 +221,10 @@ func TestFaultA16ARevocationOfManySessionsGoesOn(t *testing.T) {
 	t.Parallel()
 	for name, of := range map[string]struct {
 		thousands int
-		end       func(*room) error
+		end       func(*fixture) error
 	}{
-		"LogoutEverywhere": {100, func(r *room) error { return r.LogoutEverywhere(t.Context(), alice.ID) }},
-		"PasswordChanged":  {5, func(r *room) error { return r.PasswordChanged(t.Context(), alice.ID) }},
+		"LogoutEverywhere": {100, func(r *fixture) error { return r.LogoutEverywhere(t.Context(), alice.ID) }},
+		"PasswordChanged":  {5, func(r *fixture) error { return r.PasswordChanged(t.Context(), alice.ID) }},
 	} {
 		end, first, many := of.end, of.thousands*3/5, of.thousands*1000
 		t.Run(name+" ends them in the store first, and goes on where it stopped", func(t *testing.T) {
@@ -338,7 +338,7 @@ func TestFaultA16ARevocationOfManySessionsGoesOn(t *testing.T) {
 }
 
 // deniedSIDs are the sessions on the deny list.
-func (w *watched) deniedSIDs() map[string]bool {
+func (w *storeSpy) deniedSIDs() map[string]bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	all := map[string]bool{}

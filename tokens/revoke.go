@@ -44,7 +44,7 @@ func (a *Authority) Revoke(ctx context.Context, r RevokeRequest) (sid string, er
 		err := a.logout(ctx, named, token)
 		switch {
 		case err == nil, errors.Is(err, ErrRevokedRefresh):
-			return sessionImage(token.sessionID), nil
+			return sessionSID(token.sessionID), nil
 		case errors.Is(err, ErrInvalidRefresh): // unknown, or another client's
 			return "", nil
 		}
@@ -85,12 +85,12 @@ func (a *Authority) revokePresentedKey(ctx context.Context, key Secret) (sid str
 	case k.RevokedAt.IsZero():
 		return "", nil
 	default:
-		err = a.failed(ctx, a.denyAgain(ctx, keyImage(k.ID), a.over(k.RevokedAt)))
+		err = a.failed(ctx, a.denyAgain(ctx, keySID(k.ID), a.over(k.RevokedAt)))
 	}
 	if err != nil {
 		return "", err
 	}
-	return keyImage(k.ID), nil
+	return keySID(k.ID), nil
 }
 
 // revokeAccess ends the session of an access token.
@@ -115,7 +115,7 @@ func (a *Authority) revokeAccess(ctx context.Context, p Principal) error {
 	return a.failed(ctx, a.denyAgain(ctx, p.SessionID, a.over(a.now())))
 }
 
-// keyOf finds the API key of a user by the image of its ID; false if it was
+// keyOf finds the API key of a user by its "sid"; false if it was
 // revoked.
 func (a *Authority) keyOf(ctx context.Context, userID, sid string) (store.APIKey, bool, error) {
 	if a.apiKeys == nil {
@@ -126,7 +126,7 @@ func (a *Authority) keyOf(ctx context.Context, userID, sid string) (store.APIKey
 		return store.APIKey{}, false, unavailable("user's API keys", err)
 	}
 	for _, k := range keys {
-		if keyImage(k.ID) == sid {
+		if keySID(k.ID) == sid {
 			return k, true, nil
 		}
 	}

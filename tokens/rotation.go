@@ -78,7 +78,7 @@ func (a *Authority) Refresh(ctx context.Context, r RefreshRequest) (Pair, error)
 	s, p, err := a.rotate(ctx, token, named, r)
 	e := events.Event{
 		Kind: events.Refresh, UserID: s.UserID, Account: p.Principal.Account, ClientID: s.ClientID,
-		SessionID: sessionImage(token.sessionID), Generation: token.generation, Err: err,
+		SessionID: sessionSID(token.sessionID), Generation: token.generation, Err: err,
 	}
 	switch {
 	case err == nil && p.Replayed:
@@ -206,7 +206,7 @@ const maxClockSkew = 2 * time.Second
 // are denied now if they were not.
 func (a *Authority) refuse(ctx context.Context, s store.Session, over error) error {
 	if errors.Is(over, ErrRevokedRefresh) {
-		if err := a.denyAgain(ctx, sessionImage(s.ID), a.over(s.RevokedAt)); err != nil {
+		if err := a.denyAgain(ctx, sessionSID(s.ID), a.over(s.RevokedAt)); err != nil {
 			return err
 		}
 	}

@@ -101,7 +101,7 @@ func TestRefresh(t *testing.T) {
 // the first one stands between two calls.
 func TestRefreshInterleaved(t *testing.T) {
 	t.Parallel()
-	strictAndNot := func(t *testing.T, f func(t *testing.T, r *room)) {
+	strictAndNot := func(t *testing.T, f func(t *testing.T, r *fixture)) {
 		t.Helper()
 		for name, grace := range map[string]time.Duration{"strict": 0, "with a grace": time.Minute} {
 			t.Run(name, func(t *testing.T) {
@@ -113,7 +113,7 @@ func TestRefreshInterleaved(t *testing.T) {
 
 	t.Run("P2: a revocation that commits before the newer refresh writes wins over it", func(t *testing.T) {
 		t.Parallel()
-		strictAndNot(t, func(t *testing.T, r *room) {
+		strictAndNot(t, func(t *testing.T, r *fixture) {
 			t.Helper()
 			zero := r.login(t)
 			one := r.refresh(t, zero.RefreshToken)
@@ -131,7 +131,7 @@ func TestRefreshInterleaved(t *testing.T) {
 
 	t.Run("P2: a revocation that commits right behind the newer refresh ends its successor", func(t *testing.T) {
 		t.Parallel()
-		strictAndNot(t, func(t *testing.T, r *room) {
+		strictAndNot(t, func(t *testing.T, r *fixture) {
 			t.Helper()
 			one := r.login(t)
 			two := r.refresh(t, one.RefreshToken)
@@ -226,7 +226,7 @@ func TestRefreshInterleaved(t *testing.T) {
 		t.Parallel()
 		r := open(t)
 		one := r.login(t)
-		old := newWatched(t) // as a backup of an hour ago
+		old := newStoreSpy(t) // as a backup of an hour ago
 		if err := old.memory.AddUser(t.Context(), alice, string(password)); err != nil {
 			t.Fatal(err)
 		}
@@ -269,7 +269,7 @@ func TestRefreshForeignRows(t *testing.T) {
 	} {
 		t.Run("a store that gives "+test.name+" could not say", func(t *testing.T) {
 			t.Parallel()
-			f := &foreign{watched: r.store}
+			f := &foreign{storeSpy: r.store}
 			test.edit(f)
 			c := r.config
 			c.Store = f

@@ -14,7 +14,7 @@ import (
 
 func TestFaultA6LessAskedForNeverBecomesMore(t *testing.T) {
 	t.Parallel()
-	has := func(t *testing.T, r *room, scopes ...string) {
+	has := func(t *testing.T, r *fixture, scopes ...string) {
 		t.Helper()
 		u := alice
 		u.Scopes = scopes

@@ -37,7 +37,7 @@ func (a *Authority) Sessions(ctx context.Context, userID string) ([]OpenSession,
 	for _, s := range sessions {
 		if lasts(s, now) {
 			all = append(all, OpenSession{
-				ID: sessionImage(s.ID), ClientID: s.ClientID, Scopes: s.Scopes, Label: s.Label,
+				ID: sessionSID(s.ID), ClientID: s.ClientID, Scopes: s.Scopes, Label: s.Label,
 				CreatedAt: s.CreatedAt, LastUsedAt: s.AdvancedAt, ExpiresAt: earlier(s.IdleUntil, s.ExpiresAt),
 			})
 		}
@@ -77,7 +77,7 @@ func (a *Authority) EndOtherSessions(ctx context.Context, p Principal) error {
 	own := false
 	var others []store.Session
 	for _, s := range sessions {
-		if sessionImage(s.ID) != p.SessionID {
+		if sessionSID(s.ID) != p.SessionID {
 			others = append(others, s)
 			continue
 		}

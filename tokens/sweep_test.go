@@ -31,7 +31,7 @@ func (d *denials) DeleteExpiredDenials(_ context.Context, before time.Time) (int
 	return d.gone, d.err
 }
 
-func (r *room) sweep(tb testing.TB, want int) {
+func (r *fixture) sweep(tb testing.TB, want int) {
 	tb.Helper()
 	if n, err := r.Sweep(tb.Context()); n != want || err != nil {
 		tb.Errorf("Sweep: %d, %v; want %d", n, err, want)

@@ -67,7 +67,7 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 	}
 	checkNames(c.Issuer, c.Audience, complain)
 	if c.Leeway < 0 || c.Leeway > maxLeeway {
-		complain("Leeway", "wants 0s to %v, has %v", maxLeeway, c.Leeway)
+		complain("Leeway", "must be 0s to %v, got %v", maxLeeway, c.Leeway)
 	}
 	remembered := newCache(c.Cache, complain)
 	if len(wrong) > 0 {
@@ -88,7 +88,7 @@ func checkNames(issuer, audience string, complain func(path, format string, args
 		case name.value == "", len(name.value) > maxString:
 			complain(name.path, "is required, of %d bytes at most", maxString)
 		case !isText(name.value): // JSON would write another name, and no token verify
-			complain(name.path, "wants UTF-8 without NUL")
+			complain(name.path, "must be valid UTF-8 without NUL")
 		}
 	}
 }

@@ -47,7 +47,7 @@ func readKeys(fsys fs.FS, name string) ([]Key, error) {
 		return nil, err
 	}
 	if len(text) > maxJWKS {
-		return nil, fmt.Errorf("keys: wants %d bytes at most", maxJWKS)
+		return nil, fmt.Errorf("keys: must be at most %d bytes", maxJWKS)
 	}
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	if !bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {

@@ -62,7 +62,7 @@ func publicJWK(verify any) (jwk, bool) {
 // itself.
 func FromJWK(text []byte) (Key, error) {
 	if len(text) > maxJWKS {
-		return Key{}, fmt.Errorf("keys: JWK: wants %d bytes at most, has %d", maxJWKS, len(text))
+		return Key{}, fmt.Errorf("keys: JWK: must be at most %d bytes, got %d", maxJWKS, len(text))
 	}
 	k, err := keyFromJWK(text)
 	if err != nil {
@@ -145,7 +145,7 @@ func isSymmetric(text []byte) bool {
 // splitJWKS returns the keys of a set, each as the text that it is.
 func splitJWKS(text []byte) ([]json.RawMessage, error) {
 	if len(text) > maxJWKS {
-		return nil, fmt.Errorf("keys: JWK Set: wants %d bytes at most, has %d", maxJWKS, len(text))
+		return nil, fmt.Errorf("keys: JWK Set: must be at most %d bytes, got %d", maxJWKS, len(text))
 	}
 	fields, err := members(text)
 	if err != nil {
@@ -153,10 +153,10 @@ func splitJWKS(text []byte) ([]json.RawMessage, error) {
 	}
 	var all []json.RawMessage
 	if err := json.Unmarshal(fields["keys"], &all); err != nil || all == nil {
-		return nil, errors.New(`keys: JWK Set: wants an array of keys in "keys"`)
+		return nil, errors.New(`keys: JWK Set: must have an array of keys in "keys"`)
 	}
 	if len(all) > maxJWKSKeys {
-		return nil, fmt.Errorf("keys: JWK Set: wants %d keys at most, has %d", maxJWKSKeys, len(all))
+		return nil, fmt.Errorf("keys: JWK Set: must have at most %d keys, got %d", maxJWKSKeys, len(all))
 	}
 	return all, nil
 }
@@ -180,7 +180,7 @@ func (f *jwkFields) text(name string) string {
 	var s *string
 	if raw, ok := f.raw[name]; ok {
 		if json.Unmarshal(raw, &s) != nil || s == nil {
-			f.complainf("%s: wants a string", name)
+			f.complainf("%s: must be a string", name)
 			return ""
 		}
 		return *s
@@ -195,11 +195,11 @@ func (f *jwkFields) bytes(name string, size int) []byte {
 	b, err := strict.DecodeString(text)
 	switch {
 	case err != nil, strings.ContainsAny(text, "\r\n"): // the decoder skips them; its error would quote a private member
-		f.complainf("%s: wants base64url without padding", name)
+		f.complainf("%s: must be base64url without padding", name)
 	case len(b) == 0:
 		f.complainf("%s: is required", name)
 	case size > 0 && len(b) != size:
-		f.complainf("%s: wants %d bytes, has %d", name, size, len(b))
+		f.complainf("%s: must be %d bytes, got %d", name, size, len(b))
 	}
 	return b
 }
@@ -208,7 +208,7 @@ func (f *jwkFields) time(name string) time.Time {
 	var unix *int64
 	if raw, ok := f.raw[name]; ok {
 		if json.Unmarshal(raw, &unix) != nil || unix == nil || *unix <= 0 || *unix >= maxUnix {
-			f.complainf("%s: wants whole seconds since 1970", name)
+			f.complainf("%s: must be whole seconds since 1970", name)
 			return time.Time{}
 		}
 		return time.Unix(*unix, 0).UTC()
@@ -223,7 +223,7 @@ func keyFromJWK(text []byte) (Key, error) {
 	}
 	f := &jwkFields{raw: raw}
 	if use := f.text("use"); use != "" && use != "sig" {
-		f.complainf("use: wants sig, has %q", use)
+		f.complainf("use: must be sig, got %q", use)
 	}
 	k := Key{ID: f.text("kid"), Algorithm: f.text("alg"), SignsFrom: f.time("nbf"), RetiresAt: f.time("exp")}
 	switch kty := f.text("kty"); {
@@ -240,7 +240,7 @@ func keyFromJWK(text []byte) (Key, error) {
 			f.complainf("alg: is required of an HMAC key")
 		}
 	default:
-		f.complainf("kty: wants RSA, EC, OKP or oct, has %q", kty)
+		f.complainf("kty: must be RSA, EC, OKP or oct, got %q", kty)
 	}
 	f.operations(k)
 	if f.err != nil {
@@ -261,7 +261,7 @@ func (f *jwkFields) operations(k Key) {
 	}
 	var ops []string
 	if json.Unmarshal(f.raw["key_ops"], &ops) != nil {
-		f.complainf("key_ops: wants an array of strings")
+		f.complainf("key_ops: must be an array of strings")
 		return
 	}
 	for i, op := range ops {
@@ -302,7 +302,7 @@ func (f *jwkFields) rsa(k *Key) {
 	}
 	switch {
 	case f.has("oth"):
-		f.complainf("oth: wants two primes, has more")
+		f.complainf("oth: must be absent: only keys with two primes are supported")
 	case f.err != nil:
 	case private.Validate() != nil:
 		f.complainf("d, p, q: are not of this n and e")
@@ -324,7 +324,7 @@ func (f *jwkFields) ec(k *Key) {
 		}
 		public, err := ecdsa.ParseUncompressedPublicKey(curve, point)
 		if err != nil {
-			f.complainf("x, y: wants a point on %s", curve.Params().Name)
+			f.complainf("x, y: must be a point on %s", curve.Params().Name)
 			return
 		}
 		if !f.has("d") {
@@ -343,12 +343,12 @@ func (f *jwkFields) ec(k *Key) {
 		k.Private = private
 		return
 	}
-	f.complainf("crv: wants P-256, P-384 or P-521, has %q", f.text("crv"))
+	f.complainf("crv: must be P-256, P-384 or P-521, got %q", f.text("crv"))
 }
 
 func (f *jwkFields) okp(k *Key) {
 	if crv := f.text("crv"); crv != "Ed25519" {
-		f.complainf("crv: wants Ed25519, has %q", crv)
+		f.complainf("crv: must be Ed25519, got %q", crv)
 		return
 	}
 	public := ed25519.PublicKey(f.bytes("x", ed25519.PublicKeySize))

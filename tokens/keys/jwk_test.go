@@ -114,28 +114,28 @@ func TestJWK(t *testing.T) {
 		change   func(map[string]any)
 		want     string
 	}{
-		{"no kty", "ES256", func(m map[string]any) { delete(m, "kty") }, `kty: wants RSA, EC, OKP or oct, has ""`},
-		{"an unknown kty", "ES256", func(m map[string]any) { m["kty"] = "AKP" }, `kty: wants RSA, EC, OKP or oct, has "AKP"`},
-		{"a kty that is no text", "ES256", func(m map[string]any) { m["kty"] = 1 }, "kty: wants a string"},
-		{"for encryption", "RS256", func(m map[string]any) { m["use"] = "enc" }, `use: wants sig, has "enc"`},
+		{"no kty", "ES256", func(m map[string]any) { delete(m, "kty") }, `kty: must be RSA, EC, OKP or oct, got ""`},
+		{"an unknown kty", "ES256", func(m map[string]any) { m["kty"] = "AKP" }, `kty: must be RSA, EC, OKP or oct, got "AKP"`},
+		{"a kty that is no text", "ES256", func(m map[string]any) { m["kty"] = 1 }, "kty: must be a string"},
+		{"for encryption", "RS256", func(m map[string]any) { m["use"] = "enc" }, `use: must be sig, got "enc"`},
 		{"for wrapping keys", "RS256", func(m map[string]any) { m["key_ops"] = []string{"wrapKey"} }, `key_ops: must be for signatures only, got "wrapKey"`},
-		{"key_ops that are no texts", "RS256", func(m map[string]any) { m["key_ops"] = "sign" }, "key_ops: wants an array of strings"},
+		{"key_ops that are no texts", "RS256", func(m map[string]any) { m["key_ops"] = "sign" }, "key_ops: must be an array of strings"},
 		{"no n", "RS256", func(m map[string]any) { delete(m, "n") }, "n: is required"},
-		{"n with padding", "RS256", func(m map[string]any) { m["n"] = m["n"].(string) + "==" }, "n: wants base64url without padding"},
+		{"n with padding", "RS256", func(m map[string]any) { m["n"] = m["n"].(string) + "==" }, "n: must be base64url without padding"},
 		{"an e of nine bytes", "RS256", func(m map[string]any) { m["e"] = b64(make([]byte, 9)) }, "n, e: out of range"},
 		{"a d without its primes", "RS256", func(m map[string]any) { delete(m, "p") }, "p: is required"},
 		{"a d of another key", "RS256", func(m map[string]any) { m["d"] = b64([]byte("another")) }, "d, p, q: are not of this n and e"},
-		{"three primes", "RS256", func(m map[string]any) { m["oth"] = []any{} }, "oth: wants two primes, has more"},
-		{"a curve that nobody uses", "ES256", func(m map[string]any) { m["crv"] = "secp256k1" }, `crv: wants P-256, P-384 or P-521, has "secp256k1"`},
-		{"a short x", "ES256", func(m map[string]any) { m["x"] = b64(make([]byte, 31)) }, "x: wants 32 bytes, has 31"},
-		{"a point off the curve", "ES256", func(m map[string]any) { m["x"] = b64(make([]byte, 32)) }, "x, y: wants a point on P-256"},
+		{"three primes", "RS256", func(m map[string]any) { m["oth"] = []any{} }, "oth: must be absent: only keys with two primes are supported"},
+		{"a curve that nobody uses", "ES256", func(m map[string]any) { m["crv"] = "secp256k1" }, `crv: must be P-256, P-384 or P-521, got "secp256k1"`},
+		{"a short x", "ES256", func(m map[string]any) { m["x"] = b64(make([]byte, 31)) }, "x: must be 32 bytes, got 31"},
+		{"a point off the curve", "ES256", func(m map[string]any) { m["x"] = b64(make([]byte, 32)) }, "x, y: must be a point on P-256"},
 		{"a d of another point", "ES256", func(m map[string]any) { m["d"] = b64(append(make([]byte, 31), 1)) }, "d: is not of this x and y"},
-		{"X25519", "EdDSA", func(m map[string]any) { m["crv"] = "X25519" }, `crv: wants Ed25519, has "X25519"`},
-		{"an x of 31 bytes", "EdDSA", func(m map[string]any) { m["x"] = b64(make([]byte, 31)) }, "x: wants 32 bytes, has 31"},
+		{"X25519", "EdDSA", func(m map[string]any) { m["crv"] = "X25519" }, `crv: must be Ed25519, got "X25519"`},
+		{"an x of 31 bytes", "EdDSA", func(m map[string]any) { m["x"] = b64(make([]byte, 31)) }, "x: must be 32 bytes, got 31"},
 		{"a seed of another key", "EdDSA", func(m map[string]any) { m["d"] = b64(make([]byte, 32)) }, "d: is not of this x"},
 		{"a secret without alg", "HS256", func(m map[string]any) { delete(m, "alg") }, "alg: is required of an HMAC key"},
-		{"a schedule in words", "ES256", func(m map[string]any) { m["nbf"] = "tomorrow" }, "nbf: wants whole seconds since 1970"},
-		{"a schedule in milliseconds", "ES256", func(m map[string]any) { m["exp"] = 1772586000000 }, "exp: wants whole seconds since 1970"},
+		{"a schedule in words", "ES256", func(m map[string]any) { m["nbf"] = "tomorrow" }, "nbf: must be whole seconds since 1970"},
+		{"a schedule in milliseconds", "ES256", func(m map[string]any) { m["exp"] = 1772586000000 }, "exp: must be whole seconds since 1970"},
 	} {
 		t.Run(test.name+" is an error that names the member and no value of a secret one", func(t *testing.T) {
 			t.Parallel()
@@ -297,9 +297,9 @@ func TestReadFiles(t *testing.T) {
 		{"patterns in their own order", []string{"keys/2026.json", "keys/2025.*", "keys/*.jwks"}, "[keys.Key{EdDSA eddsa} keys.Key{ES256 } keys.Key{HS256 hs256} keys.Key{RS256 rs256}]"},
 		{"a file that is not there", []string{"keys/2025.pem", "keys/2027.pem"}, `keys: "keys/2027.pem": no such file`},
 		{"a pattern that is none", []string{"keys/["}, `keys: "keys/[": syntax error in pattern`},
-		{"a file without a key", []string{"keys/*"}, "keys/half.json: keys: JWK: crv: wants P-256, P-384 or P-521, has \"\""},
+		{"a file without a key", []string{"keys/*"}, "keys/half.json: keys: JWK: crv: must be P-256, P-384 or P-521, got \"\""},
 		{"a text", []string{"keys/notes.txt"}, "keys/notes.txt: keys: no PEM block"},
-		{"a file that is too long", []string{"keys/long.pem"}, "keys/long.pem: keys: wants 1048576 bytes at most"},
+		{"a file that is too long", []string{"keys/long.pem"}, "keys/long.pem: keys: must be at most 1048576 bytes"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

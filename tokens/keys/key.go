@@ -88,11 +88,11 @@ func (k Key) check() (verify any, err error) {
 		return k.checkSecret(size)
 	}
 	if k.Secret != "" {
-		return nil, fmt.Errorf("Secret: is for HS256, HS384 and HS512, has Algorithm %q", k.Algorithm)
+		return nil, fmt.Errorf("Secret: is only for HS256, HS384 and HS512, got Algorithm %q", k.Algorithm)
 	}
 	if k.Private == nil {
 		if k.Public == nil {
-			return nil, errors.New("wants a Secret, a Private or a Public key")
+			return nil, errors.New("must have a Secret, a Private or a Public key")
 		}
 		return k.Public, k.checkPublic(k.Public)
 	}
@@ -116,11 +116,11 @@ func IsID(id string) bool { return id != "" && checkID(id) == nil }
 func checkID(id string) error {
 	for i := range len(id) {
 		if id[i] < 0x21 || id[i] > 0x7e {
-			return errors.New("ID: wants printable ASCII without spaces")
+			return errors.New("ID: must be printable ASCII without spaces")
 		}
 	}
 	if len(id) > maxKeyID {
-		return fmt.Errorf("ID: wants %d characters at most, has %d", maxKeyID, len(id))
+		return fmt.Errorf("ID: must be at most %d characters, got %d", maxKeyID, len(id))
 	}
 	return nil
 }
@@ -140,24 +140,24 @@ func publicHalf(private crypto.PrivateKey) (crypto.PublicKey, error) {
 		}
 	case ed25519.PrivateKey:
 		if len(private) != ed25519.PrivateKeySize {
-			return nil, fmt.Errorf("wants %d bytes for EdDSA, has %d", ed25519.PrivateKeySize, len(private))
+			return nil, fmt.Errorf("must be %d bytes for EdDSA, got %d", ed25519.PrivateKeySize, len(private))
 		}
 		return private.Public(), nil
 	default:
-		return nil, fmt.Errorf("wants an *rsa.PrivateKey, an *ecdsa.PrivateKey or an ed25519.PrivateKey, has %T", private)
+		return nil, fmt.Errorf("must be an *rsa.PrivateKey, an *ecdsa.PrivateKey or an ed25519.PrivateKey, got %T", private)
 	}
 	return nil, errors.New("is nil")
 }
 
 func (k Key) checkSecret(size int) (any, error) {
 	if k.Private != nil || k.Public != nil {
-		return nil, fmt.Errorf("Private, Public: are not for %s, which wants a Secret", k.Algorithm)
+		return nil, fmt.Errorf("Private, Public: are not for %s, which requires a Secret", k.Algorithm)
 	}
 	if len(k.Secret) < size {
-		return nil, fmt.Errorf("Secret: wants %d random bytes or more for %s, has %d", size, k.Algorithm, len(k.Secret))
+		return nil, fmt.Errorf("Secret: must be at least %d random bytes for %s, got %d", size, k.Algorithm, len(k.Secret))
 	}
 	if !k.Secret.LooksRandom() {
-		return nil, errors.New("Secret: wants random bytes, has hardly any two that differ")
+		return nil, errors.New("Secret: must be random, got too few different bytes")
 	}
 	return []byte(k.Secret), nil
 }
@@ -171,25 +171,25 @@ func (k Key) checkPublic(public crypto.PublicKey) error {
 	case "EdDSA", "Ed25519":
 		pub, ok := public.(ed25519.PublicKey)
 		if !ok {
-			return fmt.Errorf("wants an Ed25519 key for %s, has %T", k.Algorithm, public)
+			return fmt.Errorf("must be an Ed25519 key for %s, got %T", k.Algorithm, public)
 		}
 		if len(pub) != ed25519.PublicKeySize {
-			return fmt.Errorf("wants %d bytes for EdDSA, has %d", ed25519.PublicKeySize, len(pub))
+			return fmt.Errorf("must be %d bytes for EdDSA, got %d", ed25519.PublicKeySize, len(pub))
 		}
 		return checkEd25519(pub)
 	}
-	return fmt.Errorf("Algorithm: wants one of HS, RS, PS and ES with 256, 384 or 512, or EdDSA, has %q", k.Algorithm)
+	return fmt.Errorf("Algorithm: must be one of HS, RS, PS and ES with 256, 384 or 512, or EdDSA, got %q", k.Algorithm)
 }
 
 func (k Key) checkRSA(public crypto.PublicKey) error {
 	pub, ok := public.(*rsa.PublicKey)
 	switch {
 	case !ok:
-		return fmt.Errorf("wants an RSA key for %s, has %T", k.Algorithm, public)
+		return fmt.Errorf("must be an RSA key for %s, got %T", k.Algorithm, public)
 	case pub == nil || pub.N == nil:
-		return fmt.Errorf("wants an RSA key for %s, has none", k.Algorithm)
+		return fmt.Errorf("must be an RSA key for %s, got none", k.Algorithm)
 	case pub.N.BitLen() < rsaBits || pub.N.BitLen() > rsaMaxBits:
-		return fmt.Errorf("wants an RSA key of %d to %d bits, has %d", rsaBits, rsaMaxBits, pub.N.BitLen())
+		return fmt.Errorf("must be an RSA key of %d to %d bits, got %d", rsaBits, rsaMaxBits, pub.N.BitLen())
 	case pub.E < rsaMinExponent || pub.E > rsaMaxExponent || pub.E%2 == 0:
 		return fmt.Errorf("must be an RSA key with an odd exponent of %d to %d, got %d", rsaMinExponent, rsaMaxExponent, pub.E)
 	}
@@ -208,16 +208,16 @@ func (k Key) checkECDSA(public crypto.PublicKey) error {
 	pub, ok := public.(*ecdsa.PublicKey)
 	switch want := curves[k.Algorithm]; {
 	case !ok:
-		return fmt.Errorf("wants an ECDSA key for %s, has %T", k.Algorithm, public)
+		return fmt.Errorf("must be an ECDSA key for %s, got %T", k.Algorithm, public)
 	case pub == nil:
-		return fmt.Errorf("wants an ECDSA key for %s, has none", k.Algorithm)
+		return fmt.Errorf("must be an ECDSA key for %s, got none", k.Algorithm)
 	case pub.Curve != want:
-		return fmt.Errorf("wants a key on %s for %s", want.Params().Name, k.Algorithm)
+		return fmt.Errorf("must be a key on %s for %s", want.Params().Name, k.Algorithm)
 	case pub.X == nil || pub.Y == nil: //nolint:staticcheck // Bytes panics on them
-		return errors.New("wants a point on the curve")
+		return errors.New("must be a point on the curve")
 	}
 	if _, err := pub.Bytes(); err != nil {
-		return errors.New("wants a point on the curve")
+		return errors.New("must be a point on the curve")
 	}
 	return nil
 }

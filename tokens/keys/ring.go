@@ -105,9 +105,9 @@ func (s *Set) checkSchedule(wrong *problems) {
 		switch {
 		case !signs:
 		case next.IsZero():
-			wrong.addf(fmt.Sprintf("Keys[%d]", i), "RetiresAt: wants a key that signs after it: leave it zero until there is one")
+			wrong.addf(fmt.Sprintf("Keys[%d]", i), "RetiresAt: requires a key that signs after it: leave it zero until there is one")
 		case !k.retiresAt.After(next):
-			wrong.addf(fmt.Sprintf("Keys[%d]", i), "RetiresAt: wants a time after the SignsFrom of the next key, and Config.AccessTTL later is right")
+			wrong.addf(fmt.Sprintf("Keys[%d]", i), "RetiresAt: must be after the SignsFrom of the next key, usually by Config.AccessTTL")
 		}
 	}
 }

@@ -126,7 +126,7 @@ func (s *Set) add(k Key) (wrong []error) {
 		return []error{errors.New("Private: does not sign what Public verifies")}
 	}
 	if !k.RetiresAt.IsZero() && !k.RetiresAt.After(k.SignsFrom) {
-		wrong = append(wrong, errors.New("RetiresAt: wants a time after SignsFrom"))
+		wrong = append(wrong, errors.New("RetiresAt: must be after SignsFrom"))
 	}
 	for _, other := range s.keys {
 		if b.id == other.id {

@@ -180,10 +180,10 @@ func TestFaultA10JWKsAreForWhatTheySay(t *testing.T) {
 		{"an operation that stands twice", "RS256", false, func(m map[string]any) { m["key_ops"] = []string{"verify", "verify"} }, `key_ops: must not name "verify" twice`},
 		{"a key for no operation", "RS256", false, func(m map[string]any) { m["key_ops"] = []string{} }, "key_ops: must have verify for a public key"},
 		{"null operations", "RS256", false, func(m map[string]any) { m["key_ops"] = nil }, "key_ops: must have verify for a public key"},
-		{"a use in capitals", "RS256", false, func(m map[string]any) { m["use"] = "SIG" }, `use: wants sig, has "SIG"`},
-		{"a line end in a member", "ES256", false, func(m map[string]any) { m["x"] = m["x"].(string)[:8] + "\n" + m["x"].(string)[8:] }, "x: wants base64url without padding"},
-		{"bits left over in a member", "ES256", false, func(m map[string]any) { x := m["x"].(string); m["x"] = x[:len(x)-1] + leftOver(x[len(x)-1]) }, "x: wants base64url without padding"},
-		{"padding of a secret", "HS256", true, func(m map[string]any) { m["k"] = m["k"].(string) + "=" }, "k: wants base64url without padding"},
+		{"a use in capitals", "RS256", false, func(m map[string]any) { m["use"] = "SIG" }, `use: must be sig, got "SIG"`},
+		{"a line end in a member", "ES256", false, func(m map[string]any) { m["x"] = m["x"].(string)[:8] + "\n" + m["x"].(string)[8:] }, "x: must be base64url without padding"},
+		{"bits left over in a member", "ES256", false, func(m map[string]any) { x := m["x"].(string); m["x"] = x[:len(x)-1] + leftOver(x[len(x)-1]) }, "x: must be base64url without padding"},
+		{"padding of a secret", "HS256", true, func(m map[string]any) { m["k"] = m["k"].(string) + "=" }, "k: must be base64url without padding"},
 	} {
 		t.Run(test.name+" is refused", func(t *testing.T) {
 			t.Parallel()

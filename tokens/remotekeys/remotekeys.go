@@ -126,13 +126,13 @@ func New(c Config) (*Source, error) {
 	} {
 		switch {
 		case *d.value < 0:
-			complain(d.path, "wants a positive time, has %v", *d.value)
+			complain(d.path, "must be positive, got %v", *d.value)
 		case *d.value == 0:
 			*d.value = d.zero
 		}
 	}
 	if c.RefreshAfter > c.KeepFor {
-		complain("KeepFor", "wants RefreshAfter (%v) or more, has %v", c.RefreshAfter, c.KeepFor)
+		complain("KeepFor", "must be at least RefreshAfter (%v), got %v", c.RefreshAfter, c.KeepFor)
 	}
 	if len(wrong) > 0 {
 		return nil, errors.Join(wrong...)
@@ -162,15 +162,15 @@ func checkURL(text string, insecure bool) error {
 	case text == "":
 		return errors.New("is required")
 	case err != nil, u.Host == "", u.Opaque != "":
-		return errors.New("wants an https URL")
+		return errors.New("must be an https URL")
 	case u.User != nil:
-		return errors.New("wants no password in it")
+		return errors.New("must not contain a password")
 	case u.Scheme == "https", u.Scheme == "http" && (insecure || isLoopback(u.Hostname())):
 		return nil
 	case u.Scheme == "http":
-		return errors.New("wants https, or InsecureHTTP")
+		return errors.New("must be https, unless InsecureHTTP is set")
 	}
-	return errors.New("wants an https URL")
+	return errors.New("must be an https URL")
 }
 
 func isLoopback(host string) bool {

@@ -347,18 +347,18 @@ func TestNew(t *testing.T) {
 		{"https", remotekeys.Config{URL: address}, ""},
 		{"http to this machine", remotekeys.Config{URL: "http://127.0.0.1:8080/jwks"}, ""},
 		{"http to this machine by its name", remotekeys.Config{URL: "http://localhost/jwks"}, ""},
-		{"http to another", remotekeys.Config{URL: "http://issuer.example"}, "remotekeys: Config.URL: wants https, or InsecureHTTP"},
-		{"http to another that looks like this one", remotekeys.Config{URL: "http://127.0.0.1.example"}, "remotekeys: Config.URL: wants https, or InsecureHTTP"},
+		{"http to another", remotekeys.Config{URL: "http://issuer.example"}, "remotekeys: Config.URL: must be https, unless InsecureHTTP is set"},
+		{"http to another that looks like this one", remotekeys.Config{URL: "http://127.0.0.1.example"}, "remotekeys: Config.URL: must be https, unless InsecureHTTP is set"},
 		{"http to another, and said so", remotekeys.Config{URL: "http://issuer.example", InsecureHTTP: true}, ""},
-		{"a file", remotekeys.Config{URL: "file:///etc/passwd", InsecureHTTP: true}, "remotekeys: Config.URL: wants an https URL"},
-		{"another scheme", remotekeys.Config{URL: "ftp://issuer.example", InsecureHTTP: true}, "remotekeys: Config.URL: wants an https URL"},
-		{"a password", remotekeys.Config{URL: "https://u:p@issuer.example"}, "remotekeys: Config.URL: wants no password in it"},
+		{"a file", remotekeys.Config{URL: "file:///etc/passwd", InsecureHTTP: true}, "remotekeys: Config.URL: must be an https URL"},
+		{"another scheme", remotekeys.Config{URL: "ftp://issuer.example", InsecureHTTP: true}, "remotekeys: Config.URL: must be an https URL"},
+		{"a password", remotekeys.Config{URL: "https://u:p@issuer.example"}, "remotekeys: Config.URL: must not contain a password"},
 		{
 			"all at once", remotekeys.Config{RefreshAfter: 2 * time.Hour, Pause: -1, Timeout: -1},
 			"remotekeys: Config.URL: is required\n" +
-				"remotekeys: Config.Pause: wants a positive time, has -1ns\n" +
-				"remotekeys: Config.Timeout: wants a positive time, has -1ns\n" +
-				"remotekeys: Config.KeepFor: wants RefreshAfter (2h0m0s) or more, has 1h0m0s",
+				"remotekeys: Config.Pause: must be positive, got -1ns\n" +
+				"remotekeys: Config.Timeout: must be positive, got -1ns\n" +
+				"remotekeys: Config.KeepFor: must be at least RefreshAfter (2h0m0s), got 1h0m0s",
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -73,7 +73,7 @@ type endpoint struct {
 func (e *endpoint) try(ctx context.Context, c Case) (failure error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			failure = fmt.Errorf("hostile: %s: the endpoint panics: %v", c.Name, cause)
+			failure = fmt.Errorf("tokentest: %s: the endpoint panics: %v", c.Name, cause)
 		}
 	}()
 	r := httptest.NewRequestWithContext(ctx, http.MethodGet, e.path, http.NoBody)
@@ -87,17 +87,17 @@ func (e *endpoint) try(ctx context.Context, c Case) (failure error) {
 	case c.Verdict == Harmless:
 		return nil
 	case c.Verdict == Good && w.Code >= 400:
-		return fmt.Errorf("hostile: %s, and it is refused: %d %s", c.Name, w.Code, answer)
+		return fmt.Errorf("tokentest: %s, and it is refused: %d %s", c.Name, w.Code, answer)
 	case c.Verdict == Good:
 		return nil
 	case len(c.Token) >= maxHeader && (w.Code == http.StatusRequestHeaderFieldsTooLarge || w.Code == http.StatusBadRequest):
 		return nil
 	case w.Code < 400:
-		return fmt.Errorf("hostile: %s, and it is accepted: %d", c.Name, w.Code)
+		return fmt.Errorf("tokentest: %s, and it is accepted: %d", c.Name, w.Code)
 	case w.Code != http.StatusUnauthorized:
-		return fmt.Errorf("hostile: %s: wants 401, has %d %s", c.Name, w.Code, answer)
+		return fmt.Errorf("tokentest: %s: must answer 401, got %d %s", c.Name, w.Code, answer)
 	case len(challenge) == 0:
-		return fmt.Errorf("hostile: %s: wants a challenge (RFC 6750 §3), has none", c.Name)
+		return fmt.Errorf("tokentest: %s: must answer with a challenge (RFC 6750 §3), got none", c.Name)
 	case c.Verdict == Expired:
 		known = &e.expired
 	}
@@ -108,7 +108,7 @@ func (e *endpoint) try(ctx context.Context, c Case) (failure error) {
 		*known = answer
 	}
 	if *known != answer {
-		return fmt.Errorf("hostile: %s: answers %s, and answered another lie %s", c.Name, answer, *known)
+		return fmt.Errorf("tokentest: %s: answers %s, and answered another lie %s", c.Name, answer, *known)
 	}
 	return nil
 }

@@ -3,7 +3,7 @@
 // for each key that a verifier trusts. It is for hosts that want to aim it at
 // their own verifier, or at their own endpoint:
 //
-//	func TestHostileTokens(t *testing.T) {
+//	func TestInvalidTokens(t *testing.T) {
 //		tokentest.Run(t, target, func(ctx context.Context, token tokens.Secret) error {
 //			_, err := authority.Verify(ctx, token)
 //			return err
@@ -38,7 +38,7 @@ type Target struct {
 	Issuer, Audience string
 
 	// Subject and Tier are those of the tokens, for a target that looks. Empty:
-	// "u-hostile" and "free".
+	// "u-tokentest" and "free".
 	Subject, Tier string
 
 	// Leeway is how far the target lets clocks differ.
@@ -100,7 +100,7 @@ func completed(t Target) Target {
 		t.Now = time.Now
 	}
 	if t.Subject == "" {
-		t.Subject = "u-hostile"
+		t.Subject = "u-tokentest"
 	}
 	if t.Tier == "" {
 		t.Tier = "free"
@@ -110,17 +110,17 @@ func completed(t Target) Target {
 
 func (t Target) check() error {
 	if t.Issuer == "" || t.Audience == "" {
-		return errors.New("hostile: Target.Issuer and Target.Audience are required")
+		return errors.New("tokentest: Target.Issuer and Target.Audience are required")
 	}
 	if len(t.Keys) == 0 {
-		return errors.New("hostile: Target.Keys: is required: at least one")
+		return errors.New("tokentest: Target.Keys: is required: at least one")
 	}
 	if _, err := keys.NewSet(t.Keys...); err != nil {
-		return fmt.Errorf("hostile: Target: %w", err)
+		return fmt.Errorf("tokentest: Target: %w", err)
 	}
 	for i, k := range t.Keys {
 		if k.ID == "" || k.Secret == "" && k.Private == nil {
-			return fmt.Errorf("hostile: Target.Keys[%d]: wants an ID and a key that signs", i)
+			return fmt.Errorf("tokentest: Target.Keys[%d]: must have an ID and be a signing key", i)
 		}
 	}
 	return nil
@@ -161,19 +161,19 @@ func Check(ctx context.Context, target Target, verify func(context.Context, toke
 func (c Case) try(ctx context.Context, verify func(context.Context, tokens.Secret) error) (failure error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			failure = fmt.Errorf("hostile: %s: the verifier panics: %v", c.Name, cause)
+			failure = fmt.Errorf("tokentest: %s: the verifier panics: %v", c.Name, cause)
 		}
 	}()
 	err := verify(ctx, c.Token)
 	switch {
 	case c.Verdict == Harmless:
 	case c.Verdict == Good && err != nil:
-		return fmt.Errorf("hostile: %s, and it is refused: %w", c.Name, err)
+		return fmt.Errorf("tokentest: %s, and it is refused: %w", c.Name, err)
 	case c.Verdict == Good:
 	case err == nil:
-		return fmt.Errorf("hostile: %s, and it is accepted", c.Name)
+		return fmt.Errorf("tokentest: %s, and it is accepted", c.Name)
 	case errors.Is(err, tokens.ErrUnavailable):
-		return fmt.Errorf("hostile: %s, and the verifier could not say: %w", c.Name, err)
+		return fmt.Errorf("tokentest: %s, and the verifier could not say: %w", c.Name, err)
 	}
 	return nil
 }

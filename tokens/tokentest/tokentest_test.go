@@ -110,7 +110,7 @@ func TestTheMatrixBites(t *testing.T) {
 			t.Parallel()
 			got := fmt.Sprint(tokentest.Check(t.Context(), at, test.verify))
 			for _, name := range test.names {
-				if !strings.Contains(got, "hostile: "+name) {
+				if !strings.Contains(got, "tokentest: "+name) {
 					t.Errorf("does not say %q", name)
 				}
 			}
@@ -153,13 +153,13 @@ func TestTheMatrixBitesOverHTTP(t *testing.T) {
 		{"a door that nobody gets through", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }, "ES256: nothing is wrong, and it is refused: 403"},
 		{"another status", func(w http.ResponseWriter, r *http.Request) {
 			good(w, r, func(error) { w.WriteHeader(http.StatusBadRequest) })
-		}, "ES256: alg none without a signature: wants 401, has 400"},
+		}, "ES256: alg none without a signature: must answer 401, got 400"},
 		{"the cause in the body", func(w http.ResponseWriter, r *http.Request) {
 			good(w, r, func(err error) { http.Error(w, err.Error(), http.StatusUnauthorized) })
 		}, "and answered another lie"},
 		{"no challenge", func(w http.ResponseWriter, r *http.Request) {
 			good(w, r, func(error) { w.Header().Del("WWW-Authenticate"); w.WriteHeader(http.StatusUnauthorized) })
-		}, "wants a challenge (RFC 6750 §3), has none"},
+		}, "must answer with a challenge (RFC 6750 §3), got none"},
 		{"a panic", func(_ http.ResponseWriter, r *http.Request) {
 			if strings.Contains(r.Header.Get("Authorization"), "..") {
 				panic("empty part")
@@ -180,15 +180,15 @@ func TestATargetThatIsNoneIsTold(t *testing.T) {
 	t.Parallel()
 	good := target(t)
 	for want, edit := range map[string]func(*tokentest.Target){
-		"Target.Issuer and Target.Audience are required":                                func(t *tokentest.Target) { t.Issuer = "" },
-		"Target.Keys: is required: at least one":                                        func(t *tokentest.Target) { t.Keys = nil },
-		"Target.Keys[0]: wants an ID and a key that signs":                              func(t *tokentest.Target) { t.Keys[0].ID = "" },
-		"Target: keys: Keys[0]: Secret: wants 32 random bytes or more for HS256, has 5": func(t *tokentest.Target) { t.Keys[0] = keys.Key{Algorithm: "HS256", Secret: "short"} },
+		"Target.Issuer and Target.Audience are required":                                   func(t *tokentest.Target) { t.Issuer = "" },
+		"Target.Keys: is required: at least one":                                           func(t *tokentest.Target) { t.Keys = nil },
+		"Target.Keys[0]: must have an ID and be a signing key":                             func(t *tokentest.Target) { t.Keys[0].ID = "" },
+		"Target: keys: Keys[0]: Secret: must be at least 32 random bytes for HS256, got 5": func(t *tokentest.Target) { t.Keys[0] = keys.Key{Algorithm: "HS256", Secret: "short"} },
 	} {
 		at := good
 		at.Keys = append([]keys.Key(nil), good.Keys...)
 		edit(&at)
-		if _, err := at.Cases(); err == nil || err.Error() != "hostile: "+want {
+		if _, err := at.Cases(); err == nil || err.Error() != "tokentest: "+want {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}

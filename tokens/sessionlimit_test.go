@@ -20,7 +20,7 @@ func TestMaxSessions(t *testing.T) {
 	t.Parallel()
 	t.Run("D190: one login too many ends the oldest session, and its access tokens with it", func(t *testing.T) {
 		t.Parallel()
-		r := open(t, atMost(2), func(c *tokens.Config) { c.Revocations = c.Store.(*watched) })
+		r := open(t, atMost(2), func(c *tokens.Config) { c.Revocations = c.Store.(*storeSpy) })
 		var pairs []tokens.Pair
 		for range 3 {
 			pairs = append(pairs, r.login(t))

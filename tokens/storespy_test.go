@@ -12,9 +12,9 @@ import (
 	"github.com/sallyport-go/sallyport/store/passwords"
 )
 
-// watched is a memory store that says what it was asked, that can be slow, and
+// storeSpy is a memory store that says what it was asked, that can be slow, and
 // into which a test can step before and after any call.
-type watched struct {
+type storeSpy struct {
 	memory  *memstore.Store
 	latency time.Duration
 
@@ -29,9 +29,9 @@ type watched struct {
 // hook steps into a call. An error of its own is the call's answer.
 type hook func(ctx context.Context, call string) error
 
-// newWatched is called inside the bubble of the test that has one: what the
+// newStoreSpy is called inside the bubble of the test that has one: what the
 // store waits on must be of that bubble.
-func newWatched(tb testing.TB) *watched {
+func newStoreSpy(tb testing.TB) *storeSpy {
 	tb.Helper()
 	hasher, err := passwords.New(passwords.Config{Memory: 64, Time: 1, Threads: 1, InsecureParameters: true})
 	if err != nil {
@@ -44,18 +44,18 @@ func newWatched(tb testing.TB) *watched {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return &watched{memory: memory}
+	return &storeSpy{memory: memory}
 }
 
 // step sets the hooks; nil is none.
-func (w *watched) step(before, after hook) {
+func (w *storeSpy) step(before, after hook) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.before, w.after = before, after
 }
 
 // take returns the calls since it was last called.
-func (w *watched) take() []string {
+func (w *storeSpy) take() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	calls := w.calls
@@ -63,7 +63,7 @@ func (w *watched) take() []string {
 	return calls
 }
 
-func (w *watched) enter(ctx context.Context, call string) (hook, error) {
+func (w *storeSpy) enter(ctx context.Context, call string) (hook, error) {
 	w.mu.Lock()
 	w.calls = append(w.calls, call)
 	before, after := w.before, w.after
@@ -79,7 +79,7 @@ func (w *watched) enter(ctx context.Context, call string) (hook, error) {
 	return after, ctx.Err()
 }
 
-func asked[T any](ctx context.Context, w *watched, call string, f func() (T, error)) (T, error) {
+func asked[T any](ctx context.Context, w *storeSpy, call string, f func() (T, error)) (T, error) {
 	var nothing T
 	after, err := w.enter(ctx, call)
 	if err != nil {
@@ -94,20 +94,20 @@ func asked[T any](ctx context.Context, w *watched, call string, f func() (T, err
 	return v, err
 }
 
-func told(ctx context.Context, w *watched, call string, f func() error) error {
+func told(ctx context.Context, w *storeSpy, call string, f func() error) error {
 	_, err := asked(ctx, w, call, func() (struct{}, error) { return struct{}{}, f() })
 	return err
 }
 
-func (w *watched) Authenticate(ctx context.Context, login, password string) (store.User, error) {
+func (w *storeSpy) Authenticate(ctx context.Context, login, password string) (store.User, error) {
 	return asked(ctx, w, "Authenticate", func() (store.User, error) { return w.memory.Authenticate(ctx, login, password) })
 }
 
-func (w *watched) User(ctx context.Context, id string) (store.User, error) {
+func (w *storeSpy) User(ctx context.Context, id string) (store.User, error) {
 	return asked(ctx, w, "User", func() (store.User, error) { return w.memory.User(ctx, id) })
 }
 
-func (w *watched) CreateSession(ctx context.Context, s store.Session) error {
+func (w *storeSpy) CreateSession(ctx context.Context, s store.Session) error {
 	return told(ctx, w, "CreateSession", func() error {
 		w.mu.Lock()
 		w.sessions = append(w.sessions, s.ID)
@@ -116,31 +116,31 @@ func (w *watched) CreateSession(ctx context.Context, s store.Session) error {
 	})
 }
 
-func (w *watched) Session(ctx context.Context, id string) (store.Session, error) {
+func (w *storeSpy) Session(ctx context.Context, id string) (store.Session, error) {
 	return asked(ctx, w, "Session", func() (store.Session, error) { return w.memory.Session(ctx, id) })
 }
 
-func (w *watched) AdvanceSession(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
+func (w *storeSpy) AdvanceSession(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
 	return told(ctx, w, "AdvanceSession", func() error { return w.memory.AdvanceSession(ctx, id, from, at, idleUntil) })
 }
 
-func (w *watched) RevokeSession(ctx context.Context, id string, at time.Time) error {
+func (w *storeSpy) RevokeSession(ctx context.Context, id string, at time.Time) error {
 	return told(ctx, w, "RevokeSession", func() error { return w.memory.RevokeSession(ctx, id, at) })
 }
 
-func (w *watched) UserSessions(ctx context.Context, userID string) ([]store.Session, error) {
+func (w *storeSpy) UserSessions(ctx context.Context, userID string) ([]store.Session, error) {
 	return asked(ctx, w, "UserSessions", func() ([]store.Session, error) { return w.memory.UserSessions(ctx, userID) })
 }
 
-func (w *watched) RevokeUserSessions(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
+func (w *storeSpy) RevokeUserSessions(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
 	return asked(ctx, w, "RevokeUserSessions", func() ([]string, error) { return w.memory.RevokeUserSessions(ctx, userID, at, since) })
 }
 
-func (w *watched) DeleteExpiredSessions(ctx context.Context, before time.Time) (int, error) {
+func (w *storeSpy) DeleteExpiredSessions(ctx context.Context, before time.Time) (int, error) {
 	return asked(ctx, w, "DeleteExpiredSessions", func() (int, error) { return w.memory.DeleteExpiredSessions(ctx, before) })
 }
 
-func (w *watched) CreateAPIKey(ctx context.Context, k store.APIKey) error {
+func (w *storeSpy) CreateAPIKey(ctx context.Context, k store.APIKey) error {
 	return told(ctx, w, "CreateAPIKey", func() error {
 		w.mu.Lock()
 		w.digests = append(w.digests, k.Digest)
@@ -149,31 +149,31 @@ func (w *watched) CreateAPIKey(ctx context.Context, k store.APIKey) error {
 	})
 }
 
-func (w *watched) APIKey(ctx context.Context, digest store.Digest) (store.APIKey, error) {
+func (w *storeSpy) APIKey(ctx context.Context, digest store.Digest) (store.APIKey, error) {
 	return asked(ctx, w, "APIKey", func() (store.APIKey, error) { return w.memory.APIKey(ctx, digest) })
 }
 
-func (w *watched) UserAPIKeys(ctx context.Context, userID string) ([]store.APIKey, error) {
+func (w *storeSpy) UserAPIKeys(ctx context.Context, userID string) ([]store.APIKey, error) {
 	return asked(ctx, w, "UserAPIKeys", func() ([]store.APIKey, error) { return w.memory.UserAPIKeys(ctx, userID) })
 }
 
-func (w *watched) UseAPIKey(ctx context.Context, id string, at time.Time) error {
+func (w *storeSpy) UseAPIKey(ctx context.Context, id string, at time.Time) error {
 	return told(ctx, w, "UseAPIKey", func() error { return w.memory.UseAPIKey(ctx, id, at) })
 }
 
-func (w *watched) RevokeAPIKey(ctx context.Context, id string, at time.Time) error {
+func (w *storeSpy) RevokeAPIKey(ctx context.Context, id string, at time.Time) error {
 	return told(ctx, w, "RevokeAPIKey", func() error { return w.memory.RevokeAPIKey(ctx, id, at) })
 }
 
-func (w *watched) DeleteExpiredAPIKeys(ctx context.Context, before time.Time) (int, error) {
+func (w *storeSpy) DeleteExpiredAPIKeys(ctx context.Context, before time.Time) (int, error) {
 	return asked(ctx, w, "DeleteExpiredAPIKeys", func() (int, error) { return w.memory.DeleteExpiredAPIKeys(ctx, before) })
 }
 
-func (w *watched) Client(ctx context.Context, id string) (store.Client, error) {
+func (w *storeSpy) Client(ctx context.Context, id string) (store.Client, error) {
 	return asked(ctx, w, "Client", func() (store.Client, error) { return w.memory.Client(ctx, id) })
 }
 
-func (w *watched) DenySession(ctx context.Context, sid string, until time.Time) error {
+func (w *storeSpy) DenySession(ctx context.Context, sid string, until time.Time) error {
 	return told(ctx, w, "DenySession", func() error {
 		w.mu.Lock()
 		w.denials = append(w.denials, denial{sid, until})
@@ -182,7 +182,7 @@ func (w *watched) DenySession(ctx context.Context, sid string, until time.Time) 
 	})
 }
 
-func (w *watched) DenySessions(ctx context.Context, sids []string, until time.Time) error {
+func (w *storeSpy) DenySessions(ctx context.Context, sids []string, until time.Time) error {
 	return told(ctx, w, "DenySessions", func() error {
 		w.mu.Lock()
 		for _, sid := range sids {
@@ -193,11 +193,11 @@ func (w *watched) DenySessions(ctx context.Context, sids []string, until time.Ti
 	})
 }
 
-func (w *watched) SessionDenied(ctx context.Context, sid string) (bool, error) {
+func (w *storeSpy) SessionDenied(ctx context.Context, sid string) (bool, error) {
 	return asked(ctx, w, "SessionDenied", func() (bool, error) { return w.memory.SessionDenied(ctx, sid) })
 }
 
-func (w *watched) DeleteExpiredDenials(ctx context.Context, before time.Time) (int, error) {
+func (w *storeSpy) DeleteExpiredDenials(ctx context.Context, before time.Time) (int, error) {
 	return asked(ctx, w, "DeleteExpiredDenials", func() (int, error) { return w.memory.DeleteExpiredDenials(ctx, before) })
 }
 
@@ -215,7 +215,7 @@ type rows struct {
 	Denials  []denial
 }
 
-func (w *watched) rows(tb testing.TB) rows {
+func (w *storeSpy) rows(tb testing.TB) rows {
 	tb.Helper()
 	w.mu.Lock()
 	sessions, digests := slices.Clone(w.sessions), slices.Clone(w.digests)
@@ -239,7 +239,7 @@ func (w *watched) rows(tb testing.TB) rows {
 }
 
 // row is the session that was opened last.
-func (w *watched) row(tb testing.TB) store.Session {
+func (w *storeSpy) row(tb testing.TB) store.Session {
 	tb.Helper()
 	all := w.rows(tb).Sessions
 	if len(all) == 0 {

@@ -9,12 +9,12 @@ import (
 	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
-// displace ends the oldest sessions of a user who has more than
+// endOldestSessions ends the oldest sessions of a user who has more than
 // Config.MaxSessions since the newest was created. That is there already, and all
 // go by one order: of logins at the same time none ends the other's session while
 // its own is ended. If it fails the newest goes, as well as that can be done, for
 // nobody has its tokens.
-func (a *Authority) displace(ctx context.Context, newest store.Session) error {
+func (a *Authority) endOldestSessions(ctx context.Context, newest store.Session) error {
 	if a.maxSessions == 0 {
 		return nil
 	}
@@ -23,7 +23,7 @@ func (a *Authority) displace(ctx context.Context, newest store.Session) error {
 		within, cancel := a.bounded(ctx)
 		defer cancel()
 		err = a.endAll(within, oldest, func(s store.Session) {
-			a.Report(ctx, events.Event{Kind: events.SessionLimit, UserID: s.UserID, ClientID: s.ClientID, SessionID: sessionImage(s.ID), Generation: s.Generation})
+			a.Report(ctx, events.Event{Kind: events.SessionLimit, UserID: s.UserID, ClientID: s.ClientID, SessionID: sessionSID(s.ID), Generation: s.Generation})
 		})
 	}
 	if err != nil {
@@ -32,9 +32,9 @@ func (a *Authority) displace(ctx context.Context, newest store.Session) error {
 	return err
 }
 
-// maxDisplaced is how many sessions one login ends at most. There are more where
+// maxEndedAtLogin is how many sessions one login ends at most. There are more where
 // MaxSessions was made smaller; later logins end those.
-const maxDisplaced = 100
+const maxEndedAtLogin = 100
 
 // tooMany are the sessions that are over the bound, the oldest of those that
 // still last. The newest is none of them, even where another node's clock has it
@@ -49,6 +49,6 @@ func (a *Authority) tooMany(ctx context.Context, newest store.Session) ([]store.
 	slices.SortFunc(sessions, func(a, b store.Session) int {
 		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
 	})
-	over := sessions[:min(max(len(sessions)-a.maxSessions, 0), maxDisplaced)]
+	over := sessions[:min(max(len(sessions)-a.maxSessions, 0), maxEndedAtLogin)]
 	return slices.DeleteFunc(over, func(s store.Session) bool { return s.ID == newest.ID }), nil
 }

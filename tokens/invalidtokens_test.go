@@ -24,7 +24,7 @@ import (
 // O8, P25, P30, D103–D107, D109–D113, D120–D122, D126: the matrix that hosts aim
 // at their own verifiers, held to more: what is harmless is accepted, each refusal
 // is of its own kind, names nobody, and the store is not asked.
-func TestHostileMatrix(t *testing.T) {
+func TestInvalidTokens(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 	r := open(t, func(c *tokens.Config) {
@@ -34,7 +34,7 @@ func TestHostileMatrix(t *testing.T) {
 			c.Keys = append(c.Keys, signerOf(algorithm).key)
 		}
 	})
-	for _, c := range hostileCases(t, now, r.config.Keys...) {
+	for _, c := range invalidTokens(t, now, r.config.Keys...) {
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
 			p, err := r.Verify(t.Context(), c.Token)
@@ -65,7 +65,7 @@ func TestHostileMatrix(t *testing.T) {
 	})
 }
 
-func hostileCases(tb testing.TB, now time.Time, all ...keys.Key) []tokentest.Case {
+func invalidTokens(tb testing.TB, now time.Time, all ...keys.Key) []tokentest.Case {
 	tb.Helper()
 	cases, err := tokentest.Target{
 		Keys: all, Issuer: issuer, Audience: audience, Subject: alice.ID, Now: func() time.Time { return now },
@@ -77,7 +77,7 @@ func hostileCases(tb testing.TB, now time.Time, all ...keys.Key) []tokentest.Cas
 }
 
 // Times are exact, to the second.
-func TestHostileTimes(t *testing.T) {
+func TestInvalidTimes(t *testing.T) {
 	t.Parallel()
 	by := signerOf("HS256")
 	r := open(t, func(c *tokens.Config) { c.Keys = []keys.Key{by.key} })
@@ -100,7 +100,7 @@ func TestHostileTimes(t *testing.T) {
 	}
 }
 
-func TestHostileSignatures(t *testing.T) {
+func TestInvalidSignatures(t *testing.T) {
 	t.Parallel()
 	for _, algorithm := range algorithms {
 		t.Run("each flipped bit of a signature of "+algorithm+" is refused", func(t *testing.T) {
@@ -234,7 +234,7 @@ func FuzzVerify(f *testing.F) {
 	})
 	good := draftOf(by, now)
 	f.Add(string(good.token(f)), good.Header.Text(), good.Claims.Text())
-	for _, c := range hostileCases(f, now, by.key) {
+	for _, c := range invalidTokens(f, now, by.key) {
 		if len(c.Token) > 4<<10 {
 			continue
 		}

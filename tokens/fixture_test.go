@@ -28,19 +28,19 @@ var (
 	bob   = store.User{ID: "u-bob", Login: "bob", Tier: "premium", Seats: 1}
 )
 
-// room is an Authority on a store that can be watched, with a clock that can be
+// fixture is an Authority on a store that can be spied on, with a clock that can be
 // moved and a journal of its events.
-type room struct {
+type fixture struct {
 	*tokens.Authority
 	config  tokens.Config
-	store   *watched
+	store   *storeSpy
 	clock   *clock
 	journal *journal
 }
 
-func open(tb testing.TB, edits ...func(*tokens.Config)) *room {
+func open(tb testing.TB, edits ...func(*tokens.Config)) *fixture {
 	tb.Helper()
-	r := &room{store: newWatched(tb), clock: &clock{now: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)}, journal: &journal{}}
+	r := &fixture{store: newStoreSpy(tb), clock: &clock{now: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)}, journal: &journal{}}
 	for _, u := range []store.User{alice, bob} {
 		if err := r.store.memory.AddUser(tb.Context(), u, string(password)); err != nil {
 			tb.Fatal(err)
@@ -73,12 +73,12 @@ func graceOf(d time.Duration) func(*tokens.Config) {
 }
 
 // login lets alice in.
-func (r *room) login(tb testing.TB) tokens.Pair {
+func (r *fixture) login(tb testing.TB) tokens.Pair {
 	tb.Helper()
 	return r.loginWith(tb, tokens.LoginRequest{Login: "alice", Password: password})
 }
 
-func (r *room) loginWith(tb testing.TB, req tokens.LoginRequest) tokens.Pair {
+func (r *fixture) loginWith(tb testing.TB, req tokens.LoginRequest) tokens.Pair {
 	tb.Helper()
 	p, err := r.Login(tb.Context(), req)
 	if err != nil {
@@ -87,12 +87,12 @@ func (r *room) loginWith(tb testing.TB, req tokens.LoginRequest) tokens.Pair {
 	return p
 }
 
-func (r *room) refresh(tb testing.TB, token tokens.Secret) tokens.Pair {
+func (r *fixture) refresh(tb testing.TB, token tokens.Secret) tokens.Pair {
 	tb.Helper()
 	return r.refreshWith(tb, tokens.RefreshRequest{Token: token})
 }
 
-func (r *room) refreshWith(tb testing.TB, req tokens.RefreshRequest) tokens.Pair {
+func (r *fixture) refreshWith(tb testing.TB, req tokens.RefreshRequest) tokens.Pair {
 	tb.Helper()
 	p, err := r.Refresh(tb.Context(), req)
 	if err != nil {
@@ -102,12 +102,12 @@ func (r *room) refreshWith(tb testing.TB, req tokens.RefreshRequest) tokens.Pair
 }
 
 // refused wants the refresh of a token to fail with err.
-func (r *room) refused(tb testing.TB, token tokens.Secret, err error) {
+func (r *fixture) refused(tb testing.TB, token tokens.Secret, err error) {
 	tb.Helper()
 	r.refusedWith(tb, tokens.RefreshRequest{Token: token}, err)
 }
 
-func (r *room) refusedWith(tb testing.TB, req tokens.RefreshRequest, want error) {
+func (r *fixture) refusedWith(tb testing.TB, req tokens.RefreshRequest, want error) {
 	tb.Helper()
 	p, err := r.Refresh(tb.Context(), req)
 	wantError(tb, err, want)
@@ -116,7 +116,7 @@ func (r *room) refusedWith(tb testing.TB, req tokens.RefreshRequest, want error)
 	}
 }
 
-func (r *room) verify(tb testing.TB, token tokens.Secret) tokens.Principal {
+func (r *fixture) verify(tb testing.TB, token tokens.Secret) tokens.Principal {
 	tb.Helper()
 	p, err := r.Verify(tb.Context(), token)
 	if err != nil {
@@ -126,7 +126,7 @@ func (r *room) verify(tb testing.TB, token tokens.Secret) tokens.Principal {
 }
 
 // unchanged wants the store to hold after f what it held before.
-func (r *room) unchanged(tb testing.TB, f func()) {
+func (r *fixture) unchanged(tb testing.TB, f func()) {
 	tb.Helper()
 	before := r.store.rows(tb)
 	f()
@@ -137,7 +137,7 @@ func (r *room) unchanged(tb testing.TB, f func()) {
 
 // withdrawn wants f to leave one session more than there were, which is revoked,
 // and all else as it was.
-func (r *room) withdrawn(tb testing.TB, f func()) {
+func (r *fixture) withdrawn(tb testing.TB, f func()) {
 	tb.Helper()
 	before := r.store.rows(tb)
 	f()
