@@ -13,7 +13,7 @@ import (
 
 // inBubbles are files whose functions sleep in the bubbles of other files, or
 // stand for a store that is slow.
-var inBubbles = []string{"tokens/watched_test.go", "store/storetest/usercheats_test.go"}
+var inBubbles = []string{"tokens/watched_test.go", "store/storetest/userviolations_test.go"}
 
 // TestF38NoTestWaitsForTheClock holds that a test which lets time go by does so
 // in a bubble, whose clock jumps.

@@ -144,7 +144,7 @@ func (s *Store) DeleteExpiredAPIKeys(ctx context.Context, before time.Time) (int
 	}
 	owners := s.ownersOfEnded(before)
 	ended := func(k *key) bool { return k.ended(before) }
-	return s.inBites(ctx, func(n int) (gone int) {
+	return s.inBatches(ctx, func(n int) (gone int) {
 		for gone < n && len(owners) > 0 {
 			gone += s.forgetKeysWhere(owners[0], ended)
 			owners = owners[1:]

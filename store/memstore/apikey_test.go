@@ -56,7 +56,7 @@ func TestMaxKeys(t *testing.T) {
 	}
 }
 
-// More keys than one bite takes, of users who have one that lives and of users
+// More keys than one batch takes, of users who have one that lives and of users
 // who have none.
 func TestDeleteExpiredAPIKeys(t *testing.T) {
 	t.Parallel()

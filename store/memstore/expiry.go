@@ -10,21 +10,21 @@ import (
 // do to get ahead; more would make one login pay for a night's worth.
 const sweepEach = 4
 
-// bite is how many go while everybody else waits: a millisecond's worth.
-const bite = 1000
+// batch is how many go while everybody else waits: a millisecond's worth.
+const batch = 1000
 
-// inBites calls forget, with the lock held and room for others after each call,
+// inBatches calls forget, with the lock held and room for others after each call,
 // until it finds no more, and says how many went.
-func (s *Store) inBites(ctx context.Context, forget func(n int) int) (gone int, err error) {
+func (s *Store) inBatches(ctx context.Context, forget func(n int) int) (gone int, err error) {
 	for {
 		if err := ctx.Err(); err != nil {
 			return gone, err
 		}
 		s.mu.Lock()
-		n := forget(bite)
+		n := forget(batch)
 		s.mu.Unlock()
 		gone += n
-		if n < bite {
+		if n < batch {
 			return gone, nil
 		}
 	}

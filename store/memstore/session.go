@@ -154,7 +154,7 @@ func (s *Store) RevokeUserSessions(ctx context.Context, userID string, at, since
 // DeleteExpiredSessions forgets the sessions that have expired before; see
 // [store.Sessions]. A store that goes on creating sessions needs no call of it.
 func (s *Store) DeleteExpiredSessions(ctx context.Context, before time.Time) (int, error) {
-	return s.inBites(ctx, func(n int) int { return s.forget(before, n) })
+	return s.inBatches(ctx, func(n int) int { return s.forget(before, n) })
 }
 
 // insert adds a session that is not there yet.

@@ -77,7 +77,7 @@ func ExampleNew_wrong() {
 	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:6379"})
 	defer func() { _ = client.Close() }()
 
-	_, err := redisstore.New(context.Background(), client, redisstore.Config{Users: nobody{}})
+	_, err := redisstore.New(context.Background(), client, redisstore.Config{Users: noUsers{}})
 	fmt.Println(err)
 	// Output:
 	// redisstore: the client's option ContextTimeoutEnabled is to be true: without it a request waits for a silent server whatever its deadline

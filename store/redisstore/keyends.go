@@ -50,8 +50,8 @@ func (s *Store) DeleteExpiredAPIKeys(ctx context.Context, before time.Time) (gon
 	}
 }
 
-// bite is what became of some keys.
-type bite struct {
+// batch is what became of some keys.
+type batch struct {
 	seen, gone int
 	left       int64
 	unread     error
@@ -60,7 +60,7 @@ type bite struct {
 // someEnded deletes those keys that have ended from the next few whose end is
 // noted. What has ended stays so, which is why nothing has to be one step here;
 // and the note goes last, so that the next call finds what this one has left.
-func (s *Store) someEnded(ctx context.Context, before time.Time, from int64) (b bite, err error) {
+func (s *Store) someEnded(ctx context.Context, before time.Time, from int64) (b batch, err error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	ids, err := s.client.ZRangeByScore(ctx, s.apiKeyEndsKey(), &redis.ZRangeBy{

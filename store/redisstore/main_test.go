@@ -25,14 +25,14 @@ func TestMain(m *testing.M) {
 // patience is more than a busy machine needs.
 const patience = 30 * time.Second
 
-// nobody is a host without users.
-type nobody struct{}
+// noUsers is a host without users.
+type noUsers struct{}
 
-func (nobody) Authenticate(ctx context.Context, _, _ string) (store.User, error) {
+func (noUsers) Authenticate(ctx context.Context, _, _ string) (store.User, error) {
 	return store.User{}, cmp.Or(ctx.Err(), store.ErrBadCredentials)
 }
 
-func (nobody) User(ctx context.Context, _ string) (store.User, error) {
+func (noUsers) User(ctx context.Context, _ string) (store.User, error) {
 	return store.User{}, cmp.Or(ctx.Err(), store.ErrNotFound)
 }
 
@@ -78,7 +78,7 @@ func dialCluster(t testing.TB, addrs []string) *redis.ClusterClient {
 func open(t testing.TB, client redis.UniversalClient, c redisstore.Config) *redisstore.Store {
 	t.Helper()
 	if c.Users == nil {
-		c.Users = nobody{}
+		c.Users = noUsers{}
 	}
 	if c.Timeout == 0 {
 		c.Timeout = patience

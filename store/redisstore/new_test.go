@@ -26,7 +26,7 @@ func refused(t *testing.T, client redis.UniversalClient, c redisstore.Config, sa
 	}
 }
 
-var good = redisstore.Config{Users: nobody{}, Timeout: patience}
+var good = redisstore.Config{Users: noUsers{}, Timeout: patience}
 
 func TestNew(t *testing.T) {
 	t.Parallel()
@@ -68,7 +68,7 @@ func TestNew(t *testing.T) {
 		}
 		defer func() { _ = silent.Close() }()
 		begun := time.Now()
-		refused(t, dial(t, "redis://"+silent.Addr().String()), redisstore.Config{Users: nobody{}, Timeout: 100 * time.Millisecond}, "does not answer")
+		refused(t, dial(t, "redis://"+silent.Addr().String()), redisstore.Config{Users: noUsers{}, Timeout: 100 * time.Millisecond}, "does not answer")
 		if took := time.Since(begun); took > 3*time.Second {
 			t.Errorf("it took %v to find out", took)
 		}

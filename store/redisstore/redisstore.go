@@ -157,7 +157,7 @@ func New(ctx context.Context, client redis.UniversalClient, c Config) (*Store, e
 	s := &Store{Users: c.Users, client: client, prefix: c.Prefix, timeout: c.Timeout, replicas: c.Replicas}
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	if err := s.tryOut(ctx, !c.InsecureEviction); err != nil {
+	if err := s.probe(ctx, !c.InsecureEviction); err != nil {
 		return nil, err
 	}
 	return s, nil

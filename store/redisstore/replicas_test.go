@@ -17,7 +17,7 @@ func TestReplicas(t *testing.T) {
 	t.Parallel()
 	master := redistest.Start(t)
 	client := dial(t, master.URL())
-	one := redisstore.Config{Users: nobody{}, Replicas: 1, Timeout: 2 * time.Second}
+	one := redisstore.Config{Users: noUsers{}, Replicas: 1, Timeout: 2 * time.Second}
 	refused(t, client, one, "Config.Replicas", "0 of 1")
 
 	host, port, _ := net.SplitHostPort(master.Addr)
@@ -62,7 +62,7 @@ func TestReplicas(t *testing.T) {
 func TestReplicasOfCluster(t *testing.T) {
 	t.Parallel()
 	refused(t, dialCluster(t, redistest.Cluster(t, 0)),
-		redisstore.Config{Users: nobody{}, Replicas: 1, Timeout: time.Second}, "0 of 1")
+		redisstore.Config{Users: noUsers{}, Replicas: 1, Timeout: time.Second}, "0 of 1")
 
 	s := open(t, dialCluster(t, redistest.Cluster(t, 1)), redisstore.Config{Replicas: 1})
 	for range 20 {

@@ -21,7 +21,7 @@ var untested = map[string]string{
 	"It is asked at every refresh":                                      "says what the library does",
 	"An error that is not one of this package's sentinels means":        "says what the library makes of it",
 	"Sallyport answers it with 503":                                     "says what the library does",
-	"Sentinels may be wrapped":                                          "allows something; the suite takes either, see plain",
+	"Sentinels may be wrapped":                                          "allows something; the suite takes either, see reference",
 	"ErrConflict says that a write was not made":                        "is said again by each method that returns it",
 	"ErrBadCredentials says that a login and a password":                "is said again by Authenticate",
 	"Times come in UTC, cut to the microsecond.":                        "says what the library does",

@@ -54,11 +54,11 @@ func refusesTakenID(t *trial) {
 		t.advances(t.opens(), t.now, t.now.Add(day)),
 		t.revokes(t.opens(), t.now),
 	} {
-		thief := t.newSession()
-		thief.ID = s.ID
-		t.wants(t.Store.CreateSession(t.ctx, thief), store.ErrConflict, "CreateSession(%q), which is taken", s.ID)
+		taken := t.newSession()
+		taken.ID = s.ID
+		t.wants(t.Store.CreateSession(t.ctx, taken), store.ErrConflict, "CreateSession(%q), which is taken", s.ID)
 		t.finds(s, "CreateSession with its ID")
-		t.lists(thief.UserID)
+		t.lists(taken.UserID)
 	}
 }
 

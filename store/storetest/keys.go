@@ -160,8 +160,8 @@ func refusesTakenKey(t *trial) {
 	} {
 		sameID, sameDigest := t.newKey(), t.newKey()
 		sameID.ID, sameDigest.Digest = k.ID, k.Digest
-		for _, thief := range []store.APIKey{sameID, sameDigest, k} {
-			t.wants(t.keys().CreateAPIKey(t.ctx, thief), store.ErrConflict, "CreateAPIKey with an ID or a digest that is taken")
+		for _, taken := range []store.APIKey{sameID, sameDigest, k} {
+			t.wants(t.keys().CreateAPIKey(t.ctx, taken), store.ErrConflict, "CreateAPIKey with an ID or a digest that is taken")
 			t.findsKey(k, "CreateAPIKey with its ID or digest")
 		}
 		t.missesKey(sameID.Digest, "CreateAPIKey with an ID that is taken")

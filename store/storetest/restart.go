@@ -112,9 +112,9 @@ func keepsKeysOverRestart(t *trial) {
 	t.restarts()
 	for _, k := range []store.APIKey{live, revoked, endless} {
 		t.findsKey(k, "a restart")
-		thief := t.newKey()
-		thief.Digest = k.Digest
-		t.wants(t.keys().CreateAPIKey(t.ctx, thief), store.ErrConflict, "CreateAPIKey with a digest that is taken, after a restart")
+		taken := t.newKey()
+		taken.Digest = k.Digest
+		t.wants(t.keys().CreateAPIKey(t.ctx, taken), store.ErrConflict, "CreateAPIKey with a digest that is taken, after a restart")
 	}
 	t.listsKeysOf(live.UserID, live)
 }

@@ -22,7 +22,7 @@ func rules() []rule {
 	return slices.Concat(
 		causeRules, userRules, passwordRules, lockoutRules, versionRules,
 		createRules, advanceRules, revokeRules, revokedRules, listRules, expiryRules, sweepRules,
-		textRules, timeRules, sliceRules, contextRules, crowdRules, historyRules, manyRules,
+		textRules, timeRules, sliceRules, contextRules, concurrencyRules, historyRules, manyRules,
 		keyRules, keyUseRules, keyExpiryRules, keyCommonRules,
 		denialRules, clientRules, restartRules, outageRules,
 	)

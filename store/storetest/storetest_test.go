@@ -18,16 +18,16 @@ import (
 	"github.com/sallyport-go/sallyport/store/storetest"
 )
 
-// rig is an honest fixture, and what it is made of.
+// rig is a conforming fixture, and what it is made of.
 type rig struct {
 	storetest.Fixture
 
-	users *memstore.Store
-	plain *plain
-	lists *plainLists
+	users     *memstore.Store
+	reference *reference
+	lists     *referenceLists
 }
 
-// newRig returns users of a memstore and all else of a plain store, whose restart
+// newRig returns users of a memstore and all else of a reference store, whose restart
 // changes nothing.
 func newRig(t *testing.T) *rig {
 	t.Helper()
@@ -43,8 +43,8 @@ func newRig(t *testing.T) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := newPlain()
-	lists := newPlainLists(p)
+	p := newReference()
+	lists := newReferenceLists(p)
 	r := &rig{
 		Fixture: storetest.Fixture{
 			Store: struct {
@@ -67,12 +67,12 @@ func newRig(t *testing.T) *rig {
 				p.away.Store(true)
 				return func(context.Context) error { p.away.Store(false); return nil }, nil
 			},
-			Batch: bite,
+			Batch: batch,
 			Many:  3000,
 		},
-		users: users,
-		plain: p,
-		lists: lists,
+		users:     users,
+		reference: p,
+		lists:     lists,
 	}
 	r.Reopen = func(context.Context) (storetest.Fixture, error) { return r.Fixture, nil }
 	return r
@@ -82,11 +82,11 @@ func newRig(t *testing.T) *rig {
 type away struct {
 	*memstore.Store
 
-	plain *plain
+	reference *reference
 }
 
 func (a away) Authenticate(ctx context.Context, login, password string) (store.User, error) {
-	leave, err := a.plain.enter(ctx)
+	leave, err := a.reference.enter(ctx)
 	if err != nil {
 		return store.User{}, err
 	}
@@ -95,7 +95,7 @@ func (a away) Authenticate(ctx context.Context, login, password string) (store.U
 }
 
 func (a away) User(ctx context.Context, id string) (store.User, error) {
-	leave, err := a.plain.enter(ctx)
+	leave, err := a.reference.enter(ctx)
 	if err != nil {
 		return store.User{}, err
 	}
@@ -134,27 +134,27 @@ func TestHonestStore(t *testing.T) {
 	})
 }
 
-// cheat is a store that breaks the contract in one way.
-type cheat struct {
-	name  string // what it does
-	rule  string // which has to fail
-	cheat func(r *rig)
+// violation is a store that breaks the contract in one way.
+type violation struct {
+	name      string // what it does
+	rule      string // which has to fail
+	violation func(r *rig)
 }
 
-func cheats() []cheat {
-	return slices.Concat(causeCheats, userCheats, passwordCheats, versionCheats, createCheats, advanceCheats, revokeCheats, revokedCheats,
-		listCheats, expiryCheats, sweepCheats,
-		textCheats, commonCheats, contextCheats, crowdCheats, historyCheats, manyCheats, keyCheats, keyExpiryCheats, keyCommonCheats,
-		denialCheats, manyDenialCheats, clientCheats, restartCheats, outageCheats)
+func violations() []violation {
+	return slices.Concat(causeViolations, userViolations, passwordViolations, versionViolations, createViolations, advanceViolations, revokeViolations, revokedViolations,
+		listViolations, expiryViolations, sweepViolations,
+		textViolations, commonViolations, contextViolations, concurrencyViolations, historyViolations, manyViolations, keyViolations, keyExpiryViolations, keyCommonViolations,
+		denialViolations, manyDenialViolations, clientViolations, restartViolations, outageViolations)
 }
 
-func TestCheats(t *testing.T) {
+func TestViolations(t *testing.T) {
 	t.Parallel()
-	for _, c := range cheats() {
+	for _, c := range violations() {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
-			c.cheat(r)
+			c.violation(r)
 			failure, skipped := storetest.Try(t.Context(), c.rule, r.Fixture)
 			switch {
 			case skipped != "":
@@ -171,12 +171,12 @@ func TestCheats(t *testing.T) {
 	}
 	t.Run("take time", func(t *testing.T) {
 		t.Parallel()
-		for _, c := range slowCheats {
+		for _, c := range slowViolations {
 			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					r := newRig(t)
-					c.cheat(r)
+					c.violation(r)
 					if failure, _ := storetest.Try(t.Context(), c.rule, r.Fixture); failure == nil {
 						t.Errorf("the rule %q was kept", c.rule)
 					}
@@ -188,16 +188,16 @@ func TestCheats(t *testing.T) {
 }
 
 // A rule that no store breaks might as well not be there.
-func TestEveryRuleHasACheat(t *testing.T) {
+func TestEveryRuleHasAViolation(t *testing.T) {
 	t.Parallel()
 	broken := map[string]bool{}
-	for _, c := range append(cheats(), slowCheats...) {
+	for _, c := range append(violations(), slowViolations...) {
 		broken[c.rule] = true
 	}
 	seen := map[string]bool{}
 	for _, r := range storetest.Rules() {
 		if !broken[r.Name] {
-			t.Errorf("no cheat breaks the rule %q", r.Name)
+			t.Errorf("no violation breaks the rule %q", r.Name)
 		}
 		if seen[r.Name] {
 			t.Errorf("two rules are called %q", r.Name)
@@ -214,7 +214,7 @@ func TestCheck(t *testing.T) {
 	t.Run("names each rule that is broken", func(t *testing.T) {
 		t.Parallel()
 		r := newRig(t)
-		r.Store = bent{Store: r.Store, revoke: func(context.Context, string, time.Time) error { return nil }}
+		r.Store = override{Store: r.Store, revoke: func(context.Context, string, time.Time) error { return nil }}
 		err := storetest.Check(t.Context(), r.Fixture)
 		if _, ok := errors.AsType[*storetest.Failure](err); !ok {
 			t.Fatalf("got %v, want a Failure", err)
@@ -347,22 +347,22 @@ type addUser = func(context.Context, store.User, string) (store.User, error)
 // untracked is a host from before there were versions: neither its users nor its
 // sessions have any.
 func untracked(f *storetest.Fixture) {
-	honest := f.Store
-	f.Store = bent{
-		Store: honest,
+	conforming := f.Store
+	f.Store = override{
+		Store: conforming,
 		authenticate: func(ctx context.Context, login, password string) (store.User, error) {
-			u, err := honest.Authenticate(ctx, login, password)
+			u, err := conforming.Authenticate(ctx, login, password)
 			u.CredentialVersion = ""
 			return u, err
 		},
 		user: func(ctx context.Context, id string) (store.User, error) {
-			u, err := honest.User(ctx, id)
+			u, err := conforming.User(ctx, id)
 			u.CredentialVersion = ""
 			return u, err
 		},
 		create: func(ctx context.Context, s store.Session) error {
 			s.CredentialVersion = ""
-			return honest.CreateSession(ctx, s)
+			return conforming.CreateSession(ctx, s)
 		},
 	}
 }
@@ -377,7 +377,7 @@ func refusing(add addUser, part, why string) addUser {
 	}
 }
 
-// onlyOneLogin makes the first user only whose login is not plain.
+// onlyOneLogin makes the first user only whose login is not plain ASCII.
 func onlyOneLogin(f *storetest.Fixture) {
 	add, made := f.AddUser, false
 	f.AddUser = func(ctx context.Context, u store.User, password string) (store.User, error) {
@@ -398,7 +398,7 @@ func TestRunFails(t *testing.T) {
 			t.Helper()
 			r := newRig(t)
 			r.APIKeys = nil
-			r.Store = bent{Store: r.Store, revoke: func(context.Context, string, time.Time) error { return nil }}
+			r.Store = override{Store: r.Store, revoke: func(context.Context, string, time.Time) error { return nil }}
 			return r.Fixture
 		})
 		return

@@ -12,7 +12,7 @@ import (
 
 const toTheMicrosecond = "Times are kept to the microsecond"
 
-var causeCheats = []cheat{
+var causeViolations = []violation{
 	{"a column has whole seconds", toTheMicrosecond, timing(func(at time.Time) time.Time { return at.Truncate(time.Second) })},
 	{"a column rounds to whole seconds", toTheMicrosecond, timing(func(at time.Time) time.Time { return at.Round(time.Second) })},
 	{"a column has milliseconds", toTheMicrosecond, timing(func(at time.Time) time.Time { return at.Truncate(time.Millisecond) })},
@@ -24,8 +24,8 @@ var causeCheats = []cheat{
 			return at.Add(2 * time.Hour)
 		})(r)
 		moved := r.Store
-		r.Store = bent{Store: moved, revoke: func(ctx context.Context, id string, at time.Time) error {
-			return r.plain.RevokeSession(ctx, id, at.Add(2*time.Hour))
+		r.Store = override{Store: moved, revoke: func(ctx context.Context, id string, at time.Time) error {
+			return r.reference.RevokeSession(ctx, id, at.Add(2*time.Hour))
 		}}
 	}},
 }
@@ -42,9 +42,9 @@ func TestFaultD2OneCauseIsNamedOnce(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
-			for _, c := range causeCheats {
+			for _, c := range causeViolations {
 				if c.name == tt.name {
-					c.cheat(r)
+					c.violation(r)
 				}
 			}
 			err := storetest.Check(t.Context(), r.Fixture)

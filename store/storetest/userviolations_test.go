@@ -15,11 +15,11 @@ import (
 
 var errDriver = errors.New("driver: no rows in result set")
 
-var userCheats = []cheat{
+var userViolations = []violation{
 	{
 		"Authenticate loses the scopes", "Authenticate returns the user",
 		func(r *rig) {
-			r.Store = bent{Store: r.Store, authenticate: func(ctx context.Context, login, password string) (store.User, error) {
+			r.Store = override{Store: r.Store, authenticate: func(ctx context.Context, login, password string) (store.User, error) {
 				u, err := r.users.Authenticate(ctx, login, password)
 				u.Scopes = nil
 				return u, err
@@ -35,7 +35,7 @@ var userCheats = []cheat{
 				last = u
 				return add(ctx, u, password)
 			}
-			r.Store = bent{Store: r.Store, authenticate: func(ctx context.Context, login, password string) (store.User, error) {
+			r.Store = override{Store: r.Store, authenticate: func(ctx context.Context, login, password string) (store.User, error) {
 				_, err := r.users.Authenticate(ctx, login, password)
 				return last, err
 			}}
@@ -65,7 +65,7 @@ var userCheats = []cheat{
 	{
 		"Authenticate looks for the ID as well as for the login", "Authenticate refuses every other pair alike",
 		func(r *rig) {
-			r.Store = bent{Store: r.Store, authenticate: func(ctx context.Context, login, password string) (store.User, error) {
+			r.Store = override{Store: r.Store, authenticate: func(ctx context.Context, login, password string) (store.User, error) {
 				if u, err := r.users.User(ctx, login); err == nil {
 					login = u.Login
 				}
@@ -86,7 +86,7 @@ var userCheats = []cheat{
 	{
 		"User loses the seats", "User returns the user",
 		func(r *rig) {
-			r.Store = bent{Store: r.Store, user: func(ctx context.Context, id string) (store.User, error) {
+			r.Store = override{Store: r.Store, user: func(ctx context.Context, id string) (store.User, error) {
 				u, err := r.users.User(ctx, id)
 				u.Seats = 0
 				return u, err
@@ -131,7 +131,7 @@ var userCheats = []cheat{
 				known[u.ID] = u
 				return add(ctx, u, password)
 			}
-			r.Store = bent{Store: r.Store, user: func(_ context.Context, id string) (store.User, error) { return known[id], nil }}
+			r.Store = override{Store: r.Store, user: func(_ context.Context, id string) (store.User, error) { return known[id], nil }}
 		},
 	},
 	{
@@ -150,7 +150,7 @@ var userCheats = []cheat{
 				locked.Store(true)
 				return nil
 			}
-			r.Store = bent{Store: r.Store, authenticate: func(ctx context.Context, login, password string) (store.User, error) {
+			r.Store = override{Store: r.Store, authenticate: func(ctx context.Context, login, password string) (store.User, error) {
 				if locked.Load() {
 					return store.User{}, store.ErrBadCredentials
 				}
@@ -162,7 +162,7 @@ var userCheats = []cheat{
 		"User remembers who was asked for", "User says ErrNotFound of who is locked out",
 		func(r *rig) {
 			var cache sync.Map
-			r.Store = bent{Store: r.Store, user: func(ctx context.Context, id string) (store.User, error) {
+			r.Store = override{Store: r.Store, user: func(ctx context.Context, id string) (store.User, error) {
 				if u, ok := cache.Load(id); ok {
 					return u.(store.User), nil
 				}
@@ -184,7 +184,7 @@ func (r *rig) known(login string) bool {
 // refusingWith answers otherwise than by ErrBadCredentials.
 func refusingWith(why func(r *rig, login string) error) func(r *rig) {
 	return func(r *rig) {
-		r.Store = bent{Store: r.Store, authenticate: func(ctx context.Context, login, password string) (store.User, error) {
+		r.Store = override{Store: r.Store, authenticate: func(ctx context.Context, login, password string) (store.User, error) {
 			u, err := r.users.Authenticate(ctx, login, password)
 			if errors.Is(err, store.ErrBadCredentials) {
 				err = why(r, login)
@@ -197,7 +197,7 @@ func refusingWith(why func(r *rig, login string) error) func(r *rig) {
 // changingLogin looks for another login than it was given.
 func changingLogin(change func(string) string) func(r *rig) {
 	return func(r *rig) {
-		r.Store = bent{Store: r.Store, authenticate: func(ctx context.Context, login, password string) (store.User, error) {
+		r.Store = override{Store: r.Store, authenticate: func(ctx context.Context, login, password string) (store.User, error) {
 			return r.users.Authenticate(ctx, change(login), password)
 		}}
 	}
@@ -206,7 +206,7 @@ func changingLogin(change func(string) string) func(r *rig) {
 // changingID looks for another ID than it was given, too.
 func changingID(change func(string) string) func(r *rig) {
 	return func(r *rig) {
-		r.Store = bent{Store: r.Store, user: func(ctx context.Context, id string) (store.User, error) {
+		r.Store = override{Store: r.Store, user: func(ctx context.Context, id string) (store.User, error) {
 			u, err := r.users.User(ctx, id)
 			if errors.Is(err, store.ErrNotFound) {
 				u, err = r.users.User(ctx, change(id))
@@ -218,7 +218,7 @@ func changingID(change func(string) string) func(r *rig) {
 
 func userErr(instead error) func(r *rig) {
 	return func(r *rig) {
-		r.Store = bent{Store: r.Store, user: func(ctx context.Context, id string) (store.User, error) {
+		r.Store = override{Store: r.Store, user: func(ctx context.Context, id string) (store.User, error) {
 			u, err := r.users.User(ctx, id)
 			if errors.Is(err, store.ErrNotFound) {
 				err = instead
@@ -228,7 +228,7 @@ func userErr(instead error) func(r *rig) {
 	}
 }
 
-var passwordCheats = []cheat{
+var passwordViolations = []violation{
 	{"a password is read as a form", "Authenticate takes any password", changingPassword(func(p string) string {
 		if q, err := url.QueryUnescape(p); err == nil {
 			return q
@@ -246,7 +246,7 @@ var passwordCheats = []cheat{
 	{"a password has its quotes doubled", "Authenticate takes any password", changingPassword(func(p string) string { return strings.ReplaceAll(p, "''", "'") })},
 	{"a password has its line ends changed", "Authenticate takes any password", changingPassword(func(p string) string { return strings.ReplaceAll(p, "\r\n", "\n") })},
 	{"a password with an emoji does not work", "Authenticate takes any password", func(r *rig) {
-		r.Store = bent{Store: r.Store, authenticate: func(ctx context.Context, login, password string) (store.User, error) {
+		r.Store = override{Store: r.Store, authenticate: func(ctx context.Context, login, password string) (store.User, error) {
 			if strings.ContainsFunc(password, func(c rune) bool { return c > 0xffff }) {
 				return store.User{}, store.ErrBadCredentials
 			}
@@ -260,7 +260,7 @@ var passwordCheats = []cheat{
 	{"a password is cut at 72 bytes", "Authenticate does not cut the password", changingPassword(func(p string) string { return p[:min(len(p), 72)] })},
 	{"a password is cut at 255 bytes", "Authenticate does not cut the password", changingPassword(func(p string) string { return p[:min(len(p), 255)] })},
 	{"a long password does not work", "Authenticate does not cut the password", func(r *rig) {
-		r.Store = bent{Store: r.Store, authenticate: func(ctx context.Context, login, password string) (store.User, error) {
+		r.Store = override{Store: r.Store, authenticate: func(ctx context.Context, login, password string) (store.User, error) {
 			if len(password) > 72 {
 				return store.User{}, store.ErrBadCredentials
 			}
@@ -268,7 +268,7 @@ var passwordCheats = []cheat{
 		}}
 	}},
 	{"an empty password lets everybody in", "An empty password opens nothing", func(r *rig) {
-		r.Store = bent{Store: r.Store, authenticate: func(ctx context.Context, login, password string) (store.User, error) {
+		r.Store = override{Store: r.Store, authenticate: func(ctx context.Context, login, password string) (store.User, error) {
 			if password == "" {
 				return store.User{Login: login}, nil
 			}
@@ -285,14 +285,14 @@ func changingPassword(change func(string) string) func(r *rig) {
 		r.AddUser = func(ctx context.Context, u store.User, password string) (store.User, error) {
 			return add(ctx, u, change(password))
 		}
-		r.Store = bent{Store: r.Store, authenticate: func(ctx context.Context, login, password string) (store.User, error) {
+		r.Store = override{Store: r.Store, authenticate: func(ctx context.Context, login, password string) (store.User, error) {
 			return r.users.Authenticate(ctx, login, change(password))
 		}}
 	}
 }
 
-// slowCheats are tried in a bubble, in which time passes at once.
-var slowCheats = []cheat{
+// slowViolations are tried in a bubble, in which time passes at once.
+var slowViolations = []violation{
 	{
 		"an unknown login is refused without a hash", "An unknown login takes about the same work",
 		func(r *rig) { tiresome(r, false) },
@@ -300,27 +300,27 @@ var slowCheats = []cheat{
 	{
 		"a method waits for a lock, whatever its context says", "A done context is no answer",
 		func(r *rig) {
-			r.Store = bent{Store: r.Store, session: func(ctx context.Context, id string) (store.Session, error) {
+			r.Store = override{Store: r.Store, session: func(ctx context.Context, id string) (store.Session, error) {
 				if ctx.Err() != nil {
 					time.Sleep(time.Minute)
 				}
-				return r.plain.Session(ctx, id)
+				return r.reference.Session(ctx, id)
 			}}
 		},
 	},
 }
 
-// tiresome takes its time for a password, and if it is honest for a login that
+// tiresome takes its time for a password, and if it is conforming for a login that
 // it does not know as well.
-func tiresome(r *rig, honest bool) {
+func tiresome(r *rig, conforming bool) {
 	known := map[string]bool{}
 	add := r.AddUser
 	r.AddUser = func(ctx context.Context, u store.User, password string) (store.User, error) {
 		known[u.Login] = true
 		return add(ctx, u, password)
 	}
-	r.Store = bent{Store: r.Store, authenticate: func(ctx context.Context, login, password string) (store.User, error) {
-		if honest || known[login] {
+	r.Store = override{Store: r.Store, authenticate: func(ctx context.Context, login, password string) (store.User, error) {
+		if conforming || known[login] {
 			time.Sleep(20 * time.Millisecond)
 		}
 		return r.users.Authenticate(ctx, login, password)

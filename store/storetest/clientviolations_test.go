@@ -54,7 +54,7 @@ func namingClients(change func(id string) string) func(r *rig) {
 	}
 }
 
-var clientCheats = []cheat{
+var clientViolations = []violation{
 	{"Client loses the second secret", "Client returns the client", showing(func(c *store.Client) { c.Secrets = c.Secrets[:min(1, len(c.Secrets))] })},
 	{"Client gives a public client a secret of nothing", "Client returns the client", showing(func(c *store.Client) {
 		if len(c.Secrets) == 0 {

@@ -10,11 +10,11 @@ import (
 
 const isFull = "Many sessions are kept as one is"
 
-var manyCheats = []cheat{
+var manyViolations = []violation{
 	{"DeleteExpiredSessions deletes one batch, and says how many it found", isFull, func(r *rig) {
-		r.Store = bent{Store: r.Store, drop: func(ctx context.Context, before time.Time) (int, error) {
+		r.Store = override{Store: r.Store, drop: func(ctx context.Context, before time.Time) (int, error) {
 			left, found := 1000, 0
-			_, err := r.plain.drop(ctx, func(s store.Session) bool {
+			_, err := r.reference.drop(ctx, func(s store.Session) bool {
 				if !expired(s, before) {
 					return false
 				}
@@ -27,8 +27,8 @@ var manyCheats = []cheat{
 	}},
 	{"DeleteExpiredSessions says how many were in the last batch", isFull, counting(func(n int) int { return n % 1000 })},
 	{"UserSessions returns 256 at most", isFull, func(r *rig) {
-		r.Store = bent{Store: r.Store, list: func(ctx context.Context, userID string) ([]store.Session, error) {
-			found, err := r.plain.UserSessions(ctx, userID)
+		r.Store = override{Store: r.Store, list: func(ctx context.Context, userID string) ([]store.Session, error) {
+			found, err := r.reference.UserSessions(ctx, userID)
 			return found[:min(256, len(found))], err
 		}}
 	}},
@@ -36,8 +36,8 @@ var manyCheats = []cheat{
 	{"a cache has room for two thousand", isFull, func(r *rig) {
 		var mu sync.Mutex
 		var kept []string
-		r.Store = bent{Store: r.Store, create: func(ctx context.Context, s store.Session) error {
-			if err := r.plain.CreateSession(ctx, s); err != nil {
+		r.Store = override{Store: r.Store, create: func(ctx context.Context, s store.Session) error {
+			if err := r.reference.CreateSession(ctx, s); err != nil {
 				return err
 			}
 			mu.Lock()
@@ -46,9 +46,9 @@ var manyCheats = []cheat{
 			if len(kept) > 2000 {
 				oldest := kept[0]
 				kept = kept[1:]
-				r.plain.mu.Lock()
-				delete(r.plain.sessions, oldest)
-				r.plain.mu.Unlock()
+				r.reference.mu.Lock()
+				delete(r.reference.sessions, oldest)
+				r.reference.mu.Unlock()
 			}
 			return nil
 		}}

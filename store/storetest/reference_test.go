@@ -13,33 +13,33 @@ import (
 	"github.com/sallyport-go/sallyport/store"
 )
 
-// plain is the simplest honest store of sessions and keys there is. It is a
+// reference is the simplest conforming store of sessions and keys there is. It is a
 // second opinion beside memstore: it wraps its sentinels, gives times out in
-// another zone, and empty slices for nil ones. Cheats are built on it, since its
-// maps can be bent in ways that no method allows.
-type plain struct {
+// another zone, and empty slices for nil ones. The faulty stores of the tests are built on it, since its
+// maps can be changed in ways that no method allows.
+type reference struct {
 	away     atomic.Bool // the database is
 	mu       sync.Mutex
 	sessions map[string]store.Session
 	keys     map[string]store.APIKey
 }
 
-func newPlain() *plain {
-	return &plain{sessions: map[string]store.Session{}, keys: map[string]store.APIKey{}}
+func newReference() *reference {
+	return &reference{sessions: map[string]store.Session{}, keys: map[string]store.APIKey{}}
 }
 
 var nepal = time.FixedZone("Nepal", 5*3600+45*60)
 
-func notFound(what string) error { return fmt.Errorf("plain: %s: %w", what, store.ErrNotFound) }
-func conflict(what string) error { return fmt.Errorf("plain: %s: %w", what, store.ErrConflict) }
+func notFound(what string) error { return fmt.Errorf("reference: %s: %w", what, store.ErrNotFound) }
+func conflict(what string) error { return fmt.Errorf("reference: %s: %w", what, store.ErrConflict) }
 
 // enter is what every method begins with.
-func (p *plain) enter(ctx context.Context) (leave func(), err error) {
+func (p *reference) enter(ctx context.Context) (leave func(), err error) {
 	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("plain: %w", err)
+		return nil, fmt.Errorf("reference: %w", err)
 	}
 	if p.away.Load() {
-		return nil, fmt.Errorf("plain: %w", errDriver)
+		return nil, fmt.Errorf("reference: %w", errDriver)
 	}
 	p.mu.Lock()
 	return p.mu.Unlock, nil
@@ -53,7 +53,7 @@ func elsewhere(t time.Time) time.Time {
 }
 
 // edit changes a session in any way; it is what no host's store should have.
-func (p *plain) edit(ctx context.Context, id string, change func(s *store.Session) error) error {
+func (p *reference) edit(ctx context.Context, id string, change func(s *store.Session) error) error {
 	leave, err := p.enter(ctx)
 	if err != nil {
 		return err
@@ -71,7 +71,7 @@ func (p *plain) edit(ctx context.Context, id string, change func(s *store.Sessio
 }
 
 // editAll changes all sessions that the function says it has changed.
-func (p *plain) editAll(ctx context.Context, change func(s *store.Session)) error {
+func (p *reference) editAll(ctx context.Context, change func(s *store.Session)) error {
 	leave, err := p.enter(ctx)
 	if err != nil {
 		return err
@@ -85,7 +85,7 @@ func (p *plain) editAll(ctx context.Context, change func(s *store.Session)) erro
 }
 
 // put adds or replaces a session.
-func (p *plain) put(ctx context.Context, s store.Session) error {
+func (p *reference) put(ctx context.Context, s store.Session) error {
 	leave, err := p.enter(ctx)
 	if err != nil {
 		return err
@@ -97,7 +97,7 @@ func (p *plain) put(ctx context.Context, s store.Session) error {
 }
 
 // list returns the sessions that are wanted, in the order of a map.
-func (p *plain) list(ctx context.Context, wanted func(s store.Session) bool) ([]store.Session, error) {
+func (p *reference) list(ctx context.Context, wanted func(s store.Session) bool) ([]store.Session, error) {
 	leave, err := p.enter(ctx)
 	if err != nil {
 		return nil, err
@@ -113,22 +113,22 @@ func (p *plain) list(ctx context.Context, wanted func(s store.Session) bool) ([]
 	return found, nil
 }
 
-// bite is how many sessions plain deletes at a time.
-const bite = 100
+// batch is how many sessions reference deletes at a time.
+const batch = 100
 
 // drop deletes the sessions that are unwanted, some at a time.
-func (p *plain) drop(ctx context.Context, unwanted func(s store.Session) bool) (n int, err error) {
+func (p *reference) drop(ctx context.Context, unwanted func(s store.Session) bool) (n int, err error) {
 	for {
-		some, err := p.dropSome(ctx, bite, unwanted)
+		some, err := p.dropSome(ctx, batch, unwanted)
 		n += some
-		if err != nil || some < bite {
+		if err != nil || some < batch {
 			return n, err
 		}
 	}
 }
 
 // dropSome deletes so many of them at most.
-func (p *plain) dropSome(ctx context.Context, most int, unwanted func(s store.Session) bool) (n int, err error) {
+func (p *reference) dropSome(ctx context.Context, most int, unwanted func(s store.Session) bool) (n int, err error) {
 	leave, err := p.enter(ctx)
 	if err != nil {
 		return 0, err
@@ -146,7 +146,7 @@ func (p *plain) dropSome(ctx context.Context, most int, unwanted func(s store.Se
 	return n, nil
 }
 
-func (p *plain) CreateSession(ctx context.Context, s store.Session) error {
+func (p *reference) CreateSession(ctx context.Context, s store.Session) error {
 	leave, err := p.enter(ctx)
 	if err != nil {
 		return err
@@ -160,7 +160,7 @@ func (p *plain) CreateSession(ctx context.Context, s store.Session) error {
 	return nil
 }
 
-func (p *plain) Session(ctx context.Context, id string) (store.Session, error) {
+func (p *reference) Session(ctx context.Context, id string) (store.Session, error) {
 	leave, err := p.enter(ctx)
 	if err != nil {
 		return store.Session{}, err
@@ -177,7 +177,7 @@ func (p *plain) Session(ctx context.Context, id string) (store.Session, error) {
 	return s, nil
 }
 
-func (p *plain) AdvanceSession(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
+func (p *reference) AdvanceSession(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
 	return p.edit(ctx, id, func(s *store.Session) error {
 		if s.Generation != from || !s.RevokedAt.IsZero() {
 			return conflict("session")
@@ -196,12 +196,12 @@ func revoke(s *store.Session, at time.Time) {
 // timed refuses a revocation without a time.
 func timed(at time.Time) error {
 	if at.IsZero() {
-		return errors.New("plain: no time")
+		return errors.New("reference: no time")
 	}
 	return nil
 }
 
-func (p *plain) RevokeSession(ctx context.Context, id string, at time.Time) error {
+func (p *reference) RevokeSession(ctx context.Context, id string, at time.Time) error {
 	if err := timed(at); err != nil {
 		return err
 	}
@@ -212,7 +212,7 @@ func (p *plain) RevokeSession(ctx context.Context, id string, at time.Time) erro
 	return err
 }
 
-func (p *plain) UserSessions(ctx context.Context, userID string) ([]store.Session, error) {
+func (p *reference) UserSessions(ctx context.Context, userID string) ([]store.Session, error) {
 	found, err := p.list(ctx, func(s store.Session) bool { return s.UserID == userID && s.RevokedAt.IsZero() })
 	slices.SortFunc(found, oldestFirst)
 	return found, err
@@ -220,7 +220,7 @@ func (p *plain) UserSessions(ctx context.Context, userID string) ([]store.Sessio
 
 func oldestFirst(a, b store.Session) int { return a.CreatedAt.Compare(b.CreatedAt) }
 
-func (p *plain) RevokeUserSessions(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
+func (p *reference) RevokeUserSessions(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
 	if err := timed(at); err != nil {
 		return nil, err
 	}
@@ -229,7 +229,7 @@ func (p *plain) RevokeUserSessions(ctx context.Context, userID string, at, since
 
 // revokeWhere revokes sessions, and returns those of them that were revoked at
 // since or later.
-func (p *plain) revokeWhere(ctx context.Context, at, since time.Time, which func(s store.Session) bool) (ids []string, err error) {
+func (p *reference) revokeWhere(ctx context.Context, at, since time.Time, which func(s store.Session) bool) (ids []string, err error) {
 	err = p.editAll(ctx, func(s *store.Session) {
 		if !which(*s) {
 			return
@@ -246,12 +246,12 @@ func expired(s store.Session, before time.Time) bool {
 	return !s.IdleUntil.After(before) || !s.ExpiresAt.After(before)
 }
 
-func (p *plain) DeleteExpiredSessions(ctx context.Context, before time.Time) (int, error) {
+func (p *reference) DeleteExpiredSessions(ctx context.Context, before time.Time) (int, error) {
 	return p.drop(ctx, func(s store.Session) bool { return expired(s, before) })
 }
 
 // editKeys changes all keys in any way.
-func (p *plain) editKeys(ctx context.Context, change func(k *store.APIKey)) error {
+func (p *reference) editKeys(ctx context.Context, change func(k *store.APIKey)) error {
 	leave, err := p.enter(ctx)
 	if err != nil {
 		return err
@@ -265,7 +265,7 @@ func (p *plain) editKeys(ctx context.Context, change func(k *store.APIKey)) erro
 }
 
 // putKey adds or replaces a key.
-func (p *plain) putKey(ctx context.Context, k store.APIKey) error {
+func (p *reference) putKey(ctx context.Context, k store.APIKey) error {
 	leave, err := p.enter(ctx)
 	if err != nil {
 		return err
@@ -277,7 +277,7 @@ func (p *plain) putKey(ctx context.Context, k store.APIKey) error {
 }
 
 // listKeys returns the keys that are wanted, oldest first.
-func (p *plain) listKeys(ctx context.Context, wanted func(k store.APIKey) bool) ([]store.APIKey, error) {
+func (p *reference) listKeys(ctx context.Context, wanted func(k store.APIKey) bool) ([]store.APIKey, error) {
 	leave, err := p.enter(ctx)
 	if err != nil {
 		return nil, err
@@ -296,7 +296,7 @@ func (p *plain) listKeys(ctx context.Context, wanted func(k store.APIKey) bool) 
 	return found, nil
 }
 
-func (p *plain) CreateAPIKey(ctx context.Context, k store.APIKey) error {
+func (p *reference) CreateAPIKey(ctx context.Context, k store.APIKey) error {
 	leave, err := p.enter(ctx)
 	if err != nil {
 		return err
@@ -312,7 +312,7 @@ func (p *plain) CreateAPIKey(ctx context.Context, k store.APIKey) error {
 	return nil
 }
 
-func (p *plain) APIKey(ctx context.Context, digest store.Digest) (store.APIKey, error) {
+func (p *reference) APIKey(ctx context.Context, digest store.Digest) (store.APIKey, error) {
 	found, err := p.listKeys(ctx, func(k store.APIKey) bool { return k.Digest == digest })
 	if err != nil {
 		return store.APIKey{}, err
@@ -323,11 +323,11 @@ func (p *plain) APIKey(ctx context.Context, digest store.Digest) (store.APIKey, 
 	return found[0], nil
 }
 
-func (p *plain) UserAPIKeys(ctx context.Context, userID string) ([]store.APIKey, error) {
+func (p *reference) UserAPIKeys(ctx context.Context, userID string) ([]store.APIKey, error) {
 	return p.listKeys(ctx, func(k store.APIKey) bool { return k.UserID == userID && k.RevokedAt.IsZero() })
 }
 
-func (p *plain) UseAPIKey(ctx context.Context, id string, at time.Time) error {
+func (p *reference) UseAPIKey(ctx context.Context, id string, at time.Time) error {
 	return p.editKeys(ctx, func(k *store.APIKey) {
 		if k.ID == id && at.After(k.LastUsedAt) {
 			k.LastUsedAt = at
@@ -335,7 +335,7 @@ func (p *plain) UseAPIKey(ctx context.Context, id string, at time.Time) error {
 	})
 }
 
-func (p *plain) RevokeAPIKey(ctx context.Context, id string, at time.Time) error {
+func (p *reference) RevokeAPIKey(ctx context.Context, id string, at time.Time) error {
 	if err := timed(at); err != nil {
 		return err
 	}
@@ -347,7 +347,7 @@ func (p *plain) RevokeAPIKey(ctx context.Context, id string, at time.Time) error
 }
 
 // dropKeys deletes the keys that are unwanted.
-func (p *plain) dropKeys(ctx context.Context, unwanted func(k store.APIKey) bool) (n int, err error) {
+func (p *reference) dropKeys(ctx context.Context, unwanted func(k store.APIKey) bool) (n int, err error) {
 	leave, err := p.enter(ctx)
 	if err != nil {
 		return 0, err
@@ -368,6 +368,6 @@ func ended(k store.APIKey, before time.Time) bool {
 	return passed(k.ExpiresAt, before) || passed(k.RevokedAt, before)
 }
 
-func (p *plain) DeleteExpiredAPIKeys(ctx context.Context, before time.Time) (int, error) {
+func (p *reference) DeleteExpiredAPIKeys(ctx context.Context, before time.Time) (int, error) {
 	return p.dropKeys(ctx, func(k store.APIKey) bool { return ended(k, before) })
 }

@@ -12,14 +12,14 @@ import (
 // advancing replaces what AdvanceSession does with the row.
 func advancing(change func(s *store.Session, from int64, at, idleUntil time.Time) error) func(r *rig) {
 	return func(r *rig) {
-		r.Store = bent{Store: r.Store, advance: func(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
-			return r.plain.edit(ctx, id, func(s *store.Session) error { return change(s, from, at, idleUntil) })
+		r.Store = override{Store: r.Store, advance: func(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
+			return r.reference.edit(ctx, id, func(s *store.Session) error { return change(s, from, at, idleUntil) })
 		}}
 	}
 }
 
-// honestly is what AdvanceSession does.
-func honestly(s *store.Session, from int64, at, idleUntil time.Time) error {
+// conformingAdvance is what AdvanceSession does.
+func conformingAdvance(s *store.Session, from int64, at, idleUntil time.Time) error {
 	if s.Generation != from || !s.RevokedAt.IsZero() {
 		return store.ErrConflict
 	}
@@ -30,8 +30,8 @@ func honestly(s *store.Session, from int64, at, idleUntil time.Time) error {
 // advanceErr replaces the answer of AdvanceSession.
 func advanceErr(of, instead error) func(r *rig) {
 	return func(r *rig) {
-		r.Store = bent{Store: r.Store, advance: func(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
-			err := r.plain.AdvanceSession(ctx, id, from, at, idleUntil)
+		r.Store = override{Store: r.Store, advance: func(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
+			err := r.reference.AdvanceSession(ctx, id, from, at, idleUntil)
 			if errors.Is(err, of) {
 				return instead
 			}
@@ -40,21 +40,21 @@ func advanceErr(of, instead error) func(r *rig) {
 	}
 }
 
-var advanceCheats = []cheat{
+var advanceViolations = []violation{
 	{"AdvanceSession is idempotent for one and the same time", "AdvanceSession has exactly one winner at one time", advancing(func(s *store.Session, from int64, at, idleUntil time.Time) error {
 		if s.Generation == from+1 && s.AdvancedAt.Equal(at) && s.RevokedAt.IsZero() {
 			return nil // it takes the caller for the one that it has answered
 		}
-		return honestly(s, from, at, idleUntil)
+		return conformingAdvance(s, from, at, idleUntil)
 	})},
 	{"AdvanceSession forgets IdleUntil", "AdvanceSession moves the session on", advancing(func(s *store.Session, from int64, at, _ time.Time) error {
-		return honestly(s, from, at, s.IdleUntil)
+		return conformingAdvance(s, from, at, s.IdleUntil)
 	})},
 	{"AdvanceSession forgets AdvancedAt", "AdvanceSession moves the session on", advancing(func(s *store.Session, from int64, _, idleUntil time.Time) error {
-		return honestly(s, from, s.AdvancedAt, idleUntil)
+		return conformingAdvance(s, from, s.AdvancedAt, idleUntil)
 	})},
 	{"AdvanceSession forgets the generation", "AdvanceSession moves the session on", advancing(func(s *store.Session, from int64, at, idleUntil time.Time) error {
-		err := honestly(s, from, at, idleUntil)
+		err := conformingAdvance(s, from, at, idleUntil)
 		s.Generation = from
 		return err
 	})},
@@ -62,37 +62,37 @@ var advanceCheats = []cheat{
 		if idleUntil.Before(s.IdleUntil) {
 			idleUntil = s.IdleUntil
 		}
-		return honestly(s, from, at, idleUntil)
+		return conformingAdvance(s, from, at, idleUntil)
 	})},
 	{"AdvanceSession moves ExpiresAt as well", "AdvanceSession moves the session on", advancing(func(s *store.Session, from int64, at, idleUntil time.Time) error {
-		err := honestly(s, from, at, idleUntil)
+		err := conformingAdvance(s, from, at, idleUntil)
 		s.ExpiresAt = s.ExpiresAt.Add(time.Hour)
 		return err
 	})},
 	{"AdvanceSession moves all sessions of the user", "AdvanceSession moves the session on", func(r *rig) {
-		r.Store = bent{Store: r.Store, advance: func(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
-			s, err := r.plain.Session(ctx, id)
+		r.Store = override{Store: r.Store, advance: func(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
+			s, err := r.reference.Session(ctx, id)
 			if err != nil {
 				return err
 			}
-			return r.plain.editAll(ctx, func(other *store.Session) {
+			return r.reference.editAll(ctx, func(other *store.Session) {
 				if other.UserID == s.UserID {
-					_ = honestly(other, from, at, idleUntil)
+					_ = conformingAdvance(other, from, at, idleUntil)
 				}
 			})
 		}}
 	}},
 	{"AdvanceSession looks, then writes", "AdvanceSession has exactly one winner", func(r *rig) {
-		r.Store = bent{Store: r.Store, advance: func(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
-			s, err := r.plain.Session(ctx, id)
+		r.Store = override{Store: r.Store, advance: func(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
+			s, err := r.reference.Session(ctx, id)
 			if err != nil {
 				return err
 			}
 			yields()
-			if err := honestly(&s, from, at, idleUntil); err != nil {
+			if err := conformingAdvance(&s, from, at, idleUntil); err != nil {
 				return err
 			}
-			return r.plain.put(ctx, s)
+			return r.reference.put(ctx, s)
 		}}
 	}},
 	{"AdvanceSession says nil to a caller who is late but wants the same", "AdvanceSession has exactly one winner",
@@ -100,13 +100,13 @@ var advanceCheats = []cheat{
 			if s.Generation == from+1 {
 				return nil
 			}
-			return honestly(s, from, at, idleUntil)
+			return conformingAdvance(s, from, at, idleUntil)
 		})},
 	{"AdvanceSession says nil to the losers", "AdvanceSession has exactly one winner", advanceErr(store.ErrConflict, nil)},
 	{"AdvanceSession returns the driver's error to the losers", "AdvanceSession has exactly one winner", advanceErr(store.ErrConflict, errDriver)},
 	{"AdvanceSession lets the losers write IdleUntil", "AdvanceSession has exactly one winner",
 		advancing(func(s *store.Session, from int64, at, idleUntil time.Time) error {
-			err := honestly(s, from, at, idleUntil)
+			err := conformingAdvance(s, from, at, idleUntil)
 			s.IdleUntil = idleUntil
 			if err != nil {
 				s.AdvancedAt = at
@@ -114,34 +114,34 @@ var advanceCheats = []cheat{
 			return nil
 		})},
 	{"AdvanceSession ignores from", "AdvanceSession refuses another generation", advancing(func(s *store.Session, _ int64, at, idleUntil time.Time) error {
-		return honestly(s, s.Generation, at, idleUntil)
+		return conformingAdvance(s, s.Generation, at, idleUntil)
 	})},
 	{"AdvanceSession takes an earlier generation", "AdvanceSession refuses another generation", advancing(func(s *store.Session, from int64, at, idleUntil time.Time) error {
-		return honestly(s, max(from, s.Generation), at, idleUntil)
+		return conformingAdvance(s, max(from, s.Generation), at, idleUntil)
 	})},
 	{"AdvanceSession jumps to a later generation", "AdvanceSession refuses another generation", advancing(func(s *store.Session, from int64, at, idleUntil time.Time) error {
 		if from > s.Generation {
 			s.Generation = from
 		}
-		return honestly(s, from, at, idleUntil)
+		return conformingAdvance(s, from, at, idleUntil)
 	})},
 	{"AdvanceSession says ErrNotFound of another generation", "AdvanceSession refuses another generation", advanceErr(store.ErrConflict, store.ErrNotFound)},
 	{"AdvanceSession does not look at the revocation", "AdvanceSession refuses a revoked session", advancing(func(s *store.Session, from int64, at, idleUntil time.Time) error {
 		revoked := s.RevokedAt
 		s.RevokedAt = time.Time{}
-		err := honestly(s, from, at, idleUntil)
+		err := conformingAdvance(s, from, at, idleUntil)
 		s.RevokedAt = revoked
 		return err
 	})},
 	{"AdvanceSession un-revokes", "AdvanceSession refuses a revoked session", advancing(func(s *store.Session, from int64, at, idleUntil time.Time) error {
 		s.RevokedAt = time.Time{}
-		return honestly(s, from, at, idleUntil)
+		return conformingAdvance(s, from, at, idleUntil)
 	})},
 	{"AdvanceSession says ErrConflict, and prolongs the revoked session", "AdvanceSession refuses a revoked session", func(r *rig) {
-		r.Store = bent{Store: r.Store, advance: func(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
-			err := r.plain.AdvanceSession(ctx, id, from, at, idleUntil)
+		r.Store = override{Store: r.Store, advance: func(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
+			err := r.reference.AdvanceSession(ctx, id, from, at, idleUntil)
 			if errors.Is(err, store.ErrConflict) {
-				_ = r.plain.edit(ctx, id, func(s *store.Session) error { s.IdleUntil = idleUntil; return nil })
+				_ = r.reference.edit(ctx, id, func(s *store.Session) error { s.IdleUntil = idleUntil; return nil })
 			}
 			return err
 		}}
@@ -150,10 +150,10 @@ var advanceCheats = []cheat{
 	{"AdvanceSession says ErrConflict of an unknown ID", "AdvanceSession says ErrNotFound of an unknown ID", advanceErr(store.ErrNotFound, store.ErrConflict)},
 	{"AdvanceSession says nil of an unknown ID", "AdvanceSession says ErrNotFound of an unknown ID", advanceErr(store.ErrNotFound, nil)},
 	{"AdvanceSession creates what it does not find", "AdvanceSession says ErrNotFound of an unknown ID", func(r *rig) {
-		r.Store = bent{Store: r.Store, advance: func(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
-			err := r.plain.AdvanceSession(ctx, id, from, at, idleUntil)
+		r.Store = override{Store: r.Store, advance: func(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
+			err := r.reference.AdvanceSession(ctx, id, from, at, idleUntil)
 			if errors.Is(err, store.ErrNotFound) {
-				_ = r.plain.put(ctx, store.Session{ID: id, Generation: from + 1})
+				_ = r.reference.put(ctx, store.Session{ID: id, Generation: from + 1})
 			}
 			return err
 		}}
@@ -163,10 +163,10 @@ var advanceCheats = []cheat{
 		if float64(s.Generation) == float64(from) {
 			from = s.Generation
 		}
-		return honestly(s, from, at, idleUntil)
+		return conformingAdvance(s, from, at, idleUntil)
 	})},
 	{"a generation is advanced as a float", "AdvanceSession counts as far as an int64 does", advancing(func(s *store.Session, from int64, at, idleUntil time.Time) error {
-		err := honestly(s, from, at, idleUntil)
+		err := conformingAdvance(s, from, at, idleUntil)
 		if s.Generation < math.MaxInt64 {
 			s.Generation = int64(float64(s.Generation))
 		}

@@ -12,8 +12,8 @@ import (
 // listing replaces what UserSessions does with the sessions that it has found.
 func listing(change func(found []store.Session) []store.Session) func(r *rig) {
 	return func(r *rig) {
-		r.Store = bent{Store: r.Store, list: func(ctx context.Context, userID string) ([]store.Session, error) {
-			found, err := r.plain.UserSessions(ctx, userID)
+		r.Store = override{Store: r.Store, list: func(ctx context.Context, userID string) ([]store.Session, error) {
+			found, err := r.reference.UserSessions(ctx, userID)
 			return change(found), err
 		}}
 	}
@@ -22,15 +22,15 @@ func listing(change func(found []store.Session) []store.Session) func(r *rig) {
 // listingWhere replaces which sessions UserSessions looks for.
 func listingWhere(wanted func(s store.Session, userID string) bool) func(r *rig) {
 	return func(r *rig) {
-		r.Store = bent{Store: r.Store, list: func(ctx context.Context, userID string) ([]store.Session, error) {
-			found, err := r.plain.list(ctx, func(s store.Session) bool { return wanted(s, userID) })
+		r.Store = override{Store: r.Store, list: func(ctx context.Context, userID string) ([]store.Session, error) {
+			found, err := r.reference.list(ctx, func(s store.Session) bool { return wanted(s, userID) })
 			slices.SortFunc(found, oldestFirst)
 			return found, err
 		}}
 	}
 }
 
-var listCheats = []cheat{
+var listViolations = []violation{
 	{"UserSessions returns a page", "UserSessions returns all of a user's sessions", listing(func(found []store.Session) []store.Session { return found[:min(100, len(found))] })},
 	{"UserSessions returns the newest only", "UserSessions returns all of a user's sessions", listing(func(found []store.Session) []store.Session { return found[max(0, len(found)-1):] })},
 	{"UserSessions leaves the labels out", "UserSessions returns all of a user's sessions", listing(func(found []store.Session) []store.Session {
@@ -63,8 +63,8 @@ var listCheats = []cheat{
 		return s.UserID == strings.TrimSpace(userID) && s.RevokedAt.IsZero()
 	})},
 	{"UserSessions says ErrNotFound when there are none", "UserSessions of a user without any is no error", func(r *rig) {
-		r.Store = bent{Store: r.Store, list: func(ctx context.Context, userID string) ([]store.Session, error) {
-			found, err := r.plain.UserSessions(ctx, userID)
+		r.Store = override{Store: r.Store, list: func(ctx context.Context, userID string) ([]store.Session, error) {
+			found, err := r.reference.UserSessions(ctx, userID)
 			if len(found) == 0 {
 				err = store.ErrNotFound
 			}

@@ -13,8 +13,8 @@ import (
 // returning changes what RevokeUserSessions returns.
 func returning(change func(ids []string) []string) func(r *rig) {
 	return func(r *rig) {
-		r.Store = bent{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
-			ids, err := r.plain.RevokeUserSessions(ctx, userID, at, since)
+		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
+			ids, err := r.reference.RevokeUserSessions(ctx, userID, at, since)
 			return change(ids), err
 		}}
 	}
@@ -23,14 +23,14 @@ func returning(change func(ids []string) []string) func(r *rig) {
 // revokingAll replaces what RevokeUserSessions does with the user's sessions.
 func revokingAll(revokes func(s store.Session, at time.Time) bool) func(r *rig) {
 	return func(r *rig) {
-		r.Store = bent{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
-			return r.plain.revokeWhere(ctx, at, since, func(s store.Session) bool { return s.UserID == userID && revokes(s, at) })
+		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
+			return r.reference.revokeWhere(ctx, at, since, func(s store.Session) bool { return s.UserID == userID && revokes(s, at) })
 		}}
 	}
 }
 
 // updateReturning ends sessions, and returns those that it has ended itself.
-func (p *plain) updateReturning(ctx context.Context, userID string, at time.Time) (ids []string, err error) {
+func (p *reference) updateReturning(ctx context.Context, userID string, at time.Time) (ids []string, err error) {
 	err = p.editAll(ctx, func(s *store.Session) {
 		if s.UserID == userID && s.RevokedAt.IsZero() {
 			s.RevokedAt = at
@@ -42,7 +42,7 @@ func (p *plain) updateReturning(ctx context.Context, userID string, at time.Time
 
 const byNoClock = "RevokeUserSessions looks at no clock"
 
-var revokedCheats = []cheat{
+var revokedViolations = []violation{
 	{"RevokeUserSessions returns nothing", "RevokeUserSessions returns what it ended", returning(func([]string) []string { return nil })},
 	{"RevokeUserSessions returns a page", "RevokeUserSessions returns what it ended", returning(func(ids []string) []string { return ids[:min(100, len(ids))] })},
 	{"RevokeUserSessions returns twice what a join finds twice", "RevokeUserSessions returns each ID once", returning(func(ids []string) []string { return append(ids, ids...) })},
@@ -53,23 +53,23 @@ var revokedCheats = []cheat{
 		return ids
 	})},
 	{"RevokeUserSessions is an UPDATE with RETURNING", "RevokeUserSessions returns again what was ended before", func(r *rig) {
-		r.Store = bent{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, _ time.Time) ([]string, error) {
+		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, _ time.Time) ([]string, error) {
 			if err := timed(at); err != nil {
 				return nil, err
 			}
-			return r.plain.updateReturning(ctx, userID, at)
+			return r.reference.updateReturning(ctx, userID, at)
 		}}
 	}},
 	{"RevokeUserSessions looks for what was ended before it ends", "RevokeUserSessions returns what another call ends", func(r *rig) {
-		r.Store = bent{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
-			before, err := r.plain.list(ctx, func(s store.Session) bool {
+		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
+			before, err := r.reference.list(ctx, func(s store.Session) bool {
 				return s.UserID == userID && !s.RevokedAt.IsZero() && !s.RevokedAt.Before(since)
 			})
 			if err != nil {
 				return nil, err
 			}
 			yields()
-			ids, err := r.plain.updateReturning(ctx, userID, at)
+			ids, err := r.reference.updateReturning(ctx, userID, at)
 			for _, s := range before {
 				ids = append(ids, s.ID)
 			}
@@ -79,28 +79,28 @@ var revokedCheats = []cheat{
 	{"RevokeUserSessions returns what was deleted", "RevokeUserSessions returns nothing that lives", func(r *rig) {
 		var mu sync.Mutex
 		all := map[string][]string{}
-		r.Store = bent{
+		r.Store = override{
 			Store: r.Store,
 			create: func(ctx context.Context, s store.Session) error {
 				mu.Lock()
 				defer mu.Unlock()
 				all[s.UserID] = append(all[s.UserID], s.ID)
-				return r.plain.CreateSession(ctx, s)
+				return r.reference.CreateSession(ctx, s)
 			},
 			revokeAll: func(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
 				mu.Lock()
 				defer mu.Unlock()
-				_, err := r.plain.RevokeUserSessions(ctx, userID, at, since)
+				_, err := r.reference.RevokeUserSessions(ctx, userID, at, since)
 				return slices.Clone(all[userID]), err
 			},
 		}
 	}},
 	{"RevokeUserSessions returns everybody's", "RevokeUserSessions returns nothing that lives", func(r *rig) {
-		r.Store = bent{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
-			if _, err := r.plain.RevokeUserSessions(ctx, userID, at, since); err != nil {
+		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
+			if _, err := r.reference.RevokeUserSessions(ctx, userID, at, since); err != nil {
 				return nil, err
 			}
-			revoked, err := r.plain.list(ctx, func(s store.Session) bool { return !s.RevokedAt.IsZero() })
+			revoked, err := r.reference.list(ctx, func(s store.Session) bool { return !s.RevokedAt.IsZero() })
 			var ids []string
 			for _, s := range revoked {
 				ids = append(ids, s.ID)
@@ -110,16 +110,16 @@ var revokedCheats = []cheat{
 	}},
 	{"RevokeUserSessions notes that it was there, and then is not", "RevokeUserSessions can be made again after an error", func(r *rig) {
 		var been sync.Map
-		r.Store = bent{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
+		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
 			if _, again := been.LoadOrStore(userID, true); again {
 				return nil, nil
 			}
-			return r.plain.RevokeUserSessions(ctx, userID, at, since)
+			return r.reference.RevokeUserSessions(ctx, userID, at, since)
 		}}
 	}},
 	{"RevokeUserSessions loses what it has ended when its time is over", "RevokeUserSessions can be made again after an error", func(r *rig) {
-		r.Store = bent{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, _ time.Time) ([]string, error) {
-			ids, err := r.plain.updateReturning(ctx, userID, at)
+		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, _ time.Time) ([]string, error) {
+			ids, err := r.reference.updateReturning(ctx, userID, at)
 			return ids, errors.Join(err, ctx.Err())
 		}}
 	}},

@@ -16,22 +16,22 @@ import (
 // has the ID that was asked for.
 func naming(change func(id string) string) func(r *rig) {
 	return func(r *rig) {
-		r.Store = bent{
+		r.Store = override{
 			Store: r.Store,
 			create: func(ctx context.Context, s store.Session) error {
 				s.ID = change(s.ID)
-				return r.plain.CreateSession(ctx, s)
+				return r.reference.CreateSession(ctx, s)
 			},
 			session: func(ctx context.Context, id string) (store.Session, error) {
-				s, err := r.plain.Session(ctx, change(id))
+				s, err := r.reference.Session(ctx, change(id))
 				s.ID = id
 				return s, err
 			},
 			advance: func(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
-				return r.plain.AdvanceSession(ctx, change(id), from, at, idleUntil)
+				return r.reference.AdvanceSession(ctx, change(id), from, at, idleUntil)
 			},
 			revoke: func(ctx context.Context, id string, at time.Time) error {
-				return r.plain.RevokeSession(ctx, change(id), at)
+				return r.reference.RevokeSession(ctx, change(id), at)
 			},
 		}
 	}
@@ -39,13 +39,13 @@ func naming(change func(id string) string) func(r *rig) {
 
 func cut(s string, n int) string { return s[:min(n, len(s))] }
 
-var textCheats = []cheat{
+var textViolations = []violation{
 	{"session IDs are folded", "Session IDs are compared byte by byte", naming(strings.ToLower)},
 	{"session IDs of digits are numbers", "Session IDs are compared byte by byte", naming(func(id string) string { return strings.TrimLeft(id, "0") })},
 	{"session IDs are taken for patterns", "Session IDs are compared byte by byte", naming(func(id string) string { return strings.ReplaceAll(id, "_", "-") })},
 	{"RevokeSession folds the ID", "Session IDs are compared byte by byte", func(r *rig) {
-		r.Store = bent{Store: r.Store, revoke: func(ctx context.Context, id string, at time.Time) error {
-			return r.plain.editAll(ctx, func(s *store.Session) {
+		r.Store = override{Store: r.Store, revoke: func(ctx context.Context, id string, at time.Time) error {
+			return r.reference.editAll(ctx, func(s *store.Session) {
 				if strings.EqualFold(s.ID, id) {
 					revoke(s, at)
 				}
@@ -54,11 +54,11 @@ var textCheats = []cheat{
 	}},
 	{"session IDs are cut at 63 bytes", "Session IDs may have 64 bytes", naming(func(id string) string { return cut(id, 63) })},
 	{"session IDs are refused at 64 bytes", "Session IDs may have 64 bytes", func(r *rig) {
-		r.Store = bent{Store: r.Store, create: func(ctx context.Context, s store.Session) error {
+		r.Store = override{Store: r.Store, create: func(ctx context.Context, s store.Session) error {
 			if len(s.ID) >= 64 {
 				return errors.New("driver: data too long")
 			}
-			return r.plain.CreateSession(ctx, s)
+			return r.reference.CreateSession(ctx, s)
 		}}
 	}},
 	{"labels are trimmed", "Any text comes back as it was", creating(func(s *store.Session) { s.Label = strings.TrimSpace(s.Label) })},
@@ -79,11 +79,11 @@ var textCheats = []cheat{
 		}
 	})},
 	{"UserSessions pastes the user's ID into its query", "Any text comes back as it was", func(r *rig) {
-		r.Store = bent{Store: r.Store, list: func(ctx context.Context, userID string) ([]store.Session, error) {
+		r.Store = override{Store: r.Store, list: func(ctx context.Context, userID string) ([]store.Session, error) {
 			if strings.Contains(userID, "'") {
 				return nil, errors.New("driver: syntax error")
 			}
-			return r.plain.UserSessions(ctx, userID)
+			return r.reference.UserSessions(ctx, userID)
 		}}
 	}},
 	{"labels are cut at 255 bytes", "Texts may have 512 bytes", creating(func(s *store.Session) { s.Label = cut(s.Label, 255) })},
@@ -117,7 +117,7 @@ func timing(change func(at time.Time) time.Time) func(r *rig) {
 	})
 }
 
-var commonCheats = []cheat{
+var commonViolations = []violation{
 	{"times are cut to the second", "Times come back equal", timing(func(at time.Time) time.Time { return at.Truncate(time.Second) })},
 	{"times are cut to the millisecond", "Times come back equal", timing(func(at time.Time) time.Time { return at.Truncate(time.Millisecond) })},
 	{"times are floats of seconds", "Times come back equal", timing(func(at time.Time) time.Time {
@@ -161,17 +161,17 @@ var commonCheats = []cheat{
 		if at.Before(s.AdvancedAt) {
 			return store.ErrConflict
 		}
-		return honestly(s, from, at, idleUntil)
+		return conformingAdvance(s, from, at, idleUntil)
 	})},
 	{"AdvanceSession takes the same moment for the same call", "Times need not move on", advancing(func(s *store.Session, from int64, at, idleUntil time.Time) error {
 		if at.Equal(s.AdvancedAt) && idleUntil.Equal(s.IdleUntil) {
 			return nil
 		}
-		return honestly(s, from, at, idleUntil)
+		return conformingAdvance(s, from, at, idleUntil)
 	})},
 	{"RevokeSession is never before the login", "Times need not move on", func(r *rig) {
-		r.Store = bent{Store: r.Store, revoke: func(ctx context.Context, id string, at time.Time) error {
-			return r.plain.editAll(ctx, func(s *store.Session) {
+		r.Store = override{Store: r.Store, revoke: func(ctx context.Context, id string, at time.Time) error {
+			return r.reference.editAll(ctx, func(s *store.Session) {
 				if s.ID == id && at.Before(s.CreatedAt) {
 					at = s.CreatedAt
 				}
@@ -182,13 +182,13 @@ var commonCheats = []cheat{
 		}}
 	}},
 	{"UserSessions goes from one login to the next by their times", "Times need not move on", func(r *rig) {
-		r.Store = bent{Store: r.Store, list: func(ctx context.Context, userID string) ([]store.Session, error) {
-			found, err := r.plain.UserSessions(ctx, userID)
+		r.Store = override{Store: r.Store, list: func(ctx context.Context, userID string) ([]store.Session, error) {
+			found, err := r.reference.UserSessions(ctx, userID)
 			return slices.CompactFunc(found, func(a, b store.Session) bool { return a.CreatedAt.Equal(b.CreatedAt) }), err
 		}}
 	}},
 	{"AdvanceSession cuts its times to the second", "Times come back equal", advancing(func(s *store.Session, from int64, at, idleUntil time.Time) error {
-		return honestly(s, from, at.Truncate(time.Second), idleUntil.Truncate(time.Second))
+		return conformingAdvance(s, from, at.Truncate(time.Second), idleUntil.Truncate(time.Second))
 	})},
 	{"a zero time comes back as 1970", "A zero time comes back zero", timing(func(at time.Time) time.Time {
 		if at.IsZero() {
@@ -202,22 +202,22 @@ var commonCheats = []cheat{
 		}
 	})},
 	{"CreateSession keeps the caller's slice", "A slice that is passed in stays the caller's", func(r *rig) {
-		r.Store = bent{Store: r.Store, create: func(ctx context.Context, s store.Session) error {
-			if err := r.plain.CreateSession(ctx, s); err != nil {
+		r.Store = override{Store: r.Store, create: func(ctx context.Context, s store.Session) error {
+			if err := r.reference.CreateSession(ctx, s); err != nil {
 				return err
 			}
-			return r.plain.edit(ctx, s.ID, func(kept *store.Session) error { kept.Scopes = s.Scopes; return nil })
+			return r.reference.edit(ctx, s.ID, func(kept *store.Session) error { kept.Scopes = s.Scopes; return nil })
 		}}
 	}},
 	{"Session gives its own slice out", "A slice that is returned is the caller's", func(r *rig) {
-		r.Store = bent{Store: r.Store, session: func(ctx context.Context, id string) (s store.Session, err error) {
-			err = r.plain.edit(ctx, id, func(kept *store.Session) error { s = *kept; return nil })
+		r.Store = override{Store: r.Store, session: func(ctx context.Context, id string) (s store.Session, err error) {
+			err = r.reference.edit(ctx, id, func(kept *store.Session) error { s = *kept; return nil })
 			return s, err
 		}}
 	}},
 	{"UserSessions gives its own slices out", "A slice that is returned is the caller's", func(r *rig) {
-		r.Store = bent{Store: r.Store, list: func(ctx context.Context, userID string) (found []store.Session, err error) {
-			err = r.plain.editAll(ctx, func(kept *store.Session) {
+		r.Store = override{Store: r.Store, list: func(ctx context.Context, userID string) (found []store.Session, err error) {
+			err = r.reference.editAll(ctx, func(kept *store.Session) {
 				if kept.UserID == userID {
 					found = append(found, *kept)
 				}
@@ -235,94 +235,94 @@ func whenDone(err, instead error) error {
 	return err
 }
 
-var contextCheats = []cheat{
+var contextViolations = []violation{
 	{"Authenticate takes a done context for a wrong password", "A done context is no answer", func(r *rig) {
-		r.Store = bent{Store: r.Store, authenticate: func(ctx context.Context, login, password string) (store.User, error) {
+		r.Store = override{Store: r.Store, authenticate: func(ctx context.Context, login, password string) (store.User, error) {
 			u, err := r.users.Authenticate(ctx, login, password)
 			return u, whenDone(err, store.ErrBadCredentials)
 		}}
 	}},
 	{"User takes every error for ErrNotFound", "A done context is no answer", func(r *rig) {
-		r.Store = bent{Store: r.Store, user: func(ctx context.Context, id string) (store.User, error) {
+		r.Store = override{Store: r.Store, user: func(ctx context.Context, id string) (store.User, error) {
 			u, err := r.users.User(ctx, id)
 			return u, whenDone(err, store.ErrNotFound)
 		}}
 	}},
 	{"Session wraps a done context into ErrNotFound", "A done context is no answer", func(r *rig) {
-		r.Store = bent{Store: r.Store, session: func(ctx context.Context, id string) (store.Session, error) {
-			s, err := r.plain.Session(ctx, id)
+		r.Store = override{Store: r.Store, session: func(ctx context.Context, id string) (store.Session, error) {
+			s, err := r.reference.Session(ctx, id)
 			return s, whenDone(err, errors.Join(err, store.ErrNotFound))
 		}}
 	}},
 	{"AdvanceSession takes a done context for a lost race", "A done context is no answer", func(r *rig) {
-		r.Store = bent{Store: r.Store, advance: func(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
-			return whenDone(r.plain.AdvanceSession(ctx, id, from, at, idleUntil), store.ErrConflict)
+		r.Store = override{Store: r.Store, advance: func(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
+			return whenDone(r.reference.AdvanceSession(ctx, id, from, at, idleUntil), store.ErrConflict)
 		}}
 	}},
 	{"RevokeSession says nil when its context is done", "A done context is no answer", func(r *rig) {
-		r.Store = bent{Store: r.Store, revoke: func(ctx context.Context, id string, at time.Time) error {
-			return whenDone(r.plain.RevokeSession(ctx, id, at), nil)
+		r.Store = override{Store: r.Store, revoke: func(ctx context.Context, id string, at time.Time) error {
+			return whenDone(r.reference.RevokeSession(ctx, id, at), nil)
 		}}
 	}},
 	{"UserSessions says none when its context is done", "A done context is no answer", func(r *rig) {
-		r.Store = bent{Store: r.Store, list: func(ctx context.Context, userID string) ([]store.Session, error) {
-			found, err := r.plain.UserSessions(ctx, userID)
+		r.Store = override{Store: r.Store, list: func(ctx context.Context, userID string) ([]store.Session, error) {
+			found, err := r.reference.UserSessions(ctx, userID)
 			return found, whenDone(err, nil)
 		}}
 	}},
 	{"DeleteExpiredSessions does not look at its context", "A done context is no answer", func(r *rig) {
-		r.Store = bent{Store: r.Store, drop: func(ctx context.Context, before time.Time) (int, error) {
-			return r.plain.DeleteExpiredSessions(context.WithoutCancel(ctx), before)
+		r.Store = override{Store: r.Store, drop: func(ctx context.Context, before time.Time) (int, error) {
+			return r.reference.DeleteExpiredSessions(context.WithoutCancel(ctx), before)
 		}}
 	}},
 	{"CreateSession does not look at its context", "A done context is no answer", func(r *rig) {
-		r.Store = bent{Store: r.Store, create: func(ctx context.Context, s store.Session) error {
-			return r.plain.CreateSession(context.WithoutCancel(ctx), s)
+		r.Store = override{Store: r.Store, create: func(ctx context.Context, s store.Session) error {
+			return r.reference.CreateSession(context.WithoutCancel(ctx), s)
 		}}
 	}},
 	{"AdvanceSession takes an error of its second statement for a lost race", "A context that ends half-way is no answer", func(r *rig) {
-		r.Store = bent{Store: r.Store, advance: func(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
-			if _, err := r.plain.Session(ctx, id); err != nil {
+		r.Store = override{Store: r.Store, advance: func(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
+			if _, err := r.reference.Session(ctx, id); err != nil {
 				return err
 			}
-			return whenDone(r.plain.AdvanceSession(ctx, id, from, at, idleUntil), store.ErrConflict)
+			return whenDone(r.reference.AdvanceSession(ctx, id, from, at, idleUntil), store.ErrConflict)
 		}}
 	}},
 	{"Session takes an error of its second statement for ErrNotFound", "A context that ends half-way is no answer", func(r *rig) {
-		r.Store = bent{Store: r.Store, session: func(ctx context.Context, id string) (store.Session, error) {
-			if _, err := r.plain.Session(ctx, id); err != nil {
+		r.Store = override{Store: r.Store, session: func(ctx context.Context, id string) (store.Session, error) {
+			if _, err := r.reference.Session(ctx, id); err != nil {
 				return store.Session{}, err
 			}
-			s, err := r.plain.Session(ctx, id)
+			s, err := r.reference.Session(ctx, id)
 			return s, whenDone(err, store.ErrNotFound)
 		}}
 	}},
 	{"AdvanceSession loses the error of its commit", "A context that ends half-way is no answer", func(r *rig) {
-		r.Store = bent{Store: r.Store, advance: func(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
-			if _, err := r.plain.Session(ctx, id); err != nil {
+		r.Store = override{Store: r.Store, advance: func(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
+			if _, err := r.reference.Session(ctx, id); err != nil {
 				return err
 			}
-			return whenDone(r.plain.AdvanceSession(ctx, id, from, at, idleUntil), nil)
+			return whenDone(r.reference.AdvanceSession(ctx, id, from, at, idleUntil), nil)
 		}}
 	}},
 	{"CreateSession loses the error of its commit", "A context that ends half-way is no answer", func(r *rig) {
-		r.Store = bent{Store: r.Store, create: func(ctx context.Context, s store.Session) error {
+		r.Store = override{Store: r.Store, create: func(ctx context.Context, s store.Session) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			return whenDone(r.plain.CreateSession(ctx, s), nil)
+			return whenDone(r.reference.CreateSession(ctx, s), nil)
 		}}
 	}},
 	{"RevokeSession loses the error of its commit", "A context that ends half-way is no answer", func(r *rig) {
-		r.Store = bent{Store: r.Store, revoke: func(ctx context.Context, id string, at time.Time) error {
+		r.Store = override{Store: r.Store, revoke: func(ctx context.Context, id string, at time.Time) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			return whenDone(r.plain.RevokeSession(ctx, id, at), nil)
+			return whenDone(r.reference.RevokeSession(ctx, id, at), nil)
 		}}
 	}},
 	{"Authenticate takes an error of its second statement for a wrong password", "A context that ends half-way is no answer", func(r *rig) {
-		r.Store = bent{Store: r.Store, authenticate: func(ctx context.Context, login, password string) (store.User, error) {
+		r.Store = override{Store: r.Store, authenticate: func(ctx context.Context, login, password string) (store.User, error) {
 			if ctx.Err() != nil {
 				return store.User{}, ctx.Err()
 			}
@@ -332,11 +332,11 @@ var contextCheats = []cheat{
 	}},
 }
 
-var crowdCheats = []cheat{
+var concurrencyViolations = []violation{
 	{"a write of two at once is lost", "Methods are called by many goroutines at once", func(r *rig) {
 		var all atomic.Pointer[map[string]store.Session]
 		all.Store(&map[string]store.Session{})
-		r.Store = bent{
+		r.Store = override{
 			Store: r.Store,
 			create: func(_ context.Context, s store.Session) error {
 				next := maps.Clone(*all.Load())
@@ -357,7 +357,7 @@ var crowdCheats = []cheat{
 					return store.ErrNotFound
 				}
 				next := maps.Clone(*all.Load())
-				err := honestly(&s, from, at, idleUntil)
+				err := conformingAdvance(&s, from, at, idleUntil)
 				next[s.ID] = s
 				all.Store(&next)
 				return err
@@ -365,7 +365,7 @@ var crowdCheats = []cheat{
 		}
 	}},
 	{"UserSessions is refreshed by a job", "Methods are called by many goroutines at once", func(r *rig) {
-		r.Store = bent{Store: r.Store, list: func(context.Context, string) ([]store.Session, error) { return nil, nil }}
+		r.Store = override{Store: r.Store, list: func(context.Context, string) ([]store.Session, error) { return nil, nil }}
 	}},
 	{"UserSessions keeps revoked ones until a job has run", "Methods are called by many goroutines at once", listingWhere(func(s store.Session, userID string) bool {
 		return s.UserID == userID
@@ -379,33 +379,33 @@ var crowdCheats = []cheat{
 			}
 			return err
 		}
-		r.Store = bent{
+		r.Store = override{
 			Store: r.Store,
 			revoke: func(ctx context.Context, id string, at time.Time) error {
-				return fails(r.plain.RevokeSession(ctx, id, at))
+				return fails(r.reference.RevokeSession(ctx, id, at))
 			},
 			advance: func(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
-				return fails(r.plain.AdvanceSession(ctx, id, from, at, idleUntil))
+				return fails(r.reference.AdvanceSession(ctx, id, from, at, idleUntil))
 			},
 		}
 	}},
 	{"Session asks a replica that lags", "Session returns what the last write has left", func(r *rig) {
 		var replica atomic.Pointer[store.Session] // of the last write but one
-		r.Store = bent{
+		r.Store = override{
 			Store: r.Store,
 			advance: func(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
-				before, err := r.plain.Session(ctx, id)
+				before, err := r.reference.Session(ctx, id)
 				if err != nil {
 					return err
 				}
 				replica.Store(&before)
-				return r.plain.AdvanceSession(ctx, id, from, at, idleUntil)
+				return r.reference.AdvanceSession(ctx, id, from, at, idleUntil)
 			},
 			session: func(ctx context.Context, id string) (store.Session, error) {
 				if before := replica.Swap(nil); before != nil && before.ID == id {
 					return *before, nil
 				}
-				return r.plain.Session(ctx, id)
+				return r.reference.Session(ctx, id)
 			},
 		}
 	}},
@@ -416,11 +416,11 @@ var crowdCheats = []cheat{
 func busy(err error) func(r *rig) {
 	return func(r *rig) {
 		var calls atomic.Int64
-		r.Store = bent{Store: r.Store, session: func(ctx context.Context, id string) (store.Session, error) {
+		r.Store = override{Store: r.Store, session: func(ctx context.Context, id string) (store.Session, error) {
 			if calls.Add(1)%50 == 0 {
 				return store.Session{}, err
 			}
-			return r.plain.Session(ctx, id)
+			return r.reference.Session(ctx, id)
 		}}
 	}
 }

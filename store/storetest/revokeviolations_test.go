@@ -11,17 +11,17 @@ import (
 	"github.com/sallyport-go/sallyport/store"
 )
 
-var revokeCheats = []cheat{
+var revokeViolations = []violation{
 	{"RevokeSession does nothing", "RevokeSession is committed when it returns", func(r *rig) {
-		r.Store = bent{Store: r.Store, revoke: func(context.Context, string, time.Time) error { return nil }}
+		r.Store = override{Store: r.Store, revoke: func(context.Context, string, time.Time) error { return nil }}
 	}},
 	{"RevokeSession is rolled back after the first look", "RevokeSession is committed when it returns", func(r *rig) {
 		var pending sync.Map
-		r.Store = bent{
+		r.Store = override{
 			Store:  r.Store,
 			revoke: func(_ context.Context, id string, at time.Time) error { pending.Store(id, at); return nil },
 			session: func(ctx context.Context, id string) (store.Session, error) {
-				s, err := r.plain.Session(ctx, id)
+				s, err := r.reference.Session(ctx, id)
 				if at, ok := pending.LoadAndDelete(id); ok {
 					s.RevokedAt = at.(time.Time)
 				}
@@ -30,37 +30,37 @@ var revokeCheats = []cheat{
 		}
 	}},
 	{"RevokeSession takes the time from a clock of its own", "RevokeSession is committed when it returns", func(r *rig) {
-		r.Store = bent{Store: r.Store, revoke: func(ctx context.Context, id string, _ time.Time) error {
-			return r.plain.RevokeSession(ctx, id, time.Now())
+		r.Store = override{Store: r.Store, revoke: func(ctx context.Context, id string, _ time.Time) error {
+			return r.reference.RevokeSession(ctx, id, time.Now())
 		}}
 	}},
 	{"UserSessions keeps a list of what is revoked that lags", "RevokeSession is committed when it returns", func(r *rig) {
-		r.Store = bent{Store: r.Store, list: func(ctx context.Context, userID string) ([]store.Session, error) {
-			return r.plain.list(ctx, func(s store.Session) bool { return s.UserID == userID })
+		r.Store = override{Store: r.Store, list: func(ctx context.Context, userID string) ([]store.Session, error) {
+			return r.reference.list(ctx, func(s store.Session) bool { return s.UserID == userID })
 		}}
 	}},
 	{"a revocation wears off when the session is tried", "RevokeSession is for good", func(r *rig) {
-		r.Store = bent{Store: r.Store, advance: func(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
-			err := r.plain.AdvanceSession(ctx, id, from, at, idleUntil)
+		r.Store = override{Store: r.Store, advance: func(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
+			err := r.reference.AdvanceSession(ctx, id, from, at, idleUntil)
 			if errors.Is(err, store.ErrConflict) {
-				_ = r.plain.edit(ctx, id, func(s *store.Session) error { s.RevokedAt = time.Time{}; return nil })
+				_ = r.reference.edit(ctx, id, func(s *store.Session) error { s.RevokedAt = time.Time{}; return nil })
 			}
 			return err
 		}}
 	}},
 	{"a login of the user ends their revocations", "RevokeSession is for good", func(r *rig) {
-		r.Store = bent{Store: r.Store, create: func(ctx context.Context, n store.Session) error {
-			_ = r.plain.editAll(ctx, func(s *store.Session) {
+		r.Store = override{Store: r.Store, create: func(ctx context.Context, n store.Session) error {
+			_ = r.reference.editAll(ctx, func(s *store.Session) {
 				if s.UserID == n.UserID {
 					s.RevokedAt = time.Time{}
 				}
 			})
-			return r.plain.CreateSession(ctx, n)
+			return r.reference.CreateSession(ctx, n)
 		}}
 	}},
 	{"RevokeSession moves RevokedAt", "RevokeSession keeps the first RevokedAt", func(r *rig) {
-		r.Store = bent{Store: r.Store, revoke: func(ctx context.Context, id string, at time.Time) error {
-			err := r.plain.edit(ctx, id, func(s *store.Session) error { s.RevokedAt = at; return nil })
+		r.Store = override{Store: r.Store, revoke: func(ctx context.Context, id string, at time.Time) error {
+			err := r.reference.edit(ctx, id, func(s *store.Session) error { s.RevokedAt = at; return nil })
 			if errors.Is(err, store.ErrNotFound) {
 				return nil
 			}
@@ -68,8 +68,8 @@ var revokeCheats = []cheat{
 		}}
 	}},
 	{"RevokeSession keeps the earliest RevokedAt", "RevokeSession keeps the first RevokedAt", func(r *rig) {
-		r.Store = bent{Store: r.Store, revoke: func(ctx context.Context, id string, at time.Time) error {
-			return r.plain.edit(ctx, id, func(s *store.Session) error {
+		r.Store = override{Store: r.Store, revoke: func(ctx context.Context, id string, at time.Time) error {
+			return r.reference.edit(ctx, id, func(s *store.Session) error {
 				if s.RevokedAt.IsZero() || at.Before(s.RevokedAt) {
 					s.RevokedAt = at
 				}
@@ -78,8 +78,8 @@ var revokeCheats = []cheat{
 		}}
 	}},
 	{"RevokeUserSessions moves RevokedAt", "RevokeSession keeps the first RevokedAt", func(r *rig) {
-		r.Store = bent{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, _ time.Time) ([]string, error) {
-			err := r.plain.editAll(ctx, func(s *store.Session) {
+		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, _ time.Time) ([]string, error) {
+			err := r.reference.editAll(ctx, func(s *store.Session) {
 				if s.UserID == userID {
 					s.RevokedAt = at
 				}
@@ -88,72 +88,72 @@ var revokeCheats = []cheat{
 		}}
 	}},
 	{"RevokeSession says ErrNotFound", "RevokeSession of an unknown session is no error", func(r *rig) {
-		r.Store = bent{Store: r.Store, revoke: func(ctx context.Context, id string, at time.Time) error {
-			return r.plain.edit(ctx, id, func(s *store.Session) error { revoke(s, at); return nil })
+		r.Store = override{Store: r.Store, revoke: func(ctx context.Context, id string, at time.Time) error {
+			return r.reference.edit(ctx, id, func(s *store.Session) error { revoke(s, at); return nil })
 		}}
 	}},
 	{"RevokeSession leaves a tombstone of what never was", "RevokeSession of an unknown session is no error", func(r *rig) {
-		r.Store = bent{Store: r.Store, revoke: func(ctx context.Context, id string, at time.Time) error {
-			return r.plain.put(ctx, store.Session{ID: id, RevokedAt: at})
+		r.Store = override{Store: r.Store, revoke: func(ctx context.Context, id string, at time.Time) error {
+			return r.reference.put(ctx, store.Session{ID: id, RevokedAt: at})
 		}}
 	}},
 	{"RevokeUserSessions says ErrNotFound when there are none", "RevokeSession of an unknown session is no error", func(r *rig) {
-		r.Store = bent{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
-			if live, err := r.plain.UserSessions(ctx, userID); err != nil || len(live) == 0 {
+		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
+			if live, err := r.reference.UserSessions(ctx, userID); err != nil || len(live) == 0 {
 				return nil, errors.Join(err, store.ErrNotFound)
 			}
-			return r.plain.RevokeUserSessions(ctx, userID, at, since)
+			return r.reference.RevokeUserSessions(ctx, userID, at, since)
 		}}
 	}},
 	{"RevokeSession does nothing at a zero time, and says nil", "RevokeSession refuses a zero time", func(r *rig) {
-		r.Store = bent{Store: r.Store, revoke: func(ctx context.Context, id string, at time.Time) error {
+		r.Store = override{Store: r.Store, revoke: func(ctx context.Context, id string, at time.Time) error {
 			if at.IsZero() {
 				return nil
 			}
-			return r.plain.RevokeSession(ctx, id, at)
+			return r.reference.RevokeSession(ctx, id, at)
 		}}
 	}},
 	{"RevokeSession says ErrNotFound at a zero time", "RevokeSession refuses a zero time", func(r *rig) {
-		r.Store = bent{Store: r.Store, revoke: func(ctx context.Context, id string, at time.Time) error {
+		r.Store = override{Store: r.Store, revoke: func(ctx context.Context, id string, at time.Time) error {
 			if at.IsZero() {
 				return store.ErrNotFound
 			}
-			return r.plain.RevokeSession(ctx, id, at)
+			return r.reference.RevokeSession(ctx, id, at)
 		}}
 	}},
 	{"RevokeUserSessions takes a zero time for now", "RevokeSession refuses a zero time", func(r *rig) {
-		r.Store = bent{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
+		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
 			if at.IsZero() {
 				at = time.Now()
 			}
-			return r.plain.RevokeUserSessions(ctx, userID, at, since)
+			return r.reference.RevokeUserSessions(ctx, userID, at, since)
 		}}
 	}},
 	{"RevokeSession refuses a zero time, and un-revokes", "RevokeSession refuses a zero time", func(r *rig) {
-		r.Store = bent{Store: r.Store, revoke: func(ctx context.Context, id string, at time.Time) error {
+		r.Store = override{Store: r.Store, revoke: func(ctx context.Context, id string, at time.Time) error {
 			if at.IsZero() {
-				return errors.Join(errDriver, r.plain.edit(ctx, id, func(s *store.Session) error { s.RevokedAt = at; return nil }))
+				return errors.Join(errDriver, r.reference.edit(ctx, id, func(s *store.Session) error { s.RevokedAt = at; return nil }))
 			}
-			return r.plain.RevokeSession(ctx, id, at)
+			return r.reference.RevokeSession(ctx, id, at)
 		}}
 	}},
 	{"RevokeSession ends all sessions of the user", "RevokeSession ends no other session", func(r *rig) {
-		r.Store = bent{Store: r.Store, revoke: func(ctx context.Context, id string, at time.Time) error {
-			s, err := r.plain.Session(ctx, id)
+		r.Store = override{Store: r.Store, revoke: func(ctx context.Context, id string, at time.Time) error {
+			s, err := r.reference.Session(ctx, id)
 			if err != nil {
 				return err
 			}
-			_, err = r.plain.RevokeUserSessions(ctx, s.UserID, at, at)
+			_, err = r.reference.RevokeUserSessions(ctx, s.UserID, at, at)
 			return err
 		}}
 	}},
 	{"AdvanceSession looks for a revocation, then writes", "Nothing advances once RevokeSession has returned", func(r *rig) {
-		r.Store = bent{Store: r.Store, advance: func(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
-			if s, err := r.plain.Session(ctx, id); err != nil || !s.RevokedAt.IsZero() {
+		r.Store = override{Store: r.Store, advance: func(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
+			if s, err := r.reference.Session(ctx, id); err != nil || !s.RevokedAt.IsZero() {
 				return errors.Join(err, store.ErrConflict)
 			}
 			yields()
-			return r.plain.edit(ctx, id, func(s *store.Session) error {
+			return r.reference.edit(ctx, id, func(s *store.Session) error {
 				if s.Generation != from {
 					return store.ErrConflict
 				}
@@ -164,41 +164,41 @@ var revokeCheats = []cheat{
 	}},
 	{"AdvanceSession writes the whole row that it has read", "Nothing advances once RevokeSession has returned", func(r *rig) {
 		var advances sync.Mutex // so that there is one winner, at least
-		r.Store = bent{Store: r.Store, advance: func(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
+		r.Store = override{Store: r.Store, advance: func(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
 			advances.Lock()
 			defer advances.Unlock()
-			s, err := r.plain.Session(ctx, id)
+			s, err := r.reference.Session(ctx, id)
 			if err != nil {
 				return err
 			}
-			if err := honestly(&s, from, at, idleUntil); err != nil {
+			if err := conformingAdvance(&s, from, at, idleUntil); err != nil {
 				return err
 			}
 			yields()
-			return r.plain.put(ctx, s)
+			return r.reference.put(ctx, s)
 		}}
 	}},
 	{"RevokeUserSessions ends the newest only", "RevokeUserSessions ends all of the user's sessions", revokingFirst(1)},
 	{"RevokeUserSessions ends a page of them", "RevokeUserSessions ends all of the user's sessions", revokingFirst(100)},
 	{"RevokeUserSessions deletes them", "RevokeUserSessions ends all of the user's sessions", func(r *rig) {
-		r.Store = bent{Store: r.Store, revokeAll: func(ctx context.Context, userID string, _, _ time.Time) ([]string, error) {
-			_, err := r.plain.drop(ctx, func(s store.Session) bool { return s.UserID == userID })
+		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID string, _, _ time.Time) ([]string, error) {
+			_, err := r.reference.drop(ctx, func(s store.Session) bool { return s.UserID == userID })
 			return nil, err
 		}}
 	}},
 	{"RevokeUserSessions blocks the user's later sessions", "RevokeUserSessions ends all of the user's sessions", func(r *rig) {
 		var blocked sync.Map
-		r.Store = bent{
+		r.Store = override{
 			Store: r.Store,
 			revokeAll: func(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
 				blocked.Store(userID, at)
-				return r.plain.RevokeUserSessions(ctx, userID, at, since)
+				return r.reference.RevokeUserSessions(ctx, userID, at, since)
 			},
 			create: func(ctx context.Context, s store.Session) error {
 				if at, ok := blocked.Load(s.UserID); ok {
 					s.RevokedAt = at.(time.Time)
 				}
-				return r.plain.CreateSession(ctx, s)
+				return r.reference.CreateSession(ctx, s)
 			},
 		}
 	}},
@@ -214,12 +214,12 @@ var revokeCheats = []cheat{
 // revokingFirst revokes so many of the user's sessions, the newest first.
 func revokingFirst(n int) func(r *rig) {
 	return func(r *rig) {
-		r.Store = bent{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, _ time.Time) (ids []string, err error) {
-			live, err := r.plain.UserSessions(ctx, userID)
+		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, _ time.Time) (ids []string, err error) {
+			live, err := r.reference.UserSessions(ctx, userID)
 			slices.Reverse(live)
 			for _, s := range live[:min(n, len(live))] {
 				ids = append(ids, s.ID)
-				err = errors.Join(err, r.plain.RevokeSession(ctx, s.ID, at))
+				err = errors.Join(err, r.reference.RevokeSession(ctx, s.ID, at))
 			}
 			return ids, err
 		}}
@@ -228,8 +228,8 @@ func revokingFirst(n int) func(r *rig) {
 
 func revokingWhere(same func(has, given string) bool) func(r *rig) {
 	return func(r *rig) {
-		r.Store = bent{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
-			return r.plain.revokeWhere(ctx, at, since, func(s store.Session) bool { return same(s.UserID, userID) })
+		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
+			return r.reference.revokeWhere(ctx, at, since, func(s store.Session) bool { return same(s.UserID, userID) })
 		}}
 	}
 }

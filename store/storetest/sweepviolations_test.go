@@ -10,25 +10,25 @@ import (
 
 const someAtATime = "DeleteExpiredSessions deletes some at a time"
 
-var sweepCheats = []cheat{
+var sweepViolations = []violation{
 	{"DeleteExpiredSessions is one statement", someAtATime, func(r *rig) {
-		r.Store = bent{Store: r.Store, drop: func(ctx context.Context, before time.Time) (int, error) {
-			return r.plain.dropSome(ctx, 1<<30, func(s store.Session) bool { return expired(s, before) })
+		r.Store = override{Store: r.Store, drop: func(ctx context.Context, before time.Time) (int, error) {
+			return r.reference.dropSome(ctx, 1<<30, func(s store.Session) bool { return expired(s, before) })
 		}}
 	}},
 	{"DeleteExpiredSessions holds a lock from its beginning to its end", someAtATime, func(r *rig) {
 		var table sync.RWMutex // of writers against the sweep: readers see it at work
-		r.Store = bent{
+		r.Store = override{
 			Store: r.Store,
 			advance: func(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
 				table.RLock()
 				defer table.RUnlock()
-				return r.plain.AdvanceSession(ctx, id, from, at, idleUntil)
+				return r.reference.AdvanceSession(ctx, id, from, at, idleUntil)
 			},
 			drop: func(ctx context.Context, before time.Time) (int, error) {
 				table.Lock()
 				defer table.Unlock()
-				return r.plain.DeleteExpiredSessions(ctx, before)
+				return r.reference.DeleteExpiredSessions(ctx, before)
 			},
 		}
 	}},
@@ -39,17 +39,17 @@ var sweepCheats = []cheat{
 // inATransaction deletes some at a time, but nobody sees it before all are gone,
 // and none is when the context ends.
 func inATransaction(r *rig) {
-	r.Store = bent{Store: r.Store, drop: func(ctx context.Context, before time.Time) (n int, err error) {
-		all, err := r.plain.list(ctx, func(s store.Session) bool { return expired(s, before) })
+	r.Store = override{Store: r.Store, drop: func(ctx context.Context, before time.Time) (n int, err error) {
+		all, err := r.reference.list(ctx, func(s store.Session) bool { return expired(s, before) })
 		if err != nil {
 			return 0, err
 		}
-		for n = 0; n < len(all); n += min(bite, len(all)-n) {
+		for n = 0; n < len(all); n += min(batch, len(all)-n) {
 			if ctx.Err() != nil {
 				return n, ctx.Err()
 			}
 		}
-		_, err = r.plain.dropSome(context.WithoutCancel(ctx), 1<<30, func(s store.Session) bool { return expired(s, before) })
+		_, err = r.reference.dropSome(context.WithoutCancel(ctx), 1<<30, func(s store.Session) bool { return expired(s, before) })
 		return n, err
 	}}
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/sallyport-go/sallyport/store"
 )
 
-// bent is a store with some of its methods replaced.
-type bent struct {
+// override is a store with some of its methods replaced.
+type override struct {
 	store.Store
 
 	authenticate func(ctx context.Context, login, password string) (store.User, error)
@@ -22,71 +22,71 @@ type bent struct {
 	drop         func(ctx context.Context, before time.Time) (int, error)
 }
 
-func (b bent) Authenticate(ctx context.Context, login, password string) (store.User, error) {
+func (b override) Authenticate(ctx context.Context, login, password string) (store.User, error) {
 	if b.authenticate == nil {
 		return b.Store.Authenticate(ctx, login, password)
 	}
 	return b.authenticate(ctx, login, password)
 }
 
-func (b bent) User(ctx context.Context, id string) (store.User, error) {
+func (b override) User(ctx context.Context, id string) (store.User, error) {
 	if b.user == nil {
 		return b.Store.User(ctx, id)
 	}
 	return b.user(ctx, id)
 }
 
-func (b bent) CreateSession(ctx context.Context, s store.Session) error {
+func (b override) CreateSession(ctx context.Context, s store.Session) error {
 	if b.create == nil {
 		return b.Store.CreateSession(ctx, s)
 	}
 	return b.create(ctx, s)
 }
 
-func (b bent) Session(ctx context.Context, id string) (store.Session, error) {
+func (b override) Session(ctx context.Context, id string) (store.Session, error) {
 	if b.session == nil {
 		return b.Store.Session(ctx, id)
 	}
 	return b.session(ctx, id)
 }
 
-func (b bent) AdvanceSession(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
+func (b override) AdvanceSession(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
 	if b.advance == nil {
 		return b.Store.AdvanceSession(ctx, id, from, at, idleUntil)
 	}
 	return b.advance(ctx, id, from, at, idleUntil)
 }
 
-func (b bent) RevokeSession(ctx context.Context, id string, at time.Time) error {
+func (b override) RevokeSession(ctx context.Context, id string, at time.Time) error {
 	if b.revoke == nil {
 		return b.Store.RevokeSession(ctx, id, at)
 	}
 	return b.revoke(ctx, id, at)
 }
 
-func (b bent) UserSessions(ctx context.Context, userID string) ([]store.Session, error) {
+func (b override) UserSessions(ctx context.Context, userID string) ([]store.Session, error) {
 	if b.list == nil {
 		return b.Store.UserSessions(ctx, userID)
 	}
 	return b.list(ctx, userID)
 }
 
-func (b bent) RevokeUserSessions(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
+func (b override) RevokeUserSessions(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
 	if b.revokeAll == nil {
 		return b.Store.RevokeUserSessions(ctx, userID, at, since)
 	}
 	return b.revokeAll(ctx, userID, at, since)
 }
 
-func (b bent) DeleteExpiredSessions(ctx context.Context, before time.Time) (int, error) {
+func (b override) DeleteExpiredSessions(ctx context.Context, before time.Time) (int, error) {
 	if b.drop == nil {
 		return b.Store.DeleteExpiredSessions(ctx, before)
 	}
 	return b.drop(ctx, before)
 }
 
-// bentKeys is a store of keys with some of its methods replaced.
-type bentKeys struct {
+// overrideKeys is a store of keys with some of its methods replaced.
+type overrideKeys struct {
 	store.APIKeys
 
 	create func(ctx context.Context, k store.APIKey) error
@@ -97,42 +97,42 @@ type bentKeys struct {
 	drop   func(ctx context.Context, before time.Time) (int, error)
 }
 
-func (b bentKeys) CreateAPIKey(ctx context.Context, k store.APIKey) error {
+func (b overrideKeys) CreateAPIKey(ctx context.Context, k store.APIKey) error {
 	if b.create == nil {
 		return b.APIKeys.CreateAPIKey(ctx, k)
 	}
 	return b.create(ctx, k)
 }
 
-func (b bentKeys) APIKey(ctx context.Context, digest store.Digest) (store.APIKey, error) {
+func (b overrideKeys) APIKey(ctx context.Context, digest store.Digest) (store.APIKey, error) {
 	if b.key == nil {
 		return b.APIKeys.APIKey(ctx, digest)
 	}
 	return b.key(ctx, digest)
 }
 
-func (b bentKeys) UserAPIKeys(ctx context.Context, userID string) ([]store.APIKey, error) {
+func (b overrideKeys) UserAPIKeys(ctx context.Context, userID string) ([]store.APIKey, error) {
 	if b.list == nil {
 		return b.APIKeys.UserAPIKeys(ctx, userID)
 	}
 	return b.list(ctx, userID)
 }
 
-func (b bentKeys) UseAPIKey(ctx context.Context, id string, at time.Time) error {
+func (b overrideKeys) UseAPIKey(ctx context.Context, id string, at time.Time) error {
 	if b.use == nil {
 		return b.APIKeys.UseAPIKey(ctx, id, at)
 	}
 	return b.use(ctx, id, at)
 }
 
-func (b bentKeys) RevokeAPIKey(ctx context.Context, id string, at time.Time) error {
+func (b overrideKeys) RevokeAPIKey(ctx context.Context, id string, at time.Time) error {
 	if b.revoke == nil {
 		return b.APIKeys.RevokeAPIKey(ctx, id, at)
 	}
 	return b.revoke(ctx, id, at)
 }
 
-func (b bentKeys) DeleteExpiredAPIKeys(ctx context.Context, before time.Time) (int, error) {
+func (b overrideKeys) DeleteExpiredAPIKeys(ctx context.Context, before time.Time) (int, error) {
 	if b.drop == nil {
 		return b.APIKeys.DeleteExpiredAPIKeys(ctx, before)
 	}

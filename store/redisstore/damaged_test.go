@@ -12,7 +12,7 @@ import (
 )
 
 // A record that somebody else has written, or half of one.
-func TestSpoiltRecords(t *testing.T) {
+func TestDamagedRecords(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	session, k := l.full(t)

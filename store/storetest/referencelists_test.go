@@ -8,19 +8,19 @@ import (
 	"github.com/sallyport-go/sallyport/store"
 )
 
-// plainLists are the simplest honest deny list and list of clients there are.
-type plainLists struct {
-	*plain
+// referenceLists are the simplest conforming deny list and list of clients there are.
+type referenceLists struct {
+	*reference
 
 	denied  map[string]time.Time
 	clients map[string]store.Client
 }
 
-func newPlainLists(p *plain) *plainLists {
-	return &plainLists{plain: p, denied: map[string]time.Time{}, clients: map[string]store.Client{}}
+func newReferenceLists(p *reference) *referenceLists {
+	return &referenceLists{reference: p, denied: map[string]time.Time{}, clients: map[string]store.Client{}}
 }
 
-func (p *plainLists) DenySession(ctx context.Context, sid string, until time.Time) error {
+func (p *referenceLists) DenySession(ctx context.Context, sid string, until time.Time) error {
 	leave, err := p.enter(ctx)
 	if err != nil {
 		return err
@@ -32,7 +32,7 @@ func (p *plainLists) DenySession(ctx context.Context, sid string, until time.Tim
 	return nil
 }
 
-func (p *plainLists) DenySessions(ctx context.Context, sids []string, until time.Time) error {
+func (p *referenceLists) DenySessions(ctx context.Context, sids []string, until time.Time) error {
 	leave, err := p.enter(ctx)
 	if err != nil {
 		return err
@@ -46,7 +46,7 @@ func (p *plainLists) DenySessions(ctx context.Context, sids []string, until time
 	return nil
 }
 
-func (p *plainLists) SessionDenied(ctx context.Context, sid string) (bool, error) {
+func (p *referenceLists) SessionDenied(ctx context.Context, sid string) (bool, error) {
 	leave, err := p.enter(ctx)
 	if err != nil {
 		return false, err
@@ -57,7 +57,7 @@ func (p *plainLists) SessionDenied(ctx context.Context, sid string) (bool, error
 }
 
 // undeny takes sessions off the list.
-func (p *plainLists) undeny(ctx context.Context, unwanted func(sid string, until time.Time) bool) (n int, err error) {
+func (p *referenceLists) undeny(ctx context.Context, unwanted func(sid string, until time.Time) bool) (n int, err error) {
 	leave, err := p.enter(ctx)
 	if err != nil {
 		return 0, err
@@ -72,12 +72,12 @@ func (p *plainLists) undeny(ctx context.Context, unwanted func(sid string, until
 	return n, nil
 }
 
-func (p *plainLists) DeleteExpiredDenials(ctx context.Context, before time.Time) (int, error) {
+func (p *referenceLists) DeleteExpiredDenials(ctx context.Context, before time.Time) (int, error) {
 	return p.undeny(ctx, func(_ string, until time.Time) bool { return !until.After(before) })
 }
 
 // own returns the client itself, whose slices are the list's.
-func (p *plainLists) own(ctx context.Context, id string) (store.Client, error) {
+func (p *referenceLists) own(ctx context.Context, id string) (store.Client, error) {
 	leave, err := p.enter(ctx)
 	if err != nil {
 		return store.Client{}, err
@@ -90,13 +90,13 @@ func (p *plainLists) own(ctx context.Context, id string) (store.Client, error) {
 	return c, nil
 }
 
-func (p *plainLists) Client(ctx context.Context, id string) (store.Client, error) {
+func (p *referenceLists) Client(ctx context.Context, id string) (store.Client, error) {
 	c, err := p.own(ctx, id)
 	c.Secrets, c.Grants, c.Scopes = slices.Clone(c.Secrets), slices.Clone(c.Grants), slices.Clone(c.Scopes)
 	return c, err
 }
 
-func (p *plainLists) setClient(ctx context.Context, c store.Client) error {
+func (p *referenceLists) setClient(ctx context.Context, c store.Client) error {
 	leave, err := p.enter(ctx)
 	if err != nil {
 		return err
@@ -106,7 +106,7 @@ func (p *plainLists) setClient(ctx context.Context, c store.Client) error {
 	return nil
 }
 
-func (p *plainLists) removeClient(ctx context.Context, id string) error {
+func (p *referenceLists) removeClient(ctx context.Context, id string) error {
 	leave, err := p.enter(ctx)
 	if err != nil {
 		return err

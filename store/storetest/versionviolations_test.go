@@ -17,19 +17,19 @@ const verifiedRow = "Authenticate returns the version of the row that it verifie
 // versioning changes the versions of users on their way out.
 func versioning(change func(u *store.User)) func(r *rig) {
 	return func(r *rig) {
-		honest := r.Store
+		conforming := r.Store
 		changed := func(u store.User, err error) (store.User, error) {
 			if err == nil {
 				change(&u)
 			}
 			return u, err
 		}
-		r.Store = bent{
-			Store: honest,
+		r.Store = override{
+			Store: conforming,
 			authenticate: func(ctx context.Context, login, password string) (store.User, error) {
-				return changed(honest.Authenticate(ctx, login, password))
+				return changed(conforming.Authenticate(ctx, login, password))
 			},
-			user: func(ctx context.Context, id string) (store.User, error) { return changed(honest.User(ctx, id)) },
+			user: func(ctx context.Context, id string) (store.User, error) { return changed(conforming.User(ctx, id)) },
 		}
 	}
 }
@@ -37,9 +37,9 @@ func versioning(change func(u *store.User)) func(r *rig) {
 // loggingIn does something after each login that succeeds.
 func loggingIn(then func(ctx context.Context, r *rig, u *store.User, password string) error) func(r *rig) {
 	return func(r *rig) {
-		honest := r.Store
-		r.Store = bent{Store: honest, authenticate: func(ctx context.Context, login, password string) (store.User, error) {
-			u, err := honest.Authenticate(ctx, login, password)
+		conforming := r.Store
+		r.Store = override{Store: conforming, authenticate: func(ctx context.Context, login, password string) (store.User, error) {
+			u, err := conforming.Authenticate(ctx, login, password)
 			if err == nil {
 				err = then(ctx, r, &u, password)
 			}
@@ -57,7 +57,7 @@ func readingAgain(ctx context.Context, r *rig, u *store.User, _ string) error {
 	return err
 }
 
-var versionCheats = []cheat{
+var versionViolations = []violation{
 	{"Authenticate returns no version", "Authenticate and User return one CredentialVersion", loggingIn(func(_ context.Context, _ *rig, u *store.User, _ string) error {
 		u.CredentialVersion = ""
 		return nil
@@ -93,12 +93,12 @@ var versionCheats = []cheat{
 	}},
 	{"User is asked of a cache", "A new password changes the CredentialVersion", func(r *rig) {
 		var cached sync.Map
-		honest := r.Store
-		r.Store = bent{Store: honest, user: func(ctx context.Context, id string) (store.User, error) {
+		conforming := r.Store
+		r.Store = override{Store: conforming, user: func(ctx context.Context, id string) (store.User, error) {
 			if u, ok := cached.Load(id); ok {
 				return u.(store.User), nil
 			}
-			u, err := honest.User(ctx, id)
+			u, err := conforming.User(ctx, id)
 			if err == nil {
 				cached.Store(id, u)
 			}
@@ -138,7 +138,7 @@ func TestFaultA2TheVersionIsThatOfTheVerifiedRow(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	if failure, skipped := storetest.Try(t.Context(), verifiedRow, r.Fixture); failure != nil || skipped != "" {
-		t.Errorf("an honest store: %v, %q", failure, skipped)
+		t.Errorf("a conforming store: %v, %q", failure, skipped)
 	}
 	loggingIn(readingAgain)(r)
 	if failure, _ := storetest.Try(t.Context(), verifiedRow, r.Fixture); failure == nil {

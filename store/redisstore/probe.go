@@ -8,8 +8,8 @@ import (
 	"github.com/sallyport-go/sallyport/internal/redisclient"
 )
 
-// tryOut finds out before the first login what would fail it.
-func (s *Store) tryOut(ctx context.Context, refuseEviction bool) error {
+// probe finds out before the first login what would fail it.
+func (s *Store) probe(ctx context.Context, refuseEviction bool) error {
 	if _, err := s.run(ctx, redisclient.Probing, s.prefix+"probe", "1"); err != nil {
 		return fmt.Errorf("redisstore: New: %s: %w", advice(err), err)
 	}

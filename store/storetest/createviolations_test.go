@@ -11,9 +11,9 @@ import (
 // creating changes sessions on their way in.
 func creating(change func(s *store.Session)) func(r *rig) {
 	return func(r *rig) {
-		r.Store = bent{Store: r.Store, create: func(ctx context.Context, s store.Session) error {
+		r.Store = override{Store: r.Store, create: func(ctx context.Context, s store.Session) error {
 			change(&s)
-			return r.plain.CreateSession(ctx, s)
+			return r.reference.CreateSession(ctx, s)
 		}}
 	}
 }
@@ -25,7 +25,7 @@ func yields() {
 	}
 }
 
-var createCheats = []cheat{
+var createViolations = []violation{
 	{"CreateSession loses the client", "CreateSession keeps all of a session", creating(func(s *store.Session) { s.ClientID = "" })},
 	{"CreateSession loses the scopes", "CreateSession keeps all of a session", creating(func(s *store.Session) { s.Scopes = nil })},
 	{"CreateSession begins at generation 0", "CreateSession keeps all of a session", creating(func(s *store.Session) { s.Generation = 0 })},
@@ -37,39 +37,39 @@ var createCheats = []cheat{
 		}
 	})},
 	{"CreateSession overwrites", "CreateSession says ErrConflict when the ID is taken", func(r *rig) {
-		r.Store = bent{Store: r.Store, create: r.plain.put}
+		r.Store = override{Store: r.Store, create: r.reference.put}
 	}},
 	{"CreateSession ignores what is there", "CreateSession says ErrConflict when the ID is taken", func(r *rig) {
-		r.Store = bent{Store: r.Store, create: func(ctx context.Context, s store.Session) error {
-			if err := r.plain.CreateSession(ctx, s); !errors.Is(err, store.ErrConflict) {
+		r.Store = override{Store: r.Store, create: func(ctx context.Context, s store.Session) error {
+			if err := r.reference.CreateSession(ctx, s); !errors.Is(err, store.ErrConflict) {
 				return err
 			}
 			return nil
 		}}
 	}},
 	{"CreateSession brings a revoked session back", "CreateSession says ErrConflict when the ID is taken", func(r *rig) {
-		r.Store = bent{Store: r.Store, create: func(ctx context.Context, s store.Session) error {
-			if old, err := r.plain.Session(ctx, s.ID); err == nil && !old.RevokedAt.IsZero() {
-				return r.plain.put(ctx, s)
+		r.Store = override{Store: r.Store, create: func(ctx context.Context, s store.Session) error {
+			if old, err := r.reference.Session(ctx, s.ID); err == nil && !old.RevokedAt.IsZero() {
+				return r.reference.put(ctx, s)
 			}
-			return r.plain.CreateSession(ctx, s)
+			return r.reference.CreateSession(ctx, s)
 		}}
 	}},
 	{"CreateSession returns the driver's error for a taken ID", "CreateSession says ErrConflict when the ID is taken", func(r *rig) {
-		r.Store = bent{Store: r.Store, create: func(ctx context.Context, s store.Session) error {
-			if err := r.plain.CreateSession(ctx, s); err != nil {
+		r.Store = override{Store: r.Store, create: func(ctx context.Context, s store.Session) error {
+			if err := r.reference.CreateSession(ctx, s); err != nil {
 				return errors.New("driver: duplicate key value violates unique constraint")
 			}
 			return nil
 		}}
 	}},
 	{"CreateSession looks, then writes", "CreateSession has exactly one winner", func(r *rig) {
-		r.Store = bent{Store: r.Store, create: func(ctx context.Context, s store.Session) error {
-			if _, err := r.plain.Session(ctx, s.ID); err == nil {
+		r.Store = override{Store: r.Store, create: func(ctx context.Context, s store.Session) error {
+			if _, err := r.reference.Session(ctx, s.ID); err == nil {
 				return store.ErrConflict
 			}
 			yields()
-			return r.plain.put(ctx, s)
+			return r.reference.put(ctx, s)
 		}}
 	}},
 	{"Session returns nothing and no error", "Session says ErrNotFound of an unknown ID", sessionErr(nil)},
@@ -79,8 +79,8 @@ var createCheats = []cheat{
 
 func sessionErr(instead error) func(r *rig) {
 	return func(r *rig) {
-		r.Store = bent{Store: r.Store, session: func(ctx context.Context, id string) (store.Session, error) {
-			s, err := r.plain.Session(ctx, id)
+		r.Store = override{Store: r.Store, session: func(ctx context.Context, id string) (store.Session, error) {
+			s, err := r.reference.Session(ctx, id)
 			if errors.Is(err, store.ErrNotFound) {
 				err = instead
 			}

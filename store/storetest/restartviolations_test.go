@@ -17,20 +17,20 @@ func restarting(change func(ctx context.Context, r *rig) error) func(r *rig) {
 
 // restartingSessions changes all sessions when the store is opened again.
 func restartingSessions(change func(s *store.Session)) func(r *rig) {
-	return restarting(func(ctx context.Context, r *rig) error { return r.plain.editAll(ctx, change) })
+	return restarting(func(ctx context.Context, r *rig) error { return r.reference.editAll(ctx, change) })
 }
 
 func restartingKeys(change func(k *store.APIKey)) func(r *rig) {
-	return restarting(func(ctx context.Context, r *rig) error { return r.plain.editKeys(ctx, change) })
+	return restarting(func(ctx context.Context, r *rig) error { return r.reference.editKeys(ctx, change) })
 }
 
-var restartCheats = []cheat{
+var restartViolations = []violation{
 	{"sessions are gone after a restart", "A restart forgets no session", restarting(func(ctx context.Context, r *rig) error {
-		_, err := r.plain.drop(ctx, func(store.Session) bool { return true })
+		_, err := r.reference.drop(ctx, func(store.Session) bool { return true })
 		return err
 	})},
 	{"sessions that were revoked are gone after a restart", "A restart forgets no session", restarting(func(ctx context.Context, r *rig) error {
-		_, err := r.plain.drop(ctx, func(s store.Session) bool { return !s.RevokedAt.IsZero() })
+		_, err := r.reference.drop(ctx, func(s store.Session) bool { return !s.RevokedAt.IsZero() })
 		return err
 	})},
 	{"a revocation is in a cache only", "A restart forgets no session", restartingSessions(func(s *store.Session) { s.RevokedAt = time.Time{} })},
@@ -43,7 +43,7 @@ var restartCheats = []cheat{
 	{"users are gone after a restart", "A restart forgets no user", func(r *rig) {
 		r.Reopen = func(context.Context) (storetest.Fixture, error) {
 			f := r.Fixture
-			f.Store = bent{Store: f.Store, authenticate: func(context.Context, string, string) (store.User, error) {
+			f.Store = override{Store: f.Store, authenticate: func(context.Context, string, string) (store.User, error) {
 				return store.User{}, store.ErrBadCredentials
 			}}
 			return f, nil
@@ -69,7 +69,7 @@ var restartCheats = []cheat{
 		}
 	}},
 	{"keys are gone after a restart", "A restart forgets no key", restarting(func(ctx context.Context, r *rig) error {
-		_, err := r.plain.dropKeys(ctx, func(store.APIKey) bool { return true })
+		_, err := r.reference.dropKeys(ctx, func(store.APIKey) bool { return true })
 		return err
 	})},
 	{"a revocation of a key is in a cache only", "A restart forgets no key", restartingKeys(func(k *store.APIKey) { k.RevokedAt = time.Time{} })},

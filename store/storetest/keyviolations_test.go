@@ -15,9 +15,9 @@ import (
 // creatingKeys changes keys on their way in.
 func creatingKeys(change func(k *store.APIKey)) func(r *rig) {
 	return func(r *rig) {
-		r.APIKeys = bentKeys{APIKeys: r.plain, create: func(ctx context.Context, k store.APIKey) error {
+		r.APIKeys = overrideKeys{APIKeys: r.reference, create: func(ctx context.Context, k store.APIKey) error {
 			change(&k)
-			return r.plain.CreateAPIKey(ctx, k)
+			return r.reference.CreateAPIKey(ctx, k)
 		}}
 	}
 }
@@ -25,8 +25,8 @@ func creatingKeys(change func(k *store.APIKey)) func(r *rig) {
 // listingKeysWhere replaces which keys UserAPIKeys looks for.
 func listingKeysWhere(wanted func(k store.APIKey, userID string) bool) func(r *rig) {
 	return func(r *rig) {
-		r.APIKeys = bentKeys{APIKeys: r.plain, list: func(ctx context.Context, userID string) ([]store.APIKey, error) {
-			return r.plain.listKeys(ctx, func(k store.APIKey) bool { return wanted(k, userID) })
+		r.APIKeys = overrideKeys{APIKeys: r.reference, list: func(ctx context.Context, userID string) ([]store.APIKey, error) {
+			return r.reference.listKeys(ctx, func(k store.APIKey) bool { return wanted(k, userID) })
 		}}
 	}
 }
@@ -34,8 +34,8 @@ func listingKeysWhere(wanted func(k store.APIKey, userID string) bool) func(r *r
 // findingKeys replaces which digests APIKey takes for the one it was given.
 func findingKeys(same func(k store.APIKey, digest store.Digest) bool) func(r *rig) {
 	return func(r *rig) {
-		r.APIKeys = bentKeys{APIKeys: r.plain, key: func(ctx context.Context, digest store.Digest) (store.APIKey, error) {
-			found, err := r.plain.listKeys(ctx, func(k store.APIKey) bool { return same(k, digest) })
+		r.APIKeys = overrideKeys{APIKeys: r.reference, key: func(ctx context.Context, digest store.Digest) (store.APIKey, error) {
+			found, err := r.reference.listKeys(ctx, func(k store.APIKey) bool { return same(k, digest) })
 			if err == nil && len(found) == 0 {
 				err = store.ErrNotFound
 			}
@@ -46,8 +46,8 @@ func findingKeys(same func(k store.APIKey, digest store.Digest) bool) func(r *ri
 
 func keyErr(instead error) func(r *rig) {
 	return func(r *rig) {
-		r.APIKeys = bentKeys{APIKeys: r.plain, key: func(ctx context.Context, digest store.Digest) (store.APIKey, error) {
-			k, err := r.plain.APIKey(ctx, digest)
+		r.APIKeys = overrideKeys{APIKeys: r.reference, key: func(ctx context.Context, digest store.Digest) (store.APIKey, error) {
+			k, err := r.reference.APIKey(ctx, digest)
 			if errors.Is(err, store.ErrNotFound) {
 				err = instead
 			}
@@ -59,8 +59,8 @@ func keyErr(instead error) func(r *rig) {
 // usingKeys replaces what UseAPIKey does with the key.
 func usingKeys(change func(k *store.APIKey, at time.Time)) func(r *rig) {
 	return func(r *rig) {
-		r.APIKeys = bentKeys{APIKeys: r.plain, use: func(ctx context.Context, id string, at time.Time) error {
-			return r.plain.editKeys(ctx, func(k *store.APIKey) {
+		r.APIKeys = overrideKeys{APIKeys: r.reference, use: func(ctx context.Context, id string, at time.Time) error {
+			return r.reference.editKeys(ctx, func(k *store.APIKey) {
 				if k.ID == id {
 					change(k, at)
 				}
@@ -72,14 +72,14 @@ func usingKeys(change func(k *store.APIKey, at time.Time)) func(r *rig) {
 // revokingKeys replaces what RevokeAPIKey does with the key.
 func revokingKeys(change func(k *store.APIKey, id string, at time.Time)) func(r *rig) {
 	return func(r *rig) {
-		r.APIKeys = bentKeys{APIKeys: r.plain, revoke: func(ctx context.Context, id string, at time.Time) error {
-			return r.plain.editKeys(ctx, func(k *store.APIKey) { change(k, id, at) })
+		r.APIKeys = overrideKeys{APIKeys: r.reference, revoke: func(ctx context.Context, id string, at time.Time) error {
+			return r.reference.editKeys(ctx, func(k *store.APIKey) { change(k, id, at) })
 		}}
 	}
 }
 
 // missing says ErrNotFound where there is no such key.
-func missing(ctx context.Context, p *plain, id string) error {
+func missing(ctx context.Context, p *reference, id string) error {
 	found, err := p.listKeys(ctx, func(k store.APIKey) bool { return k.ID == id })
 	if err == nil && len(found) == 0 {
 		err = store.ErrNotFound
@@ -87,25 +87,25 @@ func missing(ctx context.Context, p *plain, id string) error {
 	return err
 }
 
-var keyCheats = []cheat{
+var keyViolations = []violation{
 	{"CreateAPIKey loses the scopes", "CreateAPIKey keeps all of a key", creatingKeys(func(k *store.APIKey) { k.Scopes = nil })},
 	{"CreateAPIKey loses the end", "CreateAPIKey keeps all of a key", creatingKeys(func(k *store.APIKey) { k.ExpiresAt = time.Time{} })},
 	{"CreateAPIKey overwrites", "CreateAPIKey says ErrConflict when the ID or the digest is taken", func(r *rig) {
-		r.APIKeys = bentKeys{APIKeys: r.plain, create: r.plain.putKey}
+		r.APIKeys = overrideKeys{APIKeys: r.reference, create: r.reference.putKey}
 	}},
 	{"CreateAPIKey does not look at the digest", "CreateAPIKey says ErrConflict when the ID or the digest is taken", func(r *rig) {
-		r.APIKeys = bentKeys{APIKeys: r.plain, create: func(ctx context.Context, k store.APIKey) error {
-			if missing(ctx, r.plain, k.ID) == nil {
+		r.APIKeys = overrideKeys{APIKeys: r.reference, create: func(ctx context.Context, k store.APIKey) error {
+			if missing(ctx, r.reference, k.ID) == nil {
 				return store.ErrConflict
 			}
-			return r.plain.putKey(ctx, k)
+			return r.reference.putKey(ctx, k)
 		}}
 	}},
 	{"CreateAPIKey brings a revoked key back", "CreateAPIKey says ErrConflict when the ID or the digest is taken", func(r *rig) {
-		r.APIKeys = bentKeys{APIKeys: r.plain, create: func(ctx context.Context, k store.APIKey) error {
-			err := r.plain.CreateAPIKey(ctx, k)
+		r.APIKeys = overrideKeys{APIKeys: r.reference, create: func(ctx context.Context, k store.APIKey) error {
+			err := r.reference.CreateAPIKey(ctx, k)
 			if errors.Is(err, store.ErrConflict) {
-				_ = r.plain.editKeys(ctx, func(old *store.APIKey) {
+				_ = r.reference.editKeys(ctx, func(old *store.APIKey) {
 					if old.ID == k.ID {
 						old.RevokedAt = time.Time{}
 					}
@@ -115,12 +115,12 @@ var keyCheats = []cheat{
 		}}
 	}},
 	{"CreateAPIKey looks, then writes", "CreateAPIKey has exactly one winner", func(r *rig) {
-		r.APIKeys = bentKeys{APIKeys: r.plain, create: func(ctx context.Context, k store.APIKey) error {
-			if _, err := r.plain.APIKey(ctx, k.Digest); err == nil {
+		r.APIKeys = overrideKeys{APIKeys: r.reference, create: func(ctx context.Context, k store.APIKey) error {
+			if _, err := r.reference.APIKey(ctx, k.Digest); err == nil {
 				return store.ErrConflict
 			}
 			yields()
-			return r.plain.putKey(ctx, k)
+			return r.reference.putKey(ctx, k)
 		}}
 	}},
 	{"APIKey does not find an expired key", "APIKey returns the key, live, revoked or expired", findingKeys(func(k store.APIKey, digest store.Digest) bool {
@@ -139,16 +139,16 @@ var keyCheats = []cheat{
 		return bytes.Equal(bytes.ToLower(k.Digest[1:31]), bytes.ToLower(digest[1:31]))
 	})},
 	{"UserAPIKeys returns the newest first", "UserAPIKeys returns the oldest first", func(r *rig) {
-		r.APIKeys = bentKeys{APIKeys: r.plain, list: func(ctx context.Context, userID string) ([]store.APIKey, error) {
-			found, err := r.plain.UserAPIKeys(ctx, userID)
+		r.APIKeys = overrideKeys{APIKeys: r.reference, list: func(ctx context.Context, userID string) ([]store.APIKey, error) {
+			found, err := r.reference.UserAPIKeys(ctx, userID)
 			slices.Reverse(found)
 			return found, err
 		}}
 	}},
 	{"UserAPIKeys returns revoked ones", "UserAPIKeys returns the oldest first", listingKeysWhere(func(k store.APIKey, userID string) bool { return k.UserID == userID })},
 	{"UserAPIKeys says ErrNotFound when there are none", "UserAPIKeys returns the oldest first", func(r *rig) {
-		r.APIKeys = bentKeys{APIKeys: r.plain, list: func(ctx context.Context, userID string) ([]store.APIKey, error) {
-			found, err := r.plain.UserAPIKeys(ctx, userID)
+		r.APIKeys = overrideKeys{APIKeys: r.reference, list: func(ctx context.Context, userID string) ([]store.APIKey, error) {
+			found, err := r.reference.UserAPIKeys(ctx, userID)
 			if len(found) == 0 {
 				err = store.ErrNotFound
 			}
@@ -168,38 +168,38 @@ var keyCheats = []cheat{
 	})},
 	{"UseAPIKey moves LastUsedAt back", "UseAPIKey never moves LastUsedAt back", usingKeys(func(k *store.APIKey, at time.Time) { k.LastUsedAt = at })},
 	{"UseAPIKey looks, then writes", "UseAPIKey never moves LastUsedAt back", func(r *rig) {
-		r.APIKeys = bentKeys{APIKeys: r.plain, use: func(ctx context.Context, id string, at time.Time) error {
-			found, err := r.plain.listKeys(ctx, func(k store.APIKey) bool { return k.ID == id && at.After(k.LastUsedAt) })
+		r.APIKeys = overrideKeys{APIKeys: r.reference, use: func(ctx context.Context, id string, at time.Time) error {
+			found, err := r.reference.listKeys(ctx, func(k store.APIKey) bool { return k.ID == id && at.After(k.LastUsedAt) })
 			if err != nil || len(found) == 0 {
 				return err
 			}
 			yields()
 			found[0].LastUsedAt = at
-			return r.plain.putKey(ctx, found[0])
+			return r.reference.putKey(ctx, found[0])
 		}}
 	}},
 	{"UseAPIKey says ErrConflict when many come at once", "UseAPIKey never moves LastUsedAt back", func(r *rig) {
-		r.APIKeys = bentKeys{APIKeys: r.plain, use: func(ctx context.Context, id string, at time.Time) error {
-			found, err := r.plain.listKeys(ctx, func(k store.APIKey) bool { return k.ID == id && at.Before(k.LastUsedAt) })
+		r.APIKeys = overrideKeys{APIKeys: r.reference, use: func(ctx context.Context, id string, at time.Time) error {
+			found, err := r.reference.listKeys(ctx, func(k store.APIKey) bool { return k.ID == id && at.Before(k.LastUsedAt) })
 			if err != nil || len(found) > 0 {
 				return errors.Join(err, store.ErrConflict)
 			}
-			return r.plain.UseAPIKey(ctx, id, at)
+			return r.reference.UseAPIKey(ctx, id, at)
 		}}
 	}},
 	{"UseAPIKey says ErrNotFound", "UseAPIKey of an unknown key is no error", func(r *rig) {
-		r.APIKeys = bentKeys{APIKeys: r.plain, use: func(ctx context.Context, id string, at time.Time) error {
-			return errors.Join(missing(ctx, r.plain, id), r.plain.UseAPIKey(ctx, id, at))
+		r.APIKeys = overrideKeys{APIKeys: r.reference, use: func(ctx context.Context, id string, at time.Time) error {
+			return errors.Join(missing(ctx, r.reference, id), r.reference.UseAPIKey(ctx, id, at))
 		}}
 	}},
 	{"RevokeAPIKey does nothing", "RevokeAPIKey is committed when it returns, and for good", revokingKeys(func(*store.APIKey, string, time.Time) {})},
 	{"RevokeAPIKey is rolled back after the first look", "RevokeAPIKey is committed when it returns, and for good", func(r *rig) {
 		var pending sync.Map
-		r.APIKeys = bentKeys{
-			APIKeys: r.plain,
+		r.APIKeys = overrideKeys{
+			APIKeys: r.reference,
 			revoke:  func(_ context.Context, id string, at time.Time) error { pending.Store(id, at); return nil },
 			key: func(ctx context.Context, digest store.Digest) (store.APIKey, error) {
-				k, err := r.plain.APIKey(ctx, digest)
+				k, err := r.reference.APIKey(ctx, digest)
 				if at, ok := pending.LoadAndDelete(k.ID); ok {
 					k.RevokedAt = at.(time.Time)
 				}
@@ -227,8 +227,8 @@ var keyCheats = []cheat{
 	})},
 	{"RevokeAPIKey ends all keys", "RevokeAPIKey ends no other key", revokingKeys(func(k *store.APIKey, _ string, at time.Time) { k.RevokedAt = at })},
 	{"RevokeAPIKey says ErrNotFound", "RevokeAPIKey of an unknown key is no error", func(r *rig) {
-		r.APIKeys = bentKeys{APIKeys: r.plain, revoke: func(ctx context.Context, id string, at time.Time) error {
-			return errors.Join(missing(ctx, r.plain, id), r.plain.RevokeAPIKey(ctx, id, at))
+		r.APIKeys = overrideKeys{APIKeys: r.reference, revoke: func(ctx context.Context, id string, at time.Time) error {
+			return errors.Join(missing(ctx, r.reference, id), r.reference.RevokeAPIKey(ctx, id, at))
 		}}
 	}},
 }
@@ -236,8 +236,8 @@ var keyCheats = []cheat{
 // droppingKeys replaces which keys DeleteExpiredAPIKeys deletes.
 func droppingKeys(unwanted func(k store.APIKey, before time.Time) bool) func(r *rig) {
 	return func(r *rig) {
-		r.APIKeys = bentKeys{APIKeys: r.plain, drop: func(ctx context.Context, before time.Time) (int, error) {
-			return r.plain.dropKeys(ctx, func(k store.APIKey) bool { return unwanted(k, before) })
+		r.APIKeys = overrideKeys{APIKeys: r.reference, drop: func(ctx context.Context, before time.Time) (int, error) {
+			return r.reference.dropKeys(ctx, func(k store.APIKey) bool { return unwanted(k, before) })
 		}}
 	}
 }
@@ -245,14 +245,14 @@ func droppingKeys(unwanted func(k store.APIKey, before time.Time) bool) func(r *
 // countingKeys replaces what DeleteExpiredAPIKeys says.
 func countingKeys(change func(n int) int) func(r *rig) {
 	return func(r *rig) {
-		r.APIKeys = bentKeys{APIKeys: r.plain, drop: func(ctx context.Context, before time.Time) (int, error) {
-			n, err := r.plain.DeleteExpiredAPIKeys(ctx, before)
+		r.APIKeys = overrideKeys{APIKeys: r.reference, drop: func(ctx context.Context, before time.Time) (int, error) {
+			n, err := r.reference.DeleteExpiredAPIKeys(ctx, before)
 			return change(n), err
 		}}
 	}
 }
 
-var keyExpiryCheats = []cheat{
+var keyExpiryViolations = []violation{
 	{"DeleteExpiredAPIKeys does nothing", "DeleteExpiredAPIKeys forgets what has ended", droppingKeys(func(store.APIKey, time.Time) bool { return false })},
 	{"DeleteExpiredAPIKeys leaves the last microsecond", "DeleteExpiredAPIKeys forgets what has ended", droppingKeys(func(k store.APIKey, before time.Time) bool {
 		return ended(k, before.Add(-time.Microsecond))
@@ -268,29 +268,29 @@ var keyExpiryCheats = []cheat{
 	})},
 	{"DeleteExpiredAPIKeys leaves the digest taken", "DeleteExpiredAPIKeys forgets what has ended", func(r *rig) {
 		var taken sync.Map
-		r.APIKeys = bentKeys{
-			APIKeys: r.plain,
+		r.APIKeys = overrideKeys{
+			APIKeys: r.reference,
 			create: func(ctx context.Context, k store.APIKey) error {
 				if _, is := taken.LoadOrStore(k.Digest, true); is {
 					return store.ErrConflict
 				}
-				return r.plain.CreateAPIKey(ctx, k)
+				return r.reference.CreateAPIKey(ctx, k)
 			},
 		}
 	}},
 	{"RevokeAPIKey brings back what was forgotten", "DeleteExpiredAPIKeys forgets what has ended", func(r *rig) {
 		var made sync.Map
-		r.APIKeys = bentKeys{
-			APIKeys: r.plain,
+		r.APIKeys = overrideKeys{
+			APIKeys: r.reference,
 			create: func(ctx context.Context, k store.APIKey) error {
 				made.Store(k.ID, k)
-				return r.plain.CreateAPIKey(ctx, k)
+				return r.reference.CreateAPIKey(ctx, k)
 			},
 			revoke: func(ctx context.Context, id string, at time.Time) error {
-				if k, ok := made.Load(id); ok && missing(ctx, r.plain, id) != nil {
-					return r.plain.putKey(ctx, k.(store.APIKey))
+				if k, ok := made.Load(id); ok && missing(ctx, r.reference, id) != nil {
+					return r.reference.putKey(ctx, k.(store.APIKey))
 				}
-				return r.plain.RevokeAPIKey(ctx, id, at)
+				return r.reference.RevokeAPIKey(ctx, id, at)
 			},
 		}
 	}},
@@ -311,7 +311,7 @@ var keyExpiryCheats = []cheat{
 	{"DeleteExpiredAPIKeys says at least one", "DeleteExpiredAPIKeys says how many", countingKeys(func(n int) int { return max(n, 1) })},
 }
 
-var keyCommonCheats = []cheat{
+var keyCommonViolations = []violation{
 	{"RevokeAPIKey folds the ID", "Key IDs are compared byte by byte", revokingKeys(func(k *store.APIKey, id string, at time.Time) {
 		if strings.EqualFold(k.ID, id) && k.RevokedAt.IsZero() {
 			k.RevokedAt = at
@@ -340,8 +340,8 @@ var keyCommonCheats = []cheat{
 	{"times of a key are cut to the second", "Times of a key come back equal", creatingKeys(func(k *store.APIKey) { k.CreatedAt = k.CreatedAt.Truncate(time.Second) })},
 	{"UseAPIKey cuts its time to the second", "Times of a key come back equal", usingKeys(func(k *store.APIKey, at time.Time) { k.LastUsedAt = at.Truncate(time.Second) })},
 	{"CreateAPIKey keeps the caller's slice", "A slice of a key belongs to the caller", func(r *rig) {
-		r.APIKeys = bentKeys{APIKeys: r.plain, create: func(ctx context.Context, k store.APIKey) error {
-			return errors.Join(r.plain.CreateAPIKey(ctx, k), r.plain.editKeys(ctx, func(kept *store.APIKey) {
+		r.APIKeys = overrideKeys{APIKeys: r.reference, create: func(ctx context.Context, k store.APIKey) error {
+			return errors.Join(r.reference.CreateAPIKey(ctx, k), r.reference.editKeys(ctx, func(kept *store.APIKey) {
 				if kept.ID == k.ID {
 					kept.Scopes = k.Scopes
 				}
@@ -349,8 +349,8 @@ var keyCommonCheats = []cheat{
 		}}
 	}},
 	{"APIKey gives its own slice out", "A slice of a key belongs to the caller", func(r *rig) {
-		r.APIKeys = bentKeys{APIKeys: r.plain, key: func(ctx context.Context, digest store.Digest) (k store.APIKey, err error) {
-			err = r.plain.editKeys(ctx, func(kept *store.APIKey) {
+		r.APIKeys = overrideKeys{APIKeys: r.reference, key: func(ctx context.Context, digest store.Digest) (k store.APIKey, err error) {
+			err = r.reference.editKeys(ctx, func(kept *store.APIKey) {
 				if kept.Digest == digest {
 					k = *kept
 				}
@@ -359,8 +359,8 @@ var keyCommonCheats = []cheat{
 		}}
 	}},
 	{"UserAPIKeys gives its own slices out", "A slice of a key belongs to the caller", func(r *rig) {
-		r.APIKeys = bentKeys{APIKeys: r.plain, list: func(ctx context.Context, userID string) (found []store.APIKey, err error) {
-			err = r.plain.editKeys(ctx, func(kept *store.APIKey) {
+		r.APIKeys = overrideKeys{APIKeys: r.reference, list: func(ctx context.Context, userID string) (found []store.APIKey, err error) {
+			err = r.reference.editKeys(ctx, func(kept *store.APIKey) {
 				if kept.UserID == userID {
 					found = append(found, *kept)
 				}
@@ -369,30 +369,30 @@ var keyCommonCheats = []cheat{
 		}}
 	}},
 	{"APIKey takes a done context for ErrNotFound", "A done context is no answer about keys", func(r *rig) {
-		r.APIKeys = bentKeys{APIKeys: r.plain, key: func(ctx context.Context, digest store.Digest) (store.APIKey, error) {
-			k, err := r.plain.APIKey(ctx, digest)
+		r.APIKeys = overrideKeys{APIKeys: r.reference, key: func(ctx context.Context, digest store.Digest) (store.APIKey, error) {
+			k, err := r.reference.APIKey(ctx, digest)
 			return k, whenDone(err, store.ErrNotFound)
 		}}
 	}},
 	{"RevokeAPIKey says nil when its context is done", "A done context is no answer about keys", func(r *rig) {
-		r.APIKeys = bentKeys{APIKeys: r.plain, revoke: func(ctx context.Context, id string, at time.Time) error {
-			return whenDone(r.plain.RevokeAPIKey(ctx, id, at), nil)
+		r.APIKeys = overrideKeys{APIKeys: r.reference, revoke: func(ctx context.Context, id string, at time.Time) error {
+			return whenDone(r.reference.RevokeAPIKey(ctx, id, at), nil)
 		}}
 	}},
 	{"UseAPIKey does not look at its context", "A done context is no answer about keys", func(r *rig) {
-		r.APIKeys = bentKeys{APIKeys: r.plain, use: func(ctx context.Context, id string, at time.Time) error {
-			return r.plain.UseAPIKey(context.WithoutCancel(ctx), id, at)
+		r.APIKeys = overrideKeys{APIKeys: r.reference, use: func(ctx context.Context, id string, at time.Time) error {
+			return r.reference.UseAPIKey(context.WithoutCancel(ctx), id, at)
 		}}
 	}},
 	{"a use of two at once undoes another key's", "Methods for keys are called by many goroutines at once", func(r *rig) {
-		r.APIKeys = bentKeys{APIKeys: r.plain, use: func(ctx context.Context, id string, at time.Time) error {
-			all, err := r.plain.listKeys(ctx, func(store.APIKey) bool { return true })
+		r.APIKeys = overrideKeys{APIKeys: r.reference, use: func(ctx context.Context, id string, at time.Time) error {
+			all, err := r.reference.listKeys(ctx, func(store.APIKey) bool { return true })
 			yields()
 			for _, k := range all {
 				if k.ID == id {
 					k.LastUsedAt = at
 				}
-				err = errors.Join(err, r.plain.putKey(ctx, k))
+				err = errors.Join(err, r.reference.putKey(ctx, k))
 			}
 			return err
 		}}

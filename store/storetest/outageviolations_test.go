@@ -19,62 +19,62 @@ func orElse(err, sentinel error) error {
 	return err
 }
 
-var outageCheats = []cheat{
+var outageViolations = []violation{
 	{"Session says ErrNotFound of a lost connection", lostConnection, func(r *rig) {
-		r.Store = bent{Store: r.Store, session: func(ctx context.Context, id string) (store.Session, error) {
-			s, err := r.plain.Session(ctx, id)
+		r.Store = override{Store: r.Store, session: func(ctx context.Context, id string) (store.Session, error) {
+			s, err := r.reference.Session(ctx, id)
 			return s, orElse(err, store.ErrNotFound)
 		}}
 	}},
 	{"AdvanceSession says ErrConflict of a lost connection", lostConnection, func(r *rig) {
-		r.Store = bent{Store: r.Store, advance: func(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
-			return orElse(r.plain.AdvanceSession(ctx, id, from, at, idleUntil), store.ErrConflict)
+		r.Store = override{Store: r.Store, advance: func(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
+			return orElse(r.reference.AdvanceSession(ctx, id, from, at, idleUntil), store.ErrConflict)
 		}}
 	}},
 	{"RevokeSession says nil of a lost connection", lostConnection, func(r *rig) {
-		r.Store = bent{Store: r.Store, revoke: func(ctx context.Context, id string, at time.Time) error {
-			return orElse(r.plain.RevokeSession(ctx, id, at), nil)
+		r.Store = override{Store: r.Store, revoke: func(ctx context.Context, id string, at time.Time) error {
+			return orElse(r.reference.RevokeSession(ctx, id, at), nil)
 		}}
 	}},
 	{"RevokeUserSessions returns none of a lost connection", lostConnection, func(r *rig) {
-		r.Store = bent{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
-			ids, err := r.plain.RevokeUserSessions(ctx, userID, at, since)
+		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
+			ids, err := r.reference.RevokeUserSessions(ctx, userID, at, since)
 			return ids, orElse(err, nil)
 		}}
 	}},
 	{"Authenticate says ErrBadCredentials of a lost connection", lostConnection, func(r *rig) {
-		honest := r.Store
-		r.Store = bent{Store: honest, authenticate: func(ctx context.Context, login, password string) (store.User, error) {
-			u, err := honest.Authenticate(ctx, login, password)
+		conforming := r.Store
+		r.Store = override{Store: conforming, authenticate: func(ctx context.Context, login, password string) (store.User, error) {
+			u, err := conforming.Authenticate(ctx, login, password)
 			return u, orElse(err, store.ErrBadCredentials)
 		}}
 	}},
 	{"User says ErrNotFound of a lost connection", lostConnection, func(r *rig) {
-		honest := r.Store
-		r.Store = bent{Store: honest, user: func(ctx context.Context, id string) (store.User, error) {
-			u, err := honest.User(ctx, id)
+		conforming := r.Store
+		r.Store = override{Store: conforming, user: func(ctx context.Context, id string) (store.User, error) {
+			u, err := conforming.User(ctx, id)
 			return u, orElse(err, store.ErrNotFound)
 		}}
 	}},
 	{"APIKey says ErrNotFound of a lost connection", lostConnection, func(r *rig) {
-		r.APIKeys = bentKeys{APIKeys: r.plain, key: func(ctx context.Context, digest store.Digest) (store.APIKey, error) {
-			k, err := r.plain.APIKey(ctx, digest)
+		r.APIKeys = overrideKeys{APIKeys: r.reference, key: func(ctx context.Context, digest store.Digest) (store.APIKey, error) {
+			k, err := r.reference.APIKey(ctx, digest)
 			return k, orElse(err, store.ErrNotFound)
 		}}
 	}},
 	{"SessionDenied says no of a lost connection", lostConnection, func(r *rig) {
-		r.Revocations = bentDenials{Revocations: r.lists, denied: func(ctx context.Context, sid string) (bool, error) {
+		r.Revocations = overrideDenials{Revocations: r.lists, denied: func(ctx context.Context, sid string) (bool, error) {
 			is, err := r.lists.SessionDenied(ctx, sid)
 			return is, orElse(err, nil)
 		}}
 	}},
 	{"what failed once is not there", "A connection that is back is used", func(r *rig) {
 		var gone sync.Map
-		r.Store = bent{Store: r.Store, session: func(ctx context.Context, id string) (store.Session, error) {
+		r.Store = override{Store: r.Store, session: func(ctx context.Context, id string) (store.Session, error) {
 			if _, ok := gone.Load(id); ok {
 				return store.Session{}, store.ErrNotFound
 			}
-			s, err := r.plain.Session(ctx, id)
+			s, err := r.reference.Session(ctx, id)
 			if errors.Is(err, errDriver) {
 				gone.Store(id, true)
 			}

@@ -9,12 +9,12 @@ import (
 	"github.com/sallyport-go/sallyport/store"
 )
 
-var crowdRules = []rule{
+var concurrencyRules = []rule{
 	{
 		name:  "Methods are called by many goroutines at once",
 		says:  "Methods are called by many goroutines at once.",
 		why:   "every request is a goroutine: a login that is lost when another comes at the same moment is lost every day",
-		check: worksInCrowd,
+		check: worksConcurrently,
 	},
 	{
 		name:  "Session returns what the last write has left",
@@ -24,9 +24,9 @@ var crowdRules = []rule{
 	},
 }
 
-// worksInCrowd lets callers that have one user in common do all there is to do,
+// worksConcurrently lets callers that have one user in common do all there is to do,
 // and looks whether each finds what it did itself.
-func worksInCrowd(t *trial) {
+func worksConcurrently(t *trial) {
 	const callers, each = 16, 4
 	user := unique("user")
 	sessions := make([]store.Session, callers*each)

@@ -10,8 +10,8 @@ import (
 // dropping replaces which sessions DeleteExpiredSessions deletes.
 func dropping(unwanted func(s store.Session, before time.Time) bool) func(r *rig) {
 	return func(r *rig) {
-		r.Store = bent{Store: r.Store, drop: func(ctx context.Context, before time.Time) (int, error) {
-			return r.plain.drop(ctx, func(s store.Session) bool { return unwanted(s, before) })
+		r.Store = override{Store: r.Store, drop: func(ctx context.Context, before time.Time) (int, error) {
+			return r.reference.drop(ctx, func(s store.Session) bool { return unwanted(s, before) })
 		}}
 	}
 }
@@ -19,14 +19,14 @@ func dropping(unwanted func(s store.Session, before time.Time) bool) func(r *rig
 // counting replaces what DeleteExpiredSessions says.
 func counting(change func(n int) int) func(r *rig) {
 	return func(r *rig) {
-		r.Store = bent{Store: r.Store, drop: func(ctx context.Context, before time.Time) (int, error) {
-			n, err := r.plain.DeleteExpiredSessions(ctx, before)
+		r.Store = override{Store: r.Store, drop: func(ctx context.Context, before time.Time) (int, error) {
+			n, err := r.reference.DeleteExpiredSessions(ctx, before)
 			return change(n), err
 		}}
 	}
 }
 
-var expiryCheats = []cheat{
+var expiryViolations = []violation{
 	{"DeleteExpiredSessions does nothing", "DeleteExpiredSessions forgets what has expired", dropping(func(store.Session, time.Time) bool { return false })},
 	{"DeleteExpiredSessions leaves the last microsecond", "DeleteExpiredSessions forgets what has expired", dropping(func(s store.Session, before time.Time) bool {
 		return s.IdleUntil.Before(before) || s.ExpiresAt.Before(before)
@@ -57,8 +57,8 @@ var expiryCheats = []cheat{
 	{"DeleteExpiredSessions says one too many", "DeleteExpiredSessions says how many", counting(func(n int) int { return n + 1 })},
 	{"DeleteExpiredSessions says at least one", "DeleteExpiredSessions says how many", counting(func(n int) int { return max(n, 1) })},
 	{"Session does not find what has expired by its clock", "No method looks at a clock", func(r *rig) {
-		r.Store = bent{Store: r.Store, session: func(ctx context.Context, id string) (store.Session, error) {
-			s, err := r.plain.Session(ctx, id)
+		r.Store = override{Store: r.Store, session: func(ctx context.Context, id string) (store.Session, error) {
+			s, err := r.reference.Session(ctx, id)
 			if err == nil && expired(s, time.Now()) {
 				err = store.ErrNotFound
 			}
@@ -69,7 +69,7 @@ var expiryCheats = []cheat{
 		if expired(*s, time.Now()) {
 			return store.ErrConflict
 		}
-		return honestly(s, from, at, idleUntil)
+		return conformingAdvance(s, from, at, idleUntil)
 	})},
 	{"UserSessions leaves out what has expired by its clock", "No method looks at a clock", listingWhere(func(s store.Session, userID string) bool {
 		return s.UserID == userID && s.RevokedAt.IsZero() && !expired(s, time.Now())

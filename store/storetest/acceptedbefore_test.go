@@ -11,7 +11,7 @@ import (
 // the rule that names what it does.
 func TestFaultD1StoresThatPassedAreFound(t *testing.T) {
 	t.Parallel()
-	for _, tt := range []struct{ name, cheat, rule string }{
+	for _, tt := range []struct{ name, violation, rule string }{
 		{"a lost connection is not ErrNotFound", "Session says ErrNotFound of a lost connection", lostConnection},
 		{
 			"an advance that is idempotent at one time has two winners",
@@ -26,16 +26,16 @@ func TestFaultD1StoresThatPassedAreFound(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			all := cheats()
-			i := slices.IndexFunc(all, func(c cheat) bool { return c.name == tt.cheat && c.rule == tt.rule })
+			all := violations()
+			i := slices.IndexFunc(all, func(c violation) bool { return c.name == tt.violation && c.rule == tt.rule })
 			if i < 0 {
-				t.Fatalf("no cheat is called %q", tt.cheat)
+				t.Fatalf("no violation is called %q", tt.violation)
 			}
 			r := newRig(t)
 			if failure, skipped := storetest.Try(t.Context(), tt.rule, r.Fixture); failure != nil || skipped != "" {
-				t.Errorf("an honest store: %v, %q", failure, skipped)
+				t.Errorf("a conforming store: %v, %q", failure, skipped)
 			}
-			all[i].cheat(r)
+			all[i].violation(r)
 			if failure, _ := storetest.Try(t.Context(), tt.rule, r.Fixture); failure == nil {
 				t.Errorf("the rule %q was kept", tt.rule)
 			}
