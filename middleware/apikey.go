@@ -88,7 +88,7 @@ func (a *Auth) RevokeAPIKey(w http.ResponseWriter, r *http.Request) {
 	a.done(w, a.CheckRevokeAPIKey(r, r.PathValue("id")))
 }
 
-// errNoKeys: the host mounts a door that leads nowhere.
+// errNoKeys means that the handler is mounted but tokens.Config.APIKeys is nil.
 var errNoKeys = errors.New("middleware: the Authority has no APIKeys")
 
 func (a *Auth) keyOwner(r *http.Request, methods ...string) (tokens.Principal, error) {

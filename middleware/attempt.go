@@ -73,7 +73,7 @@ func (s *stake) isLost(outcome error) bool {
 
 // stake is the stake of a budget. The parts say whose budget it is.
 func (a *Auth) stake(budget int, source string, lost []error, parts ...string) stake {
-	c := a.guess(a.guard.policies[budget], parts...)
+	c := a.counter(a.guard.policies[budget], parts...)
 	c.Group, c.Source = budgets[budget].group, source
 	return stake{Charge: c, lost: lost}
 }
@@ -83,16 +83,17 @@ func (a *Auth) stake(budget int, source string, lost []error, parts ...string) s
 func (a *Auth) networkStakes(budget int, from peer, lost ...error) []stake {
 	stakes := []stake{a.stake(budget, from.source, lost, from.net)}
 	for i, net := range from.wider {
-		c := a.guess(widerNetworks[i].of(a.guard.policies[budget]), net)
+		c := a.counter(widerNetworks[i].of(a.guard.policies[budget]), net)
 		c.Group, c.Source = budgets[budget].group, from.source
 		stakes = append(stakes, stake{Charge: c, lost: lost})
 	}
 	return stakes
 }
 
-// guess is a charge under a name that says nothing of its parts, and that no other
-// list of parts has.
-func (a *Auth) guess(p ratelimit.Policy, parts ...string) ratelimit.Charge {
+// counter returns a charge under a key that is derived from the policy's name and the
+// parts. The key does not reveal the parts, and different lists of parts have different
+// keys.
+func (a *Auth) counter(p ratelimit.Policy, parts ...string) ratelimit.Charge {
 	text := []byte(p.Name)
 	for _, part := range parts {
 		text = binary.AppendUvarint(text, uint64(len(part)))
@@ -242,7 +243,7 @@ type known struct {
 func (a *Auth) known(kind, owner, net string) known {
 	period := int64(a.guard.known.Window / 2 / time.Second)
 	epoch := a.now().Unix() / period
-	c := a.guess(a.guard.known, kind, net, owner)
+	c := a.counter(a.guard.known, kind, net, owner)
 	c.Group = ratelimit.GroupKnown
 	k := known{marks: []ratelimit.Charge{c, c}, owner: kind + "/" + owner}
 	for age := range k.marks {

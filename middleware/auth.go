@@ -1,10 +1,10 @@
-// Package middleware is Sallyport's front door in net/http: handlers that log
-// in, refresh and log out, and middleware that verifies bearer tokens and counts
-// requests against a tier.
+// Package middleware provides Sallyport's net/http handlers and middleware. The
+// handlers log in, refresh and log out. The middleware verifies bearer tokens and
+// enforces the rate limits of tiers.
 //
-// Everything has two heights. A method whose name begins with Check decides and
-// writes nothing; the handler or middleware of the same name calls it and
-// answers. What is answered is a matter of the [Dialect].
+// Each operation has two methods. The method whose name begins with Check decides and
+// writes nothing. The handler or middleware without that prefix calls it and writes
+// the answer, in the wire format of Config.Dialect: see [wire.Dialect].
 package middleware
 
 import (
@@ -89,16 +89,16 @@ type Config struct {
 	// Nodes is how many processes serve this API, for FailLocal.
 	Nodes int
 
-	// BruteForce bounds how often passwords, API keys and refresh tokens may be
-	// guessed at. The zero value is the safe default.
+	// BruteForce limits failed logins, and failed attempts with client secrets, API
+	// keys and refresh tokens. The zero value is the safe default.
 	BruteForce BruteForce
 
 	// CounterTimeout is how long one decision may wait for the counters. Zero:
 	// 250 ms.
 	CounterTimeout time.Duration
 
-	// Cookies keep the tokens of browsers out of reach of scripts. Nil: off, and
-	// a cookie authenticates nobody.
+	// Cookies keeps the tokens of browsers in cookies that scripts cannot read. Nil:
+	// no cookie is read or set.
 	Cookies *Cookies
 
 	// AccountScope is the scope that an access token must have for the routes
@@ -120,8 +120,8 @@ type Config struct {
 	Now func() time.Time
 }
 
-// Auth is the front door. It is safe for concurrent use, and nothing about it
-// changes after New.
+// Auth provides the HTTP handlers and middleware. It is safe for concurrent use, and
+// its configuration does not change after New.
 type Auth struct {
 	tokens         *tokens.Authority // nil where there is only a Verifier
 	verifier       verifier
@@ -221,8 +221,8 @@ func (c Config) checkTokens(complain complaint) {
 	}
 }
 
-// WithDialect returns an Auth that speaks another dialect and is otherwise the
-// same door: it counts with the same counters. Nil is OAuth2, as in the Config.
+// WithDialect returns the same Auth with another wire format. Both use the same
+// counters. Nil means [wire.OAuth2], as in the Config.
 func (a *Auth) WithDialect(d wire.Dialect) *Auth {
 	if d == nil {
 		d = wire.OAuth2{}
@@ -233,9 +233,9 @@ func (a *Auth) WithDialect(d wire.Dialect) *Auth {
 	return &other
 }
 
-// WithoutCookies returns an Auth that knows nothing of Config.Cookies and is
-// otherwise the same door: for the login and refresh routes of programs, which
-// want their tokens in the body.
+// WithoutCookies returns the same Auth without Config.Cookies: it reads and sets no
+// cookies. Use it for the login and refresh routes of clients that are not browsers
+// and need the tokens in the body.
 func (a *Auth) WithoutCookies() *Auth {
 	other := *a
 	other.cookies = nil

@@ -14,7 +14,7 @@ func TestNew(t *testing.T) {
 	t.Parallel()
 	good := func(t *testing.T) middleware.Config {
 		t.Helper()
-		return open(t).config.door
+		return open(t).config.auth
 	}
 	for _, x := range []struct {
 		name string
@@ -88,8 +88,8 @@ func TestNew(t *testing.T) {
 	t.Run("nothing changes after New", func(t *testing.T) {
 		t.Parallel()
 		d := open(t)
-		d.config.door.Tiers["anonymous"] = ratelimit.Tier{Period: time.Hour}
-		clear(d.config.door.Tiers)
+		d.config.auth.Tiers["anonymous"] = ratelimit.Tier{Period: time.Hour}
+		clear(d.config.auth.Tiers)
 		wantStatus(t, d.call(t, "/limited", "", ""), 200)
 	})
 }

@@ -78,7 +78,7 @@ func TestBearer(t *testing.T) {
 	})
 	t.Run("the realm is the host's own", func(t *testing.T) {
 		t.Parallel()
-		d := open(t, func(c *config) { c.door.Realm = "the castle's (2nd) gate" })
+		d := open(t, func(c *config) { c.auth.Realm = "the castle's (2nd) gate" })
 		if got := d.call(t, "/bearer", "", "").Header().Get("WWW-Authenticate"); got != `Bearer realm="the castle's (2nd) gate"` {
 			t.Errorf("challenge = %s", got)
 		}
@@ -126,8 +126,8 @@ func TestOptionalBearer(t *testing.T) {
 		status       int
 		body         string
 	}{
-		{"a caller without a token is a stranger", "", 200, "hello stranger"},
-		{"so is one with a scheme that is not ours", "\nAuthorization: Basic YTpi", 200, "hello stranger"},
+		{"a caller without a token is anonymous", "", 200, "hello anonymous"},
+		{"so is one with a scheme other than Bearer", "\nAuthorization: Basic YTpi", 200, "hello anonymous"},
 		{"one with a token is who it says", "\nAuthorization: Bearer {access}", 200, "hello u-alice"},
 		{"an empty Bearer is refused (D96)", "\nAuthorization: Bearer", 401, oauth2NoBody},
 		{"an expired token is refused", "\nAuthorization: Bearer {expired}", 401, oauth2BadBody},
@@ -159,13 +159,13 @@ func TestScope(t *testing.T) {
 		want   wire.Reason
 		scope  string
 	}{
-		{"no scope is wanted of whoever is logged in", nil, "", ""},
+		{"no required scope", nil, "", ""},
 		{"a scope that the token has is enough", []string{"read"}, "", ""},
 		{"all of several are wanted", []string{"write", "read"}, "", ""},
 		{"one that is missing is too little", []string{"read", "admin"}, wire.ReasonForbidden, "read admin"},
 		{"a part of a name is no name", []string{"rea"}, wire.ReasonForbidden, "rea"},
 		{"two names in one are no name", []string{"read write"}, wire.ReasonForbidden, "read write"},
-		{"an empty name is nobody's", []string{""}, wire.ReasonForbidden, ""},
+		{"no principal has the empty scope", []string{""}, wire.ReasonForbidden, ""},
 		{"names are compared byte by byte", []string{"Read"}, wire.ReasonForbidden, "Read"},
 	} {
 		t.Run(x.name, func(t *testing.T) {

@@ -90,8 +90,8 @@ type BruteForce struct {
 	// zero value refuses them with 503, whatever Config.OnCounterFailure is.
 	OnCounterFailure ratelimit.FailurePolicy
 
-	// InsecureUnlimited switches all of it off, for hosts that count guesses
-	// elsewhere.
+	// InsecureUnlimited switches brute-force protection off. It is for hosts that count
+	// failed attempts elsewhere, such as in a proxy.
 	InsecureUnlimited bool
 }
 

@@ -13,8 +13,8 @@ import (
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 )
 
-// Wrong guesses are counted whether or not a host says so. One whose users mistype
-// seldom says that fewer are enough.
+// Failed attempts are limited by default. This host allows fewer than the default for
+// one login from one address.
 func ExampleBruteForce() {
 	auth, err := middleware.New(middleware.Config{
 		Tokens: ada(), ClientIP: clientip.RemoteAddr,
@@ -27,7 +27,7 @@ func ExampleBruteForce() {
 		panic(err)
 	}
 	for range 3 {
-		r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/login", strings.NewReader("username=ada&password=guess"))
+		r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/login", strings.NewReader("username=ada&password=wrong"))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		w := httptest.NewRecorder()
 		auth.Login(w, r)

@@ -140,8 +140,8 @@ func besiege(tb testing.TB, capacity int, edits ...func(*config)) *besieged {
 			"shop": {ID: "shop", Secrets: []store.Digest{{1}}, Grants: []string{tokens.GrantPassword}},
 		}
 		c.tokens.DefaultClient, c.tokens.Events = "web", nil
-		c.door.Counters, c.door.Now = b.counters, b.clock.now
-		c.door.Tiers = ratelimit.Tiers{"free": {Limit: 3, Period: time.Hour}, "anonymous": {Limit: 3, Period: time.Hour}}
+		c.auth.Counters, c.auth.Now = b.counters, b.clock.now
+		c.auth.Tiers = ratelimit.Tiers{"free": {Limit: 3, Period: time.Hour}, "anonymous": {Limit: 3, Period: time.Hour}}
 	}, func(c *config) {
 		for _, edit := range edits {
 			edit(c)
@@ -397,27 +397,27 @@ func TestFaultA1WhatIsMalformedIsNotCounted(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 513)
 	for name, x := range map[string]struct{ path, body string }{
-		"a login with a client of 513 bytes":      {"/login", "username=a&password=x&client_secret=x&client_id=" + long},
-		"a login of 513 bytes":                    {"/login", "password=x&username=" + long},
-		"a password of 4097 bytes":                {"/login", "username=a&password=" + strings.Repeat("x", 4097)},
-		"a login with a scope that is none":       {"/login", "username=a&password=x&scope=%22"},
-		"a grant with a client of 513 bytes":      {"/token", "grant_type=password&username=a&password=x&client_secret=x&client_id=" + long},
-		"a refresh with a client of 513 bytes":    {"/refresh", "refresh_token=x&client_secret=x&client_id=" + long},
-		"a refresh grant of such a client":        {"/token", "grant_type=refresh_token&refresh_token=x&client_secret=x&client_id=" + long},
-		"an exchange for such a client":           {"/token", "grant_type=" + url.QueryEscape(tokens.GrantExchange) + "&subject_token=x&subject_token_type=" + url.QueryEscape(tokens.TokenTypeAPIKey) + "&client_secret=x&client_id=" + long},
-		"a revocation by such a client":           {"/revoke", "token=x&client_secret=x&client_id=" + long},
-		"an introspection by such a client":       {"/introspect", "token=x&client_secret=x&client_id=" + long},
-		"a logout by such a client":               {"/logout", "refresh_token=x&client_secret=x&client_id=" + long},
-		"a login that is sent in two forms":       {"/login", "username=a&username=b&password=x"},
-		"a login without a password":              {"/login", "username=a"},
-		"a refresh with a scope that nobody asks": {"/refresh", "refresh_token=x&scope=%22"},
+		"a login with a client of 513 bytes":   {"/login", "username=a&password=x&client_secret=x&client_id=" + long},
+		"a login of 513 bytes":                 {"/login", "password=x&username=" + long},
+		"a password of 4097 bytes":             {"/login", "username=a&password=" + strings.Repeat("x", 4097)},
+		"a login with a scope that is none":    {"/login", "username=a&password=x&scope=%22"},
+		"a grant with a client of 513 bytes":   {"/token", "grant_type=password&username=a&password=x&client_secret=x&client_id=" + long},
+		"a refresh with a client of 513 bytes": {"/refresh", "refresh_token=x&client_secret=x&client_id=" + long},
+		"a refresh grant of such a client":     {"/token", "grant_type=refresh_token&refresh_token=x&client_secret=x&client_id=" + long},
+		"an exchange for such a client":        {"/token", "grant_type=" + url.QueryEscape(tokens.GrantExchange) + "&subject_token=x&subject_token_type=" + url.QueryEscape(tokens.TokenTypeAPIKey) + "&client_secret=x&client_id=" + long},
+		"a revocation by such a client":        {"/revoke", "token=x&client_secret=x&client_id=" + long},
+		"an introspection by such a client":    {"/introspect", "token=x&client_secret=x&client_id=" + long},
+		"a logout by such a client":            {"/logout", "refresh_token=x&client_secret=x&client_id=" + long},
+		"a login that is sent in two forms":    {"/login", "username=a&username=b&password=x"},
+		"a login without a password":           {"/login", "username=a"},
+		"a refresh with a malformed scope":     {"/refresh", "refresh_token=x&scope=%22"},
 	} {
 		t.Run(name+" makes no counter and asks no store", func(t *testing.T) {
 			t.Parallel()
 			k := track(ratelimit.Memory())
 			d := open(t, func(c *config) {
-				c.door.Counters, c.door.PasswordGrant, c.tokens.Clients = k, true, c.tokens.Store.(*watched)
-				c.door.MayIntrospect = func(context.Context, store.Client) bool { return true }
+				c.auth.Counters, c.auth.PasswordGrant, c.tokens.Clients = k, true, c.tokens.Store.(*recordingStore)
+				c.auth.MayIntrospect = func(context.Context, store.Client) bool { return true }
 			})
 			for range 3 {
 				if w := d.ask(t, "POST "+x.path+"\n"+form+"\n\n"+x.body); w.Code/100 != 4 && x.path != "/logout" {
@@ -515,7 +515,7 @@ func TestFaultA4SuccessfulLoginsHaveABound(t *testing.T) {
 	})
 	t.Run("a wrong password costs none of them", func(t *testing.T) {
 		t.Parallel()
-		b := besiege(t, 0, func(c *config) { c.door.BruteForce.Success = middleware.Budget{Burst: 2, Every: time.Minute} })
+		b := besiege(t, 0, func(c *config) { c.auth.BruteForce.Success = middleware.Budget{Burst: 2, Every: time.Minute} })
 		for _, word := range []string{password, "x", "x", "x", password} {
 			want := http.StatusOK
 			if word == "x" {
@@ -630,7 +630,7 @@ func TestFaultA9WhateverTakesASecretIsCounted(t *testing.T) {
 	}
 	t.Run("revoking 2000 made-up keys asks the store for as many as Token allows", func(t *testing.T) {
 		t.Parallel()
-		d := open(t, func(c *config) { c.door.BruteForce.Token = middleware.Budget{Burst: 30, Every: time.Hour} })
+		d := open(t, func(c *config) { c.auth.BruteForce.Token = middleware.Budget{Burst: 30, Every: time.Hour} })
 		key := d.apiKey(t)
 		d.store.take()
 		for i := range 2000 {
@@ -666,10 +666,10 @@ func TestFaultA9WhateverTakesASecretIsCounted(t *testing.T) {
 		t.Run(name+" are counted", func(t *testing.T) {
 			t.Parallel()
 			d := open(t, func(c *config) {
-				c.door.BruteForce.Token = middleware.Budget{Burst: 30, Every: time.Hour}
-				c.door.MayIntrospect = func(context.Context, store.Client) bool { return true }
+				c.auth.BruteForce.Token = middleware.Budget{Burst: 30, Every: time.Hour}
+				c.auth.MayIntrospect = func(context.Context, store.Client) bool { return true }
 				if strings.Contains(x.path, "introspect") {
-					c.tokens.Clients = c.tokens.Store.(*watched)
+					c.tokens.Clients = c.tokens.Store.(*recordingStore)
 				}
 			})
 			d.mux.HandleFunc("/access-only", d.WithDialect(wire.Lexik{}).Login)
@@ -685,8 +685,8 @@ func TestFaultA9WhateverTakesASecretIsCounted(t *testing.T) {
 	t.Run("refresh cookies that are made up are counted", func(t *testing.T) {
 		t.Parallel()
 		d := open(t, func(c *config) {
-			c.door.BruteForce.Token = middleware.Budget{Burst: 30, Every: time.Hour}
-			c.door.Cookies = &middleware.Cookies{RefreshPath: "/"}
+			c.auth.BruteForce.Token = middleware.Budget{Burst: 30, Every: time.Hour}
+			c.auth.Cookies = &middleware.Cookies{RefreshPath: "/"}
 		})
 		for _, path := range []string{"/refresh", "/logout"} {
 			n := 0
@@ -703,7 +703,7 @@ func TestFaultA9WhateverTakesASecretIsCounted(t *testing.T) {
 		for _, denyList := range []bool{false, true} {
 			d := open(t, func(c *config) {
 				if denyList {
-					c.tokens.Revocations = c.tokens.Store.(*watched)
+					c.tokens.Revocations = c.tokens.Store.(*recordingStore)
 				}
 			})
 			p := d.login(t, alice)

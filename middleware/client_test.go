@@ -87,7 +87,7 @@ func (c *cli) do(t *testing.T, r *http.Request) (status int, body string) {
 	return res.StatusCode, string(text)
 }
 
-// served is a door behind a real server, which notes what it was sent.
+// served is an Auth behind a real server, which records the requests.
 type served struct {
 	*httptest.Server
 
@@ -126,7 +126,7 @@ func (s *served) wantSeen(t *testing.T, want ...string) {
 	s.seen = nil
 }
 
-func seedRoutes(d *door) http.Handler {
+func seedRoutes(d *harness) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/api/login_check", d.Login)
 	mux.HandleFunc("/api/login_refresh", d.Refresh)
@@ -182,7 +182,7 @@ func TestCLI(t *testing.T) {
 func TestPasswordsArriveAsTheyAre(t *testing.T) {
 	t.Parallel()
 	for _, p := range []string{"a&b", "a+b", "100%", "%26", "a b", " leading", "trailing ", "tab\t", "newline\n", "🔑 key", `"\`, "a=b;c", "ä"} {
-		t.Run("the password "+p+" opens the door", func(t *testing.T) {
+		t.Run("the password "+p+" is accepted", func(t *testing.T) {
 			t.Parallel()
 			d := open(t, speaking(wire.Lexik{}))
 			eve := store.User{ID: "u-eve", Login: "eve & co@example", Tier: "free"}
@@ -230,16 +230,16 @@ func TestClient(t *testing.T) {
 	t.Parallel()
 	for _, x := range []struct{ name, header, body, client string }{
 		{name: "Basic with an empty secret names the client (D30)", header: basic("app", ""), client: "app"},
-		{name: "Basic with a secret that nobody gave out names the client", header: basic("app", "s3cret"), client: "app"},
+		{name: "Basic with an unregistered secret names the client", header: basic("app", "s3cret"), client: "app"},
 		{name: "the name in Basic is form-encoded (D24)", header: basic("a%3Ab+c", ""), client: "a:b c"},
 		{name: "the scheme is read in any case", header: strings.Replace(basic("app", ""), "Basic", "bASIC", 1), client: "app"},
 		{name: "client_id in the body names the client (D25)", body: "&client_id=app", client: "app"},
 		{name: "client_id with a secret in the body names the client", body: "&client_id=app&client_secret=s3cret", client: "app"},
 		{name: "both may name the same client", header: basic("app", ""), body: "&client_id=app", client: "app"},
 		{name: "an empty secret in the body is none", header: basic("app", "s"), body: "&client_secret=", client: "app"},
-		{name: "nobody needs to say", client: ""},
+		{name: "a client ID is not required", client: ""},
 		{name: "an empty name in Basic is none", header: basic("", ""), client: ""},
-		{name: "an Authorization of another scheme names nobody", header: "Authorization: Digest username=app", client: ""},
+		{name: "an Authorization of another scheme names no client", header: "Authorization: Digest username=app", client: ""},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			t.Parallel()

@@ -23,8 +23,8 @@ func TestF3WhateverHeadersAClientSendsItIsCountedOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := open(t, func(c *config) {
-				c.door.ClientIP = clientIP
-				c.door.Tiers = ratelimit.Tiers{"anonymous": {Limit: 1000, Period: time.Hour}}
+				c.auth.ClientIP = clientIP
+				c.auth.Tiers = ratelimit.Tiers{"anonymous": {Limit: 1000, Period: time.Hour}}
 			})
 			for i := range 1001 {
 				r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/limited", http.NoBody)

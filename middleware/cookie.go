@@ -50,10 +50,10 @@ func cookie(r *http.Request, name string) (tokens.Secret, error) {
 	return tokens.Secret(value), nil
 }
 
-// cookieBearer is CheckBearer for a request without an Authorization header. A
-// token that is no good, and not for its age, is forgotten: else each page that
-// has room for strangers would be closed to the browser until it expires. A door
-// with a Verifier only leaves it to whoever made it, and may know more keys.
+// cookieBearer is CheckBearer for a request without an Authorization header. An
+// invalid token that has not just expired is cleared: else OptionalBearer would refuse
+// the browser until the cookie expires. An Auth with a Verifier only clears nothing,
+// because the service that set the cookie may know more keys.
 func (a *Auth) cookieBearer(r *http.Request) (tokens.Principal, error) {
 	token, err := cookie(r, a.cookies.access.Name)
 	if err != nil {
@@ -78,9 +78,9 @@ func lacksRefresh(err error) bool {
 	return ok && (e.Reason == wire.ReasonNoRefresh || e.Reason == wire.ReasonMissing)
 }
 
-// refreshByCookie exchanges the token of the refresh cookie, and is none the
-// dialect's refusal. A token that opens nothing any longer is forgotten; of one
-// that nobody could look at that is not known.
+// refreshByCookie exchanges the token of the refresh cookie, and returns none if
+// there is no cookie. An invalid or ended token is cleared. After a failure of the
+// store the cookie stays, because its token may be valid.
 func (a *Auth) refreshByCookie(r *http.Request, refresh tokens.RefreshRequest, none error) (tokens.Pair, error) {
 	token, err := cookie(r, a.cookies.refresh.Name)
 	if err != nil {
@@ -89,7 +89,7 @@ func (a *Auth) refreshByCookie(r *http.Request, refresh tokens.RefreshRequest, n
 	if token == "" {
 		return tokens.Pair{}, none
 	}
-	refresh.Token, refresh.MaxAccess = token, a.cookies.room()
+	refresh.Token, refresh.MaxAccess = token, a.cookies.maxAccess()
 	p, err := a.exchange(r, refresh, false)
 	return p, clearing(err, forgetsBoth, wire.ReasonRefresh, wire.ReasonEnded)
 }

@@ -18,10 +18,10 @@ import (
 // cookie of requests that have no Authorization header. Every handler that ends
 // the caller's own session clears both (Logout, LogoutEverywhere, EndSession,
 // Revoke; see [Auth.ClearCookies] for handlers of the host's), and so does a
-// refresh by a cookie that opens nothing any longer. The refusal of an access cookie whose token is revoked or
-// not genuine clears that one: where there is room for strangers the browser is
-// one again. The Token endpoint has nothing to do with cookies; see also
-// [Auth.WithoutCookies].
+// refresh whose cookie has an invalid token. The refusal of an access cookie whose
+// token is revoked or not genuine clears that cookie: on routes that allow anonymous
+// callers the browser becomes anonymous. The Token endpoint does not use cookies; see
+// also [Auth.WithoutCookies].
 //
 // The cookies are Secure, HttpOnly and SameSite, for one host only, and go when
 // their token expires. Every request that a cookie authenticates, and every login,
@@ -135,16 +135,16 @@ func isCookiePath(s string) bool {
 	return s[0] == '/' && path.Clean(s) == s && len(s) <= 1024 && isQuotable(s) && !strings.ContainsAny(s, "; ")
 }
 
-// room is how long an access token may be; 0 where there are no cookies.
-func (k *cookies) room() int {
+// maxAccess returns the maximum size of an access token in bytes; 0 without cookies.
+func (k *cookies) maxAccess() int {
 	if k == nil {
 		return 0
 	}
 	return maxCookie - len(setCookie(k.access, "", time.Duration(1<<63-1)))
 }
 
-// granted has the pair in cookies. Where there is no refresh token, the cookie of
-// whoever was there before goes: it would bring them back.
+// granted answers with the pair in cookies. Without a refresh token it clears the
+// refresh cookie, which could belong to the previous user of the browser.
 func (k *cookies) granted(p tokens.Pair) wire.Answer {
 	a := wire.Empty(http.StatusNoContent).NoCache()
 	a.Header.Add("Set-Cookie", setCookie(k.access, p.AccessToken, p.ExpiresIn))

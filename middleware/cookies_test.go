@@ -18,7 +18,7 @@ import (
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
-func withCookies(c *config) { c.door.Cookies = &middleware.Cookies{RefreshPath: "/auth"} }
+func withCookies(c *config) { c.auth.Cookies = &middleware.Cookies{RefreshPath: "/auth"} }
 
 const (
 	logsIn     = form + "\n\nusername=alice&password=correct+horse+%26+battery"
@@ -121,7 +121,7 @@ func TestCookieSource(t *testing.T) {
 	}
 	t.Run("nothing of this is so where cookies are off (P32)", func(t *testing.T) {
 		t.Parallel()
-		for _, d := range []*door{open(t), open(t, withCookies)} {
+		for _, d := range []*harness{open(t), open(t, withCookies)} {
 			off := d.WithoutCookies()
 			p := d.login(t, alice)
 			r := request(t, replace("GET /me\n"+cookieOf+"\n", p))
@@ -133,7 +133,7 @@ func TestCookieSource(t *testing.T) {
 			}
 		}
 	})
-	t.Run("an access cookie that opens nothing is cleared, and leaves the refresh cookie", func(t *testing.T) {
+	t.Run("an invalid access cookie is cleared, and the refresh cookie stays", func(t *testing.T) {
 		t.Parallel()
 		d := open(t, withCookies, func(c *config) { c.tokens.Revocations = c.tokens.Store.(store.Revocations) })
 		p := d.login(t, alice)
@@ -161,10 +161,10 @@ func TestCookieSource(t *testing.T) {
 		d.store.fail(errDriver)
 		w := d.send(request(t, replace("GET /search\n"+cookieOf+"\n", p)))
 		if w.Code != http.StatusServiceUnavailable || cookiesOf(w) != "" {
-			t.Errorf("a deny list that cannot say: %d %q", w.Code, cookiesOf(w))
+			t.Errorf("a deny list that fails: %d %q", w.Code, cookiesOf(w))
 		}
 	})
-	t.Run("a store that cannot say costs nobody the cookies", func(t *testing.T) {
+	t.Run("a failure of the store clears no cookies", func(t *testing.T) {
 		t.Parallel()
 		d := open(t, withCookies)
 		p := d.login(t, alice)
@@ -181,12 +181,12 @@ func TestCookieSource(t *testing.T) {
 	})
 	t.Run("pages of an origin that is trusted may log in", func(t *testing.T) {
 		t.Parallel()
-		d := open(t, withCookies, func(c *config) { c.door.Cookies.TrustedOrigins = []string{"https://app.example"} })
+		d := open(t, withCookies, func(c *config) { c.auth.Cookies.TrustedOrigins = []string{"https://app.example"} })
 		afar := "POST /login\nSec-Fetch-Site: cross-site\nOrigin: "
 		wantStatus(t, d.ask(t, afar+"https://app.example\n"+logsIn), http.StatusNoContent)
 		wantStatus(t, d.ask(t, afar+"https://app.example.org\n"+logsIn), http.StatusForbidden)
 	})
-	t.Run("a token that no cookie holds opens no session, and moves none on", func(t *testing.T) {
+	t.Run("a login with an access token too large for a cookie creates no session, and a refresh advances none", func(t *testing.T) {
 		t.Parallel()
 		big := false
 		d := open(t, withCookies, func(c *config) {
@@ -209,7 +209,7 @@ func TestCookieSource(t *testing.T) {
 		big = false
 		wantStatus(t, d.send(request(t, replace("POST /refresh\n"+refreshOf+"\n", p))), http.StatusNoContent)
 	})
-	t.Run("a door with a Verifier only reads the access cookie, and knows its own site", func(t *testing.T) {
+	t.Run("an Auth with a Verifier only reads the access cookie, and checks the origin", func(t *testing.T) {
 		t.Parallel()
 		d := open(t)
 		set, err := keys.NewSet(d.config.tokens.Keys...)
@@ -264,7 +264,7 @@ func TestCookieAttributes(t *testing.T) {
 		t.Run(x.name, func(t *testing.T) {
 			t.Parallel()
 			d := open(t, func(c *config) {
-				c.door.Cookies = &x.cookies
+				c.auth.Cookies = &x.cookies
 				c.tokens.Now = func() time.Time { return time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC) }
 			})
 			w := d.ask(t, "POST /login\n"+logsIn)
@@ -278,7 +278,7 @@ func TestCookieAttributes(t *testing.T) {
 // D183: what no browser keeps, or would keep in another way, is told at start-up.
 func TestNewCookies(t *testing.T) {
 	t.Parallel()
-	c := open(t).config.door
+	c := open(t).config.auth
 	c.Cookies = &middleware.Cookies{Access: "__a", Refresh: "", RefreshPath: "/auth/;", SameSite: http.SameSiteNoneMode, TrustedOrigins: []string{"app.example"}}
 	want := `middleware: Config.Cookies.Access: wants 1 to 64 letters, digits, "_" and "-", and no __ in front, has "__a"
 middleware: Config.Cookies.RefreshPath: wants a path such as "/auth", without ";" and a "/" at its end, has "/auth/;"

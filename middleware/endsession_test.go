@@ -79,7 +79,7 @@ func TestFaultA15EveryEndOfTheOwnSessionClearsItsCookies(t *testing.T) {
 
 // abortable is a server behind a proxy that can cut the client off.
 type abortable struct {
-	*door
+	*harness
 
 	proxy *proxytest.Proxy
 	begun chan *http.Request // each request, as the server sees it
@@ -89,7 +89,7 @@ type abortable struct {
 
 func abort(t *testing.T) *abortable {
 	t.Helper()
-	a := &abortable{door: open(t, withDenials), begun: make(chan *http.Request, 1), done: make(chan struct{}, 1)}
+	a := &abortable{harness: open(t, withDenials), begun: make(chan *http.Request, 1), done: make(chan struct{}, 1)}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a.begun <- r
 		a.mux.ServeHTTP(w, r)

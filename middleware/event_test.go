@@ -29,8 +29,8 @@ func TestEvents(t *testing.T) {
 		t.Run("a "+string(x.want)+" by "+x.request[5:11]+" names the address that the host trusts", func(t *testing.T) {
 			t.Parallel()
 			d := open(t, speaking(wire.Lexik{}), func(c *config) {
-				c.door.PasswordGrant = true
-				c.door.ClientIP = func(r *http.Request) (netip.Addr, error) { return netip.ParseAddr(r.Header.Get("X-Real-Ip")) }
+				c.auth.PasswordGrant = true
+				c.auth.ClientIP = func(r *http.Request) (netip.Addr, error) { return netip.ParseAddr(r.Header.Get("X-Real-Ip")) }
 			})
 			r := request(t, d.fill(t, x.request))
 			r.Header.Set("X-Real-Ip", "203.0.113.9")

@@ -24,8 +24,8 @@ import (
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
-// A host mounts the door on its mux: where to log in, where to refresh, and
-// which routes want a token.
+// A host mounts the handlers on its mux: the routes to log in and to refresh, and the
+// routes that require a token.
 func Example() {
 	auth, err := middleware.New(middleware.Config{
 		Tokens:   ada(), // see package tokens
@@ -126,7 +126,7 @@ func ExampleAuth_CheckBearer() {
 	// Output: 303 /sign-in
 }
 
-// One door speaks to the clients of several APIs, and counts with the same
+// One Auth serves clients of several wire formats, and counts with the same
 // counters.
 func ExampleAuth_WithDialect() {
 	auth := adas()
@@ -140,7 +140,7 @@ func ExampleAuth_WithDialect() {
 }
 
 // Limit counts by account only behind Bearer or OptionalBearer. In front of them it
-// does not know who is calling, and counts everybody as a stranger.
+// does not know the caller, and counts every request by address as anonymous.
 func ExampleAuth_Limit_wrong() {
 	auth := adas()
 	hello := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})

@@ -30,7 +30,7 @@ func TestFastAPILogin(t *testing.T) {
 	t.Parallel()
 	wantExchanges(t, wire.FastAPI{}, []exchange{
 		{
-			name:    "the form of the seed opens the door, and the answer has four members",
+			name:    "a form with grant_type, scope and client fields logs in, and the answer has four members",
 			request: "POST /login\n" + form + "\nAccept: application/json\n\ngrant_type=password&scope=&client_id=acme&client_secret=x&" + goodForm,
 			status:  200, header: fastAPIJSON, body: fastAPIPair,
 		},
@@ -56,7 +56,7 @@ func TestFastAPILogin(t *testing.T) {
 		},
 		{
 			name:    "an unknown user is the same (P15, D11)",
-			request: "POST /login\n" + form + "\n\nusername=nobody&password=wrong",
+			request: "POST /login\n" + form + "\n\nusername=unknown&password=wrong",
 			status:  400, header: fastAPIJSON, body: fastAPIWrong,
 		},
 		{
@@ -100,7 +100,7 @@ func TestFastAPILogin(t *testing.T) {
 			status:  422, header: fastAPIJSON, body: `{"detail":[` + noUsername + `,` + noPassword + `]}`,
 		},
 		{
-			name:    "a scope that nobody knows is ignored",
+			name:    "an unknown scope is ignored",
 			request: "POST /login\n" + form + "\n\nscope=openid+profile&" + goodForm,
 			status:  200, header: fastAPIJSON, body: fastAPIPair,
 		},

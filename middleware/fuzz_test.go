@@ -17,8 +17,8 @@ import (
 func isText(s string) bool { return utf8.ValidString(s) && !strings.Contains(s, "\x00") }
 
 // answered wants a body to be answered below 500, in JSON, at every route that
-// reads one, and nobody to be asked if it was malformed: P13.
-func answered(tb testing.TB, d *door, contentType string, body []byte) {
+// reads one, and must not call the store if the request is malformed: P13.
+func answered(tb testing.TB, d *harness, contentType string, body []byte) {
 	tb.Helper()
 	for _, path := range []string{"/login", "/refresh", "/logout", "/token"} {
 		d.store.take()
@@ -155,29 +155,29 @@ func FuzzAuthorization(f *testing.F) {
 }
 
 // wantBearer wants CheckBearer to know the scheme, and CheckOptionalBearer to let in
-// as a stranger exactly those who do not use it.
-func wantBearer(t *testing.T, d *door, r *http.Request) {
+// as anonymous exactly those without it.
+func wantBearer(t *testing.T, d *harness, r *http.Request) {
 	t.Helper()
 	scheme, _, _ := strings.Cut(r.Header["Authorization"][0], " ")
 	isBearer := strings.EqualFold(scheme, "Bearer")
 	p, err := d.CheckBearer(r)
-	stranger, identifyErr := d.CheckOptionalBearer(r)
+	anonymous, identifyErr := d.CheckOptionalBearer(r)
 	if err == nil {
-		if p != stranger || identifyErr != nil || !isBearer || p.Subject != alice.ID {
-			t.Errorf("%v, %v, %v", p, stranger, identifyErr)
+		if p != anonymous || identifyErr != nil || !isBearer || p.Subject != alice.ID {
+			t.Errorf("%v, %v, %v", p, anonymous, identifyErr)
 		}
 		return
 	}
 	if e := wire.AsError(err); e.Status != http.StatusUnauthorized || p != (tokens.Principal{}) {
 		t.Errorf("%v, %v", p, err)
 	}
-	if (identifyErr == nil) == isBearer || stranger != (tokens.Principal{}) {
-		t.Errorf("Identify: %v, %v", stranger, identifyErr)
+	if (identifyErr == nil) == isBearer || anonymous != (tokens.Principal{}) {
+		t.Errorf("OptionalBearer: %v, %v", anonymous, identifyErr)
 	}
 }
 
 // wantClient wants the client in Basic to be the one that net/http reads.
-func wantClient(t *testing.T, d *door, r *http.Request) {
+func wantClient(t *testing.T, d *harness, r *http.Request) {
 	t.Helper()
 	s := &spy{Dialect: wire.OAuth2{}}
 	if _, err := d.WithDialect(s).CheckLogin(r); s.params == nil {

@@ -47,8 +47,8 @@ func TestHeaders(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) { // at midnight UTC 2000-01-01
 				d := open(t, func(c *config) {
-					c.door.Tiers = ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour, Also: []ratelimit.Window{{Limit: 2, Period: time.Second}}}}
-					c.door.Headers = test.form
+					c.auth.Tiers = ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour, Also: []ratelimit.Window{{Limit: 2, Period: time.Second}}}}
+					c.auth.Headers = test.form
 				})
 				silent := d.Limit(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 				if got := lines(d.by(t, alice, silent, "GET", "/").Header()); got != sorted(test.allow) {
@@ -84,7 +84,7 @@ func TestF8SeatsMakeTheLimit(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			d := open(t, func(c *config) { c.door.Tiers = ratelimit.Tiers{"free": test.tier} })
+			d := open(t, func(c *config) { c.auth.Tiers = ratelimit.Tiers{"free": test.tier} })
 			u := alice
 			u.Seats = test.seats
 			w := d.by(t, u, d.Limit(handler), "GET", "/")
@@ -103,11 +103,11 @@ func TestF19RetryAfterIsNeverShorterThanT(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				d := open(t, func(c *config) {
-					c.door.Tiers = ratelimit.Tiers{"free": {
+					c.auth.Tiers = ratelimit.Tiers{"free": {
 						Limit: 40, Period: time.Minute, Algorithm: algorithm,
 						Also: []ratelimit.Window{{Limit: 7, Period: 5 * time.Second, Algorithm: algorithm}},
 					}}
-					c.door.Limit.Cost = func(r *http.Request) int64 { return int64(len(r.URL.Path)) }
+					c.auth.Limit.Cost = func(r *http.Request) int64 { return int64(len(r.URL.Path)) }
 				})
 				h := d.Limit(handler)
 				for i := range 400 {
@@ -138,7 +138,7 @@ func TestF19RetryAfterIsNeverShorterThanT(t *testing.T) {
 func TestF21ThePolicyIsTheSameInEveryAnswer(t *testing.T) {
 	t.Parallel()
 	d := open(t, func(c *config) {
-		c.door.Tiers = ratelimit.Tiers{"free": {Limit: 60, Period: time.Hour, Also: []ratelimit.Window{{Limit: 50, Period: time.Minute}}, Concurrent: 9}}
+		c.auth.Tiers = ratelimit.Tiers{"free": {Limit: 60, Period: time.Hour, Also: []ratelimit.Window{{Limit: 50, Period: time.Minute}}, Concurrent: 9}}
 	})
 	h := d.Limit(handler)
 	const want = `"free";q=60;w=3600, "free-minute";q=50;w=60, "free-concurrent";q=9;qu="concurrent-requests"`
@@ -218,7 +218,7 @@ func TestF22LimitStandsInNobodysWay(t *testing.T) {
 func TestF23ARefusalIsProblemDetails(t *testing.T) {
 	t.Parallel()
 	d := open(t, func(c *config) {
-		c.door.Tiers = ratelimit.Tiers{"free": {Limit: 1, Period: time.Hour, Also: []ratelimit.Window{{Name: "burst", Limit: 1, Period: time.Minute}}}}
+		c.auth.Tiers = ratelimit.Tiers{"free": {Limit: 1, Period: time.Hour, Also: []ratelimit.Window{{Name: "burst", Limit: 1, Period: time.Minute}}}}
 	})
 	h := d.Limit(handler)
 	d.by(t, alice, h, "GET", "/")
@@ -256,7 +256,7 @@ func TestF33AFailureIsNoRefusal(t *testing.T) {
 			`"title":"Temporarily reduced capacity","status":503,"detail":"Try again later"}`,
 		ratelimit.FailOpen: "200 ok",
 	} {
-		d := open(t, func(c *config) { c.door.Counters, c.door.OnCounterFailure = stuck{}, policy })
+		d := open(t, func(c *config) { c.auth.Counters, c.auth.OnCounterFailure = stuck{}, policy })
 		w := d.by(t, alice, d.Limit(handler), "GET", "/")
 		if got := fmt.Sprint(w.Code, " ", w.Body); got != want {
 			t.Errorf("%s, want %s", got, want)
@@ -277,7 +277,7 @@ func TestF36ALimitIsFourAllocations(t *testing.T) { //nolint:paralleltest // oth
 	nothing := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 	for windows, also := range [][]ratelimit.Window{nil, {{Limit: 1 << 40, Period: time.Minute}}} {
 		d := open(t, func(c *config) {
-			c.door.Tiers = ratelimit.Tiers{"free": {Limit: 1 << 40, Period: time.Hour, Also: also}}
+			c.auth.Tiers = ratelimit.Tiers{"free": {Limit: 1 << 40, Period: time.Hour, Also: also}}
 		})
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
 		r = r.WithContext(tokens.WithPrincipal(r.Context(), d.login(t, alice).Principal))

@@ -13,7 +13,7 @@ const mediaJWKS = "application/jwk-set+json"
 
 // CheckJWKS returns the public keys of the Authority as a JWK Set (RFC 7517 §5),
 // for services that verify its tokens: those that verify now, and those that sign
-// later. HMAC keys are nobody's to know; a host that has no others has an empty
+// later. HMAC keys are never published; a host that has no others has an empty
 // set.
 //
 // Clients may keep it for five minutes. So a key is to be in the set for longer

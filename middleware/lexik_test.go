@@ -50,7 +50,7 @@ func TestLexikLogin(t *testing.T) {
 	t.Parallel()
 	wantExchanges(t, wire.Lexik{}, []exchange{
 		{
-			name:    "a form opens the door, and the answer is the token and nothing else",
+			name:    "a form logs in, and the answer is the token and nothing else",
 			request: "POST /login\n" + form + "\n\n" + goodLexikForm,
 			status:  200, header: lexikJSON, body: lexikToken,
 		},
@@ -116,7 +116,7 @@ func TestLexikLogin(t *testing.T) {
 		},
 		{
 			name:    "an unknown user is the same (P15, D11)",
-			request: "POST /login\n" + form + "\n\n_username=nobody&_password=wrong",
+			request: "POST /login\n" + form + "\n\n_username=unknown&_password=wrong",
 			status:  401, header: lexikJSON + "\n" + lexikChallenge, body: lexikWrong,
 		},
 		{
@@ -398,7 +398,7 @@ func TestLexikWithRefreshTokens(t *testing.T) {
 
 func TestLexikOpensNoSession(t *testing.T) {
 	t.Parallel()
-	t.Run("a login that hands out no refresh token opens no session", func(t *testing.T) {
+	t.Run("a login without a refresh token creates no session", func(t *testing.T) {
 		t.Parallel()
 		d := open(t, speaking(wire.Lexik{}))
 		wantStatus(t, d.ask(t, "POST /login\n"+form+"\n\n"+goodLexikForm), http.StatusOK)

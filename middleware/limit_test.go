@@ -21,15 +21,15 @@ import (
 // done.
 type patient struct{ ratelimit.Counters }
 
-func (p patient) Take(ctx context.Context, charges []ratelimit.Charge, room []ratelimit.Status) (ratelimit.Decision, error) {
+func (p patient) Take(ctx context.Context, charges []ratelimit.Charge, dst []ratelimit.Status) (ratelimit.Decision, error) {
 	if err := ctx.Err(); err != nil {
 		return ratelimit.Decision{}, err
 	}
-	return p.Counters.Take(ctx, charges, room)
+	return p.Counters.Take(ctx, charges, dst)
 }
 
 func one(c *config) {
-	c.door.Tiers = ratelimit.Tiers{"anonymous": {Limit: 1, Period: time.Hour}, "free": {Limit: 1, Period: time.Hour}}
+	c.auth.Tiers = ratelimit.Tiers{"anonymous": {Limit: 1, Period: time.Hour}, "free": {Limit: 1, Period: time.Hour}}
 }
 
 func TestLimit(t *testing.T) {
@@ -38,7 +38,7 @@ func TestLimit(t *testing.T) {
 		t.Parallel()
 		for _, policy := range []ratelimit.FailurePolicy{ratelimit.FailOpen, ratelimit.FailClosed} {
 			d := open(t, one, func(c *config) {
-				c.door.Counters, c.door.OnCounterFailure = patient{ratelimit.Memory()}, policy
+				c.auth.Counters, c.auth.OnCounterFailure = patient{ratelimit.Memory()}, policy
 			})
 			ctx, hangUp := context.WithCancel(t.Context())
 			hangUp()
@@ -68,7 +68,7 @@ func TestLimit(t *testing.T) {
 	t.Run("a TierOf that refuses is believed, and is no failure of the counters", func(t *testing.T) {
 		t.Parallel()
 		d := open(t, func(c *config) {
-			c.door.TierOf = func(context.Context, tokens.Principal) (string, int, error) {
+			c.auth.TierOf = func(context.Context, tokens.Principal) (string, int, error) {
 				return "", 0, &wire.Error{Reason: wire.ReasonForbidden, Description: "The account is suspended"}
 			}
 		})
@@ -80,11 +80,11 @@ func TestLimit(t *testing.T) {
 			`{"type":"about:blank","title":"Forbidden","status":403,"detail":"The account is suspended"}`)
 		d.journal.wantKinds(t)
 	})
-	t.Run("fewer seats than one are one, whoever says so", func(t *testing.T) {
+	t.Run("fewer seats than one are one, from the token and from TierOf", func(t *testing.T) {
 		t.Parallel()
 		for _, seats := range []int{1, 0, -1, math.MinInt} {
 			d := open(t, func(c *config) {
-				c.door.TierOf = func(context.Context, tokens.Principal) (string, int, error) { return "free", seats, nil }
+				c.auth.TierOf = func(context.Context, tokens.Principal) (string, int, error) { return "free", seats, nil }
 			})
 			w := d.call(t, "/me", d.login(t, bob).AccessToken, "")
 			if got := w.Header().Get("X-RateLimit-Limit"); got != "500" {
@@ -95,24 +95,24 @@ func TestLimit(t *testing.T) {
 	t.Run("TierOf may not make a principal anonymous", func(t *testing.T) {
 		t.Parallel()
 		d := open(t, func(c *config) {
-			c.door.TierOf = func(context.Context, tokens.Principal) (string, int, error) { return ratelimit.Anonymous, 1, nil }
+			c.auth.TierOf = func(context.Context, tokens.Principal) (string, int, error) { return ratelimit.Anonymous, 1, nil }
 		})
 		token := d.login(t, alice).AccessToken
 		d.journal.take()
 		wantStatus(t, d.call(t, "/me", token, ""), http.StatusInternalServerError)
 		d.journal.wantKinds(t, events.Fault)
 	})
-	t.Run("a ClientIP that gives no address gives nobody a limit (P40)", func(t *testing.T) {
+	t.Run("a request is refused when ClientIP returns no address (P40)", func(t *testing.T) {
 		t.Parallel()
 		for _, err := range []error{nil, errDriver} {
 			d := open(t, func(c *config) {
-				c.door.ClientIP = func(*http.Request) (netip.Addr, error) { return netip.Addr{}, err }
+				c.auth.ClientIP = func(*http.Request) (netip.Addr, error) { return netip.Addr{}, err }
 			})
 			wantStatus(t, d.call(t, "/limited", "", ""), http.StatusBadRequest)
 			d.journal.wantKinds(t, events.Fault)
 		}
 	})
-	t.Run("a forged token is counted for nobody", func(t *testing.T) {
+	t.Run("a forged token is counted for no account", func(t *testing.T) {
 		t.Parallel()
 		d := open(t, one)
 		token := d.login(t, alice).AccessToken
@@ -122,9 +122,9 @@ func TestLimit(t *testing.T) {
 		wantStatus(t, d.call(t, "/me", token, ""), http.StatusOK)
 		wantStatus(t, d.call(t, "/limited", "", ""), http.StatusOK)
 	})
-	t.Run("64 callers at once get exactly the limit, through the whole door", func(t *testing.T) {
+	t.Run("64 concurrent callers get exactly the limit, through all handlers", func(t *testing.T) {
 		t.Parallel()
-		d := open(t, func(c *config) { c.door.Tiers = ratelimit.Tiers{"free": {Limit: 1000, Period: time.Hour}} })
+		d := open(t, func(c *config) { c.auth.Tiers = ratelimit.Tiers{"free": {Limit: 1000, Period: time.Hour}} })
 		token := d.login(t, alice).AccessToken
 		var let, refused atomic.Int64
 		var all sync.WaitGroup
@@ -148,7 +148,7 @@ func TestLimit(t *testing.T) {
 	t.Run("the numbers in the headers are those of RFC 9651, however large the limit", func(t *testing.T) {
 		t.Parallel()
 		d := open(t, func(c *config) {
-			c.door.Tiers = ratelimit.Tiers{"free": {Limit: 1 << 62, Period: 24 * time.Hour, PerSeat: true, Max: 1<<63 - 1}}
+			c.auth.Tiers = ratelimit.Tiers{"free": {Limit: 1 << 62, Period: 24 * time.Hour, PerSeat: true, Max: 1<<63 - 1}}
 		})
 		w := d.call(t, "/me", d.login(t, bob).AccessToken, "")
 		if got := w.Header().Get("RateLimit-Policy") + " " + w.Header().Get("RateLimit"); got != `"free";q=999999999999999;w=86400 "free";r=999999999999998;t=86400` {
@@ -164,7 +164,7 @@ func TestQuotaHeader(t *testing.T) {
 	} {
 		t.Run("a limit per "+want+" is said so", func(t *testing.T) {
 			t.Parallel()
-			d := open(t, func(c *config) { c.door.Tiers = ratelimit.Tiers{"anonymous": {Period: period}} })
+			d := open(t, func(c *config) { c.auth.Tiers = ratelimit.Tiers{"anonymous": {Period: period}} })
 			_, err := d.CheckLimit(request(t, "GET /\n\n"))
 			if e := wire.AsError(err); e.Description != "The limit of 0 requests per "+want+" of the plan anonymous is reached" {
 				t.Errorf("%s", e.Description)

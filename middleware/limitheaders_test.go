@@ -40,7 +40,7 @@ func TestGoldenHeaders(t *testing.T) {
 		shift := time.Until(time.Unix(1795419999-3600, 0))
 		d := open(t, func(c *config) {
 			now := func() time.Time { return time.Now().Add(shift) }
-			c.door.Now, c.tokens.Now = now, now
+			c.auth.Now, c.tokens.Now = now, now
 		})
 		token := d.login(t, bob).AccessToken
 		d.call(t, "/me", token, "")

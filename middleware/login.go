@@ -25,7 +25,7 @@ func (a *Auth) CheckLogin(r *http.Request) (tokens.Pair, error) {
 	if err != nil {
 		return tokens.Pair{}, err
 	}
-	login.MaxAccess = a.cookies.room()
+	login.MaxAccess = a.cookies.maxAccess()
 	return a.login(r, login)
 }
 

@@ -10,8 +10,8 @@ import (
 )
 
 // CheckLogout ends the session of the refresh token that the request presents
-// or, in dialects that have it so, of its access token. A refresh token that
-// opens nothing (any longer) is no error: ended is false.
+// or, in dialects that have it so, of its access token. An invalid
+// refresh token is no error: ended is false.
 //
 // The session's refresh tokens are dead when CheckLogout returns. So are its
 // access tokens where the Authority has a deny list; else they are good until

@@ -11,7 +11,7 @@ import (
 )
 
 // sessions is how many sessions a user has that are not over.
-func (d *door) sessions(tb testing.TB, userID string) int {
+func (d *harness) sessions(tb testing.TB, userID string) int {
 	tb.Helper()
 	all, err := d.store.memory.UserSessions(tb.Context(), userID)
 	if err != nil {
@@ -68,7 +68,7 @@ func TestLogout(t *testing.T) {
 		// and a second logout with it is no failure
 		wantStatus(t, d.send(request(t, replace("POST /logout\nAuthorization: Bearer ACCESS\n\n", p))), http.StatusNoContent)
 	})
-	t.Run("everywhere ends all of the user's sessions, and nobody else's", func(t *testing.T) {
+	t.Run("everywhere ends all sessions of the user, and of no other", func(t *testing.T) {
 		t.Parallel()
 		for _, dialect := range dialects {
 			d := open(t, speaking(dialect.dialect))
@@ -94,7 +94,7 @@ func TestLogout(t *testing.T) {
 			t.Errorf("alice has %d sessions, want 1", n)
 		}
 	})
-	t.Run("a stranger's nonsense asks no store", func(t *testing.T) {
+	t.Run("a malformed request does not call the store", func(t *testing.T) {
 		t.Parallel()
 		d := open(t)
 		for _, text := range []string{

@@ -111,7 +111,7 @@ func at(issuer *url.URL, endpoint string) string {
 	return endpoint
 }
 
-// metadata says what this door has.
+// metadata returns what this Auth supports.
 func (a *Auth) metadata() metadata {
 	issuer, _ := url.Parse(a.tokens.Issuer()) // checkEndpoints has seen it succeed
 	tell := func(endpoint string) string {

@@ -43,14 +43,14 @@ const (
 	// What is left of a limit, after the first request in an hour of a bubble.
 	freeLeft      = "Ratelimit: \"free\";r=499;t=3600\nRatelimit-Policy: \"free\";q=500;w=3600\nX-Ratelimit-Limit: 500\nX-Ratelimit-Remaining: 499\nX-Ratelimit-Reset: 946688400"
 	anonymousLeft = "Ratelimit: \"anonymous\";r=99;t=3600\nRatelimit-Policy: \"anonymous\";q=100;w=3600\nX-Ratelimit-Limit: 100\nX-Ratelimit-Remaining: 99\nX-Ratelimit-Reset: 946688400"
-	plain         = "Content-Type: text/plain; charset=utf-8" // the host's own, which net/http guesses
+	plain         = "Content-Type: text/plain; charset=utf-8" // the host's own, which net/http detects
 )
 
 // tooLong is over the default cap.
 var tooLong = strings.Repeat("x", 16<<10)
 
 // down makes the store fail.
-func down(t *testing.T, d *door) {
+func down(t *testing.T, d *harness) {
 	t.Helper()
 	d.store.fail(errDriver)
 }
@@ -59,7 +59,7 @@ func TestOAuth2Login(t *testing.T) {
 	t.Parallel()
 	wantExchanges(t, wire.OAuth2{}, []exchange{
 		{
-			name:    "the form of RFC 6749 §4.3.2 opens the door (D2, D34, D35, D36)",
+			name:    "the form of RFC 6749 §4.3.2 logs in (D2, D34, D35, D36)",
 			request: "POST /login\n" + form + "\n\ngrant_type=password&" + goodForm,
 			status:  200, header: oauth2JSON, body: oauth2Pair,
 		},
@@ -111,7 +111,7 @@ func TestOAuth2Login(t *testing.T) {
 		},
 		{
 			name:    "an unknown user is the same (P15, D11)",
-			request: "POST /login\n" + form + "\n\nusername=nobody&password=wrong",
+			request: "POST /login\n" + form + "\n\nusername=unknown&password=wrong",
 			status:  400, header: oauth2JSON, body: oauth2Wrong,
 		},
 		{
@@ -333,7 +333,7 @@ func TestOAuth2Logout(t *testing.T) {
 			status:  204, header: oauth2Empty,
 		},
 		{
-			name:    "a refresh token that opens nothing is no failure",
+			name:    "an invalid refresh token is no failure",
 			request: "POST /logout\n" + form + "\n\nrefresh_token=nonsense",
 			status:  204, header: oauth2Empty,
 		},
@@ -489,7 +489,7 @@ func TestOAuth2API(t *testing.T) {
 			status:  200, header: plain, body: "hello u-alice",
 		},
 		{
-			name:    "a scope is wanted of nobody: that is 401, and no panic (P33)",
+			name:    "a scope is required without a principal: that is 401, and no panic (P33)",
 			request: "GET /bare\nAuthorization: Bearer {access}\n\n",
 			status:  401, header: oauth2Problem + "\n" + oauth2NoBearer, body: oauth2NoBody,
 		},
@@ -508,7 +508,7 @@ const limited = "Ratelimit: \"anonymous\";r=0;t=3600\nRatelimit-Policy: \"anonym
 	"X-Ratelimit-Limit: 100\nX-Ratelimit-Remaining: 0\nX-Ratelimit-Reset: 946688400"
 
 // spent spends all that the address of the tests has.
-func spent(t *testing.T, d *door) {
+func spent(t *testing.T, d *harness) {
 	t.Helper()
 	for range 100 {
 		if w := d.call(t, "/search", "", ""); w.Code != http.StatusOK {

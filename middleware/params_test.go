@@ -34,7 +34,7 @@ var dialects = []struct {
 
 // untouched wants a request to be refused by the parser: no store asked, no hash
 // made, no event of a failure, and an answer that a client can read.
-func (d *door) untouched(tb testing.TB, r *http.Request, status int) {
+func (d *harness) untouched(tb testing.TB, r *http.Request, status int) {
 	tb.Helper()
 	d.store.take()
 	d.journal.take()
@@ -73,7 +73,7 @@ func TestBadInput(t *testing.T) {
 	}{
 		{name: "a login twice", head: form, body: "LOGIN=a&LOGIN=b&PASSWORD=c"},
 		{name: "a password twice, the second empty", head: form, body: "LOGIN=a&PASSWORD=c&PASSWORD="},
-		{name: "a parameter twice that nobody knows", head: form, body: "LOGIN=a&PASSWORD=c&x=1&x=1"},
+		{name: "an unknown parameter twice", head: form, body: "LOGIN=a&PASSWORD=c&x=1&x=1"},
 		{name: "a parameter twice, once in percents", head: form, body: "LOGIN=a&PASSWORD=c&x=1&%78=1"},
 		{name: "half a percent", head: form, body: "LOGIN=a&PASSWORD=100%"},
 		{name: "a semicolon", head: form, body: "LOGIN=a;PASSWORD=c"},
@@ -138,7 +138,7 @@ func TestBadInput(t *testing.T) {
 			if x.only != "" && x.only != dialect.name {
 				continue
 			}
-			t.Run(fmt.Sprintf("%s is refused by %s, and nobody is asked", x.name, dialect.name), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s is refused by %s, and the store is not called", x.name, dialect.name), func(t *testing.T) {
 				t.Parallel()
 				d := open(t, speaking(dialect.dialect))
 				want := x.want
@@ -229,11 +229,11 @@ func TestBodyCap(t *testing.T) {
 	})
 	t.Run("the cap is the host's to set", func(t *testing.T) {
 		t.Parallel()
-		d := open(t, func(c *config) { c.door.MaxBody = 8 })
+		d := open(t, func(c *config) { c.auth.MaxBody = 8 })
 		wantStatus(t, d.ask(t, "POST /login\n"+form+"\n\nusername="), http.StatusRequestEntityTooLarge)
 		wantStatus(t, d.ask(t, "POST /login\n"+form+"\n\nusernam="), http.StatusBadRequest)
 	})
-	t.Run("a body whose length nobody told is cut at the cap", func(t *testing.T) {
+	t.Run("a body without a Content-Length is cut at the cap", func(t *testing.T) {
 		t.Parallel()
 		d := open(t)
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/login", io.MultiReader(strings.NewReader(long)))

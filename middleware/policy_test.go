@@ -20,8 +20,8 @@ import (
 	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
-// limits makes Limits of a door.
-func (d *door) limits(tb testing.TB, c ratelimit.LimitConfig) *ratelimit.Limiter {
+// limits makes a Limiter of an Auth.
+func (d *harness) limits(tb testing.TB, c ratelimit.LimitConfig) *ratelimit.Limiter {
 	tb.Helper()
 	l, err := d.Limits(c)
 	if err != nil {
@@ -30,8 +30,8 @@ func (d *door) limits(tb testing.TB, c ratelimit.LimitConfig) *ratelimit.Limiter
 	return l
 }
 
-// by sends a request of a user's through a handler; nobody's if u has no ID.
-func (d *door) by(tb testing.TB, u store.User, h http.Handler, method, path string) *httptest.ResponseRecorder {
+// by sends a request of a user's through a handler; an anonymous one if u has no ID.
+func (d *harness) by(tb testing.TB, u store.User, h http.Handler, method, path string) *httptest.ResponseRecorder {
 	tb.Helper()
 	r := httptest.NewRequestWithContext(tb.Context(), method, path, http.NoBody)
 	if u.ID != "" {
@@ -48,7 +48,7 @@ func principal(u store.User) tokens.Principal {
 
 // count sends n requests of a user's through a handler, and returns how many came
 // through.
-func (d *door) count(tb testing.TB, u store.User, h http.Handler, n int) int {
+func (d *harness) count(tb testing.TB, u store.User, h http.Handler, n int) int {
 	tb.Helper()
 	let := 0
 	for range n {
@@ -78,9 +78,9 @@ func TestF9AnotherLimitCountsAtOnceAndResetsNothing(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				big := false
 				d := open(t, func(c *config) {
-					c.door.Tiers = ratelimit.Tiers{"free": perHour(100), "premium": perHour(200)}
+					c.auth.Tiers = ratelimit.Tiers{"free": perHour(100), "premium": perHour(200)}
 					if override {
-						c.door.Override = func(_ context.Context, p tokens.Principal, own ratelimit.Tier) (ratelimit.Tier, error) {
+						c.auth.Override = func(_ context.Context, p tokens.Principal, own ratelimit.Tier) (ratelimit.Tier, error) {
 							if big && p.Account == alice.Account {
 								own.Limit = 200
 							}
@@ -88,7 +88,7 @@ func TestF9AnotherLimitCountsAtOnceAndResetsNothing(t *testing.T) {
 						}
 						return
 					}
-					c.door.TierOf = func(context.Context, tokens.Principal) (string, int, error) {
+					c.auth.TierOf = func(context.Context, tokens.Principal) (string, int, error) {
 						if big {
 							return "premium", 1, nil
 						}
@@ -122,8 +122,8 @@ func TestF9AnotherLimitCountsAtOnceAndResetsNothing(t *testing.T) {
 func TestF10ARefusedRequestSpendsNothing(t *testing.T) {
 	t.Parallel()
 	d := open(t, func(c *config) {
-		c.door.Tiers = ratelimit.Tiers{"free": perHour(100)}
-		c.door.Limit.Cost = func(r *http.Request) int64 {
+		c.auth.Tiers = ratelimit.Tiers{"free": perHour(100)}
+		c.auth.Limit.Cost = func(r *http.Request) int64 {
 			n, _ := strconv.ParseInt(r.URL.Query().Get("cost"), 10, 64)
 			return n
 		}
@@ -158,7 +158,7 @@ func TestF11OneWindowThatRefusesLeavesTheOthersAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := open(t, func(c *config) {
-			c.door.Tiers = ratelimit.Tiers{"free": {Limit: 25, Period: time.Hour, Also: []ratelimit.Window{{Limit: 10, Period: time.Second}}}}
+			c.auth.Tiers = ratelimit.Tiers{"free": {Limit: 25, Period: time.Hour, Also: []ratelimit.Window{{Limit: 10, Period: time.Second}}}}
 		})
 		h := d.Limit(handler)
 		for i, want := range []int{10, 10, 5, 0} {
@@ -177,9 +177,9 @@ func TestF11OneWindowThatRefusesLeavesTheOthersAlone(t *testing.T) {
 	})
 }
 
-// F18: whoever waits as long as they are told gets in, whichever window it is
+// F18: a caller that waits for Retry-After gets in, whichever window it is
 // that they wait for.
-func TestF18WhoeverWaitsForSeveralWindowsGetsIn(t *testing.T) {
+func TestF18ACallerThatWaitsForSeveralWindowsGetsIn(t *testing.T) {
 	t.Parallel()
 	for _, algorithm := range []ratelimit.Algorithm{ratelimit.FixedWindow, ratelimit.GCRA, ratelimit.Rolling} {
 		for name, wait := range waits {
@@ -187,7 +187,7 @@ func TestF18WhoeverWaitsForSeveralWindowsGetsIn(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					d := open(t, func(c *config) {
-						c.door.Tiers = ratelimit.Tiers{"free": {
+						c.auth.Tiers = ratelimit.Tiers{"free": {
 							Limit: 25, Period: time.Hour, Algorithm: algorithm,
 							Also: []ratelimit.Window{{Limit: 10, Period: 7 * time.Second, Algorithm: algorithm}},
 						}}
@@ -211,7 +211,7 @@ func TestF18WhoeverWaitsForSeveralWindowsGetsIn(t *testing.T) {
 // policies, and a refusal further in gives back what was spent further out.
 func TestF20StackedLimitsAreOne(t *testing.T) {
 	t.Parallel()
-	d := open(t, func(c *config) { c.door.Tiers = ratelimit.Tiers{"free": perHour(100)} })
+	d := open(t, func(c *config) { c.auth.Tiers = ratelimit.Tiers{"free": perHour(100)} })
 	search := d.limits(t, ratelimit.LimitConfig{Rules: []ratelimit.Rule{{Name: "search", Limit: 3, Period: time.Minute, By: ratelimit.ByUser()}}})
 	dear := d.limits(t, ratelimit.LimitConfig{Cost: func(*http.Request) int64 { return 10 }})
 	group := d.Limit
@@ -288,8 +288,8 @@ func TestF32LocalSharesAdmitTheLimitTogether(t *testing.T) {
 			let := int64(0)
 			for range nodes {
 				d := open(t, func(c *config) {
-					c.door.Tiers = ratelimit.Tiers{"free": perHour(test.limit)}
-					c.door.Counters, c.door.OnCounterFailure, c.door.Nodes = stuck{}, ratelimit.FailLocal, nodes
+					c.auth.Tiers = ratelimit.Tiers{"free": perHour(test.limit)}
+					c.auth.Counters, c.auth.OnCounterFailure, c.auth.Nodes = stuck{}, ratelimit.FailLocal, nodes
 				})
 				h := d.Limit(handler)
 				let += int64(d.count(t, alice, h, 200))
@@ -312,7 +312,7 @@ func TestF32LocalSharesAdmitTheLimitTogether(t *testing.T) {
 func TestEachRouteHasItsFailurePolicy(t *testing.T) {
 	t.Parallel()
 	d := open(t, func(c *config) {
-		c.door.Counters, c.door.OnCounterFailure, c.door.Nodes = stuck{}, ratelimit.FailOpen, 1
+		c.auth.Counters, c.auth.OnCounterFailure, c.auth.Nodes = stuck{}, ratelimit.FailOpen, 1
 	})
 	for policy, want := range map[ratelimit.FailurePolicy]int{
 		ratelimit.FailDefault: 200, ratelimit.FailOpen: 200, ratelimit.FailClosed: 503, ratelimit.FailLocal: 200,
@@ -325,7 +325,7 @@ func TestEachRouteHasItsFailurePolicy(t *testing.T) {
 	}
 }
 
-// A host that cannot say the tier is a failure of the counters too; with a local
+// A TierOf that fails is a failure of the counters too; with a local
 // share the token says it.
 func TestFailLocalBelievesTheToken(t *testing.T) {
 	t.Parallel()
@@ -341,7 +341,7 @@ func TestFailLocalBelievesTheToken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := open(t, func(c *config) { edit(&c.door); c.door.Nodes = 2 })
+			d := open(t, func(c *config) { edit(&c.auth); c.auth.Nodes = 2 })
 			for policy, want := range map[ratelimit.FailurePolicy]int{ratelimit.FailClosed: 503, ratelimit.FailOpen: 200} {
 				wantStatus(t, d.by(t, alice, d.limits(t, ratelimit.LimitConfig{OnCounterFailure: policy}).Limit(handler), "GET", "/"), want)
 			}
@@ -373,7 +373,7 @@ func TestF37PlacesInFlightAreGivenBack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := open(t, func(c *config) {
-				c.door.Tiers = ratelimit.Tiers{"anonymous": {Limit: 100, Period: time.Hour, Concurrent: 1}}
+				c.auth.Tiers = ratelimit.Tiers{"anonymous": {Limit: 100, Period: time.Hour, Concurrent: 1}}
 			})
 			inside, left := make(chan struct{}, 1), make(chan struct{}, 1)
 			h := d.Limit(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -430,8 +430,8 @@ func (panicking) Take(context.Context, []ratelimit.Charge, []ratelimit.Status) (
 func TestF37CountersThatPanicKeepNoPlace(t *testing.T) {
 	t.Parallel()
 	d := open(t, func(c *config) {
-		c.door.Tiers = ratelimit.Tiers{"free": {Limit: 100, Period: time.Hour, Concurrent: 1}}
-		c.door.Counters = panicking{}
+		c.auth.Tiers = ratelimit.Tiers{"free": {Limit: 100, Period: time.Hour, Concurrent: 1}}
+		c.auth.Counters = panicking{}
 	})
 	for range 3 {
 		func() {
@@ -448,7 +448,7 @@ func TestF37CountersThatPanicKeepNoPlace(t *testing.T) {
 func TestRequestsInFlight(t *testing.T) {
 	t.Parallel()
 	d := open(t, func(c *config) {
-		c.door.Tiers = ratelimit.Tiers{"free": {Limit: 100, Period: time.Hour, Concurrent: 2}}
+		c.auth.Tiers = ratelimit.Tiers{"free": {Limit: 100, Period: time.Hour, Concurrent: 2}}
 	})
 	inside, finish := make(chan struct{}), make(chan struct{})
 	h := d.Limit(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { inside <- struct{}{}; <-finish }))
@@ -483,8 +483,8 @@ X-Ratelimit-Reset: `+w.Header().Get("X-RateLimit-Reset"),
 func TestShadow(t *testing.T) {
 	t.Parallel()
 	d := open(t, func(c *config) {
-		c.door.Tiers = ratelimit.Tiers{"free": perHour(5), "premium": {Limit: 1, Period: time.Hour, Concurrent: 1, Shadow: true}}
-		c.door.Limit.Rules = []ratelimit.Rule{{Name: "trial", Limit: 2, Period: time.Minute, Shadow: true}}
+		c.auth.Tiers = ratelimit.Tiers{"free": perHour(5), "premium": {Limit: 1, Period: time.Hour, Concurrent: 1, Shadow: true}}
+		c.auth.Limit.Rules = []ratelimit.Rule{{Name: "trial", Limit: 2, Period: time.Minute, Shadow: true}}
 	})
 	h := d.Limit(handler)
 	for i := range 5 {
@@ -526,8 +526,8 @@ func TestNearLimit(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			d := open(t, func(c *config) {
-				c.door.Tiers = ratelimit.Tiers{"free": perHour(10)}
-				c.door.Limit = ratelimit.LimitConfig{NearLimit: test.percent, Cost: func(*http.Request) int64 { return test.cost }}
+				c.auth.Tiers = ratelimit.Tiers{"free": perHour(10)}
+				c.auth.Limit = ratelimit.LimitConfig{NearLimit: test.percent, Cost: func(*http.Request) int64 { return test.cost }}
 			})
 			h := d.Limit(handler)
 			for i := range 12 {
@@ -550,7 +550,7 @@ func TestQuota(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) { // at midnight UTC 2000-01-01
 		d := open(t, func(c *config) {
-			c.door.Tiers = ratelimit.Tiers{"free": {Limit: 3, Period: time.Hour, Also: []ratelimit.Window{{Name: "burst", Limit: 2, Period: time.Second}}, Concurrent: 4}}
+			c.auth.Tiers = ratelimit.Tiers{"free": {Limit: 3, Period: time.Hour, Also: []ratelimit.Window{{Name: "burst", Limit: 2, Period: time.Second}}, Concurrent: 4}}
 		})
 		h := d.Limit(handler)
 		d.by(t, alice, h, "GET", "/")
@@ -571,22 +571,22 @@ X-Ratelimit-Reset: 946684801`,
 	})
 	t.Run("where the counters fail it is refused, whatever the policy", func(t *testing.T) {
 		t.Parallel()
-		d := open(t, func(c *config) { c.door.Counters, c.door.OnCounterFailure = stuck{}, ratelimit.FailOpen })
+		d := open(t, func(c *config) { c.auth.Counters, c.auth.OnCounterFailure = stuck{}, ratelimit.FailOpen })
 		wantStatus(t, d.by(t, alice, http.HandlerFunc(d.Quota), "GET", "/"), http.StatusServiceUnavailable)
 		d.journal.wantKinds(t, events.CounterFailure)
 	})
-	t.Run("a stranger is told to log in where there is no tier for them", func(t *testing.T) {
+	t.Run("an anonymous caller gets 401 if there is no anonymous tier", func(t *testing.T) {
 		t.Parallel()
-		d := open(t, noStrangers)
+		d := open(t, noAnonymous)
 		wantStatus(t, d.by(t, store.User{}, http.HandlerFunc(d.Quota), "GET", "/"), http.StatusUnauthorized)
 	})
 }
 
-func noStrangers(c *config) { c.door.Tiers = ratelimit.Tiers{"free": perHour(10)} }
+func noAnonymous(c *config) { c.auth.Tiers = ratelimit.Tiers{"free": perHour(10)} }
 
 func TestSupport(t *testing.T) {
 	t.Parallel()
-	d := open(t, func(c *config) { c.door.Tiers = ratelimit.Tiers{"free": perHour(10), "anonymous": perHour(10)} })
+	d := open(t, func(c *config) { c.auth.Tiers = ratelimit.Tiers{"free": perHour(10), "anonymous": perHour(10)} })
 	h := d.Limit(handler)
 	ctx, who := t.Context(), middleware.CallerOf(principal(alice))
 	left := func() int64 {
@@ -615,14 +615,14 @@ func TestSupport(t *testing.T) {
 		t.Error("a tier that is not there is no error")
 	}
 	if _, err := d.Inspect(ctx, ratelimit.Caller{}); err == nil {
-		t.Error("a stranger without an address is no error")
+		t.Error("an anonymous caller without an address is no error")
 	}
 }
 
 func TestAddCost(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := open(t, func(c *config) { c.door.Tiers = ratelimit.Tiers{"free": perHour(100)} })
+		d := open(t, func(c *config) { c.auth.Tiers = ratelimit.Tiers{"free": perHour(100)} })
 		bytes := d.limits(t, ratelimit.LimitConfig{Rules: []ratelimit.Rule{{Name: "bytes", Limit: 1000, Period: time.Minute, Late: true, Unit: "content-bytes"}}})
 		spending := func(n, back int64) http.Handler {
 			return bytes.Limit(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -688,9 +688,9 @@ func TestWhoseLimit(t *testing.T) {
 		{"by user, another of the same account", ratelimit.ByUser(), dave, "/", 200},
 		{"by session, where there is none, by user", ratelimit.BySession(), alice, "/", 429},
 		{"by session, where there is none, not by account", ratelimit.BySession(), dave, "/", 200},
-		{"by address, whoever it is", ratelimit.ByAddress(), bob, "/", 429},
-		{"by network, whoever it is", ratelimit.ByNetwork(8, 32), bob, "/", 429},
-		{"by user, nobody", ratelimit.ByUser(), store.User{}, "/", 200},
+		{"by address, for every caller", ratelimit.ByAddress(), bob, "/", 429},
+		{"by network, for every caller", ratelimit.ByNetwork(8, 32), bob, "/", 429},
+		{"by user, without a user", ratelimit.ByUser(), store.User{}, "/", 200},
 		{"by the host's key, the same", ratelimit.ByKey(tenant), bob, "/?tenant=a", 429},
 		{"by the host's key, another", ratelimit.ByKey(tenant), alice, "/?tenant=b", 200},
 		{"by the host's key, none", ratelimit.ByKey(tenant), alice, "/", 500},

@@ -33,7 +33,7 @@ func TestFaultA3ARequestThatReachesLimitIsCounted(t *testing.T) {
 			t.Run(method+" over a spent limit, 2000 times, "+name+", reaches no handler", func(t *testing.T) {
 				t.Parallel()
 				d := open(t, func(c *config) {
-					c.door.Tiers = ratelimit.Tiers{"free": {Limit: 1, Period: time.Hour}, "anonymous": {Limit: 1, Period: time.Hour}}
+					c.auth.Tiers = ratelimit.Tiers{"free": {Limit: 1, Period: time.Hour}, "anonymous": {Limit: 1, Period: time.Hour}}
 				})
 				pair := d.login(t, alice)
 				var reached atomic.Int64

@@ -107,7 +107,7 @@ func TestMetadata(t *testing.T) {
 	t.Parallel()
 	told := func(t *testing.T, edit func(*config)) map[string]any {
 		t.Helper()
-		w := fetch(t, open(t, edit).Metadata, "GET /\nHost: thief.example\nX-Forwarded-Host: thief.example\n\n")
+		w := fetch(t, open(t, edit).Metadata, "GET /\nHost: attacker.example\nX-Forwarded-Host: attacker.example\n\n")
 		wantStatus(t, w, http.StatusOK)
 		if got := w.Header().Get("Content-Type"); got != "application/json" {
 			t.Errorf("Content-Type = %q", got)
@@ -123,7 +123,7 @@ func TestMetadata(t *testing.T) {
 	t.Run("D136-D142: what is mounted, and nothing else", func(t *testing.T) {
 		t.Parallel()
 		got := told(t, func(c *config) {
-			c.door.Endpoints.Token = "/oauth/token"
+			c.auth.Endpoints.Token = "/oauth/token"
 			c.tokens.APIKeys = nil
 		})
 		want := map[string]any{
@@ -140,7 +140,7 @@ func TestMetadata(t *testing.T) {
 		t.Parallel()
 		got := told(t, func(c *config) {
 			registering(c)
-			c.door.Endpoints = middleware.Endpoints{Token: "/token", Revoke: "/revoke", Introspect: "/introspect"}
+			c.auth.Endpoints = middleware.Endpoints{Token: "/token", Revoke: "/revoke", Introspect: "/introspect"}
 		})
 		for name, want := range map[string]any{
 			"token_endpoint_auth_methods_supported":         list("none", "client_secret_basic", "client_secret_post"),
@@ -157,8 +157,8 @@ func TestMetadata(t *testing.T) {
 		t.Parallel()
 		got := told(t, func(c *config) {
 			c.tokens.Issuer = "https://issuer.example/shop"
-			c.door.PasswordGrant = true
-			c.door.Endpoints = middleware.Endpoints{
+			c.auth.PasswordGrant = true
+			c.auth.Endpoints = middleware.Endpoints{
 				Token: "/shop/token", JWKS: "https://keys.example/jwks.json", Revoke: "/shop/revoke", Introspect: "/shop/introspect",
 			}
 		})
@@ -224,8 +224,8 @@ func TestMetadata(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c.door.Tokens, c.door.Endpoints = authority, test.endpoints
-			_, err = middleware.New(c.door)
+			c.auth.Tokens, c.auth.Endpoints = authority, test.endpoints
+			_, err = middleware.New(c.auth)
 			if got := errorText(err); got != test.want {
 				t.Errorf("%s\nwant %s", got, test.want)
 			}

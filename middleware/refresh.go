@@ -28,12 +28,12 @@ func (a *Auth) CheckRefresh(r *http.Request) (tokens.Pair, error) {
 	if err != nil {
 		return tokens.Pair{}, err
 	}
-	refresh.MaxAccess = a.cookies.room()
+	refresh.MaxAccess = a.cookies.maxAccess()
 	return a.exchange(r, refresh, accepts.APIKeys)
 }
 
-// exchange makes tokens of a refresh token or, where keys are in its place, of an
-// API key, unless there were too many guesses.
+// exchange exchanges a refresh token or, if keys is true, an API key. It returns an
+// error after too many failed attempts.
 func (a *Auth) exchange(r *http.Request, refresh tokens.RefreshRequest, keys bool) (tokens.Pair, error) {
 	if keys && a.tokens.IsAPIKey(refresh.Token) {
 		return a.exchangeKey(r, tokens.KeyRequest{
@@ -55,7 +55,7 @@ func (a *Auth) exchangeKey(r *http.Request, key tokens.KeyRequest) (tokens.Pair,
 		return enter()
 	}
 	p, err := attemptSecrets(a, r, presented{clientID: key.ClientID, clientSecret: key.ClientSecret, token: key.Key}, enter)
-	if room := a.cookies.room(); err == nil && room > 0 && len(p.AccessToken) > room {
+	if size := a.cookies.maxAccess(); err == nil && size > 0 && len(p.AccessToken) > size {
 		return tokens.Pair{}, wire.NewError(wire.ReasonInternal, tokens.ErrClaims)
 	}
 	return p, err

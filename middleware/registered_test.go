@@ -33,15 +33,15 @@ const shopBasic = "Authorization: Basic c2hvcCUzQTE6YStiJTNBYyUyQiUyNQ==" // sho
 
 // registering registers the clients and has a deny list.
 func registering(c *config) {
-	w := c.tokens.Store.(*watched)
+	w := c.tokens.Store.(*recordingStore)
 	for _, one := range clients() {
 		if err := w.memory.SetClient(context.Background(), one); err != nil {
 			panic(err)
 		}
 	}
 	c.tokens.Clients, c.tokens.Revocations = w, w
-	c.door.PasswordGrant = true
-	c.door.MayIntrospect = func(_ context.Context, c store.Client) bool { return c.ID == "api" }
+	c.auth.PasswordGrant = true
+	c.auth.MayIntrospect = func(_ context.Context, c store.Client) bool { return c.ID == "api" }
 }
 
 const (
@@ -65,7 +65,7 @@ func TestRegisteredClients(t *testing.T) {
 		{"Basic, and the same name in the body", shopBasic, "&client_id=shop%3A1", "shop:1"},
 		{"a public client in the body", "", "&client_id=web", "web"},
 		{"a public client in Basic, with an empty secret (D30)", basic("web", ""), "", "web"},
-		{"a public client with a secret that nobody gave out", basic("web", "x"), "", "web"},
+		{"a public client with an unregistered secret", basic("web", "x"), "", "web"},
 	} {
 		t.Run("a client is known by "+x.name, func(t *testing.T) {
 			t.Parallel()
@@ -86,7 +86,7 @@ func TestRegisteredClients(t *testing.T) {
 		{"a wrong secret in the body is 401 (D28)", "", "&client_id=shop%3A1&client_secret=x", 401, "invalid_client"},
 		{"no secret is 401 (D29)", "", "&client_id=shop%3A1", 401, "invalid_client"},
 		{"an empty secret is none (D30)", basic("shop%3A1", ""), "", 401, "invalid_client"},
-		{"an unknown client is 401", "", "&client_id=thief", 401, "invalid_client"},
+		{"an unknown client is 401", "", "&client_id=unknown", 401, "invalid_client"},
 		{"no client is 401", "", "", 401, "invalid_client"},
 		{"Basic that is none is 401", "Authorization: Basic %%%", "", 401, "invalid_client"},
 		{"Basic and a secret in the body are 400 (D26)", shopBasic, "&client_secret=a+b%3Ac%2B%25", 400, "invalid_request"},

@@ -18,8 +18,8 @@ var accountRoutes = []string{
 
 func TestFaultA11RestrictedTokensManageNoAccount(t *testing.T) {
 	t.Parallel()
-	withScopes := func(scopes ...string) func(*testing.T, *door) tokens.Pair {
-		return func(t *testing.T, d *door) tokens.Pair {
+	withScopes := func(scopes ...string) func(*testing.T, *harness) tokens.Pair {
+		return func(t *testing.T, d *harness) tokens.Pair {
 			t.Helper()
 			p, err := d.tokens.Login(t.Context(), tokens.LoginRequest{Login: "alice", Password: password, Scopes: scopes})
 			if err != nil {
@@ -28,8 +28,8 @@ func TestFaultA11RestrictedTokensManageNoAccount(t *testing.T) {
 			return p
 		}
 	}
-	ofKey := func(scopes ...string) func(*testing.T, *door) tokens.Pair {
-		return func(t *testing.T, d *door) tokens.Pair {
+	ofKey := func(scopes ...string) func(*testing.T, *harness) tokens.Pair {
+		return func(t *testing.T, d *harness) tokens.Pair {
 			t.Helper()
 			key, _, err := d.tokens.CreateAPIKey(t.Context(), alice.ID, "", scopes, time.Time{})
 			if err != nil {
@@ -45,13 +45,13 @@ func TestFaultA11RestrictedTokensManageNoAccount(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		scope string // Config.AccountScope
-		token func(*testing.T, *door) tokens.Pair
+		token func(*testing.T, *harness) tokens.Pair
 		wants bool // to be served
 	}{
 		{"a login has all", "", withScopes(), true},
 		{"a login that asked for all has all", "", withScopes(alice.Scopes...), true},
 		{"a login that asked for a part has not", "", withScopes("read"), false},
-		{"a refresh that asked for a part has not", "", func(t *testing.T, d *door) tokens.Pair {
+		{"a refresh that asked for a part has not", "", func(t *testing.T, d *harness) tokens.Pair {
 			t.Helper()
 			p, err := d.tokens.Refresh(t.Context(), tokens.RefreshRequest{Token: d.login(t, alice).RefreshToken, Scopes: []string{"write"}})
 			if err != nil {
@@ -59,7 +59,7 @@ func TestFaultA11RestrictedTokensManageNoAccount(t *testing.T) {
 			}
 			return p
 		}, false},
-		{"a narrowed session has not while its user holds nothing", "", func(t *testing.T, d *door) tokens.Pair {
+		{"a narrowed session has not while its user holds nothing", "", func(t *testing.T, d *harness) tokens.Pair {
 			t.Helper()
 			one := withScopes("read")(t, d)
 			u := alice
@@ -75,7 +75,7 @@ func TestFaultA11RestrictedTokensManageNoAccount(t *testing.T) {
 		}, false},
 		{"an API key has not", "", ofKey(), false},
 		{"a narrow API key has not", "", ofKey("read"), false},
-		{"a user of a host without scopes has", "", func(t *testing.T, d *door) tokens.Pair { t.Helper(); return d.login(t, bob) }, true},
+		{"a user of a host without scopes has", "", func(t *testing.T, d *harness) tokens.Pair { t.Helper(); return d.login(t, bob) }, true},
 		{"with a scope of the host's own a login that has it may", "write", withScopes("write"), true},
 		{"with a scope of the host's own a login without it may not", "write", withScopes("read"), false},
 		{"with a scope of the host's own an API key that has it may", "write", ofKey("write"), true},
@@ -84,7 +84,7 @@ func TestFaultA11RestrictedTokensManageNoAccount(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			for _, route := range accountRoutes {
-				d := open(t, func(c *config) { c.door.AccountScope = test.scope })
+				d := open(t, func(c *config) { c.auth.AccountScope = test.scope })
 				d.login(t, alice)
 				p := test.token(t, d)
 				d.store.take()

@@ -11,8 +11,8 @@ import (
 // CheckRevoke is the revocation endpoint of RFC 7009: it ends the session of a
 // refresh token or an access token, or an API key; see [tokens.Authority.Revoke].
 // It is committed when CheckRevoke returns nil, and runs to its end also if the
-// client disconnects, as CheckLogout does. A token that opens nothing, or is
-// another client's, is no error. The token_type_hint is not needed, and not read.
+// client disconnects, as CheckLogout does. An invalid token, or one of
+// another client, is no error. The token_type_hint is not needed, and not read.
 //
 // own reports whether the session that has ended is that of the request's
 // cookies, where there are Config.Cookies: then the answer clears them, as that

@@ -10,12 +10,12 @@ import (
 )
 
 // revoking is a revocation of {TOKEN} by the client web.
-func (d *door) revoke(t *testing.T, token tokens.Secret, more string) int {
+func (d *harness) revoke(t *testing.T, token tokens.Secret, more string) int {
 	t.Helper()
 	return d.ask(t, "POST /revoke\n"+form+"\n\ntoken="+string(token)+more).Code
 }
 
-func (d *door) introspect(t *testing.T, token tokens.Secret) string {
+func (d *harness) introspect(t *testing.T, token tokens.Secret) string {
 	t.Helper()
 	w := d.ask(t, "POST /introspect\n"+basicAPI+"\n"+form+"\n\ntoken="+string(token))
 	wantStatus(t, w, http.StatusOK)
@@ -25,7 +25,7 @@ func (d *door) introspect(t *testing.T, token tokens.Secret) string {
 const inactive = `{"active":false}`
 
 // wantAlive wants all of a pair to be good, or all of it to be dead at once.
-func (d *door) wantAlive(t *testing.T, p tokens.Pair, alive bool) {
+func (d *harness) wantAlive(t *testing.T, p tokens.Pair, alive bool) {
 	t.Helper()
 	status := map[bool]int{true: http.StatusOK, false: http.StatusUnauthorized}[alive]
 	wantStatus(t, d.call(t, "/bearer", p.AccessToken, ""), status)
@@ -62,7 +62,7 @@ func TestRevoke(t *testing.T) {
 			}
 		})
 	}
-	t.Run("what opens nothing is 200 (D144)", func(t *testing.T) {
+	t.Run("an invalid token is 200 (D144)", func(t *testing.T) {
 		t.Parallel()
 		d := open(t, registering)
 		for _, token := range []tokens.Secret{"junk", "sp_rt_x", "a.b.c", tokens.Secret(strings.Repeat("x", 9000))} {
@@ -110,14 +110,14 @@ func TestRevoke(t *testing.T) {
 	})
 	t.Run("an access token that cannot be revoked is said to be of such a kind (D151)", func(t *testing.T) {
 		t.Parallel()
-		exchanged := func(d *door) (tokens.Pair, error) {
+		exchanged := func(d *harness) (tokens.Pair, error) {
 			return d.tokens.ExchangeKey(t.Context(), tokens.KeyRequest{Key: tokens.Secret(d.apiKey(t))})
 		}
 		for name, of := range map[string]struct {
-			d     *door
-			token func(*door) (tokens.Pair, error)
+			d     *harness
+			token func(*harness) (tokens.Pair, error)
 		}{
-			"no deny list":  {open(t), func(d *door) (tokens.Pair, error) { return d.login(t, alice), nil }},
+			"no deny list":  {open(t), func(d *harness) (tokens.Pair, error) { return d.login(t, alice), nil }},
 			"of an API key": {open(t, withDenials), exchanged},
 		} {
 			d := of.d
@@ -142,7 +142,7 @@ func TestRevoke(t *testing.T) {
 		wantStatus(t, d.ask(t, "POST /revoke\n"+form+"\n\ntoken="+string(p.AccessToken)), http.StatusOK)
 		wantStatus(t, d.call(t, "/bearer", p.AccessToken, ""), http.StatusUnauthorized)
 	})
-	t.Run("an API key is revoked by whoever has found it, with the access tokens that it was exchanged for", func(t *testing.T) {
+	t.Run("an API key is revoked by any client that presents it, with the access tokens that it was exchanged for", func(t *testing.T) {
 		t.Parallel()
 		d := open(t, registering)
 		key := d.apiKey(t)
@@ -163,7 +163,7 @@ func TestRevoke(t *testing.T) {
 			t.Errorf("introspection says %s", got)
 		}
 	})
-	t.Run("P35: a store that could not say is 503 with Retry-After, and everything is as it was (D152)", func(t *testing.T) {
+	t.Run("P35: a failure of the store is 503 with Retry-After, and changes nothing (D152)", func(t *testing.T) {
 		t.Parallel()
 		d := open(t, registering)
 		one, key := d.loginAs(t, alice, "web"), d.apiKey(t)
@@ -183,19 +183,19 @@ func TestRevoke(t *testing.T) {
 	t.Run("the answer is the standard's, whatever the dialect", func(t *testing.T) {
 		t.Parallel()
 		d := open(t, registering, speaking(wire.Lexik{}))
-		wantClientRefused(t, d.ask(t, "POST /revoke\n"+form+"\n\ntoken=x&client_id=thief"))
-		wantClientRefused(t, d.ask(t, "POST /introspect\n"+form+"\n\ntoken=x&client_id=thief"))
+		wantClientRefused(t, d.ask(t, "POST /revoke\n"+form+"\n\ntoken=x&client_id=unknown"))
+		wantClientRefused(t, d.ask(t, "POST /introspect\n"+form+"\n\ntoken=x&client_id=unknown"))
 	})
 }
 
 // D153 to D158.
 func TestIntrospect(t *testing.T) {
 	t.Parallel()
-	t.Run("nobody but an authenticated client that may is told anything (D153)", func(t *testing.T) {
+	t.Run("only an authenticated client that may introspect gets an answer (D153)", func(t *testing.T) {
 		t.Parallel()
 		d := open(t, registering)
 		one := d.loginAs(t, alice, "web")
-		for _, header := range []string{"", basic("web", ""), basic("api", ""), basic("api", "wrong"), basic("thief", "x"), "Authorization: Bearer " + string(one.AccessToken)} {
+		for _, header := range []string{"", basic("web", ""), basic("api", ""), basic("api", "wrong"), basic("unknown", "x"), "Authorization: Bearer " + string(one.AccessToken)} {
 			wantClientRefused(t, d.ask(t, "POST /introspect\n"+with(header)+"\n\ntoken="+string(one.AccessToken)))
 		}
 		w := d.ask(t, "POST /introspect\n"+with(shopBasic)+"\n\ntoken="+string(one.AccessToken))
@@ -207,9 +207,9 @@ func TestIntrospect(t *testing.T) {
 		}
 		wantStatus(t, d.ask(t, "POST /introspect\n"+with(basicAPI)+"\n\n"), http.StatusBadRequest)
 	})
-	t.Run("where the host has not said who may, or registers nobody, nobody may", func(t *testing.T) {
+	t.Run("without MayIntrospect, or without registered clients, no client may introspect", func(t *testing.T) {
 		t.Parallel()
-		d := open(t, registering, func(c *config) { c.door.MayIntrospect = nil })
+		d := open(t, registering, func(c *config) { c.auth.MayIntrospect = nil })
 		wantStatus(t, d.ask(t, "POST /introspect\n"+with(basicAPI)+"\n\ntoken=x"), http.StatusBadRequest)
 		wantClientRefused(t, open(t).ask(t, "POST /introspect\n"+with(basicAPI)+"\n\ntoken=x"))
 	})

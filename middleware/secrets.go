@@ -23,7 +23,7 @@ var errNothing = errors.New("middleware: the token names nothing that could be r
 
 // secretGate is what presenting one secret costs.
 type secretGate struct {
-	open  []stake // whoever presents it
+	open  []stake // charged for every caller
 	known *known  // whether this client or this key has succeeded from this network; nil: it cannot be known
 	own   stake   // what it costs the known, where the open stakes are spent
 }

@@ -44,9 +44,9 @@ func (a *Auth) signedIn(r *http.Request, methods ...string) (tokens.Principal, e
 
 var errRestricted = errors.New("the access token is an API key's, or has not all the scopes of its user")
 
-// mayManage refuses a principal that may not manage its user's sessions and keys,
-// for whoever has a narrow token must not make a wide one of it, nor lock its
-// user out.
+// mayManage refuses a principal that may not manage its user's sessions and keys: a
+// token with few scopes must not be enough to create one with more, or to lock its user
+// out.
 func (a *Auth) mayManage(p tokens.Principal) error {
 	if a.accountScope == "" && !p.Restricted || p.HasScope(a.accountScope) {
 		return nil

@@ -21,7 +21,7 @@ import (
 
 // spend calls a route as often as it lets the caller, and returns how often that
 // was and the first refusal.
-func (d *door) spend(tb testing.TB, path string, token tokens.Secret, address string) (int64, *httptest.ResponseRecorder) {
+func (d *harness) spend(tb testing.TB, path string, token tokens.Secret, address string) (int64, *httptest.ResponseRecorder) {
 	tb.Helper()
 	for n := int64(0); ; n++ {
 		w := d.call(tb, path, token, address)
@@ -80,31 +80,31 @@ func TestEachTierHasItsLimit(t *testing.T) {
 func TestWhoSharesALimit(t *testing.T) {
 	t.Parallel()
 	small := func(c *config) {
-		c.door.Tiers = ratelimit.Tiers{"anonymous": {Limit: 2, Period: time.Hour}, "free": {Limit: 2, Period: time.Hour}}
+		c.auth.Tiers = ratelimit.Tiers{"anonymous": {Limit: 2, Period: time.Hour}, "free": {Limit: 2, Period: time.Hour}}
 	}
-	strangers := func(address string) func(*testing.T, *door) (tokens.Secret, string) {
-		return func(*testing.T, *door) (tokens.Secret, string) { return "", address }
+	anonymous := func(address string) func(*testing.T, *harness) (tokens.Secret, string) {
+		return func(*testing.T, *harness) (tokens.Secret, string) { return "", address }
 	}
-	member := func(u store.User) func(*testing.T, *door) (tokens.Secret, string) {
-		return func(t *testing.T, d *door) (tokens.Secret, string) {
+	member := func(u store.User) func(*testing.T, *harness) (tokens.Secret, string) {
+		return func(t *testing.T, d *harness) (tokens.Secret, string) {
 			t.Helper()
 			return d.login(t, u).AccessToken, ""
 		}
 	}
 	for _, test := range []struct {
 		name          string
-		first, second func(*testing.T, *door) (tokens.Secret, string)
+		first, second func(*testing.T, *harness) (tokens.Secret, string)
 		share         bool
 	}{
 		{"two users of one account share", member(alice), member(dave), true},
 		{"two accounts do not", member(alice), member(bob), false},
-		{"an account and a stranger do not", member(alice), strangers("192.0.2.1:9"), false},
-		{"two ports of one address share", strangers("192.0.2.7:1"), strangers("192.0.2.7:2"), true},
-		{"two IPv4 addresses do not", strangers("192.0.2.7:1"), strangers("192.0.2.8:1"), false},
-		{"two IPv6 addresses of one /64 share", strangers("[2001:db8::1]:1"), strangers("[2001:db8::ffff:1]:1"), true},
-		{"two /64 do not", strangers("[2001:db8::1]:1"), strangers("[2001:db8:0:1::1]:1"), false},
-		{"an IPv4 address in IPv6 is the same address", strangers("192.0.2.7:1"), strangers("[::ffff:192.0.2.7]:1"), true},
-		{"an address in two zones is the same address", strangers("[fe80::1%eth0]:1"), strangers("[fe80::1%eth1]:1"), true},
+		{"an account and an anonymous caller do not", member(alice), anonymous("192.0.2.1:9"), false},
+		{"two ports of one address share", anonymous("192.0.2.7:1"), anonymous("192.0.2.7:2"), true},
+		{"two IPv4 addresses do not", anonymous("192.0.2.7:1"), anonymous("192.0.2.8:1"), false},
+		{"two IPv6 addresses of one /64 share", anonymous("[2001:db8::1]:1"), anonymous("[2001:db8::ffff:1]:1"), true},
+		{"two /64 do not", anonymous("[2001:db8::1]:1"), anonymous("[2001:db8:0:1::1]:1"), false},
+		{"an IPv4 address in IPv6 is the same address", anonymous("192.0.2.7:1"), anonymous("[::ffff:192.0.2.7]:1"), true},
+		{"an address in two zones is the same address", anonymous("[fe80::1%eth0]:1"), anonymous("[fe80::1%eth1]:1"), true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -127,7 +127,7 @@ func TestWhoSharesALimit(t *testing.T) {
 func TestAnAccountIsNoUserOfThatName(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := open(t, func(c *config) { c.door.Tiers = ratelimit.Tiers{"free": {Limit: 1, Period: time.Hour}} })
+		d := open(t, func(c *config) { c.auth.Tiers = ratelimit.Tiers{"free": {Limit: 1, Period: time.Hour}} })
 		loner := dave
 		loner.Account = ""
 		owner := alice
@@ -142,7 +142,7 @@ func TestAnAccountIsNoUserOfThatName(t *testing.T) {
 	})
 }
 
-// D173, P40: nobody who is not trusted says where a request comes from.
+// D173, P40: only trusted proxies determine the client address.
 func TestForgedHeadersDoNotChangeTheAddress(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -163,7 +163,7 @@ func TestATierChange(t *testing.T) {
 	t.Run("shows at the next refresh, and keeps what was spent", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			d := open(t, func(c *config) { c.door.Tiers = small })
+			d := open(t, func(c *config) { c.auth.Tiers = small })
 			p := d.login(t, alice)
 			d.spend(t, "/me", p.AccessToken, "")
 			upgraded := alice
@@ -187,8 +187,8 @@ func TestATierChange(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			tier, seats := "free", 1
 			d := open(t, func(c *config) {
-				c.door.Tiers = ratelimit.Tiers{"free": {Limit: 2, Period: time.Hour}, "premium": {Limit: 2, Period: time.Hour, PerSeat: true}}
-				c.door.TierOf = func(_ context.Context, p tokens.Principal) (string, int, error) {
+				c.auth.Tiers = ratelimit.Tiers{"free": {Limit: 2, Period: time.Hour}, "premium": {Limit: 2, Period: time.Hour, PerSeat: true}}
+				c.auth.TierOf = func(_ context.Context, p tokens.Principal) (string, int, error) {
 					if p.Subject != alice.ID {
 						return "", 0, errors.New("another principal")
 					}
@@ -224,8 +224,8 @@ var waits = map[string]func(http.Header) time.Duration{
 	},
 }
 
-// limits by clock: whoever waits as long as they are told gets in.
-func TestWhoeverWaitsGetsIn(t *testing.T) {
+// limits by clock: a caller that waits for Retry-After gets in.
+func TestACallerThatWaitsGetsIn(t *testing.T) {
 	t.Parallel()
 	for name, wait := range waits {
 		for _, offset := range []time.Duration{0, 1, 400 * time.Millisecond, 999999999} {
@@ -345,7 +345,7 @@ func TestCountersThatFail(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				d := open(t, func(c *config) {
-					c.door.Counters, c.door.OnCounterFailure, c.door.CounterTimeout = test.counters, test.policy, 50*time.Millisecond
+					c.auth.Counters, c.auth.OnCounterFailure, c.auth.CounterTimeout = test.counters, test.policy, 50*time.Millisecond
 				})
 				began := time.Now()
 				w := d.call(t, "/search", "", "")
@@ -387,9 +387,9 @@ func TestCallersWithoutATier(t *testing.T) {
 			d.journal.wantKinds(t, events.Fault)
 		}
 	})
-	t.Run("a stranger is told to log in where there is no tier for them", func(t *testing.T) {
+	t.Run("an anonymous caller gets 401 if there is no anonymous tier", func(t *testing.T) {
 		t.Parallel()
-		d := open(t, func(c *config) { c.door.Tiers = ratelimit.Tiers{"free": {Limit: 1, Period: time.Hour}} })
+		d := open(t, func(c *config) { c.auth.Tiers = ratelimit.Tiers{"free": {Limit: 1, Period: time.Hour}} })
 		wantStatus(t, d.call(t, "/search", "", ""), http.StatusUnauthorized)
 	})
 	t.Run("a caller whose address cannot be told is refused, shares no limit, and is told of", func(t *testing.T) {
@@ -403,19 +403,19 @@ func TestCallersWithoutATier(t *testing.T) {
 	t.Run("a TierOf that fails is a failure of the counters", func(t *testing.T) {
 		t.Parallel()
 		d := open(t, func(c *config) {
-			c.door.TierOf = func(context.Context, tokens.Principal) (string, int, error) { return "", 0, io.ErrUnexpectedEOF }
+			c.auth.TierOf = func(context.Context, tokens.Principal) (string, int, error) { return "", 0, io.ErrUnexpectedEOF }
 		})
 		wantStatus(t, d.call(t, "/me", d.login(t, alice).AccessToken, ""), http.StatusServiceUnavailable)
 	})
 	t.Run("a tier of none refuses everybody", func(t *testing.T) {
 		t.Parallel()
-		d := open(t, func(c *config) { c.door.Tiers = ratelimit.Tiers{"anonymous": {Period: time.Hour}} })
+		d := open(t, func(c *config) { c.auth.Tiers = ratelimit.Tiers{"anonymous": {Period: time.Hour}} })
 		wantStatus(t, d.call(t, "/search", "", ""), http.StatusTooManyRequests)
 	})
 	t.Run("seats that overflow are no way around the limit", func(t *testing.T) {
 		t.Parallel()
 		d := open(t, func(c *config) {
-			c.door.Tiers = ratelimit.Tiers{"free": {Limit: 1 << 40, Period: time.Hour, PerSeat: true}}
+			c.auth.Tiers = ratelimit.Tiers{"free": {Limit: 1 << 40, Period: time.Hour, PerSeat: true}}
 		})
 		u := alice
 		u.Seats = 1 << 40

@@ -9,7 +9,7 @@ import (
 	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
-// The token endpoint speaks RFC 6749 whatever the dialect of the door.
+// The token endpoint uses RFC 6749's wire format, whatever the Auth's dialect.
 func TestToken(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range dialects {
@@ -63,7 +63,7 @@ func TestToken(t *testing.T) {
 					status:  400, header: oauth2JSON, body: oauth2Grant,
 				},
 				{
-					name:    "password is off, and nobody is asked (P18, D20)",
+					name:    "password is off, and the store is not called (P18, D20)",
 					ready:   down,
 					request: "POST /token\n" + form + "\n\ngrant_type=password&" + goodForm,
 					status:  400, header: oauth2JSON, body: oauth2Grant,
@@ -106,7 +106,7 @@ func TestToken(t *testing.T) {
 
 func TestPasswordGrant(t *testing.T) {
 	t.Parallel()
-	on := func(c *config) { c.door.PasswordGrant = true }
+	on := func(c *config) { c.auth.PasswordGrant = true }
 	for _, x := range []struct {
 		name, body string
 		status     int
@@ -131,7 +131,7 @@ func TestPasswordGrant(t *testing.T) {
 	}
 }
 
-// D41, P1 and D59 in the front door's words.
+// D41, P1 and D59 over HTTP.
 func TestTokensOfASession(t *testing.T) {
 	t.Parallel()
 	t.Run("two logins have nothing in common, and a refresh replaces both tokens (D41, D65)", func(t *testing.T) {
@@ -183,7 +183,7 @@ func TestTokensOfASession(t *testing.T) {
 
 func TestSpeaking(t *testing.T) {
 	t.Parallel()
-	t.Run("a door that speaks another dialect counts with the same counters", func(t *testing.T) {
+	t.Run("an Auth with another dialect counts with the same counters", func(t *testing.T) {
 		t.Parallel()
 		d := open(t)
 		spent(t, d)
@@ -195,7 +195,7 @@ func TestSpeaking(t *testing.T) {
 			t.Errorf("status = %d", a.Status)
 		}
 		if a := d.Refused(wire.RouteLogin, tokens.ErrBadCredentials); a.Status != http.StatusBadRequest {
-			t.Errorf("status = %d: the first door has changed", a.Status)
+			t.Errorf("status = %d: the first Auth has changed", a.Status)
 		}
 	})
 	t.Run("nil is OAuth2, as in the Config", func(t *testing.T) {

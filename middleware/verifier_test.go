@@ -20,8 +20,8 @@ type keySource func() (*keys.Set, error)
 
 func (s keySource) KeySet(context.Context, string) (*keys.Set, error) { return s() }
 
-// resource is a door that only verifies what d's Authority signs.
-func (d *door) resource(tb testing.TB, from keys.Source) (*middleware.Auth, *journal) {
+// resource is an Auth that only verifies what d's Authority signs.
+func (d *harness) resource(tb testing.TB, from keys.Source) (*middleware.Auth, *journal) {
 	tb.Helper()
 	j := &journal{}
 	v, err := tokens.NewVerifier(tokens.VerifierConfig{
@@ -39,7 +39,7 @@ func (d *door) resource(tb testing.TB, from keys.Source) (*middleware.Auth, *jou
 
 func TestVerifier(t *testing.T) {
 	t.Parallel()
-	published := func(t *testing.T, d *door) *keys.Set {
+	published := func(t *testing.T, d *harness) *keys.Set {
 		t.Helper()
 		set, err := keys.NewSet(d.config.tokens.Keys...)
 		if err != nil {
@@ -70,7 +70,7 @@ func TestVerifier(t *testing.T) {
 		bad := send(a.Protect(hello), token+"x")
 		wantStatus(t, bad, http.StatusUnauthorized)
 		if got, want := bad.Body.String()+bad.Header().Get("WWW-Authenticate"), send(d.Protect(hello), token+"x"); got != want.Body.String()+want.Header().Get("WWW-Authenticate") {
-			t.Errorf("%s, and the door of the Authority answers %s", got, want.Body)
+			t.Errorf("%s, and the Auth of the Authority answers %s", got, want.Body)
 		}
 	})
 
@@ -122,7 +122,7 @@ func TestVerifier(t *testing.T) {
 	t.Run("New wants an Authority or a Verifier, and not both", func(t *testing.T) {
 		t.Parallel()
 		d := open(t)
-		c := d.config.door
+		c := d.config.auth
 		var err error
 		if c.Verifier, err = tokens.NewVerifier(tokens.VerifierConfig{Keys: published(t, d), Issuer: "i", Audience: "a"}); err != nil {
 			t.Fatal(err)

@@ -8,9 +8,8 @@ import (
 	"github.com/sallyport-go/sallyport/tokens/tokentest"
 )
 
-// D103–D126, P25: none of the tokens opens the door, in any dialect, and each gets
-// 401 with the same body.
-func TestHostileBearer(t *testing.T) {
+// D103–D126, P25: each invalid token gets 401 with the same body, in every wire format.
+func TestInvalidTokens(t *testing.T) {
 	t.Parallel()
 	for name, dialect := range map[string]wire.Dialect{
 		"OAuth2": wire.OAuth2{}, "Lexik": wire.Lexik{}, "FastAPI": wire.FastAPI{},

@@ -44,34 +44,34 @@ func tiers() ratelimit.Tiers {
 	}
 }
 
-// door is an Auth with all its routes mounted, on a store that can be watched
+// harness is an Auth with all its routes mounted, on a store that records its calls
 // and with a journal of the events.
-type door struct {
+type harness struct {
 	*middleware.Auth
 
 	tokens  *tokens.Authority
-	store   *watched
+	store   *recordingStore
 	journal *journal
 	mux     *http.ServeMux
 	config  config
 }
 
-// config is what a test may change before the door is made.
+// config is what a test may change before the harness is made.
 type config struct {
 	tokens tokens.Config
-	door   middleware.Config
+	auth   middleware.Config
 }
 
-func open(tb testing.TB, edits ...func(*config)) *door {
+func open(tb testing.TB, edits ...func(*config)) *harness {
 	tb.Helper()
-	d := &door{store: newWatched(tb), journal: &journal{}, mux: http.NewServeMux()}
+	d := &harness{store: newRecordingStore(tb), journal: &journal{}, mux: http.NewServeMux()}
 	d.config.tokens = tokens.Config{
 		Store: d.store, APIKeys: d.store, Issuer: "https://issuer.example", Audience: "https://api.example",
 		Keys:        []keys.Key{{ID: "hs", Algorithm: "HS256", Secret: secret("access")}},
 		RefreshKeys: []keys.Secret{secret("refresh")},
 		Events:      d.journal.note,
 	}
-	d.config.door = middleware.Config{Tiers: tiers(), ClientIP: clientip.RemoteAddr}
+	d.config.auth = middleware.Config{Tiers: tiers(), ClientIP: clientip.RemoteAddr}
 	for _, edit := range edits {
 		edit(&d.config)
 	}
@@ -79,8 +79,8 @@ func open(tb testing.TB, edits ...func(*config)) *door {
 	if d.tokens, err = tokens.New(d.config.tokens); err != nil {
 		tb.Fatal(err)
 	}
-	d.config.door.Tokens = d.tokens
-	if d.Auth, err = middleware.New(d.config.door); err != nil {
+	d.config.auth.Tokens = d.tokens
+	if d.Auth, err = middleware.New(d.config.auth); err != nil {
 		tb.Fatal(err)
 	}
 	d.mux.HandleFunc("/login", d.Login)
@@ -108,16 +108,16 @@ func open(tb testing.TB, edits ...func(*config)) *door {
 }
 
 // hello is the host's own handler.
-func (*door) hello(w http.ResponseWriter, r *http.Request) {
+func (*harness) hello(w http.ResponseWriter, r *http.Request) {
 	p, ok := tokens.PrincipalFrom(r.Context())
 	if !ok {
-		p.Subject = "stranger"
+		p.Subject = "anonymous"
 	}
 	_, _ = io.WriteString(w, "hello "+p.Subject)
 }
 
 func speaking(dialect wire.Dialect) func(*config) {
-	return func(c *config) { c.door.Dialect = dialect }
+	return func(c *config) { c.auth.Dialect = dialect }
 }
 
 func secret(name string) keys.Secret {
@@ -125,13 +125,13 @@ func secret(name string) keys.Secret {
 	return keys.Secret(sum[:])
 }
 
-// login lets a user in past the door.
-func (d *door) login(tb testing.TB, u store.User) tokens.Pair {
+// login logs a user in without a request.
+func (d *harness) login(tb testing.TB, u store.User) tokens.Pair {
 	tb.Helper()
 	return d.loginAs(tb, u, "")
 }
 
-func (d *door) loginAs(tb testing.TB, u store.User, client string) tokens.Pair {
+func (d *harness) loginAs(tb testing.TB, u store.User, client string) tokens.Pair {
 	tb.Helper()
 	p, err := d.tokens.Login(tb.Context(), tokens.LoginRequest{Login: u.Login, Password: password, ClientID: client})
 	if err != nil {
@@ -141,7 +141,7 @@ func (d *door) loginAs(tb testing.TB, u store.User, client string) tokens.Pair {
 }
 
 // expired is an access token of alice's that was good until an hour ago.
-func (d *door) expired(tb testing.TB) string {
+func (d *harness) expired(tb testing.TB) string {
 	tb.Helper()
 	config := d.config.tokens
 	now := time.Now
@@ -161,7 +161,7 @@ func (d *door) expired(tb testing.TB) string {
 	return string(p.AccessToken)
 }
 
-func (d *door) apiKey(tb testing.TB) string {
+func (d *harness) apiKey(tb testing.TB) string {
 	tb.Helper()
 	key, _, err := d.tokens.CreateAPIKey(tb.Context(), alice.ID, "CI", nil, time.Time{})
 	if err != nil {
@@ -171,7 +171,7 @@ func (d *door) apiKey(tb testing.TB) string {
 }
 
 // fill writes credentials of alice's where a request has a placeholder.
-func (d *door) fill(tb testing.TB, text string) string {
+func (d *harness) fill(tb testing.TB, text string) string {
 	tb.Helper()
 	if strings.Contains(text, "{access}") || strings.Contains(text, "{refresh}") {
 		p := d.login(tb, alice)
@@ -213,19 +213,19 @@ func request(tb testing.TB, text string) *http.Request {
 }
 
 // ask fills a request and sends it.
-func (d *door) ask(tb testing.TB, text string) *httptest.ResponseRecorder {
+func (d *harness) ask(tb testing.TB, text string) *httptest.ResponseRecorder {
 	tb.Helper()
 	return d.send(request(tb, d.fill(tb, text)))
 }
 
-func (d *door) send(r *http.Request) *httptest.ResponseRecorder {
+func (d *harness) send(r *http.Request) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	d.mux.ServeHTTP(w, r)
 	return w
 }
 
 // principal is whom an answer's access token names.
-func (d *door) principal(tb testing.TB, w *httptest.ResponseRecorder) tokens.Principal {
+func (d *harness) principal(tb testing.TB, w *httptest.ResponseRecorder) tokens.Principal {
 	tb.Helper()
 	p, err := d.tokens.Verify(tb.Context(), tokens.Secret(jwtForm.FindString(w.Body.String())))
 	if err != nil {
@@ -235,7 +235,7 @@ func (d *door) principal(tb testing.TB, w *httptest.ResponseRecorder) tokens.Pri
 }
 
 // call sends a GET with a token, from an address.
-func (d *door) call(tb testing.TB, path string, token tokens.Secret, address string) *httptest.ResponseRecorder {
+func (d *harness) call(tb testing.TB, path string, token tokens.Secret, address string) *httptest.ResponseRecorder {
 	tb.Helper()
 	r := httptest.NewRequestWithContext(tb.Context(), http.MethodGet, path, http.NoBody)
 	if token != "" {
@@ -299,15 +299,15 @@ func wantStatus(tb testing.TB, w *httptest.ResponseRecorder, status int) {
 // exchange is a request and all of its answer.
 type exchange struct {
 	name    string
-	ready   func(*testing.T, *door) // nil: nothing to be done before
+	ready   func(*testing.T, *harness) // nil: nothing to be done before
 	request string
 	status  int
 	header  string
 	body    string
 }
 
-// wantExchanges makes each exchange with a new door, in a bubble whose clock
-// stands still, so that every header is always the same.
+// wantExchanges makes each exchange with a new harness, in a synctest bubble whose
+// clock stands still, so that every header is always the same.
 func wantExchanges(t *testing.T, dialect wire.Dialect, all []exchange) {
 	t.Helper()
 	for _, x := range all {

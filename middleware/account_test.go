@@ -34,7 +34,7 @@ type sessionList struct {
 	}
 }
 
-func (d *door) listed(t *testing.T, p tokens.Pair) sessionList {
+func (d *harness) listed(t *testing.T, p tokens.Pair) sessionList {
 	t.Helper()
 	w := d.ask(t, "GET /sessions\n"+bearerOf(p))
 	wantStatus(t, w, http.StatusOK)
@@ -73,7 +73,7 @@ func TestSessions(t *testing.T) {
 	})
 	t.Run("P36: one session is ended, which may be this one", func(t *testing.T) {
 		t.Parallel()
-		d := open(t, func(c *config) { c.tokens.Revocations = c.tokens.Store.(*watched) })
+		d := open(t, func(c *config) { c.tokens.Revocations = c.tokens.Store.(*recordingStore) })
 		one, two := d.login(t, alice), d.login(t, alice)
 		w := d.ask(t, "DELETE /sessions/"+one.Principal.SessionID+"\n"+bearerOf(two))
 		wantAnswer(t, w, http.StatusNoContent, "Cache-Control: no-store", "")
@@ -118,7 +118,7 @@ func TestSessions(t *testing.T) {
 		// its access token lives, and ends nothing any more
 		wantStatus(t, d.ask(t, "DELETE /sessions/others\n"+bearerOf(own)), http.StatusForbidden)
 	})
-	t.Run("nobody sees or ends anything without a good token, by the wrong method, or while the store fails", func(t *testing.T) {
+	t.Run("sessions are neither listed nor ended without a valid token, by the wrong method, or while the store fails", func(t *testing.T) {
 		t.Parallel()
 		d := open(t)
 		one := d.login(t, alice)
@@ -142,7 +142,7 @@ func TestSessions(t *testing.T) {
 	})
 	t.Run("behind Bearer the principal is not verified twice", func(t *testing.T) {
 		t.Parallel()
-		d := open(t, func(c *config) { c.tokens.Revocations = c.tokens.Store.(*watched) })
+		d := open(t, func(c *config) { c.tokens.Revocations = c.tokens.Store.(*recordingStore) })
 		one := d.login(t, alice)
 		d.mux.Handle("/mine", d.Bearer(http.HandlerFunc(d.Sessions)))
 		d.store.take()
@@ -164,7 +164,7 @@ type keyList struct {
 	Keys []keyAnswer `json:"api_keys"`
 }
 
-func (d *door) keys(t *testing.T, p tokens.Pair) keyList {
+func (d *harness) keys(t *testing.T, p tokens.Pair) keyList {
 	t.Helper()
 	w := d.ask(t, "GET /keys\n"+bearerOf(p))
 	wantStatus(t, w, http.StatusOK)
@@ -178,7 +178,7 @@ func TestAPIKeys(t *testing.T) {
 	t.Parallel()
 	t.Run("a key is made, shown once, used, listed and revoked", func(t *testing.T) {
 		t.Parallel()
-		d := open(t, func(c *config) { c.tokens.Revocations = c.tokens.Store.(*watched) })
+		d := open(t, func(c *config) { c.tokens.Revocations = c.tokens.Store.(*recordingStore) })
 		lexik := d.WithDialect(wire.Lexik{})
 		d.mux.HandleFunc("/login_refresh", lexik.Refresh)
 		own := d.login(t, alice)
@@ -216,7 +216,7 @@ func TestAPIKeys(t *testing.T) {
 	})
 	t.Run("a key has what the access token has, and never more", func(t *testing.T) {
 		t.Parallel()
-		d := open(t, func(c *config) { c.door.AccountScope = "read" })
+		d := open(t, func(c *config) { c.auth.AccountScope = "read" })
 		p, err := d.tokens.Login(t.Context(), tokens.LoginRequest{Login: "alice", Password: password, Scopes: []string{"read"}})
 		if err != nil {
 			t.Fatal(err)
@@ -274,7 +274,7 @@ func TestAPIKeys(t *testing.T) {
 		wantStatus(t, d.ask(t, "POST /keys/new\n"+bearerOf(own)+"\nContent-Type: text/plain\n\n{}"), http.StatusBadRequest)
 		wantStatus(t, d.ask(t, "POST /keys/new\n"+bearerOf(own)+"\n"+jsonType+"\n\n"+`{"label":"`+strings.Repeat("x", 17<<10)+`"}`), http.StatusRequestEntityTooLarge)
 	})
-	t.Run("a house without keys says that it is at fault", func(t *testing.T) {
+	t.Run("an Authority without API keys gets 500", func(t *testing.T) {
 		t.Parallel()
 		d := open(t, func(c *config) { c.tokens.APIKeys = nil })
 		wantStatus(t, d.ask(t, "GET /keys\n"+bearerOf(d.login(t, alice))), http.StatusInternalServerError)

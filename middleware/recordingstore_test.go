@@ -12,12 +12,11 @@ import (
 	"github.com/sallyport-go/sallyport/store/passwords"
 )
 
-// errDriver is what a store says when it could not say. Its text must not leave
-// the house.
+// errDriver is the error of a store that fails. Its text must not be in an answer.
 var errDriver = errors.New("driver: MARKER broken pipe")
 
-// watched is a memory store that says what it was asked, and can fail.
-type watched struct {
+// recordingStore is a memory store that records its calls, and can fail.
+type recordingStore struct {
 	memory *memstore.Store
 
 	mu    sync.Mutex
@@ -27,13 +26,13 @@ type watched struct {
 }
 
 // step calls hook before each call from now on; nil calls nothing.
-func (w *watched) step(hook func(call string)) {
+func (w *recordingStore) step(hook func(call string)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.hook = hook
 }
 
-func newWatched(tb testing.TB) *watched {
+func newRecordingStore(tb testing.TB) *recordingStore {
 	tb.Helper()
 	hasher, err := passwords.New(passwords.Config{Memory: 64, Time: 1, Threads: 1, Concurrent: 4, Queue: 1024, InsecureParameters: true})
 	if err != nil {
@@ -48,18 +47,18 @@ func newWatched(tb testing.TB) *watched {
 			tb.Fatal(err)
 		}
 	}
-	return &watched{memory: memory}
+	return &recordingStore{memory: memory}
 }
 
 // fail makes every call from now on end with err; nil makes none.
-func (w *watched) fail(err error) {
+func (w *recordingStore) fail(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.err = err
 }
 
 // take returns the calls since it was last called.
-func (w *watched) take() []string {
+func (w *recordingStore) take() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	calls := w.calls
@@ -67,7 +66,7 @@ func (w *watched) take() []string {
 	return calls
 }
 
-func (w *watched) enter(call string) error {
+func (w *recordingStore) enter(call string) error {
 	w.mu.Lock()
 	w.calls = append(w.calls, call)
 	hook, err := w.hook, w.err
@@ -78,7 +77,7 @@ func (w *watched) enter(call string) error {
 	return err
 }
 
-func asked[T any](w *watched, call string, f func() (T, error)) (T, error) {
+func asked[T any](w *recordingStore, call string, f func() (T, error)) (T, error) {
 	if err := w.enter(call); err != nil {
 		var nothing T
 		return nothing, err
@@ -86,89 +85,89 @@ func asked[T any](w *watched, call string, f func() (T, error)) (T, error) {
 	return f()
 }
 
-func told(w *watched, call string, f func() error) error {
+func told(w *recordingStore, call string, f func() error) error {
 	if err := w.enter(call); err != nil {
 		return err
 	}
 	return f()
 }
 
-func (w *watched) Authenticate(ctx context.Context, login, password string) (store.User, error) {
+func (w *recordingStore) Authenticate(ctx context.Context, login, password string) (store.User, error) {
 	return asked(w, "Authenticate", func() (store.User, error) { return w.memory.Authenticate(ctx, login, password) })
 }
 
-func (w *watched) User(ctx context.Context, id string) (store.User, error) {
+func (w *recordingStore) User(ctx context.Context, id string) (store.User, error) {
 	return asked(w, "User", func() (store.User, error) { return w.memory.User(ctx, id) })
 }
 
-func (w *watched) CreateSession(ctx context.Context, s store.Session) error {
+func (w *recordingStore) CreateSession(ctx context.Context, s store.Session) error {
 	return told(w, "CreateSession", func() error { return w.memory.CreateSession(ctx, s) })
 }
 
-func (w *watched) Session(ctx context.Context, id string) (store.Session, error) {
+func (w *recordingStore) Session(ctx context.Context, id string) (store.Session, error) {
 	return asked(w, "Session", func() (store.Session, error) { return w.memory.Session(ctx, id) })
 }
 
-func (w *watched) AdvanceSession(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
+func (w *recordingStore) AdvanceSession(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
 	return told(w, "AdvanceSession", func() error { return w.memory.AdvanceSession(ctx, id, from, at, idleUntil) })
 }
 
-func (w *watched) RevokeSession(ctx context.Context, id string, at time.Time) error {
+func (w *recordingStore) RevokeSession(ctx context.Context, id string, at time.Time) error {
 	return told(w, "RevokeSession", func() error { return w.memory.RevokeSession(ctx, id, at) })
 }
 
-func (w *watched) UserSessions(ctx context.Context, userID string) ([]store.Session, error) {
+func (w *recordingStore) UserSessions(ctx context.Context, userID string) ([]store.Session, error) {
 	return asked(w, "UserSessions", func() ([]store.Session, error) { return w.memory.UserSessions(ctx, userID) })
 }
 
-func (w *watched) RevokeUserSessions(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
+func (w *recordingStore) RevokeUserSessions(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
 	return asked(w, "RevokeUserSessions", func() ([]string, error) { return w.memory.RevokeUserSessions(ctx, userID, at, since) })
 }
 
-func (w *watched) DeleteExpiredSessions(ctx context.Context, before time.Time) (int, error) {
+func (w *recordingStore) DeleteExpiredSessions(ctx context.Context, before time.Time) (int, error) {
 	return asked(w, "DeleteExpiredSessions", func() (int, error) { return w.memory.DeleteExpiredSessions(ctx, before) })
 }
 
-func (w *watched) CreateAPIKey(ctx context.Context, k store.APIKey) error {
+func (w *recordingStore) CreateAPIKey(ctx context.Context, k store.APIKey) error {
 	return told(w, "CreateAPIKey", func() error { return w.memory.CreateAPIKey(ctx, k) })
 }
 
-func (w *watched) APIKey(ctx context.Context, digest store.Digest) (store.APIKey, error) {
+func (w *recordingStore) APIKey(ctx context.Context, digest store.Digest) (store.APIKey, error) {
 	return asked(w, "APIKey", func() (store.APIKey, error) { return w.memory.APIKey(ctx, digest) })
 }
 
-func (w *watched) UserAPIKeys(ctx context.Context, userID string) ([]store.APIKey, error) {
+func (w *recordingStore) UserAPIKeys(ctx context.Context, userID string) ([]store.APIKey, error) {
 	return asked(w, "UserAPIKeys", func() ([]store.APIKey, error) { return w.memory.UserAPIKeys(ctx, userID) })
 }
 
-func (w *watched) UseAPIKey(ctx context.Context, id string, at time.Time) error {
+func (w *recordingStore) UseAPIKey(ctx context.Context, id string, at time.Time) error {
 	return told(w, "UseAPIKey", func() error { return w.memory.UseAPIKey(ctx, id, at) })
 }
 
-func (w *watched) RevokeAPIKey(ctx context.Context, id string, at time.Time) error {
+func (w *recordingStore) RevokeAPIKey(ctx context.Context, id string, at time.Time) error {
 	return told(w, "RevokeAPIKey", func() error { return w.memory.RevokeAPIKey(ctx, id, at) })
 }
 
-func (w *watched) DeleteExpiredAPIKeys(ctx context.Context, before time.Time) (int, error) {
+func (w *recordingStore) DeleteExpiredAPIKeys(ctx context.Context, before time.Time) (int, error) {
 	return asked(w, "DeleteExpiredAPIKeys", func() (int, error) { return w.memory.DeleteExpiredAPIKeys(ctx, before) })
 }
 
-func (w *watched) Client(ctx context.Context, id string) (store.Client, error) {
+func (w *recordingStore) Client(ctx context.Context, id string) (store.Client, error) {
 	return asked(w, "Client", func() (store.Client, error) { return w.memory.Client(ctx, id) })
 }
 
-func (w *watched) DenySession(ctx context.Context, sid string, until time.Time) error {
+func (w *recordingStore) DenySession(ctx context.Context, sid string, until time.Time) error {
 	return told(w, "DenySession", func() error { return w.memory.DenySession(ctx, sid, until) })
 }
 
-func (w *watched) DenySessions(ctx context.Context, sids []string, until time.Time) error {
+func (w *recordingStore) DenySessions(ctx context.Context, sids []string, until time.Time) error {
 	return told(w, "DenySessions", func() error { return w.memory.DenySessions(ctx, sids, until) })
 }
 
-func (w *watched) SessionDenied(ctx context.Context, sid string) (bool, error) {
+func (w *recordingStore) SessionDenied(ctx context.Context, sid string) (bool, error) {
 	return asked(w, "SessionDenied", func() (bool, error) { return w.memory.SessionDenied(ctx, sid) })
 }
 
-func (w *watched) DeleteExpiredDenials(ctx context.Context, before time.Time) (int, error) {
+func (w *recordingStore) DeleteExpiredDenials(ctx context.Context, before time.Time) (int, error) {
 	return asked(w, "DeleteExpiredDenials", func() (int, error) { return w.memory.DeleteExpiredDenials(ctx, before) })
 }

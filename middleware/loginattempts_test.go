@@ -26,16 +26,15 @@ import (
 )
 
 // try logs in from an address.
-func (d *door) try(tb testing.TB, login, password, from string) *httptest.ResponseRecorder {
+func (d *harness) try(tb testing.TB, login, password, from string) *httptest.ResponseRecorder {
 	tb.Helper()
 	r := request(tb, "POST /login\n"+form+"\n\nusername="+url.QueryEscape(login)+"&password="+url.QueryEscape(password))
 	r.RemoteAddr = netip.AddrPortFrom(netip.MustParseAddr(from), 4711).String()
 	return d.send(r)
 }
 
-// guess tries wrong passwords until it is refused for that, and returns how many
-// were looked at.
-func (d *door) guess(tb testing.TB, login, from string) int {
+// fail sends wrong passwords until it gets 429, and returns how many were checked.
+func (d *harness) fail(tb testing.TB, login, from string) int {
 	tb.Helper()
 	for n := range 1000 {
 		switch w := d.try(tb, login, "wrong", from); w.Code {
@@ -46,13 +45,12 @@ func (d *door) guess(tb testing.TB, login, from string) int {
 			tb.Fatalf("%d %s", w.Code, w.Body)
 		}
 	}
-	tb.Fatal("nobody counts")
+	tb.Fatal("1000 failed attempts got no 429")
 	return 0
 }
 
-// looked is how many passwords the store was asked about since it was last
-// asked.
-func (d *door) looked() int {
+// checked returns how many passwords the store has checked since the last call.
+func (d *harness) checked() int {
 	n := 0
 	for _, call := range d.store.take() {
 		if call == "Authenticate" {
@@ -71,97 +69,97 @@ const home = "203.0.113.7" // where alice signs in from
 
 func TestBruteForce(t *testing.T) {
 	t.Parallel()
-	t.Run("100 000 guesses at one login from 1 000 addresses: 100 at most are looked at, and the owner gets in from home (164, 167)", func(t *testing.T) {
+	t.Run("of 100 000 failed attempts at one login from 1 000 addresses at most 100 are checked, and the user can log in from a known address (164, 167)", func(t *testing.T) {
 		t.Parallel()
 		d := open(t)
 		wantStatus(t, d.try(t, "alice", password, home), http.StatusOK)
-		d.looked()
-		var guessers sync.WaitGroup
+		d.checked()
+		var workers sync.WaitGroup
 		for g := range 8 {
-			guessers.Go(func() {
+			workers.Go(func() {
 				for i := g; i < 100_000; i += 8 {
-					if w := d.try(t, "alice", "guess", address(i%1000)); w.Code != http.StatusBadRequest && w.Code != http.StatusTooManyRequests {
+					if w := d.try(t, "alice", "wrong", address(i%1000)); w.Code != http.StatusBadRequest && w.Code != http.StatusTooManyRequests {
 						t.Errorf("%d %s", w.Code, w.Body)
 						return
 					}
 				}
 			})
 		}
-		guessers.Wait()
-		if n := d.looked(); n > 100 || n < 10 {
-			t.Errorf("%d guesses were looked at", n)
+		workers.Wait()
+		if n := d.checked(); n > 100 || n < 10 {
+			t.Errorf("%d passwords were checked", n)
 		}
 		wantStatus(t, d.try(t, "alice", password, address(1)), http.StatusTooManyRequests)
 		wantStatus(t, d.try(t, "alice", password, home), http.StatusOK)
 		wantStatus(t, d.try(t, "bob", password, "198.51.100.9"), http.StatusOK)
 	})
-	t.Run("one guess at each of 10 000 logins from one address: 100 at most are looked at", func(t *testing.T) {
+	t.Run("of one failed attempt at each of 10 000 logins from one address at most 100 are checked", func(t *testing.T) {
 		t.Parallel()
 		d := open(t)
 		wantStatus(t, d.try(t, "alice", password, home), http.StatusOK)
-		d.looked()
+		d.checked()
 		for i := range 10_000 {
-			d.try(t, fmt.Sprint("user", i), "guess", home)
+			d.try(t, fmt.Sprint("user", i), "wrong", home)
 		}
-		if n := d.looked(); n > 100 || n < 10 {
-			t.Errorf("%d guesses were looked at", n)
+		if n := d.checked(); n > 100 || n < 10 {
+			t.Errorf("%d passwords were checked", n)
 		}
 		wantStatus(t, d.try(t, "bob", password, home), http.StatusTooManyRequests)
-		wantStatus(t, d.try(t, "alice", password, home), http.StatusOK) // others guess at her address
+		wantStatus(t, d.try(t, "alice", password, home), http.StatusOK) // after failed attempts of others at her address
 		wantStatus(t, d.try(t, "bob", password, address(1)), http.StatusOK)
 	})
-	t.Run("a guess each minute from an address of its own: 100 at most in a day", func(t *testing.T) {
+	t.Run("of one failed attempt each minute, each from another address, at most 100 are checked in a day", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			d := open(t)
 			for i := range 24 * 60 {
-				d.try(t, "alice", "guess", address(i))
+				d.try(t, "alice", "wrong", address(i))
 				pass(time.Minute)
 			}
-			if n := d.looked(); n > 100 || n < 10 {
-				t.Errorf("%d guesses were looked at", n)
+			if n := d.checked(); n > 100 || n < 10 {
+				t.Errorf("%d passwords were checked", n)
 			}
 		})
 	})
-	t.Run("guesses under way at the same time do not slip through (P17)", func(t *testing.T) {
+	t.Run("concurrent attempts do not exceed the budget (P17)", func(t *testing.T) {
 		t.Parallel()
 		d := open(t)
-		var guessers sync.WaitGroup
+		var workers sync.WaitGroup
 		for range 200 {
-			guessers.Go(func() { d.try(t, "alice", "guess", home) })
+			workers.Go(func() { d.try(t, "alice", "wrong", home) })
 		}
-		guessers.Wait()
-		if n := d.looked(); n != 20 {
-			t.Errorf("%d guesses were looked at, want 20", n)
+		workers.Wait()
+		if n := d.checked(); n != 20 {
+			t.Errorf("%d passwords were checked, want 20", n)
 		}
 	})
-	t.Run("all spellings that are one login are counted as one", func(t *testing.T) {
+	t.Run("all spellings of one login are counted together", func(t *testing.T) {
 		t.Parallel()
-		d := open(t, func(c *config) { c.door.BruteForce.Login = middleware.Budget{Burst: 4, Every: time.Minute} })
+		d := open(t, func(c *config) { c.auth.BruteForce.Login = middleware.Budget{Burst: 4, Every: time.Minute} })
 		for i, login := range []string{"alice", "ALICE", " Alice ", "alıce", "aliCe"} {
 			want := http.StatusBadRequest
 			if i == 4 {
 				want = http.StatusTooManyRequests
 			}
-			wantStatus(t, d.try(t, login, "guess", address(i)), want)
+			wantStatus(t, d.try(t, login, "wrong", address(i)), want)
 		}
 	})
-	t.Run("a host says what else is one login", func(t *testing.T) {
+	t.Run("SameLogin decides which logins are counted together", func(t *testing.T) {
 		t.Parallel()
 		d := open(t, func(c *config) {
-			c.door.BruteForce.Login = middleware.Budget{Burst: 1, Every: time.Minute}
-			c.door.BruteForce.SameLogin = func(login string) string { name, _, _ := strings.Cut(login, "+"); return name }
+			c.auth.BruteForce.Login = middleware.Budget{Burst: 1, Every: time.Minute}
+			c.auth.BruteForce.SameLogin = func(login string) string { name, _, _ := strings.Cut(login, "+"); return name }
 		})
-		wantStatus(t, d.try(t, "alice+1", "guess", address(1)), http.StatusBadRequest)
-		wantStatus(t, d.try(t, "alice+2", "guess", address(2)), http.StatusTooManyRequests)
-		wantStatus(t, d.try(t, "Alice", "guess", address(3)), http.StatusBadRequest)
+		wantStatus(t, d.try(t, "alice+1", "wrong", address(1)), http.StatusBadRequest)
+		wantStatus(t, d.try(t, "alice+2", "wrong", address(2)), http.StatusTooManyRequests)
+		wantStatus(t, d.try(t, "Alice", "wrong", address(3)), http.StatusBadRequest)
 	})
-	t.Run("both doors and both routes count together (F5 keeps them from the tiers)", func(t *testing.T) {
+	t.Run("both wire formats and both routes count together, apart from the tiers (F5)", func(t *testing.T) {
 		t.Parallel()
 		d := open(t, func(c *config) {
-			c.door.PasswordGrant = true
-			c.door.BruteForce.Pair = middleware.Budget{Burst: 2, Every: time.Minute}
-			c.door.Tiers = ratelimit.Tiers{"anonymous": {Limit: 1, Period: time.Hour}}
+			c.auth.PasswordGrant = true
+			c.auth.BruteForce.Pair = middleware.Budget{Burst: 2, Every: time.Minute}
+			c.auth.Tiers = ratelimit.Tiers{"anonymous": {Limit: 1, Period: time.Hour}}
 		})
 		wantStatus(t, d.ask(t, "POST /login\n"+form+"\n\nusername=alice&password=x"), http.StatusBadRequest)
 		wantStatus(t, d.ask(t, "POST /token\n"+form+"\n\ngrant_type=password&username=alice&password=x"), http.StatusBadRequest)
@@ -174,32 +172,32 @@ func TestBruteForce(t *testing.T) {
 	})
 	t.Run("a client that sends each wrong password twice costs two, and no more (P21)", func(t *testing.T) {
 		t.Parallel()
-		d := open(t, func(c *config) { c.door.PasswordGrant = true })
+		d := open(t, func(c *config) { c.auth.PasswordGrant = true })
 		body := "grant_type=password&username=alice&password=x"
 		wantStatus(t, d.ask(t, "POST /token\n"+basic("app", "")+"\n"+form+"\n\n"+body), http.StatusBadRequest)
 		wantStatus(t, d.ask(t, "POST /token\n"+form+"\n\n"+body+"&client_id=app"), http.StatusBadRequest)
-		if n := d.guess(t, "alice", "192.0.2.1"); n != 18 {
+		if n := d.fail(t, "alice", "192.0.2.1"); n != 18 {
 			t.Errorf("18 of 20 were to be left, and there were %d", n)
 		}
 	})
-	t.Run("counters that have fixed windows only bound it, too", func(t *testing.T) {
+	t.Run("counters with fixed windows only limit it as well", func(t *testing.T) {
 		t.Parallel()
-		d := open(t, func(c *config) { c.door.Counters = ratelimit.UluleMemory() })
+		d := open(t, func(c *config) { c.auth.Counters = ratelimit.UluleMemory() })
 		wantStatus(t, d.try(t, "alice", password, home), http.StatusOK)
-		d.looked()
+		d.checked()
 		for i := range 2000 {
-			d.try(t, "alice", "guess", address(i%200))
+			d.try(t, "alice", "wrong", address(i%200))
 		}
-		if n := d.looked(); n > 100 || n < 10 {
-			t.Errorf("%d guesses were looked at", n)
+		if n := d.checked(); n > 100 || n < 10 {
+			t.Errorf("%d passwords were checked", n)
 		}
 		wantStatus(t, d.try(t, "alice", password, home), http.StatusOK)
 	})
-	t.Run("a host that counts elsewhere switches it off", func(t *testing.T) {
+	t.Run("InsecureUnlimited switches it off", func(t *testing.T) {
 		t.Parallel()
-		d := open(t, func(c *config) { c.door.BruteForce.InsecureUnlimited = true })
+		d := open(t, func(c *config) { c.auth.BruteForce.InsecureUnlimited = true })
 		for range 200 {
-			wantStatus(t, d.try(t, "alice", "guess", home), http.StatusBadRequest)
+			wantStatus(t, d.try(t, "alice", "wrong", home), http.StatusBadRequest)
 		}
 		wantStatus(t, d.ask(t, "POST /refresh\nrefresh-token: x\n\n"), http.StatusBadRequest)
 		r := request(t, "POST /login\n"+form+"\n\n"+goodForm)
@@ -208,8 +206,8 @@ func TestBruteForce(t *testing.T) {
 	})
 }
 
-// P16, 168: whoever asks learns nothing, not even by a byte.
-func TestARefusedLoginSaysNothingOfTheUser(t *testing.T) {
+// P16, 168: the 429 of an existing login is equal to that of an unknown one, byte by byte.
+func TestARefusedLoginDoesNotRevealTheUser(t *testing.T) {
 	t.Parallel()
 	for name, x := range map[string]struct {
 		dialect wire.Dialect
@@ -240,10 +238,10 @@ func TestARefusedLoginSaysNothingOfTheUser(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				d := open(t, speaking(x.dialect), func(c *config) { c.door.BruteForce.Pair = middleware.Budget{Burst: 1, Every: 3 * time.Minute} })
-				for _, login := range []string{"alice", "nobody"} {
+				d := open(t, speaking(x.dialect), func(c *config) { c.auth.BruteForce.Pair = middleware.Budget{Burst: 1, Every: 3 * time.Minute} })
+				for _, login := range []string{"alice", "unknown"} {
 					wantStatus(t, d.ask(t, "POST /login\n"+form+"\n\n"+fmt.Sprintf(x.body, login, "wrong")), x.wrong)
-					d.looked()
+					d.checked()
 					for _, word := range []string{"wrong", url.QueryEscape(password)} {
 						w := d.ask(t, "POST /login\n"+form+"\n\n"+fmt.Sprintf(x.body, login, word))
 						wantAnswer(t, w, http.StatusTooManyRequests, x.header, x.answer)
@@ -257,38 +255,38 @@ func TestARefusedLoginSaysNothingOfTheUser(t *testing.T) {
 	}
 }
 
-func TestGuesses(t *testing.T) {
+func TestKnownAddresses(t *testing.T) {
 	t.Parallel()
-	t.Run("who waits as long as they were told is looked at (170)", func(t *testing.T) {
+	t.Run("after Retry-After the next attempt is checked (170)", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			d := open(t)
 			for round := range 3 {
-				d.guess(t, "alice", home)
+				d.fail(t, "alice", home)
 				w := d.try(t, "alice", password, home)
 				wait, err := time.ParseDuration(w.Header().Get("Retry-After") + "s")
 				if err != nil || wait < time.Second {
 					t.Fatalf("Retry-After: %q", w.Header().Get("Retry-After"))
 				}
 				pass(wait)
-				if round < 2 { // and guesses on
+				if round < 2 { // one more failed attempt
 					wantStatus(t, d.try(t, "alice", "wrong", home), http.StatusBadRequest)
 				}
 			}
 			wantStatus(t, d.try(t, "alice", password, home), http.StatusOK)
 		})
 	})
-	t.Run("a handful of guesses from elsewhere shuts nobody out, wherever they are (P17)", func(t *testing.T) {
+	t.Run("failed attempts from one address do not lock the user out at another (P17)", func(t *testing.T) {
 		t.Parallel()
 		d := open(t)
-		d.guess(t, "alice", address(1))
+		d.fail(t, "alice", address(1))
 		wantStatus(t, d.try(t, "alice", password, home), http.StatusOK)
 	})
 	t.Run("a success lets the pair start afresh (166)", func(t *testing.T) {
 		t.Parallel()
 		d := open(t, func(c *config) { // the failures at one address and at one login go on counting
-			c.door.BruteForce.Address = middleware.Budget{Burst: 100, Every: time.Minute}
-			c.door.BruteForce.Login = middleware.Budget{Burst: 100, Every: time.Minute}
+			c.auth.BruteForce.Address = middleware.Budget{Burst: 100, Every: time.Minute}
+			c.auth.BruteForce.Login = middleware.Budget{Burst: 100, Every: time.Minute}
 		})
 		for range 19 {
 			d.try(t, "alice", "wrong", home)
@@ -301,7 +299,7 @@ func TestGuesses(t *testing.T) {
 			wantStatus(t, d.try(t, "alice", password, home), http.StatusOK)
 		}
 	})
-	t.Run("a success of one's own does not wash an address clean", func(t *testing.T) {
+	t.Run("a successful login does not reset the budget of the address", func(t *testing.T) {
 		t.Parallel()
 		d := open(t)
 		for i := range 60 {
@@ -315,38 +313,38 @@ func TestGuesses(t *testing.T) {
 	})
 	t.Run("successes cost nothing but a place among the successes", func(t *testing.T) {
 		t.Parallel()
-		d := open(t, func(c *config) { c.door.BruteForce.Success = middleware.Budget{Burst: 200, Every: time.Second} })
+		d := open(t, func(c *config) { c.auth.BruteForce.Success = middleware.Budget{Burst: 200, Every: time.Second} })
 		for i := range 200 {
 			wantStatus(t, d.try(t, "alice", password, home), http.StatusOK)
 			wantStatus(t, d.try(t, "bob", password, address(i)), http.StatusOK)
 		}
 	})
-	t.Run("a known address is guessed at no more often than a strange one", func(t *testing.T) {
+	t.Run("a known address has no larger budget than an unknown one", func(t *testing.T) {
 		t.Parallel()
 		d := open(t)
 		wantStatus(t, d.try(t, "alice", password, home), http.StatusOK)
-		if n := d.guess(t, "alice", home); n != 20 {
+		if n := d.fail(t, "alice", home); n != 20 {
 			t.Errorf("%d were looked at, want 20", n)
 		}
 		wantStatus(t, d.try(t, "alice", password, address(1)), http.StatusOK) // and it is not spent elsewhere
 	})
-	t.Run("many known addresses are not many guesses, and one of them alone shuts the others out of nothing", func(t *testing.T) {
+	t.Run("many known addresses do not add up to more attempts, and one of them alone does not lock out the others", func(t *testing.T) {
 		t.Parallel()
 		d := open(t)
 		for i := range 50 {
 			wantStatus(t, d.try(t, "alice", password, address(i)), http.StatusOK)
 		}
-		d.looked()
-		d.guess(t, "alice", address(0))
+		d.checked()
+		d.fail(t, "alice", address(0))
 		wantStatus(t, d.try(t, "alice", "wrong", address(1)), http.StatusBadRequest)
 		for i := range 50 {
-			d.guess(t, "alice", address(i))
+			d.fail(t, "alice", address(i))
 		}
 		for i := range 1000 {
 			d.try(t, "alice", "wrong", address(100+i))
 		}
-		if n := d.looked(); n > 100 || n < 10 {
-			t.Errorf("%d guesses were looked at", n)
+		if n := d.checked(); n > 100 || n < 10 {
+			t.Errorf("%d passwords were checked", n)
 		}
 	})
 	t.Run("a customer's whole /64 is known, and counted as one (F1, F2)", func(t *testing.T) {
@@ -358,13 +356,13 @@ func TestGuesses(t *testing.T) {
 		}
 		wantStatus(t, d.try(t, "alice", password, "2001:db8::2"), http.StatusOK)
 		wantStatus(t, d.try(t, "alice", password, "2001:db8:0:1::1"), http.StatusTooManyRequests)
-		d.guess(t, "bob", "::ffff:192.0.2.1")
+		d.fail(t, "bob", "::ffff:192.0.2.1")
 		wantStatus(t, d.try(t, "bob", "wrong", "192.0.2.1"), http.StatusTooManyRequests)
 	})
-	t.Run("what one node knows all that share its counters know", func(t *testing.T) {
+	t.Run("an address known to one node is known to all that share its counters", func(t *testing.T) {
 		t.Parallel()
 		shared := ratelimit.Memory()
-		sharing := func(c *config) { c.door.Counters = shared }
+		sharing := func(c *config) { c.auth.Counters = shared }
 		one, other := open(t, sharing), open(t, sharing)
 		wantStatus(t, one.try(t, "alice", password, home), http.StatusOK)
 		for i := range 60 {
@@ -373,14 +371,14 @@ func TestGuesses(t *testing.T) {
 		wantStatus(t, other.try(t, "alice", "wrong", address(99)), http.StatusTooManyRequests)
 		wantStatus(t, other.try(t, "alice", password, home), http.StatusOK)
 	})
-	t.Run("an address is known for as long as was said, and longer if it is used", func(t *testing.T) {
+	t.Run("an address is known for KnownFor, and longer if it is used", func(t *testing.T) {
 		t.Parallel()
 		const day = 24 * time.Hour
 		for after, want := range map[time.Duration]int{
 			0: http.StatusOK, 10*day - time.Second: http.StatusOK, 20*day + time.Second: http.StatusTooManyRequests,
 		} {
 			synctest.Test(t, func(t *testing.T) {
-				d := open(t, func(c *config) { c.door.BruteForce.KnownFor = 10 * day })
+				d := open(t, func(c *config) { c.auth.BruteForce.KnownFor = 10 * day })
 				wantStatus(t, d.try(t, "alice", password, home), http.StatusOK)
 				for range 3 {
 					pass(9 * day)
@@ -397,16 +395,16 @@ func TestGuesses(t *testing.T) {
 			})
 		}
 	})
-	t.Run("an attempt that was no guess costs nothing", func(t *testing.T) {
+	t.Run("an attempt that did not fail for its password costs nothing", func(t *testing.T) {
 		t.Parallel()
-		few := func(c *config) { c.door.BruteForce.Pair = middleware.Budget{Burst: 2, Every: time.Hour} }
-		for name, f := range map[string]func(*testing.T, *door) int{
-			"the store could not say": func(t *testing.T, d *door) int {
+		few := func(c *config) { c.auth.BruteForce.Pair = middleware.Budget{Burst: 2, Every: time.Hour} }
+		for name, f := range map[string]func(*testing.T, *harness) int{
+			"the store fails": func(t *testing.T, d *harness) int {
 				d.store.fail(errDriver)
 				defer d.store.fail(nil)
 				return d.try(t, "alice", password, home).Code
 			},
-			"the scope cannot be meant": func(t *testing.T, d *door) int {
+			"the scope is not granted": func(t *testing.T, d *harness) int {
 				return d.send(request(t, "POST /login\n"+form+"\n\n"+goodForm+"&scope=nothing")).Code
 			},
 		} {
@@ -420,29 +418,29 @@ func TestGuesses(t *testing.T) {
 			wantStatus(t, d.send(request(t, "POST /login\n"+form+"\n\n"+goodForm)), http.StatusOK)
 		}
 	})
-	t.Run("who hangs up has guessed all the same", func(t *testing.T) {
+	t.Run("a client that disconnects is charged", func(t *testing.T) {
 		t.Parallel()
 		d := open(t)
 		for range 20 {
-			ctx, hangUp := context.WithCancel(t.Context())
-			hangUp()
+			ctx, disconnect := context.WithCancel(t.Context())
+			disconnect()
 			d.send(request(t, "POST /login\n"+form+"\n\nusername=alice&password=x").WithContext(ctx))
 		}
 		wantStatus(t, d.try(t, "alice", password, "192.0.2.1"), http.StatusTooManyRequests)
 	})
-	t.Run("who loses patience with a store that is down has not", func(t *testing.T) {
+	t.Run("a client that disconnects while the store fails is not charged", func(t *testing.T) {
 		t.Parallel()
 		d := open(t)
 		d.store.fail(errDriver)
 		for range 100 {
-			ctx, hangUp := context.WithCancel(t.Context())
-			hangUp()
+			ctx, disconnect := context.WithCancel(t.Context())
+			disconnect()
 			d.send(request(t, "POST /login\n"+form+"\n\n"+goodForm).WithContext(ctx))
 		}
 		d.store.fail(nil)
 		wantStatus(t, d.try(t, "alice", password, "192.0.2.1"), http.StatusOK)
 	})
-	t.Run("a request whose address cannot be told is refused, and shares no counter (F2, P40)", func(t *testing.T) {
+	t.Run("a request without an address is refused, and shares no counter (F2, P40)", func(t *testing.T) {
 		t.Parallel()
 		for _, from := range []string{"@", "", "nowhere"} {
 			d := open(t)
@@ -455,10 +453,10 @@ func TestGuesses(t *testing.T) {
 			}
 		}
 	})
-	t.Run("a refusal is an event that says which limit and where from, and never whom", func(t *testing.T) {
+	t.Run("a refusal is an event with the budget and the address, and without the user", func(t *testing.T) {
 		t.Parallel()
 		d := open(t)
-		d.guess(t, "alice", home)
+		d.fail(t, "alice", home)
 		d.journal.take()
 		wantStatus(t, d.try(t, "alice", password, home), http.StatusTooManyRequests)
 		e := d.journal.wantKinds(t, events.Throttled)[0]
@@ -468,12 +466,12 @@ func TestGuesses(t *testing.T) {
 	})
 }
 
-func TestGuessedTokens(t *testing.T) {
+func TestBruteForceOfTokens(t *testing.T) {
 	t.Parallel()
 	bearing := func(burst int64) func(*config) {
-		return func(c *config) { c.door.BruteForce.Token = middleware.Budget{Burst: burst, Every: time.Minute} }
+		return func(c *config) { c.auth.BruteForce.Token = middleware.Budget{Burst: burst, Every: time.Minute} }
 	}
-	t.Run("API keys that open nothing are counted by address, before the store is asked", func(t *testing.T) {
+	t.Run("invalid API keys are counted by address, before the store is called", func(t *testing.T) {
 		t.Parallel()
 		d := open(t, bearing(1), speaking(wire.Lexik{}))
 		key := d.apiKey(t)
@@ -500,7 +498,7 @@ func TestGuessedTokens(t *testing.T) {
 			wantStatus(t, d.ask(t, "POST /refresh\n"+form+"\n\nrefresh_token="+key), http.StatusOK)
 		}
 	})
-	t.Run("a genuine refresh token passes, whatever others guess at its address", func(t *testing.T) {
+	t.Run("a genuine refresh token is accepted after any failed attempts from its address", func(t *testing.T) {
 		t.Parallel()
 		d := open(t, bearing(3))
 		p := d.login(t, alice)
@@ -516,12 +514,12 @@ func TestGuessedTokens(t *testing.T) {
 	})
 }
 
-// P17 for clients: whoever shows a secret is counted by their name and address.
-func TestGuessedClientSecrets(t *testing.T) {
+// P17 for clients: wrong client secrets are counted by client ID and address.
+func TestBruteForceOfClientSecrets(t *testing.T) {
 	t.Parallel()
 	secret, digest := tokens.NewClientSecret()
 	const right, wrong = "right", "wrong"
-	ask := func(t *testing.T, d *door, path, body, word, from string) *httptest.ResponseRecorder {
+	ask := func(t *testing.T, d *harness, path, body, word, from string) *httptest.ResponseRecorder {
 		t.Helper()
 		if word == right {
 			word = string(secret)
@@ -542,9 +540,9 @@ func TestGuessedClientSecrets(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := open(t, func(c *config) {
-				c.door.BruteForce.Client = middleware.Budget{Burst: 3, Every: time.Minute}
+				c.auth.BruteForce.Client = middleware.Budget{Burst: 3, Every: time.Minute}
 				c.tokens.Clients = registry{"shop": {ID: "shop", Secrets: []store.Digest{digest}, Grants: []string{tokens.GrantPassword, tokens.GrantRefresh, tokens.GrantExchange}}}
-				c.door.MayIntrospect = func(context.Context, store.Client) bool { return true }
+				c.auth.MayIntrospect = func(context.Context, store.Client) bool { return true }
 			})
 			p, err := d.tokens.Login(t.Context(), tokens.LoginRequest{Login: "alice", Password: password, ClientID: "shop", ClientSecret: secret})
 			if err != nil {
@@ -599,14 +597,14 @@ type brittle struct {
 	keys   map[string]bool
 }
 
-func (b *brittle) Peek(ctx context.Context, charges []ratelimit.Charge, room []ratelimit.Status) (ratelimit.Decision, error) {
+func (b *brittle) Peek(ctx context.Context, charges []ratelimit.Charge, dst []ratelimit.Status) (ratelimit.Decision, error) {
 	if b.broken.Load() {
 		return ratelimit.Decision{}, errDriver
 	}
-	return b.Counters.Peek(ctx, charges, room)
+	return b.Counters.Peek(ctx, charges, dst)
 }
 
-func (b *brittle) Take(ctx context.Context, charges []ratelimit.Charge, room []ratelimit.Status) (ratelimit.Decision, error) {
+func (b *brittle) Take(ctx context.Context, charges []ratelimit.Charge, dst []ratelimit.Status) (ratelimit.Decision, error) {
 	if b.broken.Load() {
 		return ratelimit.Decision{}, errDriver
 	}
@@ -615,16 +613,16 @@ func (b *brittle) Take(ctx context.Context, charges []ratelimit.Charge, room []r
 		b.keys[c.Key] = true
 	}
 	b.mu.Unlock()
-	return b.Counters.Take(ctx, charges, room)
+	return b.Counters.Take(ctx, charges, dst)
 }
 
-func TestGuessesThatCannotBeCounted(t *testing.T) {
+func TestBruteForceWhileCountersFail(t *testing.T) {
 	t.Parallel()
 	on := func(b *brittle) func(*config) {
 		b.Counters, b.keys = ratelimit.Memory(), map[string]bool{}
-		return func(c *config) { c.door.Counters, c.door.OnCounterFailure = b, ratelimit.FailOpen }
+		return func(c *config) { c.auth.Counters, c.auth.OnCounterFailure = b, ratelimit.FailOpen }
 	}
-	t.Run("are refused with 503 before anybody looks, even where the tiers are open", func(t *testing.T) {
+	t.Run("attempts get 503 before the store is called, even where Config.OnCounterFailure is FailOpen", func(t *testing.T) {
 		t.Parallel()
 		b := &brittle{}
 		d := open(t, on(b), speaking(wire.Lexik{RefreshTokens: true}))
@@ -648,18 +646,18 @@ func TestGuessesThatCannotBeCounted(t *testing.T) {
 		b.broken.Store(false)
 		wantStatus(t, d.ask(t, login), http.StatusOK)
 	})
-	t.Run("go through where the host says so", func(t *testing.T) {
+	t.Run("attempts are served with BruteForce.OnCounterFailure FailOpen", func(t *testing.T) {
 		t.Parallel()
 		b := &brittle{}
-		d := open(t, on(b), func(c *config) { c.door.BruteForce.OnCounterFailure = ratelimit.FailOpen })
+		d := open(t, on(b), func(c *config) { c.auth.BruteForce.OnCounterFailure = ratelimit.FailOpen })
 		b.broken.Store(true)
 		wantStatus(t, d.try(t, "alice", "wrong", home), http.StatusBadRequest)
 		wantStatus(t, d.try(t, "alice", password, home), http.StatusOK)
 		if kinds := d.journal.take(); !slices.ContainsFunc(kinds, func(e events.Event) bool { return e.Kind == events.CounterFailure }) {
-			t.Error("nobody was told")
+			t.Error("no event")
 		}
 	})
-	t.Run("what they are counted under says nothing of anybody (F5, F7)", func(t *testing.T) {
+	t.Run("counter keys contain no login and no address (F5, F7)", func(t *testing.T) {
 		t.Parallel()
 		b := &brittle{}
 		d := open(t, on(b))
@@ -677,10 +675,10 @@ func TestGuessesThatCannotBeCounted(t *testing.T) {
 			}
 		}
 	})
-	t.Run("a password in the place of the name is in no event, error or answer (P23)", func(t *testing.T) {
+	t.Run("a password that is sent as the login is in no event, error or answer (P23)", func(t *testing.T) {
 		t.Parallel()
 		d := open(t)
-		d.guess(t, "hunter2-MARKER", home)
+		d.fail(t, "hunter2-MARKER", home)
 		w := d.try(t, "hunter2-MARKER", password, home)
 		if text := fmt.Sprintf("%+v %s", d.journal.take(), w.Body); strings.Contains(text, "hunter2") {
 			t.Error(text)
@@ -688,7 +686,7 @@ func TestGuessesThatCannotBeCounted(t *testing.T) {
 	})
 }
 
-func TestGuessesConfig(t *testing.T) {
+func TestBruteForceConfig(t *testing.T) {
 	t.Parallel()
 	wrong := middleware.BruteForce{
 		Address: middleware.Budget{Burst: -1, Every: time.Minute}, Pair: middleware.Budget{Burst: 1}, Token: middleware.Budget{Burst: 1, Every: 1500 * time.Millisecond},

@@ -15,7 +15,7 @@ import (
 
 // once lets one request an hour in, of anybody.
 func once(c *config) {
-	c.door.Tiers = ratelimit.Tiers{"anonymous": {Limit: 1, Period: time.Hour}, "free": {Limit: 1, Period: time.Hour}}
+	c.auth.Tiers = ratelimit.Tiers{"anonymous": {Limit: 1, Period: time.Hour}, "free": {Limit: 1, Period: time.Hour}}
 }
 
 // F1 and F2: whose address is whose.
