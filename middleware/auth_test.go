@@ -35,17 +35,17 @@ func TestNew(t *testing.T) {
 				c.OnCounterFailure, c.CounterTimeout, c.MaxBody, c.Realm, c.Nodes = 4, -1, -1, `a"b`, -1
 				c.Tiers = ratelimit.Tiers{"free": {Limit: -1, Period: time.Millisecond, Max: 5}}
 			},
-			"middleware: Config.Tiers[\"free\"].Limit: wants 0 or more, has -1\n" +
+			"middleware: Config.Tiers[\"free\"].Limit: must be 0 or more, got -1\n" +
 				"middleware: Config.Tiers[\"free\"].Max: is for tiers with PerSeat\n" +
-				"middleware: Config.Tiers[\"free\"].Period: wants whole seconds, at least one, has 1ms\n" +
-				"middleware: Config.OnCounterFailure: wants FailClosed, FailOpen or FailLocal, has 4\n" +
+				"middleware: Config.Tiers[\"free\"].Period: must be whole seconds, at least one, got 1ms\n" +
+				"middleware: Config.OnCounterFailure: must be FailClosed, FailOpen or FailLocal, got 4\n" +
 				"middleware: Config.Nodes: must be the number of processes, 1 or more, got -1\n" +
 				"middleware: Config.CounterTimeout: must be a positive time, got -1ns\n" +
 				"middleware: Config.MaxBody: wants 1 to 1048576, has -1\n" +
 				"middleware: Config.Realm: wants printable ASCII without quotes and backslashes, has \"a\\\"b\"",
 		},
 		{"FailOpen is a policy", func(c *middleware.Config) { c.OnCounterFailure = ratelimit.FailOpen }, ""},
-		{"a policy below the first is none", func(c *middleware.Config) { c.OnCounterFailure = -1 }, "middleware: Config.OnCounterFailure: wants FailClosed, FailOpen or FailLocal, has -1"},
+		{"a policy below the first is none", func(c *middleware.Config) { c.OnCounterFailure = -1 }, "middleware: Config.OnCounterFailure: must be FailClosed, FailOpen or FailLocal, got -1"},
 		{"the largest MaxBody is good", func(c *middleware.Config) { c.MaxBody = 1 << 20 }, ""},
 		{"a larger one is not", func(c *middleware.Config) { c.MaxBody = 1<<20 + 1 }, "middleware: Config.MaxBody: wants 1 to 1048576, has 1048577"},
 		{"a realm of all that may stand between quotes is good", func(c *middleware.Config) { c.Realm = " !#[]~" }, ""},
@@ -55,22 +55,22 @@ func TestNew(t *testing.T) {
 		{"a realm with a line end is not", func(c *middleware.Config) { c.Realm = "a\r\nb" }, `middleware: Config.Realm: wants printable ASCII without quotes and backslashes, has "a\r\nb"`},
 		{"a realm that is not ASCII is not", func(c *middleware.Config) { c.Realm = "é" }, `middleware: Config.Realm: wants printable ASCII without quotes and backslashes, has "é"`},
 		{"a limit of none is good", func(c *middleware.Config) { c.Tiers["none"] = ratelimit.Tier{Period: time.Second} }, ""},
-		{"a period of a second and a half is not", func(c *middleware.Config) { c.Tiers["x"] = ratelimit.Tier{Period: 1500 * time.Millisecond} }, `middleware: Config.Tiers["x"].Period: wants whole seconds, at least one, has 1.5s`},
-		{"no period is not", func(c *middleware.Config) { c.Tiers["x"] = ratelimit.Tier{Limit: 1} }, `middleware: Config.Tiers["x"].Period: wants whole seconds, at least one, has 0s`},
+		{"a period of a second and a half is not", func(c *middleware.Config) { c.Tiers["x"] = ratelimit.Tier{Period: 1500 * time.Millisecond} }, `middleware: Config.Tiers["x"].Period: must be whole seconds, at least one, got 1.5s`},
+		{"no period is not", func(c *middleware.Config) { c.Tiers["x"] = ratelimit.Tier{Limit: 1} }, `middleware: Config.Tiers["x"].Period: must be whole seconds, at least one, got 0s`},
 		{"a cap below the limit is not", func(c *middleware.Config) {
 			c.Tiers["x"] = ratelimit.Tier{Limit: 10, Period: time.Second, PerSeat: true, Max: 9}
-		}, `middleware: Config.Tiers["x"].Max: wants Limit (10) or more, has 9`},
+		}, `middleware: Config.Tiers["x"].Max: must be Limit (10) or more, got 9`},
 		{"a cap of the limit is good", func(c *middleware.Config) {
 			c.Tiers["x"] = ratelimit.Tier{Limit: 10, Period: time.Second, PerSeat: true, Max: 10}
 		}, ""},
 		{"a cap below nothing is not", func(c *middleware.Config) {
 			c.Tiers["x"] = ratelimit.Tier{Limit: 0, Period: time.Second, PerSeat: true, Max: -1}
-		}, `middleware: Config.Tiers["x"].Max: wants Limit (0) or more, has -1`},
-		{"a tier without a name is not", func(c *middleware.Config) { c.Tiers[""] = ratelimit.Tier{Period: time.Second} }, `middleware: Config.Tiers[""]: wants a name of 1 to 64 printable ASCII characters without quotes and backslashes`},
-		{"a name that a header cannot hold is not", func(c *middleware.Config) { c.Tiers["größer"] = ratelimit.Tier{Period: time.Second} }, `middleware: Config.Tiers["größer"]: wants a name of 1 to 64 printable ASCII characters without quotes and backslashes`},
+		}, `middleware: Config.Tiers["x"].Max: must be Limit (0) or more, got -1`},
+		{"a tier without a name is not", func(c *middleware.Config) { c.Tiers[""] = ratelimit.Tier{Period: time.Second} }, `middleware: Config.Tiers[""]: must have a name of 1 to 64 printable ASCII characters without quotes and backslashes`},
+		{"a name that a header cannot hold is not", func(c *middleware.Config) { c.Tiers["größer"] = ratelimit.Tier{Period: time.Second} }, `middleware: Config.Tiers["größer"]: must have a name of 1 to 64 printable ASCII characters without quotes and backslashes`},
 		{"a name of 64 characters is good", func(c *middleware.Config) { c.Tiers[strings.Repeat("a", 64)] = ratelimit.Tier{Period: time.Second} }, ""},
-		{"one of 65 is not", func(c *middleware.Config) { c.Tiers[strings.Repeat("a", 65)] = ratelimit.Tier{Period: time.Second} }, `middleware: Config.Tiers["` + strings.Repeat("a", 65) + `"]: wants a name of 1 to 64 printable ASCII characters without quotes and backslashes`},
-		{"a name with a percent sign is told as it is", func(c *middleware.Config) { c.Tiers["50%d"] = ratelimit.Tier{Limit: -3, Period: time.Second} }, `middleware: Config.Tiers["50%d"].Limit: wants 0 or more, has -3`},
+		{"one of 65 is not", func(c *middleware.Config) { c.Tiers[strings.Repeat("a", 65)] = ratelimit.Tier{Period: time.Second} }, `middleware: Config.Tiers["` + strings.Repeat("a", 65) + `"]: must have a name of 1 to 64 printable ASCII characters without quotes and backslashes`},
+		{"a name with a percent sign is told as it is", func(c *middleware.Config) { c.Tiers["50%d"] = ratelimit.Tier{Limit: -3, Period: time.Second} }, `middleware: Config.Tiers["50%d"].Limit: must be 0 or more, got -3`},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			t.Parallel()

@@ -753,19 +753,19 @@ func TestLimitConfig(t *testing.T) {
 			{Name: "c", Limit: 1, Period: time.Second, Burst: 1},
 		},
 	})
-	want := `ratelimit: LimitConfig.Rules[0].Name: wants a name of 1 to 64 printable ASCII characters without quotes and backslashes
+	want := `ratelimit: LimitConfig.Rules[0].Name: must have a name of 1 to 64 printable ASCII characters without quotes and backslashes
 ratelimit: LimitConfig.Rules[0].Period: is required, or Concurrent
-ratelimit: LimitConfig.Rules[1].Limit: wants 0 or more, has -1
-ratelimit: LimitConfig.Rules[1].Period: wants whole seconds, at least one, has 1ms
-ratelimit: LimitConfig.Rules[1].By: wants 1 to 32 bits of IPv4 and 1 to 128 of IPv6, has 0 and 129
-ratelimit: LimitConfig.Rules[1].Unit: wants up to 64 printable ASCII characters without quotes and backslashes, has "\""
-ratelimit: LimitConfig.Rules[1].Concurrent: wants 0 or more, has -1
+ratelimit: LimitConfig.Rules[1].Limit: must be 0 or more, got -1
+ratelimit: LimitConfig.Rules[1].Period: must be whole seconds, at least one, got 1ms
+ratelimit: LimitConfig.Rules[1].By: must be 1 to 32 bits of IPv4 and 1 to 128 of IPv6, got 0 and 129
+ratelimit: LimitConfig.Rules[1].Unit: must be up to 64 printable ASCII characters without quotes and backslashes, got "\""
+ratelimit: LimitConfig.Rules[1].Concurrent: must be 0 or more, got -1
 ratelimit: LimitConfig.Rules[2].Period: is required for Limit and Late
-ratelimit: LimitConfig.Rules[2].Name: wants another than "a", which is there already
-ratelimit: LimitConfig.Rules[3].By: wants a function in ByKey
+ratelimit: LimitConfig.Rules[2].Name: must be unique, got "a" twice
+ratelimit: LimitConfig.Rules[3].By: must have a function in ByKey
 ratelimit: LimitConfig.Rules[3].Cost: is not for rules with Late, whose cost AddCost tells
 ratelimit: LimitConfig.Rules[4]: ratelimit: Policy.Burst is for GCRA, not for a fixed window
-ratelimit: LimitConfig.NearLimit: wants 1 to 100 per cent, has 101
+ratelimit: LimitConfig.NearLimit: must be 1 to 100 per cent, got 101
 ratelimit: LimitConfig.OnCounterFailure: must not be FailLocal without Config.Nodes`
 	if err == nil || err.Error() != want {
 		t.Errorf("error =\n%v\nwant\n%s", err, want)

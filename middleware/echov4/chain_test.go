@@ -19,10 +19,10 @@ import (
 	"github.com/sallyport-go/sallyport/middleware/wire"
 )
 
-// record is a middleware that notes the status of an answer, once it is known.
+// record is a middleware that records the status of each answer.
 type record struct{ status []int }
 
-// careful asks the error handler for the answer before it looks.
+// careful calls the error handler before it reads the status.
 func (r *record) careful(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if err := next(c); err != nil {
@@ -33,7 +33,8 @@ func (r *record) careful(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// twice asks the error handler and hands the error on: Echo's own asks it again.
+// twice calls the error handler and returns the error, so that Echo calls the
+// error handler again.
 func (r *record) twice(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		err := next(c)
@@ -56,7 +57,7 @@ func (r *record) logger(handle bool) echo.MiddlewareFunc {
 	})
 }
 
-// Each refusal of the table, behind what an Echo app has in front of its routes.
+// Common Echo middlewares in front of the routes do not change any refusal.
 func TestChainLeavesRefusalsAsTheyAre(t *testing.T) {
 	t.Parallel()
 	chains := map[string]func(*record) []echo.MiddlewareFunc{
@@ -69,7 +70,7 @@ func TestChainLeavesRefusalsAsTheyAre(t *testing.T) {
 		"a recorder behind Gzip": func(r *record) []echo.MiddlewareFunc {
 			return []echo.MiddlewareFunc{echomw.Gzip(), r.careful}
 		},
-		"a recorder behind Gzip of what is long": func(r *record) []echo.MiddlewareFunc {
+		"a recorder behind Gzip with a minimum length": func(r *record) []echo.MiddlewareFunc {
 			return []echo.MiddlewareFunc{echomw.GzipWithConfig(echomw.GzipConfig{MinLength: 1 << 10}), r.careful}
 		},
 		"BodyDump": func(r *record) []echo.MiddlewareFunc {
@@ -81,20 +82,20 @@ func TestChainLeavesRefusalsAsTheyAre(t *testing.T) {
 		"ContextTimeout": func(r *record) []echo.MiddlewareFunc {
 			return []echo.MiddlewareFunc{r.careful, echomw.ContextTimeout(time.Minute)}
 		},
-		"a recorder that asks twice": func(r *record) []echo.MiddlewareFunc {
+		"a recorder that calls the error handler twice": func(r *record) []echo.MiddlewareFunc {
 			return []echo.MiddlewareFunc{r.twice}
 		},
-		"RequestLogger that handles": func(r *record) []echo.MiddlewareFunc {
+		"RequestLogger that handles the error": func(r *record) []echo.MiddlewareFunc {
 			return []echo.MiddlewareFunc{r.logger(true)}
 		},
-		"RequestLogger that foretells": func(r *record) []echo.MiddlewareFunc {
+		"RequestLogger that does not handle the error": func(r *record) []echo.MiddlewareFunc {
 			return []echo.MiddlewareFunc{r.logger(false)}
 		},
 	}
 	for name, chain := range chains {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			refusals(t, func(t *testing.T, tw twin, h *house) {
+			refusals(t, func(t *testing.T, tw twin, h *fixture) {
 				var r record
 				e := app(h, nil)
 				e.HTTPErrorHandler = e.DefaultHTTPErrorHandler
@@ -142,14 +143,14 @@ func decoded(t *testing.T, w *httptest.ResponseRecorder) string {
 	return string(text)
 }
 
-// Whoever adds a header before the door keeps it.
+// Headers that other middlewares set before Auth are kept.
 func TestChainKeepsItsHeaders(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	e := echo.New()
 	var r record
 	e.Use(echomw.RequestID(), echomw.CORS(), echomw.Gzip(), r.careful)
-	mount(e, h.door)
+	mount(e, h.auth)
 	w := bare("GET /bearer", "Origin: https://shop.example", "Accept-Encoding: gzip", "X-Request-Id: r-1").serve(t, h, e)
 	for name, want := range map[string]string{
 		"X-Request-Id":                "r-1",
@@ -164,12 +165,12 @@ func TestChainKeepsItsHeaders(t *testing.T) {
 	}
 }
 
-// A browser's preflight bears no token, and is CORS's to answer.
-func TestChainAnswersAPreflightInFrontOfTheDoor(t *testing.T) {
+// A browser's preflight carries no token. The CORS middleware answers it.
+func TestChainAnswersAPreflightBeforeAuth(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	e := echo.New()
-	e.Use(echomw.CORS(), echov4.New(h.door).Protect)
+	e.Use(echomw.CORS(), echov4.New(h.auth).Protect)
 	e.GET("/", func(c echo.Context) error { return c.NoContent(http.StatusNoContent) })
 	w := bare("OPTIONS /", "Origin: https://shop.example", "Access-Control-Request-Method: GET").serve(t, h, e)
 	if w.Code != http.StatusNoContent || w.Header().Get("WWW-Authenticate") != "" {
@@ -177,7 +178,7 @@ func TestChainAnswersAPreflightInFrontOfTheDoor(t *testing.T) {
 	}
 }
 
-// An answer without a body stays without one.
+// An answer without a body keeps having none, with Gzip too.
 func TestChainLeavesALogoutEmpty(t *testing.T) {
 	t.Parallel()
 	for name, chain := range map[string][]echo.MiddlewareFunc{
@@ -190,7 +191,7 @@ func TestChainLeavesALogoutEmpty(t *testing.T) {
 			login(t, h)
 			e := echo.New()
 			e.Use(chain...)
-			mount(e, h.door)
+			mount(e, h.auth)
 			w := form("POST /logout", "refresh_token={refresh}", "Accept-Encoding: gzip").serve(t, h, e)
 			if w.Code != http.StatusNoContent || w.Body.Len() != 0 {
 				t.Errorf("answer = %d %q, want 204", w.Code, w.Body)
@@ -204,7 +205,7 @@ func TestChainLeavesALogoutEmpty(t *testing.T) {
 	}
 }
 
-// A panic behind the door is Recover's, and no refusal.
+// Recover answers a panic in the handler. It is not a refusal.
 func TestChainRecovers(t *testing.T) {
 	t.Parallel()
 	h := open(t)
@@ -212,15 +213,15 @@ func TestChainRecovers(t *testing.T) {
 	e := echo.New()
 	var r record
 	e.Use(r.careful, echomw.RecoverWithConfig(echomw.RecoverConfig{DisablePrintStack: true}))
-	e.GET("/", func(echo.Context) error { panic("a host's mistake") }, echov4.New(h.door).Protect)
+	e.GET("/", func(echo.Context) error { panic("a host's mistake") }, echov4.New(h.auth).Protect)
 	w := bare("GET /", bearer).serve(t, h, e)
 	if w.Code != 500 || strings.Contains(w.Body.String(), "mistake") || w.Header().Get("RateLimit") == "" {
 		t.Errorf("answer = %d %v %q, want Echo's 500 of a counted request", w.Code, w.Header(), w.Body)
 	}
 }
 
-// A host's error handler that is asked twice writes one body, if it looks
-// whether it has written.
+// A host's error handler that is called twice writes one body if it checks
+// Response().Committed.
 func TestChainAsksAHandlerTwice(t *testing.T) {
 	t.Parallel()
 	h := open(t)
@@ -242,7 +243,7 @@ func TestChainAsksAHandlerTwice(t *testing.T) {
 	}
 }
 
-// A middleware in front of the door may answer a refusal itself.
+// A middleware in front of Auth may answer a refusal itself.
 func TestChainMayAnswerItself(t *testing.T) {
 	t.Parallel()
 	h := open(t)
@@ -262,10 +263,10 @@ func TestChainMayAnswerItself(t *testing.T) {
 	}
 }
 
-// Whatever Echo logs of refusals, no secret is in it.
+// Echo's log of a refusal has no secret in it.
 func TestChainLogsNoSecret(t *testing.T) {
 	t.Parallel()
-	refusals(t, func(t *testing.T, tw twin, h *house) {
+	refusals(t, func(t *testing.T, tw twin, h *fixture) {
 		var log bytes.Buffer
 		var mu sync.Mutex
 		e := app(h, nil)

@@ -17,21 +17,21 @@ import (
 	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
-// trusting makes the house trust as an extractor does.
+// trusting sets ClientIP to what the extractor returns.
 func trusting(extract echo.IPExtractor) func(*config) {
-	return func(c *config) { c.door.ClientIP = echov4.ClientIP(extract) }
+	return func(c *config) { c.auth.ClientIP = echov4.ClientIP(extract) }
 }
 
-// call is a request as it comes to the server.
+// call is a request with the address of its connection.
 type call struct {
 	from   string
 	header []string
 	status int
 }
 
-// Two requests an hour are an address's. Who is over that shares an address
-// with the first two.
-func TestClientIPIsWhomTheExtractorNames(t *testing.T) {
+// An address may send two requests an hour. A call that gets 429 was counted
+// under the same address as two earlier ones.
+func TestClientIPIsTheExtractorsAddress(t *testing.T) {
 	t.Parallel()
 	_, balancers, err := net.ParseCIDR("203.0.113.0/24")
 	if err != nil {
@@ -42,7 +42,7 @@ func TestClientIPIsWhomTheExtractorNames(t *testing.T) {
 		extract echo.IPExtractor
 		calls   []call
 	}{
-		"direct: the port is of no concern": {echo.ExtractIPDirect(), []call{
+		"direct: the port does not matter": {echo.ExtractIPDirect(), []call{
 			{"192.0.2.1:1", nil, 200}, {"192.0.2.1:2", nil, 200}, {"192.0.2.1:3", nil, 429}, {"192.0.2.2:1", nil, 200},
 		}},
 		"direct: forged headers change nothing": {echo.ExtractIPDirect(), []call{
@@ -52,12 +52,12 @@ func TestClientIPIsWhomTheExtractorNames(t *testing.T) {
 			{"192.0.2.1:1", []string{xri + "198.51.100.4"}, 429},
 			{"192.0.2.1:1", []string{"Forwarded: for=198.51.100.5", "True-Client-Ip: 198.51.100.6"}, 429},
 		}},
-		"direct: nobody spends for another": {echo.ExtractIPDirect(), []call{
+		"direct: a caller cannot spend another caller's limit": {echo.ExtractIPDirect(), []call{
 			{"192.0.2.1:1", []string{xff + "192.0.2.2", xri + "192.0.2.2"}, 200},
 			{"192.0.2.1:1", []string{xff + "192.0.2.2", xri + "192.0.2.2"}, 200},
 			{"192.0.2.2:1", nil, 200},
 		}},
-		"direct: not even a proxy in the next room is believed": {echo.ExtractIPDirect(), []call{
+		"direct: a proxy on the same machine is not trusted either": {echo.ExtractIPDirect(), []call{
 			{"127.0.0.1:1", []string{xff + "198.51.100.1"}, 200},
 			{"127.0.0.1:1", []string{xff + "198.51.100.2"}, 200},
 			{"127.0.0.1:1", []string{xff + "198.51.100.3"}, 429},
@@ -74,21 +74,21 @@ func TestClientIPIsWhomTheExtractorNames(t *testing.T) {
 			{"10.0.0.1:1", []string{xff + "198.51.100.1"}, 429},
 			{"10.0.0.1:1", []string{xff + "198.51.100.2"}, 200},
 		}},
-		"X-Forwarded-For: what the client writes in front is not believed": {echo.ExtractIPFromXFFHeader(), []call{
+		"X-Forwarded-For: addresses that the client itself prepends are not believed": {echo.ExtractIPFromXFFHeader(), []call{
 			{"10.0.0.1:1", []string{xff + "1.1.1.1, 198.51.100.1"}, 200},
 			{"10.0.0.1:1", []string{xff + "1.1.1.2, 198.51.100.1"}, 200},
 			{"10.0.0.1:1", []string{xff + "1.1.1.3", xff + "198.51.100.1"}, 429},
 			{"10.0.0.1:1", []string{xff + "198.51.100.1", xri + "1.1.1.4"}, 429},
 		}},
-		"X-Forwarded-For: a stranger is not believed": {echo.ExtractIPFromXFFHeader(), []call{
+		"X-Forwarded-For: a client that is not a trusted proxy is not believed": {echo.ExtractIPFromXFFHeader(), []call{
 			{"192.0.2.1:1", []string{xff + "198.51.100.1"}, 200},
 			{"192.0.2.1:1", []string{xff + "198.51.100.2"}, 200},
 			{"192.0.2.1:1", []string{xff + "198.51.100.3"}, 429},
 		}},
-		"X-Forwarded-For: one that is garbage is the proxy's": {echo.ExtractIPFromXFFHeader(), []call{
+		"X-Forwarded-For: an invalid value counts as the proxy's address": {echo.ExtractIPFromXFFHeader(), []call{
 			{"10.0.0.1:1", []string{xff + "x"}, 200}, {"10.0.0.1:1", []string{xff + "y"}, 200}, {"10.0.0.1:1", []string{xff + "z"}, 429},
 		}},
-		"X-Forwarded-For: only whom the app trusts is believed": {
+		"X-Forwarded-For: only proxies that the app trusts are believed": {
 			echo.ExtractIPFromXFFHeader(echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false), echo.TrustIPRange(balancers)), []call{
 				{"10.0.0.1:1", []string{xff + "198.51.100.1"}, 200},
 				{"10.0.0.1:1", []string{xff + "198.51.100.2"}, 200},
@@ -115,8 +115,8 @@ func TestClientIPIsWhomTheExtractorNames(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := open(t, trusting(tt.extract))
-			e := echo.New() // without an IPExtractor: Context.RealIP would believe anybody
-			mount(e, h.door)
+			e := echo.New() // without an IPExtractor: Context.RealIP would believe any header
+			mount(e, h.auth)
 			for i, c := range tt.calls {
 				w := c.serve(t, h, e)
 				if w.Code != c.status {
@@ -127,7 +127,7 @@ func TestClientIPIsWhomTheExtractorNames(t *testing.T) {
 	}
 }
 
-func (c call) serve(t *testing.T, h *house, handler http.Handler) *httptest.ResponseRecorder {
+func (c call) serve(t *testing.T, h *fixture, handler http.Handler) *httptest.ResponseRecorder {
 	t.Helper()
 	r := bare("GET /limited", c.header...).to(t, h, "")
 	r.RemoteAddr = c.from
@@ -136,7 +136,7 @@ func (c call) serve(t *testing.T, h *house, handler http.Handler) *httptest.Resp
 	return w
 }
 
-func TestClientIPGivesWhatTheExtractorGives(t *testing.T) {
+func TestClientIPReturnsTheExtractorsAddress(t *testing.T) {
 	t.Parallel()
 	r := httptest.NewRequestWithContext(t.Context(), "GET", "/", nil)
 	r.RemoteAddr = "10.0.0.1:1"
@@ -160,7 +160,7 @@ func TestClientIPGivesWhatTheExtractorGives(t *testing.T) {
 	}
 }
 
-func TestClientIPOfNoExtractorIsNone(t *testing.T) {
+func TestClientIPOfNilIsNil(t *testing.T) {
 	t.Parallel()
 	e := echo.New()
 	if echov4.ClientIP(e.IPExtractor) != nil {
@@ -173,9 +173,9 @@ func TestClientIPOfNoExtractorIsNone(t *testing.T) {
 	}
 }
 
-// Callers whose address cannot be told must not share a limit: one of them
-// would spend it for all, or all would have one each.
-func TestClientIPThatCannotBeToldIsRefused(t *testing.T) {
+// A request without a valid client address gets 400. If such callers shared a
+// limit, one of them could spend it for all.
+func TestClientIPThatIsInvalidIsRejected(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
 		"nothing":              "",
@@ -210,7 +210,7 @@ func TestClientIPThatCannotBeToldIsRefused(t *testing.T) {
 	}
 }
 
-// The events name the same address.
+// Events carry the same address.
 func TestClientIPIsInTheEvents(t *testing.T) {
 	t.Parallel()
 	var told []events.Event
@@ -218,7 +218,7 @@ func TestClientIPIsInTheEvents(t *testing.T) {
 		c.tokens.Events = func(_ context.Context, e events.Event) { told = append(told, e) }
 	})
 	e := echo.New()
-	mount(e, h.door)
+	mount(e, h.auth)
 	r := form("POST /login", alicesOwn, "X-Forwarded-For: 198.51.100.1").to(t, h, "")
 	r.RemoteAddr = "10.0.0.1:1"
 	e.ServeHTTP(httptest.NewRecorder(), r)

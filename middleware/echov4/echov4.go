@@ -27,17 +27,17 @@ import (
 
 // Auth is a middleware.Auth for an Echo app. It is safe for concurrent use.
 type Auth struct {
-	door *middleware.Auth
+	auth *middleware.Auth
 	key  string
 }
 
-// New returns the door for an Echo app.
-func New(door *middleware.Auth) *Auth { return &Auth{door: door} }
+// New returns the auth for an Echo app.
+func New(auth *middleware.Auth) *Auth { return &Auth{auth: auth} }
 
 // WithContextKey returns an Auth that also puts the principal into the echo.Context
 // under a key, for apps whose handlers look there: c.Get(key) is a
 // tokens.Principal.
-func (a *Auth) WithContextKey(key string) *Auth { return &Auth{door: a.door, key: key} }
+func (a *Auth) WithContextKey(key string) *Auth { return &Auth{auth: a.auth, key: key} }
 
 // ClientIP makes the ClientIP of a middleware.Config out of an
 // echo.IPExtractor, which says whom the app trusts: give it what the app's
@@ -57,63 +57,63 @@ func Principal(c echo.Context) (tokens.Principal, bool) {
 
 // Login answers what middleware.Auth.CheckLogin decides.
 func (a *Auth) Login(c echo.Context) error {
-	p, err := a.door.CheckLogin(c.Request())
-	return a.grant(c, a.door, wire.RouteLogin, p, err)
+	p, err := a.auth.CheckLogin(c.Request())
+	return a.grant(c, a.auth, wire.RouteLogin, p, err)
 }
 
 // Refresh answers what middleware.Auth.CheckRefresh decides.
 func (a *Auth) Refresh(c echo.Context) error {
-	p, err := a.door.CheckRefresh(c.Request())
-	return a.grant(c, a.door, wire.RouteRefresh, p, err)
+	p, err := a.auth.CheckRefresh(c.Request())
+	return a.grant(c, a.auth, wire.RouteRefresh, p, err)
 }
 
 // Token answers what middleware.Auth.CheckToken decides.
 func (a *Auth) Token(c echo.Context) error {
-	p, err := a.door.CheckToken(c.Request())
-	return a.grant(c, a.door.WithDialect(wire.OAuth2{}).WithoutCookies(), wire.RouteToken, p, err)
+	p, err := a.auth.CheckToken(c.Request())
+	return a.grant(c, a.auth.WithDialect(wire.OAuth2{}).WithoutCookies(), wire.RouteToken, p, err)
 }
 
 // Logout answers what middleware.Auth.CheckLogout decides.
 func (a *Auth) Logout(c echo.Context) error {
-	ended, err := a.door.CheckLogout(c.Request())
+	ended, err := a.auth.CheckLogout(c.Request())
 	return a.loggedOut(c, ended, err)
 }
 
 // LogoutEverywhere answers what middleware.Auth.CheckLogoutEverywhere decides.
 func (a *Auth) LogoutEverywhere(c echo.Context) error {
-	err := a.door.CheckLogoutEverywhere(c.Request())
+	err := a.auth.CheckLogoutEverywhere(c.Request())
 	return a.loggedOut(c, err == nil, err)
 }
 
 // JWKS answers what middleware.Auth.CheckJWKS decides.
 func (a *Auth) JWKS(c echo.Context) error {
-	answer, err := a.door.CheckJWKS(c.Request())
+	answer, err := a.auth.CheckJWKS(c.Request())
 	return a.published(c, answer, err)
 }
 
 // Metadata answers what middleware.Auth.CheckMetadata decides. Mount it at
 // middleware.MetadataPath.
 func (a *Auth) Metadata(c echo.Context) error {
-	answer, err := a.door.CheckMetadata(c.Request())
+	answer, err := a.auth.CheckMetadata(c.Request())
 	return a.published(c, answer, err)
 }
 
 // Bearer is middleware.Auth.Bearer.
 func (a *Auth) Bearer(next echo.HandlerFunc) echo.HandlerFunc {
-	return a.identified(next, a.door.CheckBearer)
+	return a.identified(next, a.auth.CheckBearer)
 }
 
 // OptionalBearer is middleware.Auth.OptionalBearer.
 func (a *Auth) OptionalBearer(next echo.HandlerFunc) echo.HandlerFunc {
-	return a.identified(next, a.door.CheckOptionalBearer)
+	return a.identified(next, a.auth.CheckOptionalBearer)
 }
 
 // Limit is middleware.Auth.Limit.
 func (a *Auth) Limit(next echo.HandlerFunc) echo.HandlerFunc {
-	return a.limited(next, a.door.CheckLimit)
+	return a.limited(next, a.auth.CheckLimit)
 }
 
-// LimitBy is ratelimit.Limiter.Limit, for Limits of the same door.
+// LimitBy is ratelimit.Limiter.Limit, for Limits of the same auth.
 func (a *Auth) LimitBy(l *ratelimit.Limiter) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc { return a.limited(next, l.CheckLimit) }
 }
@@ -122,7 +122,7 @@ func (a *Auth) limited(next echo.HandlerFunc, check func(*http.Request) (*rateli
 	return func(c echo.Context) error {
 		p, err := check(c.Request())
 		if err != nil {
-			return a.refuse(c, a.door, wire.RouteAPI, err)
+			return a.refuse(c, a.auth, wire.RouteAPI, err)
 		}
 		defer p.Done()
 		p.SetHeader(c.Response().Header())
@@ -133,9 +133,9 @@ func (a *Auth) limited(next echo.HandlerFunc, check func(*http.Request) (*rateli
 
 // Quota is middleware.Auth.Quota.
 func (a *Auth) Quota(c echo.Context) error {
-	q, err := a.door.CheckQuota(c.Request())
+	q, err := a.auth.CheckQuota(c.Request())
 	if err != nil {
-		return a.refuse(c, a.door, wire.RouteAPI, err)
+		return a.refuse(c, a.auth, wire.RouteAPI, err)
 	}
 	q.Write(c.Response())
 	return nil
@@ -148,8 +148,8 @@ func (a *Auth) Protect(next echo.HandlerFunc) echo.HandlerFunc { return a.Bearer
 func (a *Auth) RequireScope(scopes ...string) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			if err := a.door.CheckScope(c.Request(), scopes...); err != nil {
-				return a.refuse(c, a.door, wire.RouteAPI, err)
+			if err := a.auth.CheckScope(c.Request(), scopes...); err != nil {
+				return a.refuse(c, a.auth, wire.RouteAPI, err)
 			}
 			return next(c)
 		}
@@ -160,7 +160,7 @@ func (a *Auth) identified(next echo.HandlerFunc, check func(*http.Request) (toke
 	return func(c echo.Context) error {
 		p, err := check(c.Request())
 		if err != nil {
-			return a.refuse(c, a.door, wire.RouteAPI, err)
+			return a.refuse(c, a.auth, wire.RouteAPI, err)
 		}
 		if p.Subject != "" {
 			c.SetRequest(c.Request().WithContext(tokens.WithPrincipal(c.Request().Context(), p)))
@@ -172,25 +172,25 @@ func (a *Auth) identified(next echo.HandlerFunc, check func(*http.Request) (toke
 	}
 }
 
-func (a *Auth) grant(c echo.Context, door *middleware.Auth, route wire.Route, p tokens.Pair, err error) error {
+func (a *Auth) grant(c echo.Context, auth *middleware.Auth, route wire.Route, p tokens.Pair, err error) error {
 	if err != nil {
-		return a.refuse(c, door, route, err)
+		return a.refuse(c, auth, route, err)
 	}
-	door.Granted(p).Write(c.Response())
+	auth.Granted(p).Write(c.Response())
 	return nil
 }
 
 func (a *Auth) loggedOut(c echo.Context, ended bool, err error) error {
 	if err != nil {
-		return a.refuse(c, a.door, wire.RouteLogout, err)
+		return a.refuse(c, a.auth, wire.RouteLogout, err)
 	}
-	a.door.LoggedOut(ended).Write(c.Response())
+	a.auth.LoggedOut(ended).Write(c.Response())
 	return nil
 }
 
 func (a *Auth) published(c echo.Context, answer wire.Answer, err error) error {
 	if err != nil {
-		return a.refuse(c, a.door, wire.RouteAPI, err)
+		return a.refuse(c, a.auth, wire.RouteAPI, err)
 	}
 	answer.Write(c.Response())
 	return nil
@@ -200,8 +200,8 @@ func (a *Auth) published(c echo.Context, answer wire.Answer, err error) error {
 // handler. Its media type is not among them, nor is one that was set for what
 // the client does not get now: Echo keeps what it finds, and the handler may
 // render something else.
-func (a *Auth) refuse(c echo.Context, door *middleware.Auth, route wire.Route, err error) error {
-	answer := door.Refused(route, err)
+func (a *Auth) refuse(c echo.Context, auth *middleware.Auth, route wire.Route, err error) error {
+	answer := auth.Refused(route, err)
 	mediaType := answer.Header.Get(echo.HeaderContentType)
 	header := c.Response().Header()
 	answer.SetHeader(header)

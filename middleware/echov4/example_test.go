@@ -23,15 +23,15 @@ import (
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
-// An Echo app gets a door: whom it trusts to name a client, where to log in, and
-// which routes want a token.
+// An Echo app with login, refresh and logout routes and a group of routes that
+// require an access token. ClientIP is the app's IPExtractor.
 func Example() {
 	e := echo.New()
 	e.IPExtractor = echo.ExtractIPDirect() // clients reach this server directly
 	e.GET("/", func(c echo.Context) error { return c.String(http.StatusOK, "welcome") })
 	authority, ada := authority() // see package tokens; ada has just logged in
 
-	door, err := middleware.New(middleware.Config{
+	std, err := middleware.New(middleware.Config{
 		Tokens:   authority,
 		Tiers:    ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour}},
 		ClientIP: echov4.ClientIP(e.IPExtractor),
@@ -39,7 +39,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	auth := echov4.New(door)
+	auth := echov4.New(std)
 	e.POST("/login", auth.Login)
 	e.POST("/refresh", auth.Refresh)
 	e.POST("/logout", auth.Logout)
@@ -173,14 +173,14 @@ func ExampleAuth_WithContextKey() {
 func ExampleAuth_LimitBy() {
 	e := echo.New()
 	authority, ada := authority()
-	door := must(middleware.New(middleware.Config{
+	std := must(middleware.New(middleware.Config{
 		Tokens: authority, ClientIP: echov4.ClientIP(echo.ExtractIPDirect()),
 		Tiers: ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour}},
 	}))
-	search := must(door.Limits(ratelimit.LimitConfig{
+	search := must(std.Limits(ratelimit.LimitConfig{
 		Rules: []ratelimit.Rule{{Name: "search", Limit: 1, Period: time.Minute}},
 	}))
-	auth := echov4.New(door)
+	auth := echov4.New(std)
 	api := e.Group("/api", auth.Protect)
 	api.GET("/search", func(c echo.Context) error { return c.String(http.StatusOK, "found") }, auth.LimitBy(search))
 	e.GET("/quota", auth.Quota, auth.Bearer)
@@ -195,17 +195,17 @@ func ExampleAuth_LimitBy() {
 	// 200 {"policies":[{"name":"free","limit":500,"used":1,"remaining":499,"windo
 }
 
-// guarded is an app with a door, and an access token of ada's.
+// guarded returns an app, its Auth, and an access token of ada's.
 func guarded() (*echo.Echo, *echov4.Auth, tokens.Secret) {
 	e := echo.New()
 	e.IPExtractor = echo.ExtractIPDirect()
 	authority, ada := authority()
-	door := must(middleware.New(middleware.Config{
+	std := must(middleware.New(middleware.Config{
 		Tokens:   authority,
 		Tiers:    ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour}},
 		ClientIP: echov4.ClientIP(e.IPExtractor),
 	}))
-	return e, echov4.New(door), ada
+	return e, echov4.New(std), ada
 }
 
 // authority is one that knows ada, and an access token of hers.

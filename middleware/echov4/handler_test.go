@@ -15,16 +15,16 @@ import (
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
-// app is an Echo app on a house, with an error handler of its own.
-func app(h *house, handle echo.HTTPErrorHandler) *echo.Echo {
+// app returns an Echo app with the fixture's routes and an error handler.
+func app(h *fixture, handle echo.HTTPErrorHandler) *echo.Echo {
 	e := echo.New()
 	e.HTTPErrorHandler = handle
-	mount(e, h.door)
+	mount(e, h.auth)
 	return e
 }
 
 // refusals calls f with each refusal of the table that a handler may answer.
-func refusals(t *testing.T, f func(t *testing.T, tw twin, h *house)) {
+func refusals(t *testing.T, f func(t *testing.T, tw twin, h *fixture)) {
 	t.Helper()
 	for _, tw := range twins {
 		if tw.reason == "" || tw.from != "" {
@@ -39,7 +39,7 @@ func refusals(t *testing.T, f func(t *testing.T, tw twin, h *house)) {
 
 func TestHandlerSeesTheRefusal(t *testing.T) {
 	t.Parallel()
-	refusals(t, func(t *testing.T, tw twin, h *house) {
+	refusals(t, func(t *testing.T, tw twin, h *fixture) {
 		calls := 0
 		e := app(h, func(err error, c echo.Context) {
 			calls++
@@ -111,7 +111,7 @@ func TestHandlerFindsTheHeadersSet(t *testing.T) {
 	}
 }
 
-// What a handler renders has the media type of what it renders.
+// The Content-Type is that of the body that the error handler writes.
 func TestHandlerNamesItsMediaType(t *testing.T) {
 	t.Parallel()
 	const problem = "application/problem+json"
@@ -192,7 +192,7 @@ func TestHandlerNamesItsMediaType(t *testing.T) {
 	}
 }
 
-func TestHandlerIsFreeOfAnOuterMediaType(t *testing.T) {
+func TestHandlerReplacesAnOuterMediaType(t *testing.T) {
 	t.Parallel()
 	for name, handle := range map[string]func(*echo.Echo) echo.HTTPErrorHandler{
 		"application/problem+json": func(e *echo.Echo) echo.HTTPErrorHandler { return e.DefaultHTTPErrorHandler },
@@ -219,10 +219,11 @@ func TestHandlerIsFreeOfAnOuterMediaType(t *testing.T) {
 	}
 }
 
-// Echo's Debug adds causes to messages that are strings. Ours is none.
-func TestHandlerOfEchoTellsNoCauseInDebug(t *testing.T) {
+// Echo's Debug mode adds the cause to messages that are strings. Message is not a
+// string, so the cause stays out of the answer.
+func TestHandlerOfEchoHidesTheCauseInDebug(t *testing.T) {
 	t.Parallel()
-	refusals(t, func(t *testing.T, tw twin, h *house) {
+	refusals(t, func(t *testing.T, tw twin, h *fixture) {
 		e := app(h, nil)
 		e.HTTPErrorHandler = e.DefaultHTTPErrorHandler
 		e.Debug = true
@@ -245,7 +246,7 @@ func TestHandlerOfEchoTellsNoCauseInDebug(t *testing.T) {
 	})
 }
 
-// mute is a dialect that refuses without a body, or with one that is no JSON.
+// mute is a Dialect whose refusals have no body, or one that is not JSON.
 type mute struct {
 	wire.OAuth2
 
@@ -256,19 +257,19 @@ func (m mute) Refused(_ wire.Route, _ string, e *wire.Error) wire.Answer {
 	return wire.Answer{Status: e.Status, Header: http.Header{"X-Refused": {string(e.Reason)}}, Body: m.body}
 }
 
-// Echo's error handler answers 200 where a message cannot be marshalled.
-func TestHandlerOfEchoNeverAdmitsARefusal(t *testing.T) {
+// Echo's error handler would answer 200 if a message failed to marshal.
+func TestHandlerOfEchoNeverAnswers200ToARefusal(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string][]byte{
-		"no body":                nil,
-		"an empty body":          {},
-		"a body that is no JSON": []byte("Come in"),
-		"two documents":          []byte("{}{}"),
+		"no body":                 nil,
+		"an empty body":           {},
+		"a body that is not JSON": []byte("Come in"),
+		"two documents":           []byte("{}{}"),
 	} {
 		for _, debug := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, debug %v", name, debug), func(t *testing.T) {
 				t.Parallel()
-				h := open(t, func(c *config) { c.door.Dialect = mute{body: body} })
+				h := open(t, func(c *config) { c.auth.Dialect = mute{body: body} })
 				e := app(h, nil)
 				e.HTTPErrorHandler = e.DefaultHTTPErrorHandler
 				e.Debug = debug
@@ -287,8 +288,8 @@ func TestHandlerOfEchoNeverAdmitsARefusal(t *testing.T) {
 	}
 }
 
-// The tokens' own errors are found as well: a host may tell them apart where a
-// dialect does not.
+// errors.Is finds the errors of package tokens too, so that a host can
+// distinguish them where the wire format does not.
 func TestHandlerFindsTheCause(t *testing.T) {
 	t.Parallel()
 	h := open(t)
@@ -302,7 +303,7 @@ func TestHandlerFindsTheCause(t *testing.T) {
 	}
 }
 
-// A host's handler behind the door returns what errors it likes.
+// Errors of the host's own handlers reach the error handler unchanged.
 func TestHandlerSeesTheHostsOwnErrors(t *testing.T) {
 	t.Parallel()
 	h := open(t)

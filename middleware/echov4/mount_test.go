@@ -16,7 +16,7 @@ import (
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 )
 
-// name answers with who is calling.
+// name answers with the caller's subject.
 func name(c echo.Context) error {
 	p, _ := echov4.Principal(c)
 	return c.String(http.StatusOK, p.Subject)
@@ -53,7 +53,7 @@ func TestMountGuards(t *testing.T) {
 			e.GET("/out", name)
 		}, []want{
 			{"GET /api/in", 401, 200}, {"GET /api/admin", 401, 403}, {"GET /api/v1/in", 401, 200}, {"GET /out", 200, 200},
-			{"GET /api/else", 401, 404}, // nobody learns from outside what is not there
+			{"GET /api/else", 401, 404}, // 401, so that callers without a token cannot find out which routes exist
 		}},
 		"a group's Use": {func(e *echo.Echo, a *echov4.Auth) {
 			g := e.Group("/api")
@@ -70,7 +70,7 @@ func TestMountGuards(t *testing.T) {
 		}, []want{
 			{"GET /in", 401, 200}, {"GET /else", 401, 404}, {"POST /in", 401, 405}, {"DELETE /any", 401, 200}, {"HEAD /any", 401, 200},
 		}},
-		"all routes, where some are for anybody": {func(e *echo.Echo, a *echov4.Auth) {
+		"all routes, where some allow anonymous callers": {func(e *echo.Echo, a *echov4.Auth) {
 			e.Use(a.OptionalBearer)
 			e.GET("/out", name)
 			e.GET("/in", name, a.Bearer)
@@ -103,7 +103,7 @@ func TestMountGuards(t *testing.T) {
 				h := open(t)
 				login(t, h)
 				e := echo.New()
-				tt.mount(e, echov4.New(h.door))
+				tt.mount(e, echov4.New(h.auth))
 				if got := bare(w.line).serve(t, h, e); got.Code != w.status {
 					t.Errorf("%s without a token: status = %d, want %d", w.line, got.Code, w.status)
 				}
@@ -120,7 +120,7 @@ func TestMountGuards(t *testing.T) {
 	}
 }
 
-// Protect counts a request once, wherever it stands.
+// Protect counts a request once, on a route, on a group and on the app.
 func TestMountCountsOnce(t *testing.T) {
 	t.Parallel()
 	for title, mount := range map[string]func(*echo.Echo, *echov4.Auth){
@@ -134,7 +134,7 @@ func TestMountCountsOnce(t *testing.T) {
 			h := open(t)
 			login(t, h)
 			e := echo.New()
-			mount(e, echov4.New(h.door))
+			mount(e, echov4.New(h.auth))
 			for _, left := range []string{"3", "2", "1", "0"} {
 				if got := bare("GET /", bearer).serve(t, h, e).Header().Get("X-RateLimit-Remaining"); got != left {
 					t.Errorf("X-RateLimit-Remaining = %q, want %q", got, left)
@@ -147,7 +147,7 @@ func TestMountCountsOnce(t *testing.T) {
 	}
 }
 
-// A host's handler has the last word on its own answer.
+// A host's handler may replace the headers of its own answer.
 func TestMountLeavesTheHandlerItsHeaders(t *testing.T) {
 	t.Parallel()
 	h := open(t)
@@ -156,21 +156,21 @@ func TestMountLeavesTheHandlerItsHeaders(t *testing.T) {
 	e.GET("/", func(c echo.Context) error {
 		c.Response().Header().Set("RateLimit", "mine")
 		return c.JSON(http.StatusCreated, "done")
-	}, echov4.New(h.door).Protect)
+	}, echov4.New(h.auth).Protect)
 	w := bare("GET /", bearer).serve(t, h, e)
 	if w.Code != 201 || w.Header().Get("RateLimit") != "mine" || w.Header().Get("Cache-Control") != "" {
 		t.Errorf("answer = %d %v, want the handler's", w.Code, w.Header())
 	}
 }
 
-// Two doors of one house speak two dialects and count together.
+// Two wire formats of one Auth share the rate limit counters.
 func TestMountTwoDialects(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	login(t, h)
 	e := echo.New()
-	e.GET("/old", name, echov4.New(h.door.WithDialect(lexik)).Protect)
-	e.GET("/new", name, echov4.New(h.door).Protect)
+	e.GET("/old", name, echov4.New(h.auth.WithDialect(lexik)).Protect)
+	e.GET("/new", name, echov4.New(h.auth).Protect)
 	bare("GET /old", bearer).serve(t, h, e)
 	if got := bare("GET /new", bearer).serve(t, h, e).Header().Get("X-RateLimit-Remaining"); got != "2" {
 		t.Errorf("X-RateLimit-Remaining = %q, want 2", got)
@@ -180,13 +180,14 @@ func TestMountTwoDialects(t *testing.T) {
 	}
 }
 
-// A hundred at once: each caller is who they are, and exactly the limit gets in.
-func TestMountIsForManyAtOnce(t *testing.T) {
+// Of a hundred requests at once each has its own caller's principal, and exactly
+// as many as the limit are admitted.
+func TestMountIsSafeForConcurrentUse(t *testing.T) {
 	t.Parallel()
 	const callers, limit = 100, 30
 	h := open(t, func(c *config) {
-		c.door.Counters = nil // the ones in memory
-		c.door.Tiers = ratelimit.Tiers{"free": {Limit: limit, Period: time.Hour}, "premium": {Limit: 1000, Period: time.Hour}}
+		c.auth.Counters = nil // the ones in memory
+		c.auth.Tiers = ratelimit.Tiers{"free": {Limit: limit, Period: time.Hour}, "premium": {Limit: 1000, Period: time.Hour}}
 	})
 	access := map[string]string{}
 	for _, user := range []string{"alice", "bob"} {
@@ -204,8 +205,8 @@ func TestMountIsForManyAtOnce(t *testing.T) {
 			return r.careful(func(echo.Context) error { return err })(c)
 		}
 	})
-	mount(e, h.door)
-	e.GET("/me", name, echov4.New(h.door).WithContextKey("user").Protect)
+	mount(e, h.auth)
+	e.GET("/me", name, echov4.New(h.auth).WithContextKey("user").Protect)
 
 	var admitted, limited, others atomic.Int64
 	var all sync.WaitGroup
@@ -230,7 +231,7 @@ func TestMountIsForManyAtOnce(t *testing.T) {
 				others.Add(1)
 			}
 			if w := get("GET /me", ""); w.Code != 401 {
-				t.Errorf("nobody: %d", w.Code)
+				t.Errorf("without a token: %d", w.Code)
 			}
 			if i%10 == 0 { // a hash each
 				if w := form("POST /login", alicesOwn).serve(t, h, e); w.Code != 200 {
@@ -245,14 +246,14 @@ func TestMountIsForManyAtOnce(t *testing.T) {
 	}
 }
 
-// Of many refreshes with one token at once one is answered, through this door as
-// through the other.
+// Of many concurrent refreshes with one token exactly one succeeds, as on
+// net/http.
 func TestMountRefreshesOnce(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	login(t, h)
 	e := echo.New()
-	mount(e, h.door)
+	mount(e, h.auth)
 	var answered atomic.Int64
 	var all sync.WaitGroup
 	for range 20 {

@@ -24,7 +24,7 @@ func TestFaultA3ARequestThatReachesLimitIsCounted(t *testing.T) {
 				e := echo.New()
 				reached := 0
 				handle := func(c echo.Context) error { reached++; return c.NoContent(http.StatusOK) }
-				auth := echov4.New(h.door)
+				auth := echov4.New(h.auth)
 				e.Match([]string{method}, "/account", handle, auth.Protect)
 				e.Match([]string{method}, "/address", handle, auth.Limit)
 				for path, limit := range map[string]int{"/account": 4, "/address": 2} {

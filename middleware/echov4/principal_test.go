@@ -11,7 +11,7 @@ import (
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
-// found is where a handler has found a principal.
+// found is what a handler has found of the principal.
 type found struct {
 	principal tokens.Principal
 	ok        bool
@@ -47,7 +47,7 @@ func TestPrincipalIsFound(t *testing.T) {
 				t.Parallel()
 				h := open(t)
 				login(t, h)
-				auth := echov4.New(h.door)
+				auth := echov4.New(h.auth)
 				if key != "" {
 					auth = auth.WithContextKey(key)
 				}
@@ -73,7 +73,7 @@ func TestPrincipalIsFound(t *testing.T) {
 	}
 }
 
-func TestPrincipalIsNoneWithoutADoor(t *testing.T) {
+func TestPrincipalIsNoneWithoutMiddleware(t *testing.T) {
 	t.Parallel()
 	c := echo.New().NewContext(httptest.NewRequestWithContext(t.Context(), "GET", "/", nil), httptest.NewRecorder())
 	if p, ok := echov4.Principal(c); ok || p != (tokens.Principal{}) {
@@ -81,17 +81,17 @@ func TestPrincipalIsNoneWithoutADoor(t *testing.T) {
 	}
 }
 
-// Setting gives another Auth: the one that it was called on stays as it was.
-func TestPrincipalIsSetByWhomItWasAskedOf(t *testing.T) {
+// WithContextKey returns another Auth and does not change the one it is called on.
+func TestPrincipalIsSetOnlyByTheAuthWithTheKey(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	login(t, h)
-	auth := echov4.New(h.door)
-	setting := auth.WithContextKey("user")
+	auth := echov4.New(h.auth)
+	withKey := auth.WithContextKey("user")
 	var plainly, keyed found
 	e := echo.New()
 	e.GET("/plain", look(&plainly), auth.Bearer)
-	e.GET("/keyed", look(&keyed), setting.Bearer)
+	e.GET("/keyed", look(&keyed), withKey.Bearer)
 	bare("GET /plain", bearer).serve(t, h, e)
 	bare("GET /keyed", bearer).serve(t, h, e)
 	if plainly.under != nil || keyed.under == nil {
@@ -99,8 +99,8 @@ func TestPrincipalIsSetByWhomItWasAskedOf(t *testing.T) {
 	}
 }
 
-// What looks at the request behind the door (a logger, the error handler) finds
-// the principal there too.
+// Outer middlewares and the error handler find the principal after next has
+// returned.
 func TestPrincipalIsFoundOnTheWayOut(t *testing.T) {
 	t.Parallel()
 	h := open(t)
@@ -114,9 +114,9 @@ func TestPrincipalIsFoundOnTheWayOut(t *testing.T) {
 			return err
 		}
 	})
-	mount(e, h.door)
+	mount(e, h.auth)
 	bare("GET /admin", bearer).serve(t, h, e)
 	if !f.ok || f.principal.Subject != alice.ID {
-		t.Errorf("principal = %v, %v, want alice's, who was refused", f.principal, f.ok)
+		t.Errorf("principal = %v, %v, want alice's, although the request was refused", f.principal, f.ok)
 	}
 }

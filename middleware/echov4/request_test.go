@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// request is a request before the house's words are filled in.
+// request is a request in which {access} and the like are not replaced yet.
 type request struct {
 	line    string   // "POST /login"
 	header  []string // "Name: value"
@@ -26,14 +26,14 @@ func asJSON(line, body string, header ...string) request {
 
 func bare(line string, header ...string) request { return request{line: line, header: header} }
 
-// chunks sends the body without saying how long it is.
+// chunks sends the body without a Content-Length.
 func chunks(r request) request {
 	r.chunked = true
 	return r
 }
 
-// to makes the request, to a server or (with no base) for a handler.
-func (r request) to(t *testing.T, h *house, base string) *http.Request {
+// to returns the request: for a server at base, or for a handler if base is empty.
+func (r request) to(t *testing.T, h *fixture, base string) *http.Request {
 	t.Helper()
 	method, target, _ := strings.Cut(h.fill(r.line), " ")
 	var body io.Reader
@@ -57,8 +57,8 @@ func (r request) to(t *testing.T, h *house, base string) *http.Request {
 	return made
 }
 
-// serve gives the request to a handler.
-func (r request) serve(t *testing.T, h *house, handler http.Handler) *httptest.ResponseRecorder {
+// serve passes the request to a handler and returns the answer.
+func (r request) serve(t *testing.T, h *fixture, handler http.Handler) *httptest.ResponseRecorder {
 	t.Helper()
 	w := httptest.NewRecorder()
 	handler.ServeHTTP(w, r.to(t, h, ""))

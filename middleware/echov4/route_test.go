@@ -13,9 +13,9 @@ import (
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
-// mux is the house on net/http.
-func mux(h *house) http.Handler {
-	a := h.door
+// mux mounts the fixture's routes on net/http.
+func mux(h *fixture) http.Handler {
+	a := h.auth
 	m := http.NewServeMux()
 	m.HandleFunc("/login", a.Login)
 	m.HandleFunc("/refresh", a.Refresh)
@@ -41,13 +41,13 @@ func mux(h *house) http.Handler {
 	m.Handle("/admin", a.Protect(a.RequireScope("read", "admin")(host)))
 	m.Handle("/search", a.Protect(search(a).Limit(host)))
 	m.Handle("/quota", a.OptionalBearer(http.HandlerFunc(a.Quota)))
-	m.Handle("/nobody", a.RequireScope("read")(host))
+	m.Handle("/noscope", a.RequireScope("read")(host))
 	return m
 }
 
-// mount is the same house on Echo.
-func mount(e *echo.Echo, door *middleware.Auth) {
-	a := echov4.New(door)
+// mount mounts the same routes on Echo.
+func mount(e *echo.Echo, auth *middleware.Auth) {
+	a := echov4.New(auth)
 	e.Any("/login", a.Login)
 	e.Any("/refresh", a.Refresh)
 	e.Any("/token", a.Token)
@@ -70,14 +70,14 @@ func mount(e *echo.Echo, door *middleware.Auth) {
 	e.Any("/protected", host, a.Protect)
 	e.Any("/write", host, a.Protect, a.RequireScope("read", "write"))
 	e.Any("/admin", host, a.Protect, a.RequireScope("read", "admin"))
-	e.Any("/search", host, a.Protect, a.LimitBy(search(door)))
+	e.Any("/search", host, a.Protect, a.LimitBy(search(auth)))
 	e.Any("/quota", a.Quota, a.OptionalBearer)
-	e.Any("/nobody", host, a.RequireScope("read"))
+	e.Any("/noscope", host, a.RequireScope("read"))
 }
 
-// search is a route that costs two and is closed where it cannot be counted.
-func search(door *middleware.Auth) *ratelimit.Limiter {
-	l, err := door.Limits(ratelimit.LimitConfig{
+// search returns a limit of cost two that fails closed.
+func search(auth *middleware.Auth) *ratelimit.Limiter {
+	l, err := auth.Limits(ratelimit.LimitConfig{
 		Rules:            []ratelimit.Rule{{Name: "search", Limit: 5, Period: time.Minute, By: ratelimit.ByUser()}},
 		Cost:             func(*http.Request) int64 { return 2 },
 		OnCounterFailure: ratelimit.FailClosed,
@@ -88,15 +88,15 @@ func search(door *middleware.Auth) *ratelimit.Limiter {
 	return l
 }
 
-// hello is the host's own handler, on both.
+// hello is the host's own handler on net/http and on Echo.
 func hello(w http.ResponseWriter, r *http.Request) {
 	p, ok := tokens.PrincipalFrom(r.Context())
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	_, _ = fmt.Fprintf(w, "principal %v %q %q %q %q", ok, p.Subject, p.Account, p.Tier, p.Scope)
 }
 
-func protected(h *house) echo.MiddlewareFunc { return echov4.New(h.door).Protect }
+func protected(h *fixture) echo.MiddlewareFunc { return echov4.New(h.auth).Protect }
 
-func scoped(h *house, scopes ...string) echo.MiddlewareFunc {
-	return echov4.New(h.door).RequireScope(scopes...)
+func scoped(h *fixture, scopes ...string) echo.MiddlewareFunc {
+	return echov4.New(h.auth).RequireScope(scopes...)
 }

@@ -21,12 +21,11 @@ import (
 
 // TestTwin sends each request of the table to a net/http ServeMux and to an
 // Echo app with Echo's own error handler, over real connections. Each has a
-// house of its own, in which the same has happened, and the answers are the
-// same: status, all headers and body, byte by byte.
+// fixture of its own, prepared by the same steps. The answers must be equal:
+// status, all headers and body, byte by byte.
 //
-// Chance and time are the same in both houses: crypto/rand is seeded and the
-// clock stands still, so that tokens are compared as they are. What is not
-// compared is in [normal].
+// crypto/rand is seeded and the clock stands still in both fixtures, so that
+// tokens are compared too. [normal] lists what is not compared.
 func TestTwin(t *testing.T) { //nolint:paralleltest // crypto/rand is seeded for the whole process
 	for _, tw := range twins { //nolint:paralleltest // the same
 		t.Run(tw.name, func(t *testing.T) {
@@ -50,7 +49,7 @@ func TestTwin(t *testing.T) { //nolint:paralleltest // crypto/rand is seeded for
 	}
 }
 
-// TestTwinMeetsEveryReason keeps the table complete.
+// TestTwinMeetsEveryReason fails if the table has no request for a reason.
 func TestTwinMeetsEveryReason(t *testing.T) {
 	t.Parallel()
 	for _, r := range reasons {
@@ -60,7 +59,7 @@ func TestTwinMeetsEveryReason(t *testing.T) {
 	}
 }
 
-// reasons are all that a request is refused for.
+// reasons are all reasons for which a request is refused.
 var reasons = []wire.Reason{
 	wire.ReasonMethod, wire.ReasonMalformed, wire.ReasonTooLarge, wire.ReasonMissing,
 	wire.ReasonGrantType, wire.ReasonCredentials, wire.ReasonScope, wire.ReasonNoRefresh,
@@ -71,7 +70,7 @@ var reasons = []wire.Reason{
 	wire.ReasonLimited, wire.ReasonThrottled, wire.ReasonUnavailable, wire.ReasonInternal,
 }
 
-// TestTwinTellsDifferences feeds the comparison what it is there to find.
+// TestTwinTellsDifferences tests the comparison with answers that differ.
 func TestTwinTellsDifferences(t *testing.T) {
 	t.Parallel()
 	refused := func() answer {
@@ -129,24 +128,25 @@ func TestTwinTellsDifferences(t *testing.T) {
 	}
 }
 
-// TestTwinTellsHouses sends requests to twins that are none: if the doors were
-// not asked, or the answers not compared, this would not fail.
-func TestTwinTellsHouses(t *testing.T) { //nolint:paralleltest // crypto/rand is seeded for the whole process
+// TestTwinDetectsDifferentConfigs sends requests to two fixtures with
+// different configurations. It fails if the handlers are not called or the
+// answers are not compared.
+func TestTwinDetectsDifferentConfigs(t *testing.T) { //nolint:paralleltest // crypto/rand is seeded for the whole process
 	for name, tt := range map[string]struct {
-		request     request
-		house, twin func(*config)
-		want        string
+		request      request
+		config, twin func(*config)
+		want         string
 	}{
-		"another realm":     {bare("GET /bearer"), func(*config) {}, func(c *config) { c.door.Realm = "other" }, "Www-Authenticate"},
-		"another dialect":   {bare("GET /bearer"), func(*config) {}, func(c *config) { c.door.Dialect = fastAPI }, "body"},
-		"another life time": {form("POST /login", alicesOwn), func(*config) {}, func(c *config) { c.tokens.AccessTTL = 60e9 }, "body"},
-		"another limit":     {bare("GET /limited"), func(*config) {}, noAnonymous, "status"},
-		"another token":     {form("POST /login", alicesOwn), func(*config) {}, ownClaims, "body"},
+		"another realm":    {bare("GET /bearer"), func(*config) {}, func(c *config) { c.auth.Realm = "other" }, "Www-Authenticate"},
+		"another dialect":  {bare("GET /bearer"), func(*config) {}, func(c *config) { c.auth.Dialect = fastAPI }, "body"},
+		"another lifetime": {form("POST /login", alicesOwn), func(*config) {}, func(c *config) { c.tokens.AccessTTL = 60e9 }, "body"},
+		"another limit":    {bare("GET /limited"), func(*config) {}, noAnonymous, "status"},
+		"another token":    {form("POST /login", alicesOwn), func(*config) {}, ownClaims, "body"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tw := twin{request: tt.request, house: tt.house}
+			tw := twin{request: tt.request, config: tt.config}
 			std, _ := tw.answers(t, tw.overHTTP)
-			tw.house = tt.twin
+			tw.config = tt.twin
 			other, _ := tw.answers(t, tw.overEcho)
 			if got := strings.Join(differences(tw.method(), std, other), "\n"); !strings.Contains(got, tt.want) {
 				t.Errorf("differences = %q, want one in %q", got, tt.want)
@@ -184,7 +184,7 @@ func differences(method string, std, twin answer) []string {
 	return all
 }
 
-// normal takes from two answers what may differ, and no more:
+// normal removes from two answers what may differ, and no more:
 //
 //   - Date, which the server adds by its own clock.
 //   - The newline with which Echo's JSON serializer ends a document: one, in
@@ -218,29 +218,29 @@ func (tw twin) method() string {
 	return method
 }
 
-// open opens the house of one twin, as it is when the request comes.
-func (tw twin) open(t *testing.T, edits ...func(*config)) *house {
+// open returns the fixture of one twin in its state before the request.
+func (tw twin) open(t *testing.T, edits ...func(*config)) *fixture {
 	t.Helper()
-	if tw.house != nil {
-		edits = append(edits, tw.house)
+	if tw.config != nil {
+		edits = append(edits, tw.config)
 	}
-	h := open(t, append([]func(*config){func(c *config) { c.door.Dialect = tw.speaks }}, edits...)...)
+	h := open(t, append([]func(*config){func(c *config) { c.auth.Dialect = tw.dialect }}, edits...)...)
 	for _, happens := range tw.given {
 		happens(t, h)
 	}
 	return h
 }
 
-// door is one of the twins: a house, its handler, and why that has refused.
-type door func(t *testing.T) (h *house, handler http.Handler, why func() error)
+// server is one of the twins: a fixture, its handler, and the reason of a refusal.
+type server func(t *testing.T) (h *fixture, handler http.Handler, why func() error)
 
-func (tw twin) overHTTP(t *testing.T) (*house, http.Handler, func() error) {
+func (tw twin) overHTTP(t *testing.T) (*fixture, http.Handler, func() error) {
 	t.Helper()
-	h := tw.open(t, func(c *config) { c.door.ClientIP = clientip.RemoteAddr })
-	return h, mux(h), func() error { return nil } // it tells the client only
+	h := tw.open(t, func(c *config) { c.auth.ClientIP = clientip.RemoteAddr })
+	return h, mux(h), func() error { return nil } // net/http handlers return no error
 }
 
-func (tw twin) overEcho(t *testing.T) (*house, http.Handler, func() error) {
+func (tw twin) overEcho(t *testing.T) (*fixture, http.Handler, func() error) {
 	t.Helper()
 	h := tw.open(t)
 	e := echo.New()
@@ -251,12 +251,12 @@ func (tw twin) overEcho(t *testing.T) (*house, http.Handler, func() error) {
 			return refusal
 		}
 	})
-	mount(e, h.door)
+	mount(e, h.auth)
 	return h, e, func() error { return refusal }
 }
 
-// answers opens a door, sends it the request, and gives what came back.
-func (tw twin) answers(t *testing.T, open door) (answer, error) {
+// answers starts a server, sends it the request, and returns the answer.
+func (tw twin) answers(t *testing.T, open server) (answer, error) {
 	t.Helper()
 	cryptotest.SetGlobalRandom(t, 1)
 	h, handler, why := open(t)

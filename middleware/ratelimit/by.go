@@ -52,7 +52,7 @@ func ByAddress() By { return ByNetwork(32, 64) }
 func ByNetwork(bits4, bits6 int) By {
 	b := By{kind: byAddress, bits4: bits4, bits6: bits6}
 	if bits4 < 1 || bits4 > 32 || bits6 < 1 || bits6 > 128 {
-		b.complaints = append(b.complaints, fmt.Sprintf("wants 1 to 32 bits of IPv4 and 1 to 128 of IPv6, has %d and %d", bits4, bits6))
+		b.complaints = append(b.complaints, fmt.Sprintf("must be 1 to 32 bits of IPv4 and 1 to 128 of IPv6, got %d and %d", bits4, bits6))
 	}
 	return b
 }
@@ -64,7 +64,7 @@ func ByNetwork(bits4, bits6 int) By {
 func ByKey(key func(*http.Request) (string, error)) By {
 	b := By{kind: byHost, key: key}
 	if key == nil {
-		b.complaints = append(b.complaints, "wants a function in ByKey")
+		b.complaints = append(b.complaints, "must have a function in ByKey")
 	}
 	return b
 }
@@ -86,8 +86,8 @@ type owner struct {
 
 // key is that of the owner's counter, behind the beginning of all such keys.
 func (o owner) key(beginning string) string {
-	var room [96]byte // which most fit into
-	key := append(append(append(room[:0], beginning...), o.kind...), '/')
+	var buffer [96]byte // which most fit into
+	key := append(append(append(buffer[:0], beginning...), o.kind...), '/')
 	if o.kind == byAddress {
 		return string(o.network.AppendTo(key))
 	}

@@ -24,7 +24,7 @@ type Counters interface {
 	// Room is memory that they may be put into, from its beginning to its capacity,
 	// as append does it: who decides often and keeps no Decision passes the Status of
 	// the last one, and spares an allocation. Nil will do.
-	Take(ctx context.Context, charges []Charge, room []Status) (Decision, error)
+	Take(ctx context.Context, charges []Charge, dst []Status) (Decision, error)
 
 	// Refund takes charges back that Take has made. A counter gives back at most
 	// what it has: it never goes below zero. If something is left, the end of its
@@ -36,7 +36,7 @@ type Counters interface {
 	Refund(ctx context.Context, charges []Charge) error
 
 	// Peek says what Take would decide, and writes nothing but room.
-	Peek(ctx context.Context, charges []Charge, room []Status) (Decision, error)
+	Peek(ctx context.Context, charges []Charge, dst []Status) (Decision, error)
 
 	// Reset forgets what was counted under the keys of the charges, in windows of
 	// this length and by this algorithm.
@@ -187,13 +187,13 @@ func (p Policy) Check() error { return p.check() }
 func (p *Policy) check() error {
 	switch {
 	case p.Window < time.Second || p.Window%time.Second != 0 || p.Window > MaxWindow:
-		return fmt.Errorf("ratelimit: a policy wants a window of whole seconds, at most ten years, has %v", p.Window)
+		return fmt.Errorf("ratelimit: Policy.Window: must be whole seconds, at most ten years, got %v", p.Window)
 	case p.Algorithm > Rolling:
-		return fmt.Errorf("ratelimit: a policy wants FixedWindow, GCRA or Rolling, has %v", p.Algorithm)
+		return fmt.Errorf("ratelimit: Policy.Algorithm: must be FixedWindow, GCRA or Rolling, got %v", p.Algorithm)
 	case p.Burst != 0 && p.Algorithm != GCRA:
 		return fmt.Errorf("ratelimit: Policy.Burst is for GCRA, not for a %v", p.Algorithm)
 	case p.Burst < 0 || p.Burst > 0 && p.Burst > p.Limit:
-		return fmt.Errorf("ratelimit: Policy.Burst wants 1 to Limit (%d), has %d", p.Limit, p.Burst)
+		return fmt.Errorf("ratelimit: Policy.Burst: must be 1 to Limit (%d), got %d", p.Limit, p.Burst)
 	}
 	return nil
 }

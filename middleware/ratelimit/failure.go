@@ -25,7 +25,7 @@ const (
 
 func (f FailurePolicy) check(path string, complain complaint) {
 	if f < FailDefault || f > FailLocal {
-		complain(path, "wants FailClosed, FailOpen or FailLocal, has %d", f)
+		complain(path, "must be FailClosed, FailOpen or FailLocal, got %d", f)
 	}
 }
 

@@ -39,7 +39,7 @@ const (
 
 func (h Headers) check(complain complaint) {
 	if h.Draft < Draft11 || h.Draft > NoDraft {
-		complain("Headers.Draft", "wants Draft11, Draft06 or NoDraft, has %d", h.Draft)
+		complain("Headers.Draft", "must be Draft11, Draft06 or NoDraft, got %d", h.Draft)
 	}
 }
 

@@ -232,7 +232,7 @@ func (l *Limiter) CheckLimit(r *http.Request) (*Pass, error) {
 	}
 	ctx, cancel := l.deadline(r.Context())
 	defer cancel()
-	items, err := l.items(ctx, w, cost, p.room[:0])
+	items, err := l.items(ctx, w, cost, p.buffer[:0])
 	if err != nil {
 		return p, l.unknown(w, err)
 	}

@@ -119,7 +119,7 @@ type inMemory struct {
 // Check knows every Algorithm.
 func (*inMemory) Check(p Policy) error { return p.Check() }
 
-func (m *inMemory) Take(_ context.Context, charges []Charge, room []Status) (Decision, error) {
+func (m *inMemory) Take(_ context.Context, charges []Charge, dst []Status) (Decision, error) {
 	if len(charges) == 1 {
 		c := &charges[0]
 		if err := c.check(); err != nil {
@@ -133,13 +133,13 @@ func (m *inMemory) Take(_ context.Context, charges []Charge, room []Status) (Dec
 		if status.RetryAfter == noPlace {
 			return Decision{}, errKnownFull
 		}
-		return Decision{Allowed: status.Allowed || c.Done, Status: append(room[:0], status)}, nil
+		return Decision{Allowed: status.Allowed || c.Done, Status: append(dst[:0], status)}, nil
 	}
-	return m.visit(charges, room, take)
+	return m.visit(charges, dst, take)
 }
 
-func (m *inMemory) Peek(_ context.Context, charges []Charge, room []Status) (Decision, error) {
-	return m.visit(charges, room, look)
+func (m *inMemory) Peek(_ context.Context, charges []Charge, dst []Status) (Decision, error) {
+	return m.visit(charges, dst, look)
 }
 
 func (m *inMemory) Refund(_ context.Context, charges []Charge) error {
@@ -169,7 +169,7 @@ var (
 )
 
 // visit goes to the counters of all charges while nobody else may.
-func (m *inMemory) visit(charges []Charge, room []Status, why purpose) (Decision, error) {
+func (m *inMemory) visit(charges []Charge, dst []Status, why purpose) (Decision, error) {
 	if len(charges) == 0 {
 		return Decision{Allowed: true}, nil
 	}
@@ -186,7 +186,7 @@ func (m *inMemory) visit(charges []Charge, room []Status, why purpose) (Decision
 		m.each(keys, charges, now, why)
 		return Decision{}, nil
 	}
-	d := Decision{Allowed: true, Status: slices.Grow(room[:0], len(charges))[:len(charges)]}
+	d := Decision{Allowed: true, Status: slices.Grow(dst[:0], len(charges))[:len(charges)]}
 	for i, k := range keys {
 		d.Status[i] = m.shard(k, &charges[i]).visit(k, &charges[i], now, look)
 		d.Allowed = d.Allowed && (d.Status[i].Allowed || charges[i].Done)

@@ -20,12 +20,12 @@ func BenchmarkMemory(b *testing.B) {
 			b.Run(fmt.Sprintf("%v/%d", algorithm, keys), func(b *testing.B) {
 				c := ratelimit.Memory()
 				charges := []ratelimit.Charge{{Policy: ratelimit.Policy{Limit: 1 << 31, Window: time.Hour, Algorithm: algorithm}, Cost: 1}}
-				i, room := 0, make([]ratelimit.Status, 1)
+				i, dst := 0, make([]ratelimit.Status, 1)
 				b.ReportAllocs()
 				for b.Loop() {
 					charges[0].Key = names[i]
 					i = (i + 1) % keys
-					if d, err := c.Take(b.Context(), charges, room); err != nil || !d.Allowed {
+					if d, err := c.Take(b.Context(), charges, dst); err != nil || !d.Allowed {
 						b.Fatal(d, err)
 					}
 				}
@@ -34,12 +34,12 @@ func BenchmarkMemory(b *testing.B) {
 		b.Run(fmt.Sprintf("engine/%d", keys), func(b *testing.B) {
 			c := ratelimit.UluleMemory()
 			charges := []ratelimit.Charge{{Policy: ratelimit.Policy{Limit: 1 << 31, Window: time.Hour}, Cost: 1}}
-			i, room := 0, make([]ratelimit.Status, 1)
+			i, dst := 0, make([]ratelimit.Status, 1)
 			b.ReportAllocs()
 			for b.Loop() {
 				charges[0].Key = names[i]
 				i = (i + 1) % keys
-				if d, err := c.Take(b.Context(), charges, room); err != nil || !d.Allowed {
+				if d, err := c.Take(b.Context(), charges, dst); err != nil || !d.Allowed {
 					b.Fatal(d, err)
 				}
 			}

@@ -455,7 +455,7 @@ func TestAClockThatIsSet(t *testing.T) {
 // garbage collector nothing.
 func TestF35AMillionCounters(t *testing.T) { //nolint:paralleltest // it weighs the heap
 	if testing.Short() {
-		t.Skip("skipped: it wants some seconds") //nolint:forbidigo // it needs no service
+		t.Skip("skipped: it takes several seconds") //nolint:forbidigo // it needs no service
 	}
 	const callers = 1_000_000
 	for _, algorithm := range algorithms {
@@ -499,7 +499,7 @@ func TestF35AMillionCounters(t *testing.T) { //nolint:paralleltest // it weighs 
 // of them now and then, and the work is what delays it every time.
 func TestF35NobodyWaitsForASweep(t *testing.T) { //nolint:paralleltest // it measures time
 	if testing.Short() {
-		t.Skip("skipped: it wants some seconds") //nolint:forbidigo // it needs no service
+		t.Skip("skipped: it takes several seconds") //nolint:forbidigo // it needs no service
 	}
 	callers := 1_000_000
 	if raced {
@@ -516,14 +516,14 @@ func TestF35NobodyWaitsForASweep(t *testing.T) { //nolint:paralleltest // it mea
 				first = c
 			}
 			ratelimit.HashAlike(c, first)
-			charges, room := []ratelimit.Charge{policed(algorithm, "", 100, 1, time.Hour)}, make([]ratelimit.Status, 1)
+			charges, dst := []ratelimit.Charge{policed(algorithm, "", 100, 1, time.Hour)}, make([]ratelimit.Status, 1)
 			for i := range least {
 				if i == callers {
 					clock.pass(3 * time.Hour)
 				}
 				charges[0].Key = "address/" + strconv.Itoa(i)
 				begun := time.Now()
-				_, err := c.Take(context.Background(), charges, room) //nolint:usetesting // a million times
+				_, err := c.Take(context.Background(), charges, dst) //nolint:usetesting // a million times
 				if took := time.Since(begun); run == 0 || took < least[i] {
 					least[i] = took
 				}
@@ -549,8 +549,8 @@ func TestF36Allocations(t *testing.T) { //nolint:paralleltest // it counts alloc
 			for i := range n {
 				charges = append(charges, policed(algorithm, fmt.Sprint("a", n, i), 1<<30, 1, time.Hour))
 			}
-			ctx, room := t.Context(), make([]ratelimit.Status, n)
-			if got := testing.AllocsPerRun(1000, func() { _, _ = c.Take(ctx, charges, room) }); got > 0 {
+			ctx, dst := t.Context(), make([]ratelimit.Status, n)
+			if got := testing.AllocsPerRun(1000, func() { _, _ = c.Take(ctx, charges, dst) }); got > 0 {
 				t.Errorf("%v, %d charges: %v allocations", algorithm, n, got)
 			}
 		}

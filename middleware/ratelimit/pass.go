@@ -23,7 +23,7 @@ type Pass struct {
 	done  bool
 
 	context passContext // the request's
-	room    [2]item     // for the items, which suffices for most
+	buffer  [2]item     // for the items, which suffices for most
 	lists   valueLists  // of the headers, for the first to ask for them
 	listed  bool
 }
@@ -88,8 +88,8 @@ func (p *Pass) Quota() Quota {
 }
 
 // quota is how somebody stands. There may be room for the usage.
-func (l *Limiter) quota(at time.Time, items []item, room []Usage) Quota {
-	q := Quota{At: at, form: l.config.Headers, Usage: slices.Grow(room, len(items))}
+func (l *Limiter) quota(at time.Time, items []item, dst []Usage) Quota {
+	q := Quota{At: at, form: l.config.Headers, Usage: slices.Grow(dst, len(items))}
 	for i := range items {
 		it := &items[i]
 		q.silent = q.silent || it.local || it.failed
@@ -115,13 +115,13 @@ func (p *Pass) SetHeader(h http.Header) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var room [4]Usage
+	var buffer [4]Usage
 	lists := &p.lists
 	if p.listed {
 		lists = nil
 	}
 	p.listed = true
-	p.limiter.quota(p.at, p.items, room[:0]).setHeader(h, lists)
+	p.limiter.quota(p.at, p.items, buffer[:0]).setHeader(h, lists)
 }
 
 // rest is what of the items p has not counted yet.

@@ -82,12 +82,12 @@ func (c LimitConfig) check(counters Counters, complain complaint) {
 		r.check(path, counters, complain)
 		for _, other := range c.Rules[:i] {
 			if r.Name == other.Name {
-				complain(path+".Name", "wants another than %q, which is there already", r.Name)
+				complain(path+".Name", "must be unique, got %q twice", r.Name)
 			}
 		}
 	}
 	if c.NearLimit < 0 || c.NearLimit > 100 {
-		complain("NearLimit", "wants 1 to 100 per cent, has %d", c.NearLimit)
+		complain("NearLimit", "must be 1 to 100 per cent, got %d", c.NearLimit)
 	}
 	c.OnCounterFailure.check("OnCounterFailure", complain)
 }
@@ -104,13 +104,13 @@ func (r Rule) check(path string, counters Counters, complain complaint) {
 	}
 	r.By.check(path+".By", complain)
 	if len(r.Unit) > 64 || !isQuotable(r.Unit) {
-		complain(path+".Unit", "wants up to 64 printable ASCII characters without quotes and backslashes, has %q", r.Unit)
+		complain(path+".Unit", "must be up to 64 printable ASCII characters without quotes and backslashes, got %q", r.Unit)
 	}
 	if r.Late && r.Cost != nil {
 		complain(path+".Cost", "is not for rules with Late, whose cost AddCost tells")
 	}
 	if r.Concurrent < 0 {
-		complain(path+".Concurrent", "wants 0 or more, has %d", r.Concurrent)
+		complain(path+".Concurrent", "must be 0 or more, got %d", r.Concurrent)
 	}
 }
 

@@ -95,7 +95,7 @@ func (l *Limiter) Grant(ctx context.Context, c Caller, policy string, n int64) e
 		return fmt.Errorf("ratelimit: the caller has no policy %q", policy)
 	}
 	if n < 1 {
-		return fmt.Errorf("ratelimit: a grant wants 1 or more, has %d", n)
+		return fmt.Errorf("ratelimit: the grant must be 1 or more, got %d", n)
 	}
 	named.charges[0].Cost = min(n, maxCost)
 	return l.config.Counters.Refund(ctx, named.charges)

@@ -82,7 +82,7 @@ func (t Tiers) check(counters Counters, complain complaint) {
 
 func checkName(path, name string, complain complaint) {
 	if name == "" || len(name) > 64 || !isQuotable(name) {
-		complain(path, "wants a name of 1 to 64 printable ASCII characters without quotes and backslashes")
+		complain(path, "must have a name of 1 to 64 printable ASCII characters without quotes and backslashes")
 	}
 }
 
@@ -97,31 +97,31 @@ func (t Tier) check(path, name string, counters Counters, complain complaint) {
 		w.check(at, counters, complain)
 		for _, other := range windows[:i] {
 			if w.Period == other.Period && w.Algorithm == other.Algorithm {
-				complain(at+".Period", "wants another than that of %q, with which it would share a counter", other.Name)
+				complain(at+".Period", "must differ from that of %q, with which it would share a counter", other.Name)
 			}
 			if w.Name == other.Name {
-				complain(at+".Name", "wants another than %q, which the tier has already", w.Name)
+				complain(at+".Name", "must be unique in the tier, got %q twice", w.Name)
 			}
 		}
 	}
 	t.By.check(path+".By", complain)
 	if t.Concurrent < 0 {
-		complain(path+".Concurrent", "wants 0 or more, has %d", t.Concurrent)
+		complain(path+".Concurrent", "must be 0 or more, got %d", t.Concurrent)
 	}
 }
 
 func (w Window) check(path string, counters Counters, complain complaint) {
 	if w.Limit < 0 {
-		complain(path+".Limit", "wants 0 or more, has %d", w.Limit)
+		complain(path+".Limit", "must be 0 or more, got %d", w.Limit)
 	}
 	switch {
 	case w.Max != 0 && !w.PerSeat:
 		complain(path+".Max", "is for tiers with PerSeat")
 	case w.Max != 0 && w.Max < w.Limit:
-		complain(path+".Max", "wants Limit (%d) or more, has %d", w.Limit, w.Max)
+		complain(path+".Max", "must be Limit (%d) or more, got %d", w.Limit, w.Max)
 	}
 	if w.Period < time.Second || w.Period%time.Second != 0 {
-		complain(path+".Period", "wants whole seconds, at least one, has %v", w.Period)
+		complain(path+".Period", "must be whole seconds, at least one, got %v", w.Period)
 		return
 	}
 	if err := w.policy(1).Check(); err != nil {

@@ -140,11 +140,11 @@ type engine struct {
 	least time.Duration               // before its end nothing is taken back any more
 }
 
-func (e engine) Take(ctx context.Context, charges []Charge, room []Status) (Decision, error) {
+func (e engine) Take(ctx context.Context, charges []Charge, dst []Status) (Decision, error) {
 	if err := e.check(charges); err != nil {
 		return Decision{}, err
 	}
-	d := Decision{Allowed: true, Status: slices.Grow(room[:0], len(charges))[:len(charges)]}
+	d := Decision{Allowed: true, Status: slices.Grow(dst[:0], len(charges))[:len(charges)]}
 	for i, c := range charges {
 		state, err := e.store.Increment(ctx, c.name(), c.Cost, c.rate())
 		if err != nil {
@@ -165,8 +165,8 @@ func (e engine) Take(ctx context.Context, charges []Charge, room []Status) (Deci
 }
 
 // refused describes charges of which the one at i was over its limit.
-func (e engine) refused(ctx context.Context, charges []Charge, i int, room []Status) (Decision, error) {
-	d, err := e.Peek(ctx, charges, room)
+func (e engine) refused(ctx context.Context, charges []Charge, i int, dst []Status) (Decision, error) {
+	d, err := e.Peek(ctx, charges, dst)
 	if err != nil {
 		return Decision{}, err
 	}
@@ -214,11 +214,11 @@ func (e engine) Refund(ctx context.Context, charges []Charge) error {
 	return nil
 }
 
-func (e engine) Peek(ctx context.Context, charges []Charge, room []Status) (Decision, error) {
+func (e engine) Peek(ctx context.Context, charges []Charge, dst []Status) (Decision, error) {
 	if err := e.check(charges); err != nil {
 		return Decision{}, err
 	}
-	d := Decision{Allowed: true, Status: slices.Grow(room[:0], len(charges))[:len(charges)]}
+	d := Decision{Allowed: true, Status: slices.Grow(dst[:0], len(charges))[:len(charges)]}
 	for i, c := range charges {
 		state, err := e.store.Peek(ctx, c.name(), c.rate())
 		if err != nil {
@@ -263,7 +263,7 @@ func (c Charge) rate() limiter.Rate {
 // Check wants a fixed window: a limiter.Store has no other.
 func (engine) Check(p Policy) error {
 	if p.Algorithm != FixedWindow {
-		return fmt.Errorf("ratelimit: a limiter.Store counts fixed windows only, and the policy %q wants a %v", p.Name, p.Algorithm)
+		return fmt.Errorf("ratelimit: a limiter.Store counts fixed windows only, and the policy %q has the algorithm %v", p.Name, p.Algorithm)
 	}
 	return p.Check()
 }

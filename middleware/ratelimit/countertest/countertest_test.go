@@ -82,11 +82,11 @@ type cheat struct {
 	reset  func(ratelimit.Counters, []ratelimit.Charge) error
 }
 
-func (c cheat) Take(ctx context.Context, charges []ratelimit.Charge, room []ratelimit.Status) (ratelimit.Decision, error) {
+func (c cheat) Take(ctx context.Context, charges []ratelimit.Charge, dst []ratelimit.Status) (ratelimit.Decision, error) {
 	if c.take != nil {
 		return c.take(c.Counters, charges)
 	}
-	return c.Counters.Take(ctx, charges, room)
+	return c.Counters.Take(ctx, charges, dst)
 }
 
 func (c cheat) Refund(ctx context.Context, charges []ratelimit.Charge) error {
@@ -96,11 +96,11 @@ func (c cheat) Refund(ctx context.Context, charges []ratelimit.Charge) error {
 	return c.Counters.Refund(ctx, charges)
 }
 
-func (c cheat) Peek(ctx context.Context, charges []ratelimit.Charge, room []ratelimit.Status) (ratelimit.Decision, error) {
+func (c cheat) Peek(ctx context.Context, charges []ratelimit.Charge, dst []ratelimit.Status) (ratelimit.Decision, error) {
 	if c.peek != nil {
 		return c.peek(c.Counters, charges)
 	}
-	return c.Counters.Peek(ctx, charges, room)
+	return c.Counters.Peek(ctx, charges, dst)
 }
 
 func (c cheat) Reset(ctx context.Context, charges []ratelimit.Charge) error {

@@ -34,10 +34,10 @@ func CheckHeaders(status int, h http.Header, at time.Time) error {
 	c.retryAfter(status, longest)
 	if status == http.StatusTooManyRequests {
 		if !limited && h.Get("RateLimit") == "" {
-			c.wrongf("a 429 wants RateLimit or X-RateLimit-Limit")
+			c.wrongf("a 429 must have RateLimit or X-RateLimit-Limit")
 		}
 		if !strings.Contains(h.Get("Cache-Control"), "no-store") {
-			c.wrongf("a 429 wants Cache-Control: no-store, has %q", h.Get("Cache-Control"))
+			c.wrongf("a 429 must have Cache-Control: no-store, got %q", h.Get("Cache-Control"))
 		}
 	}
 	return errors.Join(c.errs...)
@@ -114,7 +114,7 @@ func (c *headers) retryAfter(status int, longest int64) {
 	retry, waits := c.number("Retry-After")
 	switch {
 	case status == http.StatusTooManyRequests && !waits:
-		c.wrongf("a 429 wants Retry-After")
+		c.wrongf("a 429 must have Retry-After")
 	case status == http.StatusTooManyRequests && (retry < 1 || retry < longest):
 		c.wrongf("Retry-After: %d, want 1 or more and no less than t (%d)", retry, longest)
 	case status < 300 && c.Get("Retry-After") != "":

@@ -255,10 +255,10 @@ var rules = []rule{
 			for i := range used {
 				used[i] = ratelimit.Status{Allowed: true, Remaining: -7, ResetAfter: -1, RetryAfter: -1}
 			}
-			for _, room := range [][]ratelimit.Status{nil, {}, used[:0:1], used[:1], used} {
-				d, err := t.Counters.Take(t.ctx, []ratelimit.Charge{a, b}, room)
+			for _, dst := range [][]ratelimit.Status{nil, {}, used[:0:1], used[:1], used} {
+				d, err := t.Counters.Take(t.ctx, []ratelimit.Charge{a, b}, dst)
 				t.decided("Take", d, err, d.Status[1].Allowed, []ratelimit.Charge{a, b})
-				d, err = t.Counters.Peek(t.ctx, []ratelimit.Charge{b, a}, room)
+				d, err = t.Counters.Peek(t.ctx, []ratelimit.Charge{b, a}, dst)
 				t.decided("Peek", d, err, d.Status[0].Allowed, []ratelimit.Charge{b, a})
 			}
 			if kept.Status[0] != was {

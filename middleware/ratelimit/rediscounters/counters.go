@@ -33,17 +33,17 @@ type counters struct {
 
 func (c *counters) Check(p ratelimit.Policy) error { return p.Check() }
 
-func (c *counters) Take(ctx context.Context, charges []ratelimit.Charge, room []ratelimit.Status) (ratelimit.Decision, error) {
+func (c *counters) Take(ctx context.Context, charges []ratelimit.Charge, dst []ratelimit.Status) (ratelimit.Decision, error) {
 	if err := check(charges); err != nil {
 		return ratelimit.Decision{}, err
 	}
 	name := c.denied.of(charges)
-	d, ask, ok := c.leases.spend(name, charges, room)
+	d, ask, ok := c.leases.spend(name, charges, dst)
 	if ok {
 		return d, nil
 	}
 	sent := c.now()
-	if d, ok := c.denied.find(name, room, sent); ok {
+	if d, ok := c.denied.find(name, dst, sent); ok {
 		c.leases.answered(name, ask)
 		return d, nil
 	}
@@ -52,7 +52,7 @@ func (c *counters) Take(ctx context.Context, charges []ratelimit.Charge, room []
 		c.leases.answered(name, ask)
 		return ratelimit.Decision{}, err
 	}
-	d = answer.decision(charges, room)
+	d = answer.decision(charges, dst)
 	if !d.Allowed {
 		c.denied.keep(name, d.Status, c.now())
 	}
@@ -64,7 +64,7 @@ func (c *counters) Take(ctx context.Context, charges []ratelimit.Charge, room []
 	return d, nil
 }
 
-func (c *counters) Peek(ctx context.Context, charges []ratelimit.Charge, room []ratelimit.Status) (ratelimit.Decision, error) {
+func (c *counters) Peek(ctx context.Context, charges []ratelimit.Charge, dst []ratelimit.Status) (ratelimit.Decision, error) {
 	if err := check(charges); err != nil {
 		return ratelimit.Decision{}, err
 	}
@@ -72,7 +72,7 @@ func (c *counters) Peek(ctx context.Context, charges []ratelimit.Charge, room []
 	if err != nil {
 		return ratelimit.Decision{}, err
 	}
-	return answer.decision(charges, room), nil
+	return answer.decision(charges, dst), nil
 }
 
 func (c *counters) Refund(ctx context.Context, charges []ratelimit.Charge) error {
@@ -194,8 +194,8 @@ type answer []int64
 // answerWords are the numbers for each charge.
 const answerWords = 6
 
-func (a answer) decision(charges []ratelimit.Charge, room []ratelimit.Status) ratelimit.Decision {
-	d := ratelimit.Decision{Allowed: true, Status: slices.Grow(room[:0], len(charges))[:len(charges)]}
+func (a answer) decision(charges []ratelimit.Charge, dst []ratelimit.Status) ratelimit.Decision {
+	d := ratelimit.Decision{Allowed: true, Status: slices.Grow(dst[:0], len(charges))[:len(charges)]}
 	for i := range charges {
 		word := a[1+answerWords*i:]
 		d.Status[i] = ratelimit.Status{

@@ -45,14 +45,14 @@ func (d *denied) of(charges []ratelimit.Charge) (name [2]uint64) {
 }
 
 // find returns the refusal of what is asked, as it is now.
-func (d *denied) find(name [2]uint64, room []ratelimit.Status, now time.Time) (ratelimit.Decision, bool) {
+func (d *denied) find(name [2]uint64, dst []ratelimit.Status, now time.Time) (ratelimit.Decision, bool) {
 	d.mu.Lock()
 	r, ok := d.all[name]
 	d.mu.Unlock()
 	if !ok || !now.Before(r.until) {
 		return ratelimit.Decision{}, false
 	}
-	status := slices.Grow(room[:0], len(r.status))[:len(r.status)]
+	status := slices.Grow(dst[:0], len(r.status))[:len(r.status)]
 	copy(status, r.status)
 	passed := now.Sub(r.at)
 	for i := range status {

@@ -47,12 +47,12 @@ type hidden struct {
 	secret []byte
 }
 
-func (h hidden) Take(ctx context.Context, charges []ratelimit.Charge, room []ratelimit.Status) (ratelimit.Decision, error) {
-	return h.Counters.Take(ctx, h.hide(charges), room)
+func (h hidden) Take(ctx context.Context, charges []ratelimit.Charge, dst []ratelimit.Status) (ratelimit.Decision, error) {
+	return h.Counters.Take(ctx, h.hide(charges), dst)
 }
 
-func (h hidden) Peek(ctx context.Context, charges []ratelimit.Charge, room []ratelimit.Status) (ratelimit.Decision, error) {
-	return h.Counters.Peek(ctx, h.hide(charges), room)
+func (h hidden) Peek(ctx context.Context, charges []ratelimit.Charge, dst []ratelimit.Status) (ratelimit.Decision, error) {
+	return h.Counters.Peek(ctx, h.hide(charges), dst)
 }
 
 func (h hidden) Reset(ctx context.Context, charges []ratelimit.Charge) error {

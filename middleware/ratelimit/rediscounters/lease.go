@@ -53,7 +53,7 @@ func (l *leases) lends(charges []ratelimit.Charge) bool {
 
 // spend makes a charge out of its lease. If there is none, it says how large a
 // lease to ask for; whoever asks calls keep, or answered.
-func (l *leases) spend(name [2]uint64, charges []ratelimit.Charge, room []ratelimit.Status) (d ratelimit.Decision, ask int64, ok bool) {
+func (l *leases) spend(name [2]uint64, charges []ratelimit.Charge, dst []ratelimit.Status) (d ratelimit.Decision, ask int64, ok bool) {
 	if !l.lends(charges) {
 		return d, 0, false
 	}
@@ -72,7 +72,7 @@ func (l *leases) spend(name [2]uint64, charges []ratelimit.Charge, room []rateli
 		s := one.status
 		s.Remaining += int64(rest)
 		s.ResetAfter = one.resets(now)
-		d, ok = ratelimit.Decision{Allowed: true, Status: append(room[:0], s)}, true
+		d, ok = ratelimit.Decision{Allowed: true, Status: append(dst[:0], s)}, true
 	} else if worth && !one.asking {
 		one.asking, one.stale, ask = true, true, l.size
 	}

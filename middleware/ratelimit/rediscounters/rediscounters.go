@@ -128,13 +128,13 @@ type Config struct {
 func New(client redis.UniversalClient, c Config) (ratelimit.Counters, error) {
 	errs := []error{c.check(client)}
 	if c.Lease != 0 && (c.Lease < 2 || c.Lease > mostLease) {
-		errs = append(errs, fmt.Errorf("rediscounters: Config.Lease: wants 2 to %d, has %d", mostLease, c.Lease))
+		errs = append(errs, fmt.Errorf("rediscounters: Config.Lease: must be 2 to %d, got %d", mostLease, c.Lease))
 	}
 	if c.Timeout < 0 {
-		errs = append(errs, fmt.Errorf("rediscounters: Config.Timeout: wants a positive time, has %v", c.Timeout))
+		errs = append(errs, fmt.Errorf("rediscounters: Config.Timeout: must be positive, got %v", c.Timeout))
 	}
 	if c.ProbeEvery < 0 {
-		errs = append(errs, fmt.Errorf("rediscounters: Config.ProbeEvery: wants a positive time, has %v", c.ProbeEvery))
+		errs = append(errs, fmt.Errorf("rediscounters: Config.ProbeEvery: must be positive, got %v", c.ProbeEvery))
 	}
 	if c.SourceCounters != 0 && (c.SourceCounters < leastSourceCounters || c.SourceCounters > mostSourceCounters) {
 		errs = append(errs, fmt.Errorf("rediscounters: Config.SourceCounters: must be %d to %d, got %d", leastSourceCounters, mostSourceCounters, c.SourceCounters))
@@ -188,7 +188,7 @@ func (c Config) check(client redis.UniversalClient) error {
 		errs = append(errs, fmt.Errorf("rediscounters: %w", err))
 	}
 	if len(c.Secret) < secretBytes {
-		errs = append(errs, fmt.Errorf("rediscounters: Config.Secret: wants %d bytes or more, has %d", secretBytes, len(c.Secret)))
+		errs = append(errs, fmt.Errorf("rediscounters: Config.Secret: must be %d bytes or more, got %d", secretBytes, len(c.Secret)))
 	}
 	return errors.Join(errs...)
 }

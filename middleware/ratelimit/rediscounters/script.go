@@ -43,7 +43,7 @@ makers['0'] = function() return {
 		if v then c.ends, c.spent = struct.unpack('<dd', v) end
 		if not v or now >= c.ends then c.new, c.ends, c.spent = true, now + c.window, 0 end
 	end,
-	room = function(c) return c.limit - c.spent end,
+	free = function(c) return c.limit - c.spent end,
 	spend = function(c, cost) c.spent = math.min(math.max(c.spent + cost, 0), 2 ^ 52) end,
 	retry = function(c) return c.ends - now end,
 	left = function(c) return c.ends - now end,
@@ -67,7 +67,7 @@ makers['1'] = function() return {
 			c.when = now
 		end
 	end,
-	room = function(c)
+	free = function(c)
 		if c.limit <= 0 then return -1 end
 		return math.floor(c.burst - c.level + 1e-6 + 1e-12 * c.limit)
 	end,
@@ -97,10 +97,10 @@ makers['2'] = function()
 				for i = 1, steps + 1 do c.spent[i] = 0 end
 			end
 		end,
-		room = function(c)
-			local room = c.limit
-			for i = 1, steps + 1 do room = room - c.spent[i] end
-			return room
+		free = function(c)
+			local free = c.limit
+			for i = 1, steps + 1 do free = free - c.spent[i] end
+			return free
 		end,
 		spend = function(c, cost)
 			for i = c.step - steps, c.step do -- the oldest first: what stays, stays longer
@@ -112,7 +112,7 @@ makers['2'] = function()
 			c.spent[at] = math.min(c.spent[at] + math.max(cost, 0), 4294967295)
 		end,
 		retry = function(c)
-			local over = c.cost - c.kind.room(c)
+			local over = c.cost - c.kind.free(c)
 			for i = c.step - steps, c.step do
 				over = over - c.spent[i % (steps + 1) + 1]
 				if over <= 0 then return (i + steps + 1) * c.width - now end
@@ -181,7 +181,7 @@ for at = 4, #ARGV, 8 do
 	c.new = not v
 	if todo ~= 'reset' then
 		c.kind.load(c, v)
-		c.fits = c.cost <= c.kind.room(c)
+		c.fits = c.cost <= c.kind.free(c)
 		all = all and (c.fits or c.done)
 	end
 	charges[#charges + 1] = c
@@ -224,7 +224,7 @@ for i, c in ipairs(charges) do
 			end
 			c.kind.spend(c, c.cost)
 			if c.more > 0 and c.kind.good(c) > 0 then
-				more, good = math.max(math.min(c.more, c.kind.room(c)), 0), c.kind.good(c)
+				more, good = math.max(math.min(c.more, c.kind.free(c)), 0), c.kind.good(c)
 				c.kind.spend(c, more)
 			end
 			write = true
@@ -235,7 +235,7 @@ for i, c in ipairs(charges) do
 	end
 	if todo == 'take' or todo == 'peek' then
 		local at = #reply
-		reply[at + 1], reply[at + 2], reply[at + 3] = c.fits and 1 or 0, math.max(c.kind.room(c), 0), c.kind.left(c)
+		reply[at + 1], reply[at + 2], reply[at + 3] = c.fits and 1 or 0, math.max(c.kind.free(c), 0), c.kind.left(c)
 		reply[at + 4], reply[at + 5], reply[at + 6] = wait, more, good
 	end
 end

@@ -8,9 +8,9 @@ import (
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 )
 
-// ledger is ratelimit.Counters by the house's own clock: what a header says of
-// a limit does not depend on when the test runs.
-type ledger struct {
+// fakeCounters implements ratelimit.Counters with the fixture's clock, so that
+// rate limit headers do not depend on when the test runs.
+type fakeCounters struct {
 	now     func() time.Time
 	failure error
 
@@ -23,7 +23,7 @@ type window struct {
 	spent int64
 }
 
-func (l *ledger) Take(_ context.Context, charges []ratelimit.Charge, _ []ratelimit.Status) (ratelimit.Decision, error) {
+func (l *fakeCounters) Take(_ context.Context, charges []ratelimit.Charge, _ []ratelimit.Status) (ratelimit.Decision, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	d, err := l.peek(charges)
@@ -39,13 +39,13 @@ func (l *ledger) Take(_ context.Context, charges []ratelimit.Charge, _ []ratelim
 	return d, nil
 }
 
-func (l *ledger) Peek(_ context.Context, charges []ratelimit.Charge, _ []ratelimit.Status) (ratelimit.Decision, error) {
+func (l *fakeCounters) Peek(_ context.Context, charges []ratelimit.Charge, _ []ratelimit.Status) (ratelimit.Decision, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.peek(charges)
 }
 
-func (l *ledger) Reset(_ context.Context, charges []ratelimit.Charge) error {
+func (l *fakeCounters) Reset(_ context.Context, charges []ratelimit.Charge) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, c := range charges {
@@ -54,7 +54,7 @@ func (l *ledger) Reset(_ context.Context, charges []ratelimit.Charge) error {
 	return l.failure
 }
 
-func (l *ledger) Refund(_ context.Context, charges []ratelimit.Charge) error {
+func (l *fakeCounters) Refund(_ context.Context, charges []ratelimit.Charge) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, c := range charges {
@@ -65,11 +65,11 @@ func (l *ledger) Refund(_ context.Context, charges []ratelimit.Charge) error {
 	return l.failure
 }
 
-func (l *ledger) Check(p ratelimit.Policy) error { return p.Check() }
+func (l *fakeCounters) Check(p ratelimit.Policy) error { return p.Check() }
 
-func (l *ledger) Close() error { return nil }
+func (l *fakeCounters) Close() error { return nil }
 
-func (l *ledger) peek(charges []ratelimit.Charge) (ratelimit.Decision, error) {
+func (l *fakeCounters) peek(charges []ratelimit.Charge) (ratelimit.Decision, error) {
 	d := ratelimit.Decision{Allowed: true}
 	for _, c := range charges {
 		w := l.window(c)
@@ -83,15 +83,15 @@ func (l *ledger) peek(charges []ratelimit.Charge) (ratelimit.Decision, error) {
 	return d, l.failure
 }
 
-func (l *ledger) window(c ratelimit.Charge) window {
+func (l *fakeCounters) window(c ratelimit.Charge) window {
 	if w, ok := l.windows[c.Key]; ok && l.now().Before(w.ends) {
 		return w
 	}
 	return window{ends: l.now().Add(c.Policy.Window)}
 }
 
-// keys are the counters that anything was charged to.
-func (l *ledger) keys() int {
+// keys returns the number of counters that were charged.
+func (l *fakeCounters) keys() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.windows)

@@ -69,7 +69,7 @@ func TestChargesThatCannotBe(t *testing.T) {
 
 func TestEngine(t *testing.T) {
 	t.Parallel()
-	t.Run("it wants what New wants", func(t *testing.T) {
+	t.Run("it checks its Config as New does", func(t *testing.T) {
 		t.Parallel()
 		client := redis.NewClient(&redis.Options{})
 		defer func() { _ = client.Close() }()

@@ -27,7 +27,7 @@ const (
 )
 
 // alice shares her account's quota and holds scopes; bob has neither account nor
-// scopes; carol's tier is in no table, and dave's has nothing to spend.
+// scopes; carol's tier is not configured, and dave's tier has a limit of zero.
 var (
 	alice = store.User{ID: "u-alice", Login: "alice", Account: "acme", Tier: "free", Seats: 2, Scopes: []string{"read", "write"}}
 	bob   = store.User{ID: "u-bob", Login: "bob", Tier: "premium", Seats: 1}
@@ -42,30 +42,30 @@ var tiers = ratelimit.Tiers{
 	"suspended":         {Limit: 0, Period: time.Minute},
 }
 
-// config is all that a house is made of.
+// config is the configuration of a fixture.
 type config struct {
 	tokens tokens.Config
-	door   middleware.Config
+	auth   middleware.Config
 }
 
-// house is a door with everything behind it: nothing is shared with another
-// house, and its clock stands still until a test moves it.
-type house struct {
-	door      *middleware.Auth
+// fixture is an Auth with its store, counters and clock. It shares nothing with
+// another fixture. Its clock stands still until a test moves it.
+type fixture struct {
+	auth      *middleware.Auth
 	authority *tokens.Authority
-	store     *shaky
-	counters  *ledger
+	store     *failingStore
+	counters  *fakeCounters
 	clock     *clock
 	words     map[string]string // what {access} and {refresh} stand for in requests
 }
 
-func open(t *testing.T, edits ...func(*config)) *house {
+func open(t *testing.T, edits ...func(*config)) *fixture {
 	t.Helper()
 	hasher, err := passwords.New(passwords.Config{Memory: 64, Time: 1, Threads: 1, InsecureParameters: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{clock: &clock{now: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)}, words: map[string]string{}}
+	h := &fixture{clock: &clock{now: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)}, words: map[string]string{}}
 	memory, err := memstore.New(memstore.Config{Passwords: hasher, Now: h.clock.time})
 	if err != nil {
 		t.Fatal(err)
@@ -75,8 +75,8 @@ func open(t *testing.T, edits ...func(*config)) *house {
 			t.Fatal(err)
 		}
 	}
-	h.store = &shaky{Store: memory}
-	h.counters = &ledger{now: h.clock.time, windows: map[string]window{}}
+	h.store = &failingStore{Store: memory}
+	h.counters = &fakeCounters{now: h.clock.time, windows: map[string]window{}}
 	c := config{
 		tokens: tokens.Config{
 			Store: h.store, APIKeys: h.store, Issuer: "https://issuer.example", Audience: "https://api.example",
@@ -84,7 +84,7 @@ func open(t *testing.T, edits ...func(*config)) *house {
 			RefreshKeys: []keys.Secret{secret("refresh")},
 			Now:         h.clock.time,
 		},
-		door: middleware.Config{
+		auth: middleware.Config{
 			Tiers: tiers, ClientIP: echov4.ClientIP(echo.ExtractIPDirect()),
 			Counters: h.counters, Realm: realm, Now: h.clock.time,
 		},
@@ -95,23 +95,23 @@ func open(t *testing.T, edits ...func(*config)) *house {
 	if h.authority, err = tokens.New(c.tokens); err != nil {
 		t.Fatal(err)
 	}
-	c.door.Tokens = h.authority
-	if h.door, err = middleware.New(c.door); err != nil {
+	c.auth.Tokens = h.authority
+	if h.auth, err = middleware.New(c.auth); err != nil {
 		t.Fatal(err)
 	}
 	return h
 }
 
-// fill puts what the house has handed out in the place of the words.
-func (h *house) fill(text string) string {
+// fill replaces {access}, {refresh} and the like with the fixture's values.
+func (h *fixture) fill(text string) string {
 	for word, value := range h.words {
 		text = strings.ReplaceAll(text, "{"+word+"}", value)
 	}
 	return text
 }
 
-// login lets a user in, whose tokens are {access} and {refresh} from then on.
-func (h *house) login(t *testing.T, r tokens.LoginRequest) {
+// login logs a user in. The tokens are {access} and {refresh} from then on.
+func (h *fixture) login(t *testing.T, r tokens.LoginRequest) {
 	t.Helper()
 	r.Password = password
 	p, err := h.authority.Login(t.Context(), r)
@@ -122,8 +122,8 @@ func (h *house) login(t *testing.T, r tokens.LoginRequest) {
 	h.words["sid"] = p.Principal.SessionID
 }
 
-// refresh moves the session on; the token that did it is {spent}.
-func (h *house) refresh(t *testing.T) {
+// refresh uses {refresh} for a new pair. The used token is {spent} from then on.
+func (h *fixture) refresh(t *testing.T) {
 	t.Helper()
 	p, err := h.authority.Refresh(t.Context(), tokens.RefreshRequest{Token: tokens.Secret(h.words["refresh"])})
 	if err != nil {
@@ -133,23 +133,23 @@ func (h *house) refresh(t *testing.T) {
 	h.words["access"], h.words["refresh"] = string(p.AccessToken), string(p.RefreshToken)
 }
 
-// spend makes requests that the limit counts.
-func (h *house) spend(t *testing.T, n int, r *http.Request) {
+// spend sends n requests that the rate limit counts.
+func (h *fixture) spend(t *testing.T, n int, r *http.Request) {
 	t.Helper()
 	for range n {
-		if _, err := h.door.CheckLimit(r); err != nil {
+		if _, err := h.auth.CheckLimit(r); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-// secret makes 32 bytes, always the same for a name.
+// secret returns 32 bytes that depend on the name alone.
 func secret(name string) keys.Secret {
 	sum := sha256.Sum256([]byte(name))
 	return keys.Secret(sum[:])
 }
 
-// clock stands still until it is moved.
+// clock is a clock that only move moves.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -167,42 +167,42 @@ func (c *clock) move(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// shaky is a store that fails while it has a failure. That is set before the
-// request that is to meet it.
-type shaky struct {
+// failingStore is a store that returns failure, if it is set. A test sets it before
+// its request.
+type failingStore struct {
 	*memstore.Store
 	failure error
 }
 
-func (s *shaky) Authenticate(ctx context.Context, login, password string) (store.User, error) {
+func (s *failingStore) Authenticate(ctx context.Context, login, password string) (store.User, error) {
 	if s.failure != nil {
 		return store.User{}, s.failure
 	}
 	return s.Store.Authenticate(ctx, login, password)
 }
 
-func (s *shaky) Session(ctx context.Context, id string) (store.Session, error) {
+func (s *failingStore) Session(ctx context.Context, id string) (store.Session, error) {
 	if s.failure != nil {
 		return store.Session{}, s.failure
 	}
 	return s.Store.Session(ctx, id)
 }
 
-func (s *shaky) UserSessions(ctx context.Context, userID string) ([]store.Session, error) {
+func (s *failingStore) UserSessions(ctx context.Context, userID string) ([]store.Session, error) {
 	if s.failure != nil {
 		return nil, s.failure
 	}
 	return s.Store.UserSessions(ctx, userID)
 }
 
-func (s *shaky) RevokeUserSessions(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
+func (s *failingStore) RevokeUserSessions(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
 	if s.failure != nil {
 		return nil, s.failure
 	}
 	return s.Store.RevokeUserSessions(ctx, userID, at, since)
 }
 
-func (s *shaky) APIKey(ctx context.Context, digest store.Digest) (store.APIKey, error) {
+func (s *failingStore) APIKey(ctx context.Context, digest store.Digest) (store.APIKey, error) {
 	if s.failure != nil {
 		return store.APIKey{}, s.failure
 	}
