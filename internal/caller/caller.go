@@ -1,5 +1,5 @@
-// Package caller tells, through a context, on whose behalf a password is hashed,
-// so that the hasher can share its time out fairly.
+// Package caller stores in a context for which address and login a password is
+// hashed, so that the hasher can share its capacity fairly.
 package caller
 
 import (
@@ -8,32 +8,31 @@ import (
 	"strings"
 )
 
-// Caller is on whose behalf a password is hashed. Both strings are keys to
-// compare, and nothing else.
+// Caller is the address and the login for which a password is hashed. Use both
+// strings as keys to compare only.
 type Caller struct {
-	// Network is the caller's address: an IPv4 address, or the /48 of an IPv6
-	// one, since whoever has one address of a /48 may well have all of them.
-	// Empty: not known.
+	// Network is the caller's IPv4 address, or the /48 of the caller's IPv6
+	// address, because one customer may have a whole /48. Empty: not known.
 	Network string
 
-	// Login is the login as it was typed, in lower case. Empty: not known.
+	// Login is the login of the request, in lower case and cut to 512 bytes.
+	// Empty: not known.
 	Login string
 }
 
-// maxLogin is how much of a login is kept, in bytes.
+// maxLogin is the maximum length of Caller.Login, in bytes.
 const maxLogin = 512
 
 type key struct{}
 
-// With returns a context whose passwords are hashed on behalf of this address
-// and login. Either may be missing.
+// With returns a context with the Caller for this address and login. The zero
+// address and an empty login mean that they are not known.
 func With(ctx context.Context, address netip.Addr, login string) context.Context {
 	login = strings.ToLower(login[:min(len(login), maxLogin)])
 	return context.WithValue(ctx, key{}, Caller{network(address), login})
 }
 
-// Of returns what With has told, and a Caller of whom nothing is known
-// otherwise.
+// Of returns the Caller that With has stored in ctx, or the zero Caller.
 func Of(ctx context.Context) Caller {
 	c, _ := ctx.Value(key{}).(Caller)
 	return c
@@ -43,7 +42,7 @@ func network(a netip.Addr) string {
 	a = a.Unmap().WithZone("")
 	switch {
 	case a.Is6():
-		p, _ := a.Prefix(48) // fails for more bits than there are
+		p, _ := a.Prefix(48) // fails for more than 128 bits only
 		return p.String()
 	case a.Is4():
 		return a.String()

@@ -8,19 +8,19 @@ import (
 	"github.com/sallyport-go/sallyport/internal/caller"
 )
 
-func TestWithTellsWhoIsCalling(t *testing.T) {
+func TestOfReturnsTheCallerOfWith(t *testing.T) {
 	t.Parallel()
 	for name, x := range map[string]struct {
 		address, login string
 		want           caller.Caller
 	}{
-		"an IPv4 address is a network of its own":      {"192.0.2.1", "ada", caller.Caller{Network: "192.0.2.1", Login: "ada"}},
-		"so it is within an IPv6 address":              {"::ffff:192.0.2.1", "ada", caller.Caller{Network: "192.0.2.1", Login: "ada"}},
-		"an IPv6 address stands for its /48":           {"2001:db8:1:2::3", "ada", caller.Caller{Network: "2001:db8:1::/48", Login: "ada"}},
-		"whatever its zone":                            {"fe80::1%eth0", "ada", caller.Caller{Network: "fe80::/48", Login: "ada"}},
-		"a login counts without regard to case":        {"192.0.2.1", "Ada@Example.ORG", caller.Caller{Network: "192.0.2.1", Login: "ada@example.org"}},
-		"of a long login the first 512 bytes are kept": {"192.0.2.1", strings.Repeat("x", 513), caller.Caller{Network: "192.0.2.1", Login: strings.Repeat("x", 512)}},
-		"neither need be known":                        {"", "", caller.Caller{}},
+		"an IPv4 address is its own network":              {"192.0.2.1", "ada", caller.Caller{Network: "192.0.2.1", Login: "ada"}},
+		"an IPv4-mapped IPv6 address is the IPv4 address": {"::ffff:192.0.2.1", "ada", caller.Caller{Network: "192.0.2.1", Login: "ada"}},
+		"an IPv6 address stands for its /48":              {"2001:db8:1:2::3", "ada", caller.Caller{Network: "2001:db8:1::/48", Login: "ada"}},
+		"the zone of an address is ignored":               {"fe80::1%eth0", "ada", caller.Caller{Network: "fe80::/48", Login: "ada"}},
+		"a login is stored in lower case":                 {"192.0.2.1", "Ada@Example.ORG", caller.Caller{Network: "192.0.2.1", Login: "ada@example.org"}},
+		"a login is cut to 512 bytes":                     {"192.0.2.1", strings.Repeat("x", 513), caller.Caller{Network: "192.0.2.1", Login: strings.Repeat("x", 512)}},
+		"a zero address and an empty login are not known": {"", "", caller.Caller{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -31,6 +31,6 @@ func TestWithTellsWhoIsCalling(t *testing.T) {
 		})
 	}
 	if got := caller.Of(t.Context()); got != (caller.Caller{}) {
-		t.Errorf("got %+v of a context that tells nothing", got)
+		t.Errorf("got %+v from a context without a Caller", got)
 	}
 }

@@ -9,9 +9,10 @@ import (
 )
 
 var (
-	// comment is what an interactive zsh takes for a command or an argument.
+	// comment matches a shell comment, which an interactive zsh takes for a command or an
+	// argument.
 	comment = regexp.MustCompile(`(^|\s)#`)
-	// wildcard is what zsh refuses to run where no file matches.
+	// wildcard matches an unquoted wildcard, which zsh rejects if no file matches.
 	wildcard = regexp.MustCompile(`[?*\[]`)
 	quoted   = regexp.MustCompile(`'[^']*'|"[^"]*"`)
 )
@@ -45,7 +46,7 @@ var (
 	local  = regexp.MustCompile(`(?:^|[\s(` + "`" + `])(\./[a-z0-9][a-z0-9/_-]*)`)
 )
 
-// Folders and tests are renamed; a command that then finds nothing passes quietly.
+// A go test command whose folder or test was renamed may run no test and still pass.
 func TestDocsCommandsNamePackagesAndTestsThatExist(t *testing.T) {
 	t.Parallel()
 	for _, p := range pages(t) {

@@ -15,8 +15,8 @@ import (
 
 const module = "github.com/sallyport-go/sallyport"
 
-// listed are the packages that go list knows, internal ones left out, and what each
-// imports directly: packages of the module, and other modules' packages.
+// listed returns the packages of the module without the internal ones, and what each
+// imports directly: packages of the module (inside), and other modules (outside).
 func listed(t *testing.T) (names []string, inside, outside map[string][]string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...")
@@ -73,7 +73,7 @@ func reaches(inside map[string][]string, from, to string) bool {
 
 func TestDocsPackagesAreWhatGoListSays(t *testing.T) {
 	t.Parallel()
-	_ = names(t) // opens the sources: go test must not take an old result from its cache
+	_ = names(t) // opens the sources: go test must not reuse a cached result
 	all, inside, outside := listed(t)
 	var b strings.Builder
 	b.WriteString("```mermaid\ngraph TD\n")
@@ -106,7 +106,8 @@ var (
 	kindConstant   = regexp.MustCompile(`(?m)^\t\w+\s+Kind = "(\w+)"`)
 )
 
-// routes are where a reason occurs most often; the others occur on the host's API.
+// routes has the route on which a reason occurs most often. The other reasons occur on
+// the routes of the host's API.
 var routes = map[wire.Reason]wire.Route{
 	wire.ReasonMethod: wire.RouteLogin, wire.ReasonMalformed: wire.RouteLogin, wire.ReasonTooLarge: wire.RouteLogin,
 	wire.ReasonMissing: wire.RouteLogin, wire.ReasonGrantType: wire.RouteLogin, wire.ReasonClient: wire.RouteLogin,
@@ -157,7 +158,7 @@ func TestDocsTroubleshootingNamesEveryReasonAndEvent(t *testing.T) {
 	reasons := reasonConstant.FindAllStringSubmatch(read(t, "middleware/wire/error.go"), -1)
 	kinds := kindConstant.FindAllStringSubmatch(read(t, "tokens/events/events.go"), -1)
 	if len(reasons) < 20 || len(kinds) < 20 {
-		t.Fatalf("found %d reasons and %d kinds only", len(reasons), len(kinds))
+		t.Fatalf("found only %d reasons and %d kinds", len(reasons), len(kinds))
 	}
 	for _, m := range reasons {
 		if !strings.Contains(hand, "| `"+m[1]+"` | ") {
@@ -178,7 +179,7 @@ func TestDocsBudgetsAreTheDefaults(t *testing.T) {
 	text := read(t, "docs/brute-force-protection.md")
 	found := budgetDefault.FindAllStringSubmatch(read(t, "middleware/bruteforce.go"), -1)
 	if len(found) < 7 {
-		t.Fatalf("found %d budgets only", len(found))
+		t.Fatalf("found only %d budgets", len(found))
 	}
 	for _, m := range found {
 		name, burst := m[1], m[2]

@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// names are the exported names of the module: "tokens.Config", "Config.Issuer"
-// and "Issuer" all stand for one field.
+// names returns the exported names of the module. It has each field in three forms:
+// "tokens.Config.Issuer", "Config.Issuer" and "Issuer".
 func names(t *testing.T) map[string]bool {
 	t.Helper()
 	all := map[string]bool{}
@@ -93,20 +93,20 @@ var (
 	identifier = regexp.MustCompile(`^(?:([a-z][a-z0-9]*)\.)?([A-Z]\w*(?:\.[A-Z]\w*)?)(?:\(.*\))?$`)
 )
 
-// of is where the name before a dot stands for a type of the module.
+// of maps a variable before a dot to the types of the module that it may have.
 var of = map[string][]string{
 	"auth":      {"Auth."},
 	"authority": {"Authority."},
 }
 
-// foreign are names that are not declared by a package of the module: those of
-// others, of environment variables, of headers, and the beginnings of names.
+// foreign are names in the pages that no package of the module declares: names of
+// other modules and of headers, and beginnings of names.
 var foreign = []string{
 	"EventSource", "WebSocket", "Authorization", "RateLimit", "HTTPErrorHandler", "IPExtractor", "RealIP",
 	"PasswordCredentialsToken", "SetMaxOpenConns", "TestConformance", "Origin", "Example_wrong", "Insecure", "CheckX", "RateLimiter",
 }
 
-// foreignPackages are packages of others that a page names.
+// foreignPackages are packages of other modules, and variables, in the pages.
 var foreignPackages = []string{"http", "sql", "adaptor", "gin", "r", "t"}
 
 var upperCase = regexp.MustCompile(`^[A-Z0-9_]+$`) // HTTP methods, environment variables, SQL
@@ -116,7 +116,7 @@ func TestDocsNamesAreThoseOfTheCode(t *testing.T) {
 	known := names(t)
 	for _, p := range pages(t) {
 		if p.name == "CHANGELOG.md" || strings.HasPrefix(p.name, "examples/") || p.name == "docs/migrating-passwords.md" {
-			continue // what was, and what others call theirs
+			continue // they have names of older versions, or of other projects
 		}
 		for _, m := range span.FindAllStringSubmatch(p.prose(), -1) {
 			parts := identifier.FindStringSubmatch(m[1])

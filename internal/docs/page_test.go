@@ -38,7 +38,7 @@ func pages(t *testing.T) []page {
 		}
 	}
 	if len(all) < 10 {
-		t.Fatalf("found %d pages only", len(all))
+		t.Fatalf("found only %d pages", len(all))
 	}
 	return all
 }
@@ -119,7 +119,7 @@ func replaced(t *testing.T, name, begin, end, lines string) {
 		return
 	}
 	if !*update {
-		t.Fatalf("%s: what stands below %s is out of date: run that command", name, begin)
+		t.Fatalf("%s: the lines below %s are out of date: run that command", name, begin)
 	}
 	if err := os.WriteFile(filepath.Join(root, name), []byte(want), 0o600); err != nil {
 		t.Fatal(err)
@@ -151,7 +151,7 @@ func TestDocsREADMECountsTheRequirements(t *testing.T) {
 	}
 }
 
-// A block of these languages shows code of the repository.
+// Blocks of these languages show code of the repository.
 var excerpted = []string{"go", "sql", "js", "html"}
 
 func TestDocsCodeBlocksStandInTheTree(t *testing.T) {
@@ -184,6 +184,6 @@ func TestDocsCodeBlocksStandInTheTree(t *testing.T) {
 		}
 	}
 	if found < 10 {
-		t.Errorf("found %d blocks of code only", found)
+		t.Errorf("found only %d blocks of code", found)
 	}
 }

@@ -10,21 +10,21 @@ import (
 type Draft struct {
 	Header, Claims Object
 
-	HeaderText, ClaimsText string                        // stand in for Header and Claims
-	EncodeHeader           func(string) string           // base64url, if nil
-	EncodeClaims           func(string) string           // the same
-	Sign                   func(signed string) []byte    // with the key that Header names
-	EncodeSum              func(signature []byte) string // base64url, if nil
-	Finish                 func(token string) string     // the last touch
+	HeaderText, ClaimsText string                        // if not empty, replace Header and Claims
+	EncodeHeader           func(string) string           // nil: base64url
+	EncodeClaims           func(string) string           // nil: base64url
+	Sign                   func(signed string) []byte    // signs with the key of Header's kid
+	EncodeSum              func(signature []byte) string // nil: base64url
+	Finish                 func(token string) string     // if not nil, changes the whole token
 }
 
-// Names are what a good token says of the signer, the reader and the user.
+// Names are the values of a valid token's header and claims.
 type Names struct {
 	Algorithm, KeyID                string
 	Issuer, Audience, Subject, Tier string
 }
 
-// Good is a Draft that becomes a good token, for an hour from now.
+// Good returns the Draft of a valid token, which expires an hour after now.
 func Good(n Names, now time.Time, sign func(signed string) []byte) Draft {
 	unix := func(d time.Duration) string { return strconv.FormatInt(now.Add(d).Unix(), 10) }
 	return Draft{
@@ -43,16 +43,16 @@ func Good(n Names, now time.Time, sign func(signed string) []byte) Draft {
 			{"acct", `"acme"`},
 			{"tier", Quoted(n.Tier)},
 			{"seats", `3`},
-			{"dept", `"r&d"`}, // the host's own
+			{"dept", `"r&d"`}, // a claim of the host
 		},
 		Sign: sign,
 	}
 }
 
-// Raw64 is base64url without padding.
+// Raw64 encodes s as base64url without padding.
 func Raw64(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
 
-// Token is what becomes of the Draft.
+// Token encodes and signs the Draft and returns the token.
 func (d Draft) Token() string {
 	header, claims := d.HeaderText, d.ClaimsText
 	if header == "" {

@@ -1,5 +1,5 @@
-// Package forge makes access tokens by hand, right ones and wrong ones, for tests
-// of whoever reads them. Nothing of it is shipped but in package tokens/tokentest.
+// Package forge builds access tokens, valid and invalid ones, for tests of the code
+// that verifies them. Apart from tests only package tokens/tokentest imports it.
 package forge
 
 import (
@@ -8,14 +8,15 @@ import (
 	"strings"
 )
 
-// Object is a JSON object in the making: it keeps the order of its members, and
-// has one twice if need be.
+// Object is a JSON object as a list of members: it keeps their order and may have
+// the same name twice.
 type Object []Member
 
-// Member is a member of an Object. Its Value is a JSON text.
+// Member is one member of an Object. Value is JSON text.
 type Member struct{ Name, Value string }
 
-// Set returns the Object with another value for a member, or with one more member.
+// Set returns a copy of the Object in which all members of this name have the value.
+// Without such a member it appends one.
 func (o Object) Set(name, value string) Object {
 	out := Object{}
 	found := false
@@ -31,10 +32,10 @@ func (o Object) Set(name, value string) Object {
 	return out
 }
 
-// Add returns the Object with one more member, whether or not the name is there.
+// Add returns a copy of the Object with one more member, also if the name exists.
 func (o Object) Add(name, value string) Object { return append(slices.Clip(o), Member{name, value}) }
 
-// Drop returns the Object without the members of this name.
+// Drop returns a copy of the Object without the members of this name.
 func (o Object) Drop(name string) Object {
 	out := Object{}
 	for _, m := range o {
@@ -45,7 +46,8 @@ func (o Object) Drop(name string) Object {
 	return out
 }
 
-// Text writes the names as they are between the quotes: escapes stay escapes.
+// Text returns the Object as JSON text. Names are not escaped, so that tests can
+// write escapes into them.
 func (o Object) Text() string {
 	var parts []string
 	for _, m := range o {
@@ -54,8 +56,8 @@ func (o Object) Text() string {
 	return "{" + strings.Join(parts, ",") + "}"
 }
 
-// Quoted is a string as JSON.
+// Quoted returns s as a JSON string.
 func Quoted(s string) string {
-	text, _ := json.Marshal(s) // a string
+	text, _ := json.Marshal(s) // a string cannot fail
 	return string(text)
 }

@@ -1,5 +1,5 @@
-// Package importrules_test holds the house to its plan: which room may know which.
-// There is nothing here but tests; nothing is shipped.
+// Package importrules_test tests which packages and modules each package of the
+// module may import. It has tests only; nothing is shipped.
 package importrules_test
 
 import (
@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	house = "github.com/sallyport-go/sallyport"
+	modulePath = "github.com/sallyport-go/sallyport"
 
 	jwt    = "github.com/golang-jwt/jwt/v5"
 	ulule  = "github.com/ulule/limiter/v3"
@@ -22,9 +22,9 @@ const (
 	porcupine = "github.com/anishathalye/porcupine"
 )
 
-// brings says which modules come along with a lodger: what it links, not all
-// that its go.mod names.
-var brings = map[string][]string{
+// linkedModules lists, for a module that a package may import, the other modules
+// that it links. These are fewer than its go.mod names.
+var linkedModules = map[string][]string{
 	crypto: {"golang.org/x/sys"},
 	ulule:  {"github.com/pkg/errors"},
 	redis:  {"github.com/cespare/xxhash/v2", "go.uber.org/atomic", "golang.org/x/sys"},
@@ -39,343 +39,343 @@ var brings = map[string][]string{
 	},
 }
 
-// arrow says what a room may know.
-type arrow struct {
-	promise string   // what a host may rely on while the arrow holds
-	room    string   // the package, as its folder is called
-	knows   []string // rooms that it may import
-	lodgers []string // modules that it may import
-	never   []string // packages and modules that it must not reach by any way
+// rule is the import rule of one package.
+type rule struct {
+	promise   string   // what a host may rely on while the rule holds
+	pkg       string   // the package, by its folder
+	imports   []string // packages of this module that it may import
+	modules   []string // other modules that it may import
+	forbidden []string // packages and modules that it must not import, directly or through others
 }
 
-var arrows = []arrow{
+var rules = []rule{
 	{
-		promise: "the contracts need the standard library only",
-		room:    "store",
-		never:   []string{"net/http"},
+		promise:   "the contracts need the standard library only",
+		pkg:       "store",
+		forbidden: []string{"net/http"},
 	},
 	{
-		promise: "the hasher needs x/crypto and x/text only, so a host can use it alone",
-		room:    "store/passwords",
-		knows:   []string{"internal/caller"},
-		lodgers: []string{crypto, text},
-		never:   []string{"net/http"},
+		promise:   "the hasher needs x/crypto and x/text only, so a host can use it alone",
+		pkg:       "store/passwords",
+		imports:   []string{"internal/caller"},
+		modules:   []string{crypto, text},
+		forbidden: []string{"net/http"},
 	},
 	{
-		promise: "the memory store needs the contracts and the hasher",
-		room:    "store/memstore",
-		knows:   []string{"store", "store/passwords"},
-		never:   []string{"net/http"},
+		promise:   "the memory store needs the contracts and the hasher",
+		pkg:       "store/memstore",
+		imports:   []string{"store", "store/passwords"},
+		forbidden: []string{"net/http"},
 	},
 	{
-		promise: "the suite brings a checker of histories to the tests of a host, and nothing else",
-		room:    "store/storetest",
-		knows:   []string{"store"},
-		lodgers: []string{porcupine},
-		never:   []string{"net/http"},
+		promise:   "the test suite for stores adds one module, a linearizability checker, to the tests of a host",
+		pkg:       "store/storetest",
+		imports:   []string{"store"},
+		modules:   []string{porcupine},
+		forbidden: []string{"net/http"},
 	},
 	{
-		promise: "the keys need golang-jwt only, and no other package needs it",
-		room:    "tokens/keys",
-		lodgers: []string{jwt},
-		never:   []string{"net/http"},
+		promise:   "the keys need golang-jwt only, and no other package imports it",
+		pkg:       "tokens/keys",
+		modules:   []string{jwt},
+		forbidden: []string{"net/http"},
 	},
 	{
-		promise: "events need the standard library only",
-		room:    "tokens/events",
-		never:   []string{"net/http"},
+		promise:   "events need the standard library only",
+		pkg:       "tokens/events",
+		forbidden: []string{"net/http"},
 	},
 	{
-		promise: "tokens are made and verified without a web server",
-		room:    "tokens",
-		knows:   []string{"tokens/events", "store", "tokens/keys", "internal/caller"},
-		lodgers: []string{crypto},
-		never:   []string{"net/http"},
+		promise:   "tokens are made and verified without a web server",
+		pkg:       "tokens",
+		imports:   []string{"tokens/events", "store", "tokens/keys", "internal/caller"},
+		modules:   []string{crypto},
+		forbidden: []string{"net/http"},
 	},
 	{
-		promise: "keys are fetched by a leaf on the tokens, with the standard library's client",
-		room:    "tokens/remotekeys",
-		knows:   []string{"tokens/keys"},
-		never:   []string{echo, redis, ulule},
+		promise:   "keys are fetched with the HTTP client of the standard library",
+		pkg:       "tokens/remotekeys",
+		imports:   []string{"tokens/keys"},
+		forbidden: []string{echo, redis, ulule},
 	},
 	{
-		promise: "the hostile matrix adds nothing to the go.sum of a host that aims it at its door",
-		room:    "tokens/tokentest",
-		knows:   []string{"tokens", "tokens/keys", "internal/forge"},
-		never:   []string{echo, redis, ulule},
+		promise:   "the invalid test tokens add nothing to the go.sum of a host that tests its endpoint with them",
+		pkg:       "tokens/tokentest",
+		imports:   []string{"tokens", "tokens/keys", "internal/forge"},
+		forbidden: []string{echo, redis, ulule},
 	},
 	{
-		promise: "a net/http host links neither Echo nor a Redis client",
-		room:    "middleware",
-		knows:   []string{"store", "tokens", "tokens/events", "middleware/ratelimit", "middleware/wire", "internal/network"},
-		never:   []string{echo, redis},
+		promise:   "a net/http host links neither Echo nor a Redis client",
+		pkg:       "middleware",
+		imports:   []string{"store", "tokens", "tokens/events", "middleware/ratelimit", "middleware/wire", "internal/network"},
+		forbidden: []string{echo, redis},
 	},
 	{
-		promise: "wire formats read and write, and decide nothing: they know no store",
-		room:    "middleware/wire",
-		knows:   []string{"tokens", "middleware/ratelimit"},
-		never:   []string{echo, redis},
+		promise:   "wire formats parse requests and write responses; they import no store",
+		pkg:       "middleware/wire",
+		imports:   []string{"tokens", "middleware/ratelimit"},
+		forbidden: []string{echo, redis},
 	},
 	{
-		promise: "rate limits know no tokens, and link neither golang-jwt nor x/crypto",
-		room:    "middleware/ratelimit",
-		knows:   []string{"internal/keytable", "internal/network"},
-		lodgers: []string{ulule},
-		never:   []string{echo, redis, jwt, crypto, house + "/tokens", house + "/store"},
+		promise:   "rate limits do not import tokens, and link neither golang-jwt nor x/crypto",
+		pkg:       "middleware/ratelimit",
+		imports:   []string{"internal/keytable", "internal/network"},
+		modules:   []string{ulule},
+		forbidden: []string{echo, redis, jwt, crypto, modulePath + "/tokens", modulePath + "/store"},
 	},
 	{
-		promise: "the client's address is told with the standard library only",
-		room:    "middleware/clientip",
+		promise: "the client's address is found with the standard library only",
+		pkg:     "middleware/clientip",
 	},
 	{
-		promise: "networks are told with the standard library only",
-		room:    "internal/network",
-		never:   []string{"net/http"},
+		promise:   "networks are computed with the standard library only",
+		pkg:       "internal/network",
+		forbidden: []string{"net/http"},
 	},
 	{
-		promise: "the Echo adapter is a leaf on the middleware and links no Redis client",
-		room:    "middleware/echov4",
-		knows:   []string{"middleware", "middleware/ratelimit", "middleware/wire", "tokens", "tokens/events"},
-		lodgers: []string{echo},
-		never:   []string{redis},
+		promise:   "the Echo adapter imports the middleware only and links no Redis client",
+		pkg:       "middleware/echov4",
+		imports:   []string{"middleware", "middleware/ratelimit", "middleware/wire", "tokens", "tokens/events"},
+		modules:   []string{echo},
+		forbidden: []string{redis},
 	},
 	{
-		promise: "no driver comes along with the SQL store",
-		room:    "store/sqlstore",
-		knows:   []string{"store", "store/passwords"},
-		lodgers: []string{crypto},
-		never:   []string{"net/http"},
+		promise:   "the SQL store links no driver",
+		pkg:       "store/sqlstore",
+		imports:   []string{"store", "store/passwords"},
+		modules:   []string{crypto},
+		forbidden: []string{"net/http"},
 	},
 	{
-		promise: "the store on Redis needs the contracts and the Redis client",
-		room:    "store/redisstore",
-		knows:   []string{"store", "internal/redisclient"},
-		lodgers: []string{redis},
-		never:   []string{"net/http"},
+		promise:   "the store on Redis needs the contracts and the Redis client",
+		pkg:       "store/redisstore",
+		imports:   []string{"store", "internal/redisclient"},
+		modules:   []string{redis},
+		forbidden: []string{"net/http"},
 	},
 	{
-		promise: "the counters on Redis are a leaf on the rate limits",
-		room:    "middleware/ratelimit/rediscounters",
-		knows:   []string{"middleware/ratelimit", "internal/redisclient"},
-		lodgers: []string{redis, ulule},
-		never:   []string{echo, jwt, crypto, house + "/tokens"},
+		promise:   "the counters on Redis need the rate limits and the Redis client",
+		pkg:       "middleware/ratelimit/rediscounters",
+		imports:   []string{"middleware/ratelimit", "internal/redisclient"},
+		modules:   []string{redis, ulule},
+		forbidden: []string{echo, jwt, crypto, modulePath + "/tokens"},
 	},
 	{
-		promise: "the suite for counters adds nothing to the go.sum of a host that uses it",
-		room:    "middleware/ratelimit/countertest",
-		knows:   []string{"middleware/ratelimit"},
-		never:   []string{echo, redis, jwt, crypto, house + "/tokens"},
+		promise:   "the test suite for counters adds nothing to the go.sum of a host that uses it",
+		pkg:       "middleware/ratelimit/countertest",
+		imports:   []string{"middleware/ratelimit"},
+		forbidden: []string{echo, redis, jwt, crypto, modulePath + "/tokens"},
 	},
 	{
-		promise: "who hashes a password is told with the standard library alone",
-		room:    "internal/caller",
-		never:   []string{"net/http"},
+		promise:   "the caller in a context needs the standard library only",
+		pkg:       "internal/caller",
+		forbidden: []string{"net/http"},
 	},
 	{
-		promise: "what forges tokens knows none of those that read them",
-		room:    "internal/forge",
+		promise: "the builder of test tokens imports none of the packages that verify them",
+		pkg:     "internal/forge",
 	},
 	{
-		promise: "the table of the counters in memory knows nobody",
-		room:    "internal/keytable",
-		never:   []string{"net/http"},
+		promise:   "the hash table of the counters in memory imports no other package",
+		pkg:       "internal/keytable",
+		forbidden: []string{"net/http"},
 	},
 	{
-		promise: "what the rooms on Redis have in common knows none of them",
-		room:    "internal/redisclient",
-		lodgers: []string{redis},
-		never:   []string{"net/http"},
+		promise:   "the shared code for Redis imports none of the packages that use it",
+		pkg:       "internal/redisclient",
+		modules:   []string{redis},
+		forbidden: []string{"net/http"},
 	},
 	{
-		promise: "what skips tests knows nobody",
-		room:    "internal/skip",
-		never:   []string{"net/http"},
+		promise:   "the helper that skips tests imports no other package",
+		pkg:       "internal/skip",
+		forbidden: []string{"net/http"},
 	},
 	{
-		promise: "what gives tests a network that fails knows none of the rooms",
-		room:    "internal/proxytest",
-		never:   []string{"net/http"},
+		promise:   "the proxy for tests imports no other package",
+		pkg:       "internal/proxytest",
+		forbidden: []string{"net/http"},
 	},
 	{
-		promise: "what gives tests a Redis knows none of the rooms",
-		room:    "internal/redistest",
-		knows:   []string{"internal/skip"},
-		lodgers: []string{redis},
-		never:   []string{"net/http"},
+		promise:   "the Redis server for tests imports the helper that skips tests only",
+		pkg:       "internal/redistest",
+		imports:   []string{"internal/skip"},
+		modules:   []string{redis},
+		forbidden: []string{"net/http"},
 	},
 }
 
-func TestArrows(t *testing.T) {
+func TestImportRules(t *testing.T) {
 	t.Parallel()
 	packages := list(t)
 
-	for _, a := range arrows {
-		t.Run(a.promise, func(t *testing.T) {
+	for _, r := range rules {
+		t.Run(r.promise, func(t *testing.T) {
 			t.Parallel()
-			for _, breach := range breaches(packages, arrows, a) {
-				t.Error(breach)
+			for _, violation := range violations(packages, rules, r) {
+				t.Error(violation)
 			}
 		})
 	}
 
-	t.Run("every room has an arrow", func(t *testing.T) {
+	t.Run("every package has a rule", func(t *testing.T) {
 		t.Parallel()
 		for name, p := range packages {
-			room, ours := strings.CutPrefix(name, house+"/")
+			folder, ours := strings.CutPrefix(name, modulePath+"/")
 			if !ours || len(p.GoFiles) == 0 {
 				continue
 			}
-			if !slices.ContainsFunc(arrows, func(a arrow) bool { return a.room == room }) {
-				t.Errorf("%s is not in the table of arrows: say there what it may know", room)
+			if !slices.ContainsFunc(rules, func(r rule) bool { return r.pkg == folder }) {
+				t.Errorf("%s is not in the table of rules: add a rule for it", folder)
 			}
 		}
 	})
 }
 
-// breaches says where the packages leave the arrow a. The plan tells what comes
-// along with the rooms that a knows.
-func breaches(packages map[string]pkg, plan []arrow, a arrow) []string {
-	self := house + "/" + a.room
+// violations returns where the packages break the rule r. The modules that a package
+// may reach through its imports come from all rules.
+func violations(packages map[string]goPackage, all []rule, r rule) []string {
+	self := modulePath + "/" + r.pkg
 	if _, ok := packages[self]; !ok {
-		return []string{a.room + ": no such package"}
+		return []string{r.pkg + ": no such package"}
 	}
 
 	var found []string
 	for _, name := range packages[self].Imports {
-		room, ours := strings.CutPrefix(name, house+"/")
+		folder, ours := strings.CutPrefix(name, modulePath+"/")
 		switch {
 		case packages[name].Module == nil: // the standard library
-		case ours && !slices.Contains(a.knows, room):
-			found = append(found, fmt.Sprintf("%s imports %s, which it may not know", a.room, room))
-		case !ours && !slices.ContainsFunc(a.lodgers, holds(name)):
-			found = append(found, fmt.Sprintf("%s imports %s, which is no lodger of it", a.room, name))
+		case ours && !slices.Contains(r.imports, folder):
+			found = append(found, fmt.Sprintf("%s imports %s, which its rule does not allow", r.pkg, folder))
+		case !ours && !slices.ContainsFunc(r.modules, within(name)):
+			found = append(found, fmt.Sprintf("%s imports %s, a module that its rule does not allow", r.pkg, name))
 		}
 	}
 
-	comesAlong := luggage(plan, a)
+	allowed := reachable(all, r)
 	for _, name := range deps(packages, self) {
 		mod := packages[name].Module
 		switch {
-		case slices.ContainsFunc(a.never, holds(name)):
-			found = append(found, fmt.Sprintf("%s reaches %s, which it must not", a.room, name))
-		case mod == nil, mod.Path == house:
-		case !slices.Contains(comesAlong, mod.Path):
-			found = append(found, fmt.Sprintf("%s reaches %s by %s, which nothing is said to bring along", a.room, mod.Path, name))
+		case slices.ContainsFunc(r.forbidden, within(name)):
+			found = append(found, fmt.Sprintf("%s reaches %s, which is forbidden", r.pkg, name))
+		case mod == nil, mod.Path == modulePath:
+		case !slices.Contains(allowed, mod.Path):
+			found = append(found, fmt.Sprintf("%s reaches %s through %s, and no rule allows that module", r.pkg, mod.Path, name))
 		}
 	}
 	return found
 }
 
-// holds says, of a module or a package, whether name is it or in it.
-func holds(name string) func(string) bool {
+// within returns a function that reports whether name is the module or package whole,
+// or a part of it.
+func within(name string) func(string) bool {
 	return func(whole string) bool { return name == whole || strings.HasPrefix(name, whole+"/") }
 }
 
-// luggage lists the modules that a room may reach: its lodgers, what they bring,
-// and the same of the rooms that it knows.
-func luggage(plan []arrow, a arrow) []string {
+// reachable returns the modules that a package may reach: those that it may import,
+// what they link, and the same of the packages that it may import.
+func reachable(all []rule, r rule) []string {
 	var mods []string
-	for _, lodger := range a.lodgers {
-		mods = append(mods, lodger)
-		mods = append(mods, brings[lodger]...)
+	for _, mod := range r.modules {
+		mods = append(mods, mod)
+		mods = append(mods, linkedModules[mod]...)
 	}
-	for _, b := range plan {
-		if slices.Contains(a.knows, b.room) {
-			mods = append(mods, luggage(plan, b)...)
+	for _, b := range all {
+		if slices.Contains(r.imports, b.pkg) {
+			mods = append(mods, reachable(all, b)...)
 		}
 	}
 	return mods
 }
 
-// A guard that nothing sets off guards nothing: each of these arrows is wrong on
-// purpose, and must be reported.
-func TestArrowsThatAreWrong(t *testing.T) {
+// Each of these rules is wrong on purpose and must be reported.
+func TestViolationsAreFound(t *testing.T) {
 	t.Parallel()
-	ours := &module{Path: house}
-	packages := map[string]pkg{
-		"fmt":                        {},
-		"net/http":                   {Imports: []string{"fmt"}},
-		"example.org/lodger/v2/room": {Module: &module{Path: "example.org/lodger/v2"}, Imports: []string{"example.org/trunk"}},
-		"example.org/trunk":          {Module: &module{Path: "example.org/trunk"}, Imports: []string{"fmt"}},
-		house + "/store":             {Module: ours, Imports: []string{"fmt"}},
-		house + "/tokens":            {Module: ours, Imports: []string{house + "/store", "example.org/lodger/v2/room"}},
-		house + "/middleware":        {Module: ours, Imports: []string{house + "/tokens", "net/http"}},
-		house + "/middleware/leaf":   {Module: ours, Imports: []string{house + "/middleware"}},
+	ours := &module{Path: modulePath}
+	packages := map[string]goPackage{
+		"fmt":                             {},
+		"net/http":                        {Imports: []string{"fmt"}},
+		"example.org/dependency/v2/inner": {Module: &module{Path: "example.org/dependency/v2"}, Imports: []string{"example.org/indirect"}},
+		"example.org/indirect":            {Module: &module{Path: "example.org/indirect"}, Imports: []string{"fmt"}},
+		modulePath + "/store":             {Module: ours, Imports: []string{"fmt"}},
+		modulePath + "/tokens":            {Module: ours, Imports: []string{modulePath + "/store", "example.org/dependency/v2/inner"}},
+		modulePath + "/middleware":        {Module: ours, Imports: []string{modulePath + "/tokens", "net/http"}},
+		modulePath + "/middleware/leaf":   {Module: ours, Imports: []string{modulePath + "/middleware"}},
 	}
-	both := []string{"example.org/lodger/v2", "example.org/trunk"}
-	plan := []arrow{
-		{room: "store"},
-		{room: "tokens", knows: []string{"store"}, lodgers: both},
-		{room: "middleware", knows: []string{"tokens"}},
-		{room: "middleware/leaf", knows: []string{"middleware"}},
+	both := []string{"example.org/dependency/v2", "example.org/indirect"}
+	all := []rule{
+		{pkg: "store"},
+		{pkg: "tokens", imports: []string{"store"}, modules: both},
+		{pkg: "middleware", imports: []string{"tokens"}},
+		{pkg: "middleware/leaf", imports: []string{"middleware"}},
 	}
-	for _, a := range plan {
-		if got := breaches(packages, plan, a); len(got) > 0 {
-			t.Errorf("%s, with the arrow that it has: %q", a.room, got)
+	for _, r := range all {
+		if got := violations(packages, all, r); len(got) > 0 {
+			t.Errorf("%s, with its own rule: %q", r.pkg, got)
 		}
 	}
 
 	for _, test := range []struct {
 		name  string
-		wrong arrow
+		wrong rule
 		want  string
 	}{
 		{
-			"a package that is not there",
-			arrow{room: "cellar"},
-			"cellar: no such package",
+			"a package that does not exist",
+			rule{pkg: "missing"},
+			"missing: no such package",
 		},
 		{
-			"a room that it may not know",
-			arrow{room: "tokens", lodgers: both},
+			"a package that the rule does not allow",
+			rule{pkg: "tokens", modules: both},
 			"tokens imports store,",
 		},
 		{
-			"a room that lies inside of it",
-			arrow{room: "middleware/leaf", knows: []string{"middleware/leaf"}},
+			"a package above it, where the rule allows itself only",
+			rule{pkg: "middleware/leaf", imports: []string{"middleware/leaf"}},
 			"middleware/leaf imports middleware,",
 		},
 		{
-			"a module that is no lodger",
-			arrow{room: "tokens", knows: []string{"store"}},
-			"tokens imports example.org/lodger/v2/room,",
+			"a module that the rule does not allow",
+			rule{pkg: "tokens", imports: []string{"store"}},
+			"tokens imports example.org/dependency/v2/inner,",
 		},
 		{
-			"another major version of a lodger",
-			arrow{room: "tokens", knows: []string{"store"}, lodgers: []string{"example.org/lodger/v3", "example.org/trunk"}},
-			"tokens imports example.org/lodger/v2/room,",
+			"another major version of an allowed module",
+			rule{pkg: "tokens", imports: []string{"store"}, modules: []string{"example.org/dependency/v3", "example.org/indirect"}},
+			"tokens imports example.org/dependency/v2/inner,",
 		},
 		{
-			"a module that a lodger brings along unsaid",
-			arrow{room: "tokens", knows: []string{"store"}, lodgers: []string{"example.org/lodger/v2"}},
-			"tokens reaches example.org/trunk by",
+			"a module that an allowed module links and the table does not list",
+			rule{pkg: "tokens", imports: []string{"store"}, modules: []string{"example.org/dependency/v2"}},
+			"tokens reaches example.org/indirect through",
 		},
 		{
-			"a package of the standard library that is ruled out",
-			arrow{room: "middleware", knows: []string{"tokens"}, never: []string{"net/http"}},
+			"a package of the standard library that is forbidden",
+			rule{pkg: "middleware", imports: []string{"tokens"}, forbidden: []string{"net/http"}},
 			"middleware reaches net/http,",
 		},
 		{
-			"a package that is ruled out and reached through two rooms",
-			arrow{room: "middleware/leaf", knows: []string{"middleware"}, never: []string{"net/http"}},
+			"a package that is forbidden and reached through two others",
+			rule{pkg: "middleware/leaf", imports: []string{"middleware"}, forbidden: []string{"net/http"}},
 			"middleware/leaf reaches net/http,",
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			got := breaches(packages, plan, test.wrong)
+			got := violations(packages, all, test.wrong)
 			if !slices.ContainsFunc(got, func(b string) bool { return strings.HasPrefix(b, test.want) }) {
-				t.Errorf("breaches = %q, want one that begins %q", got, test.want)
+				t.Errorf("violations = %q, want one that begins %q", got, test.want)
 			}
 		})
 	}
 
-	// Were go list to say that nothing imports anything, every arrow would hold.
-	t.Run("a real package without its lodgers", func(t *testing.T) {
+	// If go list returned no imports at all, every rule would hold.
+	t.Run("a real package, with a rule that allows no module", func(t *testing.T) {
 		t.Parallel()
-		got := breaches(list(t), arrows, arrow{room: "store/passwords"})
+		got := violations(list(t), rules, rule{pkg: "store/passwords"})
 		if !slices.ContainsFunc(got, func(b string) bool { return strings.Contains(b, crypto) }) {
-			t.Errorf("breaches = %q, want one that names %s", got, crypto)
+			t.Errorf("violations = %q, want one that names %s", got, crypto)
 		}
 	})
 }

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// pkg is what go list says of a package.
-type pkg struct {
+// goPackage is the output of go list for one package.
+type goPackage struct {
 	ImportPath string
 	Module     *module // nil: the standard library
 	GoFiles    []string
@@ -22,18 +22,18 @@ type pkg struct {
 
 type module struct{ Path string }
 
-// list asks go list for every package of the house and all that they lead to.
-func list(t *testing.T) map[string]pkg {
+// list returns every package of the module and all their dependencies, by import path.
+func list(t *testing.T) map[string]goPackage {
 	t.Helper()
-	// go test takes an old result from its cache while the files that the test
-	// has opened are as they were. What go list opens does not count, so the
-	// test opens the sources as well; else a new import would go unseen.
+	// go test reuses a cached result while the files that the test has opened are
+	// unchanged. Files that go list opens do not count, so the test opens the sources
+	// itself. Without this a new import would not be noticed.
 	_ = sources(t)
 
 	out := run(t, "go", "list", "-deps", "-json=ImportPath,Module,GoFiles,Imports,ImportMap", "./...")
-	packages := map[string]pkg{}
+	packages := map[string]goPackage{}
 	for d := json.NewDecoder(bytes.NewReader(out)); ; {
-		var p pkg
+		var p goPackage
 		err := d.Decode(&p)
 		if errors.Is(err, io.EOF) {
 			return packages
@@ -50,8 +50,8 @@ func list(t *testing.T) map[string]pkg {
 	}
 }
 
-// deps lists the packages that a package leads to, by whatever way.
-func deps(packages map[string]pkg, name string) []string {
+// deps returns the packages that a package imports, directly or through others.
+func deps(packages map[string]goPackage, name string) []string {
 	var found []string
 	seen := map[string]bool{name: true}
 	for queue := []string{name}; len(queue) > 0; queue = queue[1:] {
@@ -67,7 +67,7 @@ func deps(packages map[string]pkg, name string) []string {
 	return found
 }
 
-// run runs a command at the root of the module and returns what it prints.
+// run runs a command at the root of the module and returns its standard output.
 func run(t *testing.T, name string, args ...string) []byte {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), name, args...)

@@ -11,12 +11,15 @@ import (
 	"testing"
 )
 
-// inBubbles are files whose functions sleep in the bubbles of other files, or
-// stand for a store that is slow.
-var inBubbles = []string{"tokens/watched_test.go", "store/storetest/userviolations_test.go"}
+// inBubbles are files whose functions sleep in the synctest bubbles of other files,
+// or simulate a slow store.
+var inBubbles = []string{
+	"tokens/watched_test.go",
+	"store/storetest/userviolations_test.go",
+}
 
-// TestF38NoTestWaitsForTheClock holds that a test which lets time go by does so
-// in a bubble, whose clock jumps.
+// TestF38NoTestWaitsForTheClock checks that each test file that calls time.Sleep
+// imports testing/synctest, where the clock advances without waiting.
 func TestF38NoTestWaitsForTheClock(t *testing.T) {
 	t.Parallel()
 	bubbles := 0
@@ -38,7 +41,7 @@ func TestF38NoTestWaitsForTheClock(t *testing.T) {
 			return nil
 		}
 		if !slices.ContainsFunc(f.Imports, func(s *ast.ImportSpec) bool { return s.Path.Value == `"testing/synctest"` }) {
-			t.Errorf("%s sleeps, and knows no bubble", name)
+			t.Errorf("%s calls time.Sleep outside of a synctest bubble", name)
 		}
 		bubbles++
 		return nil
@@ -47,7 +50,7 @@ func TestF38NoTestWaitsForTheClock(t *testing.T) {
 		t.Fatal(err)
 	}
 	if bubbles == 0 {
-		t.Error("no test sleeps in a bubble: what is looked for is spelt otherwise now")
+		t.Error("no test calls time.Sleep: this test looks for a call that is now written differently")
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 	"testing/fstest"
 )
 
-// root is where the module begins; a test runs in the folder of its package.
+// root is the root of the module, seen from the folder of this package.
 const root = "../.."
 
 // source is a .go file of the module, tests included.
@@ -28,46 +28,46 @@ type source struct {
 	inits   int // functions named init
 }
 
-// lodging says which files may import a module.
-type lodging struct {
+// moduleRule is the rule for one module: which files may import it.
+type moduleRule struct {
 	promise string
 	mod     string
-	room    string   // the folder whose files may, tests included
+	dir     string   // the folder whose files may import it, tests included
 	also    []string // more such folders
-	files   int      // how many files do, tests left out; 0: any number
+	files   int      // how many files import it, tests not counted; 0: any number
 }
 
-var lodgings = []lodging{
-	{promise: "golang-jwt is imported by one file of tokens/keys, and by the tests of tokens", mod: jwt, room: "tokens/keys", also: []string{"tokens", "tokens/tokentest"}, files: 1},
-	{promise: "ulule/limiter is known to one file of the rate limits, and one of the counters on Redis", mod: ulule, room: "middleware/ratelimit", also: []string{"middleware/ratelimit/rediscounters", "middleware/ratelimit/countertest"}, files: 2},
-	{promise: "Echo is known to its adapter only", mod: echo, room: "middleware/echov4"},
-	{promise: "the checker of histories is known to one file of the suite, which no program links", mod: porcupine, room: "store/storetest", files: 1},
-	{promise: "go-redis is known to the rooms on Redis only", mod: redis, room: "store/redisstore", also: []string{"middleware/ratelimit/rediscounters", "internal/redisclient", "internal/redistest"}},
+var moduleRules = []moduleRule{
+	{promise: "golang-jwt is imported by one file of tokens/keys, and by the tests of tokens", mod: jwt, dir: "tokens/keys", also: []string{"tokens", "tokens/tokentest"}, files: 1},
+	{promise: "ulule/limiter is imported by one file of the rate limits and one of the counters on Redis", mod: ulule, dir: "middleware/ratelimit", also: []string{"middleware/ratelimit/rediscounters", "middleware/ratelimit/countertest"}, files: 2},
+	{promise: "Echo is imported by its adapter only", mod: echo, dir: "middleware/echov4"},
+	{promise: "the linearizability checker is imported by one file of the test suite, which no program links", mod: porcupine, dir: "store/storetest", files: 1},
+	{promise: "go-redis is imported by the packages for Redis only", mod: redis, dir: "store/redisstore", also: []string{"middleware/ratelimit/rediscounters", "internal/redisclient", "internal/redistest"}},
 }
 
 func TestSources(t *testing.T) {
 	t.Parallel()
 	files := sources(t)
 
-	for _, l := range lodgings {
-		t.Run(l.promise, func(t *testing.T) {
+	for _, r := range moduleRules {
+		t.Run(r.promise, func(t *testing.T) {
 			t.Parallel()
-			for _, stray := range strays(files, l) {
+			for _, stray := range strays(files, r) {
 				t.Error(stray)
 			}
 		})
 	}
 
-	t.Run("no Go code lies at the root", func(t *testing.T) {
+	t.Run("no Go file is at the root", func(t *testing.T) {
 		t.Parallel()
 		for _, f := range files {
 			if path.Dir(f.path) == "." {
-				t.Errorf("%s: belongs in a room", f.path)
+				t.Errorf("%s: must be in the folder of a package", f.path)
 			}
 		}
 	})
 
-	t.Run("nothing happens because a package was imported", func(t *testing.T) {
+	t.Run("no package has an init function", func(t *testing.T) {
 		t.Parallel()
 		for _, f := range files {
 			if f.inits > 0 {
@@ -77,33 +77,33 @@ func TestSources(t *testing.T) {
 	})
 }
 
-// strays says where the files do not keep to the lodging l.
-func strays(files []source, l lodging) []string {
+// strays returns where the files break the rule r.
+func strays(files []source, r moduleRule) []string {
 	var found []string
-	know := 0
+	importers := 0
 	for _, f := range files {
-		if !slices.ContainsFunc(f.imports, func(name string) bool { return holds(name)(l.mod) }) {
+		if !slices.ContainsFunc(f.imports, func(name string) bool { return within(name)(r.mod) }) {
 			continue
 		}
-		if dir := path.Dir(f.path); dir != l.room && !slices.Contains(l.also, dir) {
-			found = append(found, fmt.Sprintf("%s imports %s, which is for %s", f.path, l.mod, l.room))
+		if dir := path.Dir(f.path); dir != r.dir && !slices.Contains(r.also, dir) {
+			found = append(found, fmt.Sprintf("%s imports %s, which is for %s", f.path, r.mod, r.dir))
 		}
 		if !f.test {
-			know++
+			importers++
 		}
 	}
 	switch {
-	case know == 0:
-		found = append(found, "no file imports "+l.mod)
-	case l.files > 0 && know != l.files:
-		found = append(found, fmt.Sprintf("%d files import %s, want %d", know, l.mod, l.files))
+	case importers == 0:
+		found = append(found, "no file imports "+r.mod)
+	case r.files > 0 && importers != r.files:
+		found = append(found, fmt.Sprintf("%d files import %s, want %d", importers, r.mod, r.files))
 	}
 	return found
 }
 
-func TestSourcesThatAreWrong(t *testing.T) {
+func TestStraysAreFound(t *testing.T) {
 	t.Parallel()
-	one := lodging{mod: jwt, room: "tokens", also: []string{"cellar"}, files: 1}
+	one := moduleRule{mod: jwt, dir: "tokens", also: []string{"extra"}, files: 1}
 	const (
 		with    = "package p\nimport _ \"" + jwt + "/request\"\n"
 		without = "package p\n"
@@ -114,40 +114,40 @@ func TestSourcesThatAreWrong(t *testing.T) {
 		want  []string
 	}{
 		{
-			name:  "one file of the room, and its tests",
+			name:  "one file of the package, and its tests",
 			files: map[string]string{"tokens/access.go": with, "tokens/access_test.go": with, "store/store.go": without},
 		},
 		{
-			name:  "a second file of the room",
+			name:  "a second file of the package",
 			files: map[string]string{"tokens/access.go": with, "tokens/keys.go": with},
 			want:  []string{"2 files import " + jwt + ", want 1"},
 		},
 		{
-			name:  "a file of another room",
+			name:  "a file of another package",
 			files: map[string]string{"tokens/access.go": without, "middleware/bearer.go": with},
 			want:  []string{"middleware/bearer.go imports " + jwt + ", which is for tokens"},
 		},
 		{
-			name:  "a test of another room",
+			name:  "a test of another package",
 			files: map[string]string{"tokens/access.go": with, "middleware/bearer_test.go": with},
 			want:  []string{"middleware/bearer_test.go imports " + jwt + ", which is for tokens"},
 		},
 		{
-			name:  "another room that may",
-			files: map[string]string{"tokens/access.go": without, "cellar/access.go": with},
+			name:  "another package that the rule allows",
+			files: map[string]string{"tokens/access.go": without, "extra/access.go": with},
 		},
 		{
-			name:  "a room inside of the room",
+			name:  "a package below the package",
 			files: map[string]string{"tokens/access.go": without, "tokens/inner/inner.go": with},
 			want:  []string{"tokens/inner/inner.go imports " + jwt + ", which is for tokens"},
 		},
 		{
-			name:  "nobody at all",
+			name:  "no file at all",
 			files: map[string]string{"tokens/access.go": without},
 			want:  []string{"no file imports " + jwt},
 		},
 		{
-			name:  "a module of its own is not looked at",
+			name:  "the files of another module are ignored",
 			files: map[string]string{"tokens/access.go": with, "examples/go.mod": "module m\n", "examples/main.go": with},
 		},
 	} {
@@ -167,7 +167,7 @@ func TestSourcesThatAreWrong(t *testing.T) {
 		})
 	}
 
-	t.Run("init is counted, a method and a call of that name are not", func(t *testing.T) {
+	t.Run("functions named init are counted, methods and calls of that name are not", func(t *testing.T) {
 		t.Parallel()
 		text := "package p\ntype T struct{}\nfunc (T) init() {}\nfunc init() {}\nfunc init() { T{}.init() }\n"
 		files, err := parse(fstest.MapFS{"a/a.go": &fstest.MapFile{Data: []byte(text)}})
@@ -182,7 +182,7 @@ func TestSourcesThatAreWrong(t *testing.T) {
 
 func TestGoMod(t *testing.T) {
 	t.Parallel()
-	// Opened for the same reason as the sources in list.
+	// Opened for the same reason as the sources in list: the cache of go test.
 	if _, err := os.ReadFile(filepath.Join(root, "go.mod")); err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +197,7 @@ func TestGoMod(t *testing.T) {
 		t.Fatalf("go mod edit: %v", err)
 	}
 
-	t.Run("the direct dependencies number in single digits", func(t *testing.T) {
+	t.Run("there are 1 to 9 direct dependencies", func(t *testing.T) {
 		t.Parallel()
 		var direct []string
 		for _, r := range file.Require {
@@ -210,7 +210,7 @@ func TestGoMod(t *testing.T) {
 		}
 	})
 
-	t.Run("nothing is replaced, for a host would not get the replacement", func(t *testing.T) {
+	t.Run("go.mod has no replace directive, which hosts would ignore", func(t *testing.T) {
 		t.Parallel()
 		if len(file.Replace) > 0 {
 			t.Errorf("go.mod replaces %s", file.Replace)
@@ -231,8 +231,8 @@ func sources(t *testing.T) []source {
 	return files
 }
 
-// parse reads the .go files under tree, but not those that the go command leaves
-// out: folders of hidden files, of test data, and of other modules.
+// parse reads the .go files under tree. It leaves out what the go command leaves out:
+// hidden folders, testdata, vendor and other modules.
 func parse(tree fs.FS) ([]source, error) {
 	var files []source
 	err := fs.WalkDir(tree, ".", func(name string, entry fs.DirEntry, err error) error {

@@ -1,9 +1,9 @@
-// Package keytable is a hash table of small values that the garbage collector
-// does not look into: a million of them cost it nothing.
+// Package keytable is a hash table of small values. If the values have no pointers,
+// the garbage collector does not scan them, however many there are.
 package keytable
 
-// Key is a key that has been hashed already, evenly: the table takes its bits as
-// they are.
+// Key is a hashed key. Its bits must be evenly distributed, because the table does
+// not hash them again.
 type Key [2]uint64
 
 // Max is how many entries a Table can have.
@@ -12,19 +12,20 @@ const Max = 1<<slotBits - 1
 const (
 	slotBits  = 20
 	slotMask  = 1<<slotBits - 1
-	chunkBits = 6 // entries come in chunks, so that a small table is small
+	chunkBits = 6 // entries are allocated in chunks, so that a small table needs little memory
 	chunkMask = 1<<chunkBits - 1
 	least     = 16 // words in an index
 )
 
 // Table is a hash table. The zero value is empty. It is not safe for concurrent
-// use. No step of it looks at more than the entries that collide, but for the
-// growth of the index, which reads all keys once, one after the other.
+// use. Each method reads only the entries that collide, except that Insert, when
+// the index grows, reads all keys once.
 type Table[V any] struct {
-	// index is open addressing with linear probing. A word has some bits of the
-	// key, to spare a look at the entry, and the entry's place plus one; 0 is empty.
+	// index uses open addressing with linear probing. A word has 12 bits of the key,
+	// which avoid most reads of other entries, and the entry's place plus one in its
+	// low 20 bits; 0 is empty.
 	index  []uint32
-	chunks []*chunk[V] // dense: entry i is there if i < n
+	chunks []*chunk[V] // dense: entry i exists if i < n
 	n      int
 }
 
@@ -35,11 +36,11 @@ type entry[V any] struct {
 	value V
 }
 
-// Len is how many entries there are.
+// Len returns the number of entries.
 func (t *Table[V]) Len() int { return t.n }
 
-// Find returns the value of the key, or nil. It can be changed in place, and is
-// good until the next Insert or Delete.
+// Find returns a pointer to the value of the key, or nil. The caller may change the
+// value. The pointer is valid until the next Insert or Delete.
 func (t *Table[V]) Find(k Key) *V {
 	if t.n == 0 {
 		return nil
@@ -59,8 +60,8 @@ func (t *Table[V]) Find(k Key) *V {
 	}
 }
 
-// Insert adds a key that is not there, and returns its value to be set. There is
-// room for Max.
+// Insert adds a key that is not in the table, and returns a pointer to its zero
+// value. The table must have fewer than Max entries.
 func (t *Table[V]) Insert(k Key) *V {
 	if 4*(t.n+1) > 3*len(t.index) {
 		t.grow()
@@ -75,8 +76,8 @@ func (t *Table[V]) Insert(k Key) *V {
 	return &e.value
 }
 
-// Delete removes a key that is there. The last entry takes its place, which Delete
-// returns, as At counts.
+// Delete removes a key that is in the table. It moves the last entry to the place of
+// the removed one, and returns that place as At counts.
 func (t *Table[V]) Delete(k Key) (place int) {
 	at := t.where(k)
 	slot := int(t.index[at]&slotMask) - 1
@@ -94,7 +95,7 @@ func (t *Table[V]) Delete(k Key) (place int) {
 	return slot
 }
 
-// At returns the i-th of Len entries. A Delete changes their order.
+// At returns entry i, where 0 <= i < Len. Delete changes the order of the entries.
 func (t *Table[V]) At(i int) (Key, *V) {
 	e := t.entry(i)
 	return e.key, &e.value
@@ -104,7 +105,7 @@ func (t *Table[V]) entry(slot int) *entry[V] { return &t.chunks[slot>>chunkBits]
 
 func tagOf(k Key) uint32 { return uint32(k[1]>>32) &^ slotMask }
 
-// where is the word of a key that is there.
+// where returns the place in index of a key that is in the table.
 func (t *Table[V]) where(k Key) uint32 {
 	mask := uint32(len(t.index) - 1) //nolint:gosec // at most 2^21
 	at := uint32(k[0]) & mask        //nolint:gosec // the low bits are meant
@@ -115,7 +116,7 @@ func (t *Table[V]) where(k Key) uint32 {
 	}
 }
 
-// point makes the index say that a key is at this place, counted from 1.
+// point adds a key to the index, with the place of its entry counted from 1.
 func (t *Table[V]) point(k Key, place int) {
 	mask := uint32(len(t.index) - 1) //nolint:gosec // at most 2^21
 	at := uint32(k[0]) & mask        //nolint:gosec // the low bits are meant
@@ -125,18 +126,18 @@ func (t *Table[V]) point(k Key, place int) {
 	t.index[at] = tagOf(k) | uint32(place) //nolint:gosec // at most Max
 }
 
-// unpoint empties a word, and moves those behind it that would not be found any
-// more.
-func (t *Table[V]) unpoint(hole uint32) {
+// unpoint empties a word of the index, and moves the words behind it that linear
+// probing would no longer find.
+func (t *Table[V]) unpoint(empty uint32) {
 	mask := uint32(len(t.index) - 1) //nolint:gosec // at most 2^21
-	for at := (hole + 1) & mask; t.index[at] != 0; at = (at + 1) & mask {
+	for at := (empty + 1) & mask; t.index[at] != 0; at = (at + 1) & mask {
 		home := uint32(t.entry(int(t.index[at]&slotMask) - 1).key[0]) & mask //nolint:gosec // the low bits are meant
-		if (at-home)&mask >= (at-hole)&mask {
-			t.index[hole] = t.index[at]
-			hole = at
+		if (at-home)&mask >= (at-empty)&mask {
+			t.index[empty] = t.index[at]
+			empty = at
 		}
 	}
-	t.index[hole] = 0
+	t.index[empty] = 0
 }
 
 func (t *Table[V]) grow() {

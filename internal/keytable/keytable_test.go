@@ -7,8 +7,8 @@ import (
 	"github.com/sallyport-go/sallyport/internal/keytable"
 )
 
-// Whatever is done to a table, a map says the same. Keys that collide in all the
-// bits that an index looks at are among them.
+// The same random operations on a Table and on a map give the same results. Some
+// keys collide in all the bits that the index has.
 func TestTableIsAMap(t *testing.T) {
 	t.Parallel()
 	for _, spread := range []uint64{3, 100, 1 << 40} {

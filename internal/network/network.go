@@ -1,5 +1,5 @@
-// Package network says which addresses belong to one customer, so that a limit
-// by address counts customers and not addresses.
+// Package network maps addresses to the network of one customer, so that a limit by
+// address counts customers and not addresses.
 package network
 
 import (
@@ -32,9 +32,9 @@ type carrier struct {
 	flipped bool // each of its bits is inverted
 }
 
-// carriers are the ranges in which many customers share a /64, or one customer
-// has more than one. Without this the first would share one limit, and the
-// second would have 65 536.
+// carriers are the ranges in which many customers share a /64, or one customer has
+// many /64. Without them the former would share one limit, and a 6to4 site would
+// have 65 536 limits.
 var carriers = []carrier{
 	{netip.MustParsePrefix("64:ff9b::/96"), 12, false},    // NAT64, RFC 6052 §2.1
 	{netip.MustParsePrefix("::ffff:0:0:0/96"), 12, false}, // SIIT, RFC 2765 §2.1
@@ -72,8 +72,8 @@ func Customer(a netip.Addr) netip.Addr {
 	return a
 }
 
-// Source returns the network that takes the capacity of what callers from net leave
-// behind: the IPv4 /24 or the IPv6 /48 that net is in, or net if it is wider.
+// Source returns the network to which the counters of callers from net are charged:
+// the IPv4 /24 or the IPv6 /48 that contains net, or net itself if it is wider.
 func Source(net netip.Prefix) string {
 	bits := 48
 	if net.Addr().Is4() {

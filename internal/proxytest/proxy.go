@@ -1,6 +1,6 @@
-// Package proxytest gives tests a network that fails: a proxy on loopback that
-// refuses, is silent or breaks off in the middle of a reply. Nothing of it is
-// shipped.
+// Package proxytest gives tests a TCP proxy on loopback that simulates network
+// failures: it refuses connections, does not answer, or closes a connection in the
+// middle of a reply. Only tests import it.
 package proxytest
 
 import (
@@ -13,8 +13,9 @@ import (
 	"testing"
 )
 
-// Proxy stands between a client and a server, whatever they speak, and does to
-// their connections what a network does.
+// Proxy forwards TCP connections between a client and a server. It works for any
+// protocol in which the client sends a request and waits for the reply. Its methods
+// are safe for concurrent use.
 type Proxy struct {
 	Addr string
 
@@ -23,8 +24,8 @@ type Proxy struct {
 
 	mu       sync.Mutex
 	listener net.Listener // nil while it is down
-	marks    [][]byte     // the request that trouble begins with has all of these
-	keep     int          // how many bytes of the reply get through
+	marks    [][]byte     // a request that contains all of these has its reply cut
+	keep     int          // how many bytes of such a reply are forwarded
 	hits     int
 	requests int
 	silent   bool
@@ -32,7 +33,7 @@ type Proxy struct {
 }
 
 // Start starts a Proxy in front of the server at this address, and stops it when
-// the test ends. Until it is told otherwise it lets everything through.
+// the test ends. It forwards everything until a method changes that.
 func Start(t testing.TB, server string) *Proxy {
 	t.Helper()
 	p := &Proxy{Addr: "127.0.0.1:0", server: server, conns: map[net.Conn]struct{}{}}
@@ -46,8 +47,8 @@ func Start(t testing.TB, server string) *Proxy {
 	return p
 }
 
-// Up listens, again after Down, at the same address. It fails if somebody has
-// taken that in between.
+// Up listens again after Down, at the same address. It returns an error if another
+// process has taken the address in between.
 func (p *Proxy) Up(ctx context.Context) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", p.Addr)
 	if err != nil {
@@ -69,8 +70,8 @@ func (p *Proxy) Up(ctx context.Context) error {
 	return nil
 }
 
-// Down refuses connections from now on, and cuts those that there are, as a
-// server does that is stopped.
+// Down refuses new connections and closes the open ones, as a server does that is
+// stopped.
 func (p *Proxy) Down() {
 	p.mu.Lock()
 	if p.listener != nil {
@@ -81,9 +82,9 @@ func (p *Proxy) Down() {
 	p.Cut()
 }
 
-// CutReply lets requests through, but cuts the connection of each that contains
-// all of these texts once so many bytes of its reply have passed. Without texts
-// it cuts none.
+// CutReply forwards requests, but closes the connection of each request that
+// contains all of these texts after keep bytes of its reply. Without texts it closes
+// none. It sets Hits to 0.
 func (p *Proxy) CutReply(keep int, texts ...string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -93,36 +94,37 @@ func (p *Proxy) CutReply(keep int, texts ...string) {
 	}
 }
 
-// Hits says how many requests with the texts of CutReply there were.
+// Hits returns the number of requests that contained the texts of CutReply.
 func (p *Proxy) Hits() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.hits
 }
 
-// Requests says how many requests there were at all; of a connection that is silent,
-// the first.
+// Requests returns the number of all requests. While the proxy is silent it counts
+// the first request of each connection only.
 func (p *Proxy) Requests() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.requests
 }
 
-// Silence accepts connections and requests from now on, and answers none.
+// Silence(true) makes the proxy accept connections and requests and answer none;
+// Silence(false) makes it forward again.
 func (p *Proxy) Silence(silent bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.silent = silent
 }
 
-// Silent says whether it is.
+// Silent reports whether the proxy is silent.
 func (p *Proxy) Silent() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.silent
 }
 
-// Cut cuts all connections that there are.
+// Cut closes all open connections.
 func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -131,7 +133,7 @@ func (p *Proxy) Cut() {
 	}
 }
 
-// open notes a connection, unless the proxy is down.
+// open records a connection, and reports whether the proxy is up.
 func (p *Proxy) open(conn net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -146,8 +148,8 @@ func (p *Proxy) close(conn net.Conn) {
 	_ = conn.Close()
 }
 
-// seen notes a request, and says what is to become of its reply: how many bytes
-// of it pass, or all of it if that is less than 0.
+// seen records a request. It returns how many bytes of the reply to forward, or -1
+// for all of it, and whether the proxy is silent.
 func (p *Proxy) seen(request []byte) (keep int, silent bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

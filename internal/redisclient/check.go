@@ -1,5 +1,5 @@
-// Package redisclient is how the house talks to Redis: what it asks of a
-// client, and scripts that no client runs twice.
+// Package redisclient has what the packages for Redis share: the checks of a client
+// and its server, and scripts that the client never sends twice.
 package redisclient
 
 import (
@@ -9,10 +9,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Check returns an error that names all that is wrong with a client at once. A
-// good one is a *redis.Client or a *redis.ClusterClient that gives up when the
-// context is done, and asks the server, never a replica or a cache, what was
-// last written.
+// Check returns an error that lists everything that is wrong with a client. The
+// client must be a *redis.Client or a *redis.ClusterClient, must respect the deadline
+// of the context, and must read from the master, never from a replica or a cache.
 func Check(client redis.UniversalClient) error {
 	switch c := client.(type) {
 	case nil:
@@ -34,25 +33,25 @@ func Check(client redis.UniversalClient) error {
 		o := c.Options()
 		return errors.Join(
 			deadlines(o.ContextTimeoutEnabled),
-			fresh("ReadOnly", o.ReadOnly && !o.RouteByLatency && !o.RouteRandomly), // which switch it on
+			fresh("ReadOnly", o.ReadOnly && !o.RouteByLatency && !o.RouteRandomly), // go-redis sets ReadOnly for these two
 			fresh("RouteByLatency", o.RouteByLatency),
 			fresh("RouteRandomly", o.RouteRandomly),
 		)
 	default:
-		return fmt.Errorf("the client is to be a *redis.Client or a *redis.ClusterClient, not a %T", client)
+		return fmt.Errorf("the client must be a *redis.Client or a *redis.ClusterClient, got %T", client)
 	}
 }
 
-func deadlines(hold bool) error {
-	if hold {
+func deadlines(respected bool) error {
+	if respected {
 		return nil
 	}
-	return errors.New("the client's option ContextTimeoutEnabled is to be true: without it a request waits for a silent server whatever its deadline")
+	return errors.New("the client's option ContextTimeoutEnabled must be true, got false: without it a request waits for a silent server beyond its deadline")
 }
 
 func fresh(option string, stale bool) error {
 	if !stale {
 		return nil
 	}
-	return fmt.Errorf("the client's option %s is not to be set: it answers with what was written some time ago", option)
+	return fmt.Errorf("the client's option %s must not be set: with it reads return outdated values", option)
 }

@@ -23,10 +23,10 @@ func TestCheck(t *testing.T) {
 	}{
 		"a good client":          {single(redis.Options{ContextTimeoutEnabled: true}), nil},
 		"a good Cluster":         {cluster(redis.ClusterOptions{ContextTimeoutEnabled: true}), nil},
-		"one that waits":         {single(redis.Options{}), []string{"ContextTimeoutEnabled"}},
-		"one that asks replicas": {cluster(redis.ClusterOptions{ReadOnly: true}), []string{"ContextTimeoutEnabled", "ReadOnly"}},
-		"one that asks the next": {cluster(redis.ClusterOptions{ContextTimeoutEnabled: true, RouteByLatency: true}), []string{"RouteByLatency"}},
-		"one with a cache": {
+		"a client that ignores deadlines":         {single(redis.Options{}), []string{"ContextTimeoutEnabled"}},
+		"a Cluster client that reads from replicas": {cluster(redis.ClusterOptions{ReadOnly: true}), []string{"ContextTimeoutEnabled", "ReadOnly"}},
+		"a Cluster client that reads from the nearest node": {cluster(redis.ClusterOptions{ContextTimeoutEnabled: true, RouteByLatency: true}), []string{"RouteByLatency"}},
+		"a client with a cache": {
 			single(redis.Options{ContextTimeoutEnabled: true, ClientSideCacheConfig: &redis.ClientSideCacheConfig{}}),
 			[]string{"ClientSideCacheConfig"},
 		},
@@ -47,10 +47,10 @@ func TestCheck(t *testing.T) {
 		})
 	}
 	for name, client := range map[string]redis.UniversalClient{
-		"nothing": nil, "no client": (*redis.Client)(nil), "no Cluster": (*redis.ClusterClient)(nil),
+		"a nil interface": nil, "a nil *redis.Client": (*redis.Client)(nil), "a nil *redis.ClusterClient": (*redis.ClusterClient)(nil),
 	} {
 		if err := redisclient.Check(client); err == nil {
-			t.Errorf("%s is good", name)
+			t.Errorf("%s: want an error", name)
 		}
 	}
 }

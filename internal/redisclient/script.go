@@ -2,40 +2,40 @@ package redisclient
 
 import (
 	"context"
-	"crypto/sha1" //nolint:gosec // the name by which a server knows a script, and no secret
+	"crypto/sha1" //nolint:gosec // the name of a script on a server, and no secret
 	"encoding/hex"
 
 	"github.com/redis/go-redis/v9"
 )
 
-// Script is a Lua script that works on one key, or on several that a Cluster keeps
-// together. Redis runs it as one step: nobody sees half of it.
+// Script is a Lua script that works on one key, or on several keys of one hash slot.
+// Redis runs it atomically.
 type Script struct{ text, sha string }
 
-// NewScript makes a Script of its text.
+// NewScript returns a Script with this Lua text.
 func NewScript(text string) Script {
 	sum := sha1.Sum([]byte(text)) //nolint:gosec // the name, as above
 	return Script{text: text, sha: hex.EncodeToString(sum[:])}
 }
 
-// SHA is the name by which a server knows the script.
+// SHA returns the name of the script on a server: the SHA-1 of its text in hex.
 func (s Script) SHA() string { return s.sha }
 
 // Run runs the script on a key. A server that does not have it, because it was
 // restarted or its scripts were flushed, is sent its text in the same call.
 //
-// The server runs it once or, after an error, perhaps not at all: however often
-// the client is told to retry, a script is not sent again once it may have been
-// received. A retry after a lost reply would find its own work done, and take it
-// for somebody else's.
+// The server runs the script at most once. After an error it may have run or not.
+// The client does not send a script again that the server may have received,
+// whatever its MaxRetries: a retry after a lost reply would find the changes of the
+// first run, and take them for those of another caller.
 func (s Script) Run(ctx context.Context, client redis.UniversalClient, key string, args ...any) *redis.Cmd {
 	return s.RunKeys(ctx, client, []string{key}, args...)
 }
 
-// RunKeys is Run on several keys.
+// RunKeys is Run on several keys of one hash slot.
 func (s Script) RunKeys(ctx context.Context, client redis.UniversalClient, keys []string, args ...any) *redis.Cmd {
 	cmd := command(ctx, "evalsha", s.sha, keys, args)
-	_ = client.Process(ctx, cmd) // it is in cmd
+	_ = client.Process(ctx, cmd) // the error is in cmd
 	if !redis.HasErrorPrefix(cmd.Err(), "NOSCRIPT") {
 		return cmd.Cmd
 	}
@@ -44,16 +44,16 @@ func (s Script) RunKeys(ctx context.Context, client redis.UniversalClient, keys 
 	return cmd.Cmd
 }
 
-// Command is what Run sends a server that does not have the script: for
-// pipelines.
+// Command returns the command that Run sends to a server without the script, for use
+// in a pipeline.
 func (s Script) Command(ctx context.Context, key string, args ...any) Once {
 	return command(ctx, "eval", s.text, []string{key}, args)
 }
 
-// Once is a command that no client sends again.
+// Once is a command that the client sends at most once.
 type Once struct{ *redis.Cmd }
 
-// NoRetry is how the client is told.
+// NoRetry returns true. go-redis calls it before a retry.
 func (Once) NoRetry() bool { return true }
 
 func command(ctx context.Context, name, script string, keys []string, args []any) Once {

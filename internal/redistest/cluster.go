@@ -21,8 +21,8 @@ type node struct {
 	addr, bus string
 }
 
-// Cluster starts a Cluster of three masters, each with so many replicas, and
-// returns the addresses of the masters.
+// Cluster starts a Cluster of three masters, each with this number of replicas, and
+// returns the addresses of the masters. It stops the Cluster when the test ends.
 func Cluster(t testing.TB, replicas int) []string {
 	t.Helper()
 	nodes := make([]node, masters*(1+replicas))
@@ -61,7 +61,7 @@ func (n node) do(t testing.TB, args ...any) {
 	}
 }
 
-// await asks the nodes until each says all of this.
+// await repeats a command on all nodes until each reply contains all these texts.
 func await(t testing.TB, nodes []node, command string, says ...string) {
 	t.Helper()
 	asked := strings.Fields(command)
@@ -76,6 +76,6 @@ func await(t testing.TB, nodes []node, command string, says ...string) {
 		}
 		return true
 	}) {
-		t.Fatalf("%s: not all nodes come to say %q", command, says)
+		t.Fatalf("%s: not all nodes reply with %q", command, says)
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Prefix returns a prefix that nobody else has, and deletes all keys that begin
-// with it when the test ends.
+// Prefix returns a unique prefix, and deletes all keys that begin with it when the
+// test ends.
 func Prefix(t testing.TB, client redis.UniversalClient) string {
 	t.Helper()
 	prefix := "sallyport-test-" + rand.Text() + ":"
@@ -24,7 +24,7 @@ func Prefix(t testing.TB, client redis.UniversalClient) string {
 	return prefix
 }
 
-// Keys lists all keys that begin with the prefix, on all nodes.
+// Keys returns all keys that begin with the prefix, on all nodes.
 func Keys(t testing.TB, client redis.UniversalClient, prefix string) []string {
 	t.Helper()
 	ctx := context.WithoutCancel(t.Context())
@@ -41,7 +41,7 @@ func Keys(t testing.TB, client redis.UniversalClient, prefix string) []string {
 	case *redis.Client:
 		err = scan(ctx, c)
 	case *redis.ClusterClient:
-		one := make(chan struct{}, 1) // it asks all nodes at once
+		one := make(chan struct{}, 1) // ForEachMaster calls scan for all nodes concurrently
 		err = c.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
 			one <- struct{}{}
 			defer func() { <-one }()

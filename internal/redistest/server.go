@@ -1,5 +1,5 @@
-// Package redistest gives tests a Redis: the one that SALLYPORT_REDIS names, or
-// one of their own that they may kill. Nothing of it is shipped.
+// Package redistest gives tests a Redis server: the one at SALLYPORT_REDIS, or one of
+// their own that they may kill. Only tests import it.
 package redistest
 
 import (
@@ -20,10 +20,10 @@ import (
 	"github.com/sallyport-go/sallyport/internal/skip"
 )
 
-// URL returns the address of a server that others may use at the same time: the
-// one that SALLYPORT_REDIS names, else one that is started for this test. Tests
-// keep to a [Prefix] there. Where neither can be had the test is skipped, or
-// fails if SALLYPORT_REQUIRE_SERVICES is set.
+// URL returns the URL of a server that other tests may use at the same time: that of
+// SALLYPORT_REDIS, or else of a server that it starts for this test. A test must use
+// keys with a [Prefix] only. Without a server the test is skipped, or fails if
+// SALLYPORT_REQUIRE_SERVICES is set.
 func URL(t testing.TB) string {
 	t.Helper()
 	url := os.Getenv("SALLYPORT_REDIS") //nolint:forbidigo // a test has no Config
@@ -34,7 +34,7 @@ func URL(t testing.TB) string {
 	if err != nil {
 		t.Fatalf("SALLYPORT_REDIS: %v", err)
 	}
-	options.MaxRetries, options.DialerRetries = -1, 1 // it is there, or it is not
+	options.MaxRetries, options.DialerRetries = -1, 1 // no retry: the server is there, or the test is skipped
 	client := redis.NewClient(options)
 	defer func() { _ = client.Close() }()
 	if err := client.Ping(t.Context()).Err(); err != nil {
@@ -43,7 +43,7 @@ func URL(t testing.TB) string {
 	return url
 }
 
-// Server is a redis-server of the test's own.
+// Server is a redis-server process that a test has started.
 type Server struct {
 	Addr string
 
@@ -52,13 +52,13 @@ type Server struct {
 	cmd  *exec.Cmd
 }
 
-// Start starts a server that keeps nothing on disk, with these arguments besides,
-// and stops it when the test ends.
+// Start starts a server without persistence, with these additional arguments, and
+// stops it when the test ends.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
 	s := &Server{args: args, dir: t.TempDir()}
 	t.Cleanup(s.Kill)
-	for range 5 { // somebody may take the port before the server does
+	for range 5 { // another process may take the port before the server does
 		s.Addr = freeAddr(t)
 		if s.Run(t) {
 			return s
@@ -68,7 +68,7 @@ func Start(t testing.TB, args ...string) *Server {
 	return nil
 }
 
-// URL is the server's address as a client reads it.
+// URL returns the address of the server in the form of redis.ParseURL.
 func (s *Server) URL() string { return "redis://" + s.Addr + "/0" }
 
 // Run starts the server, again after Kill, and reports whether it answers.
@@ -76,7 +76,7 @@ func (s *Server) Run(t testing.TB) bool {
 	t.Helper()
 	path, err := exec.LookPath("redis-server")
 	if err != nil {
-		skip.Skip(t, "no redis-server on this machine, and this test wants one of its own")
+		skip.Skip(t, "no redis-server on this machine, and this test needs one of its own")
 	}
 	host, port, _ := net.SplitHostPort(s.Addr)
 	args := append([]string{
@@ -89,14 +89,14 @@ func (s *Server) Run(t testing.TB) bool {
 	return Eventually(t, func() bool { return s.answers(t) })
 }
 
-// answers reports whether it is this server that answers at its address, and not
-// one that was faster to take the port.
+// answers reports whether this server answers at its address, and not another
+// process that has taken the port.
 func (s *Server) answers(t testing.TB) bool {
 	conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(t.Context(), "tcp", s.Addr)
 	if err != nil {
 		return false
 	}
-	defer conn.Close() //nolint:errcheck // it was asked, and that is all
+	defer conn.Close() //nolint:errcheck // it was only read from
 	late := time.AfterFunc(time.Second, func() { _ = conn.Close() })
 	defer late.Stop()
 	if _, err := io.WriteString(conn, "INFO server\r\n"); err != nil {
@@ -105,7 +105,7 @@ func (s *Server) answers(t testing.TB) bool {
 	answer := bufio.NewScanner(conn)
 	for answer.Scan() {
 		if strings.HasPrefix(answer.Text(), "-NOAUTH") {
-			return true // it was told to want a password, and no other is
+			return true // only this server was started with a password
 		}
 		if id, ok := strings.CutPrefix(answer.Text(), "process_id:"); ok {
 			return id == strconv.Itoa(s.cmd.Process.Pid)
@@ -114,7 +114,7 @@ func (s *Server) answers(t testing.TB) bool {
 	return false
 }
 
-// Kill ends the server as a power failure would.
+// Kill stops the server with SIGKILL, as a crash would.
 func (s *Server) Kill() {
 	if s.cmd == nil || s.cmd.ProcessState != nil {
 		return
@@ -123,10 +123,10 @@ func (s *Server) Kill() {
 	_ = s.cmd.Wait()
 }
 
-// Pause stops the server in the middle of whatever it does; its connections stay.
+// Pause suspends the server with SIGSTOP. Its connections stay open.
 func (s *Server) Pause() { _ = s.cmd.Process.Signal(syscall.SIGSTOP) }
 
-// Resume lets it go on.
+// Resume continues the server after Pause.
 func (s *Server) Resume() { _ = s.cmd.Process.Signal(syscall.SIGCONT) }
 
 func freeAddr(t testing.TB) string {
@@ -135,12 +135,12 @@ func freeAddr(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close() //nolint:errcheck // nobody has used it
+	defer listener.Close() //nolint:errcheck // it had no connection
 	return listener.Addr().String()
 }
 
-// Eventually asks until it is so, and reports whether it came to be within some
-// seconds.
+// Eventually calls so until it returns true, for 15 seconds at most, and reports
+// whether it did.
 func Eventually(t testing.TB, so func() bool) bool {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)

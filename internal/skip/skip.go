@@ -1,5 +1,5 @@
-// Package skip is for tests that want something which a machine may not have: a
-// server, a program, a browser. Nothing of it is shipped.
+// Package skip is for tests that need something which a machine may not have: a
+// server, a program, a browser. Only tests import it.
 package skip
 
 import (
@@ -7,11 +7,11 @@ import (
 	"testing"
 )
 
-// required is set where nothing may be skipped.
+// required is the environment variable that is set where no test may be skipped.
 const required = "SALLYPORT_REQUIRE_SERVICES"
 
-// Skip skips the test for what the machine has not, or fails it where nothing may
-// be skipped.
+// Skip skips the test, or fails it if SALLYPORT_REQUIRE_SERVICES is set. What says
+// what is missing, such as "no redis-server on this machine".
 func Skip(t testing.TB, what string) {
 	t.Helper()
 	if os.Getenv(required) != "" { //nolint:forbidigo // a test has no Config

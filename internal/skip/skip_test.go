@@ -7,31 +7,31 @@ import (
 	"github.com/sallyport-go/sallyport/internal/skip"
 )
 
-// witness sees how a test ends.
-type witness struct {
+// recorder records how a test ends.
+type recorder struct {
 	testing.TB
 
 	ended string
 }
 
-func (*witness) Helper() {}
+func (*recorder) Helper() {}
 
-func (w *witness) Skipf(format string, args ...any) {
+func (w *recorder) Skipf(format string, args ...any) {
 	w.ended = "skip: " + fmt.Sprintf(format, args...)
 }
 
-func (w *witness) Fatalf(format string, args ...any) {
+func (w *recorder) Fatalf(format string, args ...any) {
 	w.ended = "fail: " + fmt.Sprintf(format, args...)
 	panic(w)
 }
 
-func TestWhatIsAbsent(t *testing.T) { //nolint:paralleltest // it sets the environment
+func TestSkip(t *testing.T) { //nolint:paralleltest // it sets the environment
 	for set, want := range map[string]string{
 		"":  "skip: skipped: no Redis",
 		"1": "fail: no Redis, and SALLYPORT_REQUIRE_SERVICES is set",
 	} {
 		t.Setenv("SALLYPORT_REQUIRE_SERVICES", set)
-		w := &witness{}
+		w := &recorder{}
 		func() {
 			defer func() { _ = recover() }() // as a test ends
 			skip.Skip(w, "no Redis")

@@ -48,7 +48,7 @@ func TestNew(t *testing.T) {
 		t.Parallel()
 		ring := redis.NewRing(&redis.RingOptions{Addrs: map[string]string{"a": "127.0.0.1:1"}})
 		defer func() { _ = ring.Close() }()
-		refused(t, ring, good, "not a *redis.Ring")
+		refused(t, ring, good, "got *redis.Ring")
 		refused(t, (*redis.Client)(nil), good, "the client is required")
 		refused(t, (*redis.ClusterClient)(nil), good, "the client is required")
 	})
@@ -80,7 +80,7 @@ func TestNewOnServers(t *testing.T) {
 	t.Run("a password that is missing or wrong", func(t *testing.T) {
 		t.Parallel()
 		server := redistest.Start(t, "--requirepass", "right")
-		refused(t, dial(t, server.URL()), good, "wants a password", "NOAUTH")
+		refused(t, dial(t, server.URL()), good, "requires a password", "NOAUTH")
 		refused(t, dial(t, "redis://:wrong@"+server.Addr), good, "does not know this user and password", "WRONGPASS")
 		open(t, dial(t, "redis://:right@"+server.Addr), redisstore.Config{})
 	})

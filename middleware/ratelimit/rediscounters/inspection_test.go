@@ -100,7 +100,7 @@ func TestFaultA13CountersThatSomethingElseForgets(t *testing.T) {
 			t.Run("a server that refuses the client is refused", func(t *testing.T) {
 				t.Parallel()
 				server := redistest.Start(t, "--requirepass", "right")
-				refused(t, dial(t, server.URL()), "wants a password", "NOAUTH")
+				refused(t, dial(t, server.URL()), "requires a password", "NOAUTH")
 				refused(t, dial(t, "redis://:wrong@"+server.Addr), "WRONGPASS")
 				host, port, _ := net.SplitHostPort(server.Addr)
 				replica := redistest.Start(t, "--replicaof", host+" "+port)

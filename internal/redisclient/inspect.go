@@ -10,23 +10,23 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Probing is a Script that writes and deletes its key, as all that follows will. Its
-// argument is any value.
+// Probing is a Script that writes and deletes its key. It shows whether the server
+// accepts the commands that later scripts need. Its argument is any value.
 var Probing = NewScript(`
 redis.call('SET', KEYS[1], ARGV[1], 'PX', 1000)
 return redis.call('DEL', KEYS[1])`)
 
-// advice says what to do about a reply to the first command. What is wrong with the
-// server or the client's options stays wrong until somebody changes them; the rest
-// may pass.
+// advice lists what to do about an error reply to the first command. An error that
+// stays lasts until the configuration of the server or the client's options change;
+// the others are temporary.
 var advice = []struct {
 	reply, advice string
 	stays         bool
 }{
-	{"NOAUTH", "the server wants a password: put it into the client's options", true},
+	{"NOAUTH", "the server requires a password: set it in the client's options", true},
 	{"WRONGPASS", "the server does not know this user and password", true},
-	{"NOPERM", "the server's ACL wants +@read +@write +@scripting and all keys below Config.Prefix for this user", true},
-	{"READONLY", "this is a replica: the client wants the address of the master, or Sentinel's", true},
+	{"NOPERM", "this user's ACL on the server must allow +@read +@write +@scripting and all keys that begin with Config.Prefix", true},
+	{"READONLY", "this is a replica: the client must have the address of the master, or of Sentinel", true},
 	{"MOVED", clusterNode, true},
 	{"This instance has cluster support disabled", "the server is not part of a Cluster: make the client with redis.NewClient", true},
 	{"LOADING", "the server is still reading its data: try again later", false},
@@ -38,7 +38,7 @@ var advice = []struct {
 
 const clusterNode = "the server is a node of a Cluster: make the client with redis.NewClusterClient"
 
-// Advice says what to do about an error of the first command.
+// Advice returns what to do about an error of the first command.
 func Advice(err error) string {
 	for _, known := range advice {
 		if redis.HasErrorPrefix(err, known.reply) {
@@ -52,8 +52,8 @@ func Advice(err error) string {
 	return "the server does not answer as a Redis does"
 }
 
-// Stays reports whether an error of the first command, or of Inspect, stays until
-// somebody changes the server's configuration or the client's options.
+// Stays reports whether an error of the first command, or of Inspect, lasts until the
+// server's configuration or the client's options change.
 func Stays(err error) bool {
 	if errors.Is(err, errServer) {
 		return true
@@ -68,19 +68,19 @@ func Stays(err error) bool {
 
 var errServer = errors.New("the server's configuration loses data")
 
-// serverError is an error of Inspect that says what is wrong with the server.
+// serverError is an error of Inspect about the configuration of the server.
 type serverError string
 
 func (e serverError) Error() string { return string(e) }
 
-// Is makes it one that stays.
+// Is makes Stays report true.
 func (serverError) Is(target error) bool { return target == errServer }
 
 // Inspect returns an error if a server evicts keys when its memory is full, unless
-// eviction is accepted, and if it is a node of a Cluster that the client takes for a
-// server of its own. Losing is what is lost by eviction. A server that does not say,
-// because its provider or its ACL forbids INFO, is believed to be in order. Other
-// errors are the network's.
+// evictionIsAccepted, and if the server is a node of a Cluster but the client is not a
+// *redis.ClusterClient. Losing completes the sentence "the server evicts keys, and
+// ... with them". A server that forbids INFO, by its provider or its ACL, passes.
+// Other errors are those of the network.
 func Inspect(ctx context.Context, client redis.UniversalClient, losing string, evictionIsAccepted bool) error {
 	if cluster, ok := client.(*redis.ClusterClient); ok {
 		return cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
@@ -92,13 +92,13 @@ func Inspect(ctx context.Context, client redis.UniversalClient, losing string, e
 	if err != nil {
 		return err
 	}
-	if said["cluster_enabled"] == "1" { // it happens to have the slot that was tried
+	if said["cluster_enabled"] == "1" { // this node serves the slot of the first command by chance
 		return serverError(clusterNode)
 	}
 	return said.checkEviction(losing, evictionIsAccepted)
 }
 
-// info is what a server says of itself.
+// info is the reply to INFO, by field.
 type info map[string]string
 
 func inspect(ctx context.Context, node redis.UniversalClient) (info, error) {
@@ -115,7 +115,8 @@ func inspect(ctx context.Context, node redis.UniversalClient) (info, error) {
 	return said, nil
 }
 
-// HasTransientPrefix reports whether a reply says that the server serves nobody now.
+// HasTransientPrefix reports whether an error reply means that the server serves no
+// requests for now.
 func HasTransientPrefix(err error) bool {
 	for _, prefix := range []string{"LOADING", "CLUSTERDOWN", "MASTERDOWN", "READONLY", "OOM", "MISCONF", "NOREPLICAS", "NOAUTH", "TRYAGAIN"} {
 		if redis.HasErrorPrefix(err, prefix) {
