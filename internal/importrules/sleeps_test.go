@@ -14,7 +14,7 @@ import (
 // inBubbles are files whose functions sleep in the synctest bubbles of other files,
 // or simulate a slow store.
 var inBubbles = []string{
-	"tokens/watched_test.go",
+	"tokens/storespy_test.go",
 	"store/storetest/userviolations_test.go",
 }
 

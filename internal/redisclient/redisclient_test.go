@@ -21,10 +21,10 @@ func TestCheck(t *testing.T) {
 		client redis.UniversalClient
 		says   []string
 	}{
-		"a good client":          {single(redis.Options{ContextTimeoutEnabled: true}), nil},
-		"a good Cluster":         {cluster(redis.ClusterOptions{ContextTimeoutEnabled: true}), nil},
-		"a client that ignores deadlines":         {single(redis.Options{}), []string{"ContextTimeoutEnabled"}},
-		"a Cluster client that reads from replicas": {cluster(redis.ClusterOptions{ReadOnly: true}), []string{"ContextTimeoutEnabled", "ReadOnly"}},
+		"a good client":                                     {single(redis.Options{ContextTimeoutEnabled: true}), nil},
+		"a good Cluster":                                    {cluster(redis.ClusterOptions{ContextTimeoutEnabled: true}), nil},
+		"a client that ignores deadlines":                   {single(redis.Options{}), []string{"ContextTimeoutEnabled"}},
+		"a Cluster client that reads from replicas":         {cluster(redis.ClusterOptions{ReadOnly: true}), []string{"ContextTimeoutEnabled", "ReadOnly"}},
 		"a Cluster client that reads from the nearest node": {cluster(redis.ClusterOptions{ContextTimeoutEnabled: true, RouteByLatency: true}), []string{"RouteByLatency"}},
 		"a client with a cache": {
 			single(redis.Options{ContextTimeoutEnabled: true, ClientSideCacheConfig: &redis.ClientSideCacheConfig{}}),
