@@ -12,7 +12,8 @@ import (
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
-// CreatedKey is an API key that was made just now, and this once can be shown.
+// CreatedKey is a new API key. Key is the secret: it is not stored and cannot be read
+// again.
 type CreatedKey struct {
 	Key    tokens.Secret
 	APIKey store.APIKey

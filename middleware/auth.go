@@ -22,79 +22,78 @@ import (
 	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
-// Config says how an Auth works. The zero value of what is not required is the
+// Config configures an Auth. The zero value of each field that is not required is the
 // safe default.
 type Config struct {
-	// Tokens is required: who makes and checks the tokens.
+	// Tokens issues and verifies the tokens. It is required, unless Verifier is set.
 	Tokens *tokens.Authority
 
-	// Verifier stands in for Tokens in a service that only verifies what another
-	// one signs. Bearer, OptionalBearer, Limit, Protect and RequireScope are all that it
-	// needs; the handlers that want an Authority answer 500.
+	// Verifier replaces Tokens in a service that only verifies tokens of another
+	// service. Bearer, OptionalBearer, Limit, Protect and RequireScope work with it. The
+	// handlers that need an Authority answer 500. It must be nil if Tokens is set.
 	Verifier *tokens.Verifier
 
-	// Tiers is required: how many requests each plan has.
+	// Tiers are the rate limits by tier name. Required.
 	Tiers ratelimit.Tiers
 
-	// ClientIP is required: it states whom the host trusts to say where a
-	// request comes from. For a server that faces its clients that is
-	// [RemoteAddr].
+	// ClientIP returns the client address of a request. Required. Use
+	// clientip.RemoteAddr if clients connect to this server directly. Behind proxies
+	// use a function of package clientip that names the trusted ones.
 	ClientIP func(*http.Request) (netip.Addr, error)
 
-	// Dialect is how requests are read and answers written. Nil: OAuth2.
+	// Dialect is the wire format of requests and answers. Nil: [wire.OAuth2].
 	Dialect wire.Dialect
 
-	// PasswordGrant switches on grant_type=password at the Token endpoint. It
-	// is off because RFC 9700 §2.4 advises against it. Login does not need it.
+	// PasswordGrant enables grant_type=password at the Token endpoint. The default is
+	// off, because RFC 9700 §2.4 forbids this grant. Login does not need it.
 	PasswordGrant bool
 
-	// Endpoints is where the host has mounted what Metadata tells clients of. The
-	// zero value: Metadata is not served.
+	// Endpoints are the URLs that Metadata publishes. The zero value: Metadata answers
+	// 500.
 	Endpoints Endpoints
 
-	// MayIntrospect says which registered client may ask the Introspect endpoint
-	// about tokens, any tokens: as a rule an API that is in the same hands. The
-	// client has been authenticated by its secret. Nil: none may.
+	// MayIntrospect reports whether a registered client may use the Introspect
+	// endpoint, for all tokens. Allow resource servers that you run yourself. The client
+	// was authenticated by its secret before the call. Nil: no client may.
 	MayIntrospect func(context.Context, store.Client) bool
 
-	// TierOf says which tier and how many seats a principal has now, where the
-	// host knows better than the token: after an upgrade, or for a customer
-	// with a plan of their own. An *Error of it refuses the request, for instance
-	// of a customer who is suspended; any other is a failure of the counters.
-	// Nil: as the token says.
+	// TierOf returns the current tier and seats of a principal, if they may differ
+	// from those in the token, for example after an upgrade. A [wire.Error] refuses the
+	// request, for example of a suspended customer. Any other error is a failure of the
+	// counters. Nil: the tier and seats of the token.
 	TierOf func(context.Context, tokens.Principal) (tier string, seats int, err error)
 
-	// Override gives a principal's tier as it is for them, where a customer has a
-	// deal of their own: it gets the tier of Tiers that was found, and returns
-	// that or another. What it returns counts at once, and leaves as it is what
-	// was spent. An *Error of it refuses the request; any other is a failure of
-	// the counters. Nil: every customer has what the tier says.
+	// Override changes the tier of one principal, for a customer with individual
+	// limits. It gets the tier of Tiers, and returns that or another. The result applies
+	// at once, and does not change what was spent. A [wire.Error] refuses the request.
+	// Any other error is a failure of the counters. Nil: no tier is changed.
 	Override func(context.Context, tokens.Principal, ratelimit.Tier) (ratelimit.Tier, error)
 
-	// Limit says what Limit and Protect count. The zero value counts each request
-	// against the tier of its caller.
+	// Limit configures the methods Limit and Protect. The zero value charges each
+	// request to the tier of its caller.
 	Limit ratelimit.LimitConfig
 
-	// Headers says which headers tell a caller what is left. The zero value
-	// sends all.
+	// Headers selects the rate limit headers of answers. The zero value sends all.
 	Headers ratelimit.Headers
 
-	// Counters count requests. Nil: in memory, in this process.
+	// Counters count requests. Share them between processes to enforce one limit for
+	// all. Nil: in the memory of this process.
 	Counters ratelimit.Counters
 
-	// OnCounterFailure says what becomes of requests that cannot be counted.
-	// The zero value refuses them with 503.
+	// OnCounterFailure decides about requests while the counters fail. The zero value
+	// refuses them with 503.
 	OnCounterFailure ratelimit.FailurePolicy
 
-	// Nodes is how many processes serve this API, for FailLocal.
+	// Nodes is the number of processes that serve this API, 1 or more. It is required
+	// for FailLocal.
 	Nodes int
 
 	// BruteForce limits failed logins, and failed attempts with client secrets, API
 	// keys and refresh tokens. The zero value is the safe default.
 	BruteForce BruteForce
 
-	// CounterTimeout is how long one decision may wait for the counters. Zero:
-	// 250 ms.
+	// CounterTimeout is the maximum time that one decision waits for the counters. It
+	// must not be negative. Zero: 250 ms.
 	CounterTimeout time.Duration
 
 	// Cookies keeps the tokens of browsers in cookies that scripts cannot read. Nil:
@@ -109,11 +108,12 @@ type Config struct {
 	// user, and refuse the others (see [tokens.Principal].Restricted).
 	AccountScope string
 
-	// Realm names the API in WWW-Authenticate. Empty: "api".
+	// Realm is the realm of WWW-Authenticate, in printable ASCII without quotes and
+	// backslashes. Empty: "api".
 	Realm string
 
-	// MaxBody is the longest body that login, refresh, logout and token requests
-	// may have, in bytes. Zero: 16 KiB.
+	// MaxBody is the maximum size of the body of a login, refresh, logout or token
+	// request, in bytes: 1 to 1,048,576. Zero: 16,384.
 	MaxBody int64
 
 	// Now is the clock. Nil: time.Now.
@@ -174,13 +174,13 @@ func New(c Config) (*Auth, error) {
 	guard := c.BruteForce.guard(c.Counters, complain)
 	cookies := c.Cookies.compiled(c.Tokens != nil, complain)
 	if c.MaxBody < 0 || c.MaxBody > maxMaxBody {
-		complain("MaxBody", "wants 1 to %d, has %d", maxMaxBody, c.MaxBody)
+		complain("MaxBody", "must be 1 to %d, got %d", maxMaxBody, c.MaxBody)
 	}
 	if names, err := tokens.ParseScope(c.AccountScope); err != nil || len(names) > 1 {
-		complain("AccountScope", "must be one scope-token of RFC 6749 section 3.3, or empty, has %q", c.AccountScope)
+		complain("AccountScope", "must be one scope-token of RFC 6749 section 3.3, or empty, got %q", c.AccountScope)
 	}
 	if !isQuotable(c.Realm) {
-		complain("Realm", "wants printable ASCII without quotes and backslashes, has %q", c.Realm)
+		complain("Realm", "must be printable ASCII without quotes and backslashes, got %q", c.Realm)
 	}
 	if len(wrong) > 0 {
 		return nil, errors.Join(wrong...)
@@ -217,7 +217,7 @@ func (c Config) checkTokens(complain complaint) {
 	case c.Tokens == nil && c.Verifier == nil:
 		complain("Tokens", "is required")
 	case c.Tokens != nil && c.Verifier != nil:
-		complain("Verifier", "is not wanted beside Tokens, which verifies by itself")
+		complain("Verifier", "must be nil if Tokens is set")
 	}
 }
 

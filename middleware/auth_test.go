@@ -41,19 +41,19 @@ func TestNew(t *testing.T) {
 				"middleware: Config.OnCounterFailure: must be FailClosed, FailOpen or FailLocal, got 4\n" +
 				"middleware: Config.Nodes: must be the number of processes, 1 or more, got -1\n" +
 				"middleware: Config.CounterTimeout: must be a positive time, got -1ns\n" +
-				"middleware: Config.MaxBody: wants 1 to 1048576, has -1\n" +
-				"middleware: Config.Realm: wants printable ASCII without quotes and backslashes, has \"a\\\"b\"",
+				"middleware: Config.MaxBody: must be 1 to 1048576, got -1\n" +
+				"middleware: Config.Realm: must be printable ASCII without quotes and backslashes, got \"a\\\"b\"",
 		},
 		{"FailOpen is a policy", func(c *middleware.Config) { c.OnCounterFailure = ratelimit.FailOpen }, ""},
 		{"a policy below the first is none", func(c *middleware.Config) { c.OnCounterFailure = -1 }, "middleware: Config.OnCounterFailure: must be FailClosed, FailOpen or FailLocal, got -1"},
 		{"the largest MaxBody is good", func(c *middleware.Config) { c.MaxBody = 1 << 20 }, ""},
-		{"a larger one is not", func(c *middleware.Config) { c.MaxBody = 1<<20 + 1 }, "middleware: Config.MaxBody: wants 1 to 1048576, has 1048577"},
+		{"a larger one is not", func(c *middleware.Config) { c.MaxBody = 1<<20 + 1 }, "middleware: Config.MaxBody: must be 1 to 1048576, got 1048577"},
 		{"a realm of all that may stand between quotes is good", func(c *middleware.Config) { c.Realm = " !#[]~" }, ""},
-		{"two account scopes are none", func(c *middleware.Config) { c.AccountScope = "read write" }, `middleware: Config.AccountScope: must be one scope-token of RFC 6749 section 3.3, or empty, has "read write"`},
-		{"an account scope with a quote is none", func(c *middleware.Config) { c.AccountScope = `a"` }, `middleware: Config.AccountScope: must be one scope-token of RFC 6749 section 3.3, or empty, has "a\""`},
-		{"a realm with a backslash is not", func(c *middleware.Config) { c.Realm = `a\b` }, `middleware: Config.Realm: wants printable ASCII without quotes and backslashes, has "a\\b"`},
-		{"a realm with a line end is not", func(c *middleware.Config) { c.Realm = "a\r\nb" }, `middleware: Config.Realm: wants printable ASCII without quotes and backslashes, has "a\r\nb"`},
-		{"a realm that is not ASCII is not", func(c *middleware.Config) { c.Realm = "é" }, `middleware: Config.Realm: wants printable ASCII without quotes and backslashes, has "é"`},
+		{"two account scopes are none", func(c *middleware.Config) { c.AccountScope = "read write" }, `middleware: Config.AccountScope: must be one scope-token of RFC 6749 section 3.3, or empty, got "read write"`},
+		{"an account scope with a quote is none", func(c *middleware.Config) { c.AccountScope = `a"` }, `middleware: Config.AccountScope: must be one scope-token of RFC 6749 section 3.3, or empty, got "a\""`},
+		{"a realm with a backslash is not", func(c *middleware.Config) { c.Realm = `a\b` }, `middleware: Config.Realm: must be printable ASCII without quotes and backslashes, got "a\\b"`},
+		{"a realm with a line end is not", func(c *middleware.Config) { c.Realm = "a\r\nb" }, `middleware: Config.Realm: must be printable ASCII without quotes and backslashes, got "a\r\nb"`},
+		{"a realm that is not ASCII is not", func(c *middleware.Config) { c.Realm = "é" }, `middleware: Config.Realm: must be printable ASCII without quotes and backslashes, got "é"`},
 		{"a limit of none is good", func(c *middleware.Config) { c.Tiers["none"] = ratelimit.Tier{Period: time.Second} }, ""},
 		{"a period of a second and a half is not", func(c *middleware.Config) { c.Tiers["x"] = ratelimit.Tier{Period: 1500 * time.Millisecond} }, `middleware: Config.Tiers["x"].Period: must be whole seconds, at least one, got 1.5s`},
 		{"no period is not", func(c *middleware.Config) { c.Tiers["x"] = ratelimit.Tier{Limit: 1} }, `middleware: Config.Tiers["x"].Period: must be whole seconds, at least one, got 0s`},

@@ -58,9 +58,8 @@ type BruteForce struct {
 	// one more every quarter of an hour.
 	AllKnown Budget
 
-	// KnownFor is how long an address stays known without another login, in whole
-	// seconds; after one it may be up to twice as long. At most a year. Zero: 30
-	// days.
+	// KnownFor is how long an address stays known after a login: at least KnownFor and
+	// at most twice as long. It must be whole seconds, 1 s to 366 days. Zero: 30 days.
 	KnownFor time.Duration
 
 	// Success is for logins that succeed, of one user from one address: at most Burst
@@ -81,13 +80,14 @@ type BruteForce struct {
 	// Zero: 300, and one more each second.
 	Token Budget
 
-	// SameLogin returns the form that all spellings of one login have in common, as
-	// your Users see it: logins with different forms are counted apart. Nil: spaces
-	// around it and the case of its letters make no difference.
+	// SameLogin normalizes a login. Logins for which it returns the same text are
+	// counted together. Set it if your store treats further spellings as one login.
+	// Nil: surrounding spaces and the case of letters are ignored.
 	SameLogin func(login string) string
 
-	// OnCounterFailure says what becomes of attempts that cannot be counted. The
-	// zero value refuses them with 503, whatever Config.OnCounterFailure is.
+	// OnCounterFailure decides about attempts while the counters fail. It must be zero,
+	// FailClosed or FailOpen. Zero: they are refused with 503, independently of
+	// Config.OnCounterFailure.
 	OnCounterFailure ratelimit.FailurePolicy
 
 	// InsecureUnlimited switches brute-force protection off. It is for hosts that count
@@ -95,14 +95,14 @@ type BruteForce struct {
 	InsecureUnlimited bool
 }
 
-// Budget is how many failed attempts there may be: Burst at once, and one more
-// each time that Every has passed. On counters that have fixed windows only, as
-// those of [ratelimit.FromLimiter], it is so many in as long as all of them would take to
-// come back.
+// Budget limits attempts: Burst at once, and one more after each Every. Counters that
+// have fixed windows only, such as those of [ratelimit.FromLimiter], allow Burst attempts
+// in each window of Burst × Every. The zero value is the default of its field.
 type Budget struct {
+	// Burst must be 1 to 1,000,000.
 	Burst int64
 
-	// Every is in whole seconds.
+	// Every must be whole seconds, 1 s to 366 days.
 	Every time.Duration
 }
 
@@ -182,10 +182,10 @@ func (g BruteForce) guard(c ratelimit.Counters, complain complaint) guard {
 		knownFor = defaultKnownFor
 	}
 	if knownFor < time.Second || knownFor > maxKnownFor || knownFor%time.Second != 0 {
-		complain("BruteForce.KnownFor", "wants whole seconds, at least one and at most a year, has %v", knownFor)
+		complain("BruteForce.KnownFor", "must be whole seconds, 1s to 366 days, got %v", knownFor)
 	}
 	if g.OnCounterFailure < ratelimit.FailDefault || g.OnCounterFailure > ratelimit.FailOpen {
-		complain("BruteForce.OnCounterFailure", "wants FailClosed or FailOpen, has %d", g.OnCounterFailure)
+		complain("BruteForce.OnCounterFailure", "must be FailClosed or FailOpen, got %d", g.OnCounterFailure)
 	}
 	if sameLogin == nil {
 		sameLogin = folded
@@ -205,7 +205,7 @@ func (g BruteForce) guard(c ratelimit.Counters, complain complaint) guard {
 		}
 		path := "BruteForce." + b.name
 		if has.Burst < 1 || has.Burst > maxBurst || has.Every < time.Second || has.Every%time.Second != 0 || has.Every > maxKnownFor {
-			complain(path, "wants a Burst of 1 to %d and an Every of whole seconds, at least one, has %d and %v", maxBurst, has.Burst, has.Every)
+			complain(path, "must have a Burst of 1 to %d and an Every of whole seconds, 1s to 366 days, got %d and %v", maxBurst, has.Burst, has.Every)
 			continue
 		}
 		p := ratelimit.Policy{

@@ -51,7 +51,7 @@ func cookie(r *http.Request, name string) (tokens.Secret, error) {
 }
 
 // cookieBearer is CheckBearer for a request without an Authorization header. An
-// invalid token that has not just expired is cleared: else OptionalBearer would refuse
+// invalid token is cleared, unless it has only expired: else OptionalBearer would refuse
 // the browser until the cookie expires. An Auth with a Verifier only clears nothing,
 // because the service that set the cookie may know more keys.
 func (a *Auth) cookieBearer(r *http.Request) (tokens.Principal, error) {

@@ -48,14 +48,14 @@ type Cookies struct {
 	SameSite http.SameSite
 
 	// TrustedOrigins are the other origins whose pages may make requests, such as
-	// "https://app.example.com". It is no CORS: whether their scripts may read
-	// the answers the host has to say.
+	// "https://app.example.com". It does not configure CORS, which decides whether
+	// their scripts may read the answers.
 	TrustedOrigins []string
 
-	// InsecureCrossSite sends the cookies along with requests from pages of any
-	// site (SameSite=None), for a front end that is on another site than the API.
-	// It is insecure because whatever answers GET is then open to them, and
-	// CrossOriginProtection all that guards the rest. It wants TrustedOrigins.
+	// InsecureCrossSite makes browsers send the cookies with requests from pages of any
+	// site (SameSite=None). It is for a front end on another site than the API. It is
+	// insecure because pages of any site can then send authenticated GET requests, and
+	// only CrossOriginProtection rejects the others. It requires TrustedOrigins.
 	InsecureCrossSite bool
 }
 
@@ -78,23 +78,23 @@ func (c *Cookies) compiled(refreshes bool, complain complaint) *cookies {
 	access, refresh := cmp.Or(c.Access, "access_token"), cmp.Or(c.Refresh, "refresh_token")
 	for _, name := range []struct{ field, value string }{{"Access", access}, {"Refresh", refresh}} {
 		if !isCookieName(name.value) {
-			complain("Cookies."+name.field, "wants 1 to 64 letters, digits, \"_\" and \"-\", and no __ in front, has %q", name.value)
+			complain("Cookies."+name.field, "must be 1 to 64 letters, digits, \"_\" and \"-\", without \"__\" at the beginning, got %q", name.value)
 		}
 	}
 	if access == refresh {
-		complain("Cookies.Refresh", "wants another name than Access, has %q", refresh)
+		complain("Cookies.Refresh", "must differ from Access, got %q", refresh)
 	}
 	where := c.RefreshPath
 	switch {
 	case where == "" && refreshes:
 		complain("Cookies.RefreshPath", "is required: the path below which Refresh and Logout are mounted")
 	case where != "" && !isCookiePath(where):
-		complain("Cookies.RefreshPath", "wants a path such as \"/auth\", without \";\" and a \"/\" at its end, has %q", where)
+		complain("Cookies.RefreshPath", "must be a path such as \"/auth\", without \";\" and without \"/\" at its end, got %q", where)
 	}
 	mode := c.sameSite(complain)
 	for i, origin := range c.TrustedOrigins {
 		if err := k.origins.AddTrustedOrigin(origin); err != nil {
-			complain("Cookies.TrustedOrigins["+strconv.Itoa(i)+"]", "wants a scheme and a host, has %q", origin)
+			complain("Cookies.TrustedOrigins["+strconv.Itoa(i)+"]", "must be a scheme and a host, got %q", origin)
 		}
 	}
 	k.access = http.Cookie{Name: "__Host-" + access, Path: "/", Secure: true, HttpOnly: true, SameSite: mode}       //nolint:gosec // mode is one of the three
@@ -108,13 +108,13 @@ func (c *Cookies) compiled(refreshes bool, complain complaint) *cookies {
 func (c *Cookies) sameSite(complain complaint) http.SameSite {
 	switch {
 	case c.InsecureCrossSite && c.SameSite != 0:
-		complain("Cookies.SameSite", "is not wanted beside InsecureCrossSite")
+		complain("Cookies.SameSite", "must be zero if InsecureCrossSite is set")
 	case c.InsecureCrossSite && len(c.TrustedOrigins) == 0:
 		complain("Cookies.TrustedOrigins", "is required with InsecureCrossSite")
 	case c.InsecureCrossSite:
 		return http.SameSiteNoneMode
 	case c.SameSite != 0 && c.SameSite != http.SameSiteStrictMode && c.SameSite != http.SameSiteLaxMode:
-		complain("Cookies.SameSite", "wants http.SameSiteStrictMode or http.SameSiteLaxMode, has %d", c.SameSite)
+		complain("Cookies.SameSite", "must be http.SameSiteStrictMode or http.SameSiteLaxMode, got %d", c.SameSite)
 	case c.SameSite == http.SameSiteLaxMode:
 		return http.SameSiteLaxMode
 	}

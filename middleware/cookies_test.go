@@ -280,10 +280,10 @@ func TestNewCookies(t *testing.T) {
 	t.Parallel()
 	c := open(t).config.auth
 	c.Cookies = &middleware.Cookies{Access: "__a", Refresh: "", RefreshPath: "/auth/;", SameSite: http.SameSiteNoneMode, TrustedOrigins: []string{"app.example"}}
-	want := `middleware: Config.Cookies.Access: wants 1 to 64 letters, digits, "_" and "-", and no __ in front, has "__a"
-middleware: Config.Cookies.RefreshPath: wants a path such as "/auth", without ";" and a "/" at its end, has "/auth/;"
-middleware: Config.Cookies.SameSite: wants http.SameSiteStrictMode or http.SameSiteLaxMode, has 4
-middleware: Config.Cookies.TrustedOrigins[0]: wants a scheme and a host, has "app.example"`
+	want := `middleware: Config.Cookies.Access: must be 1 to 64 letters, digits, "_" and "-", without "__" at the beginning, got "__a"
+middleware: Config.Cookies.RefreshPath: must be a path such as "/auth", without ";" and without "/" at its end, got "/auth/;"
+middleware: Config.Cookies.SameSite: must be http.SameSiteStrictMode or http.SameSiteLaxMode, got 4
+middleware: Config.Cookies.TrustedOrigins[0]: must be a scheme and a host, got "app.example"`
 	if _, err := middleware.New(c); err == nil || err.Error() != want {
 		t.Errorf("error =\n%v\nwant\n%s", err, want)
 	}

@@ -10,8 +10,8 @@ import (
 
 // CheckIntrospect is the introspection endpoint of RFC 7662, for a registered
 // client that is authenticated by its secret and that Config.MayIntrospect lets
-// ask. A token that is good for nothing is no error: it is the zero
-// Introspection, whatever the reason.
+// ask. An inactive token (RFC 7662
+// "active": false) is no error: it is the zero Introspection, whatever the reason.
 func (a *Auth) CheckIntrospect(r *http.Request) (tokens.Introspection, error) {
 	p, err := a.params(r, wire.OAuth2{}.Accepts())
 	if err != nil {
@@ -49,7 +49,7 @@ func (a *Auth) asks(ctx context.Context, c wire.Client) error {
 	return nil
 }
 
-// Introspect answers what CheckIntrospect decides, in RFC 7662's words.
+// Introspect answers what CheckIntrospect decides, as RFC 7662 specifies.
 func (a *Auth) Introspect(w http.ResponseWriter, r *http.Request) {
 	i, err := a.CheckIntrospect(r)
 	if err != nil {
@@ -59,8 +59,8 @@ func (a *Auth) Introspect(w http.ResponseWriter, r *http.Request) {
 	a.Introspected(i).Write(w)
 }
 
-// Introspected is the answer of RFC 7662 §2.2. Of a token that is good for
-// nothing it says nothing else.
+// Introspected is the answer of RFC 7662 §2.2. For an inactive token it contains
+// "active": false only.
 func (a *Auth) Introspected(i tokens.Introspection) wire.Answer {
 	type inactive struct {
 		Active bool `json:"active"`

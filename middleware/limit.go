@@ -121,7 +121,7 @@ func (a *Auth) Limit(next http.Handler) http.Handler { return a.limits.Limit(nex
 // Auth's dialect. Mount it behind Bearer or Protect.
 func (a *Auth) Limits(c ratelimit.LimitConfig) (*ratelimit.Limiter, error) { return a.limits.Limits(c) }
 
-// Protect is Bearer, then Limit: what most routes want.
+// Protect is Bearer, then Limit. Most routes need it.
 func (a *Auth) Protect(next http.Handler) http.Handler { return a.Bearer(a.Limit(next)) }
 
 // CheckQuota returns what the caller of a request has left under what Limit and

@@ -10,9 +10,9 @@ import (
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
-// CheckLogin reads a login in the Auth's dialect and lets the user in.
-// Credentials in the URL are not read, and an Authorization: Bearer is of no
-// concern here.
+// CheckLogin reads a login in the Auth's dialect, authenticates the user and returns a
+// new pair of tokens. It reads no credentials from the URL, and ignores an
+// Authorization: Bearer.
 func (a *Auth) CheckLogin(r *http.Request) (tokens.Pair, error) {
 	if err := a.sameSite(r); err != nil {
 		return tokens.Pair{}, err

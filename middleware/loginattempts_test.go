@@ -693,11 +693,11 @@ func TestBruteForceConfig(t *testing.T) {
 		KnownFor: time.Millisecond, OnCounterFailure: 7,
 	}
 	_, err := middleware.New(middleware.Config{Tokens: open(t).tokens, ClientIP: clientip.RemoteAddr, Tiers: tiers(), BruteForce: wrong})
-	const want = `middleware: Config.BruteForce.KnownFor: wants whole seconds, at least one and at most a year, has 1ms
-middleware: Config.BruteForce.OnCounterFailure: wants FailClosed or FailOpen, has 7
-middleware: Config.BruteForce.Address: wants a Burst of 1 to 1000000 and an Every of whole seconds, at least one, has -1 and 1m0s
-middleware: Config.BruteForce.Pair: wants a Burst of 1 to 1000000 and an Every of whole seconds, at least one, has 1 and 0s
-middleware: Config.BruteForce.Token: wants a Burst of 1 to 1000000 and an Every of whole seconds, at least one, has 1 and 1.5s`
+	const want = `middleware: Config.BruteForce.KnownFor: must be whole seconds, 1s to 366 days, got 1ms
+middleware: Config.BruteForce.OnCounterFailure: must be FailClosed or FailOpen, got 7
+middleware: Config.BruteForce.Address: must have a Burst of 1 to 1000000 and an Every of whole seconds, 1s to 366 days, got -1 and 1m0s
+middleware: Config.BruteForce.Pair: must have a Burst of 1 to 1000000 and an Every of whole seconds, 1s to 366 days, got 1 and 0s
+middleware: Config.BruteForce.Token: must have a Burst of 1 to 1000000 and an Every of whole seconds, 1s to 366 days, got 1 and 1.5s`
 	if err == nil || err.Error() != want {
 		t.Errorf("%v", err)
 	}

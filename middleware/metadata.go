@@ -16,20 +16,20 @@ import (
 // wellKnown is where RFC 8414 §3 has the metadata.
 const wellKnown = "/.well-known/oauth-authorization-server"
 
-// Endpoints says where a host has mounted what Metadata tells clients of. Each is
-// an https URL, or a path that begins with a slash: that is one at the issuer's
-// own scheme and host. Empty: it is not mounted, and not told.
+// Endpoints are the endpoints that Metadata publishes. Each must be an https URL, or a
+// path that begins with a slash, such as "/token": it is resolved against the issuer's
+// scheme and host. Empty: Metadata does not publish the endpoint.
 type Endpoints struct {
-	// Token is required, if any of them is set: where Token is.
+	// Token is where Token is mounted. It is required if any other endpoint is set.
 	Token string
 
-	// JWKS is where JWKS is.
+	// JWKS is where JWKS is mounted.
 	JWKS string
 
-	// Revoke is where RFC 7009 is served.
+	// Revoke is where Revoke (RFC 7009) is mounted.
 	Revoke string
 
-	// Introspect is where RFC 7662 is served.
+	// Introspect is where Introspect (RFC 7662) is mounted.
 	Introspect string
 }
 
@@ -55,19 +55,19 @@ func (c Config) checkEndpoints(complain func(path, format string, args ...any)) 
 		return
 	}
 	if c.Tokens == nil {
-		complain("Endpoints", "are told of by an Authority only")
+		complain("Endpoints", "must be empty without Tokens")
 		return
 	}
 	issuer, err := webURL(c.Tokens.Issuer())
 	if err == nil && issuer.RawQuery != "" {
-		err = errors.New("wants no query")
+		err = errors.New("must have no query")
 	}
 	if err != nil {
 		complain("Endpoints", "the issuer %q: %w", c.Tokens.Issuer(), err)
 		return
 	}
 	if c.Endpoints.Token == "" {
-		complain("Endpoints.Token", "is required beside the others")
+		complain("Endpoints.Token", "is required if any other endpoint is set")
 	}
 	for _, e := range []struct{ name, value string }{
 		{"Token", c.Endpoints.Token}, {"JWKS", c.Endpoints.JWKS}, {"Revoke", c.Endpoints.Revoke}, {"Introspect", c.Endpoints.Introspect},
@@ -87,15 +87,15 @@ func webURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil:
-		return nil, errors.New("is no URL")
+		return nil, errors.New("must be a URL")
 	case u.Host == "" || u.User != nil || u.Opaque != "":
-		return nil, errors.New("wants https, a host, and a path at the most")
+		return nil, errors.New("must be https with a host and an optional path")
 	case u.Fragment != "" || strings.Contains(text, "#"):
-		return nil, errors.New("wants no fragment")
+		return nil, errors.New("must have no fragment")
 	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u.Hostname()):
 		return u, nil
 	}
-	return nil, errors.New("wants https")
+	return nil, errors.New("must be https")
 }
 
 func isLoopback(host string) bool {

@@ -204,17 +204,17 @@ func TestMetadata(t *testing.T) {
 			endpoints middleware.Endpoints
 			want      string
 		}{
-			{"https://a.example", middleware.Endpoints{JWKS: "/jwks"}, "middleware: Config.Endpoints.Token: is required beside the others"},
+			{"https://a.example", middleware.Endpoints{JWKS: "/jwks"}, "middleware: Config.Endpoints.Token: is required if any other endpoint is set"},
 			{
 				"https://a.example",
 				middleware.Endpoints{Token: "token", JWKS: "http://a.example/jwks", Revoke: "/revoke#x", Introspect: "//%"},
-				"middleware: Config.Endpoints.Token: \"token\": wants https, a host, and a path at the most\n" +
-					"middleware: Config.Endpoints.JWKS: \"http://a.example/jwks\": wants https\n" +
-					"middleware: Config.Endpoints.Revoke: \"/revoke#x\": wants no fragment\n" +
-					"middleware: Config.Endpoints.Introspect: \"//%\": is no URL",
+				"middleware: Config.Endpoints.Token: \"token\": must be https with a host and an optional path\n" +
+					"middleware: Config.Endpoints.JWKS: \"http://a.example/jwks\": must be https\n" +
+					"middleware: Config.Endpoints.Revoke: \"/revoke#x\": must have no fragment\n" +
+					"middleware: Config.Endpoints.Introspect: \"//%\": must be a URL",
 			},
-			{"my shop", middleware.Endpoints{Token: "/token"}, `middleware: Config.Endpoints: the issuer "my shop": wants https, a host, and a path at the most`},
-			{"https://a.example?b", middleware.Endpoints{Token: "/token"}, `middleware: Config.Endpoints: the issuer "https://a.example?b": wants no query`},
+			{"my shop", middleware.Endpoints{Token: "/token"}, `middleware: Config.Endpoints: the issuer "my shop": must be https with a host and an optional path`},
+			{"https://a.example?b", middleware.Endpoints{Token: "/token"}, `middleware: Config.Endpoints: the issuer "https://a.example?b": must have no query`},
 			{"http://[::1]:80", middleware.Endpoints{Token: "/token"}, ""},
 			{"http://localhost", middleware.Endpoints{Token: "/token"}, ""},
 		} {

@@ -10,8 +10,8 @@ import (
 // CheckRefresh reads a refresh token in the Auth's dialect and exchanges it for
 // a new pair, or an API key for an access token where the dialect has them in
 // the same place. Where there are Config.Cookies and the request has no token
-// elsewhere, it is that of the refresh cookie. An Authorization: Bearer is of no
-// concern here: it is expired, as a rule.
+// elsewhere, it is that of the refresh cookie. It
+// ignores an Authorization: Bearer, which usually has expired.
 func (a *Auth) CheckRefresh(r *http.Request) (tokens.Pair, error) {
 	if err := a.sameSite(r); err != nil {
 		return tokens.Pair{}, err

@@ -48,7 +48,7 @@ func (a *Auth) CheckRevoke(r *http.Request) (own bool, err error) {
 	return err == nil && a.hasCookiesOf(r, sid), err
 }
 
-// Revoke answers what CheckRevoke decides, in RFC 7009's words.
+// Revoke answers what CheckRevoke decides, as RFC 7009 specifies.
 func (a *Auth) Revoke(w http.ResponseWriter, r *http.Request) {
 	own, err := a.CheckRevoke(r)
 	if err != nil {

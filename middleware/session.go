@@ -11,11 +11,11 @@ import (
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
-// SessionList is the sessions of the user who asks.
+// SessionList is the open sessions of one user.
 type SessionList struct {
 	Sessions []tokens.OpenSession
 
-	// Current is the ID of the one that they ask with.
+	// Current is the ID of the session of the request's access token.
 	Current string
 }
 

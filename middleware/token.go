@@ -42,7 +42,7 @@ func (a *Auth) CheckToken(r *http.Request) (tokens.Pair, error) {
 	return tokens.Pair{}, wire.NewError(wire.ReasonGrantType, nil)
 }
 
-// Token answers what CheckToken decides, in RFC 6749's words.
+// Token answers what CheckToken decides, as RFC 6749 specifies.
 func (a *Auth) Token(w http.ResponseWriter, r *http.Request) {
 	p, err := a.CheckToken(r)
 	a.WithDialect(wire.OAuth2{}).WithoutCookies().grant(w, wire.RouteToken, p, err)

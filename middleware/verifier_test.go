@@ -127,7 +127,7 @@ func TestVerifier(t *testing.T) {
 		if c.Verifier, err = tokens.NewVerifier(tokens.VerifierConfig{Keys: published(t, d), Issuer: "i", Audience: "a"}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := middleware.New(c); err == nil || err.Error() != "middleware: Config.Verifier: is not wanted beside Tokens, which verifies by itself" {
+		if _, err := middleware.New(c); err == nil || err.Error() != "middleware: Config.Verifier: must be nil if Tokens is set" {
 			t.Error(err)
 		}
 	})
