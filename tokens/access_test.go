@@ -122,7 +122,7 @@ func TestAccessToken(t *testing.T) {
 			}
 		}
 		if (tokens.Principal{}).HasScope("") {
-			t.Error(`nobody HasScope("")`)
+			t.Error(`the zero Principal: HasScope("")`)
 		}
 	})
 
@@ -227,7 +227,7 @@ func TestHostClaims(t *testing.T) {
 		}
 	})
 
-	t.Run("nobody has no claims", func(t *testing.T) {
+	t.Run("the zero Principal has no claims", func(t *testing.T) {
 		t.Parallel()
 		got := map[string]any{"left": "alone"}
 		if err := (tokens.Principal{}).Claims(&got); err != nil || len(got) != 1 {

@@ -215,7 +215,7 @@ func TestExchangeKey(t *testing.T) {
 			}
 		}},
 	} {
-		t.Run(test.name+" opens nothing, and its last use is not noted", func(t *testing.T) {
+		t.Run(test.name+" is rejected, and its last use is not noted", func(t *testing.T) {
 			t.Parallel()
 			r := open(t)
 			key, row, err := r.CreateAPIKey(t.Context(), alice.ID, "", nil, r.clock.time().Add(time.Hour))
@@ -264,7 +264,7 @@ func TestExchangeKey(t *testing.T) {
 		}
 	})
 
-	t.Run("a store that gives another's user could not say", func(t *testing.T) {
+	t.Run("a store that gives another's user is unavailable", func(t *testing.T) {
 		t.Parallel()
 		r := open(t)
 		key, _ := r.apiKey(t)
@@ -336,7 +336,7 @@ func TestMistypedAPIKey(t *testing.T) {
 		refused(t, "xx"+text[2:])
 	})
 
-	t.Run("a key with a good checksum that nobody made is unknown", func(t *testing.T) {
+	t.Run("a key with a good checksum that was never created is unknown", func(t *testing.T) {
 		t.Parallel()
 		other, _ := open(t).apiKey(t)
 		if !r.IsAPIKey(other) {

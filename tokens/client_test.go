@@ -19,7 +19,7 @@ func TestClientBinding(t *testing.T) {
 	}{
 		{"the client of the session is let in", "shop", "shop", nil},
 		{"a caller who names no client is let in", "shop", "", nil},
-		{"P7: another client is refused, and the token stays good", "shop", "thief", tokens.ErrWrongClient},
+		{"P7: another client is refused, and the token stays good", "shop", "attacker", tokens.ErrWrongClient},
 		{"P7: clients are compared byte by byte", "shop", "shop ", tokens.ErrWrongClient},
 		{"a session that is bound to no client lets any in", "", "shop", nil},
 	} {
@@ -65,7 +65,7 @@ func TestLogin(t *testing.T) {
 		{"a wrong password", tokens.LoginRequest{Login: "alice", Password: "wrong"}, tokens.ErrBadCredentials, true},
 		{"an empty password", tokens.LoginRequest{Login: "alice"}, tokens.ErrBadCredentials, true},
 		{"the password with a space behind it", tokens.LoginRequest{Login: "alice", Password: password + " "}, tokens.ErrBadCredentials, true},
-		{"an unknown login", tokens.LoginRequest{Login: "nobody", Password: password}, tokens.ErrBadCredentials, true},
+		{"an unknown login", tokens.LoginRequest{Login: "unknown", Password: password}, tokens.ErrBadCredentials, true},
 		{"no login", tokens.LoginRequest{Password: password}, tokens.ErrBadCredentials, false},
 		{"a login that no store holds", tokens.LoginRequest{Login: long, Password: password}, tokens.ErrBadCredentials, false},
 		{"a login that is no text", tokens.LoginRequest{Login: "alice\xff", Password: password}, tokens.ErrBadCredentials, false},
@@ -77,7 +77,7 @@ func TestLogin(t *testing.T) {
 		{"a scope that is none", tokens.LoginRequest{Login: "alice", Password: password, Scopes: []string{""}}, tokens.ErrInvalidScope, false},
 		{"65 scopes", tokens.LoginRequest{Login: "alice", Password: password, Scopes: make([]string, 65)}, tokens.ErrInvalidScope, false},
 	} {
-		t.Run(test.name+" opens nothing", func(t *testing.T) {
+		t.Run(test.name+" is rejected", func(t *testing.T) {
 			t.Parallel()
 			r := open(t)
 			_, err := r.Login(t.Context(), test.req)
@@ -92,7 +92,7 @@ func TestLogin(t *testing.T) {
 		})
 	}
 
-	t.Run("a store that lets in a user without an ID could not say", func(t *testing.T) {
+	t.Run("a store that returns a user without an ID is unavailable", func(t *testing.T) {
 		t.Parallel()
 		r := open(t)
 		c := r.config

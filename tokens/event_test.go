@@ -98,7 +98,7 @@ func TestEvents(t *testing.T) {
 				t.Helper()
 				one := r.loginWith(t, loginShop)
 				ready()
-				_, _ = r.Refresh(withAddress(t), tokens.RefreshRequest{Token: one.RefreshToken, ClientID: "thief"})
+				_, _ = r.Refresh(withAddress(t), tokens.RefreshRequest{Token: one.RefreshToken, ClientID: "attacker"})
 				return one.Principal.SessionID
 			},
 			want: events.Event{Kind: events.RefreshRefused, UserID: alice.ID, ClientID: "shop", Generation: 1}, err: tokens.ErrWrongClient,
@@ -174,7 +174,7 @@ func TestEvents(t *testing.T) {
 			want: events.Event{Kind: events.KeyCreated, UserID: alice.ID, KeyID: "its own"},
 		},
 		{
-			name: "a key that opens nothing",
+			name: "a key that is rejected",
 			do: func(t *testing.T, r *fixture, ready func()) string {
 				t.Helper()
 				ready()
@@ -184,7 +184,7 @@ func TestEvents(t *testing.T) {
 			want: events.Event{Kind: events.KeyRefused}, err: tokens.ErrInvalidKey,
 		},
 		{
-			name: "a store that could not say",
+			name: "a store that returned an error",
 			do: func(t *testing.T, r *fixture, ready func()) string {
 				t.Helper()
 				one := r.loginWith(t, loginShop)
@@ -236,7 +236,7 @@ func TestEvents(t *testing.T) {
 		}
 	})
 
-	t.Run("nobody has to listen", func(t *testing.T) {
+	t.Run("Config.Events may be nil", func(t *testing.T) {
 		t.Parallel()
 		r := open(t, func(c *tokens.Config) { c.Events = nil })
 		r.refused(t, r.spent(t), tokens.ErrReused)

@@ -95,7 +95,7 @@ func ExampleAuthority_Refresh() {
 }
 
 // A refresh token is good once. A client that goes on using the first one it got
-// looks like a thief: the session ends, for the token that it should have used
+// looks like an attacker: the session ends, for the token that it should have used
 // as well. Keep the newest; and where tabs race or answers get lost, set
 // Config.RetryGrace.
 func ExampleAuthority_Refresh_wrong() {

@@ -154,7 +154,7 @@ func TestRetryGrace(t *testing.T) {
 		one := r.loginWith(t, tokens.LoginRequest{Login: "alice", Password: password, ClientID: "shop", Scopes: []string{"read"}})
 		two := r.refresh(t, one.RefreshToken)
 		r.unchanged(t, func() {
-			r.refusedWith(t, tokens.RefreshRequest{Token: one.RefreshToken, ClientID: "thief"}, tokens.ErrWrongClient)
+			r.refusedWith(t, tokens.RefreshRequest{Token: one.RefreshToken, ClientID: "attacker"}, tokens.ErrWrongClient)
 			r.refusedWith(t, tokens.RefreshRequest{Token: one.RefreshToken, Scopes: []string{"write"}}, tokens.ErrInvalidScope)
 		})
 		if again := r.refresh(t, one.RefreshToken); again.RefreshToken != two.RefreshToken {
@@ -187,7 +187,7 @@ func TestRetryGrace(t *testing.T) {
 		t.Parallel()
 		r := open(t, graceOf(grace))
 		one := r.login(t)
-		r.store.step(nil, first("AdvanceSession", func() error { return errDriver })) // it has moved, and says that it could not say
+		r.store.step(nil, first("AdvanceSession", func() error { return errDriver })) // the write succeeds and reports an error
 		r.refused(t, one.RefreshToken, tokens.ErrUnavailable)
 		two := r.refresh(t, one.RefreshToken)
 		if !two.Replayed {

@@ -61,7 +61,7 @@ func TestFaultA5AHashThatCannotBeReadIsRefusedAndReported(t *testing.T) {
 		t.Fatal(err)
 	}
 	a, reported := loginsOf(t, s)
-	_, unknown := a.Login(t.Context(), tokens.LoginRequest{Login: "nobody", Password: "secret"})
+	_, unknown := a.Login(t.Context(), tokens.LoginRequest{Login: "unknown", Password: "secret"})
 	_, unreadable := a.Login(t.Context(), tokens.LoginRequest{Login: "ada", Password: "secret"})
 	if !errors.Is(unreadable, tokens.ErrBadCredentials) || unreadable.Error() != unknown.Error() {
 		t.Errorf("got %v, want what an unknown login gets: %v", unreadable, unknown)
@@ -72,7 +72,7 @@ func TestFaultA5AHashThatCannotBeReadIsRefusedAndReported(t *testing.T) {
 	}
 	for _, e := range []events.Event{told[0], told[2]} {
 		if e.Kind != events.LoginRefused || e.UserID != "" || e.Err.Error() != unknown.Error() {
-			t.Errorf("got %+v, want a refused login that names nobody", e)
+			t.Errorf("got %+v, want a refused login without a user", e)
 		}
 	}
 	e := told[1]

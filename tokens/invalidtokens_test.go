@@ -23,7 +23,7 @@ import (
 
 // O8, P25, P30, D103–D107, D109–D113, D120–D122, D126: the matrix that hosts aim
 // at their own verifiers, held to more: what is harmless is accepted, each refusal
-// is of its own kind, names nobody, and the store is not asked.
+// is of its own kind, names no user, and the store is not asked.
 func TestInvalidTokens(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)

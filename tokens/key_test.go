@@ -77,7 +77,7 @@ func TestKeys(t *testing.T) {
 		{"zeros", first(keys.Key{Algorithm: "HS256", Secret: keys.Secret(make([]byte, 32))}), []string{"Keys[0]: Secret: must be random, got too few different bytes"}},
 		{"a few bytes again and again", first(keys.Key{Algorithm: "HS256", Secret: keys.Secret(strings.Repeat("secret!", 8))}), []string{"Keys[0]: Secret: must be random, got too few different bytes"}},
 		{"P24: alg none", first(keys.Key{Algorithm: "none", Secret: secret("a", 32)}), []string{`Keys[0]: Secret: is only for HS256, HS384 and HS512, got Algorithm "none"`}},
-		{"an algorithm that nobody knows", first(keys.Key{Algorithm: "XS256", Private: rsaKey}), []string{`Keys[0]: Algorithm: must be one of HS, RS, PS and ES with 256, 384 or 512, or EdDSA, got "XS256"`}},
+		{"an unknown algorithm", first(keys.Key{Algorithm: "XS256", Private: rsaKey}), []string{`Keys[0]: Algorithm: must be one of HS, RS, PS and ES with 256, 384 or 512, or EdDSA, got "XS256"`}},
 		{"an algorithm in small letters", first(keys.Key{Algorithm: "es256", Private: ecKey}), []string{`Keys[0]: Algorithm: must be one of HS, RS, PS and ES with 256, 384 or 512, or EdDSA, got "es256"`}},
 		{"no algorithm", first(keys.Key{Private: ecKey}), []string{`Keys[0]: Algorithm: must be one of HS, RS, PS and ES with 256, 384 or 512, or EdDSA, got ""`}},
 		{"D118: RSA of 1024 bits", first(keys.Key{Algorithm: "RS256", Private: small}), []string{"Keys[0]: must be an RSA key of 2048 to 16384 bits, got 1024"}},

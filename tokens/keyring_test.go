@@ -142,7 +142,7 @@ func TestKeyRing(t *testing.T) {
 		r.verify(t, r.login(t).AccessToken)
 	})
 
-	t.Run("a retired key verifies nothing, whoever signs with it", func(t *testing.T) {
+	t.Run("a retired key verifies nothing, even if it still signs", func(t *testing.T) {
 		t.Parallel()
 		by := signerOf("RS256")
 		next := signerOf("ES256").key
@@ -387,7 +387,7 @@ func TestVerifier(t *testing.T) {
 			{"an empty kid", func(d *draft) { d.Header = d.Header.Set("kid", `""`) }, "", false},
 			{"a long kid", func(d *draft) { d.Header = d.Header.Set("kid", forge.Quoted(strings.Repeat("k", 65))) }, "", false},
 			{"a key that it has, under another algorithm", func(d *draft) { d.Header = d.Header.Set("kid", `"rs256"`) }, "", false},
-			{"a header that we do not write", func(d *draft) { d.Header = d.Header.Add("jku", `"https://thief.example"`) }, "", false},
+			{"a header that we do not write", func(d *draft) { d.Header = d.Header.Add("jku", `"https://attacker.example"`) }, "", false},
 			{"no kid", func(d *draft) { d.Header = d.Header.Drop("kid") }, "", false},
 		} {
 			asked = nil

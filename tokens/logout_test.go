@@ -80,7 +80,7 @@ func TestLogout(t *testing.T) {
 		r := open(t)
 		one := r.loginWith(t, tokens.LoginRequest{Login: "alice", Password: password, ClientID: "shop"})
 		r.unchanged(t, func() {
-			wantError(t, r.Logout(t.Context(), tokens.RefreshRequest{Token: one.RefreshToken, ClientID: "thief"}), tokens.ErrWrongClient)
+			wantError(t, r.Logout(t.Context(), tokens.RefreshRequest{Token: one.RefreshToken, ClientID: "attacker"}), tokens.ErrWrongClient)
 		})
 		for _, client := range []string{"", "shop"} {
 			p := r.loginWith(t, tokens.LoginRequest{Login: "alice", Password: password, ClientID: "shop"})
@@ -199,10 +199,10 @@ func TestLogoutEverywhere(t *testing.T) {
 	r.refused(t, two.RefreshToken, tokens.ErrRevokedRefresh)
 	r.refresh(t, bobs.RefreshToken)
 	r.refresh(t, r.login(t).RefreshToken) // who comes again is let in
-	if err := r.LogoutEverywhere(t.Context(), "nobody"); err != nil {
+	if err := r.LogoutEverywhere(t.Context(), "unknown"); err != nil {
 		t.Errorf("a user without sessions: %v", err)
 	}
 	if err := r.LogoutEverywhere(t.Context(), ""); errors.Is(err, store.ErrNotFound) {
-		t.Errorf("nobody: %v", err)
+		t.Errorf("an unknown user: %v", err)
 	}
 }

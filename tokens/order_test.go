@@ -16,7 +16,7 @@ import (
 	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
-// errDriver is what a store says when it could not say.
+// errDriver is the error of a store that failed.
 var errDriver = errors.New("driver: broken pipe")
 
 // operation is something that asks the store: made ready by one function, done
@@ -278,7 +278,7 @@ func TestOrderOfCalls(t *testing.T) {
 	}
 }
 
-// P3, P35: what the store could not say is neither theft, nor absence, nor
+// P3, P35: an error of the store is neither theft, nor absence, nor
 // success.
 func TestStoreFailure(t *testing.T) {
 	t.Parallel()

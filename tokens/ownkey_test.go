@@ -30,7 +30,7 @@ func TestCreateOwnAPIKey(t *testing.T) {
 		{"without a wish it has what the access token has", []string{"read", "write"}, nil, nil, []string{"read", "write"}, nil},
 		{"it may have less", []string{"read", "write"}, nil, []string{"write"}, []string{"write"}, nil},
 		{"it may not have more", []string{"read"}, nil, []string{"read", "write"}, nil, tokens.ErrInvalidScope},
-		{"it may not have what nobody has", nil, nil, []string{"root"}, nil, tokens.ErrInvalidScope},
+		{"a scope that no user has is refused", nil, nil, []string{"root"}, nil, tokens.ErrInvalidScope},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -144,7 +144,7 @@ func TestFaultA2ALoginByTheOldPasswordHandsOutNothing(t *testing.T) {
 		r.dead(t, one, two)
 	})
 
-	t.Run("where Authenticate returns a version that User does not, the host is told, and nobody logs in", func(t *testing.T) {
+	t.Run("where Authenticate returns a version that User does not, the host is told, and the login fails", func(t *testing.T) {
 		t.Parallel()
 		r := open(t)
 		c := r.config

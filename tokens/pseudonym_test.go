@@ -41,7 +41,7 @@ func TestIsRefreshToken(t *testing.T) {
 	}
 	other := open(t, func(c *tokens.Config) { c.RefreshKeys[0] = secret("other", 32) })
 	for name, text := range map[string]tokens.Secret{
-		"nothing": "", "a longer one": token + "x", "an access token": p.AccessToken, "another house's": other.login(t).RefreshToken,
+		"nothing": "", "a longer one": token + "x", "an access token": p.AccessToken, "another host's": other.login(t).RefreshToken,
 	} {
 		if a.IsRefreshToken(text) {
 			t.Errorf("%s is one", name)

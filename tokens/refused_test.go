@@ -100,9 +100,9 @@ func TestForgedRefreshToken(t *testing.T) {
 		{"the MAC of another session", encoded(append(slices.Clone(alices[:len(alices)-32]), bobs[len(bobs)-32:]...))},
 		{"the next generation under the MAC of this one", encoded(append(slices.Clone(decoded(base.with(2).token(t))[:29]), alices[29:]...))},
 		{"the previous generation under the MAC of this one", encoded(append(slices.Clone(decoded(base.with(0).token(t))[:29]), alices[29:]...))},
-		{"a key that is not ours", craft(func(c *crafted) { c.key = tokens.Secret(secret("thief", 32)) })},
+		{"a key that is not ours", craft(func(c *crafted) { c.key = tokens.Secret(secret("attacker", 32)) })},
 		{"a key that is not ours under the name of ours", craft(func(c *crafted) {
-			c.key, c.keyID = tokens.Secret(secret("thief", 32)), base.mac("sallyport refresh key id", nil)[:4]
+			c.key, c.keyID = tokens.Secret(secret("attacker", 32)), base.mac("sallyport refresh key id", nil)[:4]
 		})},
 		{"an empty key", craft(func(c *crafted) { c.key = "" })},
 		{"the key of the access tokens", craft(func(c *crafted) { c.key = tokens.Secret(secret("access", 32)) })},
@@ -193,7 +193,7 @@ func TestRefusedRefresh(t *testing.T) {
 		{
 			name: "another client's token",
 			req: func(p tokens.Pair, _ crafted) tokens.RefreshRequest {
-				return tokens.RefreshRequest{Token: p.RefreshToken, ClientID: "thief"}
+				return tokens.RefreshRequest{Token: p.RefreshToken, ClientID: "attacker"}
 			},
 			want: tokens.ErrWrongClient, store: true,
 		},
@@ -269,7 +269,7 @@ func TestRefusedRefresh(t *testing.T) {
 		one := r.loginWith(t, tokens.LoginRequest{Login: "alice", Password: password, ClientID: "shop"})
 		two := r.refreshWith(t, tokens.RefreshRequest{Token: one.RefreshToken, ClientID: "shop"})
 		r.unchanged(t, func() {
-			r.refusedWith(t, tokens.RefreshRequest{Token: one.RefreshToken, ClientID: "thief"}, tokens.ErrWrongClient)
+			r.refusedWith(t, tokens.RefreshRequest{Token: one.RefreshToken, ClientID: "attacker"}, tokens.ErrWrongClient)
 		})
 		r.refresh(t, two.RefreshToken)
 	})

@@ -62,13 +62,13 @@ func TestClientsAreAuthenticatedFirst(t *testing.T) {
 		registered bool // whether there is such a client to ask for
 	}{
 		{"a public client is let in", "web", "", nil, true},
-		{"a public client is let in with a secret that nobody gave out", "web", "x", nil, true},
+		{"a public client is let in with a secret that was not issued", "web", "x", nil, true},
 		{"the first secret is good", "shop", "old secret", nil, true},
 		{"so is the second, so that one can be replaced", "shop", "new secret", nil, true},
 		{"P18: a wrong secret", "shop", "secret", tokens.ErrInvalidClient, true},
 		{"P18: a secret with a space behind it", "shop", "new secret ", tokens.ErrInvalidClient, true},
 		{"P18: no secret of a client that has one", "shop", "", tokens.ErrInvalidClient, true},
-		{"P18: an unknown client", "thief", "", tokens.ErrInvalidClient, true},
+		{"P18: an unknown client", "attacker", "", tokens.ErrInvalidClient, true},
 		{"P18: a client in other letters", "WEB", "", tokens.ErrInvalidClient, true},
 		{"P18: no client", "", "", tokens.ErrInvalidClient, false},
 		{"P18: a client that may not", "mute", "", tokens.ErrUnauthorizedClient, true},
@@ -129,7 +129,7 @@ func TestRefreshOfRegisteredClients(t *testing.T) {
 		{"P7: a wrong secret", "shop", "shop", "secret", tokens.ErrInvalidClient, []string{"Client"}},
 		{"P7: no secret", "shop", "shop", "", tokens.ErrInvalidClient, []string{"Client"}},
 		{"P7: a confidential client that does not say who it is", "shop", "", "", tokens.ErrInvalidClient, []string{"Session", "Client"}},
-		{"P7: an unknown client", "web", "thief", "", tokens.ErrInvalidClient, []string{"Client"}},
+		{"P7: an unknown client", "web", "attacker", "", tokens.ErrInvalidClient, []string{"Client"}},
 		{"P9: another client, which is who it says", "web", "shop", "new secret", tokens.ErrWrongClient, []string{"Client", "Session"}},
 		{"P9: another client, which is public", "shop", "web", "", tokens.ErrWrongClient, []string{"Client", "Session"}},
 	} {
@@ -174,7 +174,7 @@ func TestRefreshPolicies(t *testing.T) {
 		t.Helper()
 		return r.loginWith(t, tokens.LoginRequest{Login: "alice", Password: password, ClientID: id})
 	}
-	t.Run("a client whose policy is none gets no refresh token, and opens no session", func(t *testing.T) {
+	t.Run("a client whose policy is none gets no refresh token, and no session", func(t *testing.T) {
 		t.Parallel()
 		for _, id := range []string{"kiosk", "once"} {
 			r := registering(t)
@@ -210,7 +210,7 @@ func TestRefreshPolicies(t *testing.T) {
 		{"patient", 5*time.Minute - time.Microsecond, nil},
 		{"patient", 5 * time.Minute, tokens.ErrReused},
 		{"strict", 0, tokens.ErrReused},
-		{"web", 0, tokens.ErrReused}, // its own grace is none, whatever the house has
+		{"web", 0, tokens.ErrReused}, // its own grace is none, whatever the Config has
 	} {
 		t.Run("the grace of "+test.id+" is its own, after "+test.after.String(), func(t *testing.T) {
 			t.Parallel()
@@ -312,9 +312,9 @@ func TestDefaultClient(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	t.Run("a default client that has a secret, or is unknown, lets nobody in", func(t *testing.T) {
+	t.Run("a default client that has a secret, or is unknown, fails every login", func(t *testing.T) {
 		t.Parallel()
-		for _, id := range []string{"shop", "nobody"} {
+		for _, id := range []string{"shop", "unknown"} {
 			r := registering(t, byDefault(id))
 			_, err := r.Login(t.Context(), tokens.LoginRequest{Login: "alice", Password: password, ClientSecret: "new secret"})
 			wantError(t, err, tokens.ErrInvalidClient)
@@ -426,7 +426,7 @@ func TestClientStoreFailure(t *testing.T) {
 func TestUnregisteredClients(t *testing.T) {
 	t.Parallel()
 	loose := func(c *tokens.Config) { c.InsecureUnregisteredClients = true }
-	t.Run("whoever is not registered is taken as if nobody were", func(t *testing.T) {
+	t.Run("a client that is not registered is treated as if there were no Clients", func(t *testing.T) {
 		t.Parallel()
 		for _, id := range []string{"", "anybody"} {
 			r := registering(t, loose, graceOf(time.Minute))
@@ -437,7 +437,7 @@ func TestUnregisteredClients(t *testing.T) {
 			}
 		}
 	})
-	t.Run("P7: whoever is registered is authenticated, and nobody takes their sessions over", func(t *testing.T) {
+	t.Run("P7: a registered client is authenticated, and no other client can use its sessions", func(t *testing.T) {
 		t.Parallel()
 		r := registering(t, loose)
 		_, err := r.Login(t.Context(), tokens.LoginRequest{Login: "alice", Password: password, ClientID: "shop"})

@@ -144,7 +144,7 @@ func TestRefreshInterleaved(t *testing.T) {
 		})
 	})
 
-	t.Run("P2: strict, whoever read first and writes second is refused, and so is the winner's token", func(t *testing.T) {
+	t.Run("P2: strict, a caller that reads first and writes second is refused, and so is the winner's token", func(t *testing.T) {
 		t.Parallel()
 		r := open(t)
 		one := r.login(t)
@@ -157,7 +157,7 @@ func TestRefreshInterleaved(t *testing.T) {
 		r.refused(t, won.RefreshToken, tokens.ErrRevokedRefresh)
 	})
 
-	t.Run("with a grace, whoever read first and writes second gets the winner's token", func(t *testing.T) {
+	t.Run("with a grace, a caller that reads first and writes second gets the winner's token", func(t *testing.T) {
 		t.Parallel()
 		r := open(t, graceOf(time.Minute))
 		one := r.login(t)
@@ -197,7 +197,7 @@ func TestRefreshInterleaved(t *testing.T) {
 		}
 	})
 
-	t.Run("a session that is deleted between read and write opens nothing", func(t *testing.T) {
+	t.Run("a session that is deleted between read and write is rejected", func(t *testing.T) {
 		t.Parallel()
 		r := open(t, graceOf(time.Minute))
 		one := r.login(t)
@@ -208,7 +208,7 @@ func TestRefreshInterleaved(t *testing.T) {
 		r.refused(t, one.RefreshToken, tokens.ErrInvalidRefresh)
 	})
 
-	t.Run("a store that refuses the write and shows nothing new could not say", func(t *testing.T) {
+	t.Run("a store that refuses the write and shows nothing new is unavailable", func(t *testing.T) {
 		t.Parallel()
 		r := open(t)
 		one := r.login(t)
@@ -267,7 +267,7 @@ func TestRefreshForeignRows(t *testing.T) {
 		{"another user", func(f *foreign) { f.user = func(u *store.User) { u.ID = bob.ID } }},
 		{"a user without an ID", func(f *foreign) { f.user = func(u *store.User) { u.ID = "" } }},
 	} {
-		t.Run("a store that gives "+test.name+" could not say", func(t *testing.T) {
+		t.Run("a store that gives "+test.name+" is unavailable", func(t *testing.T) {
 			t.Parallel()
 			f := &foreign{storeSpy: r.store}
 			test.edit(f)

@@ -88,7 +88,7 @@ func TestFaultA6LessAskedForNeverBecomesMore(t *testing.T) {
 			}
 		}
 	})
-	t.Run("scopes that are not known are ignored where nobody looked at them, and others narrow", func(t *testing.T) {
+	t.Run("scopes that are not known are ignored where IgnoreUnknownScopes is set, and others narrow", func(t *testing.T) {
 		t.Parallel()
 		r := open(t)
 		login := func(scopes ...string) tokens.Pair {

@@ -160,7 +160,7 @@ func TestSecretsAreShownNowhere(t *testing.T) {
 			failed(errorOf(r.Login(ctx, tokens.LoginRequest{Login: string(wrong), Password: wrong}))) // typed into the wrong field
 			failed(errorOf(r.Login(ctx, tokens.LoginRequest{Login: "alice", Password: wrong + "\xff", Scopes: []string{"read"}})))
 			one := pair(r.Login(ctx, tokens.LoginRequest{Login: "alice", Password: password, ClientID: "shop"}))
-			pair(refresh(one.RefreshToken, "thief"))
+			pair(refresh(one.RefreshToken, "attacker"))
 			two := pair(refresh(one.RefreshToken, "shop"))
 			pair(refresh(one.RefreshToken, "shop"))
 			pair(refresh(two.RefreshToken, ""))
@@ -173,7 +173,7 @@ func TestSecretsAreShownNowhere(t *testing.T) {
 			failed(errorOf(refresh(three.AccessToken, "")))
 			for _, c := range invalidTokens(t, r.clock.time(), by.key) {
 				if len(c.Token) > 100 {
-					secrets.add("a hostile token", c.Token)
+					secrets.add("an invalid token", c.Token)
 					_, err := r.Verify(ctx, c.Token)
 					fmt.Fprintln(log, err)
 				}
@@ -283,21 +283,21 @@ func TestSecretsAreShownNowhere(t *testing.T) {
 		secrets.look(t, "the store", fmt.Sprintf("%#v %s", rows, dump))
 	})
 
-	t.Run("P10: a row of the store opens nothing and ends nothing", func(t *testing.T) {
+	t.Run("P10: a row of the store is no credential and revokes nothing", func(t *testing.T) {
 		t.Parallel()
 		r := open(t)
 		p := r.login(t)
 		_, _, _ = r.CreateAPIKey(t.Context(), alice.ID, "", nil, time.Time{})
 		rows := r.store.rows(t)
 		own := crafted{prefix: "sp_rt_", version: 1, session: rows.Sessions[0].ID, generation: 1}
-		for _, guess := range []tokens.Secret{
+		for _, text := range []tokens.Secret{
 			tokens.Secret(rows.Sessions[0].ID), "sp_rt_" + tokens.Secret(rows.Sessions[0].ID),
 			tokens.Secret(rows.Keys[0].ID), tokens.Secret(rows.Keys[0].Digest[:]), tokens.Secret(hex.EncodeToString(rows.Keys[0].Digest[:])),
 			own.token(t), tokens.Secret(p.Principal.SessionID), tokens.Secret(p.Principal.TokenID),
 		} {
-			notGenuine(t, r, string(guess))
-			if r.IsAPIKey(guess) {
-				t.Errorf("%q looks like an API key", string(guess))
+			notGenuine(t, r, string(text))
+			if r.IsAPIKey(text) {
+				t.Errorf("%q looks like an API key", string(text))
 			}
 		}
 		r.refresh(t, p.RefreshToken)

@@ -64,7 +64,7 @@ func TestMaxSessions(t *testing.T) {
 			t.Errorf("calls = %q", calls)
 		}
 	})
-	t.Run("a store that cannot say lets nobody in, and ends nobody's session", func(t *testing.T) {
+	t.Run("a store that fails refuses the login, and ends no session", func(t *testing.T) {
 		t.Parallel()
 		r := open(t, atMost(1))
 		first := r.login(t)

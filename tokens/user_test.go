@@ -188,7 +188,7 @@ func TestScopes(t *testing.T) {
 			},
 		},
 		{
-			name:  "what the user has lost since is refused to whoever asks for it, and not granted to others",
+			name:  "what the user has lost since is refused if it is requested, and not granted to others",
 			holds: []string{"read", "write"}, login: []string{"read", "write"}, want: "read write", row: []string{"read", "write"},
 			then: []ask{
 				{scopes: []string{"read", "write"}, user: []string{"read"}, err: tokens.ErrInvalidScope},

@@ -126,7 +126,7 @@ func TestJWK(t *testing.T) {
 		{"a d without its primes", "RS256", func(m map[string]any) { delete(m, "p") }, "p: is required"},
 		{"a d of another key", "RS256", func(m map[string]any) { m["d"] = b64([]byte("another")) }, "d, p, q: are not of this n and e"},
 		{"three primes", "RS256", func(m map[string]any) { m["oth"] = []any{} }, "oth: must be absent: only keys with two primes are supported"},
-		{"a curve that nobody uses", "ES256", func(m map[string]any) { m["crv"] = "secp256k1" }, `crv: must be P-256, P-384 or P-521, got "secp256k1"`},
+		{"a curve that is not supported", "ES256", func(m map[string]any) { m["crv"] = "secp256k1" }, `crv: must be P-256, P-384 or P-521, got "secp256k1"`},
 		{"a short x", "ES256", func(m map[string]any) { m["x"] = b64(make([]byte, 31)) }, "x: must be 32 bytes, got 31"},
 		{"a point off the curve", "ES256", func(m map[string]any) { m["x"] = b64(make([]byte, 32)) }, "x, y: must be a point on P-256"},
 		{"a d of another point", "ES256", func(m map[string]any) { m["d"] = b64(append(make([]byte, 31), 1)) }, "d: is not of this x and y"},
@@ -213,7 +213,7 @@ func TestJWKS(t *testing.T) {
 			}
 		}
 		if want := []string{"es256", "rs256", "es384", "eddsa", "es512"}; !slices.Equal(kids, want) {
-			t.Errorf("%v, want %v: HMAC keys are nobody's to know", kids, want)
+			t.Errorf("%v, want %v: HMAC keys must not be published", kids, want)
 		}
 		if kid := set.Signer(time.Now()).ID(); !slices.Contains(kids, kid) {
 			t.Errorf("the key %s signs and is not in the set", kid)

@@ -153,7 +153,7 @@ func TestSource(t *testing.T) {
 				t.Errorf("%d requests", n)
 			}
 		}},
-		{"keys are fetched anew before they are old, and nobody waits", func(t *testing.T) {
+		{"keys are fetched anew before they are old, and no caller waits", func(t *testing.T) {
 			one, two := jwks(t, "a"), jwks(t, "b")
 			i := &issuer{answers: answer(200, one)}
 			s := open(t, i)

@@ -89,7 +89,7 @@ func claimSets(t Target) []row {
 		{"aud of another", claim("aud", `"https://other.example"`), bad},
 		{"aud in capitals", claim("aud", forge.Quoted(strings.ToUpper(audience))), bad},
 		{"aud with a slash behind", claim("aud", forge.Quoted(audience+"/")), bad},
-		{"aud that begins with ours", claim("aud", forge.Quoted(audience+".thief.example")), bad},
+		{"aud that begins with ours", claim("aud", forge.Quoted(audience+".attacker.example")), bad},
 		{"aud with ours and another in one text", claim("aud", forge.Quoted(audience+" https://other.example")), bad},
 
 		{"no iss", without("iss"), bad},

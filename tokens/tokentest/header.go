@@ -15,11 +15,11 @@ import (
 
 // headers are lies in the header, and about the algorithm.
 func headers(t Target, key keys.Key) []row {
-	thief, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	attacker, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		panic(err)
 	}
-	point, err := thief.PublicKey.Bytes()
+	point, err := attacker.PublicKey.Bytes()
 	if err != nil {
 		panic(err)
 	}
@@ -92,14 +92,14 @@ func headers(t Target, key keys.Key) []row {
 		}), bad},
 		{"b64=true", header("b64", "true"), bad},
 
-		{"jwk of a key that is not ours, signed by it", all(header("jwk", jwk), header("alg", `"ES256"`), signedBy(thief)), bad},
+		{"jwk of a key that is not ours, signed by it", all(header("jwk", jwk), header("alg", `"ES256"`), signedBy(attacker)), bad},
 		{"jwk of a key that is not ours", header("jwk", jwk), bad},
-		{"jku", header("jku", `"https://thief.example/jwks.json"`), bad},
-		{"x5u", header("x5u", `"https://thief.example/cert.pem"`), bad},
+		{"jku", header("jku", `"https://attacker.example/jwks.json"`), bad},
+		{"x5u", header("x5u", `"https://attacker.example/cert.pem"`), bad},
 		{"x5c", header("x5c", `["MIIB"]`), bad},
 		{"x5t", header("x5t", `"AAAA"`), bad},
-		{"a key that is not ours under our kid", all(header("alg", `"ES256"`), signedBy(thief)), bad},
-		{"a key that is not ours without a kid", all(header("alg", `"ES256"`), without("kid"), signedBy(thief)), bad},
+		{"a key that is not ours under our kid", all(header("alg", `"ES256"`), signedBy(attacker)), bad},
+		{"a key that is not ours without a kid", all(header("alg", `"ES256"`), without("kid"), signedBy(attacker)), bad},
 		{"zip", header("zip", `"DEF"`), bad},
 		{"enc", header("enc", `"A128GCM"`), bad},
 		{"cty JWT", header("cty", `"JWT"`), bad},

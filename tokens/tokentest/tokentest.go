@@ -173,7 +173,7 @@ func (c Case) try(ctx context.Context, verify func(context.Context, tokens.Secre
 	case err == nil:
 		return fmt.Errorf("tokentest: %s, and it is accepted", c.Name)
 	case errors.Is(err, tokens.ErrUnavailable):
-		return fmt.Errorf("tokentest: %s, and the verifier could not say: %w", c.Name, err)
+		return fmt.Errorf("tokentest: %s, and the verifier is unavailable: %w", c.Name, err)
 	}
 	return nil
 }

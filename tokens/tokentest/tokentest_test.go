@@ -97,7 +97,7 @@ func TestTheMatrixBites(t *testing.T) {
 			"ES256: nothing is wrong, and it is refused: ", "HS256: nothing is wrong, and it is refused: ",
 		}},
 		{"one whose keys are down", func(context.Context, tokens.Secret) error { return tokens.ErrUnavailable }, []string{
-			"ES256: an expired token, and the verifier could not say",
+			"ES256: an expired token, and the verifier is unavailable",
 		}},
 		{"one that panics", func(_ context.Context, token tokens.Secret) error {
 			_ = strings.Split(string(token), ".")[2]
@@ -117,7 +117,7 @@ func TestTheMatrixBites(t *testing.T) {
 		})
 	}
 
-	t.Run("the house's own verifier passes", func(t *testing.T) {
+	t.Run("this module's own verifier passes", func(t *testing.T) {
 		t.Parallel()
 		tokentest.Run(t, at, verifier(t, at))
 	})
@@ -149,8 +149,8 @@ func TestTheMatrixBitesOverHTTP(t *testing.T) {
 			}
 			good(w, r, func(error) { w.WriteHeader(http.StatusUnauthorized) })
 		}, ""},
-		{"no door at all", func(http.ResponseWriter, *http.Request) {}, "ES256: alg none without a signature, and it is accepted: 200"},
-		{"a door that nobody gets through", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }, "ES256: nothing is wrong, and it is refused: 403"},
+		{"a handler without a check", func(http.ResponseWriter, *http.Request) {}, "ES256: alg none without a signature, and it is accepted: 200"},
+		{"a handler that refuses every request", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }, "ES256: nothing is wrong, and it is refused: 403"},
 		{"another status", func(w http.ResponseWriter, r *http.Request) {
 			good(w, r, func(error) { w.WriteHeader(http.StatusBadRequest) })
 		}, "ES256: alg none without a signature: must answer 401, got 400"},
