@@ -27,10 +27,10 @@ const (
 	keyChecksum = 7
 )
 
-// APIKeyPattern is a regular expression, of RE2 and of all its kin, that finds API
-// keys in any text: for secret scanners. Where Config.Prefix is not "sp", that
-// stands in the place of sp. What it finds is a key if its last seven characters
-// are the CRC-32 of all before them (IEEE, big-endian, in base32 without padding).
+// APIKeyPattern is a regular expression in RE2 syntax that finds API keys in any
+// text, for secret scanners. If Config.Prefix is not "sp", replace "sp" by it. A
+// match is an API key if its last seven characters are the CRC-32 of all
+// characters before them (IEEE, big-endian, in base32 without padding).
 const APIKeyPattern = `\bsp_ak_[A-Z2-7]{33}\b` //nolint:gosec // finds credentials, and is none
 
 // TokenTypeAPIKey is the subject_token_type (RFC 8693 §3) of an API key.
@@ -38,28 +38,29 @@ const TokenTypeAPIKey = "urn:sallyport:token-type:api-key"
 
 var base32Text = base32.StdEncoding.WithPadding(base32.NoPadding)
 
-// KeyRequest is an API key that is to become an access token.
+// KeyRequest is a request to exchange an API key for an access token.
 type KeyRequest struct {
 	Key Secret
 
-	// ClientID is put into the access token. Empty: none, or
+	// ClientID is the client that the access token is issued to. Empty: none, or
 	// Config.DefaultClient.
 	ClientID string
 
-	// ClientSecret is the client's, where Config.Clients says that it has one.
+	// ClientSecret is the client's secret. It is required if Config.Clients has one
+	// for the client.
 	ClientSecret Secret
 
-	// Scopes narrow the access token. They are among those that the user holds
-	// today and that the key and the client allow; else it is ErrInvalidScope.
-	// Nil: all of those. Empty and not nil: ErrInvalidScope.
+	// Scopes narrow the access token. Each must be held by the user now, and allowed
+	// by the key and the client, or the exchange returns ErrInvalidScope. Nil: all
+	// such scopes. Empty and not nil: ErrInvalidScope.
 	Scopes []string
 }
 
 // ExchangesKeys reports whether Config.APIKeys is set.
 func (a *Authority) ExchangesKeys() bool { return a.apiKeys != nil }
 
-// IsAPIKey reports whether a text looks like an API key of ours: its form is
-// right, and its checksum. It asks no store.
+// IsAPIKey reports whether a text has the form and the checksum of an API key. It
+// does not call the store.
 func (a *Authority) IsAPIKey(text Secret) bool {
 	random, ok := strings.CutPrefix(string(text), a.prefix+"_ak_")
 	if !ok || len(random) != keyRandom+keyChecksum {
@@ -72,14 +73,16 @@ func checksum(s string) string {
 	return base32Text.EncodeToString(binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE([]byte(s))))
 }
 
-// CreateAPIKey makes a key for a user. It is shown this once: the store gets
-// its digest. Scopes narrow it for good: whatever its user comes to hold, the
-// key never gives more. Nil narrows nothing; empty and not nil, as what is left
-// of something that was narrowed, is ErrInvalidScope. The caller sees to it that
-// they are what whoever asks may have. A zero expiry is none. The key has the
+// CreateAPIKey creates an API key for a user. The key is returned only here: the
+// store gets its digest.
+//
+// Scopes narrow the key permanently: it never grants more, whatever scopes the
+// user gets later. Nil does not narrow. Empty and not nil, as what is left after
+// narrowing, is ErrInvalidScope. The caller must check that the requester may have
+// these scopes. A zero expiry means that the key does not expire. The key has the
 // CredentialVersion that the user has now: see Config.PasswordEndsAPIKeys.
 //
-// It fails with ErrMalformed, also if there is no such user, ErrInvalidScope or
+// It returns ErrMalformed, also if the user does not exist, ErrInvalidScope or
 // ErrUnavailable, also if the user's password changes meanwhile.
 func (a *Authority) CreateAPIKey(ctx context.Context, userID, name string, scopes []string, expires time.Time) (Secret, store.APIKey, error) {
 	if a.apiKeys == nil {
@@ -102,9 +105,9 @@ func (a *Authority) CreateAPIKey(ctx context.Context, userID, name string, scope
 
 var errNoAPIKeys = fmt.Errorf("%w: Config.APIKeys is not set", ErrMalformed)
 
-// createKey makes a key with a version that is the user's, who is read again once
-// it is written. The key is revoked, and handed out to nobody, if what they can
-// log in with has changed: refused is what it is then.
+// createKey creates a key with a version of the user's, and reads the user again
+// after the write. If their credentials have changed, it revokes the key, does not
+// return it, and returns refused.
 func (a *Authority) createKey(
 	ctx context.Context, user store.User, version, name string, scopes []string, expires time.Time, refused error,
 ) (Secret, store.APIKey, error) {
@@ -120,19 +123,19 @@ func (a *Authority) createKey(
 	if err := a.unmoved(ctx, user, refused); err != nil {
 		within, cancel := a.bounded(ctx)
 		defer cancel()
-		_ = a.apiKeys.RevokeAPIKey(within, k.ID, a.now()) // nobody has it
+		_ = a.apiKeys.RevokeAPIKey(within, k.ID, a.now()) // it was not returned
 		return "", store.APIKey{}, a.failed(ctx, err)
 	}
 	a.Report(ctx, events.Event{Kind: events.KeyCreated, UserID: user.ID, KeyID: k.ID})
 	return Secret(text), k, nil
 }
 
-// ExchangeKey makes an access token of an API key, for the user as they are
-// today. The key stays good; no session is opened and no refresh token handed
-// out. The client is authenticated before the key is looked up.
+// ExchangeKey makes an access token from an API key, for the user as they are now.
+// The key stays valid. No session is created, and no refresh token is returned.
+// The client is authenticated before the key is looked up.
 //
-// It fails with ErrInvalidClient, ErrUnauthorizedClient, ErrInvalidKey, ErrInvalidScope, ErrMalformed, ErrClaims or
-// ErrUnavailable.
+// It returns ErrInvalidClient, ErrUnauthorizedClient, ErrInvalidKey,
+// ErrInvalidScope, ErrMalformed, ErrClaims or ErrUnavailable.
 func (a *Authority) ExchangeKey(ctx context.Context, r KeyRequest) (Pair, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()

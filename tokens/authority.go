@@ -18,143 +18,144 @@ import (
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
-// Config says how an Authority works. The zero value of what is not required is
-// the safe default.
+// Config configures an Authority. The zero value of each optional field is the
+// safe default.
 type Config struct {
 	// Store is required: the host's users and sessions.
 	Store store.Store
 
-	// APIKeys lets users exchange long-lived keys for access tokens. Nil: there
-	// are none.
+	// APIKeys stores API keys, which users exchange for access tokens. Nil: the
+	// Authority has no API keys.
 	APIKeys store.APIKeys
 
-	// Clients are the OAuth clients that are registered: what they are allowed,
-	// how their refresh tokens rotate, and the secrets of those that have one.
-	// They are authenticated before anything else is looked at. Nil: nobody is
-	// registered; any client identifier binds a session, and a secret is neither
-	// checked nor kept.
+	// Clients stores the registered OAuth clients: their grants and scopes, how
+	// their refresh tokens rotate, and the digests of their secrets. A client is
+	// authenticated before any other check. Nil: no client is registered. Then any
+	// client identifier binds a session, and a client secret is neither checked nor
+	// stored.
 	Clients store.Clients
 
-	// DefaultClient is the client of a login or an exchange that names none, as
-	// those of dialects that have no place for it. It is registered in Clients,
-	// as a public one. Empty: where there are Clients, such a request is refused.
+	// DefaultClient is the client ID of a login or an exchange that names none, for
+	// wire formats without a field for it. It must be registered in Clients as a
+	// public client. Empty: if Clients is set, such a request is rejected.
 	DefaultClient string
 
-	// AccountAsClient takes a client identifier that is not registered for the
-	// user's account (User.Account, or User.ID where that is empty), as some
-	// APIs have it: the user logs in if it is theirs. Such a client is public,
-	// and may do what a client may where none is registered. No ID of a
-	// registered client should then be an account's.
+	// AccountAsClient accepts a client identifier that is not registered if it is
+	// the user's account: User.Account, or User.ID if that is empty. Some existing
+	// APIs work this way. Such a client is public, and has the permissions of a
+	// client where none is registered. The ID of a registered client should not be
+	// that of an account.
 	AccountAsClient bool
 
-	// InsecureUnregisteredClients takes a client that Clients does not know as it
-	// would be taken if there were no Clients: its identifier is just a name, and
-	// it may do what its user may. Those that Clients knows are authenticated. It
-	// is for the time until all are registered; it goes without AccountAsClient.
+	// InsecureUnregisteredClients accepts a client that is not in Clients as if
+	// Clients were nil: its identifier is only a name, and it may do what its user
+	// may do. Registered clients are still authenticated. Use it only until all
+	// clients are registered. It cannot be combined with AccountAsClient.
 	InsecureUnregisteredClients bool
 
-	// Revocations is the deny list: with it the access tokens of a session that
-	// was revoked die at once, and those of an API key that was revoked. Verify
-	// asks it about each token, and Sweep keeps it short. Nil: they are good until they expire.
+	// Revocations is the deny list. With it the access tokens of a revoked session
+	// or API key are rejected at once. Verify looks up each token in it, and Sweep
+	// deletes its expired entries. Nil: access tokens stay valid until they expire.
 	Revocations store.Revocations
 
-	// InsecureIgnoreDenyFailure makes Verify accept access tokens that the deny
-	// list cannot be asked about, which may have been revoked. Without it they
-	// are ErrUnavailable.
+	// InsecureIgnoreDenyFailure makes Verify accept access tokens, which may have
+	// been revoked, if the deny list returns an error. False: Verify returns
+	// ErrUnavailable.
 	InsecureIgnoreDenyFailure bool
 
 	// Issuer is required: the "iss" of the tokens, compared code point by code
-	// point. By RFC 8414 it is an https URL without query or fragment.
+	// point. RFC 8414 requires an https URL without query or fragment.
 	Issuer string
 
-	// Audience is required: the "aud" of the tokens, which names the API that
-	// they are for.
+	// Audience is required: the "aud" of the tokens. It names the API that the
+	// tokens are for.
 	Audience string
 
-	// Keys are required, unless there is a KeyRing. Keys[0] signs, all of them
-	// verify; so a new key is put last on every node before it is put first on
-	// any. Keys with a SignsFrom or a RetiresAt follow one another by the clock,
-	// as those of a KeyRing do.
+	// Keys is required, unless KeyRing is set. Keys[0] signs, and all keys verify.
+	// To rotate, first append the new key on every node, then move it to the front.
+	// Keys with a SignsFrom or a RetiresAt follow one another by the clock, as those
+	// of a KeyRing do.
 	Keys []keys.Key
 
-	// KeyRing stands in for Keys where they are replaced while the host runs.
+	// KeyRing replaces Keys if the keys change while the host runs.
 	KeyRing *keys.Ring
 
-	// RefreshKeys are required: secrets of 32 random bytes or more that refresh
-	// tokens are made with, and no key of Keys. The first makes them, all of
-	// them open them, so they are replaced as Keys are.
+	// RefreshKeys is required: secrets of at least 32 random bytes, none of them
+	// also in Keys. The first makes refresh tokens, and all of them verify refresh
+	// tokens, so they are rotated as Keys are.
 	RefreshKeys []keys.Secret
 
-	// Prefix begins refresh tokens ("sp_rt_...") and API keys ("sp_ak_...") so
-	// that people and secret scanners know whose they are: 2 to 16 lower-case
-	// letters and digits. Empty: "sp".
+	// Prefix begins refresh tokens ("sp_rt_...") and API keys ("sp_ak_..."), so that
+	// people and secret scanners recognize them: 2 to 16 lower-case letters and
+	// digits. Empty: "sp".
 	Prefix string
 
-	// AccessTTL is how long an access token is good for, in whole seconds. Zero:
-	// one hour.
+	// AccessTTL is the lifetime of an access token, in whole seconds. Zero: one
+	// hour.
 	AccessTTL time.Duration
 
-	// IdleTTL is how long a session waits for its next refresh. Zero: 30 days.
+	// IdleTTL is how long a session lasts without a refresh. Zero: 30 days.
 	IdleTTL time.Duration
 
-	// SessionTTL is how long a session lasts however often it is refreshed. No
-	// access token outlives it. Zero: 90 days.
+	// SessionTTL is the maximum lifetime of a session, however often it is
+	// refreshed. No access token outlives it. Zero: 90 days.
 	SessionTTL time.Duration
 
-	// MaxSessions is how many sessions a user may have at once. A login that
-	// opens one more ends the oldest, as Logout does; after logins at the
-	// same time there may be one more until the next. One login ends 100 sessions
-	// at most: where MaxSessions is new, later logins end the rest. Zero: no limit.
+	// MaxSessions is the maximum number of sessions of one user. A login above it
+	// ends the oldest session, as Logout does. Concurrent logins may leave one
+	// session more until the next login. One login ends at most 100 sessions: if
+	// MaxSessions is lowered, later logins end the rest. Zero: no limit.
 	MaxSessions int
 
 	// PasswordEndsAPIKeys makes a new password end the user's API keys, as it ends
-	// their sessions: ExchangeKey refuses a key whose CredentialVersion is no
-	// longer its user's, and PasswordChanged revokes all of them. False: API keys
-	// survive a new password, unless PasswordChanged is called with EndAPIKeys.
+	// the user's sessions: ExchangeKey rejects a key whose CredentialVersion differs
+	// from its user's, and PasswordChanged revokes all keys of the user. False: API
+	// keys survive a new password, unless PasswordChanged is called with EndAPIKeys.
 	PasswordEndsAPIKeys bool
 
-	// RetryGrace is how long after the first use of a refresh token the same
-	// token is answered once more, with the same successor: for responses that
-	// were lost and for tabs that race. At most 300 s. Zero: no such thing; a
-	// second use ends the session.
+	// RetryGrace is how long after the first use of a refresh token a second use
+	// gets the same successor instead of ending the session. It helps when a
+	// response is lost, or when browser tabs refresh concurrently. At most 300 s.
+	// Zero: a second use ends the session.
 	//
-	// The time of the first use was taken by the clock of the node that served
-	// it. A node whose clock is more than 2 s behind that time cannot tell how
-	// long ago it was: it answers ErrClock, which is ErrUnavailable, and changes
-	// nothing. When a clock is set back, the same time comes twice: a window that
-	// was over opens again then, once, for as long as the grace. It closes when
-	// somebody uses the successor.
+	// The node that served the first use recorded its time by its own clock. A node
+	// whose clock is more than 2 s behind that time cannot tell how long ago it was:
+	// it returns ErrClock, which is a kind of ErrUnavailable, and changes nothing.
+	// When a clock is set back, the same time comes twice: a window that had ended
+	// opens again then, once, for the length of the grace. The window closes when
+	// the successor is used.
 	RetryGrace time.Duration
 
-	// Cache bounds the cache of verified access tokens. Zero: one for keys other than
-	// HMAC.
+	// Cache limits the cache of verified access tokens. Zero: a cache for keys other
+	// than HMAC.
 	Cache CacheConfig
 
-	// Leeway is how far the clocks of the nodes may differ. At most 5 minutes.
-	// Zero: not at all.
+	// Leeway is how far the clocks of the nodes may differ, from 0 to 5 minutes.
+	// Zero: no tolerance.
 	Leeway time.Duration
 
-	// Timeout is how long one login, refresh or logout may wait for the store, and
-	// one Verify for the deny list. Zero: 5 s. Each write of a revocation gets as
-	// long again, and the one call that ends all sessions of a user four times as
-	// long. Revocations are completed after the caller has disconnected, too.
+	// Timeout limits how long one login, refresh or logout waits for the store, and
+	// how long one Verify waits for the deny list. Zero: 5 s. Each write of a
+	// revocation has the same time again, and the one call that ends all sessions of
+	// a user four times as long. Revocations complete even if the caller
+	// disconnects.
 	Timeout time.Duration
 
-	// Claims gives the host's own claims for a user's access token; it is asked
-	// at each login and refresh. It may set none of the registered claims. Nil:
-	// no more claims.
+	// Claims returns the host's own claims for a user's access token. It is called
+	// at each login and refresh. It must not return a registered claim. Nil: no
+	// additional claims.
 	Claims func(context.Context, store.User) (map[string]any, error)
 
-	// Events is told what happened, on the goroutine that it happened on, by
-	// many of them at once. Nil: nobody is told.
+	// Events receives the events. It is called on the goroutine of the operation,
+	// and must be safe for concurrent use. Nil: events are dropped.
 	Events func(context.Context, events.Event)
 
 	// Now is the clock. Nil: time.Now.
 	Now func() time.Time
 }
 
-// Authority makes and checks tokens. It is safe for concurrent use, and nothing
-// about it changes after New.
+// Authority issues and verifies tokens. It is safe for concurrent use, and
+// immutable after New.
 type Authority struct {
 	unfinished *unfinished
 
@@ -184,7 +185,7 @@ type Authority struct {
 	clock  func() time.Time
 }
 
-// Format writes that it is an Authority, and none of its keys, whatever the verb.
+// Format writes "tokens.Authority{}" for every verb, and never a key.
 func (Authority) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "tokens.Authority{}") }
 
 const (
@@ -197,8 +198,8 @@ const (
 	maxString       = 512 // bytes, of what the store contract promises
 )
 
-// New returns an Authority, or all that is wrong with the Config at once, each
-// with the path of its field.
+// New returns an Authority, or one error that joins all that is wrong with the
+// Config, each with the path of its field.
 func New(c Config) (*Authority, error) {
 	var wrong []error
 	complain := func(path, format string, args ...any) {
@@ -355,17 +356,17 @@ func or[T comparable](v, zero T) T {
 // now is the time that stores keep: UTC, cut to the microsecond.
 func (a *Authority) now() time.Time { return a.clock().UTC().Truncate(time.Microsecond) }
 
-// Verify returns the principal that a genuine, current access token names. It
-// does not ask the store: a user who was locked out a minute ago keeps the
-// access tokens that they have until those expire, or until their sessions are
-// ended where Config.Revocations is set. That list is all that is asked.
+// Verify returns the principal of a genuine access token that is valid now. It
+// does not call the Store: a user who can no longer log in keeps their access
+// tokens until those expire, or, with Config.Revocations, until their sessions
+// end. Only the deny list is called.
 //
-// It accepts only what an Authority with the same issuer, audience and keys
-// makes. It fails with ErrExpiredToken for a genuine token that has expired at most
-// one Config.AccessTTL ago, with ErrRevokedToken for one whose session was ended, with
-// ErrUnavailable if the deny list returns an error, and with ErrInvalidToken for every
-// other. A token for another issuer or audience, and one that expired longer ago, is
-// refused before its signature is looked at.
+// It accepts only what an Authority with the same issuer, audience and keys makes.
+// It returns ErrExpiredToken for a genuine token that expired at most one
+// Config.AccessTTL ago, ErrRevokedToken for one whose session was ended,
+// ErrUnavailable if the deny list returns an error, and ErrInvalidToken for every
+// other token. A token for another issuer or audience, and one that expired longer
+// ago, is rejected before its signature is verified.
 func (a *Authority) Verify(ctx context.Context, token Secret) (Principal, error) {
 	p, err := a.verifier.Verify(ctx, token)
 	if err != nil {
@@ -383,7 +384,7 @@ func (a *Authority) Issuer() string { return a.issuer }
 // Audience returns the "aud" of the tokens.
 func (a *Authority) Audience() string { return a.audience }
 
-// JWKS returns the public keys as a JWK Set (RFC 7517 §5): those that verify
-// now, and those that will sign later. HMAC keys are not among them, nor is any
-// member that is private.
+// JWKS returns the public keys as a JWK Set (RFC 7517 §5): those that verify now,
+// and those that will sign later. It never contains an HMAC key or a private
+// member.
 func (a *Authority) JWKS() []byte { return a.keys.Current().JWKS(a.clock()) }

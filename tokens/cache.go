@@ -11,30 +11,30 @@ import (
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
-// CacheConfig bounds the cache of a Verifier or an Authority: access tokens whose
-// signature was seen to be right are remembered for up to a minute, so that the next
-// request with the same token costs no public-key cryptography. Each request still
+// CacheConfig limits the cache of a Verifier or an Authority. It keeps access
+// tokens whose signature was verified for up to one minute, so that the next
+// request with the same token needs no public-key operation. Each request still
 // checks the token's times, its key and the deny list.
 type CacheConfig struct {
-	// Entries is how many tokens are remembered at most; it is rounded down to a power
-	// of two, at least 8. Zero: 16384. Negative: there is no cache.
+	// Entries is the maximum number of cached tokens. It is rounded down to a power
+	// of two, at least 8. Zero: 16384. Negative: no cache.
 	Entries int
 
-	// Bytes is how much memory the entries take at most, at least 64 KiB. Zero: 8 MiB.
+	// Bytes is the maximum memory of the entries, at least 64 KiB. Zero: 8 MiB.
 	Bytes int
 
-	// HMAC remembers tokens of HMAC keys as well. Their signature costs about as much
-	// as a look into the cache, so this rarely pays.
+	// HMAC also caches tokens of HMAC keys. Verifying their signature costs about as
+	// much as a cache lookup, so this rarely helps.
 	HMAC bool
 }
 
-// CacheStats says how a cache does.
+// CacheStats has the counters of a cache.
 type CacheStats struct {
-	// Hits and Misses count the tokens that were looked for since the start.
+	// Hits and Misses count the lookups since the start.
 	Hits, Misses uint64
 
-	// Entries and Bytes are what is remembered now; entries that have ended are among
-	// them until another takes their place.
+	// Entries and Bytes are the current number and size of the entries. Expired
+	// entries count until they are replaced.
 	Entries, Bytes int
 }
 
@@ -51,8 +51,8 @@ const (
 // cache remembers verified tokens. Readers take no lock and write to no memory that
 // other readers read, but for a counter.
 //
-// An entry is found by a SHA-256 over 32 random bytes and the whole token. Nobody who
-// does not know these bytes can say which places a token is kept in, and of the
+// An entry is found by a SHA-256 over 32 random bytes and the whole token. Without
+// these bytes the places of a token cannot be computed, and of the
 // places that are taken a random one is given up. So whatever tokens somebody
 // presents, each that is stored takes the place of another's with the probability of
 // chance: its share of the capacity.
@@ -104,7 +104,7 @@ func newCache(c CacheConfig, complain func(path, format string, args ...any)) *c
 // wants reports whether tokens of this key are remembered.
 func (c *cache) wants(key *keys.Member) bool { return c != nil && (c.hmac || !key.IsHMAC()) }
 
-// keyOf returns the key of a token. b has room for the seed and the token.
+// keyOf returns the key of a token. b must have the capacity for the seed and the token.
 func (c *cache) keyOf(token string, b []byte) cacheKey {
 	n := copy(b, c.seed[:])
 	n += copy(b[n:], token)
@@ -214,8 +214,8 @@ func (c *cache) stats() (s CacheStats) {
 	return s
 }
 
-// CacheStats returns how the cache does. It is zero where there is none.
+// CacheStats returns the counters of the cache. It is zero if there is no cache.
 func (v *Verifier) CacheStats() CacheStats { return v.cache.stats() }
 
-// CacheStats returns how the cache does. It is zero where there is none.
+// CacheStats returns the counters of the cache. It is zero if there is no cache.
 func (a *Authority) CacheStats() CacheStats { return a.verifier.CacheStats() }

@@ -28,8 +28,8 @@ func NewClientSecret() (Secret, store.Digest) {
 	return Secret(text), sha256.Sum256([]byte(text))
 }
 
-// client is who presents a request: a registered client, or in a house that
-// registers none just a name.
+// client is the client of a request: a registered one, or just a name where
+// no clients are registered.
 type client struct {
 	store.Client
 
@@ -133,8 +133,8 @@ func (a *Authority) client(ctx context.Context, id string) (client, error) {
 }
 
 // opens reports whether secret is one of those whose digests are given; where
-// there are none, nobody has a secret and whatever is sent as one is ignored, as
-// some clients cannot but send something. All are compared, whichever fits.
+// there are none, the client has no secret, and a secret that is sent is ignored,
+// because some clients always send one. All digests are compared, in constant time.
 func opens(digests []store.Digest, secret Secret) bool {
 	if len(digests) == 0 {
 		return true

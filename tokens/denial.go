@@ -154,8 +154,8 @@ func (a *Authority) denyMany(ctx context.Context, ids []string, until time.Time)
 }
 
 // revokePresented ends a session of which a token was presented. Both steps are
-// made even if the other fails: whoever presents the token again finds the
-// session, and has it denied if it was not.
+// made even if the other fails: the next request with the token finds the
+// session, and denies it if it is not denied yet.
 func (a *Authority) revokePresented(ctx context.Context, s store.Session) error {
 	now, gone := a.now(), endedSessions(s)
 	denied := a.deny(ctx, gone, a.over(now))

@@ -7,12 +7,13 @@ import (
 	"time"
 )
 
-// Introspection is what a token is good for: RFC 7662 §2.2. The zero value is
-// that of a token which is good for nothing, for whatever reason.
+// Introspection is the state of a token (RFC 7662 §2.2). The zero value is an
+// inactive token ("active": false).
 type Introspection struct {
 	Active bool
 
-	// Refresh: it is a refresh token, and no access token.
+	// Refresh reports that the token is a refresh token. False: it is an access
+	// token.
 	Refresh bool
 
 	// Subject, ClientID and SessionID are as in a Principal, and so are IssuedAt
@@ -26,16 +27,17 @@ type Introspection struct {
 	Subject, ClientID, Scope, SessionID string
 	IssuedAt, ExpiresAt                 time.Time
 
-	// Principal is whom an access token names, with the scope that it says.
+	// Principal is the principal of an access token, with the scope in the token.
 	Principal Principal
 }
 
-// Introspect says what an access token or a refresh token is good for at this
-// moment, and changes nothing. It is stricter than Verify: the session or the API
-// key behind an access token has to last, and the user has to be one who may
-// enter. Of the refresh tokens of a session only the newest is good.
+// Introspect returns the current state of an access token or a refresh token, and
+// changes nothing. It is stricter than Verify: the session or API key of an access
+// token must be active, and its user must be able to log in. Of the refresh tokens
+// of a session only the newest is active.
 //
-// Who may ask is for the caller to decide. ErrUnavailable is its only error.
+// The caller must check that the requester may introspect tokens. ErrUnavailable
+// is its only error.
 func (a *Authority) Introspect(ctx context.Context, token Secret) (Introspection, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()

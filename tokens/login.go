@@ -19,63 +19,63 @@ import (
 // maxPassword bounds what is hashed, in bytes.
 const maxPassword = 4096
 
-// LoginRequest is a user at the door.
+// LoginRequest is a login with a name and a password.
 type LoginRequest struct {
 	Login    string
 	Password Secret
 
-	// ClientID binds the session to an OAuth client. Empty: to none, or to
+	// ClientID is the OAuth client that the session is bound to. Empty: none, or
 	// Config.DefaultClient.
 	ClientID string
 
-	// ClientSecret is the client's, where Config.Clients says that it has one.
+	// ClientSecret is the client's secret. It is required if Config.Clients has one
+	// for the client.
 	ClientSecret Secret
 
-	// Scopes are what is asked for, and all of it is granted: the session never
-	// has more. What the user does not hold, or the client may not have, is
-	// ErrInvalidScope. Nil: all that the user holds and the client may have, at
-	// each refresh anew. Empty and not nil: ErrInvalidScope.
+	// Scopes is the requested scope. All of it is granted, and the session never
+	// gets more. A scope that the user does not hold, or that the client may not
+	// have, is ErrInvalidScope. Nil: all scopes that the user holds and the client
+	// may have, evaluated again at each refresh. Empty and not nil: ErrInvalidScope.
 	Scopes []string
 
-	// IgnoreUnknownScopes leaves out of Scopes what the user does not hold, for
-	// clients of APIs that never looked at it; if nothing is left it is as if
-	// Scopes were nil. What the user holds and the client may not have is
-	// ErrInvalidScope all the same.
+	// IgnoreUnknownScopes drops from Scopes what the user does not hold, for clients
+	// of APIs that ignored scopes. If nothing is left, the login is handled as if
+	// Scopes were nil. A scope that the user holds and the client may not have is
+	// still ErrInvalidScope.
 	IgnoreUnknownScopes bool
 
 	// Label tells the user later which session this is. It is cut at 200 bytes.
 	Label string
 
-	// AccessOnly hands out no refresh token, and opens no session that could be
-	// refreshed. Where Config.Revocations is set the access token has a session of
-	// its own all the same, which ends with it: Sessions lists it, Logout and
-	// LogoutEverywhere end it, and Config.MaxSessions does not count it. Without
-	// Revocations the store remembers nothing of such a login, and only the expiry
-	// of the token ends it. It makes no API keys.
+	// AccessOnly returns no refresh token, and creates no session that could be
+	// refreshed. If Config.Revocations is set, the access token still has a session
+	// of its own, which ends with it: Sessions lists it, Logout and LogoutEverywhere
+	// end it, and Config.MaxSessions does not count it. Without Revocations the
+	// store keeps nothing of such a login, and only the expiry ends the token. The
+	// token cannot create API keys.
 	AccessOnly bool
 
-	// MaxAccess is the longest access token that the caller has room for, in
-	// bytes: a longer one is ErrClaims, and no session is opened. Zero:
-	// MaxAccessToken.
+	// MaxAccess is the maximum length of the access token, in bytes. For a longer
+	// one Login returns ErrClaims and creates no session. Zero: MaxAccessToken.
 	MaxAccess int
 
-	// BeforePassword, if it is not nil, is called after the client was authenticated
-	// and before the store is asked about the password. An error of it ends the
-	// login: Login returns that error as it is, and reports no event.
+	// BeforePassword, if not nil, is called after the client is authenticated and
+	// before the store checks the password. If it returns an error, Login returns
+	// that error unchanged and reports no event.
 	BeforePassword func(context.Context) error
 }
 
-// Login lets a user in whom the store knows. Nothing that could be used is
-// remembered of a login that fails. The form of the request is checked first, then
-// the client is authenticated, and only then is the store asked about the password.
+// Login logs a user in. A login that fails leaves no credential that could be
+// used. The form of the request is checked first, then the client is
+// authenticated, and only then does the store check the password.
 //
-// Last of all the user is read again. If what they can log in with has changed
-// since the password was verified (see [store.User].CredentialVersion), or if they
-// may no longer log in, the session is revoked and the login is
-// ErrBadCredentials: so a login by the old password that runs while the password
-// changes hands out nothing.
+// At the end the user is read again. If their credentials have changed since the
+// password was verified (see [store.User].CredentialVersion), or if they may no
+// longer log in, the session is revoked and Login returns ErrBadCredentials. So a
+// login with the old password that runs while the password changes returns no
+// tokens.
 //
-// It fails with ErrInvalidClient, ErrUnauthorizedClient, ErrBadCredentials,
+// It returns ErrInvalidClient, ErrUnauthorizedClient, ErrBadCredentials,
 // ErrInvalidScope, ErrMalformed, ErrClaims or ErrUnavailable.
 func (a *Authority) Login(ctx context.Context, r LoginRequest) (Pair, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
@@ -188,8 +188,8 @@ var errMoved = errors.New("the user's CredentialVersion has changed")
 
 // unmoved reads a user again and checks that they can still log in with what they
 // had when they were read before; refused is what it is if not. It is called after
-// what is to be handed out was written: either this finds the change, or whoever
-// reports the change finds what was written.
+// what is to be handed out was written: either this finds the change, or the
+// caller that reports the change finds what was written.
 func (a *Authority) unmoved(ctx context.Context, before store.User, refused error) error {
 	now, err := a.user(ctx, before.ID, refused)
 	switch {
@@ -209,7 +209,7 @@ func outdated(version string, u store.User) bool {
 	return version != "" && u.CredentialVersion != "" && version != u.CredentialVersion
 }
 
-// withdraw revokes a session of which nobody has a token, as well as that can be
+// withdraw revokes a session whose tokens were not returned, as well as that can be
 // done, whether or not the caller still waits.
 func (a *Authority) withdraw(ctx context.Context, s store.Session) {
 	ctx, cancel := a.bounded(ctx)
@@ -283,7 +283,7 @@ func (a *Authority) pairOf(ctx context.Context, u store.User, s store.Session, c
 }
 
 // origin is what an access token comes from: the client, and the session or the
-// API key, of which it tells the image.
+// API key, named by the "sid".
 type origin struct {
 	clientID, sid string
 

@@ -9,15 +9,14 @@ import (
 	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
-// Logout ends the session that a refresh token belongs to, whichever of the
-// session's tokens it is. It is committed when Logout returns nil. The session's
-// access tokens are dead by then where Config.Revocations is set, and else good
-// until they expire. Like every method that revokes, it runs to its end, within
-// Config.Timeout for each step, also after ctx is done.
+// Logout ends the session that a refresh token belongs to. A refresh token of any
+// generation is accepted. When it returns nil, the logout is committed. The
+// session's access tokens are rejected from then on if Config.Revocations is set;
+// otherwise they stay valid until they expire. Like every method that revokes, it
+// completes even if ctx is done, within Config.Timeout for each step.
 //
-// It fails with ErrInvalidClient, with ErrInvalidRefresh where there is no
-// session to end, with ErrWrongClient, which changes nothing, and with
-// ErrUnavailable.
+// It returns ErrInvalidClient, ErrInvalidRefresh if there is no session to end,
+// ErrWrongClient, which changes nothing, or ErrUnavailable.
 func (a *Authority) Logout(ctx context.Context, r RefreshRequest) error {
 	ctx, cancel := a.bounded(ctx)
 	defer cancel()
@@ -47,8 +46,8 @@ func (a *Authority) logout(ctx context.Context, named client, token presented) e
 	return a.loggedOut(ctx, s, a.revokePresented(ctx, s))
 }
 
-// LogoutPrincipal ends the session that an access token belongs to. A principal
-// without a session, or whose session is over, is no error.
+// LogoutPrincipal ends the session that an access token belongs to. It returns nil
+// if the principal has no session, or if the session has already ended.
 func (a *Authority) LogoutPrincipal(ctx context.Context, p Principal) error {
 	ctx, cancel := a.bounded(ctx)
 	defer cancel()
@@ -59,17 +58,17 @@ func (a *Authority) LogoutPrincipal(ctx context.Context, p Principal) error {
 	return a.end(ctx, s)
 }
 
-// LogoutEverywhere ends all sessions that a user has when it is called: for
-// "sign out everywhere", and for a user who was locked out. After a new password
-// call PasswordChanged. It is committed when LogoutEverywhere returns nil. Access
-// tokens of theirs are dead by then where Config.Revocations is set, and else good
-// until they expire. API keys stay as they are.
+// LogoutEverywhere ends all sessions that a user has when it is called, for "sign
+// out everywhere" and for a user who was locked out. After a password change call
+// PasswordChanged instead. When it returns nil, the logout is committed. The
+// user's access tokens are rejected from then on if Config.Revocations is set;
+// otherwise they stay valid until they expire. API keys do not change.
 //
-// The sessions end in the store first, with one call of RevokeUserSessions that
+// First the sessions end in the store, with one call of RevokeUserSessions that
 // has four times Config.Timeout. Then their access tokens are denied, a thousand
-// sessions at a time, each thousand within Config.Timeout. If that fails the
-// result is ErrUnavailable, with no session left that could be refreshed; the same
-// call, made again, denies the rest.
+// sessions at a time, each thousand within Config.Timeout. If the second step
+// fails, LogoutEverywhere returns ErrUnavailable: no session can be refreshed any
+// more, and the same call, made again, denies the rest.
 func (a *Authority) LogoutEverywhere(ctx context.Context, userID string) error {
 	if err := a.revokeAll(ctx, userID); err != nil {
 		return a.failed(ctx, err)

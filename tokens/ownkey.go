@@ -10,21 +10,21 @@ import (
 	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
-// CreateOwnAPIKey makes a key for the user who is signed in, as CreateAPIKey
-// does. The key may do no more than the principal, now and later: its scopes are
-// among the principal's and what the user, the session and the client still
-// allow, and all of those where none are named. Only where none of the four has
-// any scope, as in a host that uses none, is the key not narrowed. A zero expiry
-// is none.
+// CreateOwnAPIKey creates an API key for the user who is signed in, as
+// CreateAPIKey does. The key can never do more than the principal: its scopes must
+// be among the principal's, and be allowed by the user, the session and the
+// client. If no scopes are named, it gets all of those. Only if none of the four
+// has any scope, as in a host that does not use scopes, is the key not narrowed. A
+// zero expiry means that the key does not expire.
 //
-// The principal's session has to last, for a key outlives it: an access token
-// that a key was exchanged for, or that came without a refresh token, or whose
-// session was ended, makes no keys. Nor does one of a session that was opened with
-// a password that has changed since: the key has the CredentialVersion of the
-// session, and the user is read again once it is written.
+// The principal's session must be active, because a key outlives it. An access
+// token that was made from an API key, that came without a refresh token, or whose
+// session was ended cannot create keys. Nor can one of a session that was created
+// with a password that has changed since: the key has the CredentialVersion of the
+// session, and the user is read again after the key is written.
 //
-// It fails with ErrNoSession, ErrInvalidScope, ErrMalformed, ErrInvalidToken if
-// the user may no longer enter, or ErrUnavailable.
+// It returns ErrNoSession, ErrInvalidScope, ErrMalformed, ErrInvalidToken if the
+// user may no longer log in, or ErrUnavailable.
 func (a *Authority) CreateOwnAPIKey(ctx context.Context, p Principal, name string, scopes []string, expires time.Time) (Secret, store.APIKey, error) {
 	if a.apiKeys == nil {
 		return "", store.APIKey{}, errNoAPIKeys
@@ -74,7 +74,7 @@ func (a *Authority) ownClient(ctx context.Context, s store.Session) (client, err
 }
 
 // keyScopes returns the scopes of a key that a principal makes. They are empty,
-// which narrows nothing, only where nobody has any and nothing narrows.
+// which narrows nothing, only where neither the user nor any limit has scopes.
 func keyScopes(p Principal, user store.User, s store.Session, c client, asked []string) ([]string, error) {
 	has := p.Scopes()
 	if len(asked) == 0 && len(has)+len(user.Scopes)+len(s.Scopes)+len(c.Scopes) == 0 {
@@ -87,9 +87,9 @@ func keyScopes(p Principal, user store.User, s store.Session, c client, asked []
 	return scopes, err
 }
 
-// UserAPIKeys returns the keys of a user that were not revoked, expired ones
-// too, oldest first. ErrMalformed where Config.APIKeys is not set, or
-// ErrUnavailable.
+// UserAPIKeys returns the API keys of a user that are not revoked, oldest first.
+// Expired keys are included. It returns ErrMalformed if Config.APIKeys is not set,
+// or ErrUnavailable.
 func (a *Authority) UserAPIKeys(ctx context.Context, userID string) ([]store.APIKey, error) {
 	if a.apiKeys == nil {
 		return nil, errNoAPIKeys
@@ -103,11 +103,11 @@ func (a *Authority) UserAPIKeys(ctx context.Context, userID string) ([]store.API
 	return keys, nil
 }
 
-// RevokeAPIKey ends a key of a user by its ID, for good; false if the user has no
-// such key. It is committed when RevokeAPIKey returns nil. The access tokens that
-// the key was exchanged for are dead by then where Config.Revocations is set, and
-// else good until they expire. It runs to its end also after ctx is done. It
-// fails as UserAPIKeys does.
+// RevokeAPIKey permanently revokes a key of a user, by its ID. It returns false if
+// the user has no such key. When it returns nil, the revocation is committed.
+// Access tokens that were made from the key are rejected from then on if
+// Config.Revocations is set; otherwise they stay valid until they expire. It
+// completes even if ctx is done. It returns the errors of UserAPIKeys.
 func (a *Authority) RevokeAPIKey(ctx context.Context, userID, id string) (bool, error) {
 	keys, err := a.UserAPIKeys(context.WithoutCancel(ctx), userID)
 	if err != nil {

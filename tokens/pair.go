@@ -5,42 +5,42 @@ import (
 	"time"
 )
 
-// Pair is what a login, a refresh or an exchange hands out.
+// Pair is the result of a login, a refresh or an exchange.
 type Pair struct {
-	// AccessToken is a JWT as RFC 9068 has it, of at most MaxAccessToken bytes.
+	// AccessToken is a JWT of RFC 9068, of at most MaxAccessToken bytes.
 	AccessToken Secret
 
-	// RefreshToken is good for one refresh. Empty where no session is behind
-	// the access token.
+	// RefreshToken is valid for one refresh. Empty: the access token has no session
+	// that can be refreshed.
 	RefreshToken Secret
 
-	// RefreshExpiresIn is how long the refresh token is good for if nobody uses it,
-	// in whole seconds. Zero where there is none.
+	// RefreshExpiresIn is how long the refresh token is valid if it is not used, in
+	// whole seconds. Zero: there is no refresh token.
 	RefreshExpiresIn time.Duration
 
-	// ExpiresIn is how long the access token is good for, in whole seconds.
+	// ExpiresIn is how long the access token is valid, in whole seconds.
 	ExpiresIn time.Duration
 
-	// Narrowed reports that less was granted than was asked for; what was
-	// granted is Principal.Scope.
+	// Narrowed reports that less scope was granted than requested. Principal.Scope
+	// is what was granted.
 	Narrowed bool
 
-	// Replayed reports that the refresh token was the predecessor, presented
-	// again within the grace: RefreshToken is the successor that was handed out
-	// before.
+	// Replayed reports that the previous refresh token was presented again within
+	// the grace. RefreshToken is then the same successor as before.
 	Replayed bool
 
-	// Exchanged reports that the access token was made of an API key: RFC 8693.
+	// Exchanged reports that the access token was made from an API key (RFC 8693).
 	Exchanged bool
 
-	// Principal is whom the access token names.
+	// Principal is the principal of the access token.
 	Principal Principal
 }
 
-// fits says whether the access token has room in so many bytes; 0 is room for any.
-func (p Pair) fits(room int) error {
-	if room > 0 && len(p.AccessToken) > room {
-		return fmt.Errorf("%w: the access token has %d bytes, and there is room for %d", ErrClaims, len(p.AccessToken), room)
+// fits returns ErrClaims if the access token is longer than limit bytes. Zero: no
+// limit.
+func (p Pair) fits(limit int) error {
+	if limit > 0 && len(p.AccessToken) > limit {
+		return fmt.Errorf("%w: the access token must be at most %d bytes, got %d", ErrClaims, limit, len(p.AccessToken))
 	}
 	return nil
 }

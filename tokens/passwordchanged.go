@@ -9,37 +9,38 @@ import (
 	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
-// PasswordOption changes what PasswordChanged ends.
+// PasswordOption changes what PasswordChanged revokes.
 type PasswordOption uint8
 
 // EndAPIKeys has PasswordChanged revoke the user's API keys too, as
 // Config.PasswordEndsAPIKeys has it always do.
 const EndAPIKeys PasswordOption = 1
 
-// PasswordChanged does all that a host must do once a user has a new password, or
-// once something else that they could log in with is gone, such as a second factor
-// that was removed. Call it after the change is committed:
+// PasswordChanged does all that a host must do after a user's password has
+// changed, or after another credential was removed, such as a second factor. Call
+// it after the change is committed:
 //
 //	err := users.SetPassword(ctx, id, password)
 //	if err == nil {
 //		err = authority.PasswordChanged(ctx, id)
 //	}
 //
-// It ends all sessions of the user as LogoutEverywhere does, the caller's own
-// among them, and with EndAPIKeys or Config.PasswordEndsAPIKeys revokes their API
-// keys. Log the user in again to give them a session; a handler that uses cookies
-// clears them with middleware's Auth.ClearCookies, or sets new ones.
+// It ends all sessions of the user as LogoutEverywhere does, including the
+// caller's own. With EndAPIKeys or Config.PasswordEndsAPIKeys it also revokes the
+// user's API keys. Log the user in again to give them a session. A handler that
+// uses cookies clears them with middleware's Auth.ClearCookies, or sets new ones.
 //
-// After it returns nil, nothing works that was opened with the old password: no
-// refresh token, no access token where Config.Revocations is set, and no session
-// that a login by the old password was opening meanwhile. The last needs the
-// user's CredentialVersion: where a host leaves that empty, a login by the old
+// After it returns nil, nothing that was created with the old password works: no
+// refresh token, no access token if Config.Revocations is set, and no session that
+// a concurrent login with the old password was creating. The last requires the
+// user's CredentialVersion. If a host leaves that empty, a login with the old
 // password that was verified before the change and written after this call keeps
-// its session. API keys that were made before the change survive it, unless they
-// are ended; a session that was opened with the old password makes no new ones.
+// its session. API keys that were created before the change survive it, unless
+// they are revoked. A session that was created with the old password creates no
+// new keys.
 //
-// It runs to its end also after ctx is done. ErrUnavailable is its only error: then
-// call it again, which goes on where it stopped.
+// It completes even if ctx is done. ErrUnavailable is its only error: call it
+// again, and it continues where it stopped.
 func (a *Authority) PasswordChanged(ctx context.Context, userID string, options ...PasswordOption) error {
 	ctx = context.WithoutCancel(ctx)
 	err := a.revokeAll(ctx, userID)

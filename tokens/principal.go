@@ -7,41 +7,42 @@ import (
 	"time"
 )
 
-// Principal is who is calling, as a genuine access token says. It is a value
-// that nobody can change for others: copies share nothing that can be written.
-// The zero Principal is nobody.
+// Principal is the caller that a genuine access token names. It is an immutable
+// value: copies share no memory that can be written. The zero Principal is no
+// caller.
 type Principal struct {
 	// Subject is the user's ID ("sub"); see RFC 9068 §2.2.
 	Subject string
 
-	// Account is whose quota is spent ("acct"); empty: the user's own.
+	// Account is the account whose quota is used ("acct"). Empty: the user's own.
 	Account string
 
-	// Tier is the account's plan when the token was made ("tier").
+	// Tier is the account's tier when the token was issued ("tier").
 	Tier string
 
-	// Seats is how many seats the account paid for then ("seats").
+	// Seats is the number of seats that the account paid for when the token was
+	// issued ("seats").
 	Seats int
 
-	// ClientID is the client that the token was made for ("client_id"); empty
-	// if it named none.
+	// ClientID is the client that the token was issued to ("client_id"). Empty: the
+	// request named no client.
 	ClientID string
 
-	// Scope holds the scope-tokens granted, with one space between them.
+	// Scope is the granted scope: scope-tokens separated by one space.
 	Scope string
 
-	// Restricted reports that the token may do less than its user
-	// ("restricted"): it was made of an API key, or it had not all the scopes that
-	// its user held when it was made. Such a token should not manage the user's
-	// sessions and keys.
+	// Restricted reports that the token may do less than its user ("restricted"): it
+	// was made from an API key, or it lacked some of the scopes that its user held
+	// when it was issued. Such a token should not manage the user's sessions and
+	// keys.
 	Restricted bool
 
-	// SessionID tells sessions apart ("sid"). It is a one-way image of the
-	// session's ID in the store, or of the API key's that the token was exchanged
-	// for, and empty where neither is behind the token.
+	// SessionID identifies the session ("sid"). It is a one-way hash of the
+	// session's ID in the store, or of the ID of the API key that was exchanged for
+	// the token. Empty: the token has neither.
 	SessionID string
 
-	// TokenID is the token's own name ("jti").
+	// TokenID identifies the token ("jti").
 	TokenID string
 
 	// IssuedAt and ExpiresAt are "iat" and "exp", in whole seconds.
@@ -60,12 +61,11 @@ func (p Principal) HasScope(name string) bool {
 	return false
 }
 
-// Scopes returns the scope-tokens granted, in a slice of the caller's own.
+// Scopes returns the granted scope-tokens in a new slice.
 func (p Principal) Scopes() []string { return strings.Fields(p.Scope) }
 
-// Claims decodes all claims of the token, registered ones and the host's own,
-// into v as [json.Unmarshal] does. The zero Principal has none: v stays as it
-// is.
+// Claims decodes all claims of the token, registered ones and the host's own, into
+// v as [json.Unmarshal] does. The zero Principal has no claims: v stays unchanged.
 func (p Principal) Claims(v any) error {
 	if p.claims == "" {
 		return nil
@@ -75,16 +75,16 @@ func (p Principal) Claims(v any) error {
 
 type principalKey struct{}
 
-// PrincipalFrom returns the principal that the bearer middleware has put into
-// the request's context, and false if there is none: the middleware is
-// missing, or it lets callers without a token through and this is one.
+// PrincipalFrom returns the principal that the bearer middleware put into the
+// request's context. It returns false if there is none: the middleware is missing,
+// or it allows callers without a token and this caller has none.
 func PrincipalFrom(ctx context.Context) (Principal, bool) {
 	p, ok := ctx.Value(principalKey{}).(Principal)
 	return p, ok
 }
 
-// WithPrincipal returns a context that PrincipalFrom finds p in. The bearer
-// middleware calls it; so may a test of a handler.
+// WithPrincipal returns a context from which PrincipalFrom returns p. The bearer
+// middleware calls it, and tests of handlers may.
 func WithPrincipal(ctx context.Context, p Principal) context.Context {
 	return context.WithValue(ctx, principalKey{}, p)
 }

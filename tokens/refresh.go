@@ -91,7 +91,7 @@ func (r refreshKeys) make(p presented) (Secret, error) {
 }
 
 // open reads a token and says whether it is genuine. It asks no store, and
-// refuses whatever has not the one length before it decodes it.
+// rejects a token of another length before it decodes it.
 func (r refreshKeys) open(token Secret) (presented, bool) {
 	text, ok := strings.CutPrefix(string(token), r.prefix)
 	if !ok || len(text) != refreshLength || strings.ContainsAny(text, "\r\n") { // the decoder skips line ends
@@ -119,8 +119,8 @@ func newSessionID() string {
 	return strict.EncodeToString(id[:])
 }
 
-// sessionSID is the "sid" of a session: it tells sessions apart and helps
-// nobody to a session's ID.
+// sessionSID is the "sid" of a session: it identifies
+// the session, and does not reveal the session's ID in the store.
 func sessionSID(id string) string { return derivedSID("sallyport sid", id) }
 
 // keySID is the "sid" of the access tokens that an API key was exchanged for.

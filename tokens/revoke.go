@@ -8,10 +8,9 @@ import (
 	"github.com/sallyport-go/sallyport/store"
 )
 
-// RevokeRequest presents a token that is to open nothing any more: RFC 7009.
+// RevokeRequest is a request to revoke a token (RFC 7009).
 type RevokeRequest struct {
-	// Token is a refresh token, an access token or an API key; which of them is
-	// seen by looking at it.
+	// Token is a refresh token, an access token or an API key. Its form tells which.
 	Token Secret
 
 	// ClientID and ClientSecret are as in RefreshRequest.
@@ -21,18 +20,18 @@ type RevokeRequest struct {
 
 // Revoke ends what a token belongs to: the session of a refresh token or of an
 // access token, with all of its tokens, or an API key with the access tokens that
-// it was exchanged for. It is committed when Revoke returns nil, and runs to its
-// end also after ctx is done.
+// were made from it. When it returns nil, the revocation is committed. It
+// completes even if ctx is done.
 //
-// The first result is the "sid" of the session or the key that has ended, by
-// this call or before; empty where the token names none that this caller may end.
+// The first result is the "sid" of the session or key that has ended, by this call
+// or before. It is empty if the token belongs to none that this caller may end.
 //
-// A token that opens nothing, and one that belongs to another client, is no
-// error: nothing changes. An access token can be revoked where Config.Revocations
-// is set and a session is behind it; else it is ErrUnsupportedToken.
+// A token that is not valid, and a token of another client, is not an error:
+// nothing changes. An access token can be revoked if Config.Revocations is set and
+// the token has a session. Otherwise Revoke returns ErrUnsupportedToken.
 //
-// It fails with ErrInvalidClient, ErrMalformed, ErrUnsupportedToken or
-// ErrUnavailable; after the last the token may be as good as before.
+// It returns ErrInvalidClient, ErrMalformed, ErrUnsupportedToken or
+// ErrUnavailable. After ErrUnavailable the token may still be valid.
 func (a *Authority) Revoke(ctx context.Context, r RevokeRequest) (sid string, err error) {
 	ctx, cancel := a.bounded(ctx)
 	defer cancel()
@@ -72,8 +71,8 @@ func (a *Authority) Revoke(ctx context.Context, r RevokeRequest) (sid string, er
 	return p.SessionID, nil
 }
 
-// revokePresentedKey ends a key that was presented; anybody who has found it may
-// do that. The access tokens of a key that was revoked before are denied now if
+// revokePresentedKey revokes a key that was presented. Every holder of a key may
+// revoke it. The access tokens of a key that was revoked before are denied now if
 // they were not.
 func (a *Authority) revokePresentedKey(ctx context.Context, key Secret) (sid string, err error) {
 	k, err := a.liveKey(ctx, key, a.now())

@@ -10,50 +10,51 @@ import (
 	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
-// RefreshRequest presents a refresh token.
+// RefreshRequest is a request with a refresh token.
 type RefreshRequest struct {
 	Token Secret
 
-	// ClientID is the client that presents it; empty: it did not say, which
-	// where there are Clients only the public ones may. A client other than the
-	// session's is refused, and the session stays as it was.
+	// ClientID is the client that presents the token. Empty: no client is named,
+	// which is allowed only for public clients if Config.Clients is set. A client
+	// other than the session's is rejected, and the session stays unchanged.
 	ClientID string
 
-	// ClientSecret is the client's, where Config.Clients says that it has one.
+	// ClientSecret is the client's secret. It is required if Config.Clients has one
+	// for the client.
 	ClientSecret Secret
 
-	// Scopes narrow the access token that this refresh gives, and no later one.
-	// They are among those that the user holds today and that the session and its
-	// client allow; else it is ErrInvalidScope, and the session stays as it was.
-	// Nil: all of those. Empty and not nil: ErrInvalidScope.
+	// Scopes narrow the access token of this refresh, and of no later one. Each must
+	// be held by the user now, and allowed by the session and its client; otherwise
+	// Refresh returns ErrInvalidScope and the session stays unchanged. Nil: all such
+	// scopes. Empty and not nil: ErrInvalidScope.
 	Scopes []string
 
-	// MaxAccess is the longest access token that the caller has room for, in
-	// bytes: a longer one is ErrClaims, and the session stays as it was. Zero:
+	// MaxAccess is the maximum length of the access token, in bytes. For a longer
+	// one Refresh returns ErrClaims, and the session stays unchanged. Zero:
 	// MaxAccessToken.
 	MaxAccess int
 }
 
-// Refresh exchanges a refresh token for a new pair, once. The user is looked up
-// again, so that whoever may no longer enter is refused and today's tier, seats
-// and scopes are in the new access token. A session whose CredentialVersion is no
-// longer its user's was opened with an old password: it is revoked, and the
-// refresh is ErrRevokedRefresh.
+// Refresh exchanges a refresh token for a new pair, once. The user is read again:
+// a user who may no longer log in is rejected, and the new access token has the
+// current tier, seats and scopes. A session whose CredentialVersion differs from
+// its user's was created with an old password: it is revoked, and Refresh returns
+// ErrRevokedRefresh.
 //
-// Of any number of callers with one token exactly one moves the session on.
-// What becomes of the others depends on Config.RetryGrace, or on the Grace of a
-// registered client: without it the token was used twice, and the session is
-// revoked before they are told; within it they get the very successor that the
-// first one got.
+// If any number of callers present one token, exactly one of them advances the
+// session. The others depend on Config.RetryGrace, or on the Grace of a registered
+// client. Without a grace the token was used twice, and the session is revoked
+// before the others get an error. Within the grace they get the same successor as
+// the first caller.
 //
-// A request that is refused for any other reason changes nothing: a client that
-// is not who it says, another client's token, one that is not genuine, one whose
-// session has ended, a scope that the session has not.
+// A request that is rejected for another reason changes nothing: a client that
+// fails authentication, a token of another client, a token that is not genuine, a
+// token whose session has ended, or a scope that the session does not have.
 //
-// It fails with ErrInvalidClient, ErrUnauthorizedClient, ErrMalformed,
+// It returns ErrInvalidClient, ErrUnauthorizedClient, ErrMalformed,
 // ErrInvalidRefresh and its kinds, ErrInvalidScope, ErrClaims or ErrUnavailable.
-// After ErrUnavailable it is not known whether the session moved on; the same
-// token may be presented again, and under RetryGrace that is safe.
+// After ErrUnavailable the session may or may not have advanced. The same token
+// may be presented again, and with RetryGrace that is safe.
 func (a *Authority) Refresh(ctx context.Context, r RefreshRequest) (Pair, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
@@ -213,8 +214,8 @@ func (a *Authority) refuse(ctx context.Context, s store.Session, over error) err
 	return over
 }
 
-// revokeReused ends a session whose spent token came again, whether or not the
-// caller still waits: hanging up must not save a thief.
+// revokeReused revokes a session whose spent token was presented again. The
+// revocation completes even if the client disconnects.
 func (a *Authority) revokeReused(ctx context.Context, s store.Session) error {
 	if err := a.revokePresented(ctx, s); err != nil {
 		return fmt.Errorf("after a reuse: %w", err)

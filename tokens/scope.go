@@ -11,9 +11,9 @@ import (
 // maxScopes bounds how many scope-tokens one request may name.
 const maxScopes = 64
 
-// ParseScope splits a scope parameter of RFC 6749 §3.3: scope-tokens with one
-// space between them, each once. It returns ErrInvalidScope for anything that
-// the grammar does not have; an empty scope is none.
+// ParseScope splits a scope parameter (RFC 6749 §3.3): scope-tokens separated by
+// one space. Duplicates are removed. It returns ErrInvalidScope for a text that
+// does not match the grammar. An empty scope has no scope-tokens.
 func ParseScope(scope string) ([]string, error) {
 	if scope == "" {
 		return nil, nil
@@ -26,7 +26,7 @@ func ParseScope(scope string) ([]string, error) {
 	return slices.Compact(names), nil
 }
 
-// checkScopes returns ErrInvalidScope for scopes that nobody can ask for. A list
+// checkScopes returns ErrInvalidScope for scopes that cannot be requested. A list
 // that is empty and not nil is one of them: it was narrowed to nothing, and an
 // empty list in a store narrows nothing.
 func checkScopes(names []string) error {

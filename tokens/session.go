@@ -9,8 +9,8 @@ import (
 
 // OpenSession is a session as its user may see it.
 type OpenSession struct {
-	// ID tells the session from others: it is the "sid" of its access tokens, and
-	// helps nobody to a refresh token.
+	// ID identifies the session: it is the "sid" of its access tokens. It cannot be
+	// used as a token.
 	ID string
 
 	// ClientID, Scopes and Label are those of the login.
@@ -23,8 +23,8 @@ type OpenSession struct {
 	CreatedAt, LastUsedAt, ExpiresAt time.Time
 }
 
-// Sessions returns the sessions of a user that still last, oldest first.
-// ErrUnavailable is its only error.
+// Sessions returns the active sessions of a user, oldest first. ErrUnavailable is
+// its only error.
 func (a *Authority) Sessions(ctx context.Context, userID string) ([]OpenSession, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
@@ -45,9 +45,9 @@ func (a *Authority) Sessions(ctx context.Context, userID string) ([]OpenSession,
 	return all, nil
 }
 
-// EndSession ends one session of a user by the ID that an OpenSession has, as
-// Logout does, also after ctx is done; false if the user has no such session.
-// ErrUnavailable is its only error.
+// EndSession ends one session of a user, by the ID of its OpenSession, as Logout
+// does. It completes even if ctx is done. It returns false if the user has no such
+// session. ErrUnavailable is its only error.
 func (a *Authority) EndSession(ctx context.Context, userID, id string) (bool, error) {
 	ctx, cancel := a.bounded(ctx)
 	defer cancel()
@@ -59,13 +59,13 @@ func (a *Authority) EndSession(ctx context.Context, userID, id string) (bool, er
 	return err == nil, err
 }
 
-// EndOtherSessions ends all sessions of the principal's user but the one that
-// the principal's access token belongs to. LogoutEverywhere ends that as well.
+// EndOtherSessions ends all sessions of the principal's user, except the one that
+// the principal's access token belongs to. LogoutEverywhere ends that one too.
 //
-// It fails with ErrNoSession, having ended none, if the principal's own session
-// does not last; and with ErrUnavailable, having ended some, after which it may
-// be called again and goes on with the rest. It takes four times Config.Timeout at
-// most, and one step more.
+// It returns ErrNoSession, and ends no session, if the principal's own session is
+// not active. It returns ErrUnavailable if it could end only part of them: call it
+// again to end the rest. It takes at most four times Config.Timeout, and one step
+// more.
 func (a *Authority) EndOtherSessions(ctx context.Context, p Principal) error {
 	ctx, cancel := a.atLength(ctx)
 	defer cancel()

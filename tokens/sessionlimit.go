@@ -10,10 +10,9 @@ import (
 )
 
 // endOldestSessions ends the oldest sessions of a user who has more than
-// Config.MaxSessions since the newest was created. That is there already, and all
-// go by one order: of logins at the same time none ends the other's session while
-// its own is ended. If it fails the newest goes, as well as that can be done, for
-// nobody has its tokens.
+// Config.MaxSessions after newest was created. All nodes use the same order, so
+// that of two concurrent logins neither ends the other's session while its own is
+// ended. If it fails, it tries to revoke newest, whose tokens were not returned.
 func (a *Authority) endOldestSessions(ctx context.Context, newest store.Session) error {
 	if a.maxSessions == 0 {
 		return nil
@@ -32,13 +31,12 @@ func (a *Authority) endOldestSessions(ctx context.Context, newest store.Session)
 	return err
 }
 
-// maxEndedAtLogin is how many sessions one login ends at most. There are more where
-// MaxSessions was made smaller; later logins end those.
+// maxEndedAtLogin is the maximum number of sessions that one login ends. There may
+// be more if MaxSessions was lowered; later logins end those.
 const maxEndedAtLogin = 100
 
-// tooMany are the sessions that are over the bound, the oldest of those that
-// still last. The newest is none of them, even where another node's clock has it
-// older.
+// tooMany returns the active sessions above the limit, oldest first. newest is
+// never among them, even if by another node's clock it is older.
 func (a *Authority) tooMany(ctx context.Context, newest store.Session) ([]store.Session, error) {
 	sessions, err := a.store.UserSessions(ctx, newest.UserID)
 	if err != nil {

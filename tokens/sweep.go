@@ -10,20 +10,20 @@ import (
 // has expired, and an event says of a script that still shows it whose it was.
 const keptKeys = 30 * 24 * time.Hour
 
-// Sweep forgets what nobody can use any more, and says how much that was:
-// sessions past their end, denials that have outlived their access tokens, and
-// API keys that expired or were revoked 30 days ago, each from the stores that
-// the Config has for them. What lives it leaves alone, however old it is; a
-// session that was revoked stays as long as its tokens would have been good, so
-// that a stolen one is still recognised.
+// Sweep deletes what can no longer be used, and returns how many rows that was:
+// sessions past their end, denials of access tokens that have expired, and API
+// keys that expired or were revoked 30 days ago, each from the stores that the
+// Config has for them. It never deletes what is still valid. A revoked session is
+// kept for as long as its tokens would have been valid, so that a stolen token is
+// still recognized.
 //
-// A host whose store does not forget by itself calls it once an hour or so, on
-// any node or on all of them; [Authority.SweepEvery] does that. The stores delete
-// some at a time, so that no request waits for it. Only ctx bounds how long it
-// takes, and what it has deleted by then stays deleted.
+// If the store does not delete expired rows itself, call Sweep about once an hour,
+// on one node or on all of them: [Authority.SweepEvery] does that. The stores
+// delete in batches, so that no request waits. Only ctx limits how long it takes.
+// What it has deleted by then stays deleted.
 //
-// It fails with ErrUnavailable, having told Events, where a store could not do
-// it; the others have been swept all the same.
+// It returns ErrUnavailable, and reports an event, if a store returns an error.
+// The other stores are swept all the same.
 func (a *Authority) Sweep(ctx context.Context) (int, error) {
 	over := a.now().Add(-a.leeway) // by the clock of every node
 	type broom struct {
@@ -56,13 +56,13 @@ func (a *Authority) Sweep(ctx context.Context) (int, error) {
 	return gone, errors.Join(failures...)
 }
 
-// SweepEvery calls Sweep at once and then as often as every says, which is more
-// than zero, until ctx is done. It runs on the goroutine that calls it:
+// SweepEvery calls Sweep at once and then at each interval of every, which must be
+// greater than zero, until ctx is done. It blocks:
 //
 //	go authority.SweepEvery(ctx, time.Hour)
 //
-// Of failures Events is told, and the next turn tries again. A turn that takes
-// longer than every is not overtaken by the next.
+// A failure is reported to Config.Events, and the next interval tries again. A
+// Sweep that takes longer than every delays the next one.
 func (a *Authority) SweepEvery(ctx context.Context, every time.Duration) {
 	turn := time.NewTicker(every)
 	defer turn.Stop()

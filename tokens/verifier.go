@@ -11,36 +11,37 @@ import (
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
-// VerifierConfig says what a Verifier accepts. The zero value of what is not
-// required is the safe default.
+// VerifierConfig configures a Verifier. The zero value of each optional field is
+// the safe default.
 type VerifierConfig struct {
-	// Keys is required: the keys of whoever signs.
+	// Keys is required: the source of the issuer's public keys.
 	Keys keys.Source
 
 	// Issuer is required: the "iss" of the tokens, compared code point by code
 	// point.
 	Issuer string
 
-	// Audience is required: the "aud" of the tokens, which names this service.
+	// Audience is required: the "aud" of the tokens. It names this service.
 	Audience string
 
-	// Leeway is how far this clock and the signer's may differ. At most 5
-	// minutes. Zero: not at all.
+	// Leeway is how far this clock and the issuer's may differ, from 0 to 5 minutes.
+	// Zero: no tolerance.
 	Leeway time.Duration
 
-	// Cache bounds the cache of verified tokens. Zero: one for keys other than HMAC.
+	// Cache limits the cache of verified tokens. Zero: a cache for keys other than
+	// HMAC.
 	Cache CacheConfig
 
-	// Events is told what happened, as Config.Events is. Nil: nobody is told.
+	// Events receives the events, as Config.Events does. Nil: events are dropped.
 	Events func(context.Context, events.Event)
 
 	// Now is the clock. Nil: time.Now.
 	Now func() time.Time
 }
 
-// Verifier checks access tokens that an [Authority] somewhere else has made. It
-// needs no store and no key that signs. It is safe for concurrent use, and
-// nothing about it changes after NewVerifier but the keys of its source.
+// Verifier verifies access tokens that an [Authority] in another process issued.
+// It needs neither a store nor a signing key. It is safe for concurrent use. After
+// NewVerifier only the keys of its source change.
 type Verifier struct {
 	keys             keys.Source
 	issuer, audience string
@@ -54,9 +55,9 @@ type Verifier struct {
 // Format writes that it is a Verifier, and none of its keys, whatever the verb.
 func (Verifier) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "tokens.Verifier{}") }
 
-// NewVerifier returns a Verifier, or all that is wrong with the VerifierConfig
-// at once, each with the path of its field. It does not ask the source: a
-// service may start before the one that signs.
+// NewVerifier returns a Verifier, or one error that joins all that is wrong with
+// the VerifierConfig, each with the path of its field. It does not call the source
+// of keys: a service may start before the issuer.
 func NewVerifier(c VerifierConfig) (*Verifier, error) {
 	var wrong []error
 	complain := func(path, format string, args ...any) {
@@ -93,14 +94,14 @@ func checkNames(issuer, audience string, complain func(path, format string, args
 	}
 }
 
-// Verify returns the principal that a genuine, current access token names. It
-// accepts only what an [Authority] with the same issuer, audience and keys makes,
-// exactly as that Authority's own Verify does.
+// Verify returns the principal of a genuine access token that is valid now. It
+// accepts exactly the tokens that an [Authority] with the same issuer, audience
+// and keys accepts.
 //
-// It fails with ErrExpiredToken for a genuine token that has expired at most an hour
-// ago, with ErrUnavailable if the source of keys returns an error, and with
-// ErrInvalidToken for every other token. A token for another issuer or audience, and
-// one that expired longer ago, is refused before its signature is looked at.
+// It returns ErrExpiredToken for a genuine token that expired at most one hour
+// ago, ErrUnavailable if the source of keys returns an error, and ErrInvalidToken
+// for every other token. A token for another issuer or audience, and one that
+// expired longer ago, is rejected before its signature is verified.
 func (v *Verifier) Verify(ctx context.Context, token Secret) (Principal, error) {
 	p, err := v.verify(ctx, string(token), v.clock())
 	if errors.Is(err, ErrUnavailable) {

@@ -154,8 +154,8 @@ func (c *unverified) principal(payload []byte) Principal {
 }
 
 // check returns what is wrong with claims whatever the signature: expired is true for
-// those that are out of date, and so recently that it is told to whoever has the
-// right signature.
+// those that are out of date, and so recently that a token with the right
+// signature is called expired.
 func (v *Verifier) check(c *unverified, now time.Time) (expired bool, err error) {
 	switch {
 	case !c.issuer:

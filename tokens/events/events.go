@@ -1,5 +1,5 @@
-// Package events has the events of packages tokens and middleware: what a
-// security log wants to know, and a hook that writes it to slog.
+// Package events defines the events of packages tokens and middleware, for a
+// security log, and a hook that writes them to slog.
 package events
 
 import (
@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Kind says what happened.
+// Kind is the kind of an event.
 type Kind string
 
 // The kinds of event.
@@ -41,29 +41,30 @@ const (
 	Fault            Kind = "fault"             // the host's configuration or code is at fault
 )
 
-// Event is one thing that a security log wants to know. It carries identifiers
-// and never a password, a token or a key.
+// Event is one entry of a security log. It carries identifiers, and never a
+// password, a token or a key.
 type Event struct {
 	Kind Kind
 	At   time.Time
 
-	// UserID, Account, ClientID and KeyID name who is concerned, as far as it
-	// is known. A login that was refused names nobody: what was typed into the
-	// name field may be a password. Where the refused login is due to what the
-	// store has of the user (a password hash that cannot be read), an Fault
-	// names them.
+	// UserID, Account, ClientID and KeyID identify the user, account, client and
+	// key, as far as they are known. The event of a rejected login names no user:
+	// the text in the name field may be a password. If the cause is in the user's
+	// row in the store (a password hash that cannot be parsed), a Fault event names
+	// the user.
 	UserID, Account, ClientID, KeyID string
 
 	// SessionID is the "sid" of the session's access tokens.
 	SessionID string
 
-	// Generation is the one that was presented, in refresh events.
+	// Generation is the generation of the refresh token that was presented, in
+	// refresh events.
 	Generation int64
 
 	// Policy names the limit that was reached.
 	Policy string
 
-	// Address is the client's, where WithAddress told it.
+	// Address is the client's address, if WithAddress put it into the context.
 	Address netip.Addr
 
 	// Err is the cause of a refusal or a failure. It may hold the text of the
@@ -71,7 +72,7 @@ type Event struct {
 	Err error
 }
 
-// LogValue gives the event's fields as a group, without the empty ones.
+// LogValue returns the fields that are not empty, as a group.
 func (e Event) LogValue() slog.Value {
 	attrs := []slog.Attr{slog.String("kind", string(e.Kind))}
 	for _, f := range []struct{ name, value string }{
@@ -98,8 +99,8 @@ func (e Event) LogValue() slog.Value {
 	return slog.GroupValue(attrs...)
 }
 
-// Log returns an Events hook that writes each event to log: what looks
-// like an attack or a failure as a warning, the rest as information.
+// Log returns an Events hook that writes each event to log: possible attacks and
+// failures as warnings, all others as information.
 func Log(log *slog.Logger) func(context.Context, Event) {
 	return func(ctx context.Context, e Event) {
 		level := slog.LevelInfo
@@ -113,7 +114,7 @@ func Log(log *slog.Logger) func(context.Context, Event) {
 
 type addressKey struct{}
 
-// WithAddress returns a context whose events name this client address. The
+// WithAddress returns a context whose events have this client address. The
 // middleware calls it.
 func WithAddress(ctx context.Context, a netip.Addr) context.Context {
 	return context.WithValue(ctx, addressKey{}, a)

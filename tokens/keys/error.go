@@ -5,18 +5,18 @@ import (
 	"fmt"
 )
 
-// Error is one thing that is wrong with the keys of [NewSet], [NewRing] or
-// [Ring.Replace], which join as many as there are.
+// Error is one defect of the keys passed to [NewSet], [NewRing] or [Ring.Replace].
+// They join all defects into one error.
 type Error struct {
-	// Path is where it is: "Keys" or, for the third key, "Keys[2]".
+	// Path is where the defect is: "Keys", or "Keys[2]" for the third key.
 	Path string
 
-	// Err says what is wrong, and begins with the field where one field is wrong.
-	// It has no secret in it.
+	// Err is the defect. Its text begins with the field if one field is wrong, and
+	// never contains a secret.
 	Err error
 }
 
-// Error is the path and what is wrong there.
+// Error returns the path and the defect.
 func (e *Error) Error() string { return fmt.Sprintf("keys: %s: %v", e.Path, e.Err) }
 
 // Unwrap returns Err.

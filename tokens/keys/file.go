@@ -8,14 +8,13 @@ import (
 	"io/fs"
 )
 
-// ReadFiles reads the keys of all files whose names match one of the patterns, as
-// [fs.Glob] has them: of each pattern in turn, and of one pattern in the order of
-// the names. A file is a key in PEM (see [FromPEM]), a JWK or a JWK Set of the
-// host's own (see [FromJWKS]); a schedule is in the "nbf" and "exp" of a JWK.
+// ReadFiles reads the keys of all files whose names match one of the patterns of
+// [fs.Glob]. The order is that of the patterns, and for one pattern that of the
+// names. A file is a key in PEM (see [FromPEM]), a JWK, or a JWK Set of the host's
+// own (see [FromJWKS]). A schedule is in the "nbf" and "exp" of a JWK.
 //
-// A pattern that matches nothing, a file of another kind and one of more than a
-// megabyte are errors, and then there are no keys at all: what a host reads into
-// a [Ring] is what it has meant.
+// It returns an error, and no keys, if a pattern matches no file, if a file has
+// another format, or if a file is larger than 1 MiB.
 func ReadFiles(fsys fs.FS, patterns ...string) ([]Key, error) {
 	var keys []Key
 	for _, pattern := range patterns {

@@ -55,10 +55,10 @@ func publicJWK(verify any) (jwk, bool) {
 	return jwk{}, false
 }
 
-// FromJWK reads a private, a public or an HMAC key from a JWK (RFC 7517). A
-// key without "alg" gets the usual one of its kind, as with [FromPEM]; an HMAC
-// key has to name it. "nbf" and "exp", in seconds since 1970, become SignsFrom
-// and RetiresAt. A key that is for encryption is an error. New checks the key
+// FromJWK parses a private, a public or an HMAC key from a JWK (RFC 7517). A key
+// without "alg" gets the usual algorithm of its type, as with [FromPEM]; an HMAC
+// key must name it. "nbf" and "exp", in seconds since 1970, become SignsFrom and
+// RetiresAt. A key for encryption is an error. NewSet and NewRing check the key
 // itself.
 func FromJWK(text []byte) (Key, error) {
 	if len(text) > maxJWKS {
@@ -71,11 +71,11 @@ func FromJWK(text []byte) (Key, error) {
 	return k, nil
 }
 
-// FromJWKS reads all keys of a host's own JWK Set (RFC 7517 §5), as
-// [FromJWK] reads one. A key that cannot be read is an error. A set that has
-// HMAC keys beside keys without a private half is an error, too: a set with
-// public keys is one that is published. For a set that another party has published
-// see [SetFromJWKS].
+// FromJWKS parses all keys of a host's own JWK Set (RFC 7517 §5), each as
+// [FromJWK] does. A key that cannot be parsed is an error. A set with both HMAC
+// keys and keys without a private half is an error too, because a set with public
+// keys is one that is published. For a set that another party has published use
+// [SetFromJWKS].
 func FromJWKS(text []byte) ([]Key, error) {
 	all, err := splitJWKS(text)
 	if err != nil {
@@ -97,13 +97,13 @@ func FromJWKS(text []byte) ([]Key, error) {
 	return keys, nil
 }
 
-// SetFromJWKS reads a JWK Set as those who verify do: it takes the public keys
-// that it understands, and passes over the rest, as RFC 7517 §5 has it: unknown
-// kinds, curves and algorithms, keys for encryption, weak keys, and those that
-// another with the same ID or the same numbers stands in front of. A private key,
-// which must not be published, is passed over as well. A set that has an HMAC key
-// is an error, whatever else it has: its publisher confuses secret and public keys.
-// So is a set of which nothing is left.
+// SetFromJWKS parses a JWK Set for a verifier. It takes the public keys that it
+// supports and skips all others, as RFC 7517 §5 requires: unknown types, curves
+// and algorithms, keys for encryption, weak keys, and keys with the same ID or the
+// same numbers as an earlier one. A private key, which must not be published, is
+// skipped too. A set with an HMAC key is an error, whatever else it has: its
+// publisher confuses secret and public keys. A set without any usable key is an
+// error.
 func SetFromJWKS(text []byte) (*Set, error) {
 	all, err := splitJWKS(text)
 	if err != nil {

@@ -19,47 +19,49 @@ import (
 
 // Key signs or verifies access tokens with exactly one algorithm.
 type Key struct {
-	// ID is the "kid" of the tokens that it signs: up to 64 printable ASCII
-	// characters. Empty: the RFC 7638 thumbprint of the public key, and for an
-	// HMAC key an image of the secret.
+	// ID is the "kid" of the tokens that the key signs: at most 64 printable ASCII
+	// characters without spaces. Empty: the RFC 7638 thumbprint of the public key,
+	// or for an HMAC key a hash derived from the secret.
 	ID string
 
-	// Algorithm is required: HS256, HS384, HS512, RS256, RS384, RS512, PS256,
-	// PS384, PS512, ES256, ES384, ES512, EdDSA, or Ed25519, which is the same signature
-	// under its name of RFC 9864: tokens and key have to use the same name.
+	// Algorithm is required: HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384,
+	// PS512, ES256, ES384, ES512, EdDSA, or Ed25519. The last is the same signature
+	// as EdDSA under its name of RFC 9864: tokens and key must use the same name.
 	Algorithm string
 
-	// Secret is the key of the HS algorithms: random bytes, at least as many as
-	// the hash has (32, 48, 64). A password is no such key.
+	// Secret is the key of an HS algorithm: random bytes, at least as many as the
+	// hash has (32, 48 or 64). Do not use a password.
 	Secret Secret
 
-	// Private is the *rsa.PrivateKey (2048 bits or more), *ecdsa.PrivateKey (on
-	// the algorithm's own curve) or ed25519.PrivateKey of the other algorithms.
+	// Private is the key of all other algorithms: an *rsa.PrivateKey (2048 to 16384
+	// bits), an *ecdsa.PrivateKey (on the algorithm's curve) or an
+	// ed25519.PrivateKey.
 	Private crypto.PrivateKey
 
-	// Public stands in for Private in a key that only verifies, for instance
-	// one that signed until yesterday.
+	// Public is set instead of Private in a key that only verifies, for example one
+	// that signed until yesterday.
 	Public crypto.PublicKey
 
-	// SignsFrom is when the key takes over from those before it. Until then it is
-	// published and verifies. Zero: at once, so that of keys without it the first
-	// signs.
+	// SignsFrom is when the key starts to sign instead of the keys before it. Until
+	// then it is published and verifies. Zero: at once. Of the keys without it the
+	// first signs.
 	SignsFrom time.Time
 
-	// RetiresAt is when the key stops to verify, and to be published. Zero: never.
+	// RetiresAt is when the key stops to verify and is no longer published. Zero:
+	// never.
 	RetiresAt time.Time
 }
 
-// Format writes the key's ID and algorithm, whatever the verb.
+// Format writes the key's ID and algorithm for every verb.
 func (k Key) Format(s fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(s, "keys.Key{%s %s}", k.Algorithm, k.ID)
 }
 
-// LogValue is the key's ID and algorithm.
+// LogValue returns the key's ID and algorithm.
 func (k Key) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(k)) }
 
-// MarshalText gives the key's ID and algorithm, and so do encoding/json and its
-// kin, which would write Private in full.
+// MarshalText returns the key's ID and algorithm, so that encoding/json and
+// similar packages never write Private.
 func (k Key) MarshalText() ([]byte, error) { return fmt.Append(nil, k), nil }
 
 // minimal sizes: RFC 7518 §3.2 and §3.3.
@@ -110,7 +112,7 @@ func (k Key) check() (verify any, err error) {
 	return public, nil
 }
 
-// IsID reports whether a key can have this ID.
+// IsID reports whether id is a valid key ID.
 func IsID(id string) bool { return id != "" && checkID(id) == nil }
 
 func checkID(id string) error {

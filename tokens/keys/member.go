@@ -9,8 +9,8 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// Member is a key of a [Set]: checked, and bound to its one algorithm. It does not
-// change, and is safe for concurrent use.
+// Member is a checked key of a [Set], bound to one algorithm. It is immutable and
+// safe for concurrent use.
 type Member struct {
 	id, algorithm string
 	method        jwt.SigningMethod
@@ -78,14 +78,15 @@ func (m *Member) ID() string { return m.id }
 // Algorithm returns the key's "alg".
 func (m *Member) Algorithm() string { return m.algorithm }
 
-// IsHMAC reports whether the key is a [Secret]: what verifies with it can sign.
+// IsHMAC reports whether the key is a [Secret], so that every verifier that has it
+// can also sign.
 func (m *Member) IsHMAC() bool { _, ok := m.verify.([]byte); return ok }
 
 // Header returns the header of the access tokens that the key signs (RFC 9068),
 // encoded and with the dot that follows it.
 func (m *Member) Header() string { return m.header }
 
-// RetiresAt returns when the key stops to verify; zero: never.
+// RetiresAt returns when the key stops to verify. Zero: never.
 func (m *Member) RetiresAt() time.Time { return m.retiresAt }
 
 // Retired reports whether the key has stopped to verify.
@@ -93,7 +94,8 @@ func (m *Member) Retired(now time.Time) bool {
 	return !m.retiresAt.IsZero() && !now.Before(m.retiresAt)
 }
 
-// Sign returns the signature of a text. It fails for a key that only verifies.
+// Sign returns the signature of a text. It returns an error if the key only
+// verifies.
 func (m *Member) Sign(signed string) ([]byte, error) { return m.method.Sign(signed, m.sign) }
 
 // Verify returns nil if this is the key's signature of the text, in its one form. It

@@ -10,18 +10,18 @@ import (
 	"time"
 )
 
-// Ring has the signing keys of an issuer, which are replaced while it runs. It is
-// a [Source] for verifiers in the same process, too.
+// Ring holds the signing keys of an issuer and lets the host replace them while it
+// runs. It is also a [Source] for verifiers in the same process.
 //
-// A rotation that loses no token and surprises no verifier is one list with a
-// schedule: the new key with a SignsFrom that every node and every cache of the
-// JWK Set has seen the key by, the old one with a RetiresAt that is that time and
-// Config.AccessTTL later. No access token outlives the key that signs it: one
-// that is made shortly before its key retires gets a shorter life, and its
+// To rotate keys without rejecting a valid token, pass one list with a schedule.
+// The new key has a SignsFrom by which every node, and every cache of the JWK Set,
+// has fetched the key. The old key has a RetiresAt that is that time plus
+// Config.AccessTTL. No access token outlives the key that signs it: a token that
+// is made shortly before its key retires gets a shorter lifetime, and its
 // expires_in says so.
 //
-// A Ring starts nothing: when to read keys anew, on a signal or by a clock, is
-// for the host to say. It is safe for concurrent use.
+// A Ring starts no goroutine: the host decides when to read the keys again, on a
+// signal or periodically. It is safe for concurrent use.
 type Ring struct {
 	set atomic.Pointer[Set]
 }
@@ -29,9 +29,10 @@ type Ring struct {
 // Format writes that it is a Ring, and none of its keys, whatever the verb.
 func (*Ring) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "keys.Ring{}") }
 
-// NewRing returns a ring of these keys, or all that is wrong with them at
-// once. The first can sign; of those that can, the one whose SignsFrom came last
-// signs, and all verify until they retire.
+// NewRing returns a ring of these keys, or one error that joins all that is wrong
+// with them. The first key must be able to sign. Of the keys that can sign, the
+// one with the latest SignsFrom that has passed signs. All keys verify until they
+// retire.
 func NewRing(keys ...Key) (*Ring, error) {
 	r := &Ring{}
 	if err := r.Replace(keys...); err != nil {
@@ -40,14 +41,13 @@ func NewRing(keys ...Key) (*Ring, error) {
 	return r, nil
 }
 
-// Replace puts these keys in the place of all others. It checks them as
-// NewRing does; where anything is wrong it changes nothing, and the ring goes
-// on with the keys that it has.
+// Replace replaces all keys. It checks the new keys as NewRing does. If any of
+// them is invalid, it returns an error and the ring keeps its keys.
 //
-// It is atomic: each token is signed or verified with the old keys or with the
-// new ones. A key that is left out is gone at once, and so are the tokens that it
-// has signed: that is how a key that was stolen ends. One that merely grew old
-// stays in the list with a RetiresAt.
+// It is atomic: each token is signed or verified either with the old keys or with
+// the new ones. A key that is left out stops to verify at once, so all tokens that
+// it signed become invalid: do this with a key that was stolen. Keep a key that is
+// only old in the list, with a RetiresAt.
 func (r *Ring) Replace(keys ...Key) error {
 	var wrong problems
 	set := signingSet(keys, &wrong)
@@ -58,7 +58,7 @@ func (r *Ring) Replace(keys ...Key) error {
 	return nil
 }
 
-// KeySet returns the keys as they are now.
+// KeySet returns the current keys.
 func (r *Ring) KeySet(context.Context, string) (*Set, error) {
 	set := r.set.Load()
 	if set == nil {
@@ -67,7 +67,8 @@ func (r *Ring) KeySet(context.Context, string) (*Set, error) {
 	return set, nil
 }
 
-// Current returns the keys as they are now; nil for a Ring that NewRing has not made.
+// Current returns the current keys. It returns nil for a Ring that was not created
+// by NewRing.
 func (r *Ring) Current() *Set { return r.set.Load() }
 
 // Holds reports whether one of the keys has this secret.

@@ -8,9 +8,10 @@ import (
 	"log/slog"
 )
 
-// Secret is symmetric key material: random bytes. Printed by fmt, logged by slog or
-// marshalled as text, JSON or XML, alone or inside another value, it shows as
-// "[redacted]". The conversions string(s) and []byte(s) give the bytes.
+// Secret is symmetric key material: random bytes. If it is printed by fmt, logged
+// by slog or marshalled as text, JSON or XML, alone or inside another value, it is
+// written as "[redacted]". The conversions string(s) and []byte(s) return the
+// bytes.
 type Secret string
 
 const redacted = "[redacted]"
@@ -39,8 +40,9 @@ func (s Secret) LooksRandom() bool {
 	return len(seen) >= 8
 }
 
-// NewSecret returns 512 random bits: enough for each HS algorithm and for a refresh
-// key. A host that restarts, or has several nodes, makes a secret once and keeps it.
+// NewSecret returns 512 random bits: enough for each HS algorithm and for a
+// refresh key. Create a secret once and store it, so that it survives restarts and
+// is the same on all nodes.
 func NewSecret() Secret {
 	var b [64]byte
 	_, _ = rand.Read(b[:]) // never fails

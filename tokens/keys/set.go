@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// Set is a set of keys that were checked and do not change. It is a
-// [Source] for services whose keys are in their configuration. The zero
-// Set has no keys, and verifies nothing.
+// Set is an immutable set of checked keys. It is a [Source] for services whose
+// keys are in their configuration. The zero Set has no keys, and verifies no
+// token.
 type Set struct {
 	keys []*Member
 }
@@ -20,8 +20,8 @@ type Set struct {
 // Format writes that it is a Set, and none of its keys, whatever the verb.
 func (Set) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "keys.Set{}") }
 
-// NewSet returns the set of these keys, at least one, all of which verify; or
-// all that is wrong with them at once.
+// NewSet returns the set of these keys, all of which verify, or one error that
+// joins all that is wrong with them. At least one key is required.
 func NewSet(keys ...Key) (*Set, error) {
 	var wrong problems
 	set := checkKeys(keys, &wrong)
@@ -34,12 +34,12 @@ func NewSet(keys ...Key) (*Set, error) {
 	return set, nil
 }
 
-// KeySet returns s: it has all the keys that it will ever have.
+// KeySet returns s.
 func (s *Set) KeySet(context.Context, string) (*Set, error) { return s, nil }
 
 // JWKS returns the public keys as a JWK Set (RFC 7517 §5): those that verify at
-// that time, and those that will sign later. HMAC keys are not among them, nor
-// is any member that is private. The same keys give the same bytes.
+// that time, and those that will sign later. It never contains an HMAC key or a
+// private member. The same keys always give the same bytes.
 func (s *Set) JWKS(at time.Time) []byte {
 	set := struct {
 		Keys []publishedJWK `json:"keys"`
@@ -75,15 +75,15 @@ func (s *Set) Named(id, algorithm string, now time.Time) *Member {
 	return nil
 }
 
-// Has reports whether one of the keys has this ID, even if it does not verify any
-// more.
+// Has reports whether one of the keys has this ID, including keys that have
+// retired.
 func (s *Set) Has(id string) bool {
 	return slices.ContainsFunc(s.keys, func(k *Member) bool { return k.id == id })
 }
 
-// Signer returns the key that signs now; nil if none of them signs: of those that have begun to, the one
-// that began last, and where none has, the one that begins first. Of two that
-// begin together it is the one in front.
+// Signer returns the key that signs now, or nil if no key can sign. It is the key
+// with the latest SignsFrom that has passed, or, if none has passed, the key with
+// the earliest. Of two keys with the same SignsFrom the first one signs.
 func (s *Set) Signer(now time.Time) *Member {
 	var best *Member
 	for _, k := range s.keys {

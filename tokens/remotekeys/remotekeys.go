@@ -1,9 +1,10 @@
-// Package remotekeys fetches the public keys of whoever signs from their JWKS
-// endpoint, for a verifier (tokens.Verifier) in another process.
+// Package remotekeys fetches an issuer's public keys from its JWKS endpoint, for a
+// verifier (tokens.Verifier) in another process.
 //
-// A [Source] keeps what it has fetched, fetches anew before that is old, never
-// twice at a time, and at a pace that no caller can set: neither many callers nor
-// tokens with made-up key IDs make it fetch more often than its Config says.
+// A [Source] caches the keys and fetches them again before they are old. It makes
+// one fetch at a time, at a rate that no caller can influence: neither many
+// callers nor tokens with invented key IDs make it fetch more often than its
+// Config allows.
 package remotekeys
 
 import (
@@ -20,49 +21,49 @@ import (
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
-// Config says where the keys are, and how often to look. The zero value of what
-// is not required is the safe default.
+// Config configures a Source. The zero value of each optional field is the safe
+// default.
 type Config struct {
-	// URL is required: the "jwks_uri" of whoever signs. It is https; http will do
-	// to this very machine.
+	// URL is required: the issuer's "jwks_uri". It must be an https URL, or an http
+	// URL on the loopback interface.
 	URL string
 
-	// InsecureHTTP lets URL be http to other machines, too. Whoever is on the way
-	// can then have any token accepted.
+	// InsecureHTTP allows an http URL on other machines. An attacker on the network
+	// path can then have any token accepted.
 	InsecureHTTP bool
 
-	// Client makes the requests, for instance through a proxy or with a
-	// certificate of its own. Redirects are refused all the same. Nil: a client
-	// with the transport of net/http.
+	// Client makes the requests, for example through a proxy or with a client
+	// certificate. Redirects are never followed. Nil: a client with the default
+	// transport of net/http.
 	Client *http.Client
 
-	// RefreshAfter is how old the keys may be before they are fetched anew, in
-	// the background. A key that the other side publishes has to be published this
-	// long before it signs, or each Verifier finds it by its first token. At most
-	// KeepFor. Zero: 5 minutes.
+	// RefreshAfter is the age at which the keys are fetched again, in the
+	// background. The issuer must publish a key this long before it signs with it;
+	// otherwise each Verifier fetches it at its first token. At most KeepFor. Zero:
+	// 5 minutes.
 	RefreshAfter time.Duration
 
-	// KeepFor is how long the last keys are good while there are no newer ones to
-	// be had. It is how long a key that was taken back is still believed if
-	// somebody cuts the line. Zero: 1 hour.
+	// KeepFor is how long the last keys are used if newer ones cannot be fetched. An
+	// attacker who blocks the connection can keep a withdrawn key trusted for this
+	// long. Zero: 1 hour.
 	KeepFor time.Duration
 
-	// Pause is how long after one fetch the next one begins at the earliest,
-	// whatever the reason: an unknown key ID or a failure. Zero: 10 s.
+	// Pause is the minimum time between the end of one fetch and the start of the
+	// next, for an unknown key ID as well as after a failure. Zero: 10 s.
 	Pause time.Duration
 
-	// Timeout is how long one fetch may take. Zero: 5 s.
+	// Timeout limits one fetch. Zero: 5 s.
 	Timeout time.Duration
 
-	// Failed is told why a fetch has failed, on a goroutine of the Source. Nil:
-	// nobody is told.
+	// Failed is called with the error of each failed fetch, on a goroutine of the
+	// Source. Nil: the error is dropped.
 	Failed func(error)
 
 	// Now is the clock. Nil: time.Now.
 	Now func() time.Time
 }
 
-// Source is a [keys.Source] whose keys are somewhere else. It is safe for
+// Source is a [keys.Source] that fetches its keys over HTTP. It is safe for
 // concurrent use.
 type Source struct {
 	url          string
@@ -100,12 +101,12 @@ type fetch struct {
 	err  error
 }
 
-// ErrClosed is why a Source that was closed has no keys.
+// ErrClosed is returned by a Source after Close.
 var ErrClosed = errors.New("remotekeys: closed")
 
-// New returns a Source, or all that is wrong with the Config at once, each with
-// the path of its field. It fetches nothing: the first token does, or Fetch. Close
-// ends what it has under way.
+// New returns a Source, or one error that joins all that is wrong with the Config,
+// each with the path of its field. It does not fetch: the first token does, or
+// Fetch. Call Close to stop the Source.
 func New(c Config) (*Source, error) {
 	var wrong []error
 	complain := func(path, format string, args ...any) {
@@ -178,17 +179,17 @@ func isLoopback(host string) bool {
 	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
-// KeySet returns the last keys while they are good. It waits for a fetch only
-// where there are none, or where they have not the one that is missing; then at
-// most until ctx is done. An error says that keys cannot be had, and so that
-// nothing can be said about the token.
+// KeySet returns the last keys while they are valid. It waits for a fetch only if
+// there are no keys, or if the key with the ID missing is not among them, and at
+// most until ctx is done. An error means that the keys are unavailable, so that
+// the token can be neither accepted nor rejected.
 func (s *Source) KeySet(ctx context.Context, missing string) (*keys.Set, error) {
 	now := s.now()
 	last := s.last.Load()
 	good := last != nil && now.Sub(last.at) < s.keepFor
 	if good && missing == "" {
 		if now.Sub(last.at) >= s.refreshAfter {
-			_, _ = s.start(now) // ahead of need: nobody waits for it
+			_, _ = s.start(now) // in the background: no caller waits for it
 		}
 		return last.set, nil
 	}
@@ -208,9 +209,9 @@ func (s *Source) KeySet(ctx context.Context, missing string) (*keys.Set, error) 
 	return f.set, nil
 }
 
-// Fetch fetches the keys now, whatever their age, and returns when they are
-// there: for a host that wants to start with keys or not at all. A fetch that is
-// under way is waited for.
+// Fetch fetches the keys now, whatever their age, and waits until the fetch ends.
+// Call it if the host must not start without keys. If a fetch is running, Fetch
+// waits for that one.
 func (s *Source) Fetch(ctx context.Context) error {
 	s.mu.Lock()
 	f, err := s.begin()
@@ -257,8 +258,8 @@ func (s *Source) begin() (*fetch, error) {
 	return s.running, nil
 }
 
-// run is the one fetch: of its own, so that a caller who hangs up ends it for
-// nobody else.
+// run makes the one fetch. It has its own context, so that a caller that
+// disconnects does not cancel it for the others.
 func (s *Source) run(f *fetch) {
 	ctx, cancel := context.WithTimeout(s.ctx, s.timeout)
 	defer cancel()

@@ -10,18 +10,19 @@ import (
 	"testing"
 )
 
-// maxHeader is how long a header may be for a server to have to read it.
+// maxHeader is the length in bytes up to which a server must accept a header.
 const maxHeader = 16 << 10
 
-// RunHandler aims the matrix at an endpoint that wants an access token, by GET at
-// path, each token in a subtest of its own. Every refusal has to be 401 with one
-// challenge and one body; those of tokens that were good once may be that one or
-// another, the same for all of them. The good token has to get something below 400.
+// RunHandler sends each token to an endpoint that requires an access token, with a
+// GET request for path, in a subtest of its own. Each rejection must be a 401 with
+// one challenge, and all of them must have the same challenge and body. Expired
+// tokens may get a different one, the same for all of them. The good token must
+// get a status below 400.
 //
-// An endpoint that runs elsewhere is reached through a handler as
-// [net/http/httputil.NewSingleHostReverseProxy] makes one. Tokens that no header
-// can carry as one word, because of a line end or a space in them, are left out;
-// one of 16 KiB or more may be refused by the server itself, with 431 or 400.
+// To test an endpoint in another process, pass a handler such as that of
+// [net/http/httputil.NewSingleHostReverseProxy]. Tokens that a header cannot carry
+// as one word, because they contain a line end or a space, are skipped. A token of
+// 16 KiB or more may be rejected by the server itself, with 431 or 400.
 func RunHandler(t *testing.T, target Target, h http.Handler, path string) {
 	t.Helper()
 	cases, err := target.Cases()
@@ -40,8 +41,8 @@ func RunHandler(t *testing.T, target Target, h http.Handler, path string) {
 	}
 }
 
-// CheckHandler is RunHandler for those who have no *testing.T: it returns all
-// that failed, joined.
+// CheckHandler is RunHandler without a *testing.T. It returns all failures,
+// joined.
 func CheckHandler(ctx context.Context, target Target, h http.Handler, path string) error {
 	cases, err := target.Cases()
 	if err != nil {
@@ -63,7 +64,7 @@ func (c Case) sendable() bool {
 	return token != "" && !strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r == 0x7f })
 }
 
-// endpoint remembers how it refused before.
+// endpoint records its earlier rejections.
 type endpoint struct {
 	handler      http.Handler
 	path         string
@@ -87,13 +88,13 @@ func (e *endpoint) try(ctx context.Context, c Case) (failure error) {
 	case c.Verdict == Harmless:
 		return nil
 	case c.Verdict == Good && w.Code >= 400:
-		return fmt.Errorf("tokentest: %s, and it is refused: %d %s", c.Name, w.Code, answer)
+		return fmt.Errorf("tokentest: %s, and it was rejected: %d %s", c.Name, w.Code, answer)
 	case c.Verdict == Good:
 		return nil
 	case len(c.Token) >= maxHeader && (w.Code == http.StatusRequestHeaderFieldsTooLarge || w.Code == http.StatusBadRequest):
 		return nil
 	case w.Code < 400:
-		return fmt.Errorf("tokentest: %s, and it is accepted: %d", c.Name, w.Code)
+		return fmt.Errorf("tokentest: %s, and it was accepted: %d", c.Name, w.Code)
 	case w.Code != http.StatusUnauthorized:
 		return fmt.Errorf("tokentest: %s: must answer 401, got %d %s", c.Name, w.Code, answer)
 	case len(challenge) == 0:
@@ -102,13 +103,13 @@ func (e *endpoint) try(ctx context.Context, c Case) (failure error) {
 		known = &e.expired
 	}
 	if c.Verdict == Expired && answer == e.bad {
-		return nil // it need not tell
+		return nil // it need not tell the difference
 	}
 	if *known == "" {
 		*known = answer
 	}
 	if *known != answer {
-		return fmt.Errorf("tokentest: %s: answers %s, and answered another lie %s", c.Name, answer, *known)
+		return fmt.Errorf("tokentest: %s: got %s, but another invalid token got %s", c.Name, answer, *known)
 	}
 	return nil
 }

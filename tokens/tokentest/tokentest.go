@@ -1,7 +1,7 @@
-// Package tokentest is a matrix of access tokens that must open no door: some two
-// hundred lies about the algorithm, the key, the type, the claims and the form,
-// for each key that a verifier trusts. It is for hosts that want to aim it at
-// their own verifier, or at their own endpoint:
+// Package tokentest provides about 200 invalid access tokens that every verifier
+// must reject, for each key that a verifier trusts. They have a wrong algorithm,
+// key, type, claim or form. Run them against your own verifier or your own
+// endpoint:
 //
 //	func TestInvalidTokens(t *testing.T) {
 //		tokentest.Run(t, target, func(ctx context.Context, token tokens.Secret) error {
@@ -11,8 +11,8 @@
 //		tokentest.RunHandler(t, target, mux, "/me")
 //	}
 //
-// What fails names the lie that was believed. The suite needs the keys that sign,
-// so it is for tests, with keys of their own.
+// A failure names what is wrong with the token that was accepted. The tests need
+// the signing keys, so use keys that exist only for tests.
 package tokentest
 
 import (
@@ -27,18 +27,17 @@ import (
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
-// Target is whom the matrix is aimed at.
+// Target describes the verifier under test.
 type Target struct {
-	// Keys are required: keys that the target trusts, each with what it signs
-	// with and an ID. With an HMAC key among others there are more confusions to
-	// try.
+	// Keys is required: signing keys that the target trusts, each with an ID. With
+	// an HMAC key among others more algorithm confusions are tested.
 	Keys []keys.Key
 
-	// Issuer and Audience are required: what the target takes.
+	// Issuer and Audience are required: those that the target accepts.
 	Issuer, Audience string
 
-	// Subject and Tier are those of the tokens, for a target that looks. Empty:
-	// "u-tokentest" and "free".
+	// Subject and Tier are those of the tokens, for a target that checks them.
+	// Empty: "u-tokentest" and "free".
 	Subject, Tier string
 
 	// Leeway is how far the target lets clocks differ.
@@ -48,15 +47,15 @@ type Target struct {
 	Now func() time.Time
 }
 
-// Verdict says what a target has to make of a token.
+// Verdict is what a target must do with a token.
 type Verdict string
 
 // The verdicts.
 const (
-	Good     Verdict = "good"     // accept it, or the rest says nothing
-	Harmless Verdict = "harmless" // it says the same in other letters: accept it or not
-	Bad      Verdict = "bad"      // refuse it
-	Expired  Verdict = "expired"  // refuse it: it was good once
+	Good     Verdict = "good"     // must be accepted: otherwise the other cases prove nothing
+	Harmless Verdict = "harmless" // equivalent to a good token in another spelling: may be accepted or rejected
+	Bad      Verdict = "bad"      // must be rejected
+	Expired  Verdict = "expired"  // must be rejected: it has expired
 )
 
 const (
@@ -67,16 +66,15 @@ const (
 
 // Case is one token.
 type Case struct {
-	// Name says what is wrong with it, and with the key of which algorithm it
-	// was made.
+	// Name says what is wrong with the token, and the algorithm of its key.
 	Name string
 
 	Token   tokens.Secret
 	Verdict Verdict
 }
 
-// Cases returns the matrix, or what is wrong with the Target. The first case of
-// each key is the good one.
+// Cases returns the tokens, or an error if the Target is invalid. The first case
+// of each key is a good token.
 func (t Target) Cases() ([]Case, error) {
 	if err := t.check(); err != nil {
 		return nil, err
@@ -126,8 +124,8 @@ func (t Target) check() error {
 	return nil
 }
 
-// Run aims the matrix at a verifier, each token in a subtest of its own. verify
-// returns nil where it accepts a token.
+// Run calls verify with each token, in a subtest of its own. verify must return
+// nil if it accepts a token, and an error if it rejects it.
 func Run(t *testing.T, target Target, verify func(context.Context, tokens.Secret) error) {
 	t.Helper()
 	cases, err := target.Cases()
@@ -143,8 +141,7 @@ func Run(t *testing.T, target Target, verify func(context.Context, tokens.Secret
 	}
 }
 
-// Check is Run for those who have no *testing.T: it returns all that failed,
-// joined.
+// Check is Run without a *testing.T. It returns all failures, joined.
 func Check(ctx context.Context, target Target, verify func(context.Context, tokens.Secret) error) error {
 	cases, err := target.Cases()
 	if err != nil {
@@ -168,10 +165,10 @@ func (c Case) try(ctx context.Context, verify func(context.Context, tokens.Secre
 	switch {
 	case c.Verdict == Harmless:
 	case c.Verdict == Good && err != nil:
-		return fmt.Errorf("tokentest: %s, and it is refused: %w", c.Name, err)
+		return fmt.Errorf("tokentest: %s, and it was rejected: %w", c.Name, err)
 	case c.Verdict == Good:
 	case err == nil:
-		return fmt.Errorf("tokentest: %s, and it is accepted", c.Name)
+		return fmt.Errorf("tokentest: %s, and it was accepted", c.Name)
 	case errors.Is(err, tokens.ErrUnavailable):
 		return fmt.Errorf("tokentest: %s, and the verifier is unavailable: %w", c.Name, err)
 	}

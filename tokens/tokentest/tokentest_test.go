@@ -80,21 +80,21 @@ func TestTheMatrixBites(t *testing.T) {
 		names  []string
 	}{
 		{"a verifier without options", weak(at), []string{
-			"ES256: no exp, and it is accepted", "ES256: typ JWT, and it is accepted", "HS256: typ refresh+jwt, and it is accepted",
-			"ES256: aud of another, and it is accepted", "ES256: iss of another, and it is accepted",
-			"ES256: sub twice, and it is accepted", "HS256: crit unknown, and it is accepted", "ES256: a megabyte, and it is accepted",
+			"ES256: no exp, and it was accepted", "ES256: typ JWT, and it was accepted", "HS256: typ refresh+jwt, and it was accepted",
+			"ES256: aud of another, and it was accepted", "ES256: iss of another, and it was accepted",
+			"ES256: sub twice, and it was accepted", "HS256: crit unknown, and it was accepted", "ES256: a megabyte, and it was accepted",
 		}},
 		{"one that knows issuer and audience", weak(at, jwt.WithIssuer(at.Issuer), jwt.WithAudience(at.Audience)), []string{
-			"ES256: no exp, and it is accepted", "ES256: typ JWT, and it is accepted",
+			"ES256: no exp, and it was accepted", "ES256: typ JWT, and it was accepted",
 		}},
 		{"one that asks for nothing", func(context.Context, tokens.Secret) error { return nil }, []string{
-			"ES256: alg none without a signature, and it is accepted", "ES256: HS256 with the public key as PEM, and it is accepted",
-			"ES256: jwk of a key that is not ours, signed by it, and it is accepted", "ES256: an expired token, and it is accepted",
-			"ES256: the signature in DER, and it is accepted", "HS256: nothing, and it is accepted",
-			"ES256: alg and the kid of another key, of HS256, and it is accepted",
+			"ES256: alg none without a signature, and it was accepted", "ES256: HS256 with the public key as PEM, and it was accepted",
+			"ES256: jwk of a key that is not ours, signed by it, and it was accepted", "ES256: an expired token, and it was accepted",
+			"ES256: the signature in DER, and it was accepted", "HS256: nothing, and it was accepted",
+			"ES256: alg and the kid of another key, of HS256, and it was accepted",
 		}},
 		{"one that refuses all", func(context.Context, tokens.Secret) error { return tokens.ErrInvalidToken }, []string{
-			"ES256: nothing is wrong, and it is refused: ", "HS256: nothing is wrong, and it is refused: ",
+			"ES256: nothing is wrong, and it was rejected: ", "HS256: nothing is wrong, and it was rejected: ",
 		}},
 		{"one whose keys are down", func(context.Context, tokens.Secret) error { return tokens.ErrUnavailable }, []string{
 			"ES256: an expired token, and the verifier is unavailable",
@@ -149,14 +149,14 @@ func TestTheMatrixBitesOverHTTP(t *testing.T) {
 			}
 			good(w, r, func(error) { w.WriteHeader(http.StatusUnauthorized) })
 		}, ""},
-		{"a handler without a check", func(http.ResponseWriter, *http.Request) {}, "ES256: alg none without a signature, and it is accepted: 200"},
-		{"a handler that refuses every request", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }, "ES256: nothing is wrong, and it is refused: 403"},
+		{"a handler without a check", func(http.ResponseWriter, *http.Request) {}, "ES256: alg none without a signature, and it was accepted: 200"},
+		{"a handler that refuses every request", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }, "ES256: nothing is wrong, and it was rejected: 403"},
 		{"another status", func(w http.ResponseWriter, r *http.Request) {
 			good(w, r, func(error) { w.WriteHeader(http.StatusBadRequest) })
 		}, "ES256: alg none without a signature: must answer 401, got 400"},
 		{"the cause in the body", func(w http.ResponseWriter, r *http.Request) {
 			good(w, r, func(err error) { http.Error(w, err.Error(), http.StatusUnauthorized) })
-		}, "and answered another lie"},
+		}, "but another invalid token got"},
 		{"no challenge", func(w http.ResponseWriter, r *http.Request) {
 			good(w, r, func(error) { w.Header().Del("WWW-Authenticate"); w.WriteHeader(http.StatusUnauthorized) })
 		}, "must answer with a challenge (RFC 6750 §3), got none"},
