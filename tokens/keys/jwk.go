@@ -98,7 +98,7 @@ func FromJWKS(text []byte) ([]Key, error) {
 }
 
 // SetFromJWKS parses a JWK Set for a verifier. It takes the public keys that it
-// supports and skips all others, as RFC 7517 §5 requires: unknown types, curves
+// supports and skips all others, as RFC 7517 §5 recommends: unknown types, curves
 // and algorithms, keys for encryption, weak keys, and keys with the same ID or the
 // same numbers as an earlier one. A private key, which must not be published, is
 // skipped too. A set with an HMAC key is an error, whatever else it has: its
