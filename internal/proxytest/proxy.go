@@ -109,8 +109,8 @@ func (p *Proxy) Requests() int {
 	return p.requests
 }
 
-// Silence(true) makes the proxy accept connections and requests and answer none;
-// Silence(false) makes it forward again.
+// Silence makes the proxy accept connections and requests and answer none, or, with
+// false, forward again.
 func (p *Proxy) Silence(silent bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
