@@ -1,9 +1,9 @@
-// Package clientip tells the address of the client that sent a request.
+// Package clientip determines the address of the client that sent a request.
 //
-// The host states whom it trusts to say so: nobody but the connection
-// ([RemoteAddr]), or the proxies that it names ([BehindProxies]). There is no
-// default, because a wrong choice lets every client be anyone, or makes all
-// clients one. The package needs the standard library only.
+// The host chooses what to trust: only the address of the connection
+// ([RemoteAddr]), or the headers of the proxies that it names ([BehindProxies]).
+// There is no default: a wrong choice lets a client forge its address, or makes all
+// clients share one. The package needs the standard library only.
 package clientip
 
 import (
@@ -32,7 +32,7 @@ var local = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 // Anything else is ErrNoAddress.
 //
 // A middleware in front of Sallyport that sets RemoteAddr from a header decides
-// whom to trust in place of this package, and most of them trust every client.
+// which headers to trust instead of this package. Most of them trust every client.
 func RemoteAddr(r *http.Request) (netip.Addr, error) {
 	if isUnixSocket(r) {
 		return local, nil

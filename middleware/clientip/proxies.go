@@ -15,8 +15,8 @@ import (
 // and which header they write.
 type Proxies struct {
 	// Trusted lists the networks that the proxies connect from. It must not
-	// contain a network that a client can connect from: whoever connects from it
-	// is believed. Required, unless UnixSocket is set.
+	// contain a network that a client can connect from, because the headers of such
+	// a client would be believed. Required, unless UnixSocket is set.
 	Trusted []netip.Prefix
 
 	// UnixSocket trusts every connection over a Unix domain socket as a proxy's.
@@ -33,7 +33,7 @@ type Proxies struct {
 
 	// Hops is the number of proxies between a client and the host, 0 or more.
 	// With 1 the last entry of the header is the client, even if it is in a
-	// trusted network. Zero: all that Trusted names.
+	// trusted network. Zero: as many as Trusted names.
 	Hops int
 
 	// OnFault is called when a trusted proxy's header cannot be parsed, once for
@@ -44,13 +44,13 @@ type Proxies struct {
 }
 
 // BehindProxies returns a ClientIP function for a host behind proxies, or all
-// that is wrong with p, joined.
+// errors in p, joined.
 //
 // A connection from an address that is not trusted is the client, whatever
 // headers it sends. On a connection from a trusted proxy the header is read from
 // right to left, over all of its lines, past the trusted addresses: the first
-// address that is not trusted is the client. What stands further left is not
-// read, because anybody may have written it. Empty entries are ignored (RFC 9110
+// address that is not trusted is the client. Entries further left are not
+// read, because the client may have written them. Empty entries are ignored (RFC 9110
 // §5.6.1.2). At an entry that is not an address ("unknown", an obfuscated
 // identifier, an address with a zone) the search ends: the request counts as the
 // proxy's own, and OnFault is called. Without the header the request counts as

@@ -1,15 +1,16 @@
-// Package echov4 is package middleware in Echo v4's types: the same words, the
-// same answers.
+// Package echov4 adapts package middleware to Echo v4. Its handlers and
+// middlewares have the same names and send the same answers as those for net/http.
 //
-// Refusals are returned as errors and so reach the app's own HTTPErrorHandler.
-// Each is an *echo.HTTPError whose Message is the dialect's body, which Echo's
-// default handler renders as net/http would have it; errors.As finds the
-// *wire.Error in it. The refusal's headers are set by then, but for its
-// Content-Type: a handler that renders Message with Context.JSON gets that as
-// well, and one that renders something else keeps its own.
+// Refusals are returned as errors, so that the app's HTTPErrorHandler answers them.
+// Each is an *echo.HTTPError whose Message is the body in the Auth's wire format.
+// Echo's default handler sends that body as net/http does. errors.As finds the
+// *wire.Error in the error.
 //
-// Message is not a string. A handler that wants a text has the Description of
-// the *wire.Error.
+// The headers of the refusal are set before the error is returned, except
+// Content-Type. A handler that writes Message with Context.JSON gets the right
+// Content-Type. A handler that writes another body keeps its own.
+//
+// Message is not a string. For a text use the Description of the *wire.Error.
 package echov4
 
 import (
@@ -31,7 +32,7 @@ type Auth struct {
 	key  string
 }
 
-// New returns the auth for an Echo app.
+// New returns an Auth for an Echo app, with the decisions and answers of auth.
 func New(auth *middleware.Auth) *Auth { return &Auth{auth: auth} }
 
 // WithContextKey returns an Auth that also puts the principal into the echo.Context
@@ -39,10 +40,10 @@ func New(auth *middleware.Auth) *Auth { return &Auth{auth: auth} }
 // tokens.Principal.
 func (a *Auth) WithContextKey(key string) *Auth { return &Auth{auth: a.auth, key: key} }
 
-// ClientIP makes the ClientIP of a middleware.Config out of an
-// echo.IPExtractor, which says whom the app trusts: give it what the app's
-// e.IPExtractor has. It is never echo.Context.RealIP, which believes headers
-// where no extractor is set. Nil stays nil, so that middleware.New complains.
+// ClientIP converts an echo.IPExtractor to the ClientIP of a middleware.Config.
+// Pass the app's e.IPExtractor. The function does not use echo.Context.RealIP,
+// which believes headers of the client if no extractor is set. ClientIP of nil is
+// nil, which middleware.New rejects.
 func ClientIP(extract echo.IPExtractor) func(*http.Request) (netip.Addr, error) {
 	if extract == nil {
 		return nil
@@ -113,7 +114,7 @@ func (a *Auth) Limit(next echo.HandlerFunc) echo.HandlerFunc {
 	return a.limited(next, a.auth.CheckLimit)
 }
 
-// LimitBy is ratelimit.Limiter.Limit, for Limits of the same auth.
+// LimitBy is ratelimit.Limiter.Limit for a Limiter of the same Auth.
 func (a *Auth) LimitBy(l *ratelimit.Limiter) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc { return a.limited(next, l.CheckLimit) }
 }
@@ -196,10 +197,9 @@ func (a *Auth) published(c echo.Context, answer wire.Answer, err error) error {
 	return nil
 }
 
-// refuse sets the refusal's headers and hands the rest to the app's error
-// handler. Its media type is not among them, nor is one that was set for what
-// the client does not get now: Echo keeps what it finds, and the handler may
-// render something else.
+// refuse sets the headers of the refusal and returns it for the app's error
+// handler. It removes Content-Type, because Echo keeps one that is set and the
+// handler may write another body.
 func (a *Auth) refuse(c echo.Context, auth *middleware.Auth, route wire.Route, err error) error {
 	answer := auth.Refused(route, err)
 	mediaType := answer.Header.Get(echo.HeaderContentType)
@@ -214,8 +214,8 @@ func (a *Auth) refuse(c echo.Context, auth *middleware.Auth, route wire.Route, e
 	}
 }
 
-// body is a refusal's body. It is no string: to those Echo's Debug mode adds
-// the cause.
+// body is the body of a refusal. It is not a string, because Echo's Debug mode adds
+// the cause to strings.
 type body struct {
 	text        []byte
 	description string
@@ -223,11 +223,11 @@ type body struct {
 	header      http.Header
 }
 
-// MarshalJSON is the body, and null where it has none. It never fails, for
+// MarshalJSON returns the body, or null if it is not JSON. It never fails, because
 // Echo's default handler would answer 200 then.
 //
-// Where Context.JSON marshals, which has just called it application/json, it
-// gets the media type that it has. Who marshals for a log changes nothing.
+// If Context.JSON has set Content-Type to application/json, MarshalJSON replaces it
+// with the media type of the body. Marshaling for a log changes no header.
 func (b body) MarshalJSON() ([]byte, error) {
 	if !json.Valid(b.text) {
 		return []byte("null"), nil
@@ -238,6 +238,6 @@ func (b body) MarshalJSON() ([]byte, error) {
 	return b.text, nil
 }
 
-// String is a sentence, for error handlers that print the message into a body of
-// their own.
+// String returns the description, for error handlers that put the message into a
+// body of their own.
 func (b body) String() string { return b.description }

@@ -207,9 +207,9 @@ var twins = []twin{
 	{name: "an expired bearer", given: []step{login, later(time.Hour)}, request: bare("GET /bearer", bearer), status: 401, reason: wire.ReasonExpired},
 	{name: "two bearers", given: []step{login}, request: bare("GET /bearer", bearer, bearer), status: 400, reason: wire.ReasonTwoBearers},
 	{name: "anybody may come in", request: bare("GET /open"), status: 200},
-	{name: "every caller comes in is known", given: []step{login}, request: bare("GET /open", bearer), status: 200},
-	{name: "every caller comes in with a bad bearer is refused", request: bare("GET /open", "Authorization: Bearer x.y.z"), status: 401, reason: wire.ReasonBearer},
-	{name: "every caller comes in with an empty bearer is refused", request: bare("GET /open", "Authorization: Bearer "), status: 401, reason: wire.ReasonNoBearer},
+	{name: "a caller with a token is authenticated where a token is optional", given: []step{login}, request: bare("GET /open", bearer), status: 200},
+	{name: "a caller with an invalid token is refused where a token is optional", request: bare("GET /open", "Authorization: Bearer x.y.z"), status: 401, reason: wire.ReasonBearer},
+	{name: "a caller with an empty bearer is refused where a token is optional", request: bare("GET /open", "Authorization: Bearer "), status: 401, reason: wire.ReasonNoBearer},
 
 	// BruteForce.
 	{name: "too many failed logins", config: oneFailedLogin, given: []step{failedLogin}, request: form("POST /login", alicesOwn), status: 429, reason: wire.ReasonThrottled},
@@ -228,7 +228,7 @@ var twins = []twin{
 	{name: "a plan that has nothing to spend", given: []step{loginAs("dave")}, request: bare("GET /protected", bearer), status: 429, reason: wire.ReasonLimited},
 	{name: "a plan that is in no table", given: []step{loginAs("carol")}, request: bare("GET /protected", bearer), status: 500, reason: wire.ReasonInternal},
 	{name: "a host that knows the plan better", config: tierOf("premium", 1, nil), given: []step{login}, request: bare("GET /protected", bearer), status: 200},
-	{name: "a host that fails to determine the plan", config: tierOf("", 0, errDriver), given: []step{login}, request: bare("GET /protected", bearer), status: 503, reason: wire.ReasonUnavailable},
+	{name: "TierOf returns an error", config: tierOf("", 0, errDriver), given: []step{login}, request: bare("GET /protected", bearer), status: 503, reason: wire.ReasonUnavailable},
 	{name: "the limit stands behind the bearer", given: []step{spendFrom("192.0.2.1:9", 2)}, request: bare("GET /protected"), status: 401, reason: wire.ReasonNoBearer},
 	{name: "an address spends", request: bare("GET /limited"), status: 200},
 	{name: "an address has spent all", given: []step{spendFrom("192.0.2.1:9", 2)}, request: bare("GET /limited"), status: 429, reason: wire.ReasonLimited},

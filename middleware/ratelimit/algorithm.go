@@ -193,7 +193,7 @@ func (p *Policy) width() int64 { return (int64(p.Window) + steps - 1) / steps }
 
 func (p *Policy) rollingLimit() int64 { return min(max(p.Limit, 0), math.MaxUint32) }
 
-// visit lets time pass in place: a copy would cost more, and nobody can tell.
+// visit lets time pass in place: a copy would cost more, and the result is the same.
 func (w *rollingWindow) visit(c *Charge, now int64, why purpose) (s Status, spent bool) {
 	p := &c.Policy
 	w.advance(p, now)

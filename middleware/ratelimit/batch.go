@@ -71,8 +71,8 @@ func (b *batch) peek(ctx context.Context, counters Counters) error {
 }
 
 // take makes the charges of the items, or none of them if one is over its limit.
-// The late ones are only looked at, and those that cast a shadow are left out
-// where they are over their limit.
+// Late items are only peeked at. Items in shadow mode are left out if they are over
+// their limit.
 func (b *batch) take(ctx context.Context, counters Counters, items []item) error {
 	b.of(items, isLate)
 	if err := b.peek(ctx, counters); err != nil {

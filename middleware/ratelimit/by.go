@@ -9,11 +9,11 @@ import (
 	"github.com/sallyport-go/sallyport/internal/network"
 )
 
-// By says whose counter a request spends. The zero value is [ByAccount].
+// By selects the counter that a request is charged to. The zero value is
+// [ByAccount].
 //
-// Who is not known is counted by what is: a principal without an account or a
-// session by its user, and a request without a principal by its address. Nobody
-// is ever not counted.
+// Fallback: if the caller has no account or session, its user is counted; without
+// an authenticated caller, the client address. Every request is counted.
 type By struct {
 	kind       string
 	bits4      int
@@ -38,8 +38,8 @@ func ByAccount() By { return By{kind: byAccount} }
 func ByUser() By { return By{kind: byUser} }
 
 // BySession counts by the API key that the access token was exchanged for, or by
-// the session that it belongs to. Who logs in again has another session, so let
-// a limit by user or account stand beside it.
+// the session that it belongs to. A new login starts a new session with a new
+// counter, so use a limit by user or account too.
 func BySession() By { return By{kind: bySession} }
 
 // ByAddress counts by the client's address as Config.ClientIP tells it, also
@@ -58,9 +58,10 @@ func ByNetwork(bits4, bits6 int) By {
 }
 
 // ByKey counts by a key of the host's own, such as a device or a tenant in the
-// path. What anybody may write into a request is no key: who changes it gets a
-// new counter. The counters take the capacity of GroupCallers. An *Error that key returns refuses the request; any other error,
-// and an empty key, are the host's fault and refuse it with 500.
+// path. The key must not be a value that the client can choose freely: each new
+// value gets a new counter. The counters use the capacity of GroupCallers. An
+// *Error that key returns refuses the request. Any other error and an empty key are
+// the host's fault and refuse it with 500.
 func ByKey(key func(*http.Request) (string, error)) By {
 	b := By{kind: byHost, key: key}
 	if key == nil {

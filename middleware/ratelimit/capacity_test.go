@@ -167,7 +167,7 @@ var capacityTests = []struct {
 			}
 		}
 	}},
-	{"no counter of which more than half is spent is forgotten, whoever fills the group and whoever asks", func(t *testing.T, c ratelimit.Counters, _ *hands, a ratelimit.Algorithm) {
+	{"no counter of which more than half is spent is forgotten, whichever source fills the group and whichever asks", func(t *testing.T, c ratelimit.Counters, _ *hands, a ratelimit.Algorithm) {
 		for _, g := range []ratelimit.Group{ratelimit.GroupAddresses, ratelimit.GroupAttempts} {
 			spent := func(i int, source string) ratelimit.Charge {
 				return in(g, source, policed(a, "spent "+strconv.Itoa(i), 4, 1, time.Hour))
@@ -216,7 +216,7 @@ var capacityTests = []struct {
 	}},
 	{"who shares finds what it has spent, and its refund takes it back", func(t *testing.T, c ratelimit.Counters, _ *hands, a ratelimit.Algorithm) {
 		for _, g := range allGroups[:3] {
-			for i := range 2 * leastCapacity { // each its own source: there is nobody to displace
+			for i := range 2 * leastCapacity { // each its own source: there is no counter to displace
 				takesOne(t, c, in(g, strconv.Itoa(i), policed(a, strconv.Itoa(i), 1<<20, 1, time.Hour)))
 			}
 			charges := []ratelimit.Charge{in(g, "new", policed(a, "new", 1<<20, 1<<20, time.Hour))}
@@ -245,16 +245,16 @@ func TestFaultA1LeakedAwayTakesNoCapacity(t *testing.T) {
 	t.Parallel()
 	var clock hands
 	c := inMemory(t, leastCapacity, &clock)
-	guess := func(i int) ratelimit.Charge { // one more every half hour, of 50
+	attempt := func(i int) ratelimit.Charge { // one more every half hour, of 50
 		return in(ratelimit.GroupAttempts, "192.0.2.0/24", policed(ratelimit.GCRA, strconv.Itoa(i), 50, 1, 25*time.Hour))
 	}
 	for i := range leastCapacity {
-		takesOne(t, c, guess(i))
+		takesOne(t, c, attempt(i))
 	}
 	clock.pass(31 * time.Minute)
 	for i := range leastCapacity {
-		exact(t, c, strconv.Itoa(i), guess(leastCapacity+i))
-		if err := c.Reset(t.Context(), []ratelimit.Charge{guess(leastCapacity + i)}); err != nil {
+		exact(t, c, strconv.Itoa(i), attempt(leastCapacity+i))
+		if err := c.Reset(t.Context(), []ratelimit.Charge{attempt(leastCapacity + i)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -278,7 +278,7 @@ func TestFaultA1KnownMarks(t *testing.T) {
 	budget := func(user int) ratelimit.Charge {
 		return in(ratelimit.GroupKnown, "user "+strconv.Itoa(user), policed(ratelimit.GCRA, "budget "+strconv.Itoa(user), 20, 1, 10*time.Hour))
 	}
-	t.Run("no address is known that nobody has logged in from, however full the group is", func(t *testing.T) {
+	t.Run("no address is known without a login from there, however full the group is", func(t *testing.T) {
 		t.Parallel()
 		var clock hands
 		c := inMemory(t, leastCapacity, &clock)

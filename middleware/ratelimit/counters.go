@@ -8,22 +8,22 @@ import (
 	"time"
 )
 
-// Counters count what callers spend. [Memory] is one, package rediscounters has
-// those that many nodes share, and [FromLimiter] makes one of any ulule
-// limiter.Store; a host may write another, and package countertest tells whether it
-// keeps what is said here. All methods are called by many goroutines at once and
-// return soon after the context is done.
+// Counters count what callers spend. [Memory] counts in this process, package
+// rediscounters counts for all nodes on Redis, and [FromLimiter] adapts an
+// ulule limiter.Store. A host may implement its own and test it with package
+// countertest. All methods must be safe for concurrent use and must return soon
+// after the context is done.
 //
-// An error means that the counters could not say; the charges may or may not
-// have been made, and are not to be taken back.
+// After an error it is unknown whether the charges were made. The caller must not
+// refund them.
 type Counters interface {
 	// Take makes all the charges, or none of them if one is over its limit: a
-	// request that is refused spends nothing. The Decision has a Status for each
-	// charge, in their order, as it is afterwards.
+	// request that is refused spends nothing. The Decision has the Status of each counter
+	// after the call, in the order of the charges.
 	//
-	// Room is memory that they may be put into, from its beginning to its capacity,
-	// as append does it: who decides often and keeps no Decision passes the Status of
-	// the last one, and spares an allocation. Nil will do.
+	// dst, if not nil, is reused for the returned statuses, as with append(dst[:0],
+	// ...). Pass the Status of the last Decision, if it is no longer needed, to save
+	// an allocation.
 	Take(ctx context.Context, charges []Charge, dst []Status) (Decision, error)
 
 	// Refund takes charges back that Take has made. A counter gives back at most
@@ -35,7 +35,7 @@ type Counters interface {
 	// not made in.
 	Refund(ctx context.Context, charges []Charge) error
 
-	// Peek says what Take would decide, and writes nothing but room.
+	// Peek returns what Take would decide, and charges nothing. dst is as for Take.
 	Peek(ctx context.Context, charges []Charge, dst []Status) (Decision, error)
 
 	// Reset forgets what was counted under the keys of the charges, in windows of
@@ -43,20 +43,20 @@ type Counters interface {
 	Reset(ctx context.Context, charges []Charge) error
 
 	// Check returns an error if these counters could not count under the policy.
-	// It asks nobody, and New calls it. Take and Peek return the same error.
+	// It does no I/O. New calls it. Take and Peek return the same error.
 	Check(p Policy) error
 
-	// Close gives back what the counters hold. Nothing may be called after it.
+	// Close releases the resources of the counters. No method may be called after it.
 	Close() error
 }
 
-// ErrCircuitOpen is an error of counters that have failed so often that they are not
-// asked for a while.
-var ErrCircuitOpen = errors.New("ratelimit: the counters have failed, and are not asked for a while")
+// ErrCircuitOpen means that the circuit breaker is open: the counters have failed
+// several times in a row and are not called until the next probe.
+var ErrCircuitOpen = errors.New("ratelimit: the circuit breaker is open: the counters have failed several times in a row")
 
 // Charge is what one request costs under one policy.
 type Charge struct {
-	// Key says whose counter it is. Policies that are not to share a counter have
+	// Key identifies the counter. Policies that are not to share a counter have
 	// different keys; those with windows of another length, with another algorithm
 	// or of another group never share one. One Take must not charge the same counter
 	// twice.
@@ -73,8 +73,8 @@ type Charge struct {
 	// Counters of different groups are different counters, whatever their keys.
 	Group Group
 
-	// Source says who takes the capacity of the group, so that whoever takes the
-	// most of it is limited first: for GroupAddresses and GroupAttempts the network
+	// Source identifies who uses the capacity of the group. In a full group the
+	// Source with the most counters is limited first: for GroupAddresses and GroupAttempts the network
 	// of the caller, an IPv4 /24 or an IPv6 /48 ("192.0.2.0/24"); for GroupKnown the
 	// user. It is compared, never parsed. The empty Source is one more source. It
 	// means nothing in GroupCallers.
@@ -133,7 +133,7 @@ func (g Group) String() string {
 type Policy struct {
 	Name string
 
-	// Limit is how much may be spent in a window; nothing with 0 or less.
+	// Limit is how much may be spent in a window. Zero or less: nothing.
 	Limit int64
 
 	// Window is its length, in whole seconds.
@@ -180,7 +180,7 @@ func (a Algorithm) String() string {
 	return fmt.Sprintf("Algorithm(%d)", uint8(a))
 }
 
-// Check returns an error if no counters could count under the policy.
+// Check returns an error if the policy is invalid for all Counters.
 func (p Policy) Check() error { return p.check() }
 
 // check does not copy what is checked with every charge.
@@ -203,7 +203,7 @@ const MaxWindow = 10 * 366 * 24 * time.Hour
 
 var errCharge = errors.New("ratelimit: a charge must have a key, a cost of 1 to 2³¹−1 and a group from GroupCallers to GroupKnown")
 
-// Check returns an error if no counters could make the charge.
+// Check returns an error if the charge is invalid for all Counters.
 func (c Charge) Check() error { return c.check() }
 
 func (c *Charge) check() error {
@@ -219,12 +219,12 @@ type Decision struct {
 	Status  []Status
 }
 
-// Status is how one counter stands.
+// Status is the state of one counter.
 type Status struct {
 	// Allowed is false if this charge was, or would be, over the limit.
 	Allowed bool
 
-	// Remaining is what could be spent at once now, never less than 0.
+	// Remaining is how much can be spent now, 0 or more.
 	Remaining int64
 
 	// ResetAfter is how long it takes until all of the limit is there again,
@@ -232,8 +232,8 @@ type Status struct {
 	ResetAfter time.Duration
 
 	// RetryAfter is how long a caller should wait until this charge can be made,
-	// never too short: a caller who waits for it, and whom nobody forestalls, gets
-	// in. Zero if it was made. For a charge that costs more than there ever is it
+	// never too short: a caller who waits for it is admitted, if no other
+	// request is charged before. Zero if it was made. For a charge that costs more than there ever is it
 	// is a window.
 	RetryAfter time.Duration
 }

@@ -1,7 +1,7 @@
 package ratelimit
 
-// FailurePolicy says what becomes of a request while something that should be
-// asked about it cannot answer.
+// FailurePolicy is how requests are handled while the counters, TierOf or Override
+// fail.
 type FailurePolicy int
 
 const (
@@ -9,17 +9,17 @@ const (
 	// LimitConfig.
 	FailDefault FailurePolicy = iota
 
-	// FailClosed refuses it with 503.
+	// FailClosed refuses the request with 503.
 	FailClosed
 
-	// FailOpen lets it through uncounted.
+	// FailOpen admits the request uncounted.
 	FailOpen
 
 	// FailLocal counts it in this process's own memory, against this node's share
 	// of the limit: Config.Nodes of them admit no more than the limit together,
 	// in the window in which the counters fail, beside what was admitted before.
 	// A limit of less than 1 for each node admits nothing. Answers do not tell
-	// what is left, for nobody knows.
+	// what is left, because it is unknown.
 	FailLocal
 )
 

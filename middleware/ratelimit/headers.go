@@ -16,8 +16,8 @@ type Headers struct {
 	// as GitHub has them: the reset in seconds since 1970.
 	NoXRateLimit bool
 
-	// NoRetryAfter leaves Retry-After out of refusals. Well-behaved clients then
-	// have to guess.
+	// NoRetryAfter leaves Retry-After out of refusals. Clients then cannot
+	// know when to retry.
 	NoRetryAfter bool
 }
 

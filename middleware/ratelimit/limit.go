@@ -7,7 +7,7 @@ import (
 )
 
 // retryPlace is the Retry-After where too many requests of a caller are in
-// flight: nobody knows when one of them ends.
+// flight: it is unknown when one of them ends.
 const retryPlace = time.Second
 
 // occupy takes the places in flight, and reports whether there was one of each.

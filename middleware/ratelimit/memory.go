@@ -168,7 +168,7 @@ var (
 	errKnownFull   = errors.New("ratelimit: MemoryConfig.MaxKnown counters are in use, and none of them can be forgotten")
 )
 
-// visit goes to the counters of all charges while nobody else may.
+// visit visits the counters of all charges under the locks of their shards.
 func (m *inMemory) visit(charges []Charge, dst []Status, why purpose) (Decision, error) {
 	if len(charges) == 0 {
 		return Decision{Allowed: true}, nil
@@ -203,7 +203,7 @@ func (m *inMemory) visit(charges []Charge, dst []Status, why purpose) (Decision,
 	return d, nil
 }
 
-// each visits the counters of the keys, and wants no answer.
+// each visits the counters of the keys without returning their Status.
 func (m *inMemory) each(keys []keytable.Key, charges []Charge, now int64, why purpose) {
 	for i, k := range keys {
 		m.shard(k, &charges[i]).visit(k, &charges[i], now, why)

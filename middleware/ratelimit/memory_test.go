@@ -349,8 +349,8 @@ func TestF12Memory(t *testing.T) {
 	}
 }
 
-// A flood of ten times as many strangers as there is room for passes no bound,
-// frees nobody who was limited before it or in it, and leaves room when it ends.
+// A flood of ten times as many new callers as the capacity exceeds no bound, frees
+// no caller who was limited before it or in it, and leaves capacity when it ends.
 func TestF15Flood(t *testing.T) {
 	t.Parallel()
 	const most = 1 << 12
@@ -369,7 +369,7 @@ func TestF15Flood(t *testing.T) {
 			spend("limited")
 			admitted := 0
 			for i := range 10 * most {
-				d, err := c.Take(t.Context(), []ratelimit.Charge{one("stranger " + strconv.Itoa(i))}, nil)
+				d, err := c.Take(t.Context(), []ratelimit.Charge{one("new caller " + strconv.Itoa(i))}, nil)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -377,7 +377,7 @@ func TestF15Flood(t *testing.T) {
 					admitted++
 				}
 			}
-			bound := most + 64*8 // those that strangers share
+			bound := most + 64*8 // those that new callers share
 			if n := ratelimit.CountersInMemory(c); n > bound || n < most/2 {
 				t.Errorf("%d counters, want %d at most", n, bound)
 			}
@@ -386,14 +386,14 @@ func TestF15Flood(t *testing.T) {
 			}
 			takes(t, c, false, one("limited"))
 
-			// In the flood a newcomer shares with others, and stays with them: room
+			// In the flood a newcomer shares with others, and stays with them: capacity
 			// that is made in the meantime does not give it a counter of its own.
 			takes(t, c, false, one("late"))
 			if err := c.Reset(t.Context(), []ratelimit.Charge{one("late")}); err != nil {
 				t.Fatal(err)
 			}
 			for i := range most {
-				_ = c.Reset(t.Context(), []ratelimit.Charge{one("stranger " + strconv.Itoa(i))})
+				_ = c.Reset(t.Context(), []ratelimit.Charge{one("new caller " + strconv.Itoa(i))})
 			}
 			takes(t, c, false, one("late"))
 			takes(t, c, false, one("limited"))
@@ -413,7 +413,7 @@ func TestF15Flood(t *testing.T) {
 }
 
 // A host's clock may be set back, even to before the counters began, and wildly
-// ahead: nobody waits, nothing that was spent comes back early, and a window that was
+// ahead: no caller waits, nothing that was spent comes back early, and a window that was
 // begun meanwhile is over some time.
 func TestAClockThatIsSet(t *testing.T) {
 	t.Parallel()
@@ -497,7 +497,7 @@ func TestF35AMillionCounters(t *testing.T) { //nolint:paralleltest // it weighs 
 // No visit takes a millisecond, whatever it makes grow and whatever it sweeps. The
 // same visits are made to several counters that are alike: the machine may delay one
 // of them now and then, and the work is what delays it every time.
-func TestF35NobodyWaitsForASweep(t *testing.T) { //nolint:paralleltest // it measures time
+func TestF35NoCallerWaitsForASweep(t *testing.T) { //nolint:paralleltest // it measures time
 	if testing.Short() {
 		t.Skip("skipped: it takes several seconds") //nolint:forbidigo // it needs no service
 	}
@@ -540,7 +540,7 @@ func TestF35NobodyWaitsForASweep(t *testing.T) { //nolint:paralleltest // it mea
 	}
 }
 
-// F36: a decision costs no allocation where there is room for it.
+// F36: a decision costs no allocation with a dst.
 func TestF36Allocations(t *testing.T) { //nolint:paralleltest // it counts allocations
 	c := ratelimit.Memory()
 	for _, algorithm := range algorithms {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Pass is a request that its limits let through. Whoever called CheckLimit calls
-// Done when the request has been answered, panic or not.
+// Pass is a request that CheckLimit has admitted. The caller of CheckLimit must call
+// Done when the request has been answered, also after a panic.
 type Pass struct {
 	limiter *Limiter
 	request *http.Request // with the pass in its context
@@ -39,7 +39,7 @@ type item struct {
 	over   bool // the limit is reached
 	made   bool // the charge was made, or the place in flight taken
 	local  bool // with the counters that stand in for those that fail
-	failed bool // the counters could not say, and the request came in all the same
+	failed bool // the counters failed, and the request was admitted without them
 
 	added int64 // by AddCost, to be settled
 }
@@ -87,7 +87,7 @@ func (p *Pass) Quota() Quota {
 	return p.limiter.quota(p.at, p.items, nil)
 }
 
-// quota is how somebody stands. There may be room for the usage.
+// quota returns the quota of the caller. dst is reused for the Usage.
 func (l *Limiter) quota(at time.Time, items []item, dst []Usage) Quota {
 	q := Quota{At: at, form: l.config.Headers, Usage: slices.Grow(dst, len(items))}
 	for i := range items {

@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// Quota is how a caller stands under all the policies of a request.
+// Quota is what a caller has left under all policies of a request.
 type Quota struct {
 	// Usage is in the order of the policies: those of the tier, then those of the
-	// rules. Policies that only cast a shadow are not among them.
+	// rules. Policies in shadow mode are left out.
 	Usage []Usage
 
-	// At is when it was so.
+	// At is the time to which the Quota refers.
 	At time.Time
 
 	form   Headers
-	silent bool // the counters could not say, or others stood in for them
+	silent bool // the counters failed, or local ones were used instead
 }
 
 // Usage is what a caller has spent and has left under one policy.
@@ -29,11 +29,11 @@ type Usage struct {
 	// Unit is what is counted; empty for requests.
 	Unit string
 
-	// Known is false where nobody was asked what is left, because the request was
-	// refused before.
+	// Known is false if the counters were not asked, because the request was refused
+	// before.
 	Known bool
 
-	// Remaining is what is left, never less than 0.
+	// Remaining is what is left, 0 or more.
 	Remaining int64
 
 	// ResetAfter is how long it takes until all of the limit is there again.

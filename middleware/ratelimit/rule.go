@@ -47,12 +47,12 @@ type Rule struct {
 	Algorithm Algorithm
 	Burst     int64
 
-	// By says whose limit it is. The zero value is the account's, and the
-	// address's where nobody is known.
+	// By selects the counter. The zero value counts by account, and by client address
+	// if the caller is not authenticated.
 	By By
 
-	// Cost says what a request costs under this rule. Nil: as LimitConfig.Cost
-	// says. With no cost the rule does not count the request.
+	// Cost returns what a request costs under this rule, 0 or more. With 0 the rule
+	// does not count the request. Nil: LimitConfig.Cost.
 	Cost func(*http.Request) int64
 
 	// Late leaves the cost to the handler, which tells it by [AddCost]: rows,

@@ -6,8 +6,9 @@ import (
 	"net/http"
 )
 
-// CheckQuota says how the caller of a request stands, and spends nothing. Where
-// the counters cannot say it is refused, whatever Config.OnCounterFailure says.
+// CheckQuota returns the quota of a request's caller and charges nothing. If the
+// counters fail it returns an error with ReasonUnavailable, whatever
+// Config.OnCounterFailure is.
 func (l *Limiter) CheckQuota(r *http.Request) (Quota, error) {
 	c, err := l.identify(r)
 	if err != nil {
@@ -35,7 +36,7 @@ func (l *Limiter) Quota(w http.ResponseWriter, r *http.Request) {
 	q.Write(w)
 }
 
-// Inspect says how a caller stands, and spends nothing.
+// Inspect returns the quota of a caller and charges nothing.
 func (l *Limiter) Inspect(ctx context.Context, c Caller) (Quota, error) {
 	return l.look(ctx, who{Caller: c})
 }
@@ -63,7 +64,7 @@ func (l *Limiter) look(ctx context.Context, w who) (Quota, error) {
 	return l.quota(at, items, nil), nil
 }
 
-// Reset forgets what a caller has spent, under all of the policies.
+// Reset sets what a caller has spent to zero, under all policies.
 func (l *Limiter) Reset(ctx context.Context, c Caller) error {
 	ctx, cancel := l.deadline(ctx)
 	defer cancel()
@@ -79,9 +80,9 @@ func (l *Limiter) Reset(ctx context.Context, c Caller) error {
 	return l.config.Counters.Reset(ctx, counted.charges)
 }
 
-// Grant gives a caller back some of what was spent under the policy of this
-// name, all of it at most: nobody gets more than the limit. For a higher limit
-// there is Config.Override.
+// Grant refunds n of what a caller has spent under the policy with this name, at
+// most all of it, so that no caller has more left than the limit. n must be 1 or
+// more. For a higher limit use Config.Override.
 func (l *Limiter) Grant(ctx context.Context, c Caller, policy string, n int64) error {
 	ctx, cancel := l.deadline(ctx)
 	defer cancel()

@@ -12,14 +12,13 @@ import (
 // Anonymous is the tier of callers without a token, who are counted by address.
 const Anonymous = "anonymous"
 
-// Tiers says how many requests each plan has, by the name that users and tokens
-// give it. Callers without a token have the one named [Anonymous]; without it
-// they are told to log in.
+// Tiers maps the name of a tier, as users and tokens carry it, to its limits.
+// Callers without a token have the tier [Anonymous]. If it is missing they get 401.
 type Tiers map[string]Tier
 
 // Tier is a number of requests in a period of time.
 type Tier struct {
-	// Limit is how many requests there are in a period; none with 0.
+	// Limit is how many requests are admitted in a period, 0 or more. Zero: none.
 	Limit int64
 
 	// Period is the length of the window, in whole seconds. The window begins
@@ -30,7 +29,7 @@ type Tier struct {
 	// one.
 	PerSeat bool
 
-	// Max caps Limit times seats. Zero: nothing does.
+	// Max is the maximum of Limit times seats. Zero: no maximum.
 	Max int64
 
 	// Algorithm says how the window is measured, and Burst belongs to GCRA: see
@@ -42,16 +41,16 @@ type Tier struct {
 	// a second beside 500 an hour. A request is counted in all of them or in none.
 	Also []Window
 
-	// By says whose quota it is. The zero value is the account's, and the
-	// address's where nobody is known.
+	// By selects the counter. The zero value counts by account, and by client address
+	// if the caller is not authenticated.
 	By By
 
 	// Concurrent is how many requests of one caller may be in flight at once, in
 	// this process. Zero: any number.
 	Concurrent int
 
-	// Shadow counts and reports what would be refused, and refuses nothing. No
-	// header tells the caller of it.
+	// Shadow is shadow mode: the tier counts and reports what it would refuse, but
+	// refuses nothing and sends no headers.
 	Shadow bool
 }
 
@@ -144,8 +143,7 @@ func (t Tier) windows(name string) []Window {
 	return all
 }
 
-// maxLimit is the largest Integer of RFC 9651 §3.3.1: the headers hold no more,
-// and nobody lives to spend it.
+// maxLimit is the largest Integer of RFC 9651 §3.3.1: the headers hold no more.
 const maxLimit = 999_999_999_999_999
 
 // policy is the limit that an account with so many seats has.
@@ -165,7 +163,7 @@ func (w Window) policy(seats int) Policy {
 }
 
 // tierKey begins the key of a tier's counter. It names the window and not the
-// tier: who moves to another plan in the middle of an hour keeps what they have
+// tier: a caller who changes tiers in the middle of a window keeps what was
 // spent. The owner comes last, so that no two of them can have one key.
 func tierKey(period time.Duration) string {
 	return "tier/" + strconv.FormatInt(seconds(period), 10) + "/"

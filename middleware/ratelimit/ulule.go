@@ -32,7 +32,7 @@ func UluleMemory() Counters {
 }
 
 // sweptStore is ulule's memory driver without its two traps: a cleaner that
-// nobody can stop, and that forgets a counter which a request has just revived.
+// cannot be stopped, and that forgets a counter which a request has just renewed.
 // What it calls Reset is the last nanosecond of the window.
 type sweptStore struct {
 	cache *memory.CacheWrapper
@@ -90,8 +90,8 @@ func (s *sweptStore) expired() []string {
 	return keys
 }
 
-// forget deletes the counters that nobody has revived. Nobody waits longer for
-// it than a few of them take.
+// forget deletes the counters that no request has renewed. It holds the lock for
+// at most 256 of them at a time.
 func (s *sweptStore) forget(keys []string) {
 	for some := range slices.Chunk(keys, 256) {
 		s.mu.Lock()
@@ -123,8 +123,8 @@ func (s *sweptStore) Reset(_ context.Context, key string, rate limiter.Rate) (li
 // could end up as a credit in the next one.
 //
 // The groups have counters of their own, but no capacity of their own: a limiter.Store
-// knows neither groups nor sources. Whoever fills its memory fills it for all, and how
-// many counters one Source makes is not bounded. A counter that has given back all that
+// knows neither groups nor sources. A caller who fills its memory fills it for all
+// callers. The number of counters of one Source is not bounded. A counter that has given back all that
 // it had stays until its window ends, and the window does not begin anew.
 func FromLimiter(s limiter.Store) Counters {
 	return engine{

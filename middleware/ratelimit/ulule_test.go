@@ -18,7 +18,7 @@ import (
 )
 
 // engines are the counters of this package: the embedded ones, and those on a
-// limiter.Store of the host's (ulule's own, without the cleaner that nobody can
+// limiter.Store of the host's (ulule's own, without the cleaner that no test can
 // stop).
 var engines = []struct {
 	name string
@@ -321,7 +321,7 @@ func (s *stale) Peek(context.Context, string, limiter.Rate) (limiter.Context, er
 
 func TestFromLimiter(t *testing.T) {
 	t.Parallel()
-	t.Run("what a limiter.Store cannot count is refused, when the door is made and after", func(t *testing.T) {
+	t.Run("what a limiter.Store cannot count is refused by New and by Take", func(t *testing.T) {
 		t.Parallel()
 		c := ratelimit.FromLimiter(&stale{})
 		for _, algorithm := range []ratelimit.Algorithm{ratelimit.GCRA, ratelimit.Rolling, 7} {

@@ -10,43 +10,43 @@ import (
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
-// Reason says why a request was refused, for a Dialect to put into its words.
+// Reason is why a request was refused. A Dialect translates it to its wire format.
 type Reason string
 
 // The reasons.
 const (
 	ReasonMethod      Reason = "method"      // a method that is not served, most often anything but POST
-	ReasonMalformed   Reason = "malformed"   // a request that cannot be read one way only
-	ReasonTooLarge    Reason = "too_large"   // a body over the cap
-	ReasonMissing     Reason = "missing"     // a parameter that is required
+	ReasonMalformed   Reason = "malformed"   // a request that is malformed or ambiguous
+	ReasonTooLarge    Reason = "too_large"   // a body longer than the maximum
+	ReasonMissing     Reason = "missing"     // a required parameter is missing
 	ReasonGrantType   Reason = "grant_type"  // a grant that is not served here
-	ReasonClient      Reason = "client"      // an OAuth client that is unknown, or has not the right secret
+	ReasonClient      Reason = "client"      // an OAuth client that is unknown or has a wrong secret
 	ReasonClientGrant Reason = "client_may"  // an OAuth client that may not do this
-	ReasonCredentials Reason = "credentials" // login and password do not fit
-	ReasonScope       Reason = "scope"       // nothing of the scope, or more than the session has
-	ReasonKey         Reason = "key"         // an API key that opens nothing
-	ReasonTarget      Reason = "target"      // an audience that no token is made for here
-	ReasonTokenType   Reason = "token_type"  // a token of a kind that this is not done to
-	ReasonNoRefresh   Reason = "no_refresh"  // no refresh token at all
-	ReasonRefresh     Reason = "refresh"     // one that opens nothing
-	ReasonEnded       Reason = "ended"       // one whose session is over
-	ReasonNoBearer    Reason = "no_bearer"   // no access token at all
+	ReasonCredentials Reason = "credentials" // the login and the password do not match
+	ReasonScope       Reason = "scope"       // a scope that cannot be granted
+	ReasonKey         Reason = "key"         // an API key that is invalid, expired or revoked
+	ReasonTarget      Reason = "target"      // an audience for which no token is issued here
+	ReasonTokenType   Reason = "token_type"  // a token of a type that is not supported
+	ReasonNoRefresh   Reason = "no_refresh"  // no refresh token
+	ReasonRefresh     Reason = "refresh"     // an invalid refresh token
+	ReasonEnded       Reason = "ended"       // a refresh token whose session has ended
+	ReasonNoBearer    Reason = "no_bearer"   // no access token
 	ReasonBearerForm  Reason = "bearer_form" // Authorization: Bearer, and more than one word behind it
 	ReasonBearer      Reason = "bearer"      // an access token that is not valid
 	ReasonExpired     Reason = "expired"     // an access token that was valid once
 	ReasonTwoBearers  Reason = "two_bearers" // more than one Authorization header
-	ReasonCrossSite   Reason = "cross_site"  // a page of another site is behind a request with cookies
-	ReasonForbidden   Reason = "forbidden"   // a scope that the route wants and the token has not
+	ReasonCrossSite   Reason = "cross_site"  // a request with cookies from a page of another site
+	ReasonForbidden   Reason = "forbidden"   // the access token lacks a scope that the route requires
 	ReasonNoSession   Reason = "no_session"  // an access token without a session, where one is needed
-	ReasonNotFound    Reason = "not_found"   // a session or a key that the user has not
+	ReasonNotFound    Reason = "not_found"   // the user has no such session or API key
 	ReasonLimited     Reason = "limited"     // the tier's limit is reached
-	ReasonThrottled   Reason = "throttled"   // too many wrong guesses; nobody has looked at this one
-	ReasonUnavailable Reason = "unavailable" // the store or the counters could not say
+	ReasonThrottled   Reason = "throttled"   // too many failed attempts; this one was not checked
+	ReasonUnavailable Reason = "unavailable" // the store or the counters returned an error
 	ReasonInternal    Reason = "internal"    // the host's configuration or code is at fault
 )
 
-// Error is a refusal. What the client reads is made of it by the Dialect; Err is
-// for the log and never leaves the house.
+// Error is a refusal. The Dialect makes the answer to the client from it. Err is for
+// the log and must not be sent to the client.
 type Error struct {
 	Reason Reason
 
@@ -58,27 +58,26 @@ type Error struct {
 	Code        string
 	Description string
 
-	// Fields tells what is missing or wrong, where Reason is ReasonMissing or
+	// Fields lists the missing or wrong parameters, if Reason is ReasonMissing or
 	// ReasonGrantType.
 	Fields []Field
 
-	// Allow has the methods that are served, where Reason is ReasonMethod. Empty:
-	// POST.
+	// Allow lists the allowed methods, if Reason is ReasonMethod. Empty: POST.
 	Allow string
 
-	// Scope is what the route wants, where Reason is ReasonForbidden.
+	// Scope is the scope that the route requires, if Reason is ReasonForbidden.
 	Scope string
 
-	// RetryAfter is how long the client should wait. Zero: that is not known.
+	// RetryAfter is how long the client should wait. Zero: unknown.
 	RetryAfter time.Duration
 
-	// Quota is how the caller stands, where Reason is ReasonLimited.
+	// Quota is what the caller has left, if Reason is ReasonLimited.
 	Quota *ratelimit.Quota
 
 	// Err is the cause.
 	Err error
 
-	// ReducedCapacity says that the counters of a rate limit failed, where Reason is
+	// ReducedCapacity means that the counters of a rate limit failed, if Reason is
 	// ReasonUnavailable.
 	ReducedCapacity bool
 }
@@ -86,12 +85,12 @@ type Error struct {
 // Field is one parameter that is wrong.
 type Field struct {
 	In, Name string // "body" or "header", and the parameter's name
-	Missing  bool   // it is not there; else its value is wrong
-	Value    string // the wrong value, of a parameter that is no secret
+	Missing  bool   // the parameter is missing; otherwise its value is wrong
+	Value    string // the wrong value, of a parameter that is not secret
 	Want     string // the pattern that it should match
 }
 
-// Error is the reason and the cause, for the log.
+// Error returns the reason and the cause, for the log.
 func (e *Error) Error() string {
 	if e.Err == nil {
 		return "middleware: " + string(e.Reason) + ": " + e.Description
@@ -99,11 +98,11 @@ func (e *Error) Error() string {
 	return "middleware: " + string(e.Reason) + ": " + e.Err.Error()
 }
 
-// Unwrap is the cause.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// retryStore is the Retry-After of a 503: long enough for a failover's dust,
-// short enough that nobody minds.
+// retryStore is the Retry-After of a 503: long enough for a failover, short enough
+// for a person to wait.
 const retryStore = 5 * time.Second
 
 // table has the standard's answer to each reason.

@@ -7,12 +7,12 @@ import (
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
-// OAuth2 is the dialect of RFC 6749 and RFC 6750. Login takes the form of §4.3.2
+// OAuth2 is the wire format of RFC 6749 and RFC 6750. Login takes the form of §4.3.2
 // (grant_type may be missing), refresh a refresh-token header or the form of §6.
-// Clients say who they are as §2.3.1 has it, with HTTP Basic or in the body.
+// Clients authenticate with HTTP Basic or in the body (§2.3.1).
 type OAuth2 struct{}
 
-// Accepts is a form only.
+// Accepts returns that only forms are read.
 func (OAuth2) Accepts() Accepts { return Accepts{} }
 
 // ReadLogin reads username, password, scope and the client.
@@ -32,7 +32,7 @@ func (OAuth2) ReadRefresh(p *Params) (tokens.RefreshRequest, error) {
 	return p.RefreshGrant()
 }
 
-// ReadLogout reads what ReadRefresh reads.
+// ReadLogout reads the same parameters as ReadRefresh.
 func (OAuth2) ReadLogout(p *Params) (tokens.RefreshRequest, bool, error) {
 	r, err := p.RefreshGrant()
 	if err != nil && AsError(err).Reason == ReasonNoRefresh {
@@ -98,8 +98,8 @@ const (
 	mediaProblem = "application/problem+json"
 )
 
-// problem is RFC 9457, with the rate-limit draft's types where a limit was
-// reached, or nobody could say whether it was.
+// problem is RFC 9457, with the types of the rate limit draft if a limit was
+// reached or the counters failed.
 func problem(e *Error) Answer {
 	body := struct {
 		Type       string   `json:"type"`

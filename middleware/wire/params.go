@@ -18,7 +18,7 @@ import (
 type Params struct {
 	Header     http.Header
 	values     map[string]string
-	registered bool // whether clients have to be known
+	registered bool // clients must be registered
 }
 
 // Get returns a parameter; "" if it is not there.
@@ -32,9 +32,9 @@ func (p *Params) Lookup(name string) (string, bool) {
 
 var (
 	errJSON      = errors.New("the body is not one JSON object of strings")
-	errTwice     = errors.New("a parameter or a header stands twice")
+	errTwice     = errors.New("a parameter or a header is repeated")
 	errText      = errors.New("a parameter is not UTF-8, or has a NUL in it")
-	errMedia     = errors.New("the Content-Type is none that is read here")
+	errMedia     = errors.New("the Content-Type is not supported here")
 	errEncoding  = errors.New("the body is compressed")
 	errMultipart = errors.New("the body is not multipart, from its first boundary to its last")
 )
@@ -44,13 +44,13 @@ type Limits struct {
 	// MaxBody is the longest body, in bytes.
 	MaxBody int64
 
-	// Registered says that clients are registered, so that malformed credentials of
-	// a client are a failed authentication and not a malformed request.
+	// Registered is true if clients must be registered. Malformed credentials of a
+	// client are then a failed authentication instead of a malformed request.
 	Registered bool
 }
 
-// Read reads the parameters of a POST, and refuses whatever could be read in two
-// ways. It reads no more than the limit.
+// Read reads the parameters of a POST and refuses any request that is ambiguous. It
+// reads at most limits.MaxBody bytes.
 func Read(r *http.Request, accepts Accepts, limits Limits) (*Params, error) {
 	if r.Method != http.MethodPost {
 		return nil, NewError(ReasonMethod, nil)
@@ -74,7 +74,7 @@ func Read(r *http.Request, accepts Accepts, limits Limits) (*Params, error) {
 	return &Params{Header: r.Header, values: values, registered: limits.Registered}, nil
 }
 
-// ReadObject reads a body that is one JSON object, in which no name stands twice.
+// ReadObject reads a body that is one JSON object without repeated names.
 // The Content-Type must be application/json: no form of another site can send that.
 func ReadObject(r *http.Request, limits Limits) (map[string]any, error) {
 	body, err := readBody(r, limits.MaxBody)

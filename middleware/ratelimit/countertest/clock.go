@@ -127,7 +127,7 @@ func followsModel(t *trial) {
 			case d.Allowed && since(all, now-modelWindow)+cost > limit:
 				t.errorf("seed %d: more than %d in a window after %v", seed, limit, all)
 			case !d.Allowed && since(all, now-modelWindow-modelWindow/12)+cost <= limit:
-				t.errorf("seed %d: refused at %v, a step after there was room, after %v", seed, now, all)
+				t.errorf("seed %d: refused at %v, a step after it fitted, after %v", seed, now, all)
 			}
 			if d.Allowed {
 				all = append(all, outlay{now, cost})

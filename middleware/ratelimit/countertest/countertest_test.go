@@ -133,7 +133,7 @@ func shared(c *charge) string {
 	return c.Key
 }
 
-// Whoever cheats is found out, by the rule that is about it.
+// Each faulty implementation is found by the rule about its fault.
 func TestCheats(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background() //nolint:usetesting // the cheats have none of their own
@@ -206,7 +206,7 @@ func TestCheats(t *testing.T) {
 		{"never forgets", cheat{reset: func(counters, []charge) error { return nil }}, "a reset forgets"},
 		{"refuses what is done", cheat{take: with(func(c *charge) { c.Done = false })}, "work that is done"},
 		{"folds the case of keys", cheat{take: with(func(c *charge) { c.Key = strings.ToLower(c.Key) })}, "counters of other names"},
-		{"has one room for all", cheat{take: func(c counters, charges []charge) (decision, error) { return c.Take(ctx, charges, one) }}, "a decision stays as it is"},
+		{"reuses one buffer for all decisions", cheat{take: func(c counters, charges []charge) (decision, error) { return c.Take(ctx, charges, one) }}, "a decision does not change"},
 		{"lets nonsense in", cheat{take: func(c counters, charges []charge) (decision, error) {
 			d, err := c.Take(ctx, charges, nil)
 			if err != nil {

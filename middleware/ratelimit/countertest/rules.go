@@ -228,7 +228,7 @@ var rules = []rule{
 	},
 	{
 		name: "counters of other names, windows and algorithms are others",
-		why:  "a few calls would be taken for guesses of a password",
+		why:  "requests would be counted as failed logins",
 		check: func(t *trial) {
 			for _, key := range []string{"a", "A", "a ", "a:", "a:b", "a/b", "ab", "\x00", "ä"} {
 				t.take(true, t.hour(key, 1, 1))
@@ -245,7 +245,7 @@ var rules = []rule{
 		},
 	},
 	{
-		name: "a decision stays as it is, whatever room the next one is given",
+		name: "a decision does not change when the next one reuses dst",
 		why:  "two requests would be told what only one of them has left",
 		check: func(t *trial) {
 			a, b := t.hour("a", 9, 1), t.hour("b", 9, 2)

@@ -12,12 +12,11 @@ import (
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 )
 
-// failuresInARow open the breaker.
+// failuresInARow is how many failures in a row open the circuit.
 const failuresInARow = 5
 
-// breaker stops asking a server that does not answer: while it is open one
-// decision in an interval asks, and the others are told at once that the counters
-// could not say.
+// breaker is a circuit breaker. While it is open one decision per interval asks the
+// server, and all others fail at once with ErrCircuitOpen.
 type breaker struct {
 	now      func() time.Time
 	interval time.Duration
@@ -27,8 +26,8 @@ type breaker struct {
 	next     time.Time // when the next probe may ask, while it is open
 }
 
-// ask calls f unless the breaker is open, or the caller has gone: who waits for no
-// answer is no probe.
+// ask calls f unless the breaker is open, or the caller has gone: a call whose
+// context is done is not a probe.
 func (b *breaker) ask(ctx context.Context, f func() error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -64,8 +63,7 @@ func (b *breaker) allows() bool {
 	return true
 }
 
-// down reports whether an error says something of the server, and not of one
-// counter or one caller.
+// down reports whether an error is the server's, not that of one counter or caller.
 func down(err error) bool {
 	if err == nil {
 		return false

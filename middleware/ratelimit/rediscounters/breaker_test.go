@@ -34,7 +34,7 @@ type asker struct {
 func newAsker(t *testing.T, server *redistest.Server, prefix string, c rediscounters.Config) *asker {
 	t.Helper()
 	a := &asker{proxy: proxytest.Start(t, server.Addr), clock: countertest.NewClock()}
-	// More than will ever fail: once so many connections as there is room for have
+	// More than will ever fail: once all connections of the pool have
 	// failed, go-redis tries by itself, by a clock of its own.
 	options, err := redisstore.Options("redis://" + a.proxy.Addr + "/0?pool_size=10000&pipeline_pool_size=10000")
 	if err != nil {
@@ -61,7 +61,7 @@ func (a *asker) ask(ctx context.Context) error {
 // answers are what a crowd was told.
 type answers struct{ fine, failed, notAsked int64 }
 
-// all lets a crowd ask at once. Whoever waits for a silent server is cut off.
+// all lets a crowd ask at once. Callers that wait for a silent server are cut off.
 func (a *asker) all(t *testing.T) answers {
 	t.Helper()
 	var fine, failed, notAsked atomic.Int64

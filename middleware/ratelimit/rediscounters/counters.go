@@ -180,8 +180,8 @@ func (c *counters) sharedKey(charge ratelimit.Charge) string {
 	return c.name("rediscounters/shared/%v/%d/%d/%s", charge.Group, charge.Policy.Algorithm, charge.Policy.Window/time.Second, charge.Source)
 }
 
-// name makes the name of a key. Half of a SHA-256 is enough for no two callers ever
-// to share one, and says to nobody whose it is.
+// name makes the name of a key. Half of a SHA-256 is enough that no two callers ever
+// share one. The name does not reveal the caller.
 func (c *counters) name(format string, args ...any) string {
 	mac := hmac.New(sha256.New, c.secret)
 	_, _ = fmt.Fprintf(mac, format, args...)

@@ -13,8 +13,8 @@ import (
 // costs a round trip.
 const mostDenied = 1 << 16
 
-// denied remembers refusals until they end: whoever asks for the same again gets
-// the same answer without a round trip. The limits are a part of what is asked,
+// denied remembers refusals until they end: the same charges get the same
+// answer without a round trip. The limits are a part of what is asked,
 // so that one that has changed counts at once.
 type denied struct {
 	seeds [2]maphash.Seed
@@ -75,13 +75,13 @@ func (d *denied) keep(name [2]uint64, status []ratelimit.Status, now time.Time) 
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(d.all) >= mostDenied {
-		d.makeRoom(now)
+		d.evict(now)
 	}
 	d.all[name] = refusal{at: now, until: now.Add(wait), status: slices.Clone(status)}
 }
 
-// makeRoom forgets some refusals that have ended, or one that has not.
-func (d *denied) makeRoom(now time.Time) {
+// evict forgets some refusals that have ended, or one that has not.
+func (d *denied) evict(now time.Time) {
 	looked := 0
 	for name, r := range d.all {
 		looked++

@@ -13,10 +13,10 @@ import (
 	"github.com/sallyport-go/sallyport/middleware/ratelimit/rediscounters"
 )
 
-func TestRoom(t *testing.T) {
+func TestMemoryIsBounded(t *testing.T) {
 	t.Parallel()
 	const more = 1000
-	t.Run("no more refusals are remembered than there is room for", func(t *testing.T) {
+	t.Run("no more refusals are remembered than the maximum", func(t *testing.T) {
 		t.Parallel()
 		for _, wait := range []time.Duration{time.Hour, 0} { // they last, or have ended
 			if n := rediscounters.Refusals(rediscounters.MostRefusals+more, wait); n > rediscounters.MostRefusals || n < rediscounters.MostRefusals-16 {

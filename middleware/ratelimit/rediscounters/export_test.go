@@ -27,5 +27,5 @@ func Refusals(n int, wait time.Duration) int {
 	return len(d.all)
 }
 
-// MostRefusals is how many there is room for.
+// MostRefusals is how many refusals are remembered.
 const MostRefusals = mostDenied

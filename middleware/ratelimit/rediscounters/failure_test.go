@@ -192,8 +192,8 @@ func TestF27EngineLostReply(t *testing.T) {
 	}
 }
 
-// A server that loses everything fails nobody. A node that has refused somebody
-// remembers it, so nobody is let in anew but with what was under way.
+// A server that loses everything causes no errors. A node remembers the callers
+// that it has refused, so only requests that were under way are admitted anew.
 func TestFlushedServer(t *testing.T) {
 	t.Parallel()
 	const limit, callersAtOnce = 20, 16
@@ -211,7 +211,7 @@ func TestFlushedServer(t *testing.T) {
 				if d.Allowed {
 					admitted.Add(1)
 				}
-				if i%50 == 49 { // whoever is here was refused
+				if i%50 == 49 { // every caller was refused by now
 					if err := client.FlushAll(t.Context()).Err(); err != nil {
 						t.Error(err)
 					}
@@ -273,7 +273,7 @@ func TestWhatAFlushForgets(t *testing.T) {
 			if n := all(t, newcomer, a); n != limit {
 				t.Errorf("%s: %d were let in by a node that knew nothing, want %d", name, n, limit)
 			}
-			// with the counters the number of the last Reset is lost: whoever had heard of
+			// with the counters the number of the last Reset is lost: a node that had heard of
 			// one takes it for another, and forgets refusals
 			if err := newcomer.Reset(t.Context(), []ratelimit.Charge{charge("b", limit, 1)}); err != nil {
 				t.Fatal(err)

@@ -51,8 +51,8 @@ func (l *leases) lends(charges []ratelimit.Charge) bool {
 	return l != nil && len(charges) == 1 && !charges[0].Done
 }
 
-// spend makes a charge out of its lease. If there is none, it says how large a
-// lease to ask for; whoever asks calls keep, or answered.
+// spend makes a charge out of its lease. If there is none, it returns how large a
+// lease to ask for. The caller who asks for it must call keep or answered.
 func (l *leases) spend(name [2]uint64, charges []ratelimit.Charge, dst []ratelimit.Status) (d ratelimit.Decision, ask int64, ok bool) {
 	if !l.lends(charges) {
 		return d, 0, false
@@ -63,7 +63,7 @@ func (l *leases) spend(name [2]uint64, charges []ratelimit.Charge, dst []ratelim
 	now := l.now() // when it is this caller's turn: a lease leaks while they wait for it
 	one, known := l.all[name]
 	if !known && len(l.all) >= mostLeases {
-		l.makeRoom(now)
+		l.evict(now)
 	}
 	worth := known && hot(c, now.Sub(one.seen))
 	one.seen = now
@@ -102,8 +102,8 @@ func (l *lease) rest(p *ratelimit.Policy, now time.Time) float64 {
 	return 0
 }
 
-// keep notes what the server has said of a counter, and charged ahead for whoever
-// asked it to, if anything. It was told so at sent, and counted later: what is good
+// keep notes what the server has said of a counter, and what it has charged
+// ahead for the caller, if anything. It was told so at sent, and counted later: what is good
 // until then ends, or leaks, too soon here, and never too late.
 func (l *leases) keep(name [2]uint64, p *ratelimit.Policy, ask, more int64, s ratelimit.Status, sent time.Time, good time.Duration) {
 	l.mu.Lock()
@@ -143,7 +143,7 @@ func (l *lease) resets(now time.Time) time.Duration {
 	return max(l.status.ResetAfter-max(now.Sub(l.at), 0), 0)
 }
 
-// answered says that nobody asks for a lease any more.
+// answered notes that the request for a lease has ended.
 func (l *leases) answered(name [2]uint64, asked int64) {
 	if asked == 0 {
 		return
@@ -156,9 +156,9 @@ func (l *leases) answered(name [2]uint64, asked int64) {
 	}
 }
 
-// makeRoom forgets a caller: of some, the one whom nobody has seen for longest.
+// evict forgets a caller: among a sample, the one that was seen least recently.
 // Its lease is lost until the window ends.
-func (l *leases) makeRoom(now time.Time) {
+func (l *leases) evict(now time.Time) {
 	var oldest [2]uint64
 	seen, looked := now, 0
 	for name, one := range l.all {

@@ -81,7 +81,7 @@ func (b *bucket) window() int64 { return b.Window.Milliseconds() }
 
 func (b *bucket) pass(milliseconds int64) { b.level = max(b.level-milliseconds*b.Limit, 0) }
 
-// admit puts a cost into the bucket, and reports whether there was room.
+// admit puts a cost into the bucket, and reports whether it fitted.
 func (b *bucket) admit(cost int64) bool {
 	b.level += cost * b.window()
 	return b.level <= b.Burst*b.window()
@@ -90,8 +90,8 @@ func (b *bucket) admit(cost int64) bool {
 // tells checks that a caller is told of no more than there is, and of no sooner
 // than it is there again.
 func (b *bucket) tells(s ratelimit.Status) error {
-	if room := (b.Burst*b.window() - b.level) / b.window(); s.Remaining > room {
-		return fmt.Errorf("Remaining is %d, and there is room for %d", s.Remaining, room)
+	if free := (b.Burst*b.window() - b.level) / b.window(); s.Remaining > free {
+		return fmt.Errorf("Remaining is %d, and %d are free", s.Remaining, free)
 	}
 	if int64(s.ResetAfter)*b.Limit < b.level*int64(time.Millisecond) {
 		return fmt.Errorf("ResetAfter is %v, and there are %d/%d in the bucket", s.ResetAfter, b.level, b.window())

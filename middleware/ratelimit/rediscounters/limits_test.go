@@ -175,7 +175,7 @@ func TestRoundTrips(t *testing.T) {
 	})
 }
 
-// One counter that is none does not close the door for the others.
+// One invalid counter does not open the circuit for the others.
 func TestF28WrongType(t *testing.T) {
 	t.Parallel()
 	client := dial(t, redistest.URL(t))

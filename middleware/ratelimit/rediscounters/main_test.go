@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 // patience is more than a busy machine needs.
 const patience = 30 * time.Second
 
-var secret = []byte("thirty-two bytes that nobody has")
+var secret = []byte("test secret of thirty-two bytes!")
 
 func dial(t testing.TB, url string) *redis.Client {
 	t.Helper()

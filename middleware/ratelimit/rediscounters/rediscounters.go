@@ -29,12 +29,12 @@ const (
 	defaultProbeEvery = time.Second
 )
 
-// Config says how callers are counted.
+// Config configures the counters.
 type Config struct {
 	// Secret is required: 32 random bytes or more, the same on all nodes. The
-	// names of the counters are made with it, so that whoever reads them learns
-	// no address and no user, not even by trying them all. With another secret
-	// counting begins anew.
+	// names of the counters are derived from it with HMAC-SHA-256, so that a reader of
+	// the names cannot find addresses or users by trying them all. After a change of
+	// the secret all counters start at zero.
 	Secret []byte
 
 	// Prefix begins the name of every counter, and a colon follows. Empty means
@@ -57,10 +57,10 @@ type Config struct {
 	// Lease lets a node charge so much ahead for a caller who comes again and
 	// again, 2 to 100 000, and spend it without a round trip: ten times fewer round
 	// trips with 10. The limit is never exceeded, but what a node does not spend of
-	// its lease nobody gets until the window ends, so keep it well below the limit
-	// divided by the number of nodes. By GCRA a lease leaks as the bucket does, and
-	// is worth less the longer a node takes to spend it; who comes not ten times as
-	// fast as the bucket leaks is given none. What is left of leases when a counter is
+	// its lease is lost until the window ends, so keep it well below the limit divided
+	// by the number of nodes. By GCRA a lease leaks as the bucket does, and
+	// is worth less the longer a node takes to spend it; a caller who is less than ten
+	// times as fast as the bucket leaks gets none. What is left of leases when a counter is
 	// Reset, or by GCRA when a limit is raised, may be spent on top. It is for single
 	// charges. Zero: none.
 	Lease int64
