@@ -68,7 +68,7 @@ func start(ctx context.Context, args []string, stdout io.Writer) error {
 		return err
 	}
 	if f.NArg() > 0 || o.many <= o.few || o.round <= 0 || o.rounds < 1 || o.pairs < 1 {
-		return errors.New("wants more sessions than a thousand, positive numbers besides, and nothing else")
+		return errors.New("-sessions must be more than 1000, -round, -rounds and -pairs must be positive, and there must be no arguments")
 	}
 	return run(ctx, o, stdout)
 }

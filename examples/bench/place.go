@@ -55,7 +55,7 @@ const password = "correct horse & battery"
 // of the figures.
 const patience = time.Minute
 
-// newUsers are in memory, with hashes that protect nobody and cost nothing.
+// newUsers returns a store in memory. Its password hashes are cheap and insecure.
 func newUsers(ctx context.Context, n int) (*memstore.Store, error) {
 	light, err := passwords.New(passwords.Config{Memory: 8, Time: 1, Threads: 1, Queue: 1024, InsecureParameters: true})
 	if err != nil {

@@ -40,61 +40,61 @@ func TestBrowser(t *testing.T) {
 	promises := []promise{
 		{Name: "no script reads or overwrites a token, after a login or a refresh", Does: "hidden"},
 		{
-			Name: "the browser keeps what it is told to keep", Does: "reported",
+			Name: "the browser stores the cookies with their prefixes, paths and SameSite", Does: "reported",
 			Wants: wants{"jar": []cookie{{"__Host-access_token", "/", "Strict"}, {"__Secure-refresh_token", "/auth", "Strict"}}},
 		},
 		{
-			Name: "and what else it may be told", Does: "reported",
+			Name: "the browser stores cookies with configured names, path and SameSite", Does: "reported",
 			Wants: wants{"jar": []cookie{{"__Host-a", "/", "Lax"}, {"__Host-refresh_token", "/", "Lax"}}},
 			change: func(_ host, c *config) {
-				c.door.Cookies.RefreshPath, c.door.Cookies.Access, c.door.Cookies.SameSite = "/", "a", http.SameSiteLaxMode
+				c.auth.Cookies.RefreshPath, c.auth.Cookies.Access, c.auth.Cookies.SameSite = "/", "a", http.SameSiteLaxMode
 			},
 		},
-		{Name: "a form logs in, and then fetch, a page and a WebSocket are let in", Does: "enters"},
+		{Name: "after a login by form fetch, a page and a WebSocket are authenticated", Does: "enters"},
 		{Name: "a refresh gives the browser new tokens by itself", Does: "rotates"},
 		{Name: "the longest access token is kept and sent", Does: "holds", change: withLongTokens},
 		{Name: "two tabs that refresh at the same moment stay signed in with RetryGrace", Does: "bothStay"},
 		{
-			Name: "without it both are signed out, and can log in again", Does: "bothGo",
+			Name: "two tabs that refresh at the same moment are signed out without RetryGrace, and can log in again", Does: "bothGo",
 			change: func(_ host, c *config) { c.tokens.RetryGrace = 0 },
 		},
-		{Name: "a logout removes the cookies, and a copy of them opens nothing", Does: "leaves", Wants: wants{"path": "/auth/logout"}},
-		{Name: "so does a logout everywhere", Does: "leaves", Wants: wants{"path": "/auth/everywhere"}},
-		{Name: "a session that was ended elsewhere is refused once, and then is nobody's", Does: "endedElsewhere"},
+		{Name: "a logout removes the cookies, and a copy of them is rejected", Does: "leaves", Wants: wants{"path": "/auth/logout"}},
+		{Name: "a logout everywhere removes the cookies, and a copy of them is rejected", Does: "leaves", Wants: wants{"path": "/auth/everywhere"}},
+		{Name: "a session that was revoked elsewhere is rejected once, and then the browser is anonymous", Does: "endedElsewhere"},
 		{
-			Name: "another origin of the site can do nothing in the user's name", Does: "strangers",
+			Name: "another origin of the same site cannot act as the user", Does: "otherOrigins",
 			Wants: wants{"from": "sibling", "write": statuses{"form": {403}, "fetch": {403}, "beacon": {403}}},
 		},
 		{
-			Name: "another site neither, whose cookies stay at home", Does: "strangers",
+			Name: "another site cannot act as the user, because its requests carry no cookies", Does: "otherOrigins",
 			Wants: wants{"from": "afar", "write": statuses{"form": {401}, "fetch": {401}, "beacon": {401}}},
 		},
 		{
-			Name: "nor whoever answers in the app's name without TLS", Does: "strangers",
+			Name: "an origin with the app's name but without TLS cannot act as the user", Does: "otherOrigins",
 			Wants: wants{"from": "plain", "write": statuses{"form": {401}, "fetch": {401}, "beacon": {401}}},
 		},
 		{
-			Name: "nor another site where the cookies go everywhere, whether the browser blocks those of third parties or not", Does: "strangers",
+			Name: "another site cannot act as the user with InsecureCrossSite, whether the browser blocks third-party cookies or not", Does: "otherOrigins",
 			Wants: wants{"from": "afar", "write": statuses{"form": {403}}},
 			change: func(h host, c *config) {
-				c.door.Cookies.InsecureCrossSite, c.door.Cookies.TrustedOrigins = true, []string{h.Sibling}
+				c.auth.Cookies.InsecureCrossSite, c.auth.Cookies.TrustedOrigins = true, []string{h.Sibling}
 			},
 		},
-		{Name: "whoever follows a link from another site is nobody there, but for scripts, if strict", Does: "follows", Wants: wants{"whom": "nobody"}},
+		{Name: "a link from another site arrives without the user's cookies with SameSite strict, but scripts of the app have them", Does: "follows", Wants: wants{"whom": "anonymous"}},
 		{
-			Name: "and is signed in if lax", Does: "follows", Wants: wants{"whom": subject},
-			change: func(_ host, c *config) { c.door.Cookies.SameSite = http.SameSiteLaxMode },
+			Name: "a link from another site arrives with the user's cookies with SameSite lax", Does: "follows", Wants: wants{"whom": subject},
+			change: func(_ host, c *config) { c.auth.Cookies.SameSite = http.SameSiteLaxMode },
 		},
 		{
-			Name: "a front end at another origin of the site that is trusted does all of it", Does: "frontEnd",
-			change: func(h host, c *config) { c.door.Cookies.TrustedOrigins = []string{h.Sibling} },
+			Name: "a front end at a trusted origin of the same site can log in, refresh and log out", Does: "frontEnd",
+			change: func(h host, c *config) { c.auth.Cookies.TrustedOrigins = []string{h.Sibling} },
 		},
-		{Name: "a refresh token that another host of the domain plants is refused, and costs nobody the session", Does: "planted"},
+		{Name: "a refresh token that another host of the domain plants is rejected, and does not end the user's session", Does: "planted"},
 		{
-			Name: "where it is for all paths, none can be planted", Does: "notPlanted",
-			change: func(_ host, c *config) { c.door.Cookies.RefreshPath = "/" },
+			Name: "with RefreshPath / no refresh token can be planted", Does: "notPlanted",
+			change: func(_ host, c *config) { c.auth.Cookies.RefreshPath = "/" },
 		},
-		{Name: "developers need no TLS on localhost", Does: "develops"},
+		{Name: "the app works without TLS on localhost", Does: "develops"},
 	}
 	for i := range promises {
 		promises[i].Host = newHost(t, promises[i].change)

@@ -37,14 +37,14 @@ type host struct {
 	App     string `json:"app"`     // the app, at https://app.shop.test
 	Sibling string `json:"sibling"` // another origin of the same site
 	Afar    string `json:"afar"`    // another site
-	Plain   string `json:"plain"`   // the app's name without TLS, where anybody on the way may answer
+	Plain   string `json:"plain"`   // the app's name without TLS, where an attacker on the network may answer
 	Local   string `json:"local"`   // the app once more, as its developers have it: http://localhost
 }
 
 // config is what a promise may change about the host that it is tried on.
 type config struct {
 	tokens tokens.Config
-	door   middleware.Config
+	auth   middleware.Config
 }
 
 // newHost serves an app with one user until the test ends.
@@ -73,7 +73,7 @@ func newHost(t *testing.T, change func(host, *config)) host {
 			RefreshKeys: []keys.Secret{keys.NewSecret()},
 			RetryGrace:  time.Minute, // as hosts with cookies are told to have it
 		},
-		door: middleware.Config{
+		auth: middleware.Config{
 			ClientIP: clientip.RemoteAddr,
 			Tiers:    ratelimit.Tiers{"free": {Limit: 1000, Period: time.Hour}, "anonymous": {Limit: 1000, Period: time.Hour}},
 			Cookies:  &middleware.Cookies{RefreshPath: "/auth"},
@@ -82,20 +82,20 @@ func newHost(t *testing.T, change func(host, *config)) host {
 	if change != nil {
 		change(h, &c)
 	}
-	if c.door.Tokens, err = tokens.New(c.tokens); err != nil {
+	if c.auth.Tokens, err = tokens.New(c.tokens); err != nil {
 		t.Fatal(err)
 	}
-	auth, err := middleware.New(c.door)
+	auth, err := middleware.New(c.auth)
 	if err != nil {
 		t.Fatal(err)
 	}
-	app := sharing(c.door.Cookies.TrustedOrigins, routes(auth))
+	app := sharing(c.auth.Cookies.TrustedOrigins, routes(auth))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if at := scheme(r) + "://" + r.Host; at == h.App || at == h.Local {
 			app.ServeHTTP(w, r)
 			return
 		}
-		page(w, "nobody") // a stranger's, whose script is the test's
+		page(w, "anonymous") // another origin's page, scripted by the test
 	})
 	return h
 }
@@ -154,7 +154,7 @@ func routes(auth *middleware.Auth) http.Handler {
 func who(r *http.Request) string {
 	p, ok := tokens.PrincipalFrom(r.Context())
 	if !ok {
-		return "nobody"
+		return "anonymous"
 	}
 	return p.Subject
 }

@@ -124,7 +124,7 @@ func (c *client) logout(ctx context.Context, nodes int) error {
 	if a := c.post(ctx, "/logout", "", url.Values{"refresh_token": {c.refresh}}); a.status != http.StatusNoContent {
 		return fmt.Errorf("%s: a logout was answered with %d", c.user.name, a.status)
 	}
-	for range nodes { // nobody else calls, so it is each one's turn
+	for range nodes { // there is no other client, so each node gets one call
 		if a := c.post(ctx, "/orders", c.access, nil); a.status != http.StatusUnauthorized {
 			return fmt.Errorf("%s: after the logout a call was answered with %d", c.user.name, a.status)
 		}

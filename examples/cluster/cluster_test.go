@@ -102,7 +102,7 @@ func TestABrokenPromiseIsAnError(t *testing.T) {
 		"nothing was refused":                       went(func(l *load) { l.accounts[2].limited.Store(0) }),
 		"more was cut off than a node takes along":  went(func(l *load) { l.accounts[2].cutOff.Store(9) }),
 		"a refresh that was answered is not stored": went(func(l *load) { l.accounts[0].kept-- }),
-		"a refresh was made that nobody has seen":   went(func(l *load) { l.accounts[0].kept++ }),
+		"a refresh is stored that was not answered": went(func(l *load) { l.accounts[0].kept++ }),
 		"a client was lost":                         went(func(l *load) { l.lost = []error{errors.New("ada: refused")} }),
 	} {
 		if err := l.report(&out, nil); err == nil {

@@ -32,8 +32,7 @@ type host struct {
 	client *redis.Client
 }
 
-// newHost opens the stores that all nodes share, and puts the door in front of
-// the API. Everything that two nodes must agree on is in s.
+// newHost opens the stores that all nodes share, and mounts the API behind an Auth. Everything that two nodes must agree on is in s.
 func newHost(ctx context.Context, s secrets, told func(context.Context, events.Event)) (*host, error) {
 	db, err := sql.Open("pgx", s.Postgres)
 	if err != nil {

@@ -1,4 +1,4 @@
-// Command cluster shows that many nodes are one door: three processes of one
+// Command cluster shows that several nodes act as one: three processes of one
 // host, sessions in one PostgreSQL, counters and deny list on one Redis, and a
 // plain round-robin proxy in front. Clients log in, refresh, call, are limited
 // and log out; in the middle of it one node is killed, and started again. It then
@@ -74,7 +74,7 @@ func parse(args []string) (options, error) {
 		return options{}, fmt.Errorf("unknown argument %q", f.Arg(0))
 	}
 	if o.nodes < 2 || o.clients < len(accounts) || o.limit < o.clients {
-		return options{}, fmt.Errorf("wants 2 nodes or more, %d clients or more, and a limit no lower than that", len(accounts))
+		return options{}, fmt.Errorf("-nodes must be 2 or more, -clients must be %d or more, and -limit must not be lower than -clients", len(accounts))
 	}
 	return o, nil
 }

@@ -12,7 +12,7 @@ import (
 	"sync"
 )
 
-// process is a node as whoever started it sees it.
+// process is a node as seen by the parent process.
 type process struct {
 	addr  string
 	cmd   *exec.Cmd

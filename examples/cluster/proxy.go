@@ -14,10 +14,10 @@ import (
 
 const maxBody = 64 << 10
 
-// proxy sends each request to the next node, whoever it is from: no client has a
-// node of its own. A node that takes no connection is passed over, for it has
-// got nothing; a request that breaks off in the middle is answered with 502 and
-// never sent again, for nobody knows what has become of it.
+// proxy sends each request to the next node, without sticky sessions. It skips a
+// node that refuses the connection, because the request was not sent. It answers a
+// request that breaks off in the middle with 502 and does not send it again,
+// because the node may have handled it.
 type proxy struct {
 	transport http.Transport
 	server    http.Server

@@ -48,7 +48,7 @@ func (l *load) report(w io.Writer, counts map[string]int) error {
 
 // broken lists the promises that were not kept.
 //
-// A call that was cut off may have been counted or not; nobody can tell which.
+// A call that was cut off may have been counted or not; the client cannot tell.
 // But every user was refused in the end, so their limit is spent: whatever part
 // of it was not answered was counted for a call that was cut off.
 func (l *load) broken(counts map[string]int) []error {
@@ -73,7 +73,7 @@ func (l *load) broken(counts map[string]int) []error {
 		complain("%d calls were cut off, which is more than the %d that one node can have taken along", l.cutOff(), most)
 	}
 	if n := counts[string(events.Reuse)]; n > 0 {
-		complain("%d sessions were ended for a reuse, and no client is a thief", n)
+		complain("%d sessions were revoked for refresh token reuse, and no client reused one", n)
 	}
 	return broken
 }

@@ -30,7 +30,7 @@ func (h *host) refreshIn(t *testing.T, d wire.Dialect, token string, header ...s
 }
 
 // The bearer middleware.
-var bearers = []statement{
+var bearers = []requirement{
 	{number: 84, grade: "MUST", says: "Authorization: Bearer is accepted", source: "RFC 6750 §2.1",
 		check: func(t *testing.T, open opener) {
 			h := open(t)

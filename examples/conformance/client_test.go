@@ -19,7 +19,7 @@ func basic(id, secret string) string {
 var shopInBody = "client_id=" + url.QueryEscape("shop:1") + "&client_secret=" + url.QueryEscape(shopSecret)
 
 // Client authentication.
-var clientAuthentication = []statement{
+var clientAuthentication = []requirement{
 	{number: 23, grade: "MUST", says: "a client with a secret may use HTTP Basic", source: "RFC 6749 §2.3.1",
 		check: func(t *testing.T, open opener) {
 			h := open(t)
@@ -46,7 +46,7 @@ var clientAuthentication = []statement{
 	{number: 27, grade: "MUST", says: "wrong Basic credentials are 401 invalid_client with a Basic challenge", source: "RFC 6749 §5.2",
 		check: func(t *testing.T, open opener) {
 			h := open(t)
-			for _, header := range []string{basic("shop:1", "wrong"), basic("nobody", "wrong")} {
+			for _, header := range []string{basic("shop:1", "wrong"), basic("unknown", "wrong")} {
 				a := h.token(t, good, header)
 				a.is(t, http.StatusUnauthorized, "invalid_client")
 				if got := a.Header().Get("WWW-Authenticate"); !strings.HasPrefix(got, "Basic realm=") {
@@ -88,7 +88,7 @@ var clientAuthentication = []statement{
 					return
 				}
 			}
-			t.Error("a thousand guesses were answered")
+			t.Error("1000 failed attempts were answered without a 429")
 		}},
 	{number: 32, grade: "MUST NOT", says: "a client that fails to authenticate uses up no refresh token", source: "RFC 6749 §6",
 		check: func(t *testing.T, open opener) {

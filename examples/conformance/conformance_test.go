@@ -1,8 +1,8 @@
 // Package conformance_test holds what RFC 6749, 6750, 7009, 7515, 7517, 7519,
 // 7638, 7662, 8414, 8725, 9068, 9457 and 9700, OAuth 2.1, ASVS 5 and NIST SP
 // 800-63B ask of an authorization server and of an API behind one, as far as one
-// or two HTTP exchanges can tell. Each statement is a subtest, at both doors, and
-// a line of the table in README.md, which is made of the results.
+// or two HTTP exchanges can tell. Each requirement is a subtest on net/http and on
+// Echo, and a line of the table in README.md, which is generated from the results.
 package conformance_test
 
 import (
@@ -24,37 +24,36 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// statement is what a standard asks.
-type statement struct {
+// requirement is one requirement of a standard.
+type requirement struct {
 	number int
-	grade  string // as in the source; MUST* where it speaks to the client or is advice, and the check is ours
+	grade  string // as in the source; MUST* if the source addresses the client or gives advice, and the check on the server is ours
 	says   string
 	source string
 
-	// check makes the exchanges. Nil: the statement does not apply.
+	// check makes the exchanges. Nil: the requirement does not apply.
 	check func(*testing.T, opener)
 
-	// unfrozen: check runs outside of the bubble in which the clock stands still.
+	// unfrozen runs check with the real clock, outside of a synctest bubble.
 	unfrozen bool
 
-	// note says where a dialect deviates and why, or why the statement does not
-	// apply.
+	// note is the reason for a deviation, or why the requirement does not apply.
 	note string
 }
 
-var update = flag.Bool("update", false, "write the table anew")
+var update = flag.Bool("update", false, "rewrite the table in README.md")
 
-// all are the statements, by number.
+// all are the requirements, sorted by number.
 var all = slices.Concat(
 	requests, clientAuthentication, grants, refusals, refreshes, rotations, bearers, webTokens,
 	keysAndMetadata, revocations, problems, throttles, sessions,
 )
 
-//nolint:paralleltest,tparallel // the table is made when all of them are through
+//nolint:paralleltest,tparallel // the table is written when all subtests have ended
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	results := make([]string, len(all))
-	t.Run("statement", func(t *testing.T) {
+	t.Run("requirement", func(t *testing.T) {
 		for i, s := range all {
 			name := fmt.Sprintf("D%03d %s", s.number, s.says)
 			if s.check == nil {
@@ -72,13 +71,13 @@ func TestConformance(t *testing.T) {
 				results[i] = "held, but"
 			}
 			t.Run(name, func(t *testing.T) {
-				for _, door := range doors {
-					t.Run(door.name, func(t *testing.T) {
+				for _, adapter := range adapters {
+					t.Run(adapter.name, func(t *testing.T) {
 						if s.unfrozen {
-							s.check(t, door.open)
+							s.check(t, adapter.open)
 							return
 						}
-						synctest.Test(t, func(t *testing.T) { s.check(t, door.open) })
+						synctest.Test(t, func(t *testing.T) { s.check(t, adapter.open) })
 					})
 				}
 				if t.Failed() {
@@ -98,22 +97,22 @@ func TestConformance(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(have) != want {
-		t.Error("README.md is not the table of these results; go test ./examples/conformance -update writes it")
+		t.Error("README.md differs from the table of these results; go test ./examples/conformance -update rewrites it")
 	}
 }
 
-// Nobody may lose a statement, or count one twice.
-func TestEveryStatementIsThere(t *testing.T) {
+// Each requirement is there exactly once.
+func TestEveryRequirementIsThere(t *testing.T) {
 	t.Parallel()
 	if len(all) != 190 {
-		t.Errorf("there are %d statements, want 190", len(all))
+		t.Errorf("there are %d requirements, want 190", len(all))
 	}
 	for i, s := range all {
 		if s.number != i+1 {
-			t.Fatalf("statement %d stands where %d should", s.number, i+1)
+			t.Fatalf("got requirement %d, want %d", s.number, i+1)
 		}
 		if s.says == "" || s.source == "" || s.grade == "" {
-			t.Errorf("statement %d: %+v", s.number, s)
+			t.Errorf("requirement %d: %+v", s.number, s)
 		}
 	}
 }
@@ -124,13 +123,13 @@ func table(results []string) string {
 	for _, r := range results {
 		counts[r]++
 	}
-	b.WriteString("# What the standards ask, and what Sallyport does\n\n" +
-		"Each line is a subtest of `TestConformance`, which makes the exchange at the net/http door and at the Echo door; " +
-		"the table is made of its results. `go test -run 'TestConformance/statement/D084' ./examples/conformance -v` runs one.\n\n")
-	fmt.Fprintf(&b, "%d statements: %d held, %d held with a deviation that is explained, %d do not apply, %d fail.\n\n",
+	b.WriteString("# Conformance with the standards\n\n" +
+		"Each line is a subtest of `TestConformance`, which is run on net/http and on Echo; " +
+		"the table is generated from its results. `go test -run 'TestConformance/requirement/D084' ./examples/conformance -v` runs one.\n\n")
+	fmt.Fprintf(&b, "%d requirements: %d held, %d held with a deviation that is explained, %d do not apply, %d fail.\n\n",
 		len(results), counts["held"], counts["held, but"], counts["does not apply"], counts["FAILS"])
-	b.WriteString("MUST\\* stands where the source speaks to the client or gives advice, and the check on the server is ours.\n\n" +
-		"| | grade | statement | source | result | |\n|---|---|---|---|---|---|\n")
+	b.WriteString("MUST\\* marks a requirement whose source addresses the client or gives advice; the check on the server is ours.\n\n" +
+		"| | grade | requirement | source | result | |\n|---|---|---|---|---|---|\n")
 	for i, s := range all {
 		fmt.Fprintf(&b, "| %d | %s | %s | %s | %s | %s |\n", s.number, strings.ReplaceAll(s.grade, "*", `\*`), s.says, s.source, results[i], s.note)
 	}

@@ -29,7 +29,7 @@ func part(t *testing.T, token string, i int) map[string]any {
 }
 
 // Tokens that are granted.
-var grants = []statement{
+var grants = []requirement{
 	{number: 34, grade: "MUST", says: "tokens come with 200 and application/json", source: "RFC 6749 §5.1",
 		check: func(t *testing.T, open opener) {
 			a := open(t).token(t, good)
@@ -76,7 +76,7 @@ var grants = []statement{
 		check: func(t *testing.T, open opener) {
 			open(t).token(t, good).has(t, "Pragma", "no-cache")
 		}},
-	{number: 40, grade: "MUST", says: "nobody guesses a refresh token: 160 bits of it or more are no name of anything", source: "RFC 6749 §10.10, ASVS 7.2.3, 11.5.1",
+	{number: 40, grade: "MUST", says: "a refresh token has 160 random bits or more", source: "RFC 6749 §10.10, ASVS 7.2.3, 11.5.1",
 		check: func(t *testing.T, open opener) {
 			token := open(t).login(t).refresh
 			b, err := base64.RawURLEncoding.DecodeString(token[strings.LastIndex(token[:6], "_")+1:])

@@ -63,16 +63,16 @@ var (
 	}
 )
 
-// config is what a statement may change before the host is opened.
+// config is what a requirement may change before the host is opened.
 type config struct {
 	tokens tokens.Config
-	door   middleware.Config
+	auth   middleware.Config
 	user   []store.User
 }
 
 type edit func(*config)
 
-func speaking(d wire.Dialect) edit { return func(c *config) { c.door.Dialect = d } }
+func speaking(d wire.Dialect) edit { return func(c *config) { c.auth.Dialect = d } }
 
 func grace(d time.Duration) edit {
 	return func(c *config) {
@@ -84,7 +84,7 @@ func grace(d time.Duration) edit {
 	}
 }
 
-// opener opens a host with one of the doors.
+// opener opens a host with one of the adapters.
 type opener func(*testing.T, ...edit) *host
 
 // host is an API with everything mounted.
@@ -99,7 +99,7 @@ type host struct {
 	events []events.Event
 }
 
-var doors = []struct {
+var adapters = []struct {
 	name string
 	open opener
 }{
@@ -125,8 +125,8 @@ var doors = []struct {
 	}},
 	{"Echo", func(t *testing.T, edits ...edit) *host {
 		t.Helper()
-		h, door := newHost(t, edits)
-		auth := echov4.New(door)
+		h, inner := newHost(t, edits)
+		auth := echov4.New(inner)
 		e := echo.New()
 		for path, handler := range map[string]echo.HandlerFunc{
 			"/oauth/token": auth.Token, "/login": auth.Login, "/refresh": auth.Refresh,
@@ -150,7 +150,7 @@ var doors = []struct {
 func me(w http.ResponseWriter, r *http.Request) {
 	p, ok := tokens.PrincipalFrom(r.Context())
 	if !ok {
-		p.Subject = "stranger"
+		p.Subject = "anonymous"
 	}
 	_, _ = io.WriteString(w, p.Subject+" may "+p.Scope)
 }
@@ -185,7 +185,7 @@ func newHost(t *testing.T, edits []edit) (*host, *middleware.Auth) {
 				log(ctx, e)
 			},
 		},
-		door: middleware.Config{
+		auth: middleware.Config{
 			Tiers: ratelimit.Tiers{
 				"anonymous": {Limit: 100, Period: time.Hour},
 				"free":      {Limit: 500, Period: time.Hour, PerSeat: true, Max: 5000},
@@ -209,8 +209,8 @@ func newHost(t *testing.T, edits []edit) (*host, *middleware.Auth) {
 	if h.tokens, err = tokens.New(c.tokens); err != nil {
 		t.Fatal(err)
 	}
-	c.door.Tokens = h.tokens
-	auth, err := middleware.New(c.door)
+	c.auth.Tokens = h.tokens
+	auth, err := middleware.New(c.auth)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,7 +237,7 @@ type answer struct {
 	members map[string]any // of the JSON object in the body; nil if there is none
 }
 
-// send makes a request of the door. Header lines are "Name: value".
+// send makes a request to the host. Header lines are "Name: value".
 func (h *host) send(t *testing.T, method, target, body string, header ...string) answer {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), method, target, strings.NewReader(body))
@@ -298,7 +298,7 @@ func (a answer) pair(t *testing.T) pair {
 	return pair{access, refresh}
 }
 
-// is wants a status, and an error code unless that is empty.
+// is checks the status, and the error code unless code is empty.
 func (a answer) is(t *testing.T, status int, code string) {
 	t.Helper()
 	if a.Code != status {
@@ -309,7 +309,7 @@ func (a answer) is(t *testing.T, status int, code string) {
 	}
 }
 
-// has wants a header to be this.
+// has checks the value of a header.
 func (a answer) has(t *testing.T, name, value string) {
 	t.Helper()
 	if got := a.Header().Get(name); got != value {
@@ -317,7 +317,7 @@ func (a answer) has(t *testing.T, name, value string) {
 	}
 }
 
-// refused wants a challenge that says this error; "" wants one without any.
+// refused checks for a challenge with this error code; "" is a challenge without one.
 func (a answer) refused(t *testing.T, status int, code string) {
 	t.Helper()
 	a.is(t, status, "")
@@ -330,7 +330,7 @@ func (a answer) refused(t *testing.T, status int, code string) {
 	}
 }
 
-// same wants two answers to be alike to the byte.
+// same checks that two answers are identical.
 func same(t *testing.T, a, b answer) {
 	t.Helper()
 	if a.Code != b.Code || a.Body.String() != b.Body.String() || !maps.EqualFunc(a.Header(), b.Header(), slices.Equal) {

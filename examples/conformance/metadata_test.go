@@ -36,7 +36,7 @@ func twoKeys(c *config) {
 }
 
 // Key sets and metadata.
-var keysAndMetadata = []statement{
+var keysAndMetadata = []requirement{
 	{number: 127, grade: "MUST", says: "a key set is an object with keys, each with kty", source: "RFC 7517 §5, §4.1",
 		check: func(t *testing.T, open opener) {
 			for _, key := range open(t, twoKeys).keySet(t) {
@@ -169,7 +169,7 @@ var keysAndMetadata = []statement{
 	{number: 140, grade: "MUST*", says: "grant_types_supported says what is served, and no more", source: "RFC 8414 §2",
 		check: func(t *testing.T, open opener) {
 			for _, on := range []bool{true, false} {
-				h := open(t, func(c *config) { c.door.PasswordGrant = on })
+				h := open(t, func(c *config) { c.auth.PasswordGrant = on })
 				served, _ := h.send(t, http.MethodGet, metadataPath, "").members["grant_types_supported"].([]any)
 				for _, grant := range []string{"password", "refresh_token", tokens.GrantExchange, "authorization_code", "implicit", "client_credentials"} {
 					a := h.token(t, "grant_type="+grant)

@@ -32,42 +32,42 @@ type pitfall struct {
 	number int
 	held   string // what holds here
 
-	statements []int                    // that show it
-	check      func(*testing.T, opener) // that shows it, or more of it
-	unfrozen   bool                     // see statement
+	requirements []int                    // that show it
+	check        func(*testing.T, opener) // that shows it, or more of it
+	unfrozen     bool                     // see requirement
 }
 
 //nolint:paralleltest,tparallel // they look at the time and at what was allocated, one after the other
 func TestPitfalls(t *testing.T) {
 	t.Parallel()
-	byNumber := map[int]statement{}
+	byNumber := map[int]requirement{}
 	for _, s := range all {
 		byNumber[s.number] = s
 	}
 	for i, p := range pitfalls {
-		if p.number != i+1 || len(p.statements) == 0 && p.check == nil {
+		if p.number != i+1 || len(p.requirements) == 0 && p.check == nil {
 			t.Fatalf("P%d: %+v", i+1, p)
 		}
 		t.Run(fmt.Sprintf("P%02d %s", p.number, p.held), func(t *testing.T) {
-			for _, door := range doors {
-				t.Run(door.name, func(t *testing.T) {
-					for _, n := range p.statements {
+			for _, adapter := range adapters {
+				t.Run(adapter.name, func(t *testing.T) {
+					for _, n := range p.requirements {
 						s := byNumber[n]
 						if s.check == nil {
-							t.Fatalf("statement %d checks nothing", n)
+							t.Fatalf("requirement %d checks nothing", n)
 						}
 						if s.unfrozen {
-							s.check(t, door.open)
+							s.check(t, adapter.open)
 							continue
 						}
-						synctest.Test(t, func(t *testing.T) { s.check(t, door.open) })
+						synctest.Test(t, func(t *testing.T) { s.check(t, adapter.open) })
 					}
 					switch {
 					case p.check == nil:
 					case p.unfrozen:
-						p.check(t, door.open)
+						p.check(t, adapter.open)
 					default:
-						synctest.Test(t, func(t *testing.T) { p.check(t, door.open) })
+						synctest.Test(t, func(t *testing.T) { p.check(t, adapter.open) })
 					}
 				})
 			}
@@ -79,9 +79,9 @@ func TestPitfalls(t *testing.T) {
 }
 
 var pitfalls = []pitfall{
-	{number: 1, held: "many refreshes of one token have one successor", statements: []int{70}},
-	{number: 2, held: "after a reuse no token of the family refreshes", statements: []int{67}},
-	{number: 3, held: "a store's error is 503, and never invalid_grant, theft or not found", statements: []int{49}},
+	{number: 1, held: "many refreshes of one token have one successor", requirements: []int{70}},
+	{number: 2, held: "after a reuse no token of the family refreshes", requirements: []int{67}},
+	{number: 3, held: "a store's error is 503, and never invalid_grant, theft or not found", requirements: []int{49}},
 	{number: 4, held: "a token whose successor could not be made is still good", check: func(t *testing.T, open opener) {
 		broken := false
 		h := open(t, func(c *config) {
@@ -100,10 +100,10 @@ var pitfalls = []pitfall{
 		broken = false
 		h.refresh(t, p.refresh).pair(t)
 	}},
-	{number: 5, held: "a replay within the grace makes no second branch, does not move the window, and ends with the child's use", statements: []int{70, 73, 75}},
-	{number: 6, held: "a session has an end that no refresh moves", statements: []int{78}},
-	{number: 7, held: "another client, a wrong secret or a wider scope fails and uses nothing up", statements: []int{32, 55, 57}},
-	{number: 8, held: "a user who is gone refreshes no more, and new roles are in the next access token", statements: []int{63}, check: func(t *testing.T, open opener) {
+	{number: 5, held: "a replay within the grace makes no second branch, does not move the window, and ends with the child's use", requirements: []int{70, 73, 75}},
+	{number: 6, held: "a session has an end that no refresh moves", requirements: []int{78}},
+	{number: 7, held: "another client, a wrong secret or a wider scope fails and uses nothing up", requirements: []int{32, 55, 57}},
+	{number: 8, held: "a user who is gone refreshes no more, and new roles are in the next access token", requirements: []int{63}, check: func(t *testing.T, open opener) {
 		h := open(t)
 		p := h.login(t)
 		promoted := alice
@@ -115,8 +115,8 @@ var pitfalls = []pitfall{
 			t.Errorf("%v", c)
 		}
 	}},
-	{number: 9, held: "a token whose MAC does not fit, or another client's, changes nothing", statements: []int{55, 62, 82}},
-	{number: 10, held: "nothing that is stored is a token, or makes one", statements: []int{64}},
+	{number: 9, held: "a token whose MAC does not fit, or another client's, changes nothing", requirements: []int{55, 62, 82}},
+	{number: 10, held: "nothing that is stored is a token, or makes one", requirements: []int{64}},
 	{number: 11, held: "the access token of a refresh says the same of its user as that of the login", check: func(t *testing.T, open opener) {
 		h := open(t, func(c *config) {
 			c.tokens.Claims = func(_ context.Context, u store.User) (map[string]any, error) {
@@ -152,7 +152,7 @@ var pitfalls = []pitfall{
 		h.store.took()
 		for n := range 300 {
 			for _, b := range []byte{0, 1, 0xff} {
-				pass(2 * time.Second) // or it is taken for guessing
+				pass(2 * time.Second) // or brute-force protection rejects it
 				text := strings.Repeat(string([]byte{b}), n)
 				h.refresh(t, "sp_rt_"+base64.RawURLEncoding.EncodeToString([]byte(text))).is(t, http.StatusBadRequest, "")
 				h.refresh(t, url.QueryEscape(text)).is(t, http.StatusBadRequest, "")
@@ -176,24 +176,24 @@ var pitfalls = []pitfall{
 			t.Errorf("%d are left, %v", len(rows), err)
 		}
 	}},
-	{number: 15, held: "an unknown user and a wrong password are answered alike, after as much work", statements: []int{11, 12}},
-	{number: 16, held: "a throttled login answers alike to the right and to a wrong password, before it hashes", statements: []int{176}, check: func(t *testing.T, open opener) {
+	{number: 15, held: "an unknown user and a wrong password are answered alike, after as much work", requirements: []int{11, 12}},
+	{number: 16, held: "a throttled login answers alike to the right and to a wrong password, before it hashes", requirements: []int{176}, check: func(t *testing.T, open opener) {
 		h := open(t, addressed)
 		h.exhaust(t, "alice")
-		same(t, h.guess(t, "alice", "198.51.100.9"), h.from(t, "198.51.100.9", good))
+		same(t, h.fail(t, "alice", "198.51.100.9"), h.from(t, "198.51.100.9", good))
 	}},
-	{number: 17, held: "nobody locks a user out of where they were before", statements: []int{167}},
-	{number: 18, held: "no password is looked at for a client that is unknown, or may not", statements: []int{17}, check: func(t *testing.T, open opener) {
+	{number: 17, held: "failed attempts from elsewhere do not lock a user out at an address that the user has logged in from", requirements: []int{167}},
+	{number: 18, held: "no password is looked at for a client that is unknown, or may not", requirements: []int{17}, check: func(t *testing.T, open opener) {
 		h := open(t)
 		h.store.took()
-		h.token(t, good+"&client_id=nobody").is(t, http.StatusUnauthorized, "invalid_client")
+		h.token(t, good+"&client_id=unknown").is(t, http.StatusUnauthorized, "invalid_client")
 		h.token(t, good, basic("shop:1", "wrong")).is(t, http.StatusUnauthorized, "invalid_client")
 		if calls := h.store.took(); len(calls) > 0 {
 			t.Errorf("the store was asked: %q", calls)
 		}
 	}},
-	{number: 19, held: "credentials in a URL are refused, for POST too", statements: []int{3}},
-	{number: 20, held: "a wrong content type, a parameter twice or a body over the cap costs the host nothing", statements: []int{6, 16, 22}},
+	{number: 19, held: "credentials in a URL are refused, for POST too", requirements: []int{3}},
+	{number: 20, held: "a wrong content type, a parameter twice or a body over the cap costs the host nothing", requirements: []int{6, 16, 22}},
 	{number: 21, held: "a client that asks twice, with its id in Basic and then in the body, costs the account two attempts", check: func(t *testing.T, open opener) {
 		h := open(t, addressed)
 		wrong := "grant_type=password&username=alice&password=wrong"
@@ -203,9 +203,9 @@ var pitfalls = []pitfall{
 			t.Errorf("%q", kinds)
 		}
 	}},
-	{number: 22, held: "the text of a host's error never reaches the answer", statements: []int{48, 49}},
-	{number: 23, held: "no secret is in a log", statements: []int{186}},
-	{number: 24, held: "bad configuration is an error of New, and never a panic later", statements: []int{118}, check: func(t *testing.T, open opener) {
+	{number: 22, held: "the text of a host's error never reaches the answer", requirements: []int{48, 49}},
+	{number: 23, held: "no secret is in a log", requirements: []int{186}},
+	{number: 24, held: "bad configuration is an error of New, and never a panic later", requirements: []int{118}, check: func(t *testing.T, open opener) {
 		_, err := tokens.New(tokens.Config{Keys: []keys.Key{{Algorithm: "HS257"}}})
 		for _, path := range []string{"Config.Store", "Config.Issuer", "Config.Audience", "Config.Keys[0]", "Config.RefreshKeys"} {
 			if err == nil || !strings.Contains(err.Error(), path) {
@@ -220,7 +220,7 @@ var pitfalls = []pitfall{
 		}
 		_ = open
 	}},
-	{number: 25, held: "a token without exp, of another typ, with an unknown crit, for another aud or of another iss is 401", statements: []int{109, 112, 113, 115}, check: unlike(body("exp", nil))},
+	{number: 25, held: "a token without exp, of another typ, with an unknown crit, for another aud or of another iss is 401", requirements: []int{109, 112, 113, 115}, check: unlike(body("exp", nil))},
 	{number: 26, held: "the algorithm is checked whatever looks the keys up", check: func(t *testing.T, open opener) {
 		genuine := open(t).login(t).access
 		key, err := keys.NewSet(keys.Key{ID: part(t, genuine, 0)["kid"].(string), Algorithm: "ES256", Public: &signingKey.PublicKey})
@@ -265,9 +265,9 @@ var pitfalls = []pitfall{
 			}
 		}
 	}},
-	{number: 28, held: "the case of the scheme does not matter, two headers are 400, and size is bounded first", statements: []int{85, 88, 126}},
-	{number: 29, held: "no token, a bad one, too little scope and keys or lists that are down have each their own answer", statements: []int{89, 90, 92, 93, 102}},
-	{number: 30, held: "a token that is forged and expired is never just expired", statements: []int{125}},
+	{number: 28, held: "the case of the scheme does not matter, two headers are 400, and size is bounded first", requirements: []int{85, 88, 126}},
+	{number: 29, held: "no token, a bad one, too little scope and keys or lists that are down have each their own answer", requirements: []int{89, 90, 92, 93, 102}},
+	{number: 30, held: "a token that is forged and expired is never just expired", requirements: []int{125}},
 	{number: 31, held: "a host's claims cannot take the place of a registered one", check: func(t *testing.T, open opener) {
 		for _, name := range []string{"exp", "iat", "nbf", "iss", "aud", "sub", "jti", "client_id", "scope", "sid", "EXP"} {
 			h := open(t, func(c *config) {
@@ -276,7 +276,7 @@ var pitfalls = []pitfall{
 			h.token(t, good).is(t, http.StatusInternalServerError, "")
 		}
 	}},
-	{number: 32, held: "a token in a query or in a cookie is none unless the host asks for it", statements: []int{86, 87}, check: func(t *testing.T, open opener) {
+	{number: 32, held: "a token in a query or in a cookie is none unless the host asks for it", requirements: []int{86, 87}, check: func(t *testing.T, open opener) {
 		h := open(t)
 		access := h.login(t).access
 		for _, name := range []string{"access_token", "BEARER", "jwt", "__Host-access", "token"} {
@@ -288,9 +288,9 @@ var pitfalls = []pitfall{
 			t.Errorf("%+v", p)
 		}
 	}},
-	{number: 34, held: "answers with tokens are not stored, and invalid_client has its challenge", statements: []int{27, 38}},
-	{number: 35, held: "a revocation is 200 only when the store has said so", statements: []int{152}},
-	{number: 36, held: "a logout ends the session, and a new password all of them", statements: []int{80, 179}},
+	{number: 34, held: "answers with tokens are not stored, and invalid_client has its challenge", requirements: []int{27, 38}},
+	{number: 35, held: "a revocation is 200 only when the store has said so", requirements: []int{152}},
+	{number: 36, held: "a logout ends the session, and a new password all of them", requirements: []int{80, 179}},
 	{number: 37, held: "a store that cannot be reached is an error of its constructor", unfrozen: true, check: func(t *testing.T, _ opener) {
 		options, err := redisstore.Options("redis://127.0.0.1:1/0")
 		if err != nil {
@@ -336,8 +336,8 @@ var pitfalls = []pitfall{
 			}
 		}
 	}},
-	{number: 40, held: "the key of a limit is the peer's address, whatever it says of itself, and no address is no shared one", statements: []int{173}, check: func(t *testing.T, open opener) {
-		h := open(t, func(c *config) { c.door.ClientIP = testAddress })
+	{number: 40, held: "the key of a limit is the peer's address, whatever it says of itself, and no address is no shared one", requirements: []int{173}, check: func(t *testing.T, open opener) {
+		h := open(t, func(c *config) { c.auth.ClientIP = testAddress })
 		if a := h.send(t, http.MethodGet, "/search", "", "X-Test-Address: @"); a.Code != http.StatusBadRequest {
 			t.Errorf("without an address: %d", a.Code)
 		}
@@ -389,8 +389,8 @@ func (k anyKid) KeySet(context.Context, string) (*keys.Set, error) { return k.se
 func sources(t *testing.T) map[string]*ast.File {
 	t.Helper()
 	files := map[string]*ast.File{}
-	for _, room := range []string{"store", "tokens", "middleware"} {
-		err := filepath.WalkDir(filepath.Join("..", "..", room), func(path string, _ fs.DirEntry, err error) error {
+	for _, folder := range []string{"store", "tokens", "middleware"} {
+		err := filepath.WalkDir(filepath.Join("..", "..", folder), func(path string, _ fs.DirEntry, err error) error {
 			if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 				return err
 			}

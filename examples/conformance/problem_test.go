@@ -7,7 +7,7 @@ import (
 )
 
 // Problem details, on routes that are neither OAuth's nor another API's.
-var problems = []statement{
+var problems = []requirement{
 	{number: 159, grade: "MUST", says: "status in the body is the status", source: "RFC 9457 §3.1.2",
 		check: func(t *testing.T, open opener) {
 			for _, a := range troubles(t, open) {

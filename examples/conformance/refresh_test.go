@@ -11,7 +11,7 @@ import (
 )
 
 // Refreshes.
-var refreshes = []statement{
+var refreshes = []requirement{
 	{number: 51, grade: "MUST", says: "a refresh without refresh_token is invalid_request", source: "RFC 6749 §6, §5.2",
 		check: func(t *testing.T, open opener) {
 			open(t).token(t, "grant_type=refresh_token").is(t, http.StatusBadRequest, "invalid_request")
@@ -143,7 +143,7 @@ func (h *host) generation(t *testing.T) int64 {
 }
 
 // Rotation, replay and lifetime.
-var rotations = []statement{
+var rotations = []requirement{
 	{number: 65, grade: "MUST", says: "a refresh of a public client gives another refresh token", source: "RFC 9700 §2.2.2, §4.14.2",
 		check: func(t *testing.T, open opener) {
 			h := open(t)

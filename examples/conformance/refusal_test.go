@@ -7,7 +7,7 @@ import (
 )
 
 // Refusals of the token endpoint.
-var refusals = []statement{
+var refusals = []requirement{
 	{number: 45, grade: "MUST", says: "a refusal is 400 unless something else is said, and has an error", source: "RFC 6749 §5.2",
 		check: func(t *testing.T, open opener) {
 			h := open(t)

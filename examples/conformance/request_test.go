@@ -13,7 +13,7 @@ import (
 )
 
 // Requests to the token endpoint.
-var requests = []statement{
+var requests = []requirement{
 	{number: 1, grade: "MUST", says: "tokens are asked for with POST; anything else is 405 with Allow", source: "RFC 6749 §3.2, RFC 9110 §15.5.6",
 		check: func(t *testing.T, open opener) {
 			h := open(t)
@@ -47,7 +47,7 @@ var requests = []statement{
 			h.token(t, good+"&scope=&client_id=&client_secret=").pair(t)
 			h.token(t, "grant_type=password&username=&password=x").is(t, http.StatusBadRequest, "invalid_request")
 		}},
-	{number: 5, grade: "MUST", says: "a parameter that nobody knows changes nothing", source: "RFC 6749 §3.2",
+	{number: 5, grade: "MUST", says: "an unknown parameter is ignored", source: "RFC 6749 §3.2",
 		check: func(t *testing.T, open opener) {
 			h := open(t)
 			if a, b := h.token(t, good), h.token(t, good+"&foo=1"); len(a.members) != len(b.members) || b.Code != http.StatusOK {
@@ -102,7 +102,7 @@ var requests = []statement{
 					name, word = "_username", "_password"
 				}
 				known := h.form(t, "/login", name+"=alice&"+word+"=wrong")
-				same(t, known, h.form(t, "/login", name+"=nobody&"+word+"=wrong"))
+				same(t, known, h.form(t, "/login", name+"=unknown&"+word+"=wrong"))
 				if known.Code < 400 {
 					t.Errorf("status = %d", known.Code)
 				}
@@ -126,7 +126,7 @@ var requests = []statement{
 			}
 			h := open(t, func(c *config) { c.tokens.Store = slow })
 			// a hash cannot be had without its memory, whatever else the machine does
-			for _, login := range []string{"alice", "nobody"} {
+			for _, login := range []string{"alice", "unknown"} {
 				var before, after runtime.MemStats
 				runtime.ReadMemStats(&before)
 				h.token(t, "grant_type=password&username="+login+"&password=wrong").is(t, http.StatusBadRequest, "invalid_grant")
@@ -214,7 +214,7 @@ var requests = []statement{
 	{number: 20, grade: "MUST", says: "the password grant is off until the host switches it on", source: "RFC 9700 §2.4, ASVS 10.4.4, OAuth 2.1",
 		note: "the login routes of the two other dialects are password logins by their nature",
 		check: func(t *testing.T, open opener) {
-			h := open(t, func(c *config) { c.door.PasswordGrant = false })
+			h := open(t, func(c *config) { c.auth.PasswordGrant = false })
 			h.token(t, good).is(t, http.StatusBadRequest, "unsupported_grant_type")
 			if calls := h.store.took(); len(calls) > 0 {
 				t.Errorf("the store was asked: %q", calls)
@@ -230,7 +230,7 @@ var requests = []statement{
 				}
 			}
 		}},
-	{number: 22, grade: "SHOULD", says: "a JSON body is no form: 400, and nobody is logged in", source: "RFC 6749 §4.3.2",
+	{number: 22, grade: "SHOULD", says: "a JSON body is rejected with 400, and no session is created", source: "RFC 6749 §4.3.2",
 		check: func(t *testing.T, open opener) {
 			h := open(t)
 			h.send(t, http.MethodPost, "/oauth/token", `{"grant_type":"password","username":"alice","password":"`+password+`"}`,

@@ -24,7 +24,7 @@ func (h *host) introspect(t *testing.T, token string) answer {
 	return h.form(t, "/introspect", "token="+token, basic("shop:1", shopSecret))
 }
 
-// inactive wants to hear that a token is good for nothing, and no more.
+// inactive checks for an inactive token (RFC 7662 "active": false) without other members.
 func (a answer) inactive(t *testing.T) {
 	t.Helper()
 	a.is(t, http.StatusOK, "")
@@ -34,7 +34,7 @@ func (a answer) inactive(t *testing.T) {
 }
 
 // Revocation and introspection.
-var revocations = []statement{
+var revocations = []requirement{
 	{number: 143, grade: "MUST", says: "a valid token is revoked with 200", source: "RFC 7009 §2.2",
 		check: func(t *testing.T, open opener) {
 			h := open(t)
@@ -80,7 +80,7 @@ var revocations = []statement{
 		check: func(t *testing.T, open opener) {
 			h := open(t)
 			p := h.token(t, good+"&"+shopInBody).pair(t)
-			for _, header := range []string{basic("shop:1", "wrong"), basic("shop:1", ""), basic("nobody", "x")} {
+			for _, header := range []string{basic("shop:1", "wrong"), basic("shop:1", ""), basic("unknown", "x")} {
 				h.form(t, "/revoke", "token="+p.refresh, header).is(t, http.StatusUnauthorized, "invalid_client")
 			}
 			h.refresh(t, p.refresh, shopInBody).pair(t)

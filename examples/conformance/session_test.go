@@ -13,10 +13,10 @@ import (
 )
 
 // baked keeps tokens in cookies.
-func baked(c *config) { c.door.Cookies = &middleware.Cookies{RefreshPath: "/"} }
+func baked(c *config) { c.auth.Cookies = &middleware.Cookies{RefreshPath: "/"} }
 
 // Sessions, cookies, logout and logs.
-var sessions = []statement{
+var sessions = []requirement{
 	{number: 179, grade: "MUST", says: "a logout ends the refresh tokens and, with a deny list, the access tokens", source: "ASVS 7.4.1, SP 800-63B §7.1",
 		check: func(t *testing.T, open opener) {
 			h := open(t)

@@ -16,8 +16,8 @@ import (
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 )
 
-// guess is a wrong password for a login, from an address.
-func (h *host) guess(t *testing.T, login, address string) answer {
+// fail sends a wrong password for a login from an address.
+func (h *host) fail(t *testing.T, login, address string) answer {
 	t.Helper()
 	return h.from(t, address, "grant_type=password&username="+login+"&password=wrong")
 }
@@ -28,15 +28,16 @@ func (h *host) from(t *testing.T, address, body string) answer {
 	return h.token(t, body, "X-Test-Address: "+address)
 }
 
-// addressed believes a header of the tests' own.
-func addressed(c *config) { c.door.ClientIP = testAddress }
+// addressed takes the client address from the header X-Test-Address.
+func addressed(c *config) { c.auth.ClientIP = testAddress }
 
-// exhaust guesses until a guess is refused by its number.
+// exhaust sends wrong passwords until one is rejected with 429. It returns how
+// many reached the store.
 func (h *host) exhaust(t *testing.T, login string) (tried int, last answer) {
 	t.Helper()
 	h.store.took()
 	for i := range 1000 {
-		last = h.guess(t, login, fmt.Sprintf("203.0.%d.%d", 113+i/200, 1+i%200))
+		last = h.fail(t, login, fmt.Sprintf("203.0.%d.%d", 113+i/200, 1+i%200))
 		if last.Code == http.StatusTooManyRequests {
 			break
 		}
@@ -69,32 +70,32 @@ func (h *host) limitOf(t *testing.T, call func() answer) int64 {
 }
 
 // Throttling of passwords, and rate limits.
-var throttles = []statement{
+var throttles = []requirement{
 	{number: 163, grade: "MUST", says: "failed logins are limited", source: "SP 800-63B §5.2.2, RFC 6749 §4.3.2, ASVS 6.3.1",
 		check: func(t *testing.T, open opener) {
 			if _, last := open(t, addressed).exhaust(t, "alice"); last.Code != http.StatusTooManyRequests {
-				t.Errorf("the thousandth guess: %d", last.Code)
+				t.Errorf("failed attempt 1000: %d", last.Code)
 			}
 		}},
-	{number: 164, grade: "MUST", says: "of guesses at one account at most 100 are tried, whatever their addresses", source: "SP 800-63B §5.2.2",
+	{number: 164, grade: "MUST", says: "at most 100 failed attempts at one account are checked, from any number of addresses", source: "SP 800-63B §5.2.2",
 		check: func(t *testing.T, open opener) {
 			if tried, _ := open(t, addressed).exhaust(t, "alice"); tried > 100 || tried == 0 {
 				t.Errorf("%d were tried", tried)
 			}
 		}},
-	{number: 165, grade: "MAY", says: "the wait between guesses grows", source: "SP 800-63B §5.2.2",
+	{number: 165, grade: "MAY", says: "the wait between failed attempts grows", source: "SP 800-63B §5.2.2",
 		note: "the wait is as long as the budget takes to refill, and does not grow"},
 	{number: 166, grade: "SHOULD", says: "a success forgets the failures from that address", source: "SP 800-63B §5.2.2",
 		check: func(t *testing.T, open opener) {
 			h := open(t, addressed)
 			for range 5 {
 				for range 4 {
-					h.guess(t, "alice", "198.51.100.1").is(t, http.StatusBadRequest, "invalid_grant")
+					h.fail(t, "alice", "198.51.100.1").is(t, http.StatusBadRequest, "invalid_grant")
 				}
 				h.from(t, "198.51.100.1", good).is(t, http.StatusOK, "")
 			}
 		}},
-	{number: 167, grade: "MUST*", says: "who was in before from an address gets in from there, whoever guesses elsewhere", source: "ASVS 6.1.1",
+	{number: 167, grade: "MUST*", says: "a user can log in from an address that they have logged in from before, despite failed attempts from elsewhere", source: "ASVS 6.1.1",
 		check: func(t *testing.T, open opener) {
 			h := open(t, addressed)
 			h.from(t, "198.51.100.1", good).is(t, http.StatusOK, "")
@@ -104,7 +105,7 @@ var throttles = []statement{
 	{number: 168, grade: "MUST*", says: "a throttled login that does not exist is answered like one that does", source: "ASVS 6.3.8",
 		check: func(t *testing.T, open opener) {
 			_, known := open(t, addressed).exhaust(t, "alice")
-			_, unknown := open(t, addressed).exhaust(t, "nobody")
+			_, unknown := open(t, addressed).exhaust(t, "unknown")
 			same(t, known, unknown)
 		}},
 	{number: 169, grade: "SHOULD", says: "what is over a limit is 429, not 401", source: "RFC 6585 §4",
@@ -135,7 +136,7 @@ var throttles = []statement{
 			h.send(t, http.MethodGet, "/search", "").is(t, http.StatusOK, "")
 		}},
 	{number: 171, grade: "SHOULD", says: "Retry-After is short", source: "clients that sleep for all of it",
-		note: "half an hour at the most, for strangers at a login that others guess at; a tier's fixed window says how long is left of it, and a host that wants less counts its tier with GCRA",
+		note: "30 minutes at most, for unknown addresses at a login with failed attempts; with a fixed window it is the rest of the tier's window, and a host that wants it shorter uses GCRA for the tier",
 		check: func(t *testing.T, open opener) {
 			_, last := open(t, addressed).exhaust(t, "alice")
 			if wait, err := strconv.Atoi(last.Header().Get("Retry-After")); err != nil || wait > 30*60 {
@@ -184,7 +185,7 @@ var throttles = []statement{
 		note: "here in one process; the counters on Redis are tried with eight",
 		check: func(t *testing.T, open opener) {
 			counters := ratelimit.Memory()
-			share := func(c *config) { c.door.Counters = counters }
+			share := func(c *config) { c.auth.Counters = counters }
 			a, b := open(t, share), open(t, share)
 			admitted := 0
 			for range 100 {
@@ -203,7 +204,7 @@ var throttles = []statement{
 			h := open(t, addressed)
 			h.exhaust(t, "alice")
 			h.store.took()
-			h.guess(t, "alice", "203.0.113.250").is(t, http.StatusTooManyRequests, "")
+			h.fail(t, "alice", "203.0.113.250").is(t, http.StatusTooManyRequests, "")
 			if calls := h.store.took(); slices.Contains(calls, "Authenticate") {
 				t.Errorf("the store was asked: %q", calls)
 			}
@@ -217,7 +218,7 @@ var throttles = []statement{
 	{number: 178, grade: "SHOULD", says: "counters that are down refuse or let through as the host has said, and are reported", source: "ASVS 16.5.2",
 		check: func(t *testing.T, open opener) {
 			for policy, want := range map[ratelimit.FailurePolicy]int{ratelimit.FailClosed: http.StatusServiceUnavailable, ratelimit.FailOpen: http.StatusOK} {
-				h := open(t, func(c *config) { c.door.Counters, c.door.OnCounterFailure = broken{ratelimit.Memory()}, policy })
+				h := open(t, func(c *config) { c.auth.Counters, c.auth.OnCounterFailure = broken{ratelimit.Memory()}, policy })
 				h.send(t, http.MethodGet, "/search", "").is(t, want, "")
 				if kinds := h.kinds(); !slices.Contains(kinds, "counter_failure") {
 					t.Errorf("%q", kinds)
@@ -234,7 +235,7 @@ func testAddress(r *http.Request) (netip.Addr, error) {
 	return clientip.RemoteAddr(r)
 }
 
-// broken are counters that cannot say.
+// broken are counters whose Take always returns an error.
 type broken struct{ ratelimit.Counters }
 
 func (broken) Take(context.Context, []ratelimit.Charge, []ratelimit.Status) (ratelimit.Decision, error) {

@@ -60,7 +60,7 @@ func sign(text string) string {
 	return text + "." + b64(signature)
 }
 
-// unlike wants 401 invalid_token for a genuine token with these changes.
+// unlike checks that a genuine token with these changes gets 401 invalid_token.
 func unlike(changes ...[2]members) func(*testing.T, opener) {
 	return func(t *testing.T, open opener) {
 		t.Helper()
@@ -80,7 +80,7 @@ func unlike(changes ...[2]members) func(*testing.T, opener) {
 func head(name string, value any) [2]members { return [2]members{{name: value}} }
 func body(name string, value any) [2]members { return [2]members{nil, {name: value}} }
 
-// rsaKey is another key of the host's, where a statement wants RSA.
+// rsaKey is another key of the host's, where a requirement wants RSA.
 var rsaKey = func() *rsa.PrivateKey {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -92,7 +92,7 @@ var rsaKey = func() *rsa.PrivateKey {
 func withRSA(c *config) { c.tokens.Keys = []keys.Key{{Algorithm: "RS256", Private: rsaKey}} }
 
 // Access tokens as JWTs.
-var webTokens = []statement{
+var webTokens = []requirement{
 	{number: 103, grade: "MUST", says: "alg none is refused in any case", source: "RFC 9068 §2.1, RFC 8725 §3.2, ASVS 9.1.2",
 		check: func(t *testing.T, open opener) {
 			h := open(t)
@@ -146,7 +146,7 @@ var webTokens = []statement{
 			head("jwk", members{"kty": "EC", "crv": "P-256", "x": "x", "y": "y"}), head("jku", "https://evil.example/jwks"),
 			head("x5u", "https://evil.example/cert"), head("x5c", []string{"MIIB"}),
 		)},
-	{number: 108, grade: "MUST", says: "a hostile kid is 401", source: "RFC 8725 §3.10",
+	{number: 108, grade: "MUST", says: "a malicious kid is 401", source: "RFC 8725 §3.10",
 		check: unlike(head("kid", "../../etc/passwd"), head("kid", "' OR 1=1"), head("kid", strings.Repeat("x", 1<<20)), head("kid", 7), head("kid", nil))},
 	{number: 109, grade: "MUST", says: "an unknown crit is refused", source: "RFC 7515 §4.1.11",
 		check: unlike(head("crit", []string{"x"}), head("crit", []string{}), head("crit", []string{"b64"}), head("b64", false))},

@@ -17,19 +17,19 @@ import (
 type client struct {
 	http *http.Client
 	url  string // of a node
-	door string
+	mode string
 }
 
-func newClient(t *testing.T, n *node, door string) client {
+func newClient(t *testing.T, n *node, mode string) client {
 	t.Helper()
 	c := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 	t.Cleanup(c.CloseIdleConnections)
-	return client{c, n.url, door}
+	return client{c, n.url, mode}
 }
 
-// through is the same client at another door.
-func (c client) through(door string) client {
-	c.door = door
+// in returns the same client for another mode.
+func (c client) in(mode string) client {
+	c.mode = mode
 	return c
 }
 
@@ -43,7 +43,7 @@ type answer struct {
 
 // post sends a form. An error means that it is not known what has become of it.
 func (c client) post(ctx context.Context, path string, form url.Values) (answer, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+"/"+c.door+path, strings.NewReader(form.Encode()))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+"/"+c.mode+path, strings.NewReader(form.Encode()))
 	if err != nil {
 		return answer{}, err
 	}
@@ -90,7 +90,7 @@ func (c client) enters(ctx context.Context) (token, error) {
 	return a.token, err
 }
 
-// token is a refresh token. What it says is no secret from whoever holds it.
+// token is a refresh token. Its holder can read its contents.
 type token string
 
 // session is the ID of its session.

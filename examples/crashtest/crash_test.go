@@ -13,12 +13,12 @@ import (
 	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
-// A host is killed at random moments while 32 people refresh at each of its two
-// doors, and so is the server, where there is one. Whoever lost an answer asks
-// again.
+// A host is killed at random moments while 32 people refresh in each of its two
+// modes, and so is the database server, where there is one. A client that lost an
+// answer sends the request again.
 //
-// Afterwards every one of them refreshes, or was told of a reuse that the store
-// shows to have happened; where there is a grace, nobody was told any such thing.
+// Afterwards each client can refresh, or got an answer about a reuse that the store
+// has recorded. In graceful mode no client got such an answer.
 // No session was advanced twice from one generation, none that was acknowledged
 // is missing, and what was ended has stayed so.
 func TestKilledWhileManyRefresh(t *testing.T) {
@@ -61,7 +61,7 @@ func TestKilledWhileManyRefresh(t *testing.T) {
 		n.kill() // and the ledger has all of it
 		n.ledger.check(t, func(n note) bool {
 			// What follows a reuse whose answer was lost with the host.
-			return n.Door == strict && (n.Kind == events.Reuse || n.Err == tokens.ErrRevokedRefresh.Error())
+			return n.Mode == strict && (n.Kind == events.Reuse || n.Err == tokens.ErrRevokedRefresh.Error())
 		})
 		n.run(t)
 		for _, one := range everybody {
@@ -79,7 +79,7 @@ type crowd struct {
 	lives  sync.WaitGroup
 }
 
-// live lets so many people live at each door of a node.
+// live starts this many people in each mode of a node.
 func live(t *testing.T, n *node, each int) *crowd {
 	t.Helper()
 	c := &crowd{over: make(chan struct{})}
@@ -89,9 +89,9 @@ func live(t *testing.T, n *node, each int) *crowd {
 		c.lives.Wait()
 	})
 	client := newClient(t, n, "")
-	for door := range doors {
+	for mode := range modes {
 		for range each {
-			p := &person{client: client.through(door)}
+			p := &person{client: client.in(mode)}
 			c.people = append(c.people, p)
 			c.lives.Go(func() {
 				if err := p.lives(ctx, c.over); err != nil && !errors.Is(err, context.Canceled) {
@@ -120,7 +120,7 @@ func (p *person) missing(t *testing.T, s store.Store) (lost int) {
 	if p.newest != "" {
 		found, err := s.Session(t.Context(), p.newest.session())
 		if err != nil || !found.RevokedAt.IsZero() || found.Generation != p.newest.generation() {
-			t.Errorf("%s: a session at generation %d: the store has %+v, %v", p.door, p.newest.generation(), found, err)
+			t.Errorf("%s: a session at generation %d: the store has %+v, %v", p.mode, p.newest.generation(), found, err)
 			lost++
 		}
 	}
@@ -131,7 +131,7 @@ func (p *person) missing(t *testing.T, s store.Store) (lost int) {
 			want++ // the first time it was presented it did move the session
 		}
 		if err != nil || found.RevokedAt.IsZero() || found.Generation != want {
-			t.Errorf("%s: a session at generation %d that was ended (%s): the store has %+v, %v", p.door, want, over.how, found, err)
+			t.Errorf("%s: a session at generation %d that was ended (%s): the store has %+v, %v", p.mode, want, over.how, found, err)
 			lost++
 		}
 	}
@@ -152,21 +152,21 @@ func (p *person) goesOn(ctx context.Context) error {
 	return p.movesOn(ctx)
 }
 
-// isTheOnlyBranch presents a token that is spent for good: it opens nothing, and
-// the whole session ends, the newest token with it.
+// isTheOnlyBranch presents a token that is spent for good: it is
+// rejected, and the whole session is revoked, the newest token with it.
 func (p *person) isTheOnlyBranch(t *testing.T, s store.Store) {
 	t.Helper()
 	spent := p.spent[len(p.spent)-1]
-	if p.door == graceful {
+	if p.mode == graceful {
 		spent = p.spent[len(p.spent)-2] // the last may be presented for a while
 	}
 	for _, dead := range []token{spent, p.newest} {
 		a, _, err := p.insists(t.Context(), func(ctx context.Context) (answer, error) { return p.refresh(ctx, dead) })
 		if err != nil || a.status != http.StatusBadRequest {
-			t.Errorf("%s: generation %d of %d was answered %+v, %v", p.door, dead.generation(), p.newest.generation(), a, err)
+			t.Errorf("%s: generation %d of %d was answered %+v, %v", p.mode, dead.generation(), p.newest.generation(), a, err)
 		}
 	}
 	if found, err := s.Session(t.Context(), p.newest.session()); err != nil || found.RevokedAt.IsZero() {
-		t.Errorf("%s: a session whose spent token came again: %+v, %v", p.door, found, err)
+		t.Errorf("%s: a session whose spent token came again: %+v, %v", p.mode, found, err)
 	}
 }

@@ -44,8 +44,8 @@ func (l *ledger) count(kind events.Kind) int {
 	return l.kinds[kind]
 }
 
-// check checks that no session has taken a step twice, which would be two
-// branches, and that nobody was refused who should not have been.
+// check checks that no session was advanced twice from one generation, which would
+// be two branches, and that only allowed requests were rejected.
 func (l *ledger) check(t *testing.T, allowed func(note) bool) {
 	t.Helper()
 	l.mu.Lock()

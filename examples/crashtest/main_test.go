@@ -1,7 +1,7 @@
-// Package ordeal_test puts the stores that outlive a process through what
-// happens to processes: hosts that are killed at any moment, databases that go
-// away, stall or break off, and many hosts that want the same session at once.
-// The hosts are processes of their own: this test, run again.
+// Package crashtest_test is a crash test of the stores that survive a restart: hosts
+// that are killed at any moment, databases that go away, stall or break a
+// connection, and several hosts that refresh the same session at once. Each host is
+// a process of its own: this test binary, run again.
 package crashtest_test
 
 import (

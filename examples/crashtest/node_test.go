@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// node is where a host runs, and runs again after it was killed. The address is
-// the test's and stays: whoever calls in between waits for the next host.
+// node runs a host, and starts it again after it was killed. The test keeps the
+// listener open: a client that connects in between waits for the next host.
 type node struct {
 	ledger *ledger
 

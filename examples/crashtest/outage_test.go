@@ -88,14 +88,14 @@ func TestOutages(t *testing.T) {
 				o.end(t)
 
 				await(t, "people come in again", func() bool {
-					a, err := c.through(strict).login(t.Context())
+					a, err := c.in(strict).login(t.Context())
 					return err == nil && a.status == http.StatusOK
 				})
-				for door, all := range held {
+				for mode, all := range held {
 					for _, token := range all {
-						a, err := c.through(door).refresh(t.Context(), token)
+						a, err := c.in(mode).refresh(t.Context(), token)
 						if err != nil || a.status != http.StatusOK {
-							t.Errorf("%s: a token that came during the outage was answered %+v, %v", door, a, err)
+							t.Errorf("%s: a token that came during the outage was answered %+v, %v", mode, a, err)
 						}
 					}
 				}
@@ -152,15 +152,15 @@ func (p *place) lock(t *testing.T) (unlock func()) {
 	}
 }
 
-// inside lets so many in at each door, and returns their tokens.
+// inside logs in this many times in each mode and returns the refresh tokens.
 func inside(t *testing.T, c client, each int) map[string][]token {
 	t.Helper()
 	held := map[string][]token{}
-	for door := range doors {
+	for mode := range modes {
 		for range each {
-			token, err := c.through(door).enters(t.Context())
+			token, err := c.in(mode).enters(t.Context())
 			must(t, err)
-			held[door] = append(held[door], token)
+			held[mode] = append(held[mode], token)
 		}
 	}
 	return held
@@ -183,8 +183,8 @@ func unavailable(t *testing.T, c client, held map[string][]token) (requests int)
 			}
 		})
 	}
-	for door, tokens := range held {
-		c := c.through(door)
+	for mode, tokens := range held {
+		c := c.in(mode)
 		for _, token := range tokens {
 			ask("refresh", func() (answer, error) { return c.refresh(ctx, token) })
 			ask("login", func() (answer, error) { return c.login(ctx) })
@@ -194,9 +194,8 @@ func unavailable(t *testing.T, c client, held map[string][]token) (requests int)
 	return requests
 }
 
-// A connection that breaks after the session was advanced, before anybody heard of
-// it: the answer is 503, and what the token is worth then is what it is worth to
-// whoever presents it twice.
+// The connection breaks after the session was advanced and before the host has the
+// result: the answer is 503, and the token then counts as presented twice.
 func TestAnswersThatAreLostAfterTheWrite(t *testing.T) {
 	t.Parallel()
 	write := map[string]string{inPostgres: "UPDATE sallyport_sessions SET generation", inRedis: "evalsha"}
@@ -210,8 +209,8 @@ func TestAnswersThatAreLostAfterTheWrite(t *testing.T) {
 		n.awaits(t, 1)
 		s := p.direct(t)
 		c := newClient(t, n, "")
-		for door, want := range map[string]int{strict: http.StatusBadRequest, graceful: http.StatusOK} {
-			c := c.through(door)
+		for mode, want := range map[string]int{strict: http.StatusBadRequest, graceful: http.StatusOK} {
+			c := c.in(mode)
 			first, err := c.enters(t.Context())
 			must(t, err)
 			a, err := c.refresh(t.Context(), first) // and Redis has the script now
@@ -221,18 +220,18 @@ func TestAnswersThatAreLostAfterTheWrite(t *testing.T) {
 			proxy.CutReply(0, write[p.Store], second.session())
 			a, err = c.refresh(t.Context(), second)
 			if err != nil || a.status != http.StatusServiceUnavailable || a.retryAfter == "" || proxy.Hits() != 1 {
-				t.Errorf("%s: with %d answers cut: %+v, %v", door, proxy.Hits(), a, err)
+				t.Errorf("%s: with %d answers cut: %+v, %v", mode, proxy.Hits(), a, err)
 			}
 			proxy.CutReply(0)
 			if found, err := s.Session(t.Context(), second.session()); err != nil || found.Generation != 3 || !found.RevokedAt.IsZero() {
-				t.Errorf("%s: the store has %+v, %v", door, found, err)
+				t.Errorf("%s: the store has %+v, %v", mode, found, err)
 			}
 			a, err = c.refresh(t.Context(), second)
 			if err != nil || a.status != want {
-				t.Errorf("%s: presented again: %+v, %v; want %d", door, a, err, want)
+				t.Errorf("%s: presented again: %+v, %v; want %d", mode, a, err, want)
 			}
 			if want == http.StatusOK && (a.token.generation() != 3 || a.token.session() != second.session()) {
-				t.Errorf("%s: presented again, it got generation %d", door, a.token.generation())
+				t.Errorf("%s: presented again, it got generation %d", mode, a.token.generation())
 			}
 		}
 		n.kill()
@@ -242,8 +241,8 @@ func TestAnswersThatAreLostAfterTheWrite(t *testing.T) {
 	})
 }
 
-// A reuse that cannot be written down is not refused as one: whoever reads the
-// refusal may rely on the session's end.
+// A reuse that cannot be stored is not answered as a reuse, because a client may
+// rely on such an answer: the session is revoked.
 func TestAReuseThatCannotBeWrittenDown(t *testing.T) {
 	t.Parallel()
 	write := map[string]string{inPostgres: "UPDATE sallyport_sessions SET revoked_at", inRedis: "eval"}

@@ -102,7 +102,7 @@ func (p *person) leaves(ctx context.Context) error {
 
 func (p *person) movesOn(ctx context.Context) error {
 	a, asked, err := p.insists(ctx, func(ctx context.Context) (answer, error) {
-		if p.door == graceful && chance(8) == 0 {
+		if p.mode == graceful && chance(8) == 0 {
 			return p.inTwoTabs(ctx)
 		}
 		return p.refresh(ctx, p.newest)
@@ -115,7 +115,7 @@ func (p *person) movesOn(ctx context.Context) error {
 		p.newest = a.token
 		p.refreshes++
 		return nil
-	case a.status == http.StatusBadRequest && a.code == "invalid_grant" && p.door == strict && asked > 1:
+	case a.status == http.StatusBadRequest && a.code == "invalid_grant" && p.mode == strict && asked > 1:
 		// It was presented twice. Whether it was spent the first time the store
 		// will say.
 		p.past = append(p.past, past{p.newest, toldOfReuse})
@@ -123,7 +123,7 @@ func (p *person) movesOn(ctx context.Context) error {
 		p.reuses++
 		return nil
 	}
-	return fmt.Errorf("%s: generation %d, presented %d times, was answered %+v", p.door, p.newest.generation(), asked, a)
+	return fmt.Errorf("%s: generation %d, presented %d times, was answered %+v", p.mode, p.newest.generation(), asked, a)
 }
 
 var errTabs = errors.New("two tabs got two successors of one token")

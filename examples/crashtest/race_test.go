@@ -31,11 +31,11 @@ func TestManyNodesAndOneToken(t *testing.T) {
 			n.awaits(t, 1)
 		}
 		s := p.direct(t)
-		kept, err := clients[0].through(graceful).enters(t.Context())
+		kept, err := clients[0].in(graceful).enters(t.Context())
 		must(t, err)
 		rounds := trials(t, 10)
 		for range rounds {
-			once, err := clients[0].through(strict).enters(t.Context())
+			once, err := clients[0].in(strict).enters(t.Context())
 			must(t, err)
 			won := atOnce(t, clients, strict, once)
 			if len(won) != 1 || won[0].generation() != 2 {
@@ -55,18 +55,18 @@ func TestManyNodesAndOneToken(t *testing.T) {
 		for _, n := range nodes {
 			n.kill()
 		}
-		book.check(t, func(n note) bool { return n.Door == strict })
+		book.check(t, func(n note) bool { return n.Mode == strict })
 		advances := book.count(events.Refresh)
 		if advances != 2*rounds {
-			t.Errorf("%d advances in %d rounds at two doors", advances, rounds)
+			t.Errorf("%d advances in %d rounds in two modes", advances, rounds)
 		}
-		t.Logf("crashtest: %-10s hosts=%d rounds=%d at each of 2 doors, advances=%d replays=%d reuses=%d",
+		t.Logf("crashtest: %-10s hosts=%d rounds=%d in each of 2 modes, advances=%d replays=%d reuses=%d",
 			p.Store, hosts, rounds, advances, book.count(events.Replay), book.count(events.Reuse))
 	})
 }
 
 // atOnce presents a token to all, and returns what those have got that got one.
-func atOnce(t *testing.T, clients []client, door string, presented token) (won []token) {
+func atOnce(t *testing.T, clients []client, mode string, presented token) (won []token) {
 	t.Helper()
 	answers, errs := make([]answer, len(clients)), make([]error, len(clients))
 	start := make(chan struct{})
@@ -74,7 +74,7 @@ func atOnce(t *testing.T, clients []client, door string, presented token) (won [
 	for i, c := range clients {
 		all.Go(func() {
 			<-start
-			answers[i], errs[i] = c.through(door).refresh(t.Context(), presented)
+			answers[i], errs[i] = c.in(mode).refresh(t.Context(), presented)
 		})
 	}
 	close(start)
@@ -83,9 +83,9 @@ func atOnce(t *testing.T, clients []client, door string, presented token) (won [
 		switch {
 		case errs[i] == nil && a.status == http.StatusOK:
 			won = append(won, a.token)
-		case errs[i] == nil && a.status == http.StatusBadRequest && door == strict:
+		case errs[i] == nil && a.status == http.StatusBadRequest && mode == strict:
 		default:
-			t.Errorf("%s: host %d answered %+v, %v", door, i, a, errs[i])
+			t.Errorf("%s: host %d answered %+v, %v", mode, i, a, errs[i])
 		}
 	}
 	return won

@@ -23,9 +23,9 @@ import (
 // ordersVariable tells the test that it is a host, and which.
 const ordersVariable = "SALLYPORT_CRASHTEST_HOST"
 
-// doors are what each host opens, side by side: one where a refresh token can be
-// used once, and one where a retry gets the same successor.
-var doors = map[string]time.Duration{strict: 0, graceful: 300 * time.Second}
+// modes are the values of RetryGrace that each host serves side by side: without it
+// a refresh token can be used once; with it a retry gets the same successor.
+var modes = map[string]time.Duration{strict: 0, graceful: 300 * time.Second}
 
 const (
 	strict   = "strict"
@@ -34,7 +34,7 @@ const (
 
 // note is a line that a host writes to the test: an event, or that it is ready.
 type note struct {
-	Door       string
+	Mode       string
 	Kind       events.Kind
 	Session    string
 	Generation int64
@@ -63,7 +63,7 @@ func host(ctx context.Context, orders string) error {
 	}
 	defer closed()
 	mux := http.NewServeMux()
-	for name := range doors {
+	for name := range modes {
 		if err := p.mount(mux, name, s); err != nil {
 			return err
 		}
@@ -83,14 +83,14 @@ func host(ctx context.Context, orders string) error {
 	return server.Serve(listener)
 }
 
-// mount opens a door.
-func (p *place) mount(mux *http.ServeMux, door string, s store.Store) error {
+// mount serves one mode below its name.
+func (p *place) mount(mux *http.ServeMux, mode string, s store.Store) error {
 	authority, err := tokens.New(tokens.Config{
-		Store: s, Issuer: "https://ordeal.example", Audience: "api", RetryGrace: doors[door], Timeout: p.Timeout,
+		Store: s, Issuer: "https://crashtest.example", Audience: "api", RetryGrace: modes[mode], Timeout: p.Timeout,
 		Keys:        []keys.Key{{Algorithm: "HS256", Secret: keys.Secret(p.Signing)}},
 		RefreshKeys: []keys.Secret{keys.Secret(p.Refresh)},
 		Events: func(_ context.Context, e events.Event) {
-			n := note{Door: door, Kind: e.Kind, Session: e.SessionID, Generation: e.Generation}
+			n := note{Mode: mode, Kind: e.Kind, Session: e.SessionID, Generation: e.Generation}
 			if e.Err != nil {
 				n.Err = e.Err.Error()
 			}
@@ -112,9 +112,9 @@ func (p *place) mount(mux *http.ServeMux, door string, s store.Store) error {
 	if err != nil {
 		return err
 	}
-	mux.HandleFunc("/"+door+"/login", auth.Login)
-	mux.HandleFunc("/"+door+"/refresh", auth.Refresh)
-	mux.HandleFunc("/"+door+"/logout", auth.Logout)
+	mux.HandleFunc("/"+mode+"/login", auth.Login)
+	mux.HandleFunc("/"+mode+"/refresh", auth.Refresh)
+	mux.HandleFunc("/"+mode+"/logout", auth.Logout)
 	return nil
 }
 

@@ -34,7 +34,7 @@ func errorCode(t *testing.T, err error) string {
 	t.Helper()
 	var e *oauth2.RetrieveError
 	if !errors.As(err, &e) {
-		t.Fatalf("wants a RetrieveError, has %v", err)
+		t.Fatalf("got %v, want a RetrieveError", err)
 	}
 	return e.ErrorCode
 }
@@ -108,7 +108,7 @@ func TestXOAuth2IsToldWhatIsWrong(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = config(server, "/oauth/token", "thief").TokenSource(ctx, stale(mine)).Token()
+		_, err = config(server, "/oauth/token", "attacker").TokenSource(ctx, stale(mine)).Token()
 		if code := errorCode(t, err); code != "invalid_grant" {
 			t.Errorf("has %q", code)
 		}

@@ -1,12 +1,12 @@
-// Command echoapp is a bookshop's API on Echo that was there before Sallyport,
-// and what is added to guard it. Read it in this order:
+// Command echoapp adds Sallyport to an existing API on Echo, a bookshop's. Read it in
+// this order:
 //
-//	shop.go    the app as it was: customers, routes, errors, middleware.
-//	           What has changed in it is marked "new".
-//	users.go   1. Sallyport is told who the customers are.
-//	door.go    2. Their tokens are made; 3. the door is built; 4. the routes go
-//	           behind it.
-//	shop.go    5. The shop's own error handler answers refusals.
+//	shop.go    The existing app: customers, routes, errors, middleware.
+//	           Lines that were added are marked "new".
+//	users.go   1. The store returns the shop's customers as users.
+//	auth.go    2. The Authority issues tokens. 3. The Auth is created. 4. The
+//	           routes are mounted behind its middleware.
+//	shop.go    5. The shop's own error handler answers rejected requests.
 //
 // To try it:
 //
@@ -42,7 +42,7 @@ func main() {
 	}
 }
 
-// run serves until ctx is done, and then finishes what it has begun.
+// run serves until ctx is done. Then it finishes the requests in progress.
 func run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("echoapp", flag.ContinueOnError)
 	addr := flags.String("addr", "127.0.0.1:8080", "where to listen")
@@ -50,11 +50,11 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		return err
 	}
 	s, e := newShop(), newEcho()
-	door, err := newDoor(s, e.IPExtractor) // new
+	auth, err := newAuth(s, e.IPExtractor) // new
 	if err != nil {
 		return err
 	}
-	s.mount(e, door)
+	s.mount(e, auth)
 
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", *addr)
 	if err != nil {

@@ -63,7 +63,7 @@ func TestAClerkAddsABook(t *testing.T) {
 	h.Do(t, add).Is(t, http.StatusCreated, "")
 	h.Get(t, "/books", "").Is(t, http.StatusOK, "Jabberwocky")
 	add.Form = hosttest.Form()
-	h.Do(t, add).Is(t, http.StatusUnprocessableEntity, `"message":"a book wants a title"`)
+	h.Do(t, add).Is(t, http.StatusUnprocessableEntity, `"message":"a book must have a title"`)
 }
 
 //nolint:paralleltest // passwords are hashed at full cost here: all at once they would be waited for too long
@@ -86,7 +86,7 @@ func TestRefusalsAreInTheShopsEnvelope(t *testing.T) {
 		authenticate string // is in WWW-Authenticate
 	}{
 		{"a wrong password", post("/login", "", "username", "alice@example.com", "password", bobs), 400, badLogin, ""},
-		{"a login that nobody has", post("/login", "", "username", "eve@example.com", "password", bobs), 400, badLogin, ""},
+		{"an unknown login", post("/login", "", "username", "eve@example.com", "password", bobs), 400, badLogin, ""},
 		{"a customer whose account is closed", post("/login", "", "username", "dan@example.com", "password", "closed for good"), 400, badLogin, ""},
 		{
 			"no token, where one is wanted", get("/account/orders", ""), 401,
@@ -121,7 +121,7 @@ func TestRefusalsAreInTheShopsEnvelope(t *testing.T) {
 }
 
 //nolint:paralleltest // passwords are hashed at full cost here: all at once they would be waited for too long
-func TestStrangersHaveAHundredRequestsAnHour(t *testing.T) {
+func TestAnonymousCallersHaveAHundredRequestsAnHour(t *testing.T) {
 	h := hosttest.Start(t, run)
 	for range 100 {
 		h.Get(t, "/books", "").Is(t, http.StatusOK, "Looking-Glass")

@@ -14,7 +14,7 @@ import (
 	"github.com/sallyport-go/sallyport/middleware/wire"
 )
 
-// customer is a row of the shop's table, which is older than its API.
+// customer is a row of the shop's existing table.
 type customer struct {
 	number   int
 	email    string
@@ -63,10 +63,10 @@ func newEcho() *echo.Echo {
 
 func health(c echo.Context) error { return c.NoContent(http.StatusNoContent) }
 
-// listBooks has the prices of the trade for those who have that plan.
+// listBooks returns the discount of customers with the plan "pro".
 func (s *shop) listBooks(c echo.Context) error {
 	discount := 0
-	if p, ok := echov4.Principal(c); ok && p.Tier == "pro" { // new: nobody was known here
+	if p, ok := echov4.Principal(c); ok && p.Tier == "pro" { // new: callers were not identified here
 		discount = 30
 	}
 	s.mu.RLock()
@@ -77,7 +77,7 @@ func (s *shop) listBooks(c echo.Context) error {
 func (s *shop) addBook(c echo.Context) error {
 	title := c.FormValue("title")
 	if title == "" {
-		return echo.NewHTTPError(http.StatusUnprocessableEntity, "a book wants a title")
+		return echo.NewHTTPError(http.StatusUnprocessableEntity, "a book must have a title")
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -85,14 +85,14 @@ func (s *shop) addBook(c echo.Context) error {
 	return c.NoContent(http.StatusCreated)
 }
 
-// orders knows by the token whose orders they are.
+// orders returns the orders of the customer in the access token.
 func (s *shop) orders(c echo.Context) error {
-	p, _ := echov4.Principal(c) // new: it was c.QueryParam("customer"), and believed
+	p, _ := echov4.Principal(c) // new: it was c.QueryParam("customer"), which was not verified
 	return c.JSON(http.StatusOK, echo.Map{"customer": p.Subject, "orders": []string{}})
 }
 
-// requestID is the shop's own middleware. It stands before the door, so that
-// what is refused has an ID as well.
+// requestID is the shop's own middleware. It runs before Sallyport's, so that
+// rejected requests have an ID, too.
 func requestID(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		c.Response().Header().Set(echo.HeaderXRequestID, rand.Text())
@@ -100,8 +100,7 @@ func requestID(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// answerError is the shop's own error handler: all that goes wrong is answered
-// in one envelope.
+// answerError is the shop's own error handler. All errors have the same JSON format.
 func answerError(err error, c echo.Context) {
 	if c.Response().Committed {
 		return
@@ -111,14 +110,14 @@ func answerError(err error, c echo.Context) {
 		status, message = known.Code, fmt.Sprint(known.Message)
 	}
 
-	// 5. New. A refusal is an *echo.HTTPError, too: its code is the right status,
-	// and the headers (WWW-Authenticate, Retry-After, RateLimit) are set already.
-	// Its message is the whole body that Sallyport would send; the sentence for
-	// the shop's envelope is in the *wire.Error inside. What caused it is
-	// for the log: err.Error() is not to be sent.
+	// 5. New. Sallyport's errors are *echo.HTTPError, too. Code is the status, and the
+	// headers (WWW-Authenticate, Retry-After, RateLimit) are already set. Message
+	// is the whole body that Sallyport would send; the shop's format uses the
+	// Description of the wrapped *wire.Error. Log err.Error(), and never send it:
+	// it names the cause.
 	if refusal, ok := errors.AsType[*wire.Error](err); ok {
 		message = refusal.Description
 	}
 
-	_ = c.JSON(status, echo.Map{"error": echo.Map{"status": status, "message": message}}) // a client that has hung up is no concern of ours
+	_ = c.JSON(status, echo.Map{"error": echo.Map{"status": status, "message": message}}) // the client may have disconnected
 }

@@ -1,4 +1,4 @@
-// Command hello is the shortest host: one user, one route behind the door.
+// Command hello is the shortest host: one user and one protected route.
 //
 //	go run ./examples/hello
 package main

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-func TestHelloGreetsWhoeverLogsIn(t *testing.T) {
+func TestHelloGreetsTheUserWhoLogsIn(t *testing.T) {
 	t.Parallel()
 	base := start(t)
 	response, err := http.PostForm(base+"/auth/jwt/login", url.Values{"username": {"ada"}, "password": {"correct horse"}})
@@ -49,7 +49,7 @@ func TestHelloGreetsWhoeverLogsIn(t *testing.T) {
 		}
 		_ = response.Body.Close()
 		if response.StatusCode != tt.status || tt.want != "" && string(body) != tt.want {
-			t.Errorf("%d %q, wants %d %q", response.StatusCode, body, tt.status, tt.want)
+			t.Errorf("%d %q, want %d %q", response.StatusCode, body, tt.status, tt.want)
 		}
 	}
 }

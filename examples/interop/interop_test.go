@@ -25,7 +25,7 @@ func TestClients(t *testing.T) {
 	for _, c := range []struct {
 		name, runs, script string
 		is                 credentials
-		quirk              string // what needs room for it
+		quirk              string // the client's deviation that the test allows for
 		steps              []string
 	}{
 		{

@@ -44,8 +44,8 @@ func main() {
 	}
 }
 
-// newAPI is where Sallyport is mounted: a store, who makes the tokens, the door,
-// and the routes behind it.
+// newAPI mounts Sallyport: a store, an Authority that issues tokens, an Auth, and the
+// routes behind its middleware.
 func newAPI(ctx context.Context) (http.Handler, error) {
 	// Users and sessions in memory, gone with the process; examples/ownstore
 	// shows how a host keeps them in its own database.
@@ -71,7 +71,7 @@ func newAPI(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	door, err := middleware.New(middleware.Config{
+	auth, err := middleware.New(middleware.Config{
 		Tokens:   authority,
 		ClientIP: clientip.RemoteAddr, // there is no proxy in front
 		Tiers: ratelimit.Tiers{
@@ -84,15 +84,15 @@ func newAPI(ctx context.Context) (http.Handler, error) {
 	}
 
 	mux := http.NewServeMux()
-	mux.HandleFunc("/login", door.Login)
-	mux.HandleFunc("/refresh", door.Refresh)
-	mux.HandleFunc("/logout", door.Logout)
-	// for anybody: strangers are counted by address, readers by their account
-	mux.Handle("GET /articles", door.OptionalBearer(door.Limit(http.HandlerFunc(list))))
-	// for whoever is logged in
-	mux.Handle("GET /me", door.Protect(http.HandlerFunc(me)))
+	mux.HandleFunc("/login", auth.Login)
+	mux.HandleFunc("/refresh", auth.Refresh)
+	mux.HandleFunc("/logout", auth.Logout)
+	// anonymous callers are counted by address, readers by their account
+	mux.Handle("GET /articles", auth.OptionalBearer(auth.Limit(http.HandlerFunc(list))))
+	// for logged-in users
+	mux.Handle("GET /me", auth.Protect(http.HandlerFunc(me)))
 	// for editors
-	mux.Handle("DELETE /articles/{id}", door.Protect(door.RequireScope("articles:write")(http.HandlerFunc(remove))))
+	mux.Handle("DELETE /articles/{id}", auth.Protect(auth.RequireScope("articles:write")(http.HandlerFunc(remove))))
 	return mux, nil
 }
 

@@ -64,7 +64,7 @@ func TestRefusals(t *testing.T) {
 			http.StatusBadRequest, `{"error":"invalid_grant","error_description":"Invalid user name or password"}`, "",
 		},
 		{
-			"a login that nobody has, in the same words",
+			"an unknown login, with the same answer",
 			hosttest.Request{Method: http.MethodPost, Path: "/login", Form: hosttest.Form("username", "bob", "password", "correct horse")},
 			http.StatusBadRequest, `{"error":"invalid_grant","error_description":"Invalid user name or password"}`, "",
 		},
@@ -100,7 +100,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-func TestStrangersHaveAHundredRequestsAnHour(t *testing.T) {
+func TestAnonymousCallersHaveAHundredRequestsAnHour(t *testing.T) {
 	t.Parallel()
 	h := hosttest.Start(t, run)
 	for range 100 {

@@ -112,7 +112,7 @@ func (s *Store) AdvanceSession(ctx context.Context, id string, from int64, at, i
 	return store.ErrConflict
 }
 
-var errNoTime = errors.New("a revocation wants a time: a zero one is that of a session that was not revoked")
+var errNoTime = errors.New("the time of a revocation must not be zero: a zero time means that the session was not revoked")
 
 func (s *Store) RevokeSession(ctx context.Context, id string, at time.Time) error {
 	if at.IsZero() {

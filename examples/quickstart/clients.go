@@ -13,7 +13,7 @@ import (
 const introspector = "demo-api"
 
 // register registers a public client and a confidential one, whose secret is made
-// at each start. They are in memory whatever the shelf is.
+// at each start. They are in memory with every -store.
 func register(ctx context.Context) (store.Clients, tokens.Secret, error) {
 	clients, err := memstore.New(memstore.Config{})
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
-// host is the application: it owns its users and asks Sallyport at the door.
+// host is the application. It owns its users and uses Sallyport for its API.
 type host struct {
 	authority *tokens.Authority
 	auth      *middleware.Auth
@@ -27,8 +27,8 @@ type host struct {
 	metadataPath string // empty: there is none
 }
 
-// newHost puts a door in front of a shelf, which stays the caller's to close.
-func newHost(ctx context.Context, o options, s shelf, issuer string, log *slog.Logger) (*host, error) {
+// newHost creates the host on s. It does not close s.
+func newHost(ctx context.Context, o options, s stores, issuer string, log *slog.Logger) (*host, error) {
 	signing, refresh, err := readKeys(o.keyFile)
 	if err != nil {
 		return nil, err
@@ -42,7 +42,7 @@ func newHost(ctx context.Context, o options, s shelf, issuer string, log *slog.L
 		APIKeys:     s.apiKeys,
 		Revocations: s.revocations,
 		Clients:     clients,
-		// so that you can try it with any client; leave it out where it counts
+		// accepts any client ID; for the demo only
 		InsecureUnregisteredClients: true,
 
 		Issuer:      issuer,
@@ -59,7 +59,7 @@ func newHost(ctx context.Context, o options, s shelf, issuer string, log *slog.L
 		Token: "/oauth/token", JWKS: "/.well-known/jwks.json", Revoke: "/oauth/revoke", Introspect: "/oauth/introspect",
 	}
 	metadataPath, err := middleware.MetadataPath(issuer)
-	if err != nil { // http, and not for this machine alone: no client would believe it
+	if err != nil { // an http issuer that is not localhost: clients reject its metadata
 		endpoints = middleware.Endpoints{}
 	}
 	auth, err := middleware.New(middleware.Config{
@@ -85,7 +85,7 @@ func newHost(ctx context.Context, o options, s shelf, issuer string, log *slog.L
 	return h, err
 }
 
-// routes mounts the doors of three kinds of client before one API.
+// routes mounts the endpoints for three kinds of client, and the API.
 func (h *host) routes() http.Handler {
 	mux := http.NewServeMux()
 
@@ -100,7 +100,7 @@ func (h *host) routes() http.Handler {
 	mux.HandleFunc("/oauth/revoke", oauth.Revoke)
 	mux.HandleFunc("/oauth/introspect", oauth.Introspect)
 
-	// what users see of their own: where they are logged in, and their API keys
+	// each user's own sessions and API keys
 	mux.HandleFunc("GET /auth/sessions", oauth.Sessions)
 	mux.HandleFunc("DELETE /auth/sessions", oauth.EndOtherSessions)
 	mux.HandleFunc("DELETE /auth/sessions/{id}", oauth.EndSession)
@@ -108,30 +108,30 @@ func (h *host) routes() http.Handler {
 	mux.HandleFunc("POST /auth/api-keys", oauth.CreateAPIKey)
 	mux.HandleFunc("DELETE /auth/api-keys/{id}", oauth.RevokeAPIKey)
 
-	// for clients and services that look up where and how
+	// discovery for clients and services
 	mux.HandleFunc("/.well-known/jwks.json", oauth.JWKS)
 	if h.metadataPath != "" {
 		mux.HandleFunc(h.metadataPath, oauth.Metadata)
 	}
 
-	// Symfony's way: a login without a session, and API keys for scripts
+	// the wire format of Symfony's LexikJWTAuthenticationBundle, on the same Auth
 	symfony := h.auth.WithDialect(wire.Lexik{})
 	mux.HandleFunc("/api/login_check", symfony.Login)
 	mux.HandleFunc("/api/login_refresh", symfony.Refresh)
 
-	// the API itself: the first for users, the second for anybody
+	// the API: the first route for users, the second for anonymous callers, too
 	mux.Handle("GET /api/1.0/open/me", symfony.Protect(http.HandlerFunc(me)))
 	mux.Handle("GET /api/1.0/open/search", symfony.OptionalBearer(symfony.Limit(http.HandlerFunc(search))))
 	return mux
 }
 
-// me says who is calling.
+// me returns the caller.
 func me(w http.ResponseWriter, r *http.Request) {
 	p, _ := tokens.PrincipalFrom(r.Context())
 	reply(w, map[string]any{"user": p.Subject, "account": p.Account, "tier": p.Tier, "seats": p.Seats, "scope": p.Scope})
 }
 
-// search finds nothing, for anybody.
+// search returns no results, and the caller's subject or "anonymous".
 func search(w http.ResponseWriter, r *http.Request) {
 	who := ratelimit.Anonymous
 	if p, ok := tokens.PrincipalFrom(r.Context()); ok {
@@ -142,5 +142,5 @@ func search(w http.ResponseWriter, r *http.Request) {
 
 func reply(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(v) // a client that has hung up is no concern of ours
+	_ = json.NewEncoder(w).Encode(v) // the client may have disconnected
 }

@@ -24,7 +24,7 @@ func readKeys(file string) (keys.Key, keys.Secret, error) {
 	}
 	private, ok := key.Private.(ed25519.PrivateKey)
 	if !ok {
-		return keys.Key{}, "", fmt.Errorf("%s: wants an Ed25519 key", file)
+		return keys.Key{}, "", fmt.Errorf("%s: must be an Ed25519 key", file)
 	}
 	refresh, err := hkdf.Key(sha256.New, private.Seed(), nil, "quickstart refresh tokens", 32)
 	return key, keys.Secret(refresh), err

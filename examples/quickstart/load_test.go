@@ -182,7 +182,7 @@ func TestTwoHundredLoginsAtOnceTakeNeitherTheMemoryNorTheOtherRoutes(t *testing.
 const aloneOnTheMachine = "SALLYPORT_ALONE"
 
 // A route that is no login answers as soon under 200 logins as without them: in 99 of
-// 100 calls within 10 ms, or five times what it takes when nobody logs in. The
+// 100 calls within 10 ms, or five times what it takes without logins. The
 // machine may delay a storm's calls, and then there is another storm; what delays
 // them in each of ten is the logins.
 func TestTheOtherRoutesStayPromptInAStormOfLogins(t *testing.T) { //nolint:paralleltest // it measures time
@@ -208,7 +208,7 @@ func TestTheOtherRoutesStayPromptInAStormOfLogins(t *testing.T) { //nolint:paral
 			break
 		}
 	}
-	t.Logf("99 of 100 calls within %v when nobody logs in, and in storms within %v", idle, stormy)
+	t.Logf("99 of 100 calls within %v without logins, and within %v in storms", idle, stormy)
 	if slices.Min(stormy) > most {
 		t.Errorf("99 of 100 calls take %v in storms, and %v without; want %v", stormy, idle, most)
 	}

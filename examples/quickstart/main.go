@@ -80,7 +80,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 }
 
 // listen serves at o.addr until ctx is done.
-func listen(ctx context.Context, o options, s shelf, stdout io.Writer, log *slog.Logger) error {
+func listen(ctx context.Context, o options, s stores, stdout io.Writer, log *slog.Logger) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", o.addr)
 	if err != nil {
 		return err

@@ -133,7 +133,7 @@ func TestThePasswordGrantIsServedWhereItIsSwitchedOn(t *testing.T) {
 	}{{nil, http.StatusBadRequest}, {[]string{"-password-grant"}, http.StatusOK}} {
 		s := serve(t, tt.args...)
 		if status, _, body := s.do(t, http.MethodPost, "/oauth/token", "", form); status != tt.status {
-			t.Errorf("%v: %d %v, wants %d", tt.args, status, body, tt.status)
+			t.Errorf("%v: %d %v, want %d", tt.args, status, body, tt.status)
 		}
 	}
 }

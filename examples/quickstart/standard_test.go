@@ -67,7 +67,7 @@ func TestUsersKeepTheirOwnSessionsAndKeys(t *testing.T) {
 	if _, _, body := s.do(t, http.MethodGet, "/auth/sessions", access, nil); len(body["sessions"].([]any)) != 1 {
 		t.Errorf("sessions: %v", body)
 	}
-	// alice's key was there before, and is nobody else's
+	// alice's key exists already and belongs to her only
 	if _, _, body := s.do(t, http.MethodGet, "/auth/api-keys", access, nil); len(body["api_keys"].([]any)) != 0 {
 		t.Errorf("keys: %v", body)
 	}

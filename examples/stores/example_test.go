@@ -44,7 +44,7 @@ func Example_sqlite() {
 	// 0 <nil>
 }
 
-// Whoever forgets the settings, or the tables, hears of it at the start.
+// Open returns an error if the settings or the tables are missing.
 func Example_sqlite_wrong() {
 	ctx := context.Background()
 	folder, err := os.MkdirTemp("", "sallyport-")

@@ -227,7 +227,7 @@ func TestOpenRefusesAServer(t *testing.T) {
 			func(_ *testing.T, address *url.URL) { address.Path = "/sallyport_nowhere" }, time.Minute, "sallyport_nowhere",
 		},
 		"that knows no such role": {
-			func(_ *testing.T, address *url.URL) { address.User = url.User("sallyport_nobody") }, time.Minute, "sallyport_nobody",
+			func(_ *testing.T, address *url.URL) { address.User = url.User("sallyport_unknown") }, time.Minute, "sallyport_unknown",
 		},
 	}
 	for name, tt := range tests {

@@ -64,8 +64,8 @@ func TestOneOfManyOnManyNodesWins(t *testing.T) {
 	})
 }
 
-// Where the host's default is stricter than need be, whoever loses may hear that
-// nobody can say. Nobody hears anything else, and one wins.
+// Where the database's default isolation is serializable, a caller that loses may get
+// an error of the database instead of ErrConflict. Exactly one caller wins.
 func TestOneWinsWhereTransactionsAreSerializable(t *testing.T) {
 	t.Parallel()
 	p := inPostgres(t)
@@ -87,10 +87,10 @@ func TestOneWinsWhereTransactionsAreSerializable(t *testing.T) {
 	}
 }
 
-// Statements that write many rows, beside others that write some of them: nobody
-// gets into a deadlock, no revocation is lost, and nothing that lives is swept
+// Statements that write many rows run beside others that write some of them: there
+// is no deadlock, no revocation is lost, and nothing that lives is swept
 // away.
-func TestNobodyIsInTheWay(t *testing.T) {
+func TestStatementsOnManyRowsDoNotBlockEachOther(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, p *place) {
 		const rounds, sessions = 12, 24

@@ -120,7 +120,7 @@ var works = []work{
 		return err
 	}, store.ErrBadCredentials, 1, "users_login_key"},
 	{"Authenticate, unknown", func(ctx context.Context, s *sqlstore.Store) error {
-		_, err := s.Authenticate(ctx, "nobody", "wrong")
+		_, err := s.Authenticate(ctx, "unknown", "wrong")
 		return err
 	}, store.ErrBadCredentials, 1, "users_login_key"},
 	{"AddUser", func(ctx context.Context, s *sqlstore.Store) error {

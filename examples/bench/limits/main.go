@@ -28,7 +28,7 @@ func main() {
 	debug.SetGCPercent(800)
 	ctx := context.Background()
 	inMemory(ctx, *rounds)
-	if err := wholeDoors(ctx, *rounds); err != nil {
+	if err := compareMiddlewares(ctx, *rounds); err != nil {
 		log.Fatal(err)
 	}
 	if *url == "" {
@@ -39,11 +39,12 @@ func main() {
 	}
 }
 
-// decision takes one of a key, and reports whether it was let through.
+// decision counts a request under key and reports whether it is allowed.
 type decision func(key string) bool
 
-// inMemory prints CPU time a decision, garbage collection and all: the median of
-// rounds in which each takes its turn, beside the engine's in the same round.
+// inMemory prints the CPU time of a decision, garbage collection included. Each
+// limiter is measured once a round. Printed are the median time and the median
+// ratio to the engine in the same round.
 func inMemory(ctx context.Context, rounds int) {
 	all := contestants(ctx)
 	fmt.Println("| in memory | 1 key: ns | × engine | 10 000 keys: ns | × engine | allocations | bytes a key |")
@@ -95,7 +96,7 @@ func turn(decide decision, names []string, n int) float64 {
 	}, n)
 }
 
-// duration is the CPU time of the process for each of n calls.
+// duration returns the CPU time of the process for each of n calls.
 func duration(f func(), n int) float64 {
 	began := cpu()
 	for range n {
@@ -117,7 +118,7 @@ func median(all []float64) float64 {
 	return all[len(all)/2]
 }
 
-// allocations are those of a call, rounded down.
+// allocations returns the allocations of one call of f, rounded down.
 func allocations(f func()) uint64 {
 	const n = 20_000
 	f()
@@ -130,7 +131,7 @@ func allocations(f func()) uint64 {
 	return (after.Mallocs - before.Mallocs) / n
 }
 
-// size is what a key takes, of 200 000, the key included.
+// size returns the bytes of memory per key, the key included, with 200 000 keys.
 func size(open func() decision) float64 {
 	const n = 200_000
 	before := heap()
@@ -143,8 +144,8 @@ func size(open func() decision) float64 {
 	return (after - before) / n
 }
 
-// heap is what is in use. Some who were measured before are freed by a finalizer,
-// and so only by the next collection.
+// heap returns the bytes of the heap in use. It collects garbage until the heap
+// stops shrinking, because finalizers free limiters that were measured before.
 func heap() float64 {
 	var now runtime.MemStats
 	for last := uint64(math.MaxUint64); ; last = now.HeapAlloc {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Whoever is measured does what it is measured for.
+// Each measured limiter allows requests below its limit.
 func TestContestants(t *testing.T) {
 	t.Parallel()
 	for _, c := range contestants(t.Context()) {
@@ -19,20 +19,21 @@ func TestContestants(t *testing.T) {
 	}
 }
 
-// Every door lets everybody in, or nobody, and says so.
-func TestDoors(t *testing.T) {
+// Each middleware allows requests below its limit, rejects them with 429 at the
+// limit, and writes its headers.
+func TestMiddlewares(t *testing.T) {
 	t.Parallel()
-	for _, d := range doors(t.Context()) {
+	for _, d := range middlewares(t.Context()) {
 		for most, want := range map[int64]int{limit: http.StatusOK, 0: http.StatusTooManyRequests} {
-			door, err := d.open(most)
+			handler, err := d.open(most)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if door == nil {
+			if handler == nil {
 				continue
 			}
-			w, ring := ringing(t.Context(), door)
-			ring()
+			w, send := repeat(t.Context(), handler)
+			send()
 			if w.status != want {
 				t.Errorf("%s: with %d it answers %d, want %d", d.name, most, w.status, want)
 			}

@@ -17,9 +17,9 @@ import (
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 )
 
-const limit = 1 << 30 // so that nobody is refused
+const limit = 1 << 30 // so high that no request is rejected
 
-// contestant is one way to decide, in memory.
+// contestant is a rate limiter that decides in memory.
 type contestant struct {
 	name string
 	open func() decision
@@ -30,10 +30,10 @@ func contestants(ctx context.Context) []contestant {
 		return func() decision {
 			c := ratelimit.Memory()
 			charges := []ratelimit.Charge{{Cost: 1, Policy: ratelimit.Policy{Limit: limit, Window: time.Hour, Algorithm: a}}}
-			room := make([]ratelimit.Status, 1)
+			dst := make([]ratelimit.Status, 1)
 			return func(key string) bool {
 				charges[0].Key = key
-				d, err := c.Take(ctx, charges, room)
+				d, err := c.Take(ctx, charges, dst)
 				return err == nil && d.Allowed
 			}
 		}
@@ -63,7 +63,7 @@ func contestants(ctx context.Context) []contestant {
 			if err != nil {
 				log.Fatal(err)
 			}
-			w := &nowhere{header: http.Header{}}
+			w := &discard{header: http.Header{}}
 			return func(key string) bool { return !l.OnLimit(w, r, key) }
 		}},
 		{"throttled (GCRA)", func() decision {

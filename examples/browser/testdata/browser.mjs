@@ -14,7 +14,7 @@ const browser = await chromium.launch({
     "--disable-gpu",
     "--disable-quic",
     "--ignore-certificate-errors", // the only certificate that it sees is the test's own
-    "--host-resolver-rules=MAP *.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE localhost", // nobody else is asked for anything
+    "--host-resolver-rules=MAP *.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE localhost", // no other host is contacted
   ],
 });
 

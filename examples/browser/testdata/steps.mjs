@@ -95,7 +95,7 @@ export async function reported({ context, open, app, jar }) {
 
 export async function enters({ context, open, app }) {
   const tab = await open(app);
-  await isFor(tab, "nobody");
+  await isFor(tab, "anonymous");
   await isOut(tab);
   await tab.setContent(form("/auth/login").replace("other", "_self"));
   const [answer] = await Promise.all([tab.waitForResponse(app + "/auth/login"), tab.click("button")]);
@@ -168,8 +168,8 @@ export async function leaves({ context, open, app, path }) {
   assert.equal(answer.status, 204, answer.body);
   assert.deepEqual(await context.cookies(), []);
   await tab.goto(app);
-  await isFor(tab, "nobody");
-  await context.addCookies(copied); // a thief's
+  await isFor(tab, "anonymous");
+  await context.addCookies(copied); // as an attacker would
   await isOut(tab);
   await refreshesNot(tab);
   assert.deepEqual(await context.cookies(), []);
@@ -190,7 +190,7 @@ export async function endedElsewhere({ context, open, app }) {
   }
   assert.equal((await tab.goto(app)).status(), 401);
   assert.equal((await tab.goto(app)).status(), 200);
-  await isFor(tab, "nobody");
+  await isFor(tab, "anonymous");
   await refreshesNot(tab);
   assert.deepEqual(await context.cookies(), []);
 }
@@ -219,25 +219,25 @@ const ways = {
 };
 
 // write is the status of each way to write; any refusal will do where it has none.
-export async function strangers({ context, open, app, from, write, ...told }) {
+export async function otherOrigins({ context, open, app, from, write, ...told }) {
   const home = await open(app);
   await signIn(home);
   const before = await valuesOf(context);
-  const stranger = await open(told[from]);
+  const other = await open(told[from]);
   for (const [way, send] of Object.entries(ways)) {
     for (const path of ["/auth/login", "/auth/refresh", "/auth/logout", "/auth/everywhere", "/notes"]) {
-      const [answer] = await Promise.all([context.waitForEvent("response", (r) => r.url() === app + path), send(stranger, app + path)]);
+      const [answer] = await Promise.all([context.waitForEvent("response", (r) => r.url() === app + path), send(other, app + path)]);
       const statuses = path === "/notes" ? write[way] ?? [401, 403] : [403];
       assert.ok(statuses.includes(answer.status()), `a ${way} to ${path}: ${answer.status()}, want ${statuses}`);
     }
   }
   // What has to ask first is not sent at all, and a GET changes nothing.
-  const asked = stranger.evaluate((url) => fetch(url, { method: "DELETE", credentials: "include" }), app + "/notes");
+  const asked = other.evaluate((url) => fetch(url, { method: "DELETE", credentials: "include" }), app + "/notes");
   await assert.rejects(asked, /Failed to fetch/);
-  assert.equal(await opens(stranger, app), false);
+  assert.equal(await opens(other, app), false);
   for (const path of ["/auth/refresh", "/auth/logout", "/auth/everywhere"]) {
-    await stranger.setContent(`<a target="other" href="${app + path}">link</a>`);
-    const [answer] = await Promise.all([context.waitForEvent("response", (r) => r.url() === app + path), elsewhere(stranger, "a")]);
+    await other.setContent(`<a target="other" href="${app + path}">link</a>`);
+    const [answer] = await Promise.all([context.waitForEvent("response", (r) => r.url() === app + path), elsewhere(other, "a")]);
     assert.equal(answer.status(), 405);
   }
   assert.deepEqual(await valuesOf(context), before);

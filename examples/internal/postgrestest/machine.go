@@ -34,7 +34,7 @@ func programs(t testing.TB) string {
 			return folder
 		}
 	}
-	skip.Skip(t, "no initdb and postgres on this machine, and this test wants a server of its own")
+	skip.Skip(t, "no initdb and postgres on this machine, and this test needs a server of its own")
 	return ""
 }
 
@@ -60,8 +60,8 @@ func owner(t testing.TB) *syscall.Credential {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 }
 
-// reservedPort is one that nobody else is given until the test ends, even while no
-// server listens there: a socket that is bound to it and does not listen.
+// reservedPort returns a port that no other process gets until the test ends, even
+// while no server listens on it: a socket is bound to it and does not listen.
 func reservedPort(t testing.TB) string {
 	t.Helper()
 	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)

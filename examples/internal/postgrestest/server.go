@@ -53,7 +53,7 @@ func Start(t testing.TB) *Server {
 func (s *Server) initialize(t testing.TB) {
 	t.Helper()
 	var err error
-	s.dir, err = os.MkdirTemp("", "sallyport-postgres-") //nolint:usetesting // into t.TempDir nobody may look but who runs the test
+	s.dir, err = os.MkdirTemp("", "sallyport-postgres-") //nolint:usetesting // only the user who runs the test can read t.TempDir
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func (s *Server) Run(t testing.TB) bool {
 		"-c", "fsync=on", "-c", "synchronous_commit=on", "-c", "full_page_writes=on",
 		"-c", "dynamic_shared_memory_type=mmap", // which lies with the data, and not where a killed server would leave it
 	), make(chan struct{})
-	cmd.Stdout, cmd.Stderr = log, log // a file: its children have it too, and nobody waits for them
+	cmd.Stdout, cmd.Stderr = log, log // a file: the children inherit it, and Wait does not wait for them
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +185,7 @@ func (s *Server) Resume() {
 // tell stops the postmaster, and signals its children until each is in one of
 // these states. They are no group that could be signalled at once: each makes one
 // of its own. A postmaster that has stopped has no more of them, and as it does
-// not see them end, nobody else is given their IDs.
+// not see them end, no other process gets their IDs.
 func (s *Server) tell(signal syscall.Signal, states string) {
 	_ = s.cmd.Process.Signal(syscall.SIGSTOP)
 	again := time.NewTicker(time.Millisecond)
@@ -195,7 +195,8 @@ func (s *Server) tell(signal syscall.Signal, states string) {
 	}
 }
 
-// told signals whoever is in none of these states, and reports whether nobody was.
+// told signals each process that is in none of these states, and reports whether
+// there was no such process.
 func (s *Server) told(signal syscall.Signal, states string) bool {
 	all := true
 	for _, p := range family(s.cmd.Process.Pid) {

@@ -18,26 +18,27 @@ import (
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
-func newDoor(s *shop, clientIP echo.IPExtractor) (*echov4.Auth, error) {
+func newAuth(s *shop, clientIP echo.IPExtractor) (*echov4.Auth, error) {
 	hasher, err := passwords.New(passwords.Config{})
 	if err != nil {
 		return nil, err
 	}
-	// Sessions in memory: a restart logs everybody out. For one process that may
-	// do; examples/ownstore has them in the host's database.
+	// Sessions are in memory, so a restart logs out all users. examples/ownstore keeps
+	// them in the host's database.
 	sessions, err := memstore.New(memstore.Config{Passwords: hasher})
 	if err != nil {
 		return nil, err
 	}
 
-	// The key, too, is made at start. In production it is a file or a secret that
-	// every node has, and keys.FromPEM reads it; so is the refresh key.
+	// The keys, too, are generated at start. In production every node has the same
+	// signing key, read with keys.FromPEM from a file or a secret, and the same
+	// refresh key.
 	_, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return nil, err
 	}
 
-	// 2. The tokens: whose they are, and what they are signed with.
+	// 2. The tokens: their store, issuer, audience and keys.
 	authority, err := tokens.New(tokens.Config{
 		Store:       users{sessions, s, hasher},
 		Issuer:      "https://books.example",
@@ -50,9 +51,9 @@ func newDoor(s *shop, clientIP echo.IPExtractor) (*echov4.Auth, error) {
 		return nil, err
 	}
 
-	// 3. The door: how many requests each plan has, by the names that the shop's
-	// table gives them, and whom the app trusts to say where a request comes from.
-	door, err := middleware.New(middleware.Config{
+	// 3. The Auth: the rate limit of each plan, by the plan's name in the shop's table,
+	// and where the client's address comes from.
+	auth, err := middleware.New(middleware.Config{
 		Tokens:   authority,
 		ClientIP: echov4.ClientIP(clientIP),
 		Tiers: ratelimit.Tiers{
@@ -64,25 +65,25 @@ func newDoor(s *shop, clientIP echo.IPExtractor) (*echov4.Auth, error) {
 	if err != nil {
 		return nil, err
 	}
-	return echov4.New(door), nil
+	return echov4.New(auth), nil
 }
 
-// mount is 4.: the routes that the shop had, now with a door before them, and
-// the three that are new.
-func (s *shop) mount(e *echo.Echo, door *echov4.Auth) {
-	e.GET("/health", health) // as it was: nobody is asked, nothing is counted
+// mount is step 4: the shop's own routes, now behind middleware, and the three new
+// ones.
+func (s *shop) mount(e *echo.Echo, auth *echov4.Auth) {
+	e.GET("/health", health) // unchanged: no authentication, no rate limit
 
-	e.POST("/login", door.Login)
-	e.POST("/refresh", door.Refresh)
-	e.POST("/logout", door.Logout)
+	e.POST("/login", auth.Login)
+	e.POST("/refresh", auth.Refresh)
+	e.POST("/logout", auth.Logout)
 
-	// for anybody: strangers are counted by address, customers by their company
-	e.GET("/books", s.listBooks, door.OptionalBearer, door.Limit)
+	// anonymous callers are counted by address, customers by their company
+	e.GET("/books", s.listBooks, auth.OptionalBearer, auth.Limit)
 
-	// for customers: Protect is Bearer, then Limit
-	account := e.Group("/account", door.Protect)
+	// for customers: Protect is Bearer followed by Limit
+	account := e.Group("/account", auth.Protect)
 	account.GET("/orders", s.orders)
 
 	// for clerks
-	e.POST("/books", s.addBook, door.Protect, door.RequireScope("books:write"))
+	e.POST("/books", s.addBook, auth.Protect, auth.RequireScope("books:write"))
 }

@@ -43,12 +43,12 @@ func (s served) try(ctx context.Context, client *http.Client, password string) (
 	return response.StatusCode, response.Header, response.Body.Close()
 }
 
-func TestFourHundredGuessesFromFiftyAddressesAreMostlyNotLookedAt(t *testing.T) {
+func TestMostOfFourHundredPasswordsFromFiftyAddressesAreNotChecked(t *testing.T) {
 	t.Parallel()
 	home := caller(t, "127.0.0.200")
-	guessers := make([]*http.Client, 50)
-	for i := range guessers {
-		guessers[i] = caller(t, fmt.Sprint("127.0.0.", 10+i))
+	attackers := make([]*http.Client, 50)
+	for i := range attackers {
+		attackers[i] = caller(t, fmt.Sprint("127.0.0.", 10+i))
 	}
 	s := serve(t)
 	if status, _, err := s.try(t.Context(), home, demoPassword); err != nil || status != http.StatusOK {
@@ -56,10 +56,10 @@ func TestFourHundredGuessesFromFiftyAddressesAreMostlyNotLookedAt(t *testing.T) 
 	}
 	var tried, refused atomic.Int64
 	var all sync.WaitGroup
-	for _, guesser := range guessers {
+	for _, attacker := range attackers {
 		all.Go(func() {
 			for i := range 8 {
-				switch status, header, err := s.try(t.Context(), guesser, fmt.Sprint("guess ", i)); {
+				switch status, header, err := s.try(t.Context(), attacker, fmt.Sprint("wrong ", i)); {
 				case err != nil:
 					t.Error(err)
 				case status == http.StatusUnauthorized:
@@ -74,19 +74,19 @@ func TestFourHundredGuessesFromFiftyAddressesAreMostlyNotLookedAt(t *testing.T) 
 	}
 	all.Wait()
 	if tried.Load() < 1 || tried.Load() > 100 || tried.Load()+refused.Load() != 400 {
-		t.Errorf("of 400 guesses %d were tried and %d refused", tried.Load(), refused.Load())
+		t.Errorf("of 400 failed attempts %d were checked and %d rejected", tried.Load(), refused.Load())
 	}
 	if status, _, err := s.try(t.Context(), home, demoPassword); err != nil || status != http.StatusOK {
 		t.Errorf("alice cannot log in from home any more: %d, %v", status, err)
 	}
-	// on a machine that was busy meanwhile few of the guesses were looked at
+	// on a busy machine few of the passwords were checked
 	for status := 0; status != http.StatusTooManyRequests; {
 		var err error
-		if status, _, err = s.try(t.Context(), guessers[0], "one more guess"); err != nil || status == http.StatusOK {
+		if status, _, err = s.try(t.Context(), attackers[0], "wrong once more"); err != nil || status == http.StatusOK {
 			t.Fatalf("%d, %v", status, err)
 		}
 	}
-	if status, _, err := s.try(t.Context(), guessers[0], demoPassword); err != nil || status != http.StatusTooManyRequests {
-		t.Errorf("a guesser who has guessed right is told so: %d, %v", status, err)
+	if status, _, err := s.try(t.Context(), attackers[0], demoPassword); err != nil || status != http.StatusTooManyRequests {
+		t.Errorf("an attacker with the right password is told so: %d, %v", status, err)
 	}
 }

@@ -27,18 +27,18 @@ import (
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
-// door is a whole middleware, which counts requests by the address of their
-// client, in memory.
-type door struct {
+// subject is a measured middleware, which counts requests in memory by the
+// client's address.
+type subject struct {
 	name string
-	open func(limit int64) (http.Handler, error) // nil: it has nothing to refuse
+	open func(limit int64) (http.Handler, error) // returns nil if it never rejects a request
 }
 
-// inside is what stands behind a door.
+// inside is the handler behind each middleware.
 var inside = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 
-func doors(ctx context.Context) []door {
-	return []door{
+func middlewares(ctx context.Context) []subject {
+	return []subject{
 		{"engine's stdlib middleware: `X-RateLimit-*`", func(limit int64) (http.Handler, error) {
 			rate := limiter.Rate{Limit: limit, Period: time.Hour}
 			return stdlib.NewMiddleware(limiter.New(engine.NewStore(), rate)).Handler(inside), nil
@@ -133,10 +133,10 @@ func request(ctx context.Context) *http.Request {
 	return r
 }
 
-// wholeDoors prints CPU time a request, and allocations: of one that is let
-// through, and of one that is refused.
-func wholeDoors(ctx context.Context, rounds int) error {
-	all := doors(ctx)
+// compareMiddlewares prints the CPU time and the allocations of an allowed request
+// and of a rejected one.
+func compareMiddlewares(ctx context.Context, rounds int) error {
+	all := middlewares(ctx)
 	fmt.Print("\n| whole middleware, in memory | let through: ns | × engine | allocations | refused: ns | × engine | allocations |\n|---|--:|--:|--:|--:|--:|--:|\n")
 	table := make([]string, len(all))
 	for _, most := range [2]int64{limit, 0} {
@@ -147,7 +147,7 @@ func wholeDoors(ctx context.Context, rounds int) error {
 				return fmt.Errorf("%s: %w", d.name, err)
 			}
 			if handler != nil {
-				_, serve[i] = ringing(ctx, handler)
+				_, serve[i] = repeat(ctx, handler)
 			}
 		}
 		ns, ratio := make([][]float64, len(all)), make([][]float64, len(all))
@@ -178,26 +178,26 @@ func wholeDoors(ctx context.Context, rounds int) error {
 	return nil
 }
 
-// ringing is somebody at a door, again and again. Where a limit of 0 is none they
-// have used it up.
-func ringing(ctx context.Context, door http.Handler) (*nowhere, func()) {
-	r, w := request(ctx), &nowhere{header: http.Header{}}
-	ring := func() {
+// repeat returns a function that sends the same request again. It has sent two
+// requests already, so that the limit is used up where the lowest limit is 1.
+func repeat(ctx context.Context, handler http.Handler) (*discard, func()) {
+	r, w := request(ctx), &discard{header: http.Header{}}
+	send := func() {
 		w.status = http.StatusOK
 		clear(w.header) // some add to what is there
-		door.ServeHTTP(w, r)
+		handler.ServeHTTP(w, r)
 	}
-	ring()
-	ring()
-	return w, ring
+	send()
+	send()
+	return w, send
 }
 
-// nowhere is an answer that nobody reads.
-type nowhere struct {
+// discard is a ResponseWriter that drops the body.
+type discard struct {
 	header http.Header
 	status int
 }
 
-func (n *nowhere) Header() http.Header       { return n.header }
-func (*nowhere) Write(p []byte) (int, error) { return len(p), nil }
-func (n *nowhere) WriteHeader(status int)    { n.status = status }
+func (n *discard) Header() http.Header       { return n.header }
+func (*discard) Write(p []byte) (int, error) { return len(p), nil }
+func (n *discard) WriteHeader(status int)    { n.status = status }

@@ -18,8 +18,8 @@ import (
 	"github.com/sallyport-go/sallyport/store/sqlstore"
 )
 
-// shelf is where the quick start keeps what it has to remember.
-type shelf struct {
+// stores holds the store interfaces that the quick start uses, all from one backend.
+type stores struct {
 	store       store.Store
 	apiKeys     store.APIKeys
 	revocations store.Revocations
@@ -27,8 +27,8 @@ type shelf struct {
 	close       func() error
 }
 
-// open returns the shelf that -store names.
-func open(ctx context.Context, where string) (shelf, error) {
+// open opens the backend that -store names.
+func open(ctx context.Context, where string) (stores, error) {
 	kind, rest, _ := strings.Cut(where, ":")
 	file := "file:" + (&url.URL{Path: rest}).EscapedPath()
 	switch kind {
@@ -41,58 +41,58 @@ func open(ctx context.Context, where string) (shelf, error) {
 	case "redis", "rediss":
 		return onRedis(ctx, where)
 	}
-	// what it has instead is not repeated, for there may be a password in it
-	return shelf{}, errors.New("-store wants memory, sqlite:FILE, or the URL of a PostgreSQL or a Redis")
+	// the error omits the value, because it may contain a password
+	return stores{}, errors.New("-store must be memory, sqlite:FILE, or the URL of a PostgreSQL or Redis server")
 }
 
-func inMemory() (shelf, error) {
+func inMemory() (stores, error) {
 	s, err := memstore.New(memstore.Config{})
 	if err != nil {
-		return shelf{}, err
+		return stores{}, err
 	}
-	return shelf{store: s, apiKeys: s, revocations: s, addUser: s.AddUser, close: func() error { return nil }}, nil
+	return stores{store: s, apiKeys: s, revocations: s, addUser: s.AddUser, close: func() error { return nil }}, nil
 }
 
-func inSQL(ctx context.Context, dialect sqlstore.Dialect, driver, dsn string) (shelf, error) {
+func inSQL(ctx context.Context, dialect sqlstore.Dialect, driver, dsn string) (stores, error) {
 	db, err := sql.Open(driver, dsn)
 	if err != nil {
-		return shelf{}, err
+		return stores{}, err
 	}
 	db.SetMaxOpenConns(16) // PostgreSQL has a hundred, for all nodes
 	config := sqlstore.Config{Dialect: dialect}
 	if err := sqlstore.Migrate(ctx, db, config); err != nil {
-		return shelf{}, errors.Join(err, db.Close())
+		return stores{}, errors.Join(err, db.Close())
 	}
 	s, err := sqlstore.Open(ctx, db, config)
 	if err != nil {
-		return shelf{}, errors.Join(err, db.Close())
+		return stores{}, errors.Join(err, db.Close())
 	}
-	return shelf{store: s, apiKeys: s, revocations: s, addUser: s.AddUser, close: db.Close}, nil
+	return stores{store: s, apiKeys: s, revocations: s, addUser: s.AddUser, close: db.Close}, nil
 }
 
-// onRedis keeps sessions and API keys on Redis. The users are in memory beside
-// it, and the same again after a restart; a real host has them in its database.
-func onRedis(ctx context.Context, address string) (shelf, error) {
+// onRedis keeps sessions and API keys on Redis. The demo users are in memory and are
+// added again at each start; a real host has them in its database.
+func onRedis(ctx context.Context, address string) (stores, error) {
 	memory, err := memstore.New(memstore.Config{})
 	if err != nil {
-		return shelf{}, err
+		return stores{}, err
 	}
 	users := sameUsers{memory}
 	options, err := redisstore.Options(address)
 	if err != nil {
-		return shelf{}, err
+		return stores{}, err
 	}
 	client := redis.NewClient(options)
 	s, err := redisstore.New(ctx, client, redisstore.Config{Users: users, Prefix: "quickstart:"})
 	if err != nil {
-		return shelf{}, errors.Join(err, client.Close())
+		return stores{}, errors.Join(err, client.Close())
 	}
-	return shelf{store: s, apiKeys: s, revocations: s, addUser: users.AddUser, close: client.Close}, nil
+	return stores{store: s, apiKeys: s, revocations: s, addUser: users.AddUser, close: client.Close}, nil
 }
 
-// sameUsers are users who are added anew at each start, with the same password.
-// The memory store would give each of them another CredentialVersion, and so end
-// the sessions that Redis has kept.
+// sameUsers returns users with a fixed CredentialVersion. The users are added again
+// at each start. The memory store would give them another CredentialVersion each
+// time, which would end the sessions on Redis.
 type sameUsers struct{ *memstore.Store }
 
 func (s sameUsers) Authenticate(ctx context.Context, login, password string) (store.User, error) {
@@ -107,8 +107,8 @@ func (s sameUsers) User(ctx context.Context, id string) (store.User, error) {
 	return u, err
 }
 
-// seed adds the demo users who are not there yet.
-func (s shelf) seed(ctx context.Context) error {
+// seed adds the demo users that do not exist.
+func (s stores) seed(ctx context.Context) error {
 	for _, u := range demoUsers {
 		if err := s.addUser(ctx, u, demoPassword); err != nil && !errors.Is(err, store.ErrConflict) {
 			return fmt.Errorf("user %s: %w", u.Login, err)

@@ -1,6 +1,6 @@
-// Package fields_test reads the headers of a limit with somebody else's parser
-// of structured fields. There is nothing here but a test; nothing is shipped.
-package fields_test
+// Package ratelimitheaders_test parses the RateLimit headers with an independent
+// parser of structured fields (RFC 9651).
+package ratelimitheaders_test
 
 import (
 	"context"
