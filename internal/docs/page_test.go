@@ -138,8 +138,8 @@ func TestDocsREADMEHasAtMost200Lines(t *testing.T) {
 }
 
 var (
-	conformance = regexp.MustCompile(`lists (\d+) requirements`)
-	conformance = regexp.MustCompile(`(?m)^(\d+) requirements: `)
+	requirements = regexp.MustCompile(`lists (\d+) requirements`)
+	conformance  = regexp.MustCompile(`(?m)^(\d+) requirements: `)
 )
 
 func TestDocsREADMECountsTheRequirements(t *testing.T) {
