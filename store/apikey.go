@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// APIKeys remembers long-lived keys that users made for their scripts. A store
+// APIKeys stores long-lived keys that users made for their scripts. A store
 // that has it is named in a field of its own; nothing asks for it by type
 // assertion.
 type APIKeys interface {

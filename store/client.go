@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// Clients knows the OAuth clients that are registered. A store that has it is
-// named in a field of its own; nothing asks for it by type assertion. How
-// clients come into it is the host's affair.
+// Clients looks up the registered OAuth clients. A store that has it is
+// named in a field of its own; nothing asks for it by type assertion. The
+// host registers the clients by means of its own.
 type Clients interface {
 	// Client returns the client with this ID, and ErrNotFound if there is none
 	// or it may no longer be used.
@@ -65,15 +65,15 @@ const MaxGrace = 300 * time.Second
 func (c Client) Check() error {
 	var errs []error
 	if c.ID == "" {
-		errs = append(errs, errors.New("store: Client.ID: a client wants an ID"))
+		errs = append(errs, errors.New("store: Client.ID: must not be empty"))
 	}
 	switch c.Refresh {
 	case "", RefreshNone, RefreshRotate, RefreshStrict:
 	default:
-		errs = append(errs, fmt.Errorf("store: Client.Refresh: wants one of the policies, has %q", c.Refresh))
+		errs = append(errs, fmt.Errorf("store: Client.Refresh: must be one of the policies, got %q", c.Refresh))
 	}
 	if c.Grace < 0 || c.Grace > MaxGrace {
-		errs = append(errs, fmt.Errorf("store: Client.Grace: wants 0 to %v, has %v", MaxGrace, c.Grace))
+		errs = append(errs, fmt.Errorf("store: Client.Grace: must be 0 to %v, got %v", MaxGrace, c.Grace))
 	}
 	return errors.Join(errs...)
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Revocations is a deny list: it remembers sessions that were ended, for as long
+// Revocations is a deny list: it stores the sessions that were ended, for as long
 // as their last access token could still be shown. A store that has it is named
 // in a field of its own; nothing asks for it by type assertion.
 //

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Sessions remembers one row a session. A session is opened by a login, moved
+// Sessions stores one row a session. A session is opened by a login, moved
 // on by each refresh and ended by a logout, a reuse or its own age; a year of
 // hourly refreshes leaves one row.
 type Sessions interface {
@@ -20,9 +20,9 @@ type Sessions interface {
 
 	// AdvanceSession moves a session from generation from to from+1 and sets
 	// AdvancedAt and IdleUntil, in one atomic step. Of any number of callers with
-	// the same from exactly one gets nil. The others, whoever comes with
-	// another generation than the session's, and whoever comes after a
-	// revocation get ErrConflict and change nothing. ErrNotFound if there is no
+	// the same from exactly one gets nil. The others, callers with a generation
+	// that is not the session's, and callers after a revocation get ErrConflict
+	// and change nothing. ErrNotFound if there is no
 	// such session.
 	AdvanceSession(ctx context.Context, id string, from int64, at, idleUntil time.Time) error
 

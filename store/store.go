@@ -1,10 +1,10 @@
-// Package store holds what Sallyport asks a host to remember: who its users
-// are, which sessions they have open and, where the host wants them, their
-// long-lived API keys. It needs the standard library only.
+// Package store declares the interfaces through which Sallyport stores a host's
+// data: its users, their sessions and, if the host has them, API keys, OAuth
+// clients and a deny list. It needs the standard library only.
 //
 // A host implements [Store] on its own tables, or starts with
-// store/memstore. Whoever writes a Store runs store/storetest against it: each
-// sentence below that says what a method does is a rule there.
+// store/memstore. The author of a Store runs store/storetest against it:
+// each sentence below that says what a method does is a rule there.
 //
 // # What holds for every method
 //
@@ -12,8 +12,8 @@
 // Session, AdvanceSession and RevokeSession of one session happen one after the
 // other, each at a moment between its call and its return.
 //
-// An error that is not one of this package's sentinels means "the store could
-// not say". Sallyport answers it with 503: it never takes it for "not found",
+// An error that is not one of this package's sentinels means "the store
+// failed". Sallyport answers it with 503: it never takes it for "not found",
 // for theft or for success. So a driver's error is to be returned as it is, or
 // wrapped, and never translated into a sentinel that it does not mean.
 // Sentinels may be wrapped; they are recognised with [errors.Is].
@@ -54,15 +54,15 @@ type Store interface {
 }
 
 var (
-	// ErrNotFound says that the thing asked for does not exist, which is a fact
-	// that the store has looked up.
+	// ErrNotFound means that the store has looked, and that the thing asked for does
+	// not exist.
 	ErrNotFound = errors.New("store: not found")
 
-	// ErrConflict says that a write was not made because what it builds on is
-	// not so (any longer): another caller was faster, or the identifier is taken.
+	// ErrConflict means that a write was not made because its condition does not
+	// hold (any longer): another caller was faster, or the identifier is taken.
 	ErrConflict = errors.New("store: conflict")
 
-	// ErrBadCredentials says that a login and a password do not open a door
-	// together, for a reason that is nobody's business.
+	// ErrBadCredentials means that the login and the password do not match. It
+	// deliberately gives no reason.
 	ErrBadCredentials = errors.New("store: bad credentials")
 )

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// Users knows who may come in. The host implements it on its own table, its
-// LDAP directory or whatever holds its accounts.
+// Users checks passwords and looks up users. The host implements it on its own
+// table, on its LDAP directory or on another system that holds its accounts.
 type Users interface {
 	// Authenticate returns the user whom login and password name together.
 	//
@@ -36,7 +36,7 @@ type Users interface {
 	User(ctx context.Context, id string) (User, error)
 }
 
-// User is what Sallyport needs to know of a user.
+// User is the part of a user's account that Sallyport reads.
 type User struct {
 	// ID names the user for ever; it becomes the subject ("sub") of their
 	// tokens. Never empty, never given to somebody else.
@@ -45,11 +45,12 @@ type User struct {
 	// Login is the name that they type. Sallyport stores it nowhere.
 	Login string
 
-	// Account names whose quota the user spends. Users with the same Account
-	// share one; empty means that the user has one of their own.
+	// Account names the account whose quota the user's requests are counted on.
+	// Users with the same Account share one quota; empty means that the user has a
+	// quota of their own.
 	Account string
 
-	// Tier names the account's plan, as the host's table of tiers has it.
+	// Tier names the account's tier, a key of the host's table of tiers.
 	Tier string
 
 	// Seats is how many seats the account pays for, where its tier counts them.

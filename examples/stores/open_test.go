@@ -150,7 +150,7 @@ func TestOpenRefusesPostgres(t *testing.T) {
 			"", "", "CREATE FUNCTION pg_is_in_recovery() RETURNS bool LANGUAGE sql AS 'SELECT true'", "connect to the primary",
 		},
 		"that is too old": {
-			"", "", setting("server_version_num", "120022"), "wants version 13 or newer, has 12",
+			"", "", setting("server_version_num", "120022"), "must be version 13 or newer, got 12",
 		},
 		"whose encoding has too few letters": {
 			"", "", setting("server_encoding", "LATIN1"), "encoding is LATIN1",

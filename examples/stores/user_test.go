@@ -174,7 +174,7 @@ func TestClients(t *testing.T) {
 
 		wrong := s.SetClient(t.Context(), store.Client{Refresh: "always", Grace: -1})
 		wants(t, wrong, errSome, "SetClient")
-		for _, words := range []string{"wants an ID", `"always"`, "has -1ns"} {
+		for _, words := range []string{"must not be empty", `"always"`, "got -1ns"} {
 			if !contains(wrong, words) {
 				t.Errorf("%q does not say %q", wrong, words)
 			}

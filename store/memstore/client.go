@@ -37,8 +37,8 @@ func (s *Store) SetClient(ctx context.Context, c store.Client) error {
 	return nil
 }
 
-// RemoveClient forgets the client with this ID, through which nobody logs in or
-// refreshes from then on. ErrNotFound if there is no such client.
+// RemoveClient forgets the client with this ID. From then on logins and refreshes
+// through it are refused. ErrNotFound if there is no such client.
 func (s *Store) RemoveClient(ctx context.Context, id string) error {
 	if err := ctx.Err(); err != nil {
 		return err

@@ -32,7 +32,7 @@ func TestClients(t *testing.T) {
 		t.Errorf("Client, in other letters: %v", err)
 	}
 	wrong := s.SetClient(t.Context(), store.Client{Refresh: "always", Grace: -1})
-	for _, words := range []string{"wants an ID", `"always"`, "has -1ns"} {
+	for _, words := range []string{"must not be empty", `"always"`, "got -1ns"} {
 		if wrong == nil || !strings.Contains(wrong.Error(), words) {
 			t.Errorf("%v does not say %q", wrong, words)
 		}

@@ -20,7 +20,7 @@ func Example() {
 		panic(err)
 	}
 
-	// A login and a password name a user, or nobody; never why nobody.
+	// Authenticate returns the user, or ErrBadCredentials without a reason.
 	ada, err := users.Authenticate(ctx, "ada", "correct horse & battery")
 	fmt.Println(ada.ID, ada.Tier, err)
 	_, err = users.Authenticate(ctx, "ada", "correct horse")
@@ -36,7 +36,7 @@ func Example() {
 	ada, err = users.User(ctx, "u1")
 	fmt.Println(ada.Tier, ada.Seats, err)
 
-	// Whoever is removed gets no new token.
+	// A user who is removed gets no new token.
 	if err := users.RemoveUser(ctx, "u1"); err != nil {
 		panic(err)
 	}

@@ -10,11 +10,12 @@ import (
 // do to get ahead; more would make one login pay for a night's worth.
 const sweepEach = 4
 
-// batch is how many go while everybody else waits: a millisecond's worth.
+// batch is how many entries are deleted under one lock. Other calls wait for a
+// millisecond or so.
 const batch = 1000
 
-// inBatches calls forget, with the lock held and room for others after each call,
-// until it finds no more, and says how many went.
+// inBatches calls forget with the lock held, and releases the lock after each call.
+// It stops when forget finds no more, and returns how many entries were deleted.
 func (s *Store) inBatches(ctx context.Context, forget func(n int) int) (gone int, err error) {
 	for {
 		if err := ctx.Err(); err != nil {

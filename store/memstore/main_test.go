@@ -13,7 +13,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// quick makes hashes that hold nobody off.
+// quick returns a hasher whose hashes are cheap and whose queue is long.
 func quick(t testing.TB, memory uint32) *passwords.Hasher {
 	t.Helper()
 	h, err := passwords.New(passwords.Config{Memory: memory, Time: 1, Threads: 1, Concurrent: 4, Queue: 1024, InsecureParameters: true})

@@ -84,10 +84,10 @@ var (
 func New(c Config) (*Store, error) {
 	var errs []error
 	if c.MaxSessions < 0 {
-		errs = append(errs, fmt.Errorf("memstore: Config.MaxSessions: wants 1 or more, or 0 for the default, has %d", c.MaxSessions))
+		errs = append(errs, fmt.Errorf("memstore: Config.MaxSessions: must be 1 or more, or 0 for the default, got %d", c.MaxSessions))
 	}
 	if c.MaxKeys < 0 {
-		errs = append(errs, fmt.Errorf("memstore: Config.MaxKeys: wants 1 or more, or 0 for the default, has %d", c.MaxKeys))
+		errs = append(errs, fmt.Errorf("memstore: Config.MaxKeys: must be 1 or more, or 0 for the default, got %d", c.MaxKeys))
 	}
 	if c.MaxSessions == 0 {
 		c.MaxSessions = defaultMaxSessions

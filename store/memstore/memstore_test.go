@@ -77,7 +77,7 @@ func TestNew(t *testing.T) {
 		if s != nil || err == nil {
 			t.Fatalf("New: %v, %v", s, err)
 		}
-		for _, wrong := range []string{"memstore: Config.MaxSessions: ", "has -1", "memstore: Config.MaxKeys: ", "has -2"} {
+		for _, wrong := range []string{"memstore: Config.MaxSessions: ", "got -1", "memstore: Config.MaxKeys: ", "got -2"} {
 			if !strings.Contains(err.Error(), wrong) {
 				t.Errorf("%q does not say %q", err, wrong)
 			}

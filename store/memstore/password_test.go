@@ -148,9 +148,9 @@ func TestAuthenticateRace(t *testing.T) {
 	}
 }
 
-func TestAuthenticateCannotSay(t *testing.T) {
+func TestAuthenticateFailsWhenBusy(t *testing.T) {
 	t.Parallel()
-	for who, login := range map[string]string{"a user": "ada", "somebody unknown": "nobody"} {
+	for who, login := range map[string]string{"a user": "ada", "somebody unknown": "unknown"} {
 		t.Run("when too many log in at once as "+who, func(t *testing.T) {
 			t.Parallel()
 			h, err := passwords.New(passwords.Config{Concurrent: 1, Queue: 1})
@@ -177,7 +177,7 @@ func TestAuthenticateCannotSay(t *testing.T) {
 				}
 			}
 			if busy == 0 {
-				t.Error("nobody was turned away")
+				t.Error("no login was rejected with ErrBusy")
 			}
 		})
 	}

@@ -94,7 +94,7 @@ func (s *Store) RevokeSession(ctx context.Context, id string, at time.Time) erro
 	return nil
 }
 
-var errNoTime = errors.New("memstore: a revocation wants a time: a zero one is that of what was not revoked")
+var errNoTime = errors.New("memstore: the time of a revocation must not be zero: a zero time means \"not revoked\"")
 
 // revocable is what every revocation begins with.
 func revocable(ctx context.Context, at time.Time) error {

@@ -84,7 +84,7 @@ func (s *Store) SetUser(ctx context.Context, u store.User) error {
 
 // RemoveUser forgets the user with this ID, whose login is free from then on;
 // their ID should never be given to somebody else. ErrNotFound if there is no
-// such user. Their sessions and keys stay until they expire, and open nothing.
+// such user. Their sessions and keys stay until they expire, and are refused.
 func (s *Store) RemoveUser(ctx context.Context, id string) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -127,7 +127,7 @@ func (s *Store) byLogin(login string) *user {
 // check reports what makes u no user.
 func check(u store.User) error {
 	if u.ID == "" || u.Login == "" {
-		return fmt.Errorf("memstore: a user wants an ID and a login, has %q and %q", u.ID, u.Login)
+		return fmt.Errorf("memstore: the ID and the login of a user must not be empty, got %q and %q", u.ID, u.Login)
 	}
 	return nil
 }

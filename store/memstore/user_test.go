@@ -47,7 +47,7 @@ func TestUsers(t *testing.T) {
 		"a user has a login": {
 			func(ctx context.Context, s *memstore.Store) error { return s.AddUser(ctx, store.User{ID: "u3"}, "x") }, errSome,
 		},
-		"a password that cannot be hashed adds nobody": {
+		"a password that cannot be hashed adds no user": {
 			func(ctx context.Context, s *memstore.Store) error {
 				return s.AddUser(ctx, store.User{ID: "u3", Login: "eve"}, string(make([]byte, 5000)))
 			}, passwords.ErrTooLong,

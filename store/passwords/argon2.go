@@ -83,11 +83,11 @@ func parseArgon2(rest string) (argon2Hash, error) {
 	}
 	fs, ok := fields(rest, "$", 3)
 	if !ok {
-		return argon2Hash{}, unreadable("argon2: wants parameters, salt and key")
+		return argon2Hash{}, unreadable("argon2: must have parameters, salt and key")
 	}
 	ns, ok := numbers(fs[0], "m", "t", "p")
 	if !ok {
-		return argon2Hash{}, unreadable("argon2: wants the parameters m, t and p")
+		return argon2Hash{}, unreadable("argon2: must have the parameters m, t and p")
 	}
 	m, t, p := ns[0], ns[1], ns[2]
 	if t < 1 || t > maxArgon2Work || p < 1 || p > maxArgon2Threads ||

@@ -58,7 +58,7 @@ func parseDjangoBcrypt(rest string) (stored, error) {
 func parsePasslibBcrypt(rest string) (stored, error) {
 	fs, ok := fields(rest, "$", 3)
 	if !ok {
-		return nil, unreadable("bcrypt-sha256: wants parameters, salt and key")
+		return nil, unreadable("bcrypt-sha256: must have parameters, salt and key")
 	}
 	kind, salt, key := fs[0], fs[1], fs[2]
 	prepare := func(password string) string {

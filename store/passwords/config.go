@@ -20,42 +20,43 @@ const (
 	maxWaiting      = 1 << 16
 )
 
-// Config says how a [Hasher] makes hashes, and how many at once. The zero value
-// is a safe choice.
+// Config configures a [Hasher]: the cost of a hash, and how many run at once. The
+// zero value is safe to use.
 type Config struct {
-	// Memory is what argon2id fills for one hash, in KiB. 0 means 19456.
+	// Memory is the memory of one argon2id hash, in KiB. 0 means 19456.
 	//
 	// Together with Time it must reach one of OWASP's minimums: 47104 KiB at
 	// Time 1, 19456 at 2, 12288 at 3, 9216 at 4, 7168 at 5 or more. At most
 	// 262144, and at most 1048576 when multiplied by Time.
 	Memory uint32
 
-	// Time is how often argon2id passes over the memory. 0 means 2.
+	// Time is the number of passes that argon2id makes over the memory. 0 means 2.
 	Time uint32
 
-	// Threads is over how many threads argon2id spreads one hash, at most 64. 0
-	// means 1. Concurrent counts hashes, not threads.
+	// Threads is the number of threads of one argon2id hash, at most 64. 0 means 1.
+	// Concurrent counts hashes, not threads.
 	Threads uint8
 
 	// InsecureParameters lets Memory and Time be lower than OWASP's minimums,
-	// down to 8 KiB for each thread. It is for tests, which need no hash that
-	// holds.
+	// down to 8 KiB for each thread. It is for tests, whose
+	// hashes protect no password.
 	InsecureParameters bool
 
-	// Concurrent is how many hashes run at once. 0 means GOMAXPROCS less one,
-	// but at least one, which leaves a core to the requests that hash nothing.
+	// Concurrent is how many hashes run at once, at most 1048576. 0 means
+	// GOMAXPROCS less one, but at least one. That leaves a core to the requests
+	// that hash nothing.
 	Concurrent int
 
-	// TotalMemory is how much memory the hashes that run may take together, in
-	// KiB: each takes Memory, and an older hash that is verified what it says
-	// itself. What has no room waits with the others; a hash that wants more than
-	// there is at all runs alone. 0 means 262144, which is 256 MiB. The garbage
-	// that Go has not collected yet comes on top.
+	// TotalMemory is how much memory the running hashes may use together, in KiB. A
+	// new hash uses Memory; an older hash that is verified uses what its own
+	// parameters say. A hash that does not fit waits in the queue; a hash that needs more
+	// than TotalMemory runs alone. 0 means 262144, which is 256 MiB. Memory
+	// that Go has not collected yet is not counted.
 	TotalMemory uint32
 
 	// Queue is how many callers wait for their turn when Concurrent hashes are
-	// running, at most 65536. When one more comes, ErrBusy is for a caller of the
-	// address or the login that holds the most places. 0 means 16 for each hash
+	// running, at most 65536. When one more comes, a caller of the address or the
+	// login that holds the most places gets ErrBusy. 0 means 16 for each hash
 	// that may run, and at least 128: with one core and the default parameters,
 	// 128 callers are served within three seconds.
 	Queue int
@@ -71,8 +72,8 @@ type Config struct {
 	// BcryptPepper is what Devise (Ruby on Rails) calls config.pepper: it is
 	// appended to a password before a hash that begins with "$2" is verified. No
 	// new hash has it. It is a secret: read it from where the host keeps its
-	// keys. Empty: there is none, as there is none in any other system whose
-	// hashes begin so.
+	// keys. Empty means no pepper. Other systems whose hashes begin with
+	// "$2" have none.
 	BcryptPepper string
 
 	// Now is the clock that hashes are timed with, for the RetryAfter of an
@@ -118,21 +119,21 @@ func (c Config) check() error {
 
 	switch least := c.leastMemory(); {
 	case c.Memory > maxArgon2Memory:
-		wrong("Memory", "wants %d KiB at most, has %d", maxArgon2Memory, c.Memory)
+		wrong("Memory", "must be %d KiB at most, got %d", maxArgon2Memory, c.Memory)
 	case c.Memory < least:
-		wrong("Memory", "wants %d KiB or more with Time %d and Threads %d, has %d", least, c.Time, c.Threads, c.Memory)
+		wrong("Memory", "must be %d KiB or more with Time %d and Threads %d, got %d", least, c.Time, c.Threads, c.Memory)
 	}
 	if work := uint64(c.Memory) * uint64(c.Time); work > maxArgon2Work {
-		wrong("Time", "wants Memory * Time of %d KiB at most, has %d", maxArgon2Work, work)
+		wrong("Time", "Memory * Time must be %d KiB at most, got %d", maxArgon2Work, work)
 	}
 	if c.Threads > maxArgon2Threads {
-		wrong("Threads", "wants %d at most, has %d", maxArgon2Threads, c.Threads)
+		wrong("Threads", "must be %d at most, got %d", maxArgon2Threads, c.Threads)
 	}
 	if c.Concurrent < 0 || c.Concurrent > maxPlaces {
-		wrong("Concurrent", "wants 1 to %d, or 0 for the default, has %d", maxPlaces, c.Concurrent)
+		wrong("Concurrent", "must be 1 to %d, or 0 for the default, got %d", maxPlaces, c.Concurrent)
 	}
 	if c.Queue < 0 || c.Queue > maxWaiting {
-		wrong("Queue", "wants 1 to %d, or 0 for the default, has %d", maxWaiting, c.Queue)
+		wrong("Queue", "must be 1 to %d, or 0 for the default, got %d", maxWaiting, c.Queue)
 	}
 	return errors.Join(errs...)
 }

@@ -16,44 +16,44 @@ func TestNewRefuses(t *testing.T) {
 	}{
 		"less than OWASP's minimum": {
 			passwords.Config{Memory: 19455},
-			[]string{"passwords: Config.Memory: wants 19456 KiB or more with Time 2 and Threads 1, has 19455"},
+			[]string{"passwords: Config.Memory: must be 19456 KiB or more with Time 2 and Threads 1, got 19455"},
 		},
 		"one pass over memory that is enough for two": {
 			passwords.Config{Time: 1},
-			[]string{"passwords: Config.Memory: wants 47104 KiB or more with Time 1 and Threads 1, has 19456"},
+			[]string{"passwords: Config.Memory: must be 47104 KiB or more with Time 1 and Threads 1, got 19456"},
 		},
 		"little memory, however many passes": {
 			passwords.Config{Memory: 7167, Time: 99},
-			[]string{"passwords: Config.Memory: wants 7168 KiB or more with Time 99 and Threads 1, has 7167"},
+			[]string{"passwords: Config.Memory: must be 7168 KiB or more with Time 99 and Threads 1, got 7167"},
 		},
 		"less memory than argon2 has for its threads, in a test too": {
 			passwords.Config{Memory: 15, Threads: 2, InsecureParameters: true},
-			[]string{"passwords: Config.Memory: wants 16 KiB or more with Time 2 and Threads 2, has 15"},
+			[]string{"passwords: Config.Memory: must be 16 KiB or more with Time 2 and Threads 2, got 15"},
 		},
 		"more memory than Verify would accept": {
 			passwords.Config{Memory: 262145},
-			[]string{"passwords: Config.Memory: wants 262144 KiB at most, has 262145"},
+			[]string{"passwords: Config.Memory: must be 262144 KiB at most, got 262145"},
 		},
 		"more work than Verify would accept": {
 			passwords.Config{Memory: 262144, Time: 5},
-			[]string{"passwords: Config.Time: wants Memory * Time of 1048576 KiB at most, has 1310720"},
+			[]string{"passwords: Config.Time: Memory * Time must be 1048576 KiB at most, got 1310720"},
 		},
 		"work that overflows 32 bits": {
 			passwords.Config{Memory: 65536, Time: 65536},
-			[]string{"passwords: Config.Time: wants Memory * Time of 1048576 KiB at most, has 4294967296"},
+			[]string{"passwords: Config.Time: Memory * Time must be 1048576 KiB at most, got 4294967296"},
 		},
 		"so many hashes at once that no queue holds them": {
 			passwords.Config{Concurrent: int(^uint(0) >> 1)},
-			[]string{"passwords: Config.Concurrent: wants 1 to 1048576"},
+			[]string{"passwords: Config.Concurrent: must be 1 to 1048576"},
 		},
 		"all that is wrong, at once": {
 			passwords.Config{Memory: 64, Time: 20000, Threads: 65, Concurrent: -1, Queue: -2},
 			[]string{
 				"passwords: Config.Memory: ",
 				"passwords: Config.Time: ",
-				"passwords: Config.Threads: wants 64 at most, has 65",
-				"passwords: Config.Concurrent: wants 1 to 1048576, or 0 for the default, has -1",
-				"passwords: Config.Queue: wants 1 to 65536, or 0 for the default, has -2",
+				"passwords: Config.Threads: must be 64 at most, got 65",
+				"passwords: Config.Concurrent: must be 1 to 1048576, or 0 for the default, got -1",
+				"passwords: Config.Queue: must be 1 to 65536, or 0 for the default, got -2",
 			},
 		},
 	} {

@@ -6,7 +6,7 @@
 // [Hasher.VerifyUnknown] for an unknown login. Only so many hashes run at once, so
 // that many logins at a time cost neither the memory of the process nor the time
 // of its other requests; their turns are shared out by address and by login, so
-// that nobody waits for all the logins of somebody else (see [WithCaller]).
+// that no login waits for all the logins of another caller (see [WithCaller]).
 //
 // # What Verify reads
 //
@@ -29,8 +29,8 @@
 //
 // # Bounds
 //
-// A row may be damaged, or written by somebody who should not have. What lies
-// out of these bounds is ErrFormat, before any memory is taken:
+// A row may be damaged, or written by an attacker. A hash outside these bounds
+// is ErrFormat, before any memory is allocated:
 //
 //	the whole string    512 bytes of printable ASCII without spaces
 //	salt, key           1 to 64 bytes, 16 to 64 bytes; some schemes fix one or both
@@ -49,16 +49,15 @@
 // cut, and upper and lower case differ. A rule about that is the host's. Text that
 // Unicode holds to be the same is the same password, unless Config.AsTyped is set.
 //
-// Older schemes do not look at all of a password. bcrypt ignores what comes
+// Older schemes do not use all of a password. bcrypt ignores what comes
 // after the 72nd byte; bcrypt, scrypt and PBKDF2 take some passwords with a NUL
 // byte for others without. Where a scheme cannot tell, Verify does the work and
 // says no: a password of more than 72 bytes or with a NUL byte matches a bcrypt
 // hash only if all of it counted when that was made (by Django's bcrypt_sha256,
 // passlib's bcrypt-sha256 or Symfony), one with a NUL byte matches no hash of
 // scrypt, PBKDF2 or crypt(3), and one of more than 512 bytes none of crypt(3). A
-// user who had such a password under an older scheme needs a new one. What was cut
-// off when it was stored nobody can know: the 72 bytes that were kept of it do
-// match.
+// user who had such a password under an older scheme needs a new one. Where the
+// older system cut passwords off at 72 bytes, its hash matches those 72 bytes.
 //
 // # What it does not do
 //

@@ -26,7 +26,7 @@ var (
 // stored is a hash as it was read from a row, with parameters within bounds.
 type stored interface {
 	// match does the expensive work, and reports whether the hash is one of
-	// password. An error means that it could not say.
+	// password. An error means that it failed before it knew.
 	match(password string) (bool, error)
 
 	// kib is how much memory that takes.

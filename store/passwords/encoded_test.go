@@ -52,7 +52,7 @@ func TestEachCharacterOfAKeyCounts(t *testing.T) {
 	}
 }
 
-// A hash as it would be made now is not renewed, whoever made it; Django's
+// A hash as it would be made now is not renewed, by any system; Django's
 // prefix is not how it would be made.
 func TestForeignHashesByTheCurrentParameters(t *testing.T) {
 	t.Parallel()
@@ -112,7 +112,7 @@ const (
 	tail53 = "pVYRqbZaFUft2HbqhtG/GeFNzPMXbhB5JmbaZfWJgLaXm2kbm7sGa"
 )
 
-// unreadable are strings that a damaged row, a hostile one or another system's
+// unreadable are strings that a damaged row, a malicious one or one of another system
 // may hold.
 var unreadable = map[string]string{
 	"nothing":                     "",
@@ -153,7 +153,7 @@ var unreadable = map[string]string{
 	"argon2 with an empty key":              "$argon2id$v=19$m=64,t=1,p=1$" + salt16 + "$",
 	"argon2 without a key":                  "$argon2id$v=19$m=64,t=1,p=1$" + salt16,
 	"argon2 with something after the key":   "$argon2id$v=19$m=64,t=1,p=1$" + salt16 + "$" + key32 + "$",
-	"argon2 with a key that is guessed":     "$argon2id$v=19$m=64,t=1,p=1$" + salt16 + "$AAAA",
+	"argon2 with a key of 3 bytes":          "$argon2id$v=19$m=64,t=1,p=1$" + salt16 + "$AAAA",
 	"argon2 with a key too long":            "$argon2id$v=19$m=64,t=1,p=1$" + salt16 + "$" + strings.Repeat("A", 88),
 	"argon2 with a salt too long":           "$argon2id$v=19$m=64,t=1,p=1$" + strings.Repeat("A", 88) + "$" + key32,
 	"argon2 with padded base64":             "$argon2id$v=19$m=64,t=1,p=1$" + salt16 + "==$" + key32 + "=",
@@ -211,7 +211,7 @@ var unreadable = map[string]string{
 	"passlib's SHA-1, a byte short":   "$pbkdf2$1000$2BsDQIhxjnGOsdYag5AyBg$KgZy.RmjRvbHem28oA7dK2.YJ",
 
 	"Spring's password in the clear":        "{noop}secret",
-	"Spring's encoder that nobody knows":    "{sha512}" + hex32,
+	"Spring's encoder that is unknown":      "{sha512}" + hex32,
 	"Spring's encoder without a hash":       "{bcrypt}",
 	"Spring's bcrypt within itself":         "{bcrypt}{bcrypt}$2b$04$" + tail53,
 	"Spring's PBKDF2, cut":                  "{pbkdf2}" + hex32,

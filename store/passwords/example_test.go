@@ -18,7 +18,7 @@ func Example() {
 		log.Fatal(err)
 	}
 
-	// The users' table. What an older system has left in it still opens the door.
+	// The users' table. The hashes that an older system stored are still accepted.
 	hashes := map[string]string{
 		"ada": "$2y$04$i7GFTsBitkOfcIHjVMFmv.H1CDuqgTGBNXRdnesRCYeTYDvJSRC0e",
 	}

@@ -150,7 +150,7 @@ func (s *stage) waits(c caller) int {
 	}
 }
 
-// end lets all that run finish, and nobody begin anew.
+// end lets the running hashes finish, and starts no others.
 func (s *stage) end() {
 	s.mu.Lock()
 	s.over = true
@@ -260,7 +260,7 @@ func TestErrBusySaysHowLongTheQueueTakes(t *testing.T) {
 			})
 		})
 	}
-	t.Run("to whoever waited in vain, too", func(t *testing.T) {
+	t.Run("to callers that waited in vain, too", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			h := newHasher(t, passwords.Config{Concurrent: 1})
@@ -300,9 +300,9 @@ func TestTheDefaultQueueTakesAHundredCallersAtOnce(t *testing.T) {
 	})
 }
 
-// For the race detector, and for the books: whoever comes, waits, gives up or is
-// refused leaves nothing behind.
-func TestTheQueueRemembersNobodyWhoHasLeft(t *testing.T) {
+// For the race detector, and for the bookkeeping: a caller that comes, waits,
+// gives up or is refused leaves nothing behind.
+func TestQueueForgetsCallersThatLeft(t *testing.T) {
 	t.Parallel()
 	h := newHasher(t, passwords.Config{Concurrent: 2, Queue: 5, Memory: 64, Time: 1, InsecureParameters: true, TotalMemory: 200})
 	var callers sync.WaitGroup

@@ -22,8 +22,8 @@ var (
 	ErrBusy = errors.New("passwords: too many hashes at once")
 
 	// ErrFormat says that a stored string is not a hash that this package reads,
-	// or that its parameters are out of bounds. To whoever logs in that is a wrong
-	// password; the host has a row to mend.
+	// or that its parameters are out of bounds. At a login it counts as a wrong
+	// password; the host must repair the row.
 	ErrFormat = errors.New("passwords: not a readable hash")
 
 	// ErrTooLong says that a password has more than 4096 bytes.

@@ -108,7 +108,7 @@ func TestRenew(t *testing.T) {
 	}
 }
 
-func TestPasswordsThatNobodyCanHave(t *testing.T) {
+func TestPasswordsThatAreTooLong(t *testing.T) {
 	t.Parallel()
 	h := newHasher(t, narrow)
 	long := strings.Repeat("x", 4097)
@@ -153,7 +153,7 @@ func TestWorkIsDoneOrNotAtAll(t *testing.T) { //nolint:paralleltest // see above
 		c := passwords.Config{Memory: kib, Time: 1, InsecureParameters: true, Concurrent: 1, Queue: 1}
 		free, full := newHasher(t, c), newHasher(t, c)
 		encoded := hash(t, free, "right")
-		hostile := strings.Replace(encoded, "m=8192", "m=4294967295", 1)
+		malicious := strings.Replace(encoded, "m=8192", "m=4294967295", 1)
 		long := strings.Repeat("x", 4097)
 
 		ctx, giveUp := context.WithCancel(t.Context())
@@ -180,7 +180,7 @@ func TestWorkIsDoneOrNotAtAll(t *testing.T) { //nolint:paralleltest // see above
 			{"a full queue", func() error { return verify(t.Context(), full, encoded, "right") }, false, passwords.ErrBusy},
 			{"a full queue, for an unknown login", func() error { return full.VerifyUnknown(t.Context(), "x") }, false, passwords.ErrBusy},
 			{"a context that is done", func() error { return verify(cancelled(t), free, encoded, "right") }, false, context.Canceled},
-			{"a hash with parameters out of bounds", func() error { return verify(t.Context(), free, hostile, "right") }, true, passwords.ErrFormat},
+			{"a hash with parameters out of bounds", func() error { return verify(t.Context(), free, malicious, "right") }, true, passwords.ErrFormat},
 			{"a password that is too long", func() error { return verify(t.Context(), free, encoded, long) }, false, passwords.ErrMismatch},
 			{"one for an unknown login", func() error { return free.VerifyUnknown(t.Context(), long) }, false, passwords.ErrMismatch},
 		} {

@@ -53,11 +53,11 @@ func (d pbkdf2Digest) parseWerkzeug(rest string) (stored, error) {
 func (d pbkdf2Digest) parse(rest string, decode func(salt, key string) (secret, bool)) (stored, error) {
 	fs, ok := fields(rest, "$", 3)
 	if !ok {
-		return nil, unreadable("pbkdf2: wants rounds, salt and key")
+		return nil, unreadable("pbkdf2: must have rounds, salt and key")
 	}
 	ns, ok := decimals(fs[:1])
 	if !ok {
-		return nil, unreadable("pbkdf2: wants a number of rounds")
+		return nil, unreadable("pbkdf2: must have a number of rounds")
 	}
 	s, ok := decode(fs[1], fs[2])
 	if !ok || len(s.key) != d.size {

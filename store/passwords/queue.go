@@ -16,10 +16,10 @@ import (
 //
 // Turns are shared out by address and by login. The next turn is for the caller
 // whose address and login were both served the longest ago; among equals, for
-// whoever has waited longest. So the many requests of one login, or of one
+// the one that has waited longest. So the many requests of one login, or of one
 // address, take turns with everybody else's as if they were a single request.
 // When the queue is full, the caller is refused whose address or login holds the
-// most of it, and among equals whoever came last.
+// most of it, and among equals the one that came last.
 type queue struct {
 	places, waiting int
 	memory          uint64 // KiB
@@ -130,8 +130,8 @@ func (q *queue) giveBack(t *turn) {
 	q.serve()
 }
 
-// serve calls those whose turn it is. Nobody overtakes one that waits for memory
-// only.
+// serve calls those whose turn it is. A turn that waits only for memory is not
+// overtaken.
 func (q *queue) serve() {
 	for q.working < q.places && len(q.line) > 0 {
 		if q.next == nil {
@@ -167,7 +167,7 @@ func byWaiting(a, b *turn) int {
 	)
 }
 
-// last is whoever has to go when too many wait.
+// last is the turn that is refused when too many wait.
 func (q *queue) last() *turn {
 	var last *turn
 	for _, t := range q.line {

@@ -175,10 +175,10 @@ func TestHashesTakeNoMoreMemoryTogetherThanThereIs(t *testing.T) {
 	}{
 		"as many as fit":                            {[]uint64{400, 300, 300}, 3},
 		"one too many waits":                        {[]uint64{400, 300, 301}, 2},
-		"nobody overtakes one that waits for much":  {[]uint64{400, 700, 1}, 1},
-		"one that wants all works alone":            {[]uint64{1000, 1}, 1},
-		"one that wants more than there is does so": {[]uint64{5000, 1}, 1},
-		"those that want nothing have places only":  {[]uint64{1000, 0, 0, 0}, 4},
+		"one that waits for much is not overtaken":  {[]uint64{400, 700, 1}, 1},
+		"one that needs all works alone":            {[]uint64{1000, 1}, 1},
+		"one that needs more than there is does so": {[]uint64{5000, 1}, 1},
+		"those that need nothing have places only":  {[]uint64{1000, 0, 0, 0}, 4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -213,7 +213,7 @@ func TestHashesTakeNoMoreMemoryTogetherThanThereIs(t *testing.T) {
 			})
 		})
 	}
-	t.Run("who gives up was in nobody's way", func(t *testing.T) {
+	t.Run("a caller that gives up delays no other", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			h := newHasher(t, passwords.Config{Concurrent: 4, TotalMemory: 1000, Memory: 64, Time: 1, InsecureParameters: true})

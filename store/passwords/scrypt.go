@@ -24,11 +24,11 @@ type scryptHash struct {
 func parseScrypt(rest string) (stored, error) {
 	fs, ok := fields(rest, "$", 3)
 	if !ok {
-		return nil, unreadable("scrypt: wants parameters, salt and key")
+		return nil, unreadable("scrypt: must have parameters, salt and key")
 	}
 	ns, ok := numbers(fs[0], "ln", "r", "p")
 	if !ok {
-		return nil, unreadable("scrypt: wants the parameters ln, r and p")
+		return nil, unreadable("scrypt: must have the parameters ln, r and p")
 	}
 	s, ok := decodeSecret(fs[1], fs[2], b64)
 	if !ok {
@@ -41,15 +41,15 @@ func parseScrypt(rest string) (stored, error) {
 func parseWerkzeugScrypt(rest string) (stored, error) {
 	fs, ok := fields(rest, "$", 3)
 	if !ok {
-		return nil, unreadable("scrypt: wants parameters, salt and key")
+		return nil, unreadable("scrypt: must have parameters, salt and key")
 	}
 	params, ok := fields(fs[0], ":", 3)
 	if !ok {
-		return nil, unreadable("scrypt: wants the parameters N, r and p")
+		return nil, unreadable("scrypt: must have the parameters N, r and p")
 	}
 	ns, ok := decimals(params)
 	if !ok {
-		return nil, unreadable("scrypt: wants numbers for N, r and p")
+		return nil, unreadable("scrypt: must have numbers for N, r and p")
 	}
 	s, ok := werkzeugSecret(fs[1], fs[2])
 	if !ok {
@@ -63,11 +63,11 @@ func parseWerkzeugScrypt(rest string) (stored, error) {
 func parseDjangoScrypt(rest string) (stored, error) {
 	fs, ok := fields(rest, "$", 5)
 	if !ok {
-		return nil, unreadable("scrypt: wants N, salt, r, p and key")
+		return nil, unreadable("scrypt: must have N, salt, r, p and key")
 	}
 	ns, ok := decimals([]string{fs[0], fs[2], fs[3]})
 	if !ok {
-		return nil, unreadable("scrypt: wants numbers for N, r and p")
+		return nil, unreadable("scrypt: must have numbers for N, r and p")
 	}
 	s, ok := textSecret(fs[1], fs[4], padded.DecodeString)
 	if !ok {
@@ -81,11 +81,11 @@ func parseDjangoScrypt(rest string) (stored, error) {
 func parseSpringScrypt(rest string) (stored, error) {
 	fs, ok := fields(rest, "$", 3)
 	if !ok {
-		return nil, unreadable("scrypt: wants parameters, salt and key")
+		return nil, unreadable("scrypt: must have parameters, salt and key")
 	}
 	params, err := strconv.ParseUint(fs[0], 16, 24)
 	if err != nil {
-		return nil, unreadable("scrypt: wants parameters in hexadecimal")
+		return nil, unreadable("scrypt: must have parameters in hexadecimal")
 	}
 	s, ok := decodeSecret(fs[1], fs[2], padded)
 	if !ok {

@@ -73,7 +73,7 @@ func dialCluster(t testing.TB, addrs []string) *redis.ClusterClient {
 	return client
 }
 
-// open returns a Store with nobody in it and, unless c has one, a prefix of its
+// open returns an empty Store and, unless c has one, a prefix of its
 // own.
 func open(t testing.TB, client redis.UniversalClient, c redisstore.Config) *redisstore.Store {
 	t.Helper()

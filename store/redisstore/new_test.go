@@ -33,7 +33,7 @@ func TestNew(t *testing.T) {
 	t.Run("all that is wrong with a Config is said at once", func(t *testing.T) {
 		t.Parallel()
 		refused(t, nil, redisstore.Config{Timeout: -1, Replicas: -2},
-			"the client is required", "Config.Users: is required", "Config.Timeout: ", "Config.Replicas: wants 0 or more, has -2")
+			"the client is required", "Config.Users: is required", "Config.Timeout: ", "Config.Replicas: must be 0 or more, got -2")
 	})
 	t.Run("a client whose deadlines do not hold is refused", func(t *testing.T) {
 		t.Parallel()

@@ -11,7 +11,7 @@ import (
 // answer where no context has an earlier deadline.
 const patience = 2 * time.Second
 
-var errURL = errors.New("redisstore: wants a URL such as redis://user:password@host:6379/0, escaped (/ in a password is %2F), and no options in its query but those of go-redis")
+var errURL = errors.New("redisstore: must be a URL such as redis://user:password@host:6379/0, escaped (/ in a password is %2F), and no options in its query but those of go-redis")
 
 // Options reads a URL (redis://user:password@host:6379/0, rediss:// for TLS,
 // unix:///path) into options for redis.NewClient. What go-redis leaves to its

@@ -15,14 +15,16 @@
 //
 // Whatever concerns more than one record is more than one step, because on a
 // Cluster the records lie on different nodes. CreateSession writes the session,
-// then adds it to the list of its user's; whoever fails in between has been told
-// so, and has left a session that no token names. RevokeUserSessions takes that
+// then adds it to the list of its user's; a call that fails in between returns an
+// error, and leaves a session that no token names. RevokeUserSessions takes that
 // list a thousand sessions at a time: it notes them in a list of what has ended,
 // ends each, and takes them out of the user's list; if it fails, some may have
-// ended, and calling it again ends the rest and returns all of them. CreateAPIKey takes the digest, then the
-// ID, then adds the key to the list; one that fails in between leaves a digest
-// that nobody can take, or a key that nobody was shown. DeleteExpiredAPIKeys
-// takes a key apart in the same way; where one has failed, the next goes on.
+// ended, and calling it again ends the rest and returns all of them.
+//
+// CreateAPIKey writes the digest, then the ID, then adds the key to the list; a
+// call that fails in between leaves a digest that no other key can take, or a key
+// that was shown to no user. DeleteExpiredAPIKeys removes a key in the same way;
+// if one call fails, the next goes on.
 //
 // # What a Redis may lose
 //
@@ -140,10 +142,10 @@ func New(ctx context.Context, client redis.UniversalClient, c Config) (*Store, e
 		complain("Users", "is required")
 	}
 	if c.Timeout < 0 {
-		complain("Timeout", "wants a positive time, or 0 for the default, has %v", c.Timeout)
+		complain("Timeout", "must be a positive time, or 0 for the default, got %v", c.Timeout)
 	}
 	if c.Replicas < 0 {
-		complain("Replicas", "wants 0 or more, has %d", c.Replicas)
+		complain("Replicas", "must be 0 or more, got %d", c.Replicas)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err

@@ -105,7 +105,7 @@ func TestRefresh(t *testing.T) {
 			t.Errorf("%d got a pair", len(pairs))
 		}
 	})
-	t.Run("P3: a server that cannot say is no refusal, and consumes nothing", func(t *testing.T) {
+	t.Run("P3: a server that fails is no refusal, and consumes nothing", func(t *testing.T) {
 		t.Parallel()
 		g := newGate(t)
 		token := g.logsIn(t)

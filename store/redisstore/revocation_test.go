@@ -29,7 +29,7 @@ func TestDenials(t *testing.T) {
 		}
 	}
 	if denied() {
-		t.Error("a session that nobody has denied is")
+		t.Error("a session is denied that was not")
 	}
 	deny(time.Hour)
 	if !denied() || until() != 2*time.Hour {

@@ -114,8 +114,8 @@ redis.call('PEXPIREAT', KEYS[1], math.min(expires, tonumber(ARGV[4])))
 return 2`)
 
 // AdvanceSession moves a session from one generation to the next, in one script;
-// see [store.Sessions]. It is never sent twice: whoever gets ErrConflict has not
-// lost to themselves.
+// see [store.Sessions]. It is never sent twice, so that a caller that gets
+// ErrConflict has not lost to its own first attempt.
 func (s *Store) AdvanceSession(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
@@ -136,7 +136,7 @@ var revoking = redisclient.NewScript(`
 if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end
 return redis.call('HSETNX', KEYS[1], 'revoked', ARGV[1])`)
 
-var errNoTime = errors.New("wants a time: a zero one is that of a session or a key that was not revoked")
+var errNoTime = errors.New("the time must not be zero: a zero time means \"not revoked\"")
 
 // RevokeSession ends a session; see [store.Sessions].
 func (s *Store) RevokeSession(ctx context.Context, id string, at time.Time) error {

@@ -75,7 +75,7 @@ func (s *Store) UserSessions(ctx context.Context, userID string) ([]store.Sessio
 		}
 	}
 	if len(over) > 0 {
-		// what is over never comes back; whoever lists next tries again
+		// what is over never comes back; the next call that lists tries again
 		_ = s.client.ZRem(ctx, s.userSessionsKey(userID), over...).Err()
 	}
 	slices.SortFunc(live, func(a, b store.Session) int {

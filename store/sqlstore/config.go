@@ -46,16 +46,16 @@ func (c Config) withDefaults() (Config, error) {
 	case "":
 		errs = append(errs, errors.New("sqlstore: Config.Dialect: required: SQLite or PostgreSQL"))
 	default:
-		errs = append(errs, fmt.Errorf("sqlstore: Config.Dialect: wants SQLite or PostgreSQL, has %q", c.Dialect))
+		errs = append(errs, fmt.Errorf("sqlstore: Config.Dialect: must be SQLite or PostgreSQL, got %q", c.Dialect))
 	}
 	if c.Prefix == "" {
 		c.Prefix = defaultPrefix
 	}
 	if !prefixes.MatchString(c.Prefix) || len(c.Prefix) > maxPrefix {
-		errs = append(errs, fmt.Errorf("sqlstore: Config.Prefix: wants a letter, then letters, digits and underscores, lower-case, %d at most, has %q", maxPrefix, c.Prefix))
+		errs = append(errs, fmt.Errorf("sqlstore: Config.Prefix: must be a letter, then letters, digits and underscores, lower-case, %d at most, got %q", maxPrefix, c.Prefix))
 	}
 	if c.Dialect == SQLite && strings.HasPrefix(c.Prefix, "sqlite_") {
-		errs = append(errs, fmt.Errorf("sqlstore: Config.Prefix: SQLite keeps names that begin with sqlite_ to itself, has %q", c.Prefix))
+		errs = append(errs, fmt.Errorf("sqlstore: Config.Prefix: must not begin with sqlite_, which SQLite reserves, got %q", c.Prefix))
 	}
 	if c.Users != nil && c.Passwords != nil {
 		errs = append(errs, errors.New("sqlstore: Config.Passwords: nothing would be hashed by it, since Config.Users is set"))

@@ -16,7 +16,7 @@ import (
 var errDown = errors.New("the server is down")
 
 // down is a database that cannot be reached. The others are in
-// examples/stores: whoever uses this package gets no driver by it.
+// examples/stores: this package brings no driver into the module of its users.
 type down struct{}
 
 func (down) Connect(context.Context) (driver.Conn, error) { return nil, errDown }
@@ -29,13 +29,13 @@ func TestConfig(t *testing.T) {
 		says   []string
 	}{
 		"the dialect is required":           {sqlstore.Config{}, []string{"Config.Dialect: required: SQLite or PostgreSQL"}},
-		"the dialect is one of two":         {sqlstore.Config{Dialect: "mysql"}, []string{`Config.Dialect: wants SQLite or PostgreSQL, has "mysql"`}},
-		"a prefix is lower-case":            {sqlstore.Config{Dialect: sqlstore.SQLite, Prefix: "Auth_"}, []string{`Config.Prefix: `, `has "Auth_"`}},
-		"a prefix begins with a letter":     {sqlstore.Config{Dialect: sqlstore.SQLite, Prefix: "1_"}, []string{`has "1_"`}},
+		"the dialect is one of two":         {sqlstore.Config{Dialect: "mysql"}, []string{`Config.Dialect: must be SQLite or PostgreSQL, got "mysql"`}},
+		"a prefix is lower-case":            {sqlstore.Config{Dialect: sqlstore.SQLite, Prefix: "Auth_"}, []string{`Config.Prefix: `, `got "Auth_"`}},
+		"a prefix begins with a letter":     {sqlstore.Config{Dialect: sqlstore.SQLite, Prefix: "1_"}, []string{`got "1_"`}},
 		"a prefix is no piece of SQL":       {sqlstore.Config{Dialect: sqlstore.SQLite, Prefix: `a"; DROP TABLE users; --`}, []string{"Config.Prefix: "}},
 		"a prefix ends where it ends":       {sqlstore.Config{Dialect: sqlstore.SQLite, Prefix: "auth_\n"}, []string{"Config.Prefix: "}},
 		"a prefix is not too long":          {sqlstore.Config{Dialect: sqlstore.PostgreSQL, Prefix: strings.Repeat("a", 33)}, []string{"32 at most"}},
-		"a prefix is not SQLite's own":      {sqlstore.Config{Dialect: sqlstore.SQLite, Prefix: "sqlite_auth_"}, []string{"sqlite_ to itself"}},
+		"a prefix is not SQLite's own":      {sqlstore.Config{Dialect: sqlstore.SQLite, Prefix: "sqlite_auth_"}, []string{"begin with sqlite_"}},
 		"users hash their own passwords":    {sqlstore.Config{Dialect: sqlstore.SQLite, Users: host{}, Passwords: &passwords.Hasher{}}, []string{"Config.Passwords: "}},
 		"all that is wrong is said at once": {sqlstore.Config{Prefix: "-", Users: host{}, Passwords: &passwords.Hasher{}}, []string{"Dialect", "Prefix", "Passwords"}},
 	}
@@ -75,7 +75,7 @@ func TestNoDatabase(t *testing.T) {
 		t.Parallel()
 		_, open := sqlstore.Open(t.Context(), nil, sqlstore.Config{})
 		for doing, err := range map[string]error{"Open": open, "Migrate": sqlstore.Migrate(t.Context(), nil, sqlstore.Config{})} {
-			if err == nil || !strings.Contains(err.Error(), doing+" wants a *sql.DB, has nil") || !strings.Contains(err.Error(), "Dialect") {
+			if err == nil || !strings.Contains(err.Error(), doing+": db must be a *sql.DB, got nil") || !strings.Contains(err.Error(), "Dialect") {
 				t.Errorf("%s: %v", doing, err)
 			}
 		}

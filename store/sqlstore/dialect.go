@@ -50,7 +50,7 @@ func (f flavour) either(sqlite, postgres string) string {
 // deleteEnded deletes up to a batch of rows that have ended by $1.
 //
 // On PostgreSQL it leaves alone what somebody is writing at the moment: it waits
-// for nobody, so it can be part of no deadlock. FOR UPDATE looks at the end of a
+// for no other transaction, so it can be part of no deadlock. FOR UPDATE looks at the end of a
 // row once more when it has the row to itself. An IN instead of the ARRAY could
 // be worked out again for each row, LIMIT and all; and the LIMIT is no argument,
 // because one that the planner does not know makes it read the whole table.

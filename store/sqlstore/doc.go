@@ -56,7 +56,8 @@
 // # What it costs
 //
 // Reading a session, advancing it and revoking it are one round trip each.
-// Whoever loses the race to advance one needs a second, to learn what to. A
+// A caller that loses the race to advance one needs a second round trip, to learn
+// the cause. A
 // login is two, with the work of the hash between them, in no transaction and on
 // no connection. Sessions and keys are found by their ID or digest, by their user
 // and by their end, each by an index, however many there are.
@@ -67,7 +68,7 @@
 // # Failures
 //
 // Whatever the driver says comes back wrapped and untranslated: it is no
-// sentinel, so it means "could not say". The pool is the host's. This package
+// sentinel, so it means "the store failed". The pool is the host's. This package
 // neither closes it nor changes its settings, and puts no limit on the time that
 // a statement takes but that of the context. The one exception is the statement
 // that ends all sessions of a user: once begun it goes on for up to a minute after

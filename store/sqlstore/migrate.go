@@ -22,7 +22,7 @@ import (
 func Migrate(ctx context.Context, db *sql.DB, c Config) error {
 	c, err := c.withDefaults()
 	if db == nil {
-		err = errors.Join(errors.New("sqlstore: Migrate wants a *sql.DB, has nil"), err)
+		err = errors.Join(errors.New("sqlstore: Migrate: db must be a *sql.DB, got nil"), err)
 	}
 	if err != nil {
 		return err

@@ -31,7 +31,7 @@ func (s *Store) SetPassword(ctx context.Context, id, password string) error {
 // one of the forms that package passwords reads: say, a bcrypt hash out of an
 // older system's table. Their CredentialVersion changes. A hash that the store would
 // make otherwise itself is replaced when the user logs in. One that cannot be read,
-// or is empty, is a wrong password to whoever logs in: Authenticate returns a
+// or is empty, counts as a wrong password at a login: Authenticate returns a
 // [store.FaultError], after the same work. ErrNotFound if there is no such user.
 func (s *Store) SetHash(ctx context.Context, id, encoded string) error {
 	if err := s.keepsUsers("SetHash"); err != nil {

@@ -57,7 +57,7 @@ func (s *Store) Session(ctx context.Context, id string) (store.Session, error) {
 
 // AdvanceSession moves a session from one generation to the next; see
 // [store.Sessions]. The condition and the write are one statement, which nothing
-// comes between. Only whoever has lost looks again, at what it has lost to.
+// comes between. Only a caller that has lost reads the session again, to learn the cause.
 func (s *Store) AdvanceSession(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
 	rows, err := s.exec(ctx, "AdvanceSession", s.session.advance, id, from, micros(at), micros(idleUntil))
 	if err != nil || rows == 1 {
@@ -73,7 +73,7 @@ func (s *Store) AdvanceSession(ctx context.Context, id string, from int64, at, i
 	return fmt.Errorf("sqlstore: AdvanceSession: %w", store.ErrNotFound)
 }
 
-var errNoTime = errors.New("wants a time: a zero one is that of a session or a key that was not revoked")
+var errNoTime = errors.New("the time must not be zero: a zero time means \"not revoked\"")
 
 // RevokeSession ends a session; see [store.Sessions]. It fails if at is zero.
 func (s *Store) RevokeSession(ctx context.Context, id string, at time.Time) error {
@@ -133,7 +133,7 @@ func (s *Store) revoke(ctx context.Context, doing, statement, id string, at time
 
 // DeleteExpiredSessions forgets the sessions that have expired before; see
 // [store.Sessions]. It deletes a thousand at a time, each thousand for good and
-// with a pause after it, so that nobody waits for long however many there are;
+// with a pause after it, so that no other call waits for long however many there are;
 // when it fails half-way, it has deleted as many as it says. On PostgreSQL a
 // session that is being written at that very moment is left to the next call.
 func (s *Store) DeleteExpiredSessions(ctx context.Context, before time.Time) (int, error) {

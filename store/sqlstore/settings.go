@@ -37,7 +37,7 @@ func (i inspection) sqliteSettings(ctx context.Context) (errs []error) {
 	wrong := func(format string, args ...any) {
 		errs = append(errs, fmt.Errorf("sqlstore: SQLite: "+format, args...))
 	}
-	if file.String == "" { // nobody else waits for it, and nothing outlives it
+	if file.String == "" { // no other process uses it, and nothing outlives it
 		if !i.alone {
 			wrong("a database in memory is each connection's own: call db.SetMaxOpenConns(1)")
 		}
@@ -69,7 +69,7 @@ func (i inspection) postgresSettings(ctx context.Context) (errs []error) {
 		errs = append(errs, fmt.Errorf("sqlstore: PostgreSQL: "+format, args...))
 	}
 	if version < leastPostgres {
-		wrong("wants version %d or newer, has %d", leastPostgres, version)
+		wrong("must be version %d or newer, got %d", leastPostgres, version)
 	}
 	switch {
 	case replica:
@@ -78,7 +78,7 @@ func (i inspection) postgresSettings(ctx context.Context) (errs []error) {
 		wrong("transactions are read-only: set default_transaction_read_only=off")
 	}
 	if encoding != "UTF8" {
-		wrong("the database's encoding is %s, which has no room for every text: create it with ENCODING 'UTF8'", encoding)
+		wrong("the database's encoding is %s, which cannot store every text: create it with ENCODING 'UTF8'", encoding)
 	}
 	if commit == "off" {
 		wrong("synchronous_commit is off: what was confirmed would be lost in a crash; set synchronous_commit=on")

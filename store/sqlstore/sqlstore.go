@@ -45,7 +45,7 @@ var (
 func Open(ctx context.Context, db *sql.DB, c Config) (*Store, error) {
 	c, err := c.withDefaults()
 	if db == nil {
-		err = errors.Join(errors.New("sqlstore: Open wants a *sql.DB, has nil"), err)
+		err = errors.Join(errors.New("sqlstore: Open: db must be a *sql.DB, got nil"), err)
 	}
 	if err == nil && c.Users == nil && c.Passwords == nil {
 		c.Passwords, err = passwords.New(passwords.Config{})

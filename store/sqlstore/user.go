@@ -86,7 +86,7 @@ func (s *Store) SetUser(ctx context.Context, u store.User) error {
 
 // RemoveUser forgets the user with this ID, whose login is free from then on;
 // their ID should never be given to somebody else. ErrNotFound if there is no
-// such user. Their sessions and keys stay until they expire, and open nothing.
+// such user. Their sessions and keys stay until they expire, and are refused.
 func (s *Store) RemoveUser(ctx context.Context, id string) error {
 	if err := s.keepsUsers("RemoveUser"); err != nil {
 		return err
@@ -121,7 +121,7 @@ func (s *Store) manages(doing string, u store.User) error {
 		return err
 	}
 	if u.ID == "" || u.Login == "" {
-		return fmt.Errorf("sqlstore: %s: a user wants an ID and a login, has %q and %q", doing, u.ID, u.Login)
+		return fmt.Errorf("sqlstore: %s: the ID and the login must not be empty, got %q and %q", doing, u.ID, u.Login)
 	}
 	return nil
 }

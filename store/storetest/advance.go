@@ -11,7 +11,7 @@ const (
 	racers = 64 // callers at once
 	rounds = 16 // how often they race
 
-	losers = "The others, whoever comes with another generation than the session's, and whoever comes after a revocation get ErrConflict and change nothing."
+	losers = "The others, callers with a generation that is not the session's, and callers after a revocation get ErrConflict and change nothing."
 )
 
 var advanceRules = []rule{
@@ -24,7 +24,7 @@ var advanceRules = []rule{
 	{
 		name:  "AdvanceSession has exactly one winner",
 		says:  "Of any number of callers with the same from exactly one gets nil.",
-		why:   "with two winners a thief and the user refresh side by side, and nobody ever notices the theft",
+		why:   "with two winners an attacker and the user refresh side by side, and the theft is never noticed",
 		check: advancesOnce,
 	},
 	{

@@ -17,7 +17,7 @@ var clientRules = []rule{
 	{
 		name:  "Client returns the client",
 		says:  knowsClient,
-		why:   "a client that loses its secrets is a public one, and one that loses its grants, scopes or policy may do what nobody has allowed it",
+		why:   "a client that loses its secrets is a public one, and one that loses its grants, scopes or policy may do what the host has not allowed it",
 		check: returnsClient,
 	},
 	{
@@ -52,7 +52,7 @@ var clientRules = []rule{
 	},
 }
 
-// newClient makes up a confidential client that nobody else has.
+// newClient makes up a confidential client with an ID of its own.
 func newClient() store.Client {
 	return store.Client{
 		ID:      unique("client"),
@@ -107,7 +107,7 @@ func returnsClient(t *trial) {
 
 func missesUnknownClient(t *trial) {
 	t.registers(newClient())
-	t.missesClient(unique("nobody"), "nothing")
+	t.missesClient(unique("unknown"), "nothing")
 	t.missesClient("", "nothing")
 }
 
@@ -147,7 +147,7 @@ func givesOutCopiesOfClient(t *trial) {
 func saysNothingOfClientsWhenDone(t *trial) {
 	c := t.registers(newClient())
 	var calls []call
-	for _, id := range []string{c.ID, unique("nobody")} {
+	for _, id := range []string{c.ID, unique("unknown")} {
 		calls = append(calls, call{"Client", func(ctx context.Context) error {
 			_, err := t.Clients.Client(ctx, id)
 			return err

@@ -64,7 +64,7 @@ var clientViolations = []violation{
 	{"Client loses the policy", "Client returns the client", showing(func(c *store.Client) { c.Refresh = store.RefreshRotate })},
 	{"Client loses the grace", "Client returns the client", showing(func(c *store.Client) { c.Grace = 0 })},
 	{"Client sorts the scopes", "Client returns the client", showing(func(c *store.Client) { slices.Sort(c.Scopes) })},
-	{"Client returns nobody and no error", "Client says ErrNotFound of an unknown ID", clientErr(nil)},
+	{"Client returns no client and no error", "Client says ErrNotFound of an unknown ID", clientErr(nil)},
 	{"Client returns the driver's error", "Client says ErrNotFound of an unknown ID", clientErr(errDriver)},
 	{"Client says ErrBadCredentials", "Client says ErrNotFound of an unknown ID", clientErr(store.ErrBadCredentials)},
 	{"Client remembers what it has seen", "Client says ErrNotFound of one that may no longer be used", func(r *rig) {

@@ -105,7 +105,7 @@ var textViolations = []violation{
 			s.Scopes = strings.Split(strings.Join(s.Scopes, ","), ",")
 		}
 	})},
-	{"scopes have room for twenty", "Scopes come back as they were", creating(func(s *store.Session) { s.Scopes = s.Scopes[:min(20, len(s.Scopes))] })},
+	{"a session keeps at most 20 scopes", "Scopes come back as they were", creating(func(s *store.Session) { s.Scopes = s.Scopes[:min(20, len(s.Scopes))] })},
 }
 
 // timing changes all times on their way in.

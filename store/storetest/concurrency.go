@@ -19,13 +19,13 @@ var concurrencyRules = []rule{
 	{
 		name:  "Session returns what the last write has left",
 		says:  "as the last write that returned has left it: a read replica that lags will not do.",
-		why:   "a refresh that lost its race reads the session to tell a retry from a theft: an old row makes a thief of the user",
+		why:   "a refresh that lost its race reads the session to tell a retry from a theft: by an old row the user's retry looks like a theft",
 		check: readsLastWrite,
 	},
 }
 
-// worksConcurrently lets callers that have one user in common do all there is to do,
-// and looks whether each finds what it did itself.
+// worksConcurrently lets several callers call all methods for one user, and checks
+// that each caller reads what it wrote itself.
 func worksConcurrently(t *trial) {
 	const callers, each = 16, 4
 	user := unique("user")

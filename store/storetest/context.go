@@ -42,11 +42,11 @@ func (t *trial) calls() []call {
 	known, unknown := t.opens(), t.newSession()
 	calls := []call{
 		{"Authenticate", func(ctx context.Context) error {
-			_, err := t.Store.Authenticate(ctx, unique("nobody"), "wrong")
+			_, err := t.Store.Authenticate(ctx, unique("unknown"), "wrong")
 			return err
 		}},
 		{"User", func(ctx context.Context) error {
-			_, err := t.Store.User(ctx, unique("nobody"))
+			_, err := t.Store.User(ctx, unique("unknown"))
 			return err
 		}},
 		{"DeleteExpiredSessions", func(ctx context.Context) error {

@@ -26,7 +26,7 @@ var createRules = []rule{
 	{
 		name:  "Session says ErrNotFound of an unknown ID",
 		says:  "ErrNotFound if there is none.",
-		why:   "any other error means 503, and a client that retries for ever; no error means a session of nobody",
+		why:   "any other error means 503, and a client that retries for ever; no error means a session without a user",
 		check: missesUnknownSession,
 	},
 }

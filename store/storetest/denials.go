@@ -32,7 +32,7 @@ var denialRules = []rule{
 	{
 		name:  "DenySession keeps the later of the two times",
 		says:  laterOfTwo,
-		why:   "whoever ends a session a second time would give its access tokens back before they have expired",
+		why:   "a second call that ends a session would make its access tokens valid again before they have expired",
 		check: deniesUntilTheLater,
 	},
 	{

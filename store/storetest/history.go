@@ -17,7 +17,7 @@ import (
 var historyRules = []rule{{
 	name:  "What many do to a session happens in one order",
 	says:  "To all callers CreateSession, Session, AdvanceSession and RevokeSession of one session happen one after the other, each at a moment between its call and its return.",
-	why:   "a generation that is seen and then gone again, or a conflict with nobody, is taken for a stolen token, and ends the session of a conforming user",
+	why:   "a generation that is seen and then gone again, or a conflict without another caller, is taken for a stolen token, and ends the session of a conforming user",
 	check: happensInOneOrder,
 }}
 
@@ -90,7 +90,7 @@ func rowOf(s store.Session) row {
 }
 
 // writes makes the calls of one writer. It advances only what it has seen, for
-// nobody knows the ID of a session before it is there.
+// no client knows the ID of a session before it is there.
 func (h *history) writes(client int) (made []porcupine.Operation, err error) {
 	var seen row
 	for turn := range turns {
@@ -121,7 +121,7 @@ func (h *history) writes(client int) (made []porcupine.Operation, err error) {
 	return made, nil
 }
 
-// looksOn reads until nobody writes.
+// looksOn reads until the last writer has finished.
 func (h *history) looksOn(client int) (made []porcupine.Operation, err error) {
 	for len(made) < looks && h.writing.Load() > 0 {
 		op, err := h.calls(client, act{method: "Session"})
@@ -153,7 +153,7 @@ func (h *history) does(a act) (written row, answer told) {
 	switch a.method {
 	case "CreateSession":
 		s := h.session
-		s.UserID += a.at.String() // whoever is first, it shows
+		s.UserID += a.at.String() // shows which call was first
 		s.Scopes = slices.Clone(s.Scopes)
 		return rowOf(s), told{err: h.Store.CreateSession(h.ctx, s)}
 	case "AdvanceSession":
@@ -240,6 +240,6 @@ func (h *history) check(made []porcupine.Operation) {
 			first = i
 		}
 	}
-	h.failf("%d calls of one session by %d callers at once: when %d of them had an order, none had room for %v that was told %v",
+	h.failf("%d calls of one session by %d callers at once: when %d of them had an order, none fits %v that returned %v",
 		len(made), writers+readers, len(sense), made[first].Input, made[first].Output)
 }

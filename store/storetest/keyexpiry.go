@@ -18,7 +18,7 @@ var keyExpiryRules = []rule{
 	{
 		name:  "DeleteExpiredAPIKeys keeps what has not ended",
 		says:  "It forgets no other: a key that neither ends nor was revoked stays for ever.",
-		why:   "a script that has run for years stops one night, and nobody can say why",
+		why:   "a script that has run for years stops one night, without a reason that anyone can find",
 		check: keepsKeysThatLive,
 	},
 	{

@@ -30,7 +30,7 @@ var keyRules = []rule{
 	{
 		name:  "CreateAPIKey has exactly one winner",
 		says:  takenKey,
-		why:   "of two keys with one digest one opens the door for the other's owner",
+		why:   "of two keys with one digest one authenticates the other's owner",
 		check: createsKeyOnce,
 	},
 	{
@@ -42,7 +42,7 @@ var keyRules = []rule{
 	{
 		name:  "APIKey says ErrNotFound of an unknown digest",
 		says:  "ErrNotFound if there is none.",
-		why:   "any other error means 503, and a wrong key that is tried for ever; no error opens the door",
+		why:   "any other error means 503, and a wrong key that is tried for ever; no error means that the key is accepted",
 		check: missesUnknownKey,
 	},
 	{
@@ -52,7 +52,7 @@ var keyRules = []rule{
 		check: listsKeys,
 	},
 	{
-		name:  "UserAPIKeys returns nobody else's",
+		name:  "UserAPIKeys returns only the user's",
 		says:  usersKeys,
 		why:   "a user would read, and end, other people's keys",
 		check: listsOnlyUsersKeys,
@@ -67,7 +67,7 @@ func (t *trial) keys() store.APIKeys {
 	return t.APIKeys
 }
 
-// newKey makes up a live key of a user whom nobody else has. Each is a little
+// newKey makes up a live key of a user of its own. Each is a little
 // younger than the last.
 func (t *trial) newKey() store.APIKey {
 	t.made++
@@ -222,7 +222,7 @@ func listsKeys(t *trial) {
 	oldest = t.usesKey(oldest, t.now.Add(day))
 	t.revokesKey(middle, t.now)
 	t.listsKeysOf(user, oldest, youngest)
-	t.listsKeysOf(unique("nobody"))
+	t.listsKeysOf(unique("unknown"))
 }
 
 func listsOnlyUsersKeys(t *trial) {

@@ -34,7 +34,7 @@ var keyUseRules = []rule{
 	{
 		name:  "RevokeAPIKey keeps the first RevokedAt",
 		says:  "A key that is revoked already keeps its first RevokedAt",
-		why:   "when a key was ended is evidence, and belongs to nobody who comes later",
+		why:   "the time when a key was ended is evidence, and a later call must not change it",
 		check: keepsFirstKeyRevocation,
 	},
 	{

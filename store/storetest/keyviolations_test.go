@@ -155,8 +155,8 @@ var keyViolations = []violation{
 			return found, err
 		}}
 	}},
-	{"UserAPIKeys returns everybody's", "UserAPIKeys returns nobody else's", listingKeysWhere(func(k store.APIKey, _ string) bool { return k.RevokedAt.IsZero() })},
-	{"UserAPIKeys folds the user's ID", "UserAPIKeys returns nobody else's", listingKeysWhere(func(k store.APIKey, userID string) bool {
+	{"UserAPIKeys returns all users'", "UserAPIKeys returns only the user's", listingKeysWhere(func(k store.APIKey, _ string) bool { return k.RevokedAt.IsZero() })},
+	{"UserAPIKeys folds the user's ID", "UserAPIKeys returns only the user's", listingKeysWhere(func(k store.APIKey, userID string) bool {
 		return strings.EqualFold(k.UserID, userID) && k.RevokedAt.IsZero()
 	})},
 

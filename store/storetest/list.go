@@ -24,7 +24,7 @@ var listRules = []rule{
 		check: listsNoRevoked,
 	},
 	{
-		name:  "UserSessions returns nobody else's",
+		name:  "UserSessions returns only the user's",
 		says:  usersSessions,
 		why:   "a user would read, and end, other people's sessions",
 		check: listsOnlyUsers,
@@ -78,6 +78,6 @@ func listsOnlyUsers(t *trial) {
 
 func listsNone(t *trial) {
 	t.opens()
-	t.lists(unique("nobody"))
+	t.lists(unique("unknown"))
 	t.lists("")
 }

@@ -55,11 +55,11 @@ var listViolations = []violation{
 		return found
 	})},
 	{"UserSessions returns revoked ones", "UserSessions leaves out what is revoked", listingWhere(func(s store.Session, userID string) bool { return s.UserID == userID })},
-	{"UserSessions returns everybody's", "UserSessions returns nobody else's", listingWhere(func(s store.Session, _ string) bool { return s.RevokedAt.IsZero() })},
-	{"UserSessions folds the user's ID", "UserSessions returns nobody else's", listingWhere(func(s store.Session, userID string) bool {
+	{"UserSessions returns all users'", "UserSessions returns only the user's", listingWhere(func(s store.Session, _ string) bool { return s.RevokedAt.IsZero() })},
+	{"UserSessions folds the user's ID", "UserSessions returns only the user's", listingWhere(func(s store.Session, userID string) bool {
 		return strings.EqualFold(s.UserID, userID) && s.RevokedAt.IsZero()
 	})},
-	{"UserSessions trims the user's ID", "UserSessions returns nobody else's", listingWhere(func(s store.Session, userID string) bool {
+	{"UserSessions trims the user's ID", "UserSessions returns only the user's", listingWhere(func(s store.Session, userID string) bool {
 		return s.UserID == strings.TrimSpace(userID) && s.RevokedAt.IsZero()
 	})},
 	{"UserSessions says ErrNotFound when there are none", "UserSessions of a user without any is no error", func(r *rig) {

@@ -33,7 +33,7 @@ var manyViolations = []violation{
 		}}
 	}},
 	{"RevokeUserSessions ends 256 at most", isFull, revokingFirst(256)},
-	{"a cache has room for two thousand", isFull, func(r *rig) {
+	{"a cache keeps at most 2000 entries", isFull, func(r *rig) {
 		var mu sync.Mutex
 		var kept []string
 		r.Store = override{Store: r.Store, create: func(ctx context.Context, s store.Session) error {

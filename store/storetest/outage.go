@@ -18,7 +18,7 @@ var outageRules = []rule{
 	},
 	{
 		name:  "A connection that is back is used",
-		says:  "ErrNotFound says that the thing asked for does not exist, which is a fact that the store has looked up.",
+		says:  "ErrNotFound means that the store has looked, and that the thing asked for does not exist.",
 		why:   "what the store learnt during an outage is no fact: a host would have to restart every node",
 		check: recoversFromAnOutage,
 	},
@@ -55,7 +55,7 @@ func (t *trial) all() []call {
 	if t.Clients != nil && t.SetClient != nil {
 		c := newClient()
 		t.must(t.SetClient(t.ctx, c), "Fixture.SetClient(%q)", c.ID)
-		for _, id := range []string{c.ID, unique("nobody")} {
+		for _, id := range []string{c.ID, unique("unknown")} {
 			calls = append(calls, call{"Client", func(ctx context.Context) error {
 				_, err := t.Clients.Client(ctx, id)
 				return err

@@ -19,7 +19,7 @@ var passwordRules = []rule{
 	{
 		name:  "Authenticate does not trim the password",
 		says:  exactly,
-		why:   "a password with a space at its end works on one device and not on another, and every space that does not count is one less to guess",
+		why:   "a password with a space at its end works on one device and not on another, and every space that does not count makes the password weaker against brute force",
 		check: doesNotTrimPassword,
 	},
 	{
@@ -35,7 +35,7 @@ var passwordRules = []rule{
 		check: doesNotCutPassword,
 	},
 	{
-		name:  "An empty password opens nothing",
+		name:  "An empty password is refused",
 		says:  exactly,
 		why:   "to an LDAP directory a bind with a name and no password is an anonymous one, and succeeds for everybody",
 		check: refusesEmptyPassword,
@@ -43,7 +43,7 @@ var passwordRules = []rule{
 	{
 		name:  "An unknown login takes about the same work",
 		says:  "and after about the same work",
-		why:   "a stranger with a stop-watch learns which logins exist",
+		why:   "an unauthenticated caller learns from the response time which logins exist",
 		check: takesTheSameWork,
 	},
 }
@@ -101,11 +101,11 @@ const (
 
 func takesTheSameWork(t *trial) {
 	ada, password := t.ada()
-	nobody, _ := newUser("nobody")
+	missing, _ := newUser("unknown")
 	wrong, unknown := time.Hour, time.Hour
 	for range measures { // in turns, so that a slow moment of the machine hits both
 		wrong = min(wrong, t.timesRefusal(ada.Login, password+"!"))
-		unknown = min(unknown, t.timesRefusal(nobody.Login, password+"!"))
+		unknown = min(unknown, t.timesRefusal(missing.Login, password+"!"))
 	}
 	if wrong < measurable {
 		t.skipf("a wrong password takes %v, which is too quick to be compared", wrong)

@@ -19,7 +19,7 @@ var restartRules = []rule{
 	{
 		name:  "A restart forgets no user",
 		says:  outlives,
-		why:   "nobody can log in after a deployment, or those who were sent away can",
+		why:   "no user can log in after a deployment, or users who are locked out can",
 		check: keepsUsersOverRestart,
 	},
 	{

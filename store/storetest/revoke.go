@@ -15,19 +15,19 @@ var revokeRules = []rule{
 	{
 		name:  "RevokeSession is committed when it returns",
 		says:  "It is committed when RevokeSession returns nil.",
-		why:   "the user was told that they are logged out, or the thief that they are found out, and the session goes on",
+		why:   "the user was told that they are logged out, or a theft was detected, and the session goes on",
 		check: revokesAtOnce,
 	},
 	{
 		name:  "RevokeSession is for good",
 		says:  forGood,
-		why:   "a revocation that wears off is found by whoever tries the old token again",
+		why:   "with a revocation that ends by itself the stolen token works again",
 		check: revokesForGood,
 	},
 	{
 		name:  "RevokeSession keeps the first RevokedAt",
 		says:  "A session that is revoked already keeps its first RevokedAt",
-		why:   "the time of a theft is evidence; whoever tries the stolen token again would move it",
+		why:   "the time of a theft is evidence; another use of the stolen token would move it",
 		check: keepsFirstRevocation,
 	},
 	{
@@ -57,11 +57,11 @@ var revokeRules = []rule{
 	{
 		name:  "RevokeUserSessions ends all of the user's sessions",
 		says:  "RevokeUserSessions ends every session that the user has when it is called, each as RevokeSession does",
-		why:   "somebody changes their password because of a thief, and the thief's session is the one that is left",
+		why:   "a user changes their password because of an attacker, and the attacker's session is the one that is left",
 		check: revokesAllOfUser,
 	},
 	{
-		name:  "RevokeUserSessions ends nobody else's",
+		name:  "RevokeUserSessions ends only the user's",
 		says:  "and no other user's.",
 		why:   "one user who logs out everywhere would log everybody out",
 		check: revokesOnlyUsers,

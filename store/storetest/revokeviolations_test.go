@@ -202,13 +202,13 @@ var revokeViolations = []violation{
 			},
 		}
 	}},
-	{"RevokeUserSessions ends everybody's", "RevokeUserSessions ends nobody else's", revokingWhere(func(string, string) bool { return true })},
-	{"RevokeUserSessions folds the user's ID", "RevokeUserSessions ends nobody else's", revokingWhere(strings.EqualFold)},
-	{"RevokeUserSessions trims the user's ID", "RevokeUserSessions ends nobody else's", revokingWhere(func(has, given string) bool { return strings.TrimSpace(has) == given })},
-	{"RevokeUserSessions takes the user's ID for a pattern", "RevokeUserSessions ends nobody else's", revokingWhere(func(has, given string) bool {
+	{"RevokeUserSessions ends all users'", "RevokeUserSessions ends only the user's", revokingWhere(func(string, string) bool { return true })},
+	{"RevokeUserSessions folds the user's ID", "RevokeUserSessions ends only the user's", revokingWhere(strings.EqualFold)},
+	{"RevokeUserSessions trims the user's ID", "RevokeUserSessions ends only the user's", revokingWhere(func(has, given string) bool { return strings.TrimSpace(has) == given })},
+	{"RevokeUserSessions takes the user's ID for a pattern", "RevokeUserSessions ends only the user's", revokingWhere(func(has, given string) bool {
 		return len(has) == len(given) && !slices.ContainsFunc([]int{0, 1, 2, 3, 4, 5, 6, 7}, func(i int) bool { return given[i] != '_' && has[i] != given[i] })
 	})},
-	{"RevokeUserSessions takes the user's ID for a prefix", "RevokeUserSessions ends nobody else's", revokingWhere(strings.HasPrefix)},
+	{"RevokeUserSessions takes the user's ID for a prefix", "RevokeUserSessions ends only the user's", revokingWhere(strings.HasPrefix)},
 }
 
 // revokingFirst revokes so many of the user's sessions, the newest first.

@@ -9,7 +9,7 @@ import (
 	"github.com/sallyport-go/sallyport/store"
 )
 
-// newSession makes up a live session of a user whom nobody else has. Each is a
+// newSession makes up a live session of a user of its own. Each is a
 // little younger than the last.
 func (t *trial) newSession() store.Session {
 	t.made++

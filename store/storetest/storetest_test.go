@@ -299,7 +299,7 @@ func TestSkips(t *testing.T) {
 			"User returns the user", "needs Fixture.AddUser",
 			func(f *storetest.Fixture) { f.AddUser = nil },
 		},
-		"rules for who is locked out, when nobody can be": {
+		"rules for users who are locked out, when the fixture cannot lock out": {
 			"User says ErrNotFound of who is locked out", "needs Fixture.LockOut",
 			func(f *storetest.Fixture) { f.LockOut = nil },
 		},

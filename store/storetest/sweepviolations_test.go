@@ -36,7 +36,7 @@ var sweepViolations = []violation{
 	{"DeleteExpiredSessions is rolled back, and says how many all the same", "What was deleted stays deleted", inATransaction},
 }
 
-// inATransaction deletes some at a time, but nobody sees it before all are gone,
+// inATransaction deletes some at a time, but no other caller sees it before all are gone,
 // and none is when the context ends.
 func inATransaction(r *rig) {
 	r.Store = override{Store: r.Store, drop: func(ctx context.Context, before time.Time) (n int, err error) {

@@ -17,7 +17,7 @@ var timeRules = []rule{
 	{
 		name:  "A zero time comes back zero",
 		says:  "and a zero time comes back zero.",
-		why:   "a RevokedAt that comes back as 1970 ends a session that nobody has ended",
+		why:   "a RevokedAt that comes back as 1970 ends a session that was not revoked",
 		check: keepsZeroTimes,
 	},
 	{

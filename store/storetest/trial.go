@@ -108,5 +108,5 @@ func atOnce(n int, do func(i int) error) []error {
 	return errs
 }
 
-// unique makes a name that nobody had before.
+// unique returns name with a random suffix.
 func unique(name string) string { return name + "-" + rand.Text() }

@@ -17,13 +17,13 @@ var userRules = []rule{
 	{
 		name:  "Authenticate refuses every other pair alike",
 		says:  "It returns ErrBadCredentials for every other pair",
-		why:   "any other error is answered differently, so that a stranger learns which logins exist, and ErrNotFound is no refusal at all but a broken store",
+		why:   "any other error is answered differently, so that an unauthenticated caller learns which logins exist, and ErrNotFound is no refusal at all but a broken store",
 		check: refusesOtherPairs,
 	},
 	{
 		name:  "Authenticate keeps look-alike logins apart",
 		says:  "Identifiers are compared byte by byte",
-		why:   "whoever may choose a login that looks like somebody else's is logged in as them",
+		why:   "a user who chooses a login that looks like another user's is logged in as that user",
 		check: keepsLoginsApart,
 	},
 	{
@@ -34,7 +34,7 @@ var userRules = []rule{
 	},
 	{
 		name:  "User says ErrNotFound of an unknown ID",
-		says:  "ErrNotFound says that the thing asked for does not exist, which is a fact that the store has looked up.",
+		says:  "ErrNotFound means that the store has looked, and that the thing asked for does not exist.",
 		why:   "any other error means 503: clients of a deleted user would retry for ever instead of logging out",
 		check: missesUnknownUser,
 	},
@@ -52,7 +52,7 @@ var userRules = []rule{
 	},
 }
 
-// newUser makes up a user whom nobody else has, and a password.
+// newUser makes up a user with an ID and a login of their own, and a password.
 func newUser(name string) (u store.User, password string) {
 	return store.User{
 		ID:      unique(name),
@@ -99,7 +99,7 @@ func (t *trial) enters(u store.User, login, password string) {
 	}
 }
 
-// refuses fails the rule unless login and password let nobody in.
+// refuses fails the rule unless Authenticate refuses login and password.
 func (t *trial) refuses(login, password string) {
 	_, err := t.Store.Authenticate(t.ctx, login, password)
 	t.wants(err, store.ErrBadCredentials, "Authenticate(%q, %q)", login, password)
@@ -112,9 +112,9 @@ func authenticates(t *trial) {
 }
 
 func refusesOtherPairs(t *trial) {
-	nobody, password := newUser("nobody")
-	t.refuses(nobody.Login, password)
-	t.refuses(nobody.Login, "")
+	missing, password := newUser("unknown")
+	t.refuses(missing.Login, password)
+	t.refuses(missing.Login, "")
 	t.refuses("", password)
 	t.refuses("", "")
 
@@ -169,7 +169,7 @@ func (t *trial) returns(want store.User) {
 }
 
 func missesUnknownUser(t *trial) {
-	for _, id := range []string{unique("nobody"), ""} {
+	for _, id := range []string{unique("unknown"), ""} {
 		_, err := t.Store.User(t.ctx, id)
 		t.wants(err, store.ErrNotFound, "User(%q)", id)
 	}

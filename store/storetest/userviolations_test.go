@@ -27,7 +27,7 @@ var userViolations = []violation{
 		},
 	},
 	{
-		"Authenticate returns whoever was added last", "Authenticate returns the user",
+		"Authenticate returns the user who was added last", "Authenticate returns the user",
 		func(r *rig) {
 			var last store.User
 			add := r.AddUser
@@ -59,7 +59,7 @@ var userViolations = []violation{
 		refusingWith(func(*rig, string) error { return errDriver }),
 	},
 	{
-		"Authenticate returns nobody and no error", "Authenticate refuses every other pair alike",
+		"Authenticate returns no user and no error", "Authenticate refuses every other pair alike",
 		refusingWith(func(*rig, string) error { return nil }),
 	},
 	{
@@ -94,7 +94,7 @@ var userViolations = []violation{
 		},
 	},
 	{
-		"User returns nobody and no error", "User says ErrNotFound of an unknown ID",
+		"User returns no user and no error", "User says ErrNotFound of an unknown ID",
 		userErr(nil),
 	},
 	{
@@ -176,7 +176,7 @@ var userViolations = []violation{
 	},
 }
 
-// known reports whether there is a user with this login, by a secret door.
+// known reports whether there is a user with this login, by adding one with the same login.
 func (r *rig) known(login string) bool {
 	return r.users.AddUser(context.Background(), store.User{ID: "probe-" + login, Login: login}, "probe") != nil
 }
@@ -267,7 +267,7 @@ var passwordViolations = []violation{
 			return r.users.Authenticate(ctx, login, password)
 		}}
 	}},
-	{"an empty password lets everybody in", "An empty password opens nothing", func(r *rig) {
+	{"an empty password is accepted for every login", "An empty password is refused", func(r *rig) {
 		r.Store = override{Store: r.Store, authenticate: func(ctx context.Context, login, password string) (store.User, error) {
 			if password == "" {
 				return store.User{Login: login}, nil

@@ -17,7 +17,7 @@ var versionRules = []rule{
 	{
 		name:  "Authenticate and User return one CredentialVersion",
 		says:  verifiedVersion,
-		why:   "a login compares the two: if they differ without a change of password, nobody can log in any more",
+		why:   "a login compares the two: if they differ without a change of password, no user can log in any more",
 		check: returnsOneVersion,
 	},
 	{
