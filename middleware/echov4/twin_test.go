@@ -132,7 +132,7 @@ func TestTwinTellsDifferences(t *testing.T) {
 // different configurations. It fails if the handlers are not called or the
 // answers are not compared.
 func TestTwinDetectsDifferentConfigs(t *testing.T) { //nolint:paralleltest // crypto/rand is seeded for the whole process
-	for name, tt := range map[string]struct {
+	for name, tt := range map[string]struct { //nolint:paralleltest // as above
 		request      request
 		config, twin func(*config)
 		want         string
