@@ -14,7 +14,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
-	"go.uber.org/goleak"
+
+	"github.com/sallyport-go/sallyport/internal/redistest"
 )
 
 func TestMain(m *testing.M) {
@@ -22,7 +23,7 @@ func TestMain(m *testing.M) {
 	if orders := os.Getenv(ordersVariable); orders != "" {
 		os.Exit(serve(orders))
 	}
-	goleak.VerifyTestMain(m)
+	os.Exit(redistest.Run(m))
 }
 
 // trials is how often something is tried: as often as SALLYPORT_CRASHTEST says, or a

@@ -14,14 +14,14 @@ import (
 	"strings"
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/sallyport-go/sallyport/internal/redistest"
 )
 
 func TestMain(m *testing.M) {
 	if os.Getenv(alone) != "" {
 		os.Exit(serveAlone())
 	}
-	goleak.VerifyTestMain(m)
+	os.Exit(redistest.Run(m))
 }
 
 // served is a quick start that runs until the test ends.

@@ -20,6 +20,7 @@ const (
 	text   = "golang.org/x/text"
 
 	porcupine = "github.com/anishathalye/porcupine"
+	goleak    = "go.uber.org/goleak"
 )
 
 // linkedModules lists, for a module that a package may import, the other modules
@@ -200,7 +201,7 @@ var rules = []rule{
 		promise:   "the Redis server for tests imports the helper that skips tests only",
 		pkg:       "internal/redistest",
 		imports:   []string{"internal/skip"},
-		modules:   []string{redis},
+		modules:   []string{redis, goleak},
 		forbidden: []string{"net/http"},
 	},
 }

@@ -1,14 +1,15 @@
 package rediscounters_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
-	"go.uber.org/goleak"
 
+	"github.com/sallyport-go/sallyport/internal/redistest"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit/rediscounters"
 	"github.com/sallyport-go/sallyport/store/redisstore"
@@ -16,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) {
 	redis.SetLogger(&logging.VoidLogger{}) // it tells of every server that a test has killed
-	goleak.VerifyTestMain(m)
+	os.Exit(redistest.Run(m))
 }
 
 // patience is more than a busy machine needs.
