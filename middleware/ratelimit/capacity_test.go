@@ -324,6 +324,22 @@ func TestFaultA1KnownMarks(t *testing.T) {
 		}
 		consistent(t, c)
 	})
+	t.Run("the address of the last login is known in a full group of users with one address each", func(t *testing.T) {
+		t.Parallel()
+		var clock hands
+		c := inMemory(t, leastCapacity, &clock)
+		for i := range leastCapacity {
+			clock.pass(time.Second)
+			takesOne(t, c, mark(i, 0))
+		}
+		for i := range leastCapacity { // a second address of each user, whose first is rarely looked at
+			clock.pass(time.Second)
+			if !takesOne(t, c, mark(i, 1)) || !known(t, c, mark(i, 1)) {
+				t.Fatalf("%d is not known", i)
+			}
+		}
+		consistent(t, c)
+	})
 	t.Run("a budget has its place in a full group, is exact, and is never forgotten", func(t *testing.T) {
 		t.Parallel()
 		var clock hands

@@ -262,6 +262,16 @@ func (s *shard) forgetMark(c *Charge, now int64) bool {
 	}
 	l.cursor = begin + n
 	if most == 0 {
+		// All that were looked at belong to users with as few marks. The source has a
+		// mark elsewhere in the shard, which gives way: its own, or that of a user whose
+		// source has the same hash by chance.
+		for at := range l.Len() {
+			if k, mark := l.At(at); l.origins[at].source == source && mark.ends < ends {
+				victim, most, ends = k, 1, mark.ends
+			}
+		}
+	}
+	if most == 0 {
 		return false
 	}
 	l.remove(s, victim)
