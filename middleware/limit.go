@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/netip"
 
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/middleware/wire"
@@ -70,9 +71,12 @@ func identify(r *http.Request) (ratelimit.Caller, error) {
 	return CallerOf(p), nil
 }
 
-// principalOf returns the request's principal, or one with what a Caller has.
+// principalOf returns the context's principal if the Caller was made of it, else one
+// with what the Caller has: a handler for support staff has the principal of the
+// staff in its context, and inspects another caller.
 func principalOf(ctx context.Context, c ratelimit.Caller) tokens.Principal {
-	if p, ok := tokens.PrincipalFrom(ctx); ok {
+	c.Address, c.Key = netip.Addr{}, ""
+	if p, ok := tokens.PrincipalFrom(ctx); ok && CallerOf(p) == c {
 		return p
 	}
 	return tokens.Principal{Subject: c.User, Account: c.Account, SessionID: c.Session, Tier: c.Tier, Seats: c.Seats}

@@ -619,6 +619,32 @@ func TestSupport(t *testing.T) {
 	}
 }
 
+// Support staff inspects a customer in a request of its own, whose context has the
+// principal of the staff.
+func TestInspectAsksForTheTierOfTheCallerThatItIsGiven(t *testing.T) {
+	t.Parallel()
+	asked := make(chan string, 2)
+	d := open(t, func(c *config) {
+		c.auth.Tiers = ratelimit.Tiers{"free": perHour(10), "premium": perHour(20)}
+		c.auth.TierOf = func(_ context.Context, p tokens.Principal) (string, int, error) {
+			asked <- p.Subject
+			return p.Tier, p.Seats, nil
+		}
+		c.auth.Override = func(_ context.Context, p tokens.Principal, tier ratelimit.Tier) (ratelimit.Tier, error) {
+			asked <- p.Subject
+			return tier, nil
+		}
+	})
+	staff := tokens.WithPrincipal(t.Context(), principal(alice))
+	q, err := d.Inspect(staff, middleware.CallerOf(principal(carol)))
+	if err != nil || q.Usage[0].Policy.Name != "premium" {
+		t.Errorf("quota = %+v, %v", q, err)
+	}
+	if tierOf, override := <-asked, <-asked; tierOf != carol.ID || override != carol.ID {
+		t.Errorf("TierOf was asked about %s and Override about %s, want %s", tierOf, override, carol.ID)
+	}
+}
+
 func TestAddCost(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -1,5 +1,5 @@
 -- The version of what a user could log in with when a session or an API key was
--- made. It is empty where nobody has kept it: in all rows from before.
+-- made. It is empty where no version was kept: in all rows from before.
 
 -- +goose Up
 
