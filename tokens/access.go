@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/sallyport-go/sallyport/internal/strictjson"
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
@@ -85,7 +86,7 @@ func mint(key *keys.Member, c claims, extra map[string]any) (string, Principal, 
 		}
 		payload = append(payload[:len(payload)-1], ',')
 		payload = append(payload, more[1:]...)
-		if _, err := members(payload); err != nil { // names that are one only once they are JSON
+		if _, err := strictjson.Members(payload); err != nil { // names that are one only once they are JSON
 			return "", Principal{}, fmt.Errorf("%w: %w", ErrClaims, err)
 		}
 	}
@@ -127,7 +128,7 @@ func readHeader(text []byte) (algorithm, kid string, err error) {
 		}
 		return string(a.in(text)), string(k.in(text)), nil
 	}
-	fields, err := members(text)
+	fields, err := strictjson.Members(text)
 	if err != nil {
 		return "", "", err
 	}
@@ -169,7 +170,7 @@ func looksRegistered(name string) bool {
 // decodeClaims is json.Unmarshal without its kindness: our claims have exactly
 // their names, once each, and null is no value.
 func decodeClaims(payload []byte, c *claims) error {
-	fields, err := members(payload)
+	fields, err := strictjson.Members(payload)
 	if err != nil {
 		return err
 	}

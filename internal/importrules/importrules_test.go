@@ -78,7 +78,13 @@ var rules = []rule{
 	{
 		promise:   "the keys need golang-jwt only, and no other package imports it",
 		pkg:       "tokens/keys",
+		imports:   []string{"internal/strictjson"},
 		modules:   []string{jwt},
+		forbidden: []string{"net/http"},
+	},
+	{
+		promise:   "the strict reader of JSON needs the standard library only",
+		pkg:       "internal/strictjson",
 		forbidden: []string{"net/http"},
 	},
 	{
@@ -89,7 +95,7 @@ var rules = []rule{
 	{
 		promise:   "tokens are made and verified without a web server",
 		pkg:       "tokens",
-		imports:   []string{"tokens/events", "store", "tokens/keys", "internal/caller"},
+		imports:   []string{"tokens/events", "store", "tokens/keys", "internal/caller", "internal/strictjson"},
 		modules:   []string{crypto},
 		forbidden: []string{"net/http"},
 	},

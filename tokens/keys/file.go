@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+
+	"github.com/sallyport-go/sallyport/internal/strictjson"
 )
 
 // ReadFiles reads the keys of all files whose names match one of the patterns of
@@ -53,7 +55,7 @@ func readKeys(fsys fs.FS, name string) ([]Key, error) {
 		k, err := FromPEM("", text)
 		return []Key{k}, err
 	}
-	if fields, err := members(text); err == nil && fields["keys"] != nil {
+	if fields, err := strictjson.Members(text); err == nil && fields["keys"] != nil {
 		return FromJWKS(text)
 	}
 	k, err := FromJWK(text)

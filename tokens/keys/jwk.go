@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sallyport-go/sallyport/internal/strictjson"
 )
 
 const (
@@ -134,7 +136,7 @@ func SetFromJWKS(text []byte) (*Set, error) {
 
 // isSymmetric reports whether a JWK is a secret key, or may be read as one.
 func isSymmetric(text []byte) bool {
-	fields, err := members(text)
+	fields, err := strictjson.Members(text)
 	if err != nil {
 		return false
 	}
@@ -147,7 +149,7 @@ func splitJWKS(text []byte) ([]json.RawMessage, error) {
 	if len(text) > maxJWKS {
 		return nil, fmt.Errorf("keys: JWK Set: must be at most %d bytes, got %d", maxJWKS, len(text))
 	}
-	fields, err := members(text)
+	fields, err := strictjson.Members(text)
 	if err != nil {
 		return nil, fmt.Errorf("keys: JWK Set: %w", err)
 	}
@@ -217,7 +219,7 @@ func (f *jwkFields) time(name string) time.Time {
 }
 
 func keyFromJWK(text []byte) (Key, error) {
-	raw, err := members(text)
+	raw, err := strictjson.Members(text)
 	if err != nil {
 		return Key{}, err
 	}

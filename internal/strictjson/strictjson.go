@@ -1,4 +1,5 @@
-package keys
+// Package strictjson reads JSON objects that every reader reads alike.
+package strictjson
 
 import (
 	"bytes"
@@ -10,10 +11,10 @@ import (
 
 var errNoObject = errors.New("not one JSON object in UTF-8")
 
-// members splits a JSON object into its members. It refuses what other readers
+// Members splits a JSON object into its members. It refuses what other readers
 // may read otherwise: a name that stands twice, bytes that are not UTF-8, and
 // anything behind the object.
-func members(text []byte) (map[string]json.RawMessage, error) {
+func Members(text []byte) (map[string]json.RawMessage, error) {
 	if !utf8.Valid(text) {
 		return nil, errNoObject
 	}
