@@ -2,14 +2,9 @@ package tokens
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/sallyport-go/sallyport/internal/caller"
 	"github.com/sallyport-go/sallyport/store"
@@ -267,133 +262,9 @@ var (
 	errOver     = errors.New("less than a second is left")
 )
 
-// pairOf makes the tokens of a session as it is about to be.
-func (a *Authority) pairOf(ctx context.Context, u store.User, s store.Session, c client, granted, asked []string) (Pair, error) {
-	token, err := a.refresh.make(presented{s.ID, s.Generation})
-	if err != nil {
-		return Pair{}, unavailable("refresh token", err)
-	}
-	from := origin{clientID: s.ClientID, sid: sessionSID(s.ID), narrow: len(s.Scopes)+len(c.Scopes) > 0}
-	p, err := a.pair(ctx, u, from, granted, asked, s.ExpiresAt)
-	if err != nil {
-		return Pair{}, err
-	}
-	p.RefreshToken, p.RefreshExpiresIn = token, s.IdleUntil.Sub(a.now()).Truncate(time.Second)
-	return p, nil
-}
-
-// origin is what an access token comes from: the client, and the session or the
-// API key, named by the "sid".
-type origin struct {
-	clientID, sid string
-
-	key    bool // it is an API key
-	narrow bool // something narrows its scopes, whether or not its user has more
-}
-
-// restricted reports whether an access token may do less than its user. Where the
-// user holds no scope, it is one that would be narrowed if they held any.
-func (o origin) restricted(u store.User, granted []string) bool {
-	if len(u.Scopes) == 0 {
-		return o.key || o.narrow
-	}
-	return o.key || len(granted) < len(both(u.Scopes, u.Scopes))
-}
-
-// pair makes an access token. It does not outlive end, unless that is zero.
-func (a *Authority) pair(ctx context.Context, u store.User, from origin, granted, asked []string, end time.Time) (Pair, error) {
-	now := a.clock()
-	key := a.keys.Current().Signer(now)
-	if key == nil { // a schedule that was checked has one at any time
-		return Pair{}, unavailable("keys", errors.New("none signs"))
-	}
-	issued := now.Unix()
-	early := issued - clockDifference
-	expires := issued + int64(a.accessTTL/time.Second)
-	if !end.IsZero() {
-		expires = min(expires, end.Unix())
-	}
-	if !key.RetiresAt().IsZero() {
-		expires = min(expires, key.RetiresAt().Unix())
-	}
-	if expires <= issued {
-		return Pair{}, errOver
-	}
-	c := claims{
-		Issuer: a.issuer, Subject: u.ID, Audience: aud{a.audience},
-		ExpiresAt: &expires, NotBefore: &early, IssuedAt: &issued,
-		TokenID: rand.Text(), ClientID: from.clientID, SessionID: from.sid, Scope: strings.Join(granted, " "),
-		Account: u.Account, Tier: u.Tier, Seats: max(u.Seats, 1), Restricted: from.restricted(u, granted),
-	}
-	p := Pair{
-		ExpiresIn: time.Duration(expires-issued) * time.Second,
-		Narrowed:  !slices.Equal(both(asked, asked), both(asked, granted)),
-	}
-	var extra map[string]any
-	if a.claims != nil {
-		var err error
-		if extra, err = a.claims(ctx, u); err != nil {
-			return Pair{}, unavailable("claims", err)
-		}
-	}
-	token, principal, err := mint(key, c, extra)
-	if err != nil {
-		return Pair{}, err
-	}
-	p.AccessToken, p.Principal = Secret(token), principal
-	return p, nil
-}
-
-func event(kind events.Kind, p Principal) events.Event {
-	return events.Event{Kind: kind, UserID: p.Subject, Account: p.Account, ClientID: p.ClientID, SessionID: p.SessionID}
-}
-
-// failure is the kind of event that an error is: the store's or the host's
-// fault, or else a refusal.
-func failure(err error, refused events.Kind) events.Kind {
-	switch {
-	case errors.Is(err, ErrUnavailable):
-		return unavailableKind(err)
-	case errors.Is(err, ErrClaims):
-		return events.Fault
-	case errors.Is(err, ErrInvalidClient), errors.Is(err, ErrUnauthorizedClient):
-		return events.ClientRefused
-	}
-	return refused
-}
-
 func earlier(a, b time.Time) time.Time {
 	if a.Before(b) {
 		return a
 	}
 	return b
-}
-
-// isText reports what a store can hold: UTF-8 without NUL.
-func isText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
-
-// isString reports what a store can hold under a name.
-func isString(s string) bool { return len(s) <= maxString && isText(s) }
-
-// printable is s where a store could hold it, and nothing else.
-func printable(s string) string {
-	if isString(s) {
-		return s
-	}
-	return ""
-}
-
-// label makes of a text from outside (a User-Agent) one line of 200 bytes.
-func label(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) { // a line end of some script, or a mark that turns a line around
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(s, ""))
-	for len(s) > 200 {
-		_, size := utf8.DecodeLastRuneInString(s)
-		s = s[:len(s)-size]
-	}
-	return s
 }

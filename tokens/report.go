@@ -28,3 +28,21 @@ func unavailableKind(err error) events.Kind {
 	}
 	return events.StoreFailure
 }
+
+func event(kind events.Kind, p Principal) events.Event {
+	return events.Event{Kind: kind, UserID: p.Subject, Account: p.Account, ClientID: p.ClientID, SessionID: p.SessionID}
+}
+
+// failure is the kind of event that an error is: the store's or the host's
+// fault, or else a refusal.
+func failure(err error, refused events.Kind) events.Kind {
+	switch {
+	case errors.Is(err, ErrUnavailable):
+		return unavailableKind(err)
+	case errors.Is(err, ErrClaims):
+		return events.Fault
+	case errors.Is(err, ErrInvalidClient), errors.Is(err, ErrUnauthorizedClient):
+		return events.ClientRefused
+	}
+	return refused
+}

@@ -28,31 +28,6 @@ type Pass struct {
 	listed  bool
 }
 
-// item is what a request has to do with one policy.
-type item struct {
-	*trait
-
-	charge Charge // whose Cost is what was spent
-	status Status
-
-	known  bool // the status is
-	over   bool // the limit is reached
-	made   bool // the charge was made, or the place in flight taken
-	local  bool // with the counters that stand in for those that fail
-	failed bool // the counters failed, and the request was admitted without them
-
-	added int64 // by AddCost, to be settled
-}
-
-// trait is what all items of a policy have in common.
-type trait struct {
-	unit       string
-	plan       string
-	late       bool // its cost comes from AddCost
-	shadow     bool
-	concurrent bool // the charge's Key is that of the requests in flight
-}
-
 type passKey struct{}
 
 // passContext is a context that knows its pass.
@@ -98,13 +73,6 @@ func (l *Limiter) quota(at time.Time, items []item, dst []Usage) Quota {
 		}
 	}
 	return q
-}
-
-func (it *item) usage() Usage {
-	return Usage{
-		Policy: it.charge.Policy, Unit: it.unit, plan: it.plan, Known: it.known, Violated: it.over,
-		Remaining: it.status.Remaining, ResetAfter: it.status.ResetAfter, RetryAfter: it.status.RetryAfter,
-	}
 }
 
 // SetHeader sets the headers that tell what is left: see [Quota.SetHeader].

@@ -1,6 +1,7 @@
 package ratelimit
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"math"
@@ -239,6 +240,55 @@ func isQuotable(s string) bool {
 		if s[i] < 0x20 || s[i] > 0x7e || s[i] == '"' || s[i] == '\\' {
 			return false
 		}
+	}
+	return true
+}
+
+// plan returns the tier that a caller has now, and the number of seats.
+func (l *Limiter) plan(ctx context.Context, w who) (*plan, int, error) {
+	if !w.Authenticated() {
+		p, ok := l.plans[Anonymous]
+		if !ok {
+			return nil, 0, &Error{Reason: ReasonUnauthenticated, Description: "Authentication is required"}
+		}
+		return p, 1, nil
+	}
+	name, seats := w.Tier, w.Seats
+	if l.config.TierOf != nil {
+		tier, n, err := l.config.TierOf(ctx, w.Caller)
+		if err != nil && !l.standsIn(w, err) {
+			return nil, 0, err
+		}
+		if err == nil {
+			name, seats = tier, n
+		}
+	}
+	p, ok := l.plans[name]
+	if !ok || name == Anonymous {
+		return nil, 0, misconfigured(fmt.Errorf("ratelimit: the user %q has the tier %q, which Config.Tiers does not have", w.User, name))
+	}
+	if l.config.Override == nil {
+		return p, seats, nil
+	}
+	tier, err := l.config.Override(ctx, w.Caller, p.tier)
+	if err != nil {
+		if l.standsIn(w, err) {
+			return p, seats, nil
+		}
+		return nil, 0, err
+	}
+	p, err = l.overridden(name, tier)
+	return p, seats, err
+}
+
+// standsIn reports whether what Identify said stands in for a TierOf or Override
+// that failed.
+func (l *Limiter) standsIn(w who, err error) bool {
+	if refuses, _ := isRefusal(err); refuses || l.onFailure != FailLocal {
+		return false
+	}
+	if w.request != nil {
+		l.report(w.request, w.Caller, EventCounterFailure, "", err)
 	}
 	return true
 }

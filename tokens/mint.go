@@ -1,0 +1,89 @@
+package tokens
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sallyport-go/sallyport/store"
+)
+
+// pairOf makes the tokens of a session as it is about to be.
+func (a *Authority) pairOf(ctx context.Context, u store.User, s store.Session, c client, granted, asked []string) (Pair, error) {
+	token, err := a.refresh.make(presented{s.ID, s.Generation})
+	if err != nil {
+		return Pair{}, unavailable("refresh token", err)
+	}
+	from := origin{clientID: s.ClientID, sid: sessionSID(s.ID), narrow: len(s.Scopes)+len(c.Scopes) > 0}
+	p, err := a.pair(ctx, u, from, granted, asked, s.ExpiresAt)
+	if err != nil {
+		return Pair{}, err
+	}
+	p.RefreshToken, p.RefreshExpiresIn = token, s.IdleUntil.Sub(a.now()).Truncate(time.Second)
+	return p, nil
+}
+
+// origin is what an access token comes from: the client, and the session or the
+// API key, named by the "sid".
+type origin struct {
+	clientID, sid string
+
+	key    bool // it is an API key
+	narrow bool // something narrows its scopes, whether or not its user has more
+}
+
+// restricted reports whether an access token may do less than its user. Where the
+// user holds no scope, it is one that would be narrowed if they held any.
+func (o origin) restricted(u store.User, granted []string) bool {
+	if len(u.Scopes) == 0 {
+		return o.key || o.narrow
+	}
+	return o.key || len(granted) < len(both(u.Scopes, u.Scopes))
+}
+
+// pair makes an access token. It does not outlive end, unless that is zero.
+func (a *Authority) pair(ctx context.Context, u store.User, from origin, granted, asked []string, end time.Time) (Pair, error) {
+	now := a.clock()
+	key := a.keys.Current().Signer(now)
+	if key == nil { // a schedule that was checked has one at any time
+		return Pair{}, unavailable("keys", errors.New("none signs"))
+	}
+	issued := now.Unix()
+	early := issued - clockDifference
+	expires := issued + int64(a.accessTTL/time.Second)
+	if !end.IsZero() {
+		expires = min(expires, end.Unix())
+	}
+	if !key.RetiresAt().IsZero() {
+		expires = min(expires, key.RetiresAt().Unix())
+	}
+	if expires <= issued {
+		return Pair{}, errOver
+	}
+	c := claims{
+		Issuer: a.issuer, Subject: u.ID, Audience: aud{a.audience},
+		ExpiresAt: &expires, NotBefore: &early, IssuedAt: &issued,
+		TokenID: rand.Text(), ClientID: from.clientID, SessionID: from.sid, Scope: strings.Join(granted, " "),
+		Account: u.Account, Tier: u.Tier, Seats: max(u.Seats, 1), Restricted: from.restricted(u, granted),
+	}
+	p := Pair{
+		ExpiresIn: time.Duration(expires-issued) * time.Second,
+		Narrowed:  !slices.Equal(both(asked, asked), both(asked, granted)),
+	}
+	var extra map[string]any
+	if a.claims != nil {
+		var err error
+		if extra, err = a.claims(ctx, u); err != nil {
+			return Pair{}, unavailable("claims", err)
+		}
+	}
+	token, principal, err := mint(key, c, extra)
+	if err != nil {
+		return Pair{}, err
+	}
+	p.AccessToken, p.Principal = Secret(token), principal
+	return p, nil
+}
