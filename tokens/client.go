@@ -123,8 +123,6 @@ func (a *Authority) client(ctx context.Context, id string) (client, error) {
 		return client{}, fmt.Errorf("%w: %w", ErrInvalidClient, err)
 	case err != nil:
 		return client{}, unavailable("client", err)
-	case c.ID != id:
-		return client{}, unavailable("client", errors.New("the store gave another client"))
 	}
 	if err := c.Check(); err != nil {
 		return client{}, unavailable("client", err)

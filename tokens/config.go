@@ -159,7 +159,7 @@ func ringOf(c Config, complain func(path, format string, args ...any)) *keys.Rin
 		}
 		return r
 	case len(c.Keys) > 0:
-		complain("Keys", "are not wanted beside a KeyRing")
+		complain("Keys", "must be empty if KeyRing is set")
 	case c.KeyRing.Current() == nil:
 		complain("KeyRing", "must be created by keys.NewRing")
 	}

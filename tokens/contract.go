@@ -12,7 +12,7 @@ import (
 // ErrContract comes with ErrUnavailable: a store has returned what the contract
 // of package store rules out. The error's text has the field and what is wrong
 // with it, as "User.ID: must be UTF-8 without NUL", and never the value. It is
-// reported as an EventFault, for only the host can mend it.
+// reported as events.Fault, because only the host can mend it.
 var ErrContract = errors.New("tokens: the store broke its contract")
 
 // checkedStore passes on what a store returns if it keeps the contract, and
@@ -33,6 +33,9 @@ func (c checkedStore) User(ctx context.Context, id string) (store.User, error) {
 	if err == nil {
 		err = checkUser(&u)
 	}
+	if err == nil && u.ID != id {
+		err = broken("User.ID", notAsked)
+	}
 	return orNothing(u, err)
 }
 
@@ -40,6 +43,9 @@ func (c checkedStore) Session(ctx context.Context, id string) (store.Session, er
 	s, err := c.Store.Session(ctx, id)
 	if err == nil {
 		err = checkSession(&s)
+	}
+	if err == nil && s.ID != id {
+		err = broken("Session.ID", notAsked)
 	}
 	return orNothing(s, err)
 }
@@ -76,7 +82,7 @@ func (c checkedKeys) APIKey(ctx context.Context, digest store.Digest) (store.API
 		err = checkKey(&k)
 	}
 	if err == nil && k.Digest != digest {
-		err = broken("APIKey.Digest", "must be the one that was asked for")
+		err = broken("APIKey.Digest", notAsked)
 	}
 	return orNothing(k, err)
 }
@@ -102,6 +108,9 @@ func (c checkedClients) Client(ctx context.Context, id string) (store.Client, er
 	if err == nil {
 		err = checkClient(&found)
 	}
+	if err == nil && found.ID != id {
+		err = broken("Client.ID", notAsked)
+	}
 	return orNothing(found, err)
 }
 
@@ -113,6 +122,8 @@ func orNothing[T any](v T, err error) (T, error) {
 	}
 	return v, nil
 }
+
+const notAsked = "must be the one that was asked for"
 
 func broken(field, problem string) error {
 	return fmt.Errorf("%w: %s: %s", ErrContract, field, problem)

@@ -221,7 +221,7 @@ func TestKeyRing(t *testing.T) {
 		good := open(t).config
 		c := good
 		c.KeyRing = ring(t, good.Keys...)
-		checkNew(t, c, []string{"tokens: Config.Keys: are not wanted beside a KeyRing"})
+		checkNew(t, c, []string{"tokens: Config.Keys: must be empty if KeyRing is set"})
 		c.Keys, c.KeyRing = nil, &keys.Ring{}
 		checkNew(t, c, []string{"tokens: Config.KeyRing: must be created by keys.NewRing"})
 		c.KeyRing = ring(t, keys.Key{Algorithm: "HS256", Secret: c.RefreshKeys[0]})

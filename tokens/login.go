@@ -226,8 +226,6 @@ func (a *Authority) authenticated(ctx context.Context, r LoginRequest) (store.Us
 		return store.User{}, fmt.Errorf("%w: %w", ErrBadCredentials, err)
 	case err != nil:
 		return store.User{}, unavailable("authenticate", err)
-	case user.ID == "":
-		return store.User{}, unavailable("authenticate", errNameless)
 	}
 	return user, nil
 }
@@ -241,8 +239,6 @@ func (a *Authority) user(ctx context.Context, id string, refused error) (store.U
 		return store.User{}, fmt.Errorf("%w: %w", refused, err)
 	case err != nil:
 		return store.User{}, unavailable("user", err)
-	case u.ID != id:
-		return store.User{}, unavailable("user", errors.New("the store gave another user"))
 	}
 	return u, nil
 }
@@ -257,10 +253,7 @@ func (a *Authority) newSession(u store.User, c client, name string) store.Sessio
 	}
 }
 
-var (
-	errNameless = errors.New("the store names no user")
-	errOver     = errors.New("less than a second is left")
-)
+var errOver = errors.New("less than a second is left")
 
 func earlier(a, b time.Time) time.Time {
 	if a.Before(b) {

@@ -7,7 +7,7 @@ import (
 	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
-// ReportProxyFault reports EventProxyFault: a trusted proxy's header could not be
+// ReportProxyFault reports events.ProxyFault: a trusted proxy's header could not be
 // parsed, so the request counts as the proxy's own. It is made for the OnFault
 // field of clientip.Proxies.
 func (a *Authority) ReportProxyFault(ctx context.Context, proxy netip.Addr, err error) {

@@ -1,7 +1,9 @@
 package tokens_test
 
 import (
+	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -259,13 +261,13 @@ func TestRefreshForeignRows(t *testing.T) {
 	r.loginWith(t, tokens.LoginRequest{Login: "bob", Password: password})
 	other := r.store.row(t)
 	for _, test := range []struct {
-		name string
-		edit func(*foreign)
+		name, field string
+		edit        func(*foreign)
 	}{
-		{"another session", func(f *foreign) { f.session = func(s *store.Session) { *s = other } }},
-		{"a session that there is not", func(f *foreign) { f.session = func(s *store.Session) { s.ID = "AAAAAAAAAAAAAAAAAAAAAA" } }},
-		{"another user", func(f *foreign) { f.user = func(u *store.User) { u.ID = bob.ID } }},
-		{"a user without an ID", func(f *foreign) { f.user = func(u *store.User) { u.ID = "" } }},
+		{"another session", "Session.ID", func(f *foreign) { f.session = func(s *store.Session) { *s = other } }},
+		{"a session that there is not", "Session.ID", func(f *foreign) { f.session = func(s *store.Session) { s.ID = "AAAAAAAAAAAAAAAAAAAAAA" } }},
+		{"another user", "User.ID", func(f *foreign) { f.user = func(u *store.User) { u.ID = bob.ID } }},
+		{"a user without an ID", "User.ID", func(f *foreign) { f.user = func(u *store.User) { u.ID = "" } }},
 	} {
 		t.Run("a store that gives "+test.name+" is unavailable", func(t *testing.T) {
 			t.Parallel()
@@ -277,6 +279,9 @@ func TestRefreshForeignRows(t *testing.T) {
 			r.unchanged(t, func() {
 				_, err := a.Refresh(t.Context(), tokens.RefreshRequest{Token: one.RefreshToken})
 				wantError(t, err, tokens.ErrUnavailable)
+				if !errors.Is(err, tokens.ErrContract) || !strings.Contains(err.Error(), test.field) {
+					t.Errorf("%v does not name %s", err, test.field)
+				}
 				if f.session != nil {
 					wantError(t, a.Logout(t.Context(), tokens.RefreshRequest{Token: one.RefreshToken}), tokens.ErrUnavailable)
 				}
