@@ -6,6 +6,8 @@ import (
 	"context"
 	"net/netip"
 	"strings"
+
+	"github.com/sallyport-go/sallyport/internal/network"
 )
 
 // Caller is the address and the login for which a password is hashed. Use both
@@ -29,7 +31,7 @@ type key struct{}
 // address and an empty login mean that they are not known.
 func With(ctx context.Context, address netip.Addr, login string) context.Context {
 	login = strings.ToLower(login[:min(len(login), maxLogin)])
-	return context.WithValue(ctx, key{}, Caller{network(address), login})
+	return context.WithValue(ctx, key{}, Caller{networkOf(address), login})
 }
 
 // Of returns the Caller that With has stored in ctx, or the zero Caller.
@@ -38,14 +40,14 @@ func Of(ctx context.Context) Caller {
 	return c
 }
 
-func network(a netip.Addr) string {
-	a = a.Unmap().WithZone("")
+// networkOf returns the network of an address as a key; empty if it is not valid.
+func networkOf(a netip.Addr) string {
+	p, err := network.Of(a, 32, 48)
 	switch {
-	case a.Is6():
-		p, _ := a.Prefix(48) // fails for more than 128 bits only
-		return p.String()
-	case a.Is4():
-		return a.String()
+	case err != nil:
+		return ""
+	case p.IsSingleIP():
+		return p.Addr().String()
 	}
-	return ""
+	return p.String()
 }

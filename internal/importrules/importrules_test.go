@@ -176,6 +176,7 @@ var rules = []rule{
 	{
 		promise:   "the caller in a context needs the standard library only",
 		pkg:       "internal/caller",
+		imports:   []string{"internal/network"},
 		forbidden: []string{"net/http"},
 	},
 	{
