@@ -37,3 +37,18 @@ func TestFaultB9OneCustomerIsOneNetwork(t *testing.T) {
 		t.Errorf("the zero address: %v", err)
 	}
 }
+
+func TestSourceIsTheNetworkThatACustomerMayHave(t *testing.T) {
+	t.Parallel()
+	for net, want := range map[string]string{
+		"192.0.2.1/32":        "192.0.2.0/24",
+		"192.0.0.0/16":        "192.0.0.0/16",
+		"2001:db8:1:2::/64":   "2001:db8:1::/48",
+		"2001:db8::/32":       "2001:db8::/32",
+		"2001:db8:1:2::5/128": "2001:db8:1::/48",
+	} {
+		if got := network.Source(netip.MustParsePrefix(net)); got != want {
+			t.Errorf("%s: %s, want %s", net, got, want)
+		}
+	}
+}

@@ -3,7 +3,6 @@ package ratelimit
 import (
 	"context"
 	"errors"
-	"fmt"
 	"hash/maphash"
 	"slices"
 	"time"
@@ -45,7 +44,7 @@ func Memory() Counters {
 }
 
 // NewMemory returns Counters in the memory of this process, exact and by any
-// Algorithm. They start no goroutine, and keep of a key and of a Source only a hash
+// Algorithm, or all that is wrong with c: *ConfigError values, joined. They start no goroutine, and keep of a key and of a Source only a hash
 // that is different in each process.
 //
 // Each group has the capacity that MemoryConfig says, and a counter takes one of its
@@ -69,7 +68,8 @@ func Memory() Counters {
 // A counter that is over its limit is never forgotten to make a place, marks excepted.
 func NewMemory(c MemoryConfig) (Counters, error) {
 	m := &inMemory{now: c.clock(), seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
-	var errs []error
+	var wrong complaints
+	complain := wrong.at("MemoryConfig.")
 	if c.MaxCounters == 0 {
 		c.MaxCounters = defaultMaxCounters
 	}
@@ -84,13 +84,13 @@ func NewMemory(c MemoryConfig) (Counters, error) {
 			capacity.most = c.MaxCounters
 		}
 		if capacity.most < leastMaxCounters || capacity.most > mostMaxCounters {
-			errs = append(errs, fmt.Errorf("ratelimit: MemoryConfig.%s: must be %d to %d, got %d", capacity.field, leastMaxCounters, mostMaxCounters, capacity.most))
+			complain(capacity.field, "must be %d to %d, got %d", leastMaxCounters, mostMaxCounters, capacity.most)
 			continue
 		}
 		m.groups[g].init(m, Group(g), capacity.most)
 	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
+	if len(wrong) > 0 {
+		return nil, wrong.joined()
 	}
 	return m, nil
 }
