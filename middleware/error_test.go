@@ -268,7 +268,7 @@ func TestNoSecretLeaves(t *testing.T) {
 					t.Errorf("%s: error = %v", text, err)
 				}
 			}
-			for _, e := range d.journal.take() {
+			for _, e := range d.journal.Take() {
 				if text := fmt.Sprintf("%+v %#v", e, e); leaks(text, p, key) {
 					t.Errorf("event = %s", text)
 				}

@@ -34,9 +34,9 @@ func TestEvents(t *testing.T) {
 			})
 			r := request(t, d.fill(t, x.request))
 			r.Header.Set("X-Real-Ip", "203.0.113.9")
-			d.journal.take()
+			d.journal.Take()
 			d.send(r)
-			if e := d.journal.wantKinds(t, x.want); len(e) == 1 && e[0].Address != netip.MustParseAddr("203.0.113.9") {
+			if e := d.journal.WantKinds(t, x.want); len(e) == 1 && e[0].Address != netip.MustParseAddr("203.0.113.9") {
 				t.Errorf("address = %v", e[0].Address)
 			}
 		})
@@ -45,10 +45,10 @@ func TestEvents(t *testing.T) {
 		t.Parallel()
 		d := open(t)
 		r := request(t, d.fill(t, "POST /refresh\nrefresh-token: {refresh}\n\n"))
-		d.journal.take()
+		d.journal.Take()
 		r.RemoteAddr = "@"
 		wantStatus(t, d.send(r), http.StatusOK)
-		if e := d.journal.wantKinds(t, events.Refresh); len(e) == 1 && e[0].Address.IsValid() {
+		if e := d.journal.WantKinds(t, events.Refresh); len(e) == 1 && e[0].Address.IsValid() {
 			t.Errorf("address = %v", e[0].Address)
 		}
 	})

@@ -33,7 +33,7 @@ func answered(tb testing.TB, d *harness, contentType string, body []byte) {
 			tb.Errorf("%s: %d %s, and the store was asked %q", path, w.Code, w.Body, calls)
 		}
 	}
-	d.journal.take()
+	d.journal.Take()
 }
 
 func FuzzForm(f *testing.F) {

@@ -2,7 +2,6 @@ package middleware_test
 
 import (
 	"bufio"
-	"context"
 	"crypto/sha256"
 	"io"
 	"net/http"
@@ -10,18 +9,17 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/sallyport-go/sallyport/internal/eventtest"
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
-	"github.com/sallyport-go/sallyport/tokens/events"
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
@@ -51,7 +49,7 @@ type harness struct {
 
 	tokens  *tokens.Authority
 	store   *recordingStore
-	journal *journal
+	journal *eventtest.Journal
 	mux     *http.ServeMux
 	config  config
 }
@@ -64,12 +62,12 @@ type config struct {
 
 func open(tb testing.TB, edits ...func(*config)) *harness {
 	tb.Helper()
-	d := &harness{store: newRecordingStore(tb), journal: &journal{}, mux: http.NewServeMux()}
+	d := &harness{store: newRecordingStore(tb), journal: &eventtest.Journal{}, mux: http.NewServeMux()}
 	d.config.tokens = tokens.Config{
 		Store: d.store, APIKeys: d.store, Issuer: "https://issuer.example", Audience: "https://api.example",
 		Keys:        []keys.Key{{ID: "hs", Algorithm: "HS256", Secret: secret("access")}},
 		RefreshKeys: []keys.Secret{secret("refresh")},
-		Events:      d.journal.note,
+		Events:      d.journal.Note,
 	}
 	d.config.auth = middleware.Config{Tiers: tiers(), ClientIP: clientip.RemoteAddr}
 	for _, edit := range edits {
@@ -327,41 +325,6 @@ func wantExchanges(t *testing.T, dialect wire.Dialect, all []exchange) {
 
 // pass lets time go by in a bubble.
 func pass(d time.Duration) { <-time.After(d) }
-
-// journal keeps events, and what slog makes of them.
-type journal struct {
-	mu     sync.Mutex
-	events []events.Event
-}
-
-func (j *journal) note(_ context.Context, e events.Event) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.events = append(j.events, e)
-}
-
-// take returns the events since it was last called.
-func (j *journal) take() []events.Event {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	told := j.events
-	j.events = nil
-	return told
-}
-
-// wantKinds wants these kinds of event, in this order.
-func (j *journal) wantKinds(tb testing.TB, want ...events.Kind) []events.Event {
-	tb.Helper()
-	told := j.take()
-	var got []events.Kind
-	for _, e := range told {
-		got = append(got, e.Kind)
-	}
-	if !slices.Equal(got, want) {
-		tb.Errorf("events = %q, want %q", got, want)
-	}
-	return told
-}
 
 // raw sends bytes to a server as they are, and reads the answer.
 func raw(tb testing.TB, conn io.ReadWriter, text string) *http.Response {

@@ -266,7 +266,7 @@ func TestF33AFailureIsNoRefusal(t *testing.T) {
 				t.Errorf("%s is set", name)
 			}
 		}
-		d.journal.wantKinds(t, events.CounterFailure)
+		d.journal.WantKinds(t, events.CounterFailure)
 	}
 }
 

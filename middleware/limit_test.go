@@ -44,7 +44,7 @@ func TestLimit(t *testing.T) {
 			hangUp()
 			wantStatus(t, d.send(httptest.NewRequestWithContext(ctx, http.MethodGet, "/limited", http.NoBody)), http.StatusOK)
 			wantStatus(t, d.send(httptest.NewRequestWithContext(ctx, http.MethodGet, "/limited", http.NoBody)), http.StatusTooManyRequests)
-			d.journal.wantKinds(t, events.Limited)
+			d.journal.WantKinds(t, events.Limited)
 		}
 	})
 	t.Run("a refusal is an event that says whose limit it was, and never more than one", func(t *testing.T) {
@@ -53,10 +53,10 @@ func TestLimit(t *testing.T) {
 		p := d.loginAs(t, alice, "app")
 		d.call(t, "/me", p.AccessToken, "198.51.100.7:1")
 		d.call(t, "/limited", "", "[2001:db8::7]:1")
-		d.journal.take()
+		d.journal.Take()
 		d.call(t, "/me", p.AccessToken, "198.51.100.7:1")
 		d.call(t, "/limited", "", "[2001:db8::7]:1")
-		told := d.journal.wantKinds(t, events.Limited, events.Limited)
+		told := d.journal.WantKinds(t, events.Limited, events.Limited)
 		if e := told[0]; e.Policy != "free" || e.UserID != alice.ID || e.Account != alice.Account || e.ClientID != "app" ||
 			e.SessionID != p.Principal.SessionID || e.Address.String() != "198.51.100.7" || e.At.IsZero() {
 			t.Errorf("event = %+v", e)
@@ -73,12 +73,12 @@ func TestLimit(t *testing.T) {
 			}
 		})
 		token := d.login(t, alice).AccessToken
-		d.journal.take()
+		d.journal.Take()
 		w := d.call(t, "/me", token, "")
 		wantAnswer(t, w, http.StatusForbidden,
 			oauth2Problem+"\nWww-Authenticate: Bearer realm=\"api\", error=\"insufficient_scope\", error_description=\"The account is suspended\"",
 			`{"type":"about:blank","title":"Forbidden","status":403,"detail":"The account is suspended"}`)
-		d.journal.wantKinds(t)
+		d.journal.WantKinds(t)
 	})
 	t.Run("fewer seats than one are one, from the token and from TierOf", func(t *testing.T) {
 		t.Parallel()
@@ -98,9 +98,9 @@ func TestLimit(t *testing.T) {
 			c.auth.TierOf = func(context.Context, tokens.Principal) (string, int, error) { return ratelimit.Anonymous, 1, nil }
 		})
 		token := d.login(t, alice).AccessToken
-		d.journal.take()
+		d.journal.Take()
 		wantStatus(t, d.call(t, "/me", token, ""), http.StatusInternalServerError)
-		d.journal.wantKinds(t, events.Fault)
+		d.journal.WantKinds(t, events.Fault)
 	})
 	t.Run("a request is refused when ClientIP returns no address (P40)", func(t *testing.T) {
 		t.Parallel()
@@ -109,7 +109,7 @@ func TestLimit(t *testing.T) {
 				c.auth.ClientIP = func(*http.Request) (netip.Addr, error) { return netip.Addr{}, err }
 			})
 			wantStatus(t, d.call(t, "/limited", "", ""), http.StatusBadRequest)
-			d.journal.wantKinds(t, events.Fault)
+			d.journal.WantKinds(t, events.Fault)
 		}
 	})
 	t.Run("a forged token is counted for no account", func(t *testing.T) {

@@ -447,7 +447,7 @@ func TestKnownAddresses(t *testing.T) {
 			r := request(t, "POST /login\n"+form+"\n\n"+goodForm)
 			r.RemoteAddr = from
 			wantStatus(t, d.send(r), http.StatusBadRequest)
-			d.journal.wantKinds(t, events.Fault)
+			d.journal.WantKinds(t, events.Fault)
 			if calls := d.store.take(); len(calls) > 0 {
 				t.Errorf("the store was asked %q", calls)
 			}
@@ -457,9 +457,9 @@ func TestKnownAddresses(t *testing.T) {
 		t.Parallel()
 		d := open(t)
 		d.fail(t, "alice", home)
-		d.journal.take()
+		d.journal.Take()
 		wantStatus(t, d.try(t, "alice", password, home), http.StatusTooManyRequests)
-		e := d.journal.wantKinds(t, events.Throttled)[0]
+		e := d.journal.WantKinds(t, events.Throttled)[0]
 		if e.Policy != "bruteforce/pair" || e.Address.String() != home || e.UserID != "" || e.Err != nil || e.At.IsZero() {
 			t.Errorf("event = %+v", e)
 		}
@@ -549,11 +549,11 @@ func TestBruteForceOfClientSecrets(t *testing.T) {
 				t.Fatal(err)
 			}
 			body := strings.NewReplacer("{refresh}", string(p.RefreshToken), "{key}", d.apiKey(t)).Replace(x.body)
-			d.journal.take()
+			d.journal.Take()
 			for range 3 {
 				wantStatus(t, ask(t, d, x.path, body, wrong, home), http.StatusUnauthorized)
 			}
-			d.journal.take()
+			d.journal.Take()
 			for _, word := range []string{wrong, right} {
 				w := ask(t, d, x.path, body, word, home)
 				wantStatus(t, w, http.StatusTooManyRequests)
@@ -561,7 +561,7 @@ func TestBruteForceOfClientSecrets(t *testing.T) {
 					t.Errorf("header = %v", w.Header())
 				}
 			}
-			for _, e := range d.journal.wantKinds(t, events.Throttled, events.Throttled) {
+			for _, e := range d.journal.WantKinds(t, events.Throttled, events.Throttled) {
 				if e.Policy != "bruteforce/client" {
 					t.Errorf("event = %+v", e)
 				}
@@ -627,7 +627,7 @@ func TestBruteForceWhileCountersFail(t *testing.T) {
 		b := &brittle{}
 		d := open(t, on(b), speaking(wire.Lexik{RefreshTokens: true}))
 		key, p := d.apiKey(t), d.login(t, alice)
-		d.journal.take()
+		d.journal.Take()
 		d.store.take()
 		b.broken.Store(true)
 		login := "POST /login\n" + form + "\n\n_username=alice&_password=" + url.QueryEscape(password)
@@ -637,7 +637,7 @@ func TestBruteForceWhileCountersFail(t *testing.T) {
 			if w.Header().Get("Retry-After") == "" || strings.Contains(w.Body.String(), "MARKER") {
 				t.Errorf("%v %s", w.Header(), w.Body)
 			}
-			d.journal.wantKinds(t, events.CounterFailure)
+			d.journal.WantKinds(t, events.CounterFailure)
 			if calls := d.store.take(); len(calls) > 0 {
 				t.Errorf("the store was asked %q", calls)
 			}
@@ -653,7 +653,7 @@ func TestBruteForceWhileCountersFail(t *testing.T) {
 		b.broken.Store(true)
 		wantStatus(t, d.try(t, "alice", "wrong", home), http.StatusBadRequest)
 		wantStatus(t, d.try(t, "alice", password, home), http.StatusOK)
-		if kinds := d.journal.take(); !slices.ContainsFunc(kinds, func(e events.Event) bool { return e.Kind == events.CounterFailure }) {
+		if kinds := d.journal.Take(); !slices.ContainsFunc(kinds, func(e events.Event) bool { return e.Kind == events.CounterFailure }) {
 			t.Error("no event")
 		}
 	})
@@ -680,7 +680,7 @@ func TestBruteForceWhileCountersFail(t *testing.T) {
 		d := open(t)
 		d.fail(t, "hunter2-MARKER", home)
 		w := d.try(t, "hunter2-MARKER", password, home)
-		if text := fmt.Sprintf("%+v %s", d.journal.take(), w.Body); strings.Contains(text, "hunter2") {
+		if text := fmt.Sprintf("%+v %s", d.journal.Take(), w.Body); strings.Contains(text, "hunter2") {
 			t.Error(text)
 		}
 	})

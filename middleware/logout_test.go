@@ -39,7 +39,7 @@ func TestLogout(t *testing.T) {
 			d := open(t, speaking(x.dialect))
 			mine, other := d.login(t, alice), d.login(t, alice)
 			d.login(t, bob)
-			d.journal.take()
+			d.journal.Take()
 			r := request(t, replace(x.request, mine))
 			if w := d.send(r); w.Code >= http.StatusBadRequest {
 				t.Fatalf("%d %s", w.Code, w.Body)
@@ -53,7 +53,7 @@ func TestLogout(t *testing.T) {
 			if _, err := d.tokens.Refresh(t.Context(), tokens.RefreshRequest{Token: other.RefreshToken}); err != nil {
 				t.Errorf("the other session: %v", err)
 			}
-			told := d.journal.take()
+			told := d.journal.Take()
 			if told[0].Kind != events.Logout || told[0].Address.String() != "192.0.2.1" || told[0].SessionID != mine.Principal.SessionID {
 				t.Errorf("event = %v", told[0])
 			}
@@ -75,7 +75,7 @@ func TestLogout(t *testing.T) {
 			p := d.login(t, alice)
 			d.login(t, alice)
 			d.login(t, bob)
-			d.journal.take()
+			d.journal.Take()
 			r := request(t, replace("POST /everywhere\nContent-Type: application/xml\nAuthorization: Bearer ACCESS\n\n<all/>", p))
 			if w := d.send(r); w.Code >= http.StatusBadRequest {
 				t.Errorf("%d %s", w.Code, w.Body)
@@ -83,7 +83,7 @@ func TestLogout(t *testing.T) {
 			if a, b := d.sessions(t, alice.ID), d.sessions(t, bob.ID); a != 0 || b != 1 {
 				t.Errorf("alice has %d sessions and bob %d, want 0 and 1", a, b)
 			}
-			d.journal.wantKinds(t, events.LogoutEverywhere)
+			d.journal.WantKinds(t, events.LogoutEverywhere)
 		}
 	})
 	t.Run("everywhere takes no refresh token in the place of an access token", func(t *testing.T) {

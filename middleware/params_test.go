@@ -37,13 +37,13 @@ var dialects = []struct {
 func (d *harness) untouched(tb testing.TB, r *http.Request, status int) {
 	tb.Helper()
 	d.store.take()
-	d.journal.take()
+	d.journal.Take()
 	w := d.send(r)
 	wantStatus(tb, w, status)
 	if calls := d.store.take(); calls != nil {
 		tb.Errorf("the store was asked %q", calls)
 	}
-	if told := d.journal.take(); told != nil {
+	if told := d.journal.Take(); told != nil {
 		tb.Errorf("events = %v", told)
 	}
 	if !json.Valid(w.Body.Bytes()) || w.Header().Get("Cache-Control") != "no-store" {

@@ -494,7 +494,7 @@ func TestShadow(t *testing.T) {
 			t.Errorf("header = %s", got)
 		}
 	}
-	told := d.journal.wantKinds(t, events.ShadowLimited, events.ShadowLimited, events.ShadowLimited)
+	told := d.journal.WantKinds(t, events.ShadowLimited, events.ShadowLimited, events.ShadowLimited)
 	if e := told[0]; e.Policy != "trial" || e.Account != alice.Account {
 		t.Errorf("event = %+v", e)
 	}
@@ -503,7 +503,7 @@ func TestShadow(t *testing.T) {
 	if strings.Contains(w.Body.String(), "trial") {
 		t.Errorf("body = %s", w.Body)
 	}
-	d.journal.wantKinds(t, events.Limited)
+	d.journal.WantKinds(t, events.Limited)
 	if n := d.count(t, carol, h, 3); n != 3 {
 		t.Errorf("%d were let in, want 3", n)
 	}
@@ -533,7 +533,7 @@ func TestNearLimit(t *testing.T) {
 			for i := range 12 {
 				d.by(t, alice, h, "GET", "/")
 				near := 0
-				for _, e := range d.journal.take() {
+				for _, e := range d.journal.Take() {
 					if e.Kind == events.NearLimit {
 						near++
 					}
@@ -573,7 +573,7 @@ X-Ratelimit-Reset: 946684801`,
 		t.Parallel()
 		d := open(t, func(c *config) { c.auth.Counters, c.auth.OnCounterFailure = stuck{}, ratelimit.FailOpen })
 		wantStatus(t, d.by(t, alice, http.HandlerFunc(d.Quota), "GET", "/"), http.StatusServiceUnavailable)
-		d.journal.wantKinds(t, events.CounterFailure)
+		d.journal.WantKinds(t, events.CounterFailure)
 	})
 	t.Run("an anonymous caller gets 401 if there is no anonymous tier", func(t *testing.T) {
 		t.Parallel()

@@ -364,7 +364,7 @@ func TestCountersThatFail(t *testing.T) {
 				if strings.Contains(w.Body.String(), "own words") {
 					t.Errorf("body = %s", w.Body)
 				}
-				d.journal.wantKinds(t, events.CounterFailure)
+				d.journal.WantKinds(t, events.CounterFailure)
 			})
 		})
 	}
@@ -382,9 +382,9 @@ func TestCallersWithoutATier(t *testing.T) {
 				t.Fatal(err)
 			}
 			token := d.login(t, alice).AccessToken
-			d.journal.take()
+			d.journal.Take()
 			wantStatus(t, d.call(t, "/me", token, ""), http.StatusInternalServerError)
-			d.journal.wantKinds(t, events.Fault)
+			d.journal.WantKinds(t, events.Fault)
 		}
 	})
 	t.Run("an anonymous caller gets 401 if there is no anonymous tier", func(t *testing.T) {
@@ -397,7 +397,7 @@ func TestCallersWithoutATier(t *testing.T) {
 		for _, address := range []string{"@", "nowhere", "192.0.2.1:port"} {
 			d := open(t)
 			wantStatus(t, d.call(t, "/search", "", address), http.StatusBadRequest)
-			d.journal.wantKinds(t, events.Fault)
+			d.journal.WantKinds(t, events.Fault)
 		}
 	})
 	t.Run("a TierOf that fails is a failure of the counters", func(t *testing.T) {

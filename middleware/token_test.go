@@ -159,10 +159,10 @@ func TestTokensOfASession(t *testing.T) {
 		first := string(d.login(t, alice).RefreshToken)
 		ask := "POST /refresh\nrefresh-token: "
 		second := refreshForm.FindString(d.ask(t, ask+first+"\n\n").Body.String())
-		d.journal.take()
+		d.journal.Take()
 		wantAnswer(t, d.ask(t, ask+first+"\n\n"), http.StatusBadRequest, oauth2JSON, oauth2Refresh)
 		wantAnswer(t, d.ask(t, ask+second+"\n\n"), http.StatusBadRequest, oauth2JSON, oauth2Refresh)
-		told := d.journal.wantKinds(t, events.Reuse, events.RefreshRefused)
+		told := d.journal.WantKinds(t, events.Reuse, events.RefreshRefused)
 		if a := told[0].Address.String(); a != "192.0.2.1" {
 			t.Errorf("address = %s", a)
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sallyport-go/sallyport/internal/eventtest"
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/tokens"
@@ -21,11 +22,11 @@ type keySource func() (*keys.Set, error)
 func (s keySource) KeySet(context.Context, string) (*keys.Set, error) { return s() }
 
 // resource is an Auth that only verifies what d's Authority signs.
-func (d *harness) resource(tb testing.TB, from keys.Source) (*middleware.Auth, *journal) {
+func (d *harness) resource(tb testing.TB, from keys.Source) (*middleware.Auth, *eventtest.Journal) {
 	tb.Helper()
-	j := &journal{}
+	j := &eventtest.Journal{}
 	v, err := tokens.NewVerifier(tokens.VerifierConfig{
-		Keys: from, Issuer: d.config.tokens.Issuer, Audience: d.config.tokens.Audience, Events: j.note,
+		Keys: from, Issuer: d.config.tokens.Issuer, Audience: d.config.tokens.Audience, Events: j.Note,
 	})
 	if err != nil {
 		tb.Fatal(err)
@@ -83,7 +84,7 @@ func TestVerifier(t *testing.T) {
 		if w.Header().Get("WWW-Authenticate") != "" || w.Header().Get("Retry-After") == "" || strings.Contains(w.Body.String(), "10.0.0.7") {
 			t.Errorf("%v %s", w.Header(), w.Body)
 		}
-		if told := journal.take(); len(told) != 1 || told[0].Kind != events.KeysFailure {
+		if told := journal.Take(); len(told) != 1 || told[0].Kind != events.KeysFailure {
 			t.Errorf("events = %+v", told)
 		}
 	})
@@ -96,7 +97,7 @@ func TestVerifier(t *testing.T) {
 		for range 101 {
 			send(limited, "")
 		}
-		if told := journal.take(); len(told) != 1 || told[0].Kind != events.Limited || !told[0].Address.IsValid() {
+		if told := journal.Take(); len(told) != 1 || told[0].Kind != events.Limited || !told[0].Address.IsValid() {
 			t.Errorf("events = %+v", told)
 		}
 	})

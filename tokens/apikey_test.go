@@ -223,7 +223,7 @@ func TestExchangeKey(t *testing.T) {
 				t.Fatal(err)
 			}
 			test.do(t, r, row)
-			r.journal.take()
+			r.journal.Take()
 			r.unchanged(t, func() {
 				p, err := r.ExchangeKey(t.Context(), tokens.KeyRequest{Key: key})
 				wantError(t, err, tokens.ErrInvalidKey)
@@ -231,7 +231,7 @@ func TestExchangeKey(t *testing.T) {
 					t.Error("the refusal came with a pair")
 				}
 			})
-			if e := r.journal.wantKinds(t, events.KeyRefused); len(e) == 1 && (e[0].KeyID != row.ID || e[0].UserID != alice.ID) {
+			if e := r.journal.WantKinds(t, events.KeyRefused); len(e) == 1 && (e[0].KeyID != row.ID || e[0].UserID != alice.ID) {
 				t.Errorf("the event is %+v", e[0])
 			}
 		})

@@ -73,7 +73,7 @@ func TestBeforePassword(t *testing.T) {
 		if calls := r.store.take(); len(calls) > 0 {
 			t.Errorf("the store was asked %q", calls)
 		}
-		r.journal.wantKinds(t)
+		r.journal.WantKinds(t)
 	})
 	t.Run("it is not called when the client is refused", func(t *testing.T) {
 		t.Parallel()

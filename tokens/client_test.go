@@ -85,7 +85,7 @@ func TestLogin(t *testing.T) {
 			if calls := r.store.take(); (len(calls) > 0) != test.asks || len(r.store.rows(t).Sessions) > 0 {
 				t.Errorf("calls = %q", calls)
 			}
-			told := r.journal.wantKinds(t, events.LoginRefused)
+			told := r.journal.WantKinds(t, events.LoginRefused)
 			if len(told) == 1 && (told[0].UserID != "" || told[0].ClientID == long || told[0].ClientID == "\xff") {
 				t.Errorf("the event names %+v", told[0])
 			}

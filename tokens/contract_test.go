@@ -160,7 +160,7 @@ func TestFaultA12WhatAStoreReturnsIsCheckedBeforeItIsUsed(t *testing.T) {
 						c := r.config
 						c.Store, c.APIKeys, c.Clients = altering{f}, altering{f}, altering{f}
 						a := authority(t, c)
-						r.journal.take()
+						r.journal.Take()
 						r.store.take()
 						r.unchanged(t, func() {
 							err := method.do(t.Context(), a, m)
@@ -172,7 +172,7 @@ func TestFaultA12WhatAStoreReturnsIsCheckedBeforeItIsUsed(t *testing.T) {
 						if calls := r.store.take(); slices.ContainsFunc(calls, func(call string) bool { return slices.Contains(writes, call) }) {
 							t.Errorf("calls = %q: something was written", calls)
 						}
-						told := r.journal.wantKinds(t, events.Fault)
+						told := r.journal.WantKinds(t, events.Fault)
 						if len(told) != 1 {
 							return
 						}

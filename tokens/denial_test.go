@@ -70,7 +70,7 @@ func opened(t *testing.T, edits ...func(*tokens.Config)) (r *fixture, one, two t
 	one = r.login(t)
 	two = r.refresh(t, one.RefreshToken)
 	r.store.take()
-	r.journal.take()
+	r.journal.Take()
 	return r, one, two
 }
 
@@ -108,7 +108,7 @@ func TestDenyList(t *testing.T) {
 			r, one, two := opened(t)
 			r.store.step(failingDenials, nil)
 			wantError(t, ending.end(t, r, one, two), tokens.ErrUnavailable)
-			told := r.journal.wantKinds(t, events.StoreFailure)
+			told := r.journal.WantKinds(t, events.StoreFailure)
 			if len(told) == 1 && !errors.Is(told[0].Err, errDriver) {
 				t.Errorf("the event tells of %v", told[0].Err)
 			}
@@ -126,7 +126,7 @@ func TestDenyList(t *testing.T) {
 			r, one, two := opened(t)
 			r.store.step(always(ending.last, errDriver), nil)
 			wantError(t, ending.end(t, r, one, two), tokens.ErrUnavailable)
-			r.journal.wantKinds(t, events.StoreFailure)
+			r.journal.WantKinds(t, events.StoreFailure)
 			r.store.step(nil, nil)
 			for range 3 { // whatever is refreshed is dead from the beginning
 				two = r.refresh(t, two.RefreshToken)
@@ -254,7 +254,7 @@ func TestDenyListFailure(t *testing.T) {
 			r.store.step(always("SessionDenied", failure), nil)
 			_, err := r.Verify(t.Context(), one.AccessToken)
 			wantError(t, err, tokens.ErrUnavailable)
-			r.journal.wantKinds(t, events.StoreFailure)
+			r.journal.WantKinds(t, events.StoreFailure)
 		})
 	}
 	t.Run("a host may say that such tokens are good", func(t *testing.T) {
@@ -262,7 +262,7 @@ func TestDenyListFailure(t *testing.T) {
 		r, one, two := opened(t, func(c *tokens.Config) { c.InsecureIgnoreDenyFailure = true })
 		r.store.step(always("SessionDenied", errDriver), nil)
 		r.verify(t, one.AccessToken)
-		r.journal.wantKinds(t, events.StoreFailure)
+		r.journal.WantKinds(t, events.StoreFailure)
 		r.store.step(nil, nil)
 		_ = r.LogoutPrincipal(t.Context(), two.Principal)
 		r.dead(t, one, two)

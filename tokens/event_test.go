@@ -199,8 +199,8 @@ func TestEvents(t *testing.T) {
 		t.Run(test.name+" is told of in one event", func(t *testing.T) {
 			t.Parallel()
 			r := open(t, graceOf(time.Minute))
-			session := test.do(t, r, func() { r.journal.take() })
-			told := r.journal.take()
+			session := test.do(t, r, func() { r.journal.Take() })
+			told := r.journal.Take()
 			if len(told) != 1 {
 				t.Fatalf("events = %+v, want one", told)
 			}
@@ -248,7 +248,7 @@ func TestEvents(t *testing.T) {
 		r := open(t)
 		r.Report(withAddress(t), events.Event{Kind: events.Limited, UserID: "u", Policy: "free", At: time.Unix(1, 0)})
 		want := events.Event{Kind: events.Limited, UserID: "u", Policy: "free", At: r.clock.time(), Address: address}
-		if got := r.journal.take(); len(got) != 1 || !reflect.DeepEqual(got[0], want) {
+		if got := r.journal.Take(); len(got) != 1 || !reflect.DeepEqual(got[0], want) {
 			t.Errorf("events = %+v, want %+v", got, want)
 		}
 	})

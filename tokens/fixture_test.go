@@ -1,7 +1,6 @@
 package tokens_test
 
 import (
-	"context"
 	"crypto/sha256"
 	"errors"
 	"reflect"
@@ -10,9 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport-go/sallyport/internal/eventtest"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
-	"github.com/sallyport-go/sallyport/tokens/events"
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
@@ -35,12 +34,12 @@ type fixture struct {
 	config  tokens.Config
 	store   *storeSpy
 	clock   *clock
-	journal *journal
+	journal *eventtest.Journal
 }
 
 func open(tb testing.TB, edits ...func(*tokens.Config)) *fixture {
 	tb.Helper()
-	r := &fixture{store: newStoreSpy(tb), clock: &clock{now: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)}, journal: &journal{}}
+	r := &fixture{store: newStoreSpy(tb), clock: &clock{now: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)}, journal: &eventtest.Journal{}}
 	for _, u := range []store.User{alice, bob} {
 		if err := r.store.memory.AddUser(tb.Context(), u, string(password)); err != nil {
 			tb.Fatal(err)
@@ -50,7 +49,7 @@ func open(tb testing.TB, edits ...func(*tokens.Config)) *fixture {
 		Store: r.store, APIKeys: r.store, Issuer: issuer, Audience: audience,
 		Keys:        []keys.Key{{ID: "hs", Algorithm: "HS256", Secret: secret("access", 32)}},
 		RefreshKeys: []keys.Secret{secret("refresh", 32)},
-		Now:         r.clock.time, Events: r.journal.note,
+		Now:         r.clock.time, Events: r.journal.Note,
 	}
 	for _, edit := range edits {
 		edit(&r.config)
@@ -205,39 +204,4 @@ func (c *clock) move(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now = c.now.Add(d)
-}
-
-// journal keeps events.
-type journal struct {
-	mu     sync.Mutex
-	events []events.Event
-}
-
-func (j *journal) note(_ context.Context, e events.Event) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.events = append(j.events, e)
-}
-
-// take returns the events since it was last called.
-func (j *journal) take() []events.Event {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	told := j.events
-	j.events = nil
-	return told
-}
-
-// wantKinds wants the journal to hold events of these kinds, in this order.
-func (j *journal) wantKinds(tb testing.TB, want ...events.Kind) []events.Event {
-	tb.Helper()
-	told := j.take()
-	var got []events.Kind
-	for _, e := range told {
-		got = append(got, e.Kind)
-	}
-	if !slices.Equal(got, want) {
-		tb.Errorf("events = %q, want %q", got, want)
-	}
-	return told
 }

@@ -260,14 +260,14 @@ func TestFaultA7GraceIsBoundedOnBothSides(t *testing.T) {
 			ask := func() (tokens.Pair, error) {
 				return node.Refresh(t.Context(), tokens.RefreshRequest{Token: one.RefreshToken})
 			}
-			r.journal.take()
+			r.journal.Take()
 			switch {
 			case test.want == nil:
 				again, err := ask()
 				if err != nil || !again.Replayed || again.RefreshToken != two.RefreshToken {
 					t.Errorf("%v, replayed %t; want the same successor", err, again.Replayed)
 				}
-				r.journal.wantKinds(t, events.Replay)
+				r.journal.WantKinds(t, events.Replay)
 			case errors.Is(test.want, tokens.ErrClock):
 				r.unchanged(t, func() {
 					for range 3 {
@@ -278,7 +278,7 @@ func TestFaultA7GraceIsBoundedOnBothSides(t *testing.T) {
 						}
 					}
 				})
-				told := r.journal.wantKinds(t, events.ClockFault, events.ClockFault, events.ClockFault)
+				told := r.journal.WantKinds(t, events.ClockFault, events.ClockFault, events.ClockFault)
 				if len(told) > 0 && (told[0].UserID != alice.ID || told[0].SessionID != one.Principal.SessionID) {
 					t.Errorf("the event names %+v", told[0])
 				}

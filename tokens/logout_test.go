@@ -156,7 +156,7 @@ func TestLogoutPrincipal(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if n := len(r.journal.take()); n != 2 { // the login, and one logout
+		if n := len(r.journal.Take()); n != 2 { // the login, and one logout
 			t.Errorf("there were %d events, want 2", n)
 		}
 	})

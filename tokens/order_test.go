@@ -290,7 +290,7 @@ func TestStoreFailure(t *testing.T) {
 				for _, failure := range append(failures, o.odd[call]...) {
 					r := open(t, graceOf(time.Minute))
 					do := o.ready(t, r)
-					r.journal.take()
+					r.journal.Take()
 					r.store.step(always(call, failure), nil)
 					check := func() { wantError(t, do(), tokens.ErrUnavailable) }
 					if call == o.withdraws {
@@ -298,7 +298,7 @@ func TestStoreFailure(t *testing.T) {
 					} else {
 						r.unchanged(t, check)
 					}
-					told := r.journal.wantKinds(t, events.StoreFailure)
+					told := r.journal.WantKinds(t, events.StoreFailure)
 					if len(told) == 1 && !errors.Is(told[0].Err, failure) {
 						t.Errorf("the event tells of %v, want %v", told[0].Err, failure)
 					}
@@ -347,13 +347,13 @@ func TestHangingUp(t *testing.T) {
 			cancel()
 			return nil
 		}))
-		r.journal.take()
+		r.journal.Take()
 		_, err := r.Refresh(ctx, tokens.RefreshRequest{Token: token})
 		wantError(t, err, tokens.ErrReused)
 		if s := r.store.row(t); s.RevokedAt.IsZero() {
 			t.Error("the session is not revoked")
 		}
-		r.journal.wantKinds(t, events.Reuse)
+		r.journal.WantKinds(t, events.Reuse)
 	})
 
 	t.Run("a caller who hangs up before the write has used nothing", func(t *testing.T) {

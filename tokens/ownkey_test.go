@@ -103,10 +103,10 @@ func TestRevokeAPIKey(t *testing.T) {
 		}
 		for _, call := range []string{"UserAPIKeys", "DenySession"} {
 			r.store.step(always(call, errDriver), nil)
-			r.journal.take()
+			r.journal.Take()
 			_, err := r.RevokeAPIKey(t.Context(), alice.ID, row.ID)
 			wantError(t, err, tokens.ErrUnavailable)
-			r.journal.wantKinds(t, events.StoreFailure)
+			r.journal.WantKinds(t, events.StoreFailure)
 			if !r.store.rows(t).Keys[0].RevokedAt.IsZero() {
 				t.Error("the key is revoked")
 			}
@@ -116,7 +116,7 @@ func TestRevokeAPIKey(t *testing.T) {
 		if ok, err := r.RevokeAPIKey(t.Context(), alice.ID, row.ID); !ok || err != nil {
 			t.Errorf("%t, %v", ok, err)
 		}
-		told := r.journal.wantKinds(t, events.KeyRevoked)
+		told := r.journal.WantKinds(t, events.KeyRevoked)
 		if len(told) == 1 && (told[0].KeyID != row.ID || told[0].UserID != alice.ID) {
 			t.Errorf("%+v", told)
 		}

@@ -72,7 +72,7 @@ func TestFaultA2ALoginByTheOldPasswordHandsOutNothing(t *testing.T) {
 				if all := r.openSessions(t); len(all) > 0 {
 					t.Errorf("sessions are open: %+v", all)
 				}
-				r.journal.wantKinds(t, events.PasswordChanged, events.LoginRefused)
+				r.journal.WantKinds(t, events.PasswordChanged, events.LoginRefused)
 			})
 		}
 		t.Run(l.name+" is refused when the user is locked out meanwhile", func(t *testing.T) {
@@ -154,7 +154,7 @@ func TestFaultA2ALoginByTheOldPasswordHandsOutNothing(t *testing.T) {
 		if !errors.Is(err, tokens.ErrContract) || len(r.openSessions(t)) > 0 {
 			t.Errorf("error = %v, sessions = %+v", err, r.openSessions(t))
 		}
-		r.journal.wantKinds(t, events.Fault)
+		r.journal.WantKinds(t, events.Fault)
 	})
 }
 
@@ -349,10 +349,10 @@ func TestPasswordChangedAndAPIKeys(t *testing.T) {
 		t.Parallel()
 		r := open(t, denying)
 		key, _ := r.apiKey(t)
-		r.journal.take()
+		r.journal.Take()
 		r.store.step(always("RevokeUserSessions", errDriver), nil)
 		wantError(t, r.PasswordChanged(t.Context(), alice.ID, tokens.EndAPIKeys), tokens.ErrUnavailable)
-		r.journal.wantKinds(t, events.KeyRevoked, events.StoreFailure)
+		r.journal.WantKinds(t, events.KeyRevoked, events.StoreFailure)
 		_, err := r.ExchangeKey(t.Context(), tokens.KeyRequest{Key: key})
 		wantError(t, err, tokens.ErrInvalidKey)
 	})

@@ -81,7 +81,7 @@ func raceStrict(t *testing.T, latency time.Duration) {
 	r := raceFixture(t, latency, 0)
 	for range raceRounds {
 		first := r.login(t)
-		r.journal.take()
+		r.journal.Take()
 		var won []tokens.Pair
 		reused := 0
 		for _, a := range r.race(t, first.RefreshToken) {
@@ -97,7 +97,7 @@ func raceStrict(t *testing.T, latency time.Duration) {
 		if len(won) != 1 || reused == 0 {
 			t.Fatalf("%d callers were let in and %d were told of the reuse, want 1, and 1 or more", len(won), reused)
 		}
-		if n := len(r.journal.take()); n != racers {
+		if n := len(r.journal.Take()); n != racers {
 			t.Fatalf("there were %d events, want one a caller", n)
 		}
 		if s := r.store.row(t); s.Generation != 2 || s.RevokedAt.IsZero() {
@@ -115,7 +115,7 @@ func raceGrace(t *testing.T, latency time.Duration) {
 	r := raceFixture(t, latency, time.Minute)
 	for range raceRounds {
 		first := r.login(t)
-		r.journal.take()
+		r.journal.Take()
 		moved := 0
 		names := map[string]bool{}
 		answers := r.race(t, first.RefreshToken)
@@ -135,7 +135,7 @@ func raceGrace(t *testing.T, latency time.Duration) {
 			t.Fatalf("%d callers moved the session and %d access tokens were made, want 1 and %d", moved, len(names), racers)
 		}
 		counts := map[events.Kind]int{}
-		for _, e := range r.journal.take() {
+		for _, e := range r.journal.Take() {
 			counts[e.Kind]++
 		}
 		if counts[events.Refresh] != 1 || counts[events.Replay] != racers-1 {

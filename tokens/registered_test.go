@@ -83,7 +83,7 @@ func TestClientsAreAuthenticatedFirst(t *testing.T) {
 			}
 			key, _ := r.apiKey(t)
 			r.store.take()
-			r.journal.take()
+			r.journal.Take()
 			for does, do := range map[string]func() error{
 				"Login": func() error {
 					_, err := r.Login(t.Context(), tokens.LoginRequest{Login: "alice", Password: password, ClientID: test.id, ClientSecret: test.secret})
@@ -104,7 +104,7 @@ func TestClientsAreAuthenticatedFirst(t *testing.T) {
 				if calls := r.store.take(); !slices.Equal(calls, asks) {
 					t.Errorf("%s asked for %q, want %q: neither password nor key is looked at", does, calls, asks)
 				}
-				if told := r.journal.take(); !errors.Is(test.want, tokens.ErrMalformed) && (len(told) != 1 || told[0].Kind != events.ClientRefused) {
+				if told := r.journal.Take(); !errors.Is(test.want, tokens.ErrMalformed) && (len(told) != 1 || told[0].Kind != events.ClientRefused) {
 					t.Errorf("%s: events = %+v", does, told)
 				}
 			}

@@ -7,11 +7,11 @@ import (
 	"log/slog"
 )
 
-// Secret is a password, a token or an API key; key material is a [keys.Secret]. Printed by fmt, logged by slog or
-// marshalled as text, JSON or XML, alone or inside another value, it shows as
-// "[redacted]". The conversion string(s) gives it away, and so does what asks no
-// method of it: fmt where it is in a field that is not exported, or behind a
-// pointer inside of another value and under another verb than %v; and
+// Secret is a password, a token or an API key. Key material is a [keys.Secret]. If it
+// is printed by fmt, logged by slog or marshalled as text, JSON or XML, alone or inside
+// another value, it is written as "[redacted]". The conversion string(s) returns the
+// text, and so does whatever calls no method of it: fmt where it is in an unexported
+// field, or behind a pointer inside another value with another verb than %v; and
 // encoding/json where it is the key of a map.
 type Secret string
 

@@ -35,7 +35,7 @@ func TestMaxSessions(t *testing.T) {
 			r.verify(t, p.AccessToken)
 		}
 		var ended []string
-		for _, e := range r.journal.take() {
+		for _, e := range r.journal.Take() {
 			if e.Kind == events.SessionLimit {
 				ended = append(ended, e.SessionID)
 			}

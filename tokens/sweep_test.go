@@ -126,7 +126,7 @@ func TestSweepFails(t *testing.T) {
 			if calls := r.store.take(); !slices.Equal(calls, []string{sessionBroom, keyBroom}) {
 				t.Errorf("calls = %q", calls)
 			}
-			for _, e := range r.journal.wantKinds(t, events.StoreFailure) {
+			for _, e := range r.journal.WantKinds(t, events.StoreFailure) {
 				if !errors.Is(e.Err, errDriver) {
 					t.Errorf("the event's cause is %v", e.Err)
 				}
@@ -141,7 +141,7 @@ func TestSweepFails(t *testing.T) {
 		stop()
 		_, err := r.Sweep(ctx)
 		wantError(t, err, tokens.ErrUnavailable)
-		r.journal.wantKinds(t)
+		r.journal.WantKinds(t)
 		if calls := r.store.take(); len(calls) != 1 {
 			t.Errorf("calls = %q, want no more when the first has failed", calls)
 		}
@@ -154,7 +154,7 @@ func TestSweepFails(t *testing.T) {
 		defer stop()
 		_, err := r.Sweep(ctx)
 		wantError(t, err, tokens.ErrUnavailable)
-		r.journal.wantKinds(t, events.StoreFailure, events.StoreFailure)
+		r.journal.WantKinds(t, events.StoreFailure, events.StoreFailure)
 	})
 }
 
@@ -177,7 +177,7 @@ func TestSweepEvery(t *testing.T) {
 			}
 			time.Sleep(time.Nanosecond)
 		}
-		r.journal.wantKinds(t, events.StoreFailure)
+		r.journal.WantKinds(t, events.StoreFailure)
 		stop()
 		<-ended
 		r.SweepEvery(ctx, time.Hour) // returns

@@ -83,6 +83,12 @@ var rules = []rule{
 		forbidden: []string{"net/http"},
 	},
 	{
+		promise:   "the recorder of events for tests needs the events only",
+		pkg:       "internal/eventtest",
+		imports:   []string{"tokens/events"},
+		forbidden: []string{"net/http"},
+	},
+	{
 		promise:   "the strict reader of JSON needs the standard library only",
 		pkg:       "internal/strictjson",
 		forbidden: []string{"net/http"},
