@@ -129,7 +129,7 @@ func TestAsError(t *testing.T) {
 	t.Run("a refusal without a cause says its sentence to the log", func(t *testing.T) {
 		t.Parallel()
 		e := &wire.Error{Reason: wire.ReasonMethod, Description: "Use POST"}
-		if got := e.Error(); got != "middleware: method: Use POST" || e.Unwrap() != nil {
+		if got := e.Error(); got != "wire: method: Use POST" || e.Unwrap() != nil {
 			t.Errorf("%q, %v", got, e.Unwrap())
 		}
 	})

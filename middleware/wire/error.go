@@ -93,9 +93,9 @@ type Field struct {
 // Error returns the reason and the cause, for the log.
 func (e *Error) Error() string {
 	if e.Err == nil {
-		return "middleware: " + string(e.Reason) + ": " + e.Description
+		return "wire: " + string(e.Reason) + ": " + e.Description
 	}
-	return "middleware: " + string(e.Reason) + ": " + e.Err.Error()
+	return "wire: " + string(e.Reason) + ": " + e.Err.Error()
 }
 
 // Unwrap returns the cause.

@@ -5,18 +5,17 @@ import "github.com/sallyport-go/sallyport/internal/redisclient"
 // deciding makes all charges of a decision, or none. The first key has the number
 // of the last reset, the others are the counters, some with two more: the number of
 // counters that their source has made, and the counter that it shares. All have one
-// hash tag. What a
-// counter has is packed, and has the times in it, so that nothing depends on when
-// the server forgets a key. Whatever is no counter is an error before anything is
-// written.
+// hash tag. What a counter has is packed, and has the times in it, so that nothing
+// depends on when the server forgets a key. A value that is not a counter is an error
+// before anything is written.
 //
-// The arguments are what to do, what time it is, in microseconds (0: what
-// the server's clock says; a test has its own), and for each counter: its algorithm, limit, window in
-// microseconds, burst, cost, whether the work is done, and how much more to charge
-// if it is there. The reply is the number of the last reset, and for each counter:
-// whether the charge fits, what remains, in how many microseconds it is all there
-// again and the charge can be made, how much more was charged, and how long that is
-// good for.
+// The arguments are what to do, the time in microseconds (0: the server's clock; a
+// test has its own), how many counters one source may make in an hour, and for each
+// counter: its algorithm, limit, window in microseconds, burst, cost, whether the work
+// is done, how much more to charge if it is there, and whether it has the two further
+// keys. The reply is the number of the last reset, and for each counter: whether the
+// charge fits, what remains, in how many microseconds it is all there again and the
+// charge can be made, how much more was charged, and how long that is good for.
 //
 //nolint:dupword // where one block of Lua ends, another does
 var deciding = redisclient.NewScript(`
