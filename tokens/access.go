@@ -13,18 +13,21 @@ import (
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
-// MaxAccessToken is the longest access token that is made or looked at.
+// MaxAccessToken is the maximum length of an access token, in bytes. Login,
+// Refresh and ExchangeKey return ErrClaims instead of a longer one, and Verify
+// rejects a longer one without reading it.
 const MaxAccessToken = 8 << 10
 
-// registered are the claims that are Sallyport's to set: those of RFC 9068 §2.2
-// and RFC 7519 §4.1, and our own.
+// registered are the claims that only Sallyport sets: those of RFC 9068 §2.2 and
+// RFC 7519 §4.1, and its own.
 var registered = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope", "sid", "acct", "tier", "seats", "restricted"}
 
-// clockDifference is how many seconds before it was made a token is valid already: so
-// nodes whose clocks differ by a little accept it at once.
+// clockDifference is how many seconds "nbf" is before "iat", so that nodes whose
+// clocks are slightly behind accept a new token at once.
 const clockDifference = 10
 
-// claims are what an access token says, in RFC 9068's words and ours.
+// claims are the claims of an access token: those of RFC 9068 §2.2, and
+// Sallyport's own.
 type claims struct {
 	Issuer    string `json:"iss"`
 	Subject   string `json:"sub"`
@@ -67,8 +70,8 @@ func (a *aud) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// mint signs c with the key. The host's extra claims stand beside ours and
-// cannot stand in for them.
+// mint signs c with the key. The host's extra claims are added, and must not have
+// the name of a registered claim.
 func mint(key *keys.Member, c claims, extra map[string]any) (string, Principal, error) {
 	payload, err := json.Marshal(c)
 	if err != nil {
@@ -149,8 +152,9 @@ func readHeader(text []byte) (algorithm, kid string, err error) {
 	return values["alg"], values["kid"], nil
 }
 
-// isAccessToken reports whether a typ is that of RFC 9068 §4, in either spelling of
-// the media type. The case of ASCII letters says nothing; other letters fold to none.
+// isAccessToken reports whether a typ is that of RFC 9068 §4, in either spelling
+// of the media type. ASCII letters are compared without case. A typ with any
+// other letter is rejected.
 func isAccessToken(typ string) bool {
 	for i := range len(typ) {
 		if typ[i] >= utf8.RuneSelf {
@@ -160,15 +164,14 @@ func isAccessToken(typ string) bool {
 	return strings.EqualFold(typ, "at+jwt") || strings.EqualFold(typ, "application/at+jwt")
 }
 
-// looksRegistered reports whether some reader could take a name for one of the
-// registered claims: encoding/json for one takes "EXP" for exp, and "ſub" for
-// sub.
+// looksRegistered reports whether a reader could take a name for a registered
+// claim: encoding/json, for example, reads "EXP" as exp, and "ſub" as sub.
 func looksRegistered(name string) bool {
 	return slices.ContainsFunc(registered, func(r string) bool { return strings.EqualFold(r, name) })
 }
 
-// decodeClaims is json.Unmarshal without its kindness: our claims have exactly
-// their names, once each, and null is no value.
+// decodeClaims is a strict json.Unmarshal: a registered claim must have exactly
+// its name, must occur once, and must not be null.
 func decodeClaims(payload []byte, c *claims) error {
 	fields, err := strictjson.Members(payload)
 	if err != nil {

@@ -33,34 +33,39 @@ const (
 // characters before them (IEEE, big-endian, in base32 without padding).
 const APIKeyPattern = `\bsp_ak_[A-Z2-7]{33}\b` //nolint:gosec // finds credentials, and is none
 
-// TokenTypeAPIKey is the subject_token_type (RFC 8693 §3) of an API key.
+// TokenTypeAPIKey is the subject_token_type of an API key in a token exchange
+// (RFC 8693 §3).
 const TokenTypeAPIKey = "urn:sallyport:token-type:api-key"
 
 var base32Text = base32.StdEncoding.WithPadding(base32.NoPadding)
 
-// KeyRequest is a request to exchange an API key for an access token.
+// KeyRequest is a request to exchange an API key for an access token (RFC 8693
+// §2.1).
 type KeyRequest struct {
+	// Key is required: the API key, as CreateAPIKey returned it.
 	Key Secret
 
-	// ClientID is the client that the access token is issued to. Empty: none, or
-	// Config.DefaultClient.
+	// ClientID is the client that the access token is issued to, at most 512 bytes.
+	// Empty: Config.DefaultClient or, if that is empty, none.
 	ClientID string
 
-	// ClientSecret is the client's secret. It is required if Config.Clients has one
-	// for the client.
+	// ClientSecret is the client's secret. It is required if Config.Clients has a
+	// secret for the client, and ignored otherwise.
 	ClientSecret Secret
 
-	// Scopes narrow the access token. Each must be held by the user now, and allowed
-	// by the key and the client, or the exchange returns ErrInvalidScope. Nil: all
-	// such scopes. Empty and not nil: ErrInvalidScope.
+	// Scopes narrow the access token: at most 64 scope-tokens. Each must be held by
+	// the user now, and allowed by the key and the client, or the exchange returns
+	// ErrInvalidScope. Nil: all such scopes. Empty and not nil: ErrInvalidScope.
 	Scopes []string
 }
 
 // ExchangesKeys reports whether Config.APIKeys is set.
 func (a *Authority) ExchangesKeys() bool { return a.apiKeys != nil }
 
-// IsAPIKey reports whether a text has the form and the checksum of an API key. It
-// does not call the store.
+// IsAPIKey reports whether a text has the form and the checksum of an API key
+// with Config.Prefix. It does not call the store, so the key may be unknown or
+// revoked. A text for which it returns false is rejected by ExchangeKey in any
+// case.
 func (a *Authority) IsAPIKey(text Secret) bool {
 	random, ok := strings.CutPrefix(string(text), a.prefix+"_ak_")
 	if !ok || len(random) != keyRandom+keyChecksum {
@@ -74,16 +79,18 @@ func checksum(s string) string {
 }
 
 // CreateAPIKey creates an API key for a user. The key is returned only here: the
-// store gets its digest.
+// store gets its digest. Use CreateOwnAPIKey if the user requests the key: this
+// method does not check what the requester may do.
 //
-// Scopes narrow the key permanently: it never grants more, whatever scopes the
-// user gets later. Nil does not narrow. Empty and not nil, as what is left after
-// narrowing, is ErrInvalidScope. The caller must check that the requester may have
-// these scopes. A zero expiry means that the key does not expire. The key has the
-// CredentialVersion that the user has now: see Config.PasswordEndsAPIKeys.
+// name tells the user which key this is; it is cut at 200 bytes. scopes narrow
+// the key permanently: it never allows more, whatever scopes the user gets later.
+// Nil does not narrow. Empty and not nil, as what is left after narrowing, is
+// ErrInvalidScope. A zero expires means that the key does not expire. The key has
+// the CredentialVersion that the user has now: see Config.PasswordEndsAPIKeys.
 //
-// It returns ErrMalformed, also if the user does not exist, ErrInvalidScope or
-// ErrUnavailable, also if the user's password changes meanwhile.
+// It returns ErrMalformed if the user does not exist or Config.APIKeys is nil,
+// ErrInvalidScope, or ErrUnavailable, also if the user's credentials change
+// meanwhile.
 func (a *Authority) CreateAPIKey(ctx context.Context, userID, name string, scopes []string, expires time.Time) (Secret, store.APIKey, error) {
 	if a.apiKeys == nil {
 		return "", store.APIKey{}, errNoAPIKeys
@@ -105,9 +112,9 @@ func (a *Authority) CreateAPIKey(ctx context.Context, userID, name string, scope
 
 var errNoAPIKeys = fmt.Errorf("%w: Config.APIKeys is not set", ErrMalformed)
 
-// createKey creates a key with a version of the user's, and reads the user again
-// after the write. If their credentials have changed, it revokes the key, does not
-// return it, and returns refused.
+// createKey creates a key with a CredentialVersion of the user, and reads the
+// user again after the write. If their credentials have changed, it revokes the
+// key, does not return it, and returns refused.
 func (a *Authority) createKey(
 	ctx context.Context, user store.User, version, name string, scopes []string, expires time.Time, refused error,
 ) (Secret, store.APIKey, error) {
@@ -130,9 +137,11 @@ func (a *Authority) createKey(
 	return Secret(text), k, nil
 }
 
-// ExchangeKey makes an access token from an API key, for the user as they are now.
-// The key stays valid. No session is created, and no refresh token is returned.
-// The client is authenticated before the key is looked up.
+// ExchangeKey returns an access token for an API key, for the user as they are
+// now (RFC 8693). The key stays valid. No session is created, and no refresh
+// token is returned. The access token expires with the key at the latest. The
+// client is authenticated before the key is looked up. ExchangeKey does not limit
+// attempts: middleware does.
 //
 // It returns ErrInvalidClient, ErrUnauthorizedClient, ErrInvalidKey,
 // ErrInvalidScope, ErrMalformed, ErrClaims or ErrUnavailable.
@@ -190,8 +199,8 @@ func (a *Authority) exchange(ctx context.Context, r KeyRequest) (Pair, store.API
 	return p, k, nil
 }
 
-// liveKey looks a key up; with an error it is the key that has it, where there
-// is one.
+// liveKey looks up a key that can be used. If a key was found but has ended, it
+// returns the key and an error, so that the event names its user.
 func (a *Authority) liveKey(ctx context.Context, key Secret, now time.Time) (store.APIKey, error) {
 	if a.apiKeys == nil || !a.IsAPIKey(key) {
 		return store.APIKey{}, fmt.Errorf("%w: not genuine", ErrInvalidKey)

@@ -1,9 +1,12 @@
-// Package tokens turns credentials into token pairs and access tokens into
-// principals. It knows nothing of HTTP.
+// Package tokens issues access tokens and refresh tokens for credentials, and
+// verifies access tokens. It does not use net/http: package middleware provides
+// the handlers.
 //
-// An [Authority] signs access tokens (JWTs as RFC 9068 has them), opens a
-// session a login, and rotates its refresh token at each refresh: single use,
-// and a second use ends the session (RFC 9700 §4.14.2).
+// An [Authority] signs access tokens (JWTs of RFC 9068) and creates one session
+// for each login. Each refresh replaces the session's refresh token. A refresh
+// token is valid once: a second use ends the session (RFC 9700 §4.14.2), except
+// within Config.RetryGrace. A [Verifier] verifies the access tokens in another
+// process.
 package tokens
 
 import (
@@ -18,8 +21,9 @@ import (
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
-// Authority issues and verifies tokens. It is safe for concurrent use, and
-// immutable after New.
+// Authority issues and verifies tokens. Create it with [New]. It is safe for
+// concurrent use, and its configuration does not change after New, except for the
+// keys of Config.KeyRing. It starts no goroutine.
 type Authority struct {
 	unfinished *unfinished
 
@@ -49,7 +53,7 @@ type Authority struct {
 	clock  func() time.Time
 }
 
-// Format writes "tokens.Authority{}" for every verb, and never a key.
+// Format writes "tokens.Authority{}" for every verb, so that no key is printed.
 func (Authority) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "tokens.Authority{}") }
 
 const (
@@ -62,8 +66,12 @@ const (
 	maxString       = 512 // bytes, of what the store contract promises
 )
 
-// New returns an Authority, or one error that joins all that is wrong with the
-// Config, each with the path of its field.
+// New returns an Authority. It copies the Config: later changes to it have no
+// effect, except for those of KeyRing. It does not call the store.
+//
+// If the Config is invalid, New returns one error that joins all defects. Each
+// names the path of its field, for example "tokens: Config.RefreshKeys[0]: must
+// be at least 32 random bytes, got 5".
 func New(c Config) (*Authority, error) {
 	var wrong []error
 	complain := func(path, format string, args ...any) {
@@ -146,20 +154,23 @@ func New(c Config) (*Authority, error) {
 	return a, nil
 }
 
-// now is the time that stores keep: UTC, cut to the microsecond.
+// now returns the time as the stores keep it: in UTC, truncated to the
+// microsecond.
 func (a *Authority) now() time.Time { return a.clock().UTC().Truncate(time.Microsecond) }
 
 // Verify returns the principal of a genuine access token that is valid now. It
-// does not call the Store: a user who can no longer log in keeps their access
-// tokens until those expire, or, with Config.Revocations, until their sessions
-// end. Only the deny list is called.
+// accepts exactly the tokens that an Authority with the same issuer, audience and
+// keys issued.
 //
-// It accepts only what an Authority with the same issuer, audience and keys makes.
+// Verify does not call Config.Store. So a user who may no longer log in can use
+// their access tokens until the tokens expire or, with Config.Revocations, until
+// their sessions are ended. With Config.Revocations each call asks the deny list.
+//
 // It returns ErrExpiredToken for a genuine token that expired at most one
-// Config.AccessTTL ago, ErrRevokedToken for one whose session was ended,
-// ErrUnavailable if the deny list returns an error, and ErrInvalidToken for every
-// other token. A token for another issuer or audience, and one that expired longer
-// ago, is rejected before its signature is verified.
+// Config.AccessTTL ago, ErrRevokedToken for a token whose session or API key is
+// on the deny list, ErrUnavailable if the deny list returns an error, and
+// ErrInvalidToken for every other token. A token for another issuer or audience,
+// and one that expired longer ago, is rejected before its signature is verified.
 func (a *Authority) Verify(ctx context.Context, token Secret) (Principal, error) {
 	p, err := a.verifier.Verify(ctx, token)
 	if err != nil {
@@ -171,13 +182,13 @@ func (a *Authority) Verify(ctx context.Context, token Secret) (Principal, error)
 	return p, nil
 }
 
-// Issuer returns the "iss" of the tokens.
+// Issuer returns Config.Issuer, the "iss" of the access tokens.
 func (a *Authority) Issuer() string { return a.issuer }
 
-// Audience returns the "aud" of the tokens.
+// Audience returns Config.Audience, the "aud" of the access tokens.
 func (a *Authority) Audience() string { return a.audience }
 
 // JWKS returns the public keys as a JWK Set (RFC 7517 §5): those that verify now,
 // and those that will sign later. It never contains an HMAC key or a private
-// member.
+// member. If all keys are HMAC keys, the set is empty.
 func (a *Authority) JWKS() []byte { return a.keys.Current().JWKS(a.clock()) }

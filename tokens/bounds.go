@@ -5,12 +5,17 @@ import (
 	"fmt"
 )
 
-// Check reports whether the login could succeed by its form alone: the lengths and
-// the characters of the client identifier, the scopes, the login and the password.
-// It asks nothing. Login makes the same check before anything else, so a caller who
-// counts attempts refuses what fails it without counting.
+// Check reports whether the form of the login is valid: the client identifier,
+// the scopes, the login and the password. It does not call the store. Login makes
+// the same check first, so a caller that counts attempts can reject such a
+// request without counting it.
 //
-// It fails with ErrMalformed, ErrInvalidScope or ErrBadCredentials.
+// It returns ErrMalformed for a client identifier of more than 512 bytes or not
+// of UTF-8 without NUL. It returns ErrInvalidScope for a malformed scope, for
+// more than 64 scopes, or for a list that is empty and not nil. It returns
+// ErrBadCredentials for a login or a password that no user can have: an empty
+// login, a login of more than 512 bytes, a password of more than 4096 bytes, or
+// either not of UTF-8 without NUL.
 func (r LoginRequest) Check() error {
 	if err := checkClientID(r.ClientID); err != nil {
 		return err
@@ -25,10 +30,11 @@ func (r LoginRequest) Check() error {
 	return nil
 }
 
-// Check is for a refresh what LoginRequest.Check is for a login: the client
-// identifier and the scopes. The token is not looked at; IsRefreshToken does that.
+// Check reports whether the client identifier and the scopes have a valid form,
+// as LoginRequest.Check does. It does not read the token: use
+// Authority.IsRefreshToken.
 //
-// It fails with ErrMalformed or ErrInvalidScope.
+// It returns ErrMalformed or ErrInvalidScope.
 func (r RefreshRequest) Check() error {
 	if err := checkClientID(r.ClientID); err != nil {
 		return err
@@ -36,10 +42,10 @@ func (r RefreshRequest) Check() error {
 	return checkScopes(r.Scopes)
 }
 
-// Check is for an exchange what LoginRequest.Check is for a login: the client
-// identifier and the scopes. The key is not looked at; IsAPIKey does that.
+// Check reports whether the client identifier and the scopes have a valid form,
+// as LoginRequest.Check does. It does not read the key: use Authority.IsAPIKey.
 //
-// It fails with ErrMalformed or ErrInvalidScope.
+// It returns ErrMalformed or ErrInvalidScope.
 func (r KeyRequest) Check() error {
 	if err := checkClientID(r.ClientID); err != nil {
 		return err
@@ -47,10 +53,10 @@ func (r KeyRequest) Check() error {
 	return checkScopes(r.Scopes)
 }
 
-// Check is for a revocation what LoginRequest.Check is for a login: the client
-// identifier. The token is not looked at.
+// Check reports whether the client identifier has a valid form, as
+// LoginRequest.Check does. It does not read the token.
 //
-// It fails with ErrMalformed.
+// It returns ErrMalformed.
 func (r RevokeRequest) Check() error { return checkClientID(r.ClientID) }
 
 func checkClientID(id string) error {
@@ -60,11 +66,11 @@ func checkClientID(id string) error {
 	return nil
 }
 
-// stopped is an error of LoginRequest.BeforePassword.
+// stopped wraps an error of LoginRequest.BeforePassword.
 type stopped struct{ error }
 
-// stoppedBy returns the error of LoginRequest.BeforePassword that ended a login, and
-// nil if that did not end it.
+// stoppedBy returns the error of LoginRequest.BeforePassword that ended a login,
+// or nil if another error ended it.
 func stoppedBy(err error) error {
 	if s, ok := errors.AsType[stopped](err); ok {
 		return s.error

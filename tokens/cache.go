@@ -11,16 +11,19 @@ import (
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
-// CacheConfig limits the cache of a Verifier or an Authority. It keeps access
-// tokens whose signature was verified for up to one minute, so that the next
-// request with the same token needs no public-key operation. Each request still
-// checks the token's times, its key and the deny list.
+// CacheConfig limits the cache of a Verifier or an Authority. The cache keeps
+// access tokens whose signature was verified for up to one minute, so that the
+// next request with the same token needs no public-key operation. Each request
+// still checks the token's times, its key and the deny list. A token whose claims
+// have more than about 1.6 KiB is not cached. The zero value is a cache for keys
+// other than HMAC.
 type CacheConfig struct {
 	// Entries is the maximum number of cached tokens. It is rounded down to a power
-	// of two, at least 8. Zero: 16384. Negative: no cache.
+	// of two, and is at least 8. Zero: 16384. Negative: no cache.
 	Entries int
 
-	// Bytes is the maximum memory of the entries, at least 64 KiB. Zero: 8 MiB.
+	// Bytes is the maximum memory of the entries, in bytes, at least 65536 (64 KiB).
+	// Zero: 8 MiB.
 	Bytes int
 
 	// HMAC also caches tokens of HMAC keys. Verifying their signature costs about as
@@ -28,9 +31,10 @@ type CacheConfig struct {
 	HMAC bool
 }
 
-// CacheStats has the counters of a cache.
+// CacheStats has the counters of a cache, for metrics.
 type CacheStats struct {
-	// Hits and Misses count the lookups since the start.
+	// Hits and Misses count the lookups since the start. A miss is followed by the
+	// verification of the token, which may reject it.
 	Hits, Misses uint64
 
 	// Entries and Bytes are the current number and size of the entries. Expired
@@ -48,14 +52,14 @@ const (
 	entrySize     = 400 // bytes of a verified without its claims, rounded up
 )
 
-// cache remembers verified tokens. Readers take no lock and write to no memory that
-// other readers read, but for a counter.
+// cache keeps verified tokens. Readers take no lock, and write to no memory that
+// other readers read, except for a counter.
 //
-// An entry is found by a SHA-256 over 32 random bytes and the whole token. Without
-// these bytes the places of a token cannot be computed, and of the
-// places that are taken a random one is given up. So whatever tokens somebody
-// presents, each that is stored takes the place of another's with the probability of
-// chance: its share of the capacity.
+// An entry is found by a SHA-256 over 32 random bytes and the whole token.
+// Without these bytes the possible places of a token cannot be computed. If all
+// places of a token are taken, a random one is replaced. So a caller with many
+// valid tokens cannot choose which entry is replaced: each entry of others has
+// the same chance to stay.
 type cache struct {
 	seed    [32]byte
 	entries int
@@ -72,7 +76,7 @@ type cache struct {
 	used, all int        // bytes and entries
 }
 
-// verified is a token whose signature was right. It does not change.
+// verified is a token whose signature is right. It is immutable.
 type verified struct {
 	token     cacheKey
 	set       *keys.Set
@@ -85,7 +89,7 @@ type verified struct {
 
 type cacheKey [sha256.Size]byte
 
-// newCache returns nil where there is to be none.
+// newCache returns nil if the config asks for no cache.
 func newCache(c CacheConfig, complain func(path, format string, args ...any)) *cache {
 	if c.Bytes < 0 || c.Bytes > 0 && c.Bytes < leastBytes {
 		complain("Cache.Bytes", "must be %d or more, or 0 for %d, got %d", leastBytes, cacheBytes, c.Bytes)
@@ -101,10 +105,11 @@ func newCache(c CacheConfig, complain func(path, format string, args ...any)) *c
 	return made
 }
 
-// wants reports whether tokens of this key are remembered.
+// wants reports whether tokens of this key are cached.
 func (c *cache) wants(key *keys.Member) bool { return c != nil && (c.hmac || !key.IsHMAC()) }
 
-// keyOf returns the key of a token. b must have the capacity for the seed and the token.
+// keyOf returns the key of a token. b must have the capacity for the seed and the
+// token.
 func (c *cache) keyOf(token string, b []byte) cacheKey {
 	n := copy(b, c.seed[:])
 	n += copy(b[n:], token)
@@ -117,8 +122,8 @@ func (c *cache) places(table []atomic.Pointer[verified], k cacheKey) []atomic.Po
 	return table[first : first+cacheWays]
 }
 
-// find returns the principal of a token that was verified with this very key of this
-// very set, less than a minute ago, and that is valid now.
+// find returns the principal of a token that was verified less than a minute ago
+// with this key of this set, and that is valid now.
 func (c *cache) find(k cacheKey, set *keys.Set, key *keys.Member, now time.Time, leeway time.Duration) (Principal, bool) {
 	count := &c.counts[k[8]%8]
 	if table := c.table.Load(); table != nil {
@@ -139,8 +144,8 @@ func (c *cache) find(k cacheKey, set *keys.Set, key *keys.Member, now time.Time,
 	return Principal{}, false
 }
 
-// isCurrent reports whether an entry and its token are good now. A clock that was set
-// back makes no entry last longer.
+// isCurrent reports whether an entry and its token are valid now. A clock that is
+// set back does not make an entry last longer.
 func (e *verified) isCurrent(now time.Time, leeway time.Duration) bool {
 	age := now.Sub(e.at)
 	return age >= 0 && age < cacheAge &&
@@ -148,7 +153,7 @@ func (e *verified) isCurrent(now time.Time, leeway time.Duration) bool {
 		(e.notBefore == 0 || !now.Add(leeway).Before(time.Unix(e.notBefore, 0)))
 }
 
-// store remembers a token that was verified.
+// store adds a verified token.
 func (c *cache) store(e *verified) {
 	e.size = entrySize + len(e.principal.claims)
 	if e.size > maxCacheEntry {
@@ -215,7 +220,9 @@ func (c *cache) stats() (s CacheStats) {
 }
 
 // CacheStats returns the counters of the cache. It is zero if there is no cache.
+// It is safe for concurrent use.
 func (v *Verifier) CacheStats() CacheStats { return v.cache.stats() }
 
 // CacheStats returns the counters of the cache. It is zero if there is no cache.
+// It is safe for concurrent use.
 func (a *Authority) CacheStats() CacheStats { return a.verifier.CacheStats() }

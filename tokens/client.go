@@ -13,50 +13,58 @@ import (
 	"github.com/sallyport-go/sallyport/store"
 )
 
-// The grant types that a registered client may be allowed, as store.Client has
-// them in Grants.
+// The grant types that a registered client may be allowed, for
+// store.Client.Grants.
 const (
-	GrantPassword = "password"                                        // RFC 6749 §4.3: Login
-	GrantRefresh  = "refresh_token"                                   // RFC 6749 §6: Refresh, and refresh tokens at all
-	GrantExchange = "urn:ietf:params:oauth:grant-type:token-exchange" // RFC 8693: ExchangeKey
+	// GrantPassword allows Login (RFC 6749 §4.3).
+	GrantPassword = "password"
+
+	// GrantRefresh allows Refresh (RFC 6749 §6). A client without it gets no refresh
+	// tokens.
+	GrantRefresh = "refresh_token"
+
+	// GrantExchange allows ExchangeKey (RFC 8693 §2.1).
+	GrantExchange = "urn:ietf:params:oauth:grant-type:token-exchange"
 )
 
-// NewClientSecret makes a secret of 130 random bits for a client, and the digest
-// that store.Client keeps of it. It is shown this once.
+// NewClientSecret returns a new client secret of 130 random bits, and its digest
+// for store.Client.Secrets. Give the secret to the client: it cannot be recovered
+// from the digest.
 func NewClientSecret() (Secret, store.Digest) {
 	text := rand.Text()
 	return Secret(text), sha256.Sum256([]byte(text))
 }
 
-// client is the client of a request: a registered one, or just a name where
-// no clients are registered.
+// client is the client of a request: a registered client, an account that serves
+// as one, or only a name if no clients are registered.
 type client struct {
 	store.Client
 
-	// registered: the store knows it, and what it may is what its row says.
+	// registered: the store has it, and its row says what it may do.
 	registered bool
 
-	// account: it is registered nowhere, and AccountAsClient takes its ID for
-	// its user's account.
+	// account: no such client is registered, and AccountAsClient accepts the ID as
+	// that of the user's account.
 	account bool
 }
 
-// registers reports whether a client has to be known, be it as an account.
+// registers reports whether a client must be known, as a registered one or as an
+// account.
 func (a *Authority) registers() bool { return a.clients != nil || a.accountAsClient }
 
-// strict reports whether a client has to be registered, or an account.
+// strict reports whether a client must be registered or be an account.
 func (a *Authority) strict() bool { return a.clients != nil && !a.anyClient }
 
-// RegistersClients reports whether Config.Clients is set, so that clients are
-// authenticated.
+// RegistersClients reports whether Config.Clients is set, so that registered
+// clients are authenticated.
 func (a *Authority) RegistersClients() bool { return a.clients != nil }
 
-// RequiresClients reports whether a client has to be registered to be let through,
-// or to be its user's account: Config.Clients is set, and
-// InsecureUnregisteredClients is not.
+// RequiresClients reports whether a request is rejected unless its client is
+// registered, or is its user's account with AccountAsClient: Config.Clients is
+// set, and InsecureUnregisteredClients is not.
 func (a *Authority) RequiresClients() bool { return a.strict() }
 
-// admit authenticates a client, and sees whether it is allowed a grant type.
+// admit authenticates a client, and checks that it may use a grant type.
 func (a *Authority) admit(ctx context.Context, id string, secret Secret, grant string) (client, error) {
 	c, err := a.authenticate(ctx, id, secret)
 	if err != nil {
@@ -65,9 +73,9 @@ func (a *Authority) admit(ctx context.Context, id string, secret Secret, grant s
 	return c, c.may(grant)
 }
 
-// authenticate returns the client that an ID and a secret name. A request that
-// names none is Config.DefaultClient's. Nothing else was asked or touched when
-// it refuses.
+// authenticate returns the client with an ID and a secret. A request that names
+// no client is that of Config.DefaultClient. If it returns an error, no other
+// check was made.
 func (a *Authority) authenticate(ctx context.Context, id string, secret Secret) (client, error) {
 	if !isString(id) {
 		return client{}, fmt.Errorf("%w: client identifier", ErrMalformed)
@@ -91,11 +99,13 @@ func (a *Authority) authenticate(ctx context.Context, id string, secret Secret) 
 	return c, nil
 }
 
-// AuthenticateClient returns the registered client that has this ID, if the
-// secret is one of its own. A client without a secret cannot be told from
-// anybody else, so it is refused as an unknown one is.
+// AuthenticateClient returns the registered client with this ID, if secret is one
+// of its secrets (RFC 6749 §2.3.1). A client without secrets is rejected, because
+// any caller can use its ID. The secrets are compared in constant time. A
+// rejection is reported as events.ClientRefused.
 //
-// It fails with ErrInvalidClient, ErrMalformed or ErrUnavailable.
+// It returns ErrInvalidClient, ErrMalformed for an ID that no store could hold,
+// or ErrUnavailable.
 func (a *Authority) AuthenticateClient(ctx context.Context, id string, secret Secret) (store.Client, error) {
 	within, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
@@ -109,7 +119,7 @@ func (a *Authority) AuthenticateClient(ctx context.Context, id string, secret Se
 	return c.Client, nil
 }
 
-// client looks a client up.
+// client looks up a client.
 func (a *Authority) client(ctx context.Context, id string) (client, error) {
 	unregistered := client{Client: store.Client{ID: id}, account: a.accountAsClient && id != ""}
 	if id == "" || a.clients == nil {
@@ -130,9 +140,9 @@ func (a *Authority) client(ctx context.Context, id string) (client, error) {
 	return client{Client: c, registered: true}, nil
 }
 
-// opens reports whether secret is one of those whose digests are given; where
-// there are none, the client has no secret, and a secret that is sent is ignored,
-// because some clients always send one. All digests are compared, in constant time.
+// opens reports whether a secret is one of those with these digests. If there are
+// no digests, the client is public and a secret is ignored, because some clients
+// always send one. All digests are compared, in constant time.
 func opens(digests []store.Digest, secret Secret) bool {
 	if len(digests) == 0 {
 		return true
@@ -146,10 +156,10 @@ func opens(digests []store.Digest, secret Secret) bool {
 	return found == 1 && secret != ""
 }
 
-// holder returns the client that presents a token of a session: the one that
-// the request names, once it is authenticated, or the session's own if the
-// request names none and that one is public (RFC 6749 §6). The session is
-// another's: ErrWrongClient.
+// holder returns the client that presents a token of a session: the client that
+// the request names and that was authenticated, or the session's own client if
+// the request names none and that client is public (RFC 6749 §6). It returns
+// ErrWrongClient if the session belongs to another client.
 func (a *Authority) holder(ctx context.Context, named client, s store.Session) (client, error) {
 	if !a.registers() {
 		if named.ID != "" && s.ClientID != "" && named.ID != s.ClientID {
@@ -177,8 +187,8 @@ func (a *Authority) holder(ctx context.Context, named client, s store.Session) (
 	return c, nil
 }
 
-// presenter authenticates the client that a request for a session names; the
-// zero client stands for one that names none, of which holder knows more.
+// presenter authenticates the client that a request for a session names. If the
+// request names none, it returns the zero client, which holder then replaces.
 func (a *Authority) presenter(ctx context.Context, id string, secret Secret) (client, error) {
 	if id == "" || !a.registers() {
 		return client{Client: store.Client{ID: id}}, nil
@@ -202,7 +212,8 @@ func (c client) mayRefresh() error {
 	return c.may(GrantRefresh)
 }
 
-// graceOf is how long a spent token of the client is answered again.
+// graceOf returns how long after its use a refresh token of the client gets the
+// same successor again.
 func (a *Authority) graceOf(c client) time.Duration {
 	switch {
 	case !c.registered:
@@ -213,8 +224,8 @@ func (a *Authority) graceOf(c client) time.Duration {
 	return c.Grace
 }
 
-// mayAsk sees before the password is looked at whether a login asks for more than
-// the client may have.
+// mayAsk checks before the password is verified whether a login requests more
+// scope than the client may have.
 func (c client) mayAsk(r LoginRequest) error {
 	if r.IgnoreUnknownScopes || len(c.Scopes) == 0 {
 		return nil // what is unknown is seen once there is a user
@@ -223,8 +234,8 @@ func (c client) mayAsk(r LoginRequest) error {
 	return err
 }
 
-// isOf reports whether an account that serves as a client is the user's: their
-// Account or, where that is empty, the user's own ID.
+// isOf reports whether an account that serves as a client is the user's:
+// User.Account or, if that is empty, User.ID.
 func (c client) isOf(u store.User) bool {
 	return !c.account || c.ID == or(u.Account, u.ID)
 }

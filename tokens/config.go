@@ -12,92 +12,120 @@ import (
 )
 
 // Config configures an Authority. The zero value of each optional field is the
-// safe default.
+// safe default. Fields that weaken security begin with Insecure.
 type Config struct {
-	// Store is required: the host's users and sessions.
+	// Store is required. It reads the host's users and stores their sessions.
+	// Package store has the contract and its implementations.
 	Store store.Store
 
-	// APIKeys stores API keys, which users exchange for access tokens. Nil: the
-	// Authority has no API keys.
+	// APIKeys stores API keys: long-lived credentials that a user's programs
+	// exchange for access tokens. Nil: there are no API keys. Then ExchangeKey
+	// rejects every key, and the methods that create or list keys return
+	// ErrMalformed.
 	APIKeys store.APIKeys
 
-	// Clients stores the registered OAuth clients: their grants and scopes, how
-	// their refresh tokens rotate, and the digests of their secrets. A client is
-	// authenticated before any other check. Nil: no client is registered. Then any
-	// client identifier binds a session, and a client secret is neither checked nor
-	// stored.
+	// Clients stores the registered OAuth clients: their grants, their scopes, how
+	// their refresh tokens rotate, and the digests of their secrets. A client that a
+	// request names is authenticated before any other check that calls the store.
+	// Set it if different applications may do different things, or if a client has a
+	// secret.
+	//
+	// Nil: no client is registered. Then a request may name any client identifier,
+	// which binds the session to that name, and a client secret is ignored.
 	Clients store.Clients
 
 	// DefaultClient is the client ID of a login or an exchange that names none, for
-	// wire formats without a field for it. It must be registered in Clients as a
-	// public client. Empty: if Clients is set, such a request is rejected.
+	// example "web". Set it if a wire format has no field for the client. It
+	// requires Clients, where it must be registered as a public client: New does not
+	// look it up, and such a request is rejected with ErrInvalidClient if it is not
+	// there or has a secret. At most 512 bytes of UTF-8 without NUL. Empty: if
+	// Clients is set, a request that names no client is rejected.
 	DefaultClient string
 
-	// AccountAsClient accepts a client identifier that is not registered if it is
-	// the user's account: User.Account, or User.ID if that is empty. Some existing
-	// APIs work this way. Such a client is public, and has the permissions of a
-	// client where none is registered. The ID of a registered client should not be
-	// that of an account.
+	// AccountAsClient also accepts the user's account as the client identifier, for
+	// APIs whose clients send the account there. For example, a user whose Account
+	// is "acme" may then log in with the client identifier "acme", or with that of a
+	// registered client, and with no other. The account is User.Account, or User.ID
+	// if that is empty.
+	//
+	// Such a client is public. It may use each grant, its tokens get all scopes of
+	// the user, and its refresh tokens have Config.RetryGrace. A registered client
+	// with the same identifier takes precedence, so the ID of a registered client
+	// should not be that of an account.
 	AccountAsClient bool
 
 	// InsecureUnregisteredClients accepts a client that is not in Clients as if
-	// Clients were nil: its identifier is only a name, and it may do what its user
-	// may do. Registered clients are still authenticated. Use it only until all
-	// clients are registered. It cannot be combined with AccountAsClient.
+	// Clients were nil: its identifier is only a name, it is not authenticated, and
+	// it may do what its user may do. Registered clients are still authenticated.
+	// Use it only until all clients are registered. It requires Clients, and cannot
+	// be combined with AccountAsClient. False: an unknown client is rejected with
+	// ErrInvalidClient.
 	InsecureUnregisteredClients bool
 
 	// Revocations is the deny list. With it the access tokens of a revoked session
-	// or API key are rejected at once. Verify looks up each token in it, and Sweep
-	// deletes its expired entries. Nil: access tokens stay valid until they expire.
+	// or API key are rejected at once. Verify looks up the session of each token in
+	// it, and Sweep deletes its expired entries. Nil: the access tokens of a revoked
+	// session stay valid until they expire.
 	Revocations store.Revocations
 
-	// InsecureIgnoreDenyFailure makes Verify accept access tokens, which may have
-	// been revoked, if the deny list returns an error. False: Verify returns
-	// ErrUnavailable.
+	// InsecureIgnoreDenyFailure makes Verify accept access tokens that may have been
+	// revoked while the deny list returns an error. It requires Revocations. False:
+	// Verify returns ErrUnavailable.
 	InsecureIgnoreDenyFailure bool
 
-	// Issuer is required: the "iss" of the tokens, compared code point by code
-	// point. RFC 8414 requires an https URL without query or fragment.
+	// Issuer is required: the "iss" of the access tokens, for example
+	// "https://id.example.com". Verifiers compare it code point by code point. From
+	// 1 to 512 bytes of UTF-8 without NUL. RFC 8414 §2 requires an https URL without
+	// query or fragment; New does not check that.
 	Issuer string
 
-	// Audience is required: the "aud" of the tokens. It names the API that the
-	// tokens are for.
+	// Audience is required: the "aud" of the access tokens. It names the API that
+	// the tokens are for, for example "https://api.example.com". From 1 to 512 bytes
+	// of UTF-8 without NUL.
 	Audience string
 
-	// Keys is required, unless KeyRing is set. Keys[0] signs, and all keys verify.
-	// To rotate, first append the new key on every node, then move it to the front.
-	// Keys with a SignsFrom or a RetiresAt follow one another by the clock, as those
-	// of a KeyRing do.
+	// Keys is required, unless KeyRing is set: the keys of the access tokens.
+	// Keys[0] signs, and all keys verify. To rotate, first append the new key on
+	// every node, then move it to the front. The order counts only for keys without
+	// a schedule: of keys with a SignsFrom or a RetiresAt the clock decides, as it
+	// does in a KeyRing.
 	Keys []keys.Key
 
-	// KeyRing replaces Keys if the keys change while the host runs.
+	// KeyRing replaces Keys if the keys change while the host runs. It must be
+	// created by keys.NewRing. Nil: Keys are used.
 	KeyRing *keys.Ring
 
-	// RefreshKeys is required: secrets of at least 32 random bytes, none of them
-	// also in Keys. The first makes refresh tokens, and all of them verify refresh
-	// tokens, so they are rotated as Keys are.
+	// RefreshKeys is required: secrets of at least 32 random bytes, for example of
+	// keys.NewSecret, none of them also in Keys or KeyRing. RefreshKeys[0] makes
+	// refresh tokens, and all of them verify refresh tokens, so they are rotated as
+	// Keys are. A refresh token whose key was removed is rejected, and its session
+	// can no longer be refreshed.
 	RefreshKeys []keys.Secret
 
 	// Prefix begins refresh tokens ("sp_rt_...") and API keys ("sp_ak_..."), so that
-	// people and secret scanners recognize them: 2 to 16 lower-case letters and
-	// digits. Empty: "sp".
+	// people and secret scanners recognize them: 2 to 16 lower-case ASCII letters
+	// and digits. Refresh tokens and keys with another prefix are rejected, so do
+	// not change it later. Empty: "sp".
 	Prefix string
 
-	// AccessTTL is the lifetime of an access token, in whole seconds. Zero: one
-	// hour.
+	// AccessTTL is the lifetime of an access token, in whole seconds, from 1 s to
+	// 100 years. Zero: 1 h.
 	AccessTTL time.Duration
 
-	// IdleTTL is how long a session lasts without a refresh. Zero: 30 days.
+	// IdleTTL is how long a session lasts without a refresh, in whole microseconds,
+	// from 1 s to 100 years. Zero: 30 days.
 	IdleTTL time.Duration
 
 	// SessionTTL is the maximum lifetime of a session, however often it is
-	// refreshed. No access token outlives it. Zero: 90 days.
+	// refreshed, in whole microseconds, from 1 s to 100 years. No access token of
+	// the session outlives it. Zero: 90 days.
 	SessionTTL time.Duration
 
 	// MaxSessions is the maximum number of sessions of one user. A login above it
-	// ends the oldest session, as Logout does. Concurrent logins may leave one
-	// session more until the next login. One login ends at most 100 sessions: if
-	// MaxSessions is lowered, later logins end the rest. Zero: no limit.
+	// ends the oldest session, as Logout does. Logins with AccessOnly do not count.
+	// Concurrent logins may leave one session more until the next login. One login
+	// ends at most 100 sessions: if MaxSessions is lowered, later logins end the
+	// rest. Zero: no limit.
 	MaxSessions int
 
 	// PasswordEndsAPIKeys makes a new password end the user's API keys, as it ends
@@ -107,47 +135,58 @@ type Config struct {
 	PasswordEndsAPIKeys bool
 
 	// RetryGrace is how long after the first use of a refresh token a second use
-	// gets the same successor instead of ending the session. It helps when a
-	// response is lost, or when browser tabs refresh concurrently. At most 300 s.
-	// Zero: a second use ends the session.
+	// gets the same successor instead of ending the session: 0 to 300 s, in whole
+	// microseconds. Set it, for example to 10 s, if a response may be lost, or if
+	// browser tabs refresh concurrently. It also ends when the successor is used. A
+	// registered client has its own store.Client.Grace instead. Zero: a second use
+	// ends the session.
 	//
 	// The node that served the first use recorded its time by its own clock. A node
 	// whose clock is more than 2 s behind that time cannot tell how long ago it was:
 	// it returns ErrClock, which is a kind of ErrUnavailable, and changes nothing.
-	// When a clock is set back, the same time comes twice: a window that had ended
-	// opens again then, once, for the length of the grace. The window closes when
-	// the successor is used.
+	// If a clock is set back, the same times come again, and a grace that had ended
+	// may apply once more, at most for its own length.
 	RetryGrace time.Duration
 
-	// Cache limits the cache of verified access tokens. Zero: a cache for keys other
-	// than HMAC.
+	// Cache limits the cache of verified access tokens. Its zero value caches the
+	// tokens of all keys other than HMAC.
 	Cache CacheConfig
 
-	// Leeway is how far the clocks of the nodes may differ, from 0 to 5 minutes.
-	// Zero: no tolerance.
+	// Leeway is how far the clocks of the nodes may differ, in whole microseconds,
+	// from 0 to 5 minutes. A token is accepted this long before its "nbf" and after
+	// its "exp". Zero: no tolerance after "exp". A token of this Authority is valid
+	// from 10 s before it was issued in any case.
 	Leeway time.Duration
 
 	// Timeout limits how long one login, refresh or logout waits for the store, and
-	// how long one Verify waits for the deny list. Zero: 5 s. Each write of a
-	// revocation has the same time again, and the one call that ends all sessions of
-	// a user four times as long. Revocations complete even if the caller
-	// disconnects.
+	// how long one Verify waits for the deny list, from 1 ns to 100 years. After it
+	// the operation returns ErrUnavailable. Each write of a revocation has the same
+	// time again, and the one call that ends all sessions of a user has four times
+	// as long. Revocations complete even if the caller disconnects. Zero: 5 s.
 	Timeout time.Duration
 
 	// Claims returns the host's own claims for a user's access token. It is called
-	// at each login and refresh. It must not return a registered claim. Nil: no
-	// additional claims.
+	// for each access token: at each login, refresh and exchange, within
+	// Config.Timeout. It must be safe for concurrent use. Nil: no additional claims.
+	//
+	// It must not return a registered claim: iss, sub, aud, exp, nbf, iat, jti,
+	// client_id, scope, sid, acct, tier, seats or restricted, in any letter case. If
+	// it does, if the values are not JSON, or if the token would be longer than
+	// MaxAccessToken, the operation returns ErrClaims. If Claims returns an error,
+	// the operation returns ErrUnavailable.
 	Claims func(context.Context, store.User) (map[string]any, error)
 
-	// Events receives the events. It is called on the goroutine of the operation,
-	// and must be safe for concurrent use. Nil: events are dropped.
+	// Events receives the events, for a security log: see package events. It is
+	// called on the goroutine of the operation, which waits for it, and must be safe
+	// for concurrent use. Nil: events are dropped.
 	Events func(context.Context, events.Event)
 
-	// Now is the clock. Nil: time.Now.
+	// Now is the clock, for tests. It must be safe for concurrent use. Nil:
+	// time.Now.
 	Now func() time.Time
 }
 
-// ringOf returns the Config's ring, or one of its keys.
+// ringOf returns Config.KeyRing, or a new ring of Config.Keys.
 func ringOf(c Config, complain func(path, format string, args ...any)) *keys.Ring {
 	switch {
 	case c.KeyRing == nil:

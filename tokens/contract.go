@@ -9,15 +9,15 @@ import (
 	"github.com/sallyport-go/sallyport/store"
 )
 
-// ErrContract comes with ErrUnavailable: a store has returned what the contract
-// of package store rules out. The error's text has the field and what is wrong
-// with it, as "User.ID: must be UTF-8 without NUL", and never the value. It is
-// reported as events.Fault, because only the host can mend it.
+// ErrContract is wrapped by an ErrUnavailable if a store returned a value that
+// the contract of package store does not allow. The text has the field and the
+// defect, for example "User.ID: must be UTF-8 without NUL", and never the value.
+// It is reported as events.Fault, because only the host can repair it.
 var ErrContract = errors.New("tokens: the store broke its contract")
 
-// checkedStore passes on what a store returns if it keeps the contract, and
-// ErrContract otherwise. Every call goes through it, so that no value that
-// cannot be written into a token, compared or stored again is ever used.
+// checkedStore returns ErrContract for a value of the store that breaks the
+// contract. Every call goes through it, so that no such value is written into a
+// token, compared or stored again.
 type checkedStore struct{ store.Store }
 
 func (c checkedStore) Authenticate(ctx context.Context, login, password string) (store.User, error) {
@@ -73,7 +73,7 @@ func (c checkedStore) RevokeUserSessions(ctx context.Context, userID string, at,
 	return orNothing(ids, err)
 }
 
-// checkedKeys does for API keys what checkedStore does for users and sessions.
+// checkedKeys checks API keys as checkedStore checks users and sessions.
 type checkedKeys struct{ store.APIKeys }
 
 func (c checkedKeys) APIKey(ctx context.Context, digest store.Digest) (store.APIKey, error) {
@@ -100,7 +100,7 @@ func (c checkedKeys) UserAPIKeys(ctx context.Context, userID string) ([]store.AP
 	return orNothing(all, err)
 }
 
-// checkedClients does for clients what checkedStore does for users and sessions.
+// checkedClients checks clients as checkedStore checks users and sessions.
 type checkedClients struct{ store.Clients }
 
 func (c checkedClients) Client(ctx context.Context, id string) (store.Client, error) {
@@ -114,7 +114,7 @@ func (c checkedClients) Client(ctx context.Context, id string) (store.Client, er
 	return orNothing(found, err)
 }
 
-// orNothing returns no value beside an error.
+// orNothing returns the zero value if there is an error.
 func orNothing[T any](v T, err error) (T, error) {
 	if err != nil {
 		var nothing T
@@ -129,7 +129,7 @@ func broken(field, problem string) error {
 	return fmt.Errorf("%w: %s: %s", ErrContract, field, problem)
 }
 
-// mostSeats is what JSON carries exactly everywhere: RFC 7493 §2.2.
+// mostSeats is the largest integer that JSON carries exactly (RFC 7493 §2.2).
 const mostSeats = 1<<53 - 1
 
 func checkUser(u *store.User) error {
@@ -214,7 +214,7 @@ func checkScopeList(field string, scopes []string) error {
 	return nil
 }
 
-// badString says what is wrong with a string that isString refuses.
+// badString returns why isString rejects a string.
 func badString(field, value string) error {
 	if len(value) > maxString {
 		return broken(field, fmt.Sprintf("must be at most %d bytes, got %d", maxString, len(value)))
@@ -224,8 +224,8 @@ func badString(field, value string) error {
 
 const badID = "must be 1 to 64 letters, digits or any of -._~"
 
-// isStoreID reports what the contract allows as the ID of a session or a key:
-// the unreserved characters of RFC 3986 §2.3.
+// isStoreID reports whether the contract allows the ID of a session or a key: the
+// unreserved characters of RFC 3986 §2.3.
 func isStoreID(s string) bool {
 	for i := range len(s) {
 		c := s[i]

@@ -10,25 +10,25 @@ import (
 	"github.com/sallyport-go/sallyport/store"
 )
 
-// bounded is a context for what must be written whether or not the caller still
-// waits, with a timeout of its own.
+// bounded returns a context for a write that must complete even if the caller
+// disconnects, with a timeout of its own.
 func (a *Authority) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), a.timeout)
 }
 
-// atLength is bounded for what may concern all sessions of a user.
+// atLength is bounded for a call that may concern all sessions of a user.
 func (a *Authority) atLength(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 4*a.timeout)
 }
 
-// over is when the last access token that a session has at a time can have
-// expired on every node: one may be in the making, and clocks differ.
+// over returns when the last access token that a session has at a given time has
+// expired on every node. One may be about to be issued, and clocks differ.
 func (a *Authority) over(at time.Time) time.Time {
 	return at.Add(a.accessTTL + a.timeout + 3*a.leeway)
 }
 
-// ended is what is about to be revoked: the "sid" of its access tokens, and when
-// it would have ended by itself.
+// ended is a session or key that is about to be revoked: the "sid" of its access
+// tokens, and when it would have expired.
 type ended struct {
 	sid  string
 	ends time.Time
@@ -42,10 +42,10 @@ func endedSessions(sessions ...store.Session) []ended {
 	return all
 }
 
-// revoke ends things for good, which write does in the store. Their access tokens
-// are denied first, and with them those that they might still get: so whatever
-// fails in between, nothing of theirs can be used. If it is the denial that
-// fails nothing was done, and the same request finds the same things again.
+// revoke ends sessions or keys with write. Their access tokens are denied first,
+// with those that may still be issued: so whichever step fails, no token of
+// theirs is accepted after the first. If the denial fails, nothing was written,
+// and the same request finds the same sessions again.
 func (a *Authority) revoke(ctx context.Context, gone []ended, write func(context.Context, time.Time) error) error {
 	now := a.now()
 	if err := a.deny(ctx, gone, a.over(now)); err != nil {
@@ -57,8 +57,8 @@ func (a *Authority) revoke(ctx context.Context, gone []ended, write func(context
 // atOnce is how many sessions are denied with one call of the deny list.
 const atOnce = 1000
 
-// endAll ends sessions for good, a thousand at a time: their access tokens are
-// denied with one call, and then each is revoked. If the denial fails none of that
+// endAll ends sessions, a thousand at a time. Their access tokens are denied with
+// one call, and then each session is revoked. If the denial fails, none of that
 // thousand is revoked, and the same request finds them again. done is called for
 // each session that has ended. It stops between two sessions when ctx is done.
 func (a *Authority) endAll(ctx context.Context, sessions []store.Session, done func(store.Session)) error {
@@ -83,10 +83,11 @@ func (a *Authority) endAll(ctx context.Context, sessions []store.Session, done f
 	return nil
 }
 
-// revokeAll ends all sessions of a user. The store ends them first, with one call,
-// whatever becomes of the rest. Then their access tokens are denied: those of all
-// sessions that have ended since their last access token could have been made, so
-// that the same call, made again after a failure, denies what is left.
+// revokeAll ends all sessions of a user. The store ends them first, with one
+// call, so that none can be refreshed even if the second step fails. Then their
+// access tokens are denied: those of all sessions that ended recently enough to
+// have a valid access token, so that the same call, made again after a failure,
+// denies the rest.
 func (a *Authority) revokeAll(ctx context.Context, userID string) error {
 	now := a.now()
 	until := a.over(now)
@@ -111,8 +112,8 @@ func (a *Authority) revokeAll(ctx context.Context, userID string) error {
 }
 
 // denyOpen denies the access tokens of a user's sessions that could not be
-// revoked, for as long as the sessions can last, as well as that can be done: so
-// nothing of theirs can be used all the same.
+// revoked, for as long as the sessions can last. It is a best effort: its errors
+// are ignored, because the caller returns an error already.
 func (a *Authority) denyOpen(ctx context.Context, userID string) {
 	if a.revocations == nil {
 		return
@@ -138,8 +139,8 @@ func (a *Authority) denyOpen(ctx context.Context, userID string) {
 	}
 }
 
-// denyMany denies the access tokens of sessions with one call, whether or not the
-// caller still waits.
+// denyMany denies the access tokens of sessions with one call, even if the caller
+// disconnects.
 func (a *Authority) denyMany(ctx context.Context, ids []string, until time.Time) error {
 	sids := make([]string, len(ids))
 	for i, id := range ids {
@@ -153,7 +154,7 @@ func (a *Authority) denyMany(ctx context.Context, ids []string, until time.Time)
 	return nil
 }
 
-// revokePresented ends a session of which a token was presented. Both steps are
+// revokePresented ends a session of which a token was presented. Each step is
 // made even if the other fails: the next request with the token finds the
 // session, and denies it if it is not denied yet.
 func (a *Authority) revokePresented(ctx context.Context, s store.Session) error {
@@ -164,9 +165,9 @@ func (a *Authority) revokePresented(ctx context.Context, s store.Session) error 
 	}))
 }
 
-// write is the second step of a revocation. What it could not end lives, so the
-// denial has to last as long as that can; if that fails too there is the first
-// one, and the caller knows that it did not work.
+// write is the second step of a revocation. If it fails, the session or key may
+// still be active, so the denial is extended to the time at which it expires. If
+// that fails too, the first denial stands, and the caller gets an error.
 func (a *Authority) write(ctx context.Context, gone []ended, now time.Time, write func(context.Context, time.Time) error) error {
 	within, cancel := a.bounded(ctx)
 	defer cancel()
@@ -182,9 +183,10 @@ func (a *Authority) write(ctx context.Context, gone []ended, now time.Time, writ
 	return unavailable("revoke", err)
 }
 
-// denyAgain denies the access tokens of what was revoked before: that revocation
-// may have failed half-way, or have been made without the deny list. It writes
-// nothing if they are denied already, or if all of them have expired.
+// denyAgain denies the access tokens of a session or key that was revoked before:
+// that revocation may have failed between its two steps, or may have been made
+// without the deny list. It writes nothing if they are denied already, or if all
+// have expired.
 func (a *Authority) denyAgain(ctx context.Context, sid string, until time.Time) error {
 	if a.revocations == nil || !until.After(a.now()) {
 		return nil
@@ -197,8 +199,8 @@ func (a *Authority) denyAgain(ctx context.Context, sid string, until time.Time) 
 	return a.deny(ctx, []ended{{sid: sid}}, until)
 }
 
-// deny puts what has ended on the deny list, atOnce of it at most, whether or not
-// the caller still waits.
+// deny puts at most atOnce sessions or keys on the deny list, even if the caller
+// disconnects.
 func (a *Authority) deny(ctx context.Context, gone []ended, until time.Time) error {
 	if a.revocations == nil {
 		return nil
@@ -243,20 +245,19 @@ func (a *Authority) checkDenied(ctx context.Context, p Principal) error {
 	return nil
 }
 
-// unfinished remembers which sessions were denied by calls of revokeAll that then
-// failed, so that the next call for the same user goes on where the last one
-// stopped. It only saves work: what it has forgotten is denied again.
+// unfinished records which sessions were denied by calls of revokeAll that then
+// failed, so that the next call for the same user continues where the last one
+// stopped. It only saves work: a session that is not recorded is denied again.
 type unfinished struct {
 	mu     sync.Mutex
 	denied map[string]map[string]struct{} // by user: the IDs of sessions
 	size   int
 }
 
-// maxUnfinished is how many sessions an unfinished remembers. They take some
-// 20 MiB.
+// maxUnfinished is the maximum number of recorded sessions, about 20 MiB.
 const maxUnfinished = 200_000
 
-// left returns the IDs that are not remembered.
+// left returns the IDs that are not recorded.
 func (u *unfinished) left(userID string, ids []string) []string {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -270,7 +271,7 @@ func (u *unfinished) left(userID string, ids []string) []string {
 	})
 }
 
-// add remembers IDs, and forgets all others if they become too many.
+// add records IDs. If there are too many, it drops all earlier ones.
 func (u *unfinished) add(userID string, ids []string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -289,7 +290,7 @@ func (u *unfinished) add(userID string, ids []string) {
 	u.size += len(denied) - before
 }
 
-// remove forgets a user, all of whose sessions are denied.
+// remove drops the records of a user whose sessions are all denied.
 func (u *unfinished) remove(userID string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()

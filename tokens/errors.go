@@ -9,7 +9,8 @@ import (
 // for the log, not for the caller.
 var (
 	// ErrMalformed means that the request has an invalid form, for example a client
-	// identifier that no store could hold. The store was not called.
+	// identifier that no store could hold, or that it needs Config.APIKeys and there
+	// is none.
 	ErrMalformed = errors.New("tokens: malformed request")
 
 	// ErrInvalidClient means that the OAuth client is not registered, or that its
@@ -36,36 +37,38 @@ var (
 	// ErrInvalidRefresh.
 	ErrExpiredRefresh = fmt.Errorf("%w: the session has expired", ErrInvalidRefresh)
 
-	// ErrRevokedRefresh means that the session was revoked, or that its user may no
-	// longer log in. It is a kind of ErrInvalidRefresh.
+	// ErrRevokedRefresh means that the session was revoked, that its user may no
+	// longer log in, or that their credentials have changed since the login. It is a
+	// kind of ErrInvalidRefresh.
 	ErrRevokedRefresh = fmt.Errorf("%w: the session was revoked", ErrInvalidRefresh)
 
-	// ErrReused means that the refresh token was used before. Its session is now
-	// revoked. It is a kind of ErrInvalidRefresh.
+	// ErrReused means that the refresh token was used before. Its session is revoked
+	// now (RFC 9700 §4.14.2). It is a kind of ErrInvalidRefresh.
 	ErrReused = fmt.Errorf("%w: used before", ErrInvalidRefresh)
 
 	// ErrWrongClient means that the refresh token belongs to another client, for
 	// which it stays valid. It is a kind of ErrInvalidRefresh.
 	ErrWrongClient = fmt.Errorf("%w: another client's", ErrInvalidRefresh)
 
-	// ErrInvalidToken means that the access token is not genuine, or is for another
-	// issuer or audience.
+	// ErrInvalidToken means that the access token is not genuine, is for another
+	// issuer or audience, or expired long ago.
 	ErrInvalidToken = errors.New("tokens: invalid access token")
 
 	// ErrRevokedToken means that the access token is genuine, and that its session
-	// is on the deny list. It is a kind of ErrInvalidToken.
+	// or API key is on the deny list. It is a kind of ErrInvalidToken.
 	ErrRevokedToken = fmt.Errorf("%w: the session was revoked", ErrInvalidToken)
 
-	// ErrExpiredToken means that the access token is genuine and has expired. It is
-	// not a kind of ErrInvalidToken.
+	// ErrExpiredToken means that the access token is genuine and has expired, at
+	// most one Config.AccessTTL ago. It is not a kind of ErrInvalidToken.
 	ErrExpiredToken = errors.New("tokens: expired access token")
 
-	// ErrInvalidKey means that the API key is unknown, expired or revoked, or that
-	// its user may no longer log in.
+	// ErrInvalidKey means that the API key is unknown, expired or revoked, that its
+	// user may no longer log in, or that a new password ended it.
 	ErrInvalidKey = errors.New("tokens: invalid API key")
 
-	// ErrUnsupportedToken means that a token of this kind cannot be revoked by
-	// itself.
+	// ErrUnsupportedToken means that a token of this kind cannot be revoked (RFC
+	// 7009 §2.2.1): an access token without a session, or one without
+	// Config.Revocations.
 	ErrUnsupportedToken = errors.New("tokens: a token that cannot be revoked")
 
 	// ErrNoSession means that the access token is genuine, but has no active
@@ -77,10 +80,9 @@ var (
 	// succeed later.
 	ErrUnavailable = errors.New("tokens: unavailable")
 
-	// ErrClock means that this node's clock is behind a time in the store by more
-	// than clocks may differ, so that the Authority cannot decide whether a refresh
-	// token is still within its RetryGrace. Nothing was changed. It is a kind of
-	// ErrUnavailable.
+	// ErrClock means that this node's clock is more than 2 s behind a time in the
+	// store, so that the Authority cannot decide whether a refresh token is still
+	// within its RetryGrace. Nothing was changed. It is a kind of ErrUnavailable.
 	ErrClock = fmt.Errorf("%w: the clock is behind the time of the store's row", ErrUnavailable)
 
 	// ErrClaims means that the host's Claims returned what an access token cannot
@@ -88,7 +90,7 @@ var (
 	ErrClaims = errors.New("tokens: unusable claims")
 )
 
-// unavailable wraps what a store answered that was no sentinel.
+// unavailable wraps an error of a store that is none of its sentinels.
 func unavailable(what string, err error) error {
 	return fmt.Errorf("%w: %s: %w", ErrUnavailable, what, err)
 }

@@ -10,31 +10,37 @@ import (
 // Introspection is the state of a token (RFC 7662 §2.2). The zero value is an
 // inactive token ("active": false).
 type Introspection struct {
+	// Active reports that the token could be used now. If it is false, all other
+	// fields are zero.
 	Active bool
 
 	// Refresh reports that the token is a refresh token. False: it is an access
 	// token.
 	Refresh bool
 
-	// Subject, ClientID and SessionID are as in a Principal, and so are IssuedAt
-	// and ExpiresAt; a refresh token was issued when its session came to it, and
-	// expires when its session does.
+	// Subject is the user's ID, ClientID is the client that the token was issued to,
+	// and SessionID is the "sid", as in a Principal.
 	//
-	// Scope is what the token is good for now: of an access token the part of its
-	// own scope that the user holds today and that its client and its session, or
-	// its API key, still allow; of a refresh token what a refresh would give that
-	// asks for nothing.
+	// Scope is what the token allows now. For an access token it is the part of its
+	// own scope that the user still holds and that its client and its session, or
+	// its API key, still allow. For a refresh token it is the scope of a refresh
+	// that requests none.
 	Subject, ClientID, Scope, SessionID string
-	IssuedAt, ExpiresAt                 time.Time
 
-	// Principal is the principal of an access token, with the scope in the token.
+	// IssuedAt and ExpiresAt are those of an access token. A refresh token was
+	// issued when its session last advanced, and expires when its session does.
+	IssuedAt, ExpiresAt time.Time
+
+	// Principal is the principal of an access token, with the scope in the token. It
+	// is zero for a refresh token.
 	Principal Principal
 }
 
-// Introspect returns the current state of an access token or a refresh token, and
-// changes nothing. It is stricter than Verify: the session or API key of an access
-// token must be active, and its user must be able to log in. Of the refresh tokens
-// of a session only the newest is active.
+// Introspect returns the current state of an access token or a refresh token (RFC
+// 7662), and changes nothing. It is stricter than Verify: the session or API key
+// of an access token must be active, and its user must be able to log in. Of the
+// refresh tokens of a session only the newest is active. An API key is inactive:
+// exchange it instead.
 //
 // The caller must check that the requester may introspect tokens. ErrUnavailable
 // is its only error.
@@ -84,9 +90,9 @@ func (a *Authority) introspect(ctx context.Context, token Secret) (Introspection
 	}, nil
 }
 
-// checkOrigin sees whether the session or the API key behind an access token
-// lasts, and returns the scopes that narrow it and the CredentialVersion that has
-// to be its user's.
+// checkOrigin returns ErrNoSession if the session or the API key behind an access
+// token has ended. Otherwise it returns the scopes that limit it, and the
+// CredentialVersion that must still be its user's.
 func (a *Authority) checkOrigin(ctx context.Context, p Principal) (limit []string, version string, err error) {
 	if p.SessionID == "" {
 		return nil, "", nil
@@ -105,8 +111,8 @@ func (a *Authority) checkOrigin(ctx context.Context, p Principal) (limit []strin
 	return nil, "", ErrNoSession
 }
 
-// registeredClient returns the client of a token as it is now; the zero client
-// where none is registered.
+// registeredClient returns the client of a token as it is now, or the zero client
+// if none is registered.
 func (a *Authority) registeredClient(ctx context.Context, id string) (client, error) {
 	if !a.registers() {
 		return client{}, nil

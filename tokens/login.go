@@ -11,58 +11,70 @@ import (
 	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
-// maxPassword bounds what is hashed, in bytes.
+// maxPassword is the maximum length of a password that is hashed, in bytes.
 const maxPassword = 4096
 
-// LoginRequest is a login with a name and a password.
+// LoginRequest is a login with a name and a password. It needs no client: how an
+// application is authenticated depends on Config.Clients.
 type LoginRequest struct {
-	Login    string
+	// Login is required: what the user typed as their name, from 1 to 512 bytes of
+	// UTF-8 without NUL.
+	Login string
+
+	// Password is what the user typed as their password, at most 4096 bytes of UTF-8
+	// without NUL.
 	Password Secret
 
-	// ClientID is the OAuth client that the session is bound to. Empty: none, or
-	// Config.DefaultClient.
+	// ClientID is the OAuth client that the session is bound to, at most 512 bytes.
+	// Empty: Config.DefaultClient or, if that is empty, none.
 	ClientID string
 
-	// ClientSecret is the client's secret. It is required if Config.Clients has one
-	// for the client.
+	// ClientSecret is the client's secret. It is required if Config.Clients has a
+	// secret for the client, and ignored otherwise.
 	ClientSecret Secret
 
-	// Scopes is the requested scope. All of it is granted, and the session never
-	// gets more. A scope that the user does not hold, or that the client may not
-	// have, is ErrInvalidScope. Nil: all scopes that the user holds and the client
-	// may have, evaluated again at each refresh. Empty and not nil: ErrInvalidScope.
+	// Scopes is the requested scope, at most 64 scope-tokens (RFC 6749 §3.3). All of
+	// it is granted, and the session never gets more. A scope that the user does not
+	// hold, or that the client may not have, is ErrInvalidScope. Nil: all scopes
+	// that the user holds and the client may have, evaluated again at each refresh.
+	// Empty and not nil: ErrInvalidScope.
 	Scopes []string
 
-	// IgnoreUnknownScopes drops from Scopes what the user does not hold, for clients
-	// of APIs that ignored scopes. If nothing is left, the login is handled as if
-	// Scopes were nil. A scope that the user holds and the client may not have is
-	// still ErrInvalidScope.
+	// IgnoreUnknownScopes removes from Scopes what the user does not hold, for
+	// clients of APIs that ignored scopes. If nothing is left, the login is handled
+	// as if Scopes were nil. A scope that the user holds and the client may not have
+	// is still ErrInvalidScope. False: a scope that the user does not hold is
+	// ErrInvalidScope.
 	IgnoreUnknownScopes bool
 
-	// Label tells the user later which session this is. It is cut at 200 bytes.
+	// Label tells the user later which session this is, for example "Firefox on
+	// Linux". Characters that cannot be printed are removed, and it is cut at 200
+	// bytes.
 	Label string
 
-	// AccessOnly returns no refresh token, and creates no session that could be
-	// refreshed. If Config.Revocations is set, the access token still has a session
-	// of its own, which ends with it: Sessions lists it, Logout and LogoutEverywhere
-	// end it, and Config.MaxSessions does not count it. Without Revocations the
-	// store keeps nothing of such a login, and only the expiry ends the token. The
-	// token cannot create API keys.
+	// AccessOnly returns no refresh token, for a caller that cannot keep one. If
+	// Config.Revocations is set, the access token still has a session of its own,
+	// which ends with it: Sessions lists it, Logout and LogoutEverywhere end it, and
+	// Config.MaxSessions does not count it. Without Revocations the store keeps
+	// nothing of such a login, and only the expiry ends the token. The token cannot
+	// create API keys.
 	AccessOnly bool
 
-	// MaxAccess is the maximum length of the access token, in bytes. For a longer
-	// one Login returns ErrClaims and creates no session. Zero: MaxAccessToken.
+	// MaxAccess is the maximum length of the access token, in bytes, for a caller
+	// whose transport limits it, such as a cookie. For a longer one Login returns
+	// ErrClaims and creates no session. Zero: MaxAccessToken.
 	MaxAccess int
 
 	// BeforePassword, if not nil, is called after the client is authenticated and
 	// before the store checks the password. If it returns an error, Login returns
-	// that error unchanged and reports no event.
+	// that error unchanged and reports no event. Use it to count the attempt.
 	BeforePassword func(context.Context) error
 }
 
-// Login logs a user in. A login that fails leaves no credential that could be
-// used. The form of the request is checked first, then the client is
-// authenticated, and only then does the store check the password.
+// Login checks a user's password and returns tokens for a new session. It checks
+// the form of the request first, then it authenticates the client, and only then
+// does the store check the password. A login that fails leaves no token that is
+// accepted.
 //
 // At the end the user is read again. If their credentials have changed since the
 // password was verified (see [store.User].CredentialVersion), or if they may no
@@ -70,8 +82,12 @@ type LoginRequest struct {
 // login with the old password that runs while the password changes returns no
 // tokens.
 //
+// Login does not limit attempts: middleware does. It reports events.Login, or an
+// event of the error.
+//
 // It returns ErrInvalidClient, ErrUnauthorizedClient, ErrBadCredentials,
-// ErrInvalidScope, ErrMalformed, ErrClaims or ErrUnavailable.
+// ErrInvalidScope, ErrMalformed, ErrClaims, ErrUnavailable, or the error of
+// BeforePassword.
 func (a *Authority) Login(ctx context.Context, r LoginRequest) (Pair, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
@@ -134,8 +150,8 @@ func (a *Authority) login(ctx context.Context, r LoginRequest) (Pair, error) {
 	return p, nil
 }
 
-// openSession writes the session of a login whose tokens have been made, if it has
-// one, and checks last of all that they may be handed out.
+// openSession writes the session of a login whose tokens have been made, if it
+// has one. Its last check is whether they may be returned.
 func (a *Authority) openSession(ctx context.Context, u store.User, s store.Session, refreshes bool) error {
 	written := refreshes || a.revocations != nil
 	if written {
@@ -156,7 +172,8 @@ func (a *Authority) openSession(ctx context.Context, u store.User, s store.Sessi
 }
 
 // firstPair makes the tokens of a login. Without a refresh token there is no
-// session, or one that ends with the access token, where that can be denied.
+// session or, if access tokens can be denied, a session that ends with the access
+// token.
 func (a *Authority) firstPair(ctx context.Context, u store.User, s *store.Session, c client, refreshes bool, granted, asked []string) (Pair, error) {
 	if refreshes {
 		return a.pairOf(ctx, u, *s, c, granted, asked)
@@ -170,21 +187,22 @@ func (a *Authority) firstPair(ctx context.Context, u store.User, s *store.Sessio
 	return p, err
 }
 
-// accessOnly reports whether a session is that of an access token alone, by how
-// it was made: it has not been refreshed, and cannot last longer than a token.
-// Where sessions are as short as access tokens, none is.
+// accessOnly reports whether a session is that of an access token without a
+// refresh token. The row says so: it has not been refreshed, and it cannot last
+// longer than an access token. If all sessions are as short as access tokens,
+// none counts as one.
 func (a *Authority) accessOnly(s store.Session) bool {
 	return s.Generation == 1 && s.IdleUntil.Equal(s.ExpiresAt) &&
 		s.ExpiresAt.Sub(s.CreatedAt) <= a.accessTTL && a.accessTTL < min(a.idleTTL, a.sessionTTL)
 }
 
-// errMoved: what the user can log in with has changed.
+// errMoved means that the user's credentials have changed.
 var errMoved = errors.New("the user's CredentialVersion has changed")
 
-// unmoved reads a user again and checks that they can still log in with what they
-// had when they were read before; refused is what it is if not. It is called after
-// what is to be handed out was written: either this finds the change, or the
-// caller that reports the change finds what was written.
+// unmoved reads a user again, and returns refused if they may no longer log in
+// with the credentials that they had before. It is called after the row of a new
+// credential was written: either unmoved sees the change, or the caller that
+// reports the change sees the row.
 func (a *Authority) unmoved(ctx context.Context, before store.User, refused error) error {
 	now, err := a.user(ctx, before.ID, refused)
 	switch {
@@ -198,21 +216,21 @@ func (a *Authority) unmoved(ctx context.Context, before store.User, refused erro
 	return nil
 }
 
-// outdated reports whether the version of a session or a key is not its user's any
-// more. Where either has none, the host does not track it, or did not.
+// outdated reports whether the CredentialVersion of a session or a key differs
+// from its user's. If either is empty, the host does not track it, or did not.
 func outdated(version string, u store.User) bool {
 	return version != "" && u.CredentialVersion != "" && version != u.CredentialVersion
 }
 
-// withdraw revokes a session whose tokens were not returned, as well as that can be
-// done, whether or not the caller still waits.
+// withdraw revokes a session whose tokens were not returned, even if the caller
+// disconnects. It ignores errors: no token of the session is known to anyone.
 func (a *Authority) withdraw(ctx context.Context, s store.Session) {
 	ctx, cancel := a.bounded(ctx)
 	defer cancel()
 	_ = a.store.RevokeSession(ctx, s.ID, a.now())
 }
 
-// authenticated returns the user whom login and password name.
+// authenticated returns the user with this login and password.
 func (a *Authority) authenticated(ctx context.Context, r LoginRequest) (store.User, error) {
 	address := events.AddressFrom(ctx)
 	user, err := a.store.Authenticate(caller.With(ctx, address, r.Login), r.Login, string(r.Password))
@@ -231,7 +249,7 @@ func (a *Authority) authenticated(ctx context.Context, r LoginRequest) (store.Us
 }
 
 // user returns the user of a session or a key as they are now, and refused if
-// they may no longer enter.
+// they may no longer log in.
 func (a *Authority) user(ctx context.Context, id string, refused error) (store.User, error) {
 	u, err := a.store.User(ctx, id)
 	switch {
@@ -243,7 +261,7 @@ func (a *Authority) user(ctx context.Context, id string, refused error) (store.U
 	return u, nil
 }
 
-// newSession is a session that begins now.
+// newSession returns a session that begins now.
 func (a *Authority) newSession(u store.User, c client, name string) store.Session {
 	now := a.now()
 	ends := now.Add(a.sessionTTL)

@@ -15,8 +15,9 @@ import (
 // otherwise they stay valid until they expire. Like every method that revokes, it
 // completes even if ctx is done, within Config.Timeout for each step.
 //
-// It returns ErrInvalidClient, ErrInvalidRefresh if there is no session to end,
-// ErrWrongClient, which changes nothing, or ErrUnavailable.
+// It returns ErrInvalidClient, ErrMalformed for a client identifier that no store
+// could hold, ErrInvalidRefresh if there is no session to end, ErrWrongClient,
+// which changes nothing, or ErrUnavailable.
 func (a *Authority) Logout(ctx context.Context, r RefreshRequest) error {
 	ctx, cancel := a.bounded(ctx)
 	defer cancel()
@@ -31,7 +32,7 @@ func (a *Authority) Logout(ctx context.Context, r RefreshRequest) error {
 	return a.logout(ctx, named, token)
 }
 
-// logout ends the session of a genuine token, for a client that was authenticated.
+// logout ends the session of a genuine token, for an authenticated client.
 func (a *Authority) logout(ctx context.Context, named client, token presented) error {
 	s, err := a.session(ctx, token.sessionID)
 	if err != nil {
@@ -46,8 +47,9 @@ func (a *Authority) logout(ctx context.Context, named client, token presented) e
 	return a.loggedOut(ctx, s, a.revokePresented(ctx, s))
 }
 
-// LogoutPrincipal ends the session that an access token belongs to. It returns nil
-// if the principal has no session, or if the session has already ended.
+// LogoutPrincipal ends the session that an access token belongs to, as Logout
+// does. It returns nil if the principal has no session, or if the session has
+// already ended. It does not revoke an API key. ErrUnavailable is its only error.
 func (a *Authority) LogoutPrincipal(ctx context.Context, p Principal) error {
 	ctx, cancel := a.bounded(ctx)
 	defer cancel()
@@ -62,13 +64,14 @@ func (a *Authority) LogoutPrincipal(ctx context.Context, p Principal) error {
 // out everywhere" and for a user who was locked out. After a password change call
 // PasswordChanged instead. When it returns nil, the logout is committed. The
 // user's access tokens are rejected from then on if Config.Revocations is set;
-// otherwise they stay valid until they expire. API keys do not change.
+// otherwise they stay valid until they expire. API keys do not change. A user
+// without sessions is not an error. It completes even if ctx is done.
 //
 // First the sessions end in the store, with one call of RevokeUserSessions that
 // has four times Config.Timeout. Then their access tokens are denied, a thousand
 // sessions at a time, each thousand within Config.Timeout. If the second step
-// fails, LogoutEverywhere returns ErrUnavailable: no session can be refreshed any
-// more, and the same call, made again, denies the rest.
+// fails, LogoutEverywhere returns ErrUnavailable, its only error: no session can
+// be refreshed any more, and the same call, made again, denies the rest.
 func (a *Authority) LogoutEverywhere(ctx context.Context, userID string) error {
 	if err := a.revokeAll(ctx, userID); err != nil {
 		return a.failed(ctx, err)
@@ -77,12 +80,12 @@ func (a *Authority) LogoutEverywhere(ctx context.Context, userID string) error {
 	return nil
 }
 
-// end ends sessions that were found by their user, at whose wish it is.
+// end ends sessions at their user's request.
 func (a *Authority) end(ctx context.Context, sessions ...store.Session) error {
 	return a.failed(ctx, a.endAll(ctx, sessions, func(s store.Session) { _ = a.loggedOut(ctx, s, nil) }))
 }
 
-// loggedOut reports the end of a session, or why it failed.
+// loggedOut reports that a session has ended, or the error that prevented it.
 func (a *Authority) loggedOut(ctx context.Context, s store.Session, err error) error {
 	if err != nil {
 		return a.failed(ctx, err)
@@ -91,8 +94,8 @@ func (a *Authority) loggedOut(ctx context.Context, s store.Session, err error) e
 	return nil
 }
 
-// sessionOf finds the session of a user by its "sid", which is all
-// that an access token knows; false if it has been revoked.
+// sessionOf returns the session of a user with this "sid", which is all that an
+// access token has. It returns false if the session was revoked or is unknown.
 func (a *Authority) sessionOf(ctx context.Context, userID, sid string) (store.Session, bool, error) {
 	if sid == "" {
 		return store.Session{}, false, nil
@@ -109,7 +112,8 @@ func (a *Authority) sessionOf(ctx context.Context, userID, sid string) (store.Se
 	return store.Session{}, false, nil
 }
 
-// clientRefused reports an error if it is the client's or the store's.
+// clientRefused reports an error that concerns the client or the store, and
+// returns it.
 func (a *Authority) clientRefused(ctx context.Context, clientID string, err error) error {
 	if errors.Is(err, ErrInvalidClient) {
 		a.Report(ctx, events.Event{Kind: events.ClientRefused, ClientID: printable(clientID), Err: err})
@@ -117,7 +121,7 @@ func (a *Authority) clientRefused(ctx context.Context, clientID string, err erro
 	return a.failed(ctx, err)
 }
 
-// failed reports an error if it is the store's.
+// failed reports an error of the store, and returns it.
 func (a *Authority) failed(ctx context.Context, err error) error {
 	if errors.Is(err, ErrUnavailable) {
 		a.Report(ctx, events.Event{Kind: unavailableKind(err), Err: err})

@@ -11,7 +11,7 @@ import (
 	"github.com/sallyport-go/sallyport/store"
 )
 
-// pairOf makes the tokens of a session as it is about to be.
+// pairOf makes the tokens of a session as it will be.
 func (a *Authority) pairOf(ctx context.Context, u store.User, s store.Session, c client, granted, asked []string) (Pair, error) {
 	token, err := a.refresh.make(presented{s.ID, s.Generation})
 	if err != nil {
@@ -26,17 +26,21 @@ func (a *Authority) pairOf(ctx context.Context, u store.User, s store.Session, c
 	return p, nil
 }
 
-// origin is what an access token comes from: the client, and the session or the
-// API key, named by the "sid".
+// origin is the source of an access token: its client, and its session or API
+// key, by the "sid".
 type origin struct {
 	clientID, sid string
 
-	key    bool // it is an API key
-	narrow bool // something narrows its scopes, whether or not its user has more
+	// key: it is an API key.
+	key bool
+
+	// narrow: a session or a client limits the scopes, even if the user has no more.
+	narrow bool
 }
 
-// restricted reports whether an access token may do less than its user. Where the
-// user holds no scope, it is one that would be narrowed if they held any.
+// restricted reports whether an access token may do less than its user. If the
+// user holds no scope, it does if a limit would narrow the scopes of a user who
+// has some.
 func (o origin) restricted(u store.User, granted []string) bool {
 	if len(u.Scopes) == 0 {
 		return o.key || o.narrow
@@ -44,7 +48,8 @@ func (o origin) restricted(u store.User, granted []string) bool {
 	return o.key || len(granted) < len(both(u.Scopes, u.Scopes))
 }
 
-// pair makes an access token. It does not outlive end, unless that is zero.
+// pair makes an access token. The token expires at end at the latest, unless end
+// is zero.
 func (a *Authority) pair(ctx context.Context, u store.User, from origin, granted, asked []string, end time.Time) (Pair, error) {
 	now := a.clock()
 	key := a.keys.Current().Signer(now)

@@ -11,17 +11,17 @@ import (
 )
 
 // CreateOwnAPIKey creates an API key for the user who is signed in, as
-// CreateAPIKey does. The key can never do more than the principal: its scopes must
-// be among the principal's, and be allowed by the user, the session and the
-// client. If no scopes are named, it gets all of those. Only if none of the four
-// has any scope, as in a host that does not use scopes, is the key not narrowed. A
-// zero expiry means that the key does not expire.
+// CreateAPIKey does. The key can never do more than the principal: its scopes
+// must be among the principal's, and be allowed by the user, the session and the
+// client. Nil scopes: the key gets all of those. Only if none of the four has any
+// scope, as in a host that does not use scopes, is the key not narrowed. expires
+// must be in the future. A zero expires means that the key does not expire.
 //
 // The principal's session must be active, because a key outlives it. An access
-// token that was made from an API key, that came without a refresh token, or whose
-// session was ended cannot create keys. Nor can one of a session that was created
-// with a password that has changed since: the key has the CredentialVersion of the
-// session, and the user is read again after the key is written.
+// token that was made from an API key, that came without a refresh token, or
+// whose session was ended cannot create keys. Nor can a session that was created
+// with a password that has changed since: the key has the CredentialVersion of
+// the session, and the user is read again after the key is written.
 //
 // It returns ErrNoSession, ErrInvalidScope, ErrMalformed, ErrInvalidToken if the
 // user may no longer log in, or ErrUnavailable.
@@ -61,7 +61,7 @@ func (a *Authority) CreateOwnAPIKey(ctx context.Context, p Principal, name strin
 	return a.createKey(within, user, s.CredentialVersion, name, scopes, expires, ErrNoSession)
 }
 
-// ownClient returns the client of a session, for what it may have.
+// ownClient returns the client of a session, which limits the scopes of a key.
 func (a *Authority) ownClient(ctx context.Context, s store.Session) (client, error) {
 	if !a.registers() {
 		return client{}, nil
@@ -73,8 +73,8 @@ func (a *Authority) ownClient(ctx context.Context, s store.Session) (client, err
 	return c, err
 }
 
-// keyScopes returns the scopes of a key that a principal makes. They are empty,
-// which narrows nothing, only where neither the user nor any limit has scopes.
+// keyScopes returns the scopes of a key that a principal creates. They are empty,
+// which does not narrow, only if neither the user nor any limit has scopes.
 func keyScopes(p Principal, user store.User, s store.Session, c client, asked []string) ([]string, error) {
 	has := p.Scopes()
 	if len(asked) == 0 && len(has)+len(user.Scopes)+len(s.Scopes)+len(c.Scopes) == 0 {
@@ -87,9 +87,9 @@ func keyScopes(p Principal, user store.User, s store.Session, c client, asked []
 	return scopes, err
 }
 
-// UserAPIKeys returns the API keys of a user that are not revoked, oldest first.
-// Expired keys are included. It returns ErrMalformed if Config.APIKeys is not set,
-// or ErrUnavailable.
+// UserAPIKeys returns the API keys of a user that are not revoked, oldest first,
+// without the keys themselves. Expired keys are included. It returns ErrMalformed
+// if Config.APIKeys is nil, or ErrUnavailable.
 func (a *Authority) UserAPIKeys(ctx context.Context, userID string) ([]store.APIKey, error) {
 	if a.apiKeys == nil {
 		return nil, errNoAPIKeys
@@ -103,11 +103,13 @@ func (a *Authority) UserAPIKeys(ctx context.Context, userID string) ([]store.API
 	return keys, nil
 }
 
-// RevokeAPIKey permanently revokes a key of a user, by its ID. It returns false if
-// the user has no such key. When it returns nil, the revocation is committed.
-// Access tokens that were made from the key are rejected from then on if
-// Config.Revocations is set; otherwise they stay valid until they expire. It
-// completes even if ctx is done. It returns the errors of UserAPIKeys.
+// RevokeAPIKey permanently revokes a key of a user, by the ID of its
+// store.APIKey. It returns false if the user has no such key. When it returns
+// true, the revocation is committed. Access tokens that were made from the key
+// are rejected from then on if Config.Revocations is set; otherwise they stay
+// valid until they expire. It completes even if ctx is done.
+//
+// It returns ErrMalformed if Config.APIKeys is nil, or ErrUnavailable.
 func (a *Authority) RevokeAPIKey(ctx context.Context, userID, id string) (bool, error) {
 	keys, err := a.UserAPIKeys(context.WithoutCancel(ctx), userID)
 	if err != nil {
@@ -122,7 +124,7 @@ func (a *Authority) RevokeAPIKey(ctx context.Context, userID, id string) (bool, 
 	return false, nil
 }
 
-// revokingKey is the write that ends a key.
+// revokingKey returns the write that revokes a key.
 func (a *Authority) revokingKey(k store.APIKey) func(context.Context, time.Time) error {
 	return func(ctx context.Context, at time.Time) error { return a.apiKeys.RevokeAPIKey(ctx, k.ID, at) }
 }

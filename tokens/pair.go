@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Pair is the result of a login, a refresh or an exchange.
+// Pair is the result of a login, a refresh or an exchange (RFC 6749 §5.1). Its
+// Secrets are printed as "[redacted]".
 type Pair struct {
 	// AccessToken is a JWT of RFC 9068, of at most MaxAccessToken bytes.
 	AccessToken Secret
@@ -18,15 +19,17 @@ type Pair struct {
 	// whole seconds. Zero: there is no refresh token.
 	RefreshExpiresIn time.Duration
 
-	// ExpiresIn is how long the access token is valid, in whole seconds.
+	// ExpiresIn is how long the access token is valid, in whole seconds:
+	// Config.AccessTTL, or less if its session, API key or signing key ends before.
 	ExpiresIn time.Duration
 
-	// Narrowed reports that less scope was granted than requested. Principal.Scope
-	// is what was granted.
+	// Narrowed reports that less scope was granted than requested, so that the
+	// response must have the scope (RFC 6749 §5.1). Principal.Scope is what was
+	// granted.
 	Narrowed bool
 
 	// Replayed reports that the previous refresh token was presented again within
-	// the grace. RefreshToken is then the same successor as before.
+	// Config.RetryGrace. RefreshToken is then the same successor as before.
 	Replayed bool
 
 	// Exchanged reports that the access token was made from an API key (RFC 8693).

@@ -12,8 +12,8 @@ import (
 // PasswordOption changes what PasswordChanged revokes.
 type PasswordOption uint8
 
-// EndAPIKeys has PasswordChanged revoke the user's API keys too, as
-// Config.PasswordEndsAPIKeys has it always do.
+// EndAPIKeys makes PasswordChanged revoke the user's API keys too, as
+// Config.PasswordEndsAPIKeys makes it do always.
 const EndAPIKeys PasswordOption = 1
 
 // PasswordChanged does all that a host must do after a user's password has

@@ -8,20 +8,22 @@ import (
 )
 
 // Principal is the caller that a genuine access token names. It is an immutable
-// value: copies share no memory that can be written. The zero Principal is no
-// caller.
+// value: copies share no memory that can be written. The zero Principal means
+// that there is no caller.
 type Principal struct {
-	// Subject is the user's ID ("sub"); see RFC 9068 §2.2.
+	// Subject is the user's ID ("sub", RFC 9068 §2.2).
 	Subject string
 
-	// Account is the account whose quota is used ("acct"). Empty: the user's own.
+	// Account is the account whose quota is used ("acct"). Empty: the user has a
+	// quota of their own.
 	Account string
 
-	// Tier is the account's tier when the token was issued ("tier").
+	// Tier is the account's tier when the token was issued ("tier"). Empty: the
+	// account has no tier. A new tier is in the next access token.
 	Tier string
 
 	// Seats is the number of seats that the account paid for when the token was
-	// issued ("seats").
+	// issued ("seats"), at least 1. Zero: the token does not say.
 	Seats int
 
 	// ClientID is the client that the token was issued to ("client_id"). Empty: the
@@ -42,7 +44,7 @@ type Principal struct {
 	// the token. Empty: the token has neither.
 	SessionID string
 
-	// TokenID identifies the token ("jti").
+	// TokenID identifies the token ("jti", RFC 7519 §4.1.7).
 	TokenID string
 
 	// IssuedAt and ExpiresAt are "iat" and "exp", in whole seconds.
@@ -51,7 +53,8 @@ type Principal struct {
 	claims string
 }
 
-// HasScope reports whether the scope-token name was granted.
+// HasScope reports whether the scope-token name was granted. Scope-tokens are
+// compared byte by byte.
 func (p Principal) HasScope(name string) bool {
 	for have := range strings.SplitSeq(p.Scope, " ") {
 		if have == name && name != "" {
@@ -61,11 +64,12 @@ func (p Principal) HasScope(name string) bool {
 	return false
 }
 
-// Scopes returns the granted scope-tokens in a new slice.
+// Scopes returns the granted scope-tokens in a new slice, or an empty slice.
 func (p Principal) Scopes() []string { return strings.Fields(p.Scope) }
 
-// Claims decodes all claims of the token, registered ones and the host's own, into
-// v as [json.Unmarshal] does. The zero Principal has no claims: v stays unchanged.
+// Claims decodes all claims of the token, registered ones and the host's own,
+// into v as [json.Unmarshal] does, and returns its error. The zero Principal has
+// no claims: v stays unchanged.
 func (p Principal) Claims(v any) error {
 	if p.claims == "" {
 		return nil

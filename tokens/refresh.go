@@ -34,16 +34,17 @@ var (
 	refreshLength = strict.EncodedLen(refreshBytes)
 )
 
-// errForeignSession: the store gave a session whose ID is none of ours.
+// errForeignSession means that the store returned a session whose ID this package
+// did not create.
 var errForeignSession = errors.New("tokens: the session has an ID that was not made here")
 
-// presented is what a genuine refresh token says.
+// presented is the content of a genuine refresh token.
 type presented struct {
 	sessionID  string
 	generation int64
 }
 
-// refreshKeys makes tokens with the first key and opens those of all.
+// refreshKeys makes tokens with the first key, and opens those of all keys.
 type refreshKeys struct {
 	prefix string
 	keys   []refreshKey
@@ -74,7 +75,8 @@ func (k refreshKey) mac(label string, body []byte) []byte {
 	return m.Sum(nil)
 }
 
-// make returns the token of one generation of one session: always the same.
+// make returns the token of one generation of a session. It is always the same,
+// so that a retry gets the same successor.
 func (r refreshKeys) make(p presented) (Secret, error) {
 	id, err := strict.DecodeString(p.sessionID)
 	if err != nil || len(id) != sessionIDBytes {
@@ -90,8 +92,8 @@ func (r refreshKeys) make(p presented) (Secret, error) {
 	return Secret(r.prefix + strict.EncodeToString(b)), nil
 }
 
-// open reads a token and says whether it is genuine. It asks no store, and
-// rejects a token of another length before it decodes it.
+// open reads a token and reports whether it is genuine. It does not call the
+// store, and rejects a token of another length before it decodes it.
 func (r refreshKeys) open(token Secret) (presented, bool) {
 	text, ok := strings.CutPrefix(string(token), r.prefix)
 	if !ok || len(text) != refreshLength || strings.ContainsAny(text, "\r\n") { // the decoder skips line ends
@@ -112,18 +114,19 @@ func (r refreshKeys) open(token Secret) (presented, bool) {
 	return presented{}, false
 }
 
-// newSessionID makes 128 random bits that no store has to fold, cut or quote.
+// newSessionID returns 128 random bits in base64url, which every store can hold
+// unchanged.
 func newSessionID() string {
 	var id [sessionIDBytes]byte
 	_, _ = rand.Read(id[:]) // never fails
 	return strict.EncodeToString(id[:])
 }
 
-// sessionSID is the "sid" of a session: it identifies
-// the session, and does not reveal the session's ID in the store.
+// sessionSID returns the "sid" of a session. It identifies the session, and does
+// not reveal the session's ID in the store.
 func sessionSID(id string) string { return derivedSID("sallyport sid", id) }
 
-// keySID is the "sid" of the access tokens that an API key was exchanged for.
+// keySID returns the "sid" of the access tokens that were made from an API key.
 func keySID(id string) string { return derivedSID("sallyport key", id) }
 
 func derivedSID(of, id string) string {

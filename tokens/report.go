@@ -7,8 +7,9 @@ import (
 	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
-// Report gives an event to the host's hook, with the time and the client's
-// address filled in. It is for the packages that stand on this one.
+// Report passes an event to Config.Events, with At and Address filled in: the
+// current time, and the address that events.WithAddress put into ctx. Packages on
+// top of this one call it. Without Config.Events it does nothing.
 func (a *Authority) Report(ctx context.Context, e events.Event) {
 	if a.events == nil {
 		return
@@ -18,7 +19,7 @@ func (a *Authority) Report(ctx context.Context, e events.Event) {
 	a.events(ctx, e)
 }
 
-// unavailableKind is the kind of event that an ErrUnavailable is.
+// unavailableKind returns the kind of event for an ErrUnavailable.
 func unavailableKind(err error) events.Kind {
 	switch {
 	case errors.Is(err, ErrClock):
@@ -33,8 +34,8 @@ func event(kind events.Kind, p Principal) events.Event {
 	return events.Event{Kind: kind, UserID: p.Subject, Account: p.Account, ClientID: p.ClientID, SessionID: p.SessionID}
 }
 
-// failure is the kind of event that an error is: the store's or the host's
-// fault, or else a refusal.
+// failure returns the kind of event for an error: a fault of the store or the
+// host, or the given kind of rejection.
 func failure(err error, refused events.Kind) events.Kind {
 	switch {
 	case errors.Is(err, ErrUnavailable):

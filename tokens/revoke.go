@@ -8,26 +8,31 @@ import (
 	"github.com/sallyport-go/sallyport/store"
 )
 
-// RevokeRequest is a request to revoke a token (RFC 7009).
+// RevokeRequest is a request to revoke a token (RFC 7009 §2.1).
 type RevokeRequest struct {
-	// Token is a refresh token, an access token or an API key. Its form tells which.
+	// Token is required: a refresh token, an access token or an API key. Its form
+	// tells which.
 	Token Secret
 
-	// ClientID and ClientSecret are as in RefreshRequest.
-	ClientID     string
+	// ClientID is the client that presents the token, as in RefreshRequest.
+	ClientID string
+
+	// ClientSecret is the client's secret, as in RefreshRequest.
 	ClientSecret Secret
 }
 
-// Revoke ends what a token belongs to: the session of a refresh token or of an
-// access token, with all of its tokens, or an API key with the access tokens that
-// were made from it. When it returns nil, the revocation is committed. It
-// completes even if ctx is done.
+// Revoke ends what a token belongs to (RFC 7009): the session of a refresh token
+// or of an access token, with all of its tokens, or an API key with the access
+// tokens that were made from it. When it returns nil, the revocation is
+// committed. It completes even if ctx is done.
 //
-// The first result is the "sid" of the session or key that has ended, by this call
-// or before. It is empty if the token belongs to none that this caller may end.
+// The first result is the "sid" of the session or key that has ended, by this
+// call or before. It is empty if the token belongs to none that this caller may
+// end.
 //
-// A token that is not valid, and a token of another client, is not an error:
-// nothing changes. An access token can be revoked if Config.Revocations is set and
+// A token that is not valid, and a token of another client, is not an error (RFC
+// 7009 §2.2): nothing changes. An API key needs no client: each holder of a key
+// may revoke it. An access token can be revoked if Config.Revocations is set and
 // the token has a session. Otherwise Revoke returns ErrUnsupportedToken.
 //
 // It returns ErrInvalidClient, ErrMalformed, ErrUnsupportedToken or
@@ -114,8 +119,8 @@ func (a *Authority) revokeAccess(ctx context.Context, p Principal) error {
 	return a.failed(ctx, a.denyAgain(ctx, p.SessionID, a.over(a.now())))
 }
 
-// keyOf finds the API key of a user by its "sid"; false if it was
-// revoked.
+// keyOf returns the API key of a user with this "sid". It returns false if the
+// key was revoked or is unknown.
 func (a *Authority) keyOf(ctx context.Context, userID, sid string) (store.APIKey, bool, error) {
 	if a.apiKeys == nil {
 		return store.APIKey{}, false, nil

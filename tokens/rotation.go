@@ -10,8 +10,10 @@ import (
 	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
-// RefreshRequest is a request with a refresh token.
+// RefreshRequest is a request with a refresh token (RFC 6749 §6), to refresh a
+// session or to end it.
 type RefreshRequest struct {
+	// Token is required: the refresh token.
 	Token Secret
 
 	// ClientID is the client that presents the token. Empty: no client is named,
@@ -19,33 +21,35 @@ type RefreshRequest struct {
 	// other than the session's is rejected, and the session stays unchanged.
 	ClientID string
 
-	// ClientSecret is the client's secret. It is required if Config.Clients has one
-	// for the client.
+	// ClientSecret is the client's secret. It is required if Config.Clients has a
+	// secret for the client, and ignored otherwise.
 	ClientSecret Secret
 
-	// Scopes narrow the access token of this refresh, and of no later one. Each must
-	// be held by the user now, and allowed by the session and its client; otherwise
-	// Refresh returns ErrInvalidScope and the session stays unchanged. Nil: all such
-	// scopes. Empty and not nil: ErrInvalidScope.
+	// Scopes narrow the access token of this refresh, and of no later one: at most
+	// 64 scope-tokens. Each must be held by the user now, and allowed by the session
+	// and its client; otherwise Refresh returns ErrInvalidScope and the session
+	// stays unchanged. Nil: all such scopes. Empty and not nil: ErrInvalidScope.
+	// Logout ignores it.
 	Scopes []string
 
-	// MaxAccess is the maximum length of the access token, in bytes. For a longer
-	// one Refresh returns ErrClaims, and the session stays unchanged. Zero:
-	// MaxAccessToken.
+	// MaxAccess is the maximum length of the access token, in bytes, for a caller
+	// whose transport limits it, such as a cookie. For a longer one Refresh returns
+	// ErrClaims, and the session stays unchanged. Zero: MaxAccessToken. Logout
+	// ignores it.
 	MaxAccess int
 }
 
-// Refresh exchanges a refresh token for a new pair, once. The user is read again:
-// a user who may no longer log in is rejected, and the new access token has the
-// current tier, seats and scopes. A session whose CredentialVersion differs from
-// its user's was created with an old password: it is revoked, and Refresh returns
-// ErrRevokedRefresh.
+// Refresh exchanges a refresh token for a new pair, once (RFC 6749 §6). The user
+// is read again: a user who may no longer log in is rejected, and the new access
+// token has the current tier, seats and scopes. A session whose CredentialVersion
+// differs from its user's was created with an old password: it is revoked, and
+// Refresh returns ErrRevokedRefresh.
 //
 // If any number of callers present one token, exactly one of them advances the
-// session. The others depend on Config.RetryGrace, or on the Grace of a registered
-// client. Without a grace the token was used twice, and the session is revoked
-// before the others get an error. Within the grace they get the same successor as
-// the first caller.
+// session. The others depend on Config.RetryGrace, or on the Grace of a
+// registered client. Without a grace the token was used twice, and the session is
+// revoked before the others get ErrReused. Within the grace they get the same
+// successor as the first caller.
 //
 // A request that is rejected for another reason changes nothing: a client that
 // fails authentication, a token of another client, a token that is not genuine, a
@@ -94,18 +98,24 @@ func (a *Authority) Refresh(ctx context.Context, r RefreshRequest) (Pair, error)
 	return p, err
 }
 
-// standing is what a session makes of a token.
+// standing is how a token relates to the generation of its session.
 type standing int
 
 const (
-	current standing = iota // the newest: may move the session on
-	replay                  // the one before, within the grace
-	reused                  // older, or too late
+	// current: the newest token, which may advance the session.
+	current standing = iota
+
+	// replay: the token before it, within the grace.
+	replay
+
+	// reused: an older token, or one whose grace has passed.
+	reused
 )
 
-// rotate decides, mints and only then writes. A caller who lost the race to the
-// write looks again and decides anew; the row has moved on by then, so there is
-// no third time.
+// rotate decides, makes the tokens, and writes last, because only the write
+// cannot be undone. A caller that lost the race to the write reads the session
+// once more. The session has advanced by then, so a third attempt cannot be
+// needed.
 func (a *Authority) rotate(ctx context.Context, token presented, named client, r RefreshRequest) (store.Session, Pair, error) {
 	for range 2 {
 		s, err := a.session(ctx, token.sessionID)
@@ -170,8 +180,9 @@ func (a *Authority) session(ctx context.Context, id string) (store.Session, erro
 	return s, nil
 }
 
-// stands says what the session makes of a genuine token, or why the session is
-// over. A revoked session is over for its predecessor too, grace or not.
+// stands returns how a genuine token relates to its session, or why the session
+// has ended. A revoked session has ended for the previous token too, even within
+// the grace.
 func stands(s store.Session, token presented, now time.Time, grace time.Duration) (standing, error) {
 	switch {
 	case !s.RevokedAt.IsZero():
@@ -197,12 +208,12 @@ func stands(s store.Session, token presented, now time.Time, grace time.Duration
 	return reused, nil
 }
 
-// maxClockSkew is how far the clock may be behind the time at which another node
-// has advanced a session, for a replay of the token that was used then.
+// maxClockSkew is how far this node's clock may be behind the time at which
+// another node advanced a session.
 const maxClockSkew = 2 * time.Second
 
-// refuse returns why a session is over. The access tokens of one that was revoked
-// are denied now if they were not.
+// refuse returns over, the reason why a session has ended. If the session was
+// revoked, its access tokens are denied now, in case they were not.
 func (a *Authority) refuse(ctx context.Context, s store.Session, over error) error {
 	if errors.Is(over, ErrRevokedRefresh) {
 		if err := a.denyAgain(ctx, sessionSID(s.ID), a.over(s.RevokedAt)); err != nil {
@@ -212,7 +223,7 @@ func (a *Authority) refuse(ctx context.Context, s store.Session, over error) err
 	return over
 }
 
-// revokeReused revokes a session whose spent token was presented again. The
+// revokeReused revokes a session whose used token was presented again. The
 // revocation completes even if the client disconnects.
 func (a *Authority) revokeReused(ctx context.Context, s store.Session) error {
 	if err := a.revokePresented(ctx, s); err != nil {
@@ -221,7 +232,8 @@ func (a *Authority) revokeReused(ctx context.Context, s store.Session) error {
 	return ErrReused
 }
 
-// successor mints the pair of a session as it will be, for its user as they are.
+// successor makes the tokens of a session as it will be, for its user as they are
+// now.
 func (a *Authority) successor(ctx context.Context, s store.Session, c client, r RefreshRequest) (Pair, error) {
 	user, err := a.user(ctx, s.UserID, ErrRevokedRefresh)
 	if err != nil {

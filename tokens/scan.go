@@ -10,13 +10,16 @@ import (
 // one another; maxDepth is how deep it goes into their values. Claims beyond either
 // are read by encoding/json.
 const (
+	// maxUnknown is how many of the host's own claims the one-pass reader compares
+	// with one another; maxDepth is how deep it reads their values. encoding/json
+	// reads claims beyond either.
 	maxUnknown = 24
 	maxDepth   = 32
 )
 
-// scanned are the registered claims of a token as the one-pass reader has found
-// them. A string that is not there is an empty span, and a number that is not there
-// is no member of has.
+// scanned are the registered claims of a token as the one-pass reader found them.
+// A missing string is an empty span, and a missing number has its "has" field
+// false.
 type scanned struct {
 	subject, tokenID, clientID, scope, sessionID, account, tier span
 
@@ -26,7 +29,7 @@ type scanned struct {
 	restricted             bool
 }
 
-// scanClaims reads claims; false: they have to be read by decodeClaims.
+// scanClaims reads claims. It returns false if decodeClaims must read them.
 func scanClaims(text []byte, issuer, audience string) (c scanned, ok bool) { //nolint:gocyclo // a table of names
 	if !utf8.Valid(text) {
 		return c, false
@@ -98,8 +101,8 @@ func scanClaims(text []byte, issuer, audience string) (c scanned, ok bool) { //n
 	return c, ok
 }
 
-// scanHeader returns the three members that a header may have, each a string; false:
-// the header has to be read by readHeader.
+// scanHeader returns the three members that a header may have, each a string. It
+// returns false if readHeader must read the header.
 func scanHeader(text []byte) (algorithm, kid, typ span, ok bool) {
 	if !utf8.Valid(text) {
 		return span{}, span{}, span{}, false
@@ -126,8 +129,8 @@ func scanHeader(text []byte) (algorithm, kid, typ span, ok bool) {
 	return algorithm, kid, typ, ok
 }
 
-// isPlainName reports whether a name is ASCII, and none that some reader could take
-// for one of the registered claims.
+// isPlainName reports whether a name is ASCII, and none that a reader could take
+// for a registered claim.
 func isPlainName(name []byte) bool {
 	capitals := false
 	for _, c := range name {

@@ -4,7 +4,7 @@ import (
 	"strings"
 )
 
-// span is where a value stands in a text: from a up to b.
+// span is the position of a value in a text: from a up to b.
 type span struct{ a, b int }
 
 // in returns the text of the span.
@@ -12,9 +12,9 @@ func (s span) in(text []byte) []byte { return text[s.a:s.b] }
 
 // scanner reads a JSON text once, from front to back.
 //
-// It accepts less than encoding/json does: whatever it does not accept is left to
-// encoding/json, which decides. So it must never accept what the strict reading of
-// decodeClaims refuses, or read it otherwise: a fuzz test compares the two.
+// It accepts less than encoding/json does: what it does not accept is left to
+// encoding/json, which decides. So it must never accept what decodeClaims
+// rejects, and never read it differently: a fuzz test compares the two.
 type scanner struct {
 	text []byte
 	at   int

@@ -8,12 +8,15 @@ import (
 	"github.com/sallyport-go/sallyport/store"
 )
 
-// maxScopes bounds how many scope-tokens one request may name.
+// maxScopes is the maximum number of scope-tokens in one request.
 const maxScopes = 64
 
 // ParseScope splits a scope parameter (RFC 6749 §3.3): scope-tokens separated by
-// one space. Duplicates are removed. It returns ErrInvalidScope for a text that
-// does not match the grammar. An empty scope has no scope-tokens.
+// one space. It returns them sorted and without duplicates. It returns nil for an
+// empty text.
+//
+// It returns ErrInvalidScope for a text that does not match the grammar, for more
+// than 64 scope-tokens, or for one of more than 128 bytes.
 func ParseScope(scope string) ([]string, error) {
 	if scope == "" {
 		return nil, nil
@@ -28,7 +31,7 @@ func ParseScope(scope string) ([]string, error) {
 
 // checkScopes returns ErrInvalidScope for scopes that cannot be requested. A list
 // that is empty and not nil is one of them: it was narrowed to nothing, and an
-// empty list in a store narrows nothing.
+// empty list in a store does not narrow.
 func checkScopes(names []string) error {
 	if len(names) > maxScopes || names != nil && len(names) == 0 {
 		return ErrInvalidScope
@@ -41,7 +44,8 @@ func checkScopes(names []string) error {
 	return nil
 }
 
-// isScopeToken: 1*( %x21 / %x23-5B / %x5D-7E ).
+// isScopeToken reports whether s is 1*( %x21 / %x23-5B / %x5D-7E ), at most 128
+// bytes.
 func isScopeToken(s string) bool {
 	if s == "" || len(s) > 128 {
 		return false
@@ -54,7 +58,8 @@ func isScopeToken(s string) bool {
 	return true
 }
 
-// both returns what is in a and in b, in a's order, each once.
+// both returns the elements of a that are also in b, in a's order and without
+// duplicates.
 func both(a, b []string) []string {
 	var out []string
 	for _, s := range a {
@@ -65,9 +70,9 @@ func both(a, b []string) []string {
 	return out
 }
 
-// held returns what can be granted to a user: the scopes that they hold today,
-// within each limit: the client's, the session's, the API key's. A limit that is
-// empty narrows nothing.
+// held returns what can be granted to a user: the scopes that they hold now,
+// within each limit: that of the client, the session and the API key. An empty
+// limit does not narrow.
 func held(user []string, limits ...[]string) []string {
 	scopes := both(user, user)
 	for _, limit := range limits {
@@ -78,10 +83,10 @@ func held(user []string, limits ...[]string) []string {
 	return scopes
 }
 
-// grant returns what a request gets that asks for scopes: exactly those, or all
-// that is held if it asks for none. More than is held is ErrInvalidScope: RFC
-// 6749 §5.2 and §6. So whatever was narrowed is not empty, and stays narrowed
-// when it is written into a session or a key.
+// grant returns the scopes of a request: exactly those that it asks for, or all
+// that is held if it asks for none. More than is held is ErrInvalidScope (RFC
+// 6749 §5.2 and §6), so a narrowed list is never empty, and stays narrowed when
+// it is written into a session or a key.
 func grant(held, asked []string) ([]string, error) {
 	if len(asked) == 0 {
 		return held, nil
@@ -94,8 +99,8 @@ func grant(held, asked []string) ([]string, error) {
 	return both(held, asked), nil
 }
 
-// asked returns the scopes that a login asks for: nil if it asks for none, or for
-// none that the user holds where those are ignored.
+// asked returns the scopes that a login requests: nil if it requests none, or if
+// unknown ones are ignored and the user holds none of them.
 func (r LoginRequest) asked(user store.User) []string {
 	if !r.IgnoreUnknownScopes {
 		return r.Scopes

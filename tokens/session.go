@@ -7,24 +7,29 @@ import (
 	"github.com/sallyport-go/sallyport/store"
 )
 
-// OpenSession is a session as its user may see it.
+// OpenSession is an active session as its user may see it.
 type OpenSession struct {
 	// ID identifies the session: it is the "sid" of its access tokens. It cannot be
 	// used as a token.
 	ID string
 
-	// ClientID, Scopes and Label are those of the login.
+	// ClientID is the client of the login. Empty: the login named none.
 	ClientID string
-	Scopes   []string
-	Label    string
+
+	// Scopes limit the session. Empty: they do not.
+	Scopes []string
+
+	// Label is that of the LoginRequest.
+	Label string
 
 	// CreatedAt is when the user logged in, LastUsedAt when the session was last
 	// refreshed, and ExpiresAt when it ends unless it is refreshed before.
 	CreatedAt, LastUsedAt, ExpiresAt time.Time
 }
 
-// Sessions returns the active sessions of a user, oldest first. ErrUnavailable is
-// its only error.
+// Sessions returns the active sessions of a user, oldest first: not those that
+// were revoked or have expired. A user without sessions is not an error.
+// ErrUnavailable is its only error.
 func (a *Authority) Sessions(ctx context.Context, userID string) ([]OpenSession, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
@@ -46,8 +51,9 @@ func (a *Authority) Sessions(ctx context.Context, userID string) ([]OpenSession,
 }
 
 // EndSession ends one session of a user, by the ID of its OpenSession, as Logout
-// does. It completes even if ctx is done. It returns false if the user has no such
-// session. ErrUnavailable is its only error.
+// does. It returns false if the user has no such session. When it returns true,
+// the logout is committed. It completes even if ctx is done. ErrUnavailable is
+// its only error.
 func (a *Authority) EndSession(ctx context.Context, userID, id string) (bool, error) {
 	ctx, cancel := a.bounded(ctx)
 	defer cancel()
@@ -89,7 +95,7 @@ func (a *Authority) EndOtherSessions(ctx context.Context, p Principal) error {
 	return a.end(ctx, others...)
 }
 
-// lasts reports whether a session could be refreshed.
+// lasts reports whether a session can be refreshed.
 func lasts(s store.Session, now time.Time) bool {
 	return s.RevokedAt.IsZero() && now.Before(s.IdleUntil) && now.Before(s.ExpiresAt)
 }

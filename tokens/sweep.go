@@ -6,24 +6,25 @@ import (
 	"time"
 )
 
-// keptKeys is how long an API key that has ended is kept: its owner sees that it
-// has expired, and an event says of a script that still shows it whose it was.
+// keptKeys is how long an API key is kept after its end, so that its owner sees
+// that it has expired, and the event of a program that still presents it names
+// its user.
 const keptKeys = 30 * 24 * time.Hour
 
 // Sweep deletes what can no longer be used, and returns how many rows that was:
-// sessions past their end, denials of access tokens that have expired, and API
-// keys that expired or were revoked 30 days ago, each from the stores that the
-// Config has for them. It never deletes what is still valid. A revoked session is
-// kept for as long as its tokens would have been valid, so that a stolen token is
-// still recognized.
+// expired sessions, deny-list entries whose access tokens have expired, and API
+// keys that expired or were revoked 30 days ago. It never deletes what is still
+// valid. A revoked session is kept until it would have expired, so that its
+// stolen refresh token is still recognized.
 //
-// If the store does not delete expired rows itself, call Sweep about once an hour,
-// on one node or on all of them: [Authority.SweepEvery] does that. The stores
-// delete in batches, so that no request waits. Only ctx limits how long it takes.
-// What it has deleted by then stays deleted.
+// If the store does not delete expired rows itself, call Sweep about once an
+// hour, on one node or on all of them: [Authority.SweepEvery] does that. The
+// stores delete in batches, so that no request waits. Only ctx limits how long
+// Sweep takes. What was deleted by then stays deleted.
 //
-// It returns ErrUnavailable, and reports an event, if a store returns an error.
-// The other stores are swept all the same.
+// If a store returns an error, Sweep continues with the other stores, reports an
+// event and returns ErrUnavailable. If ctx is canceled, it stops and reports no
+// event.
 func (a *Authority) Sweep(ctx context.Context) (int, error) {
 	over := a.now().Add(-a.leeway) // by the clock of every node
 	type broom struct {
@@ -56,8 +57,9 @@ func (a *Authority) Sweep(ctx context.Context) (int, error) {
 	return gone, errors.Join(failures...)
 }
 
-// SweepEvery calls Sweep at once and then at each interval of every, which must be
-// greater than zero, until ctx is done. It blocks:
+// SweepEvery calls Sweep at once, and then again each time that every has passed,
+// until ctx is done. It panics unless every is greater than zero. It blocks, so
+// run it on a goroutine of its own:
 //
 //	go authority.SweepEvery(ctx, time.Hour)
 //

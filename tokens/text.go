@@ -6,13 +6,13 @@ import (
 	"unicode/utf8"
 )
 
-// isText reports what a store can hold: UTF-8 without NUL.
+// isText reports whether a store can hold a text: UTF-8 without NUL.
 func isText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
 
-// isString reports what a store can hold under a name.
+// isString reports whether a store can hold a text as an identifier.
 func isString(s string) bool { return len(s) <= maxString && isText(s) }
 
-// printable is s where a store could hold it, and nothing else.
+// printable returns s if a store could hold it, and "" otherwise.
 func printable(s string) string {
 	if isString(s) {
 		return s
@@ -20,7 +20,8 @@ func printable(s string) string {
 	return ""
 }
 
-// label makes of a text from outside (a User-Agent) one line of 200 bytes.
+// label returns the text of a client (a User-Agent) as one line of at most 200
+// bytes.
 func label(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) { // a line end of some script, or a mark that turns a line around

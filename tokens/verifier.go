@@ -14,34 +14,42 @@ import (
 // VerifierConfig configures a Verifier. The zero value of each optional field is
 // the safe default.
 type VerifierConfig struct {
-	// Keys is required: the source of the issuer's public keys.
+	// Keys is required: the source of the issuer's public keys. Use a keys.Set if
+	// they are in this service's configuration, or package remotekeys to fetch them.
 	Keys keys.Source
 
-	// Issuer is required: the "iss" of the tokens, compared code point by code
-	// point.
+	// Issuer is required: the "iss" of the tokens, for example
+	// "https://id.example.com", compared code point by code point. From 1 to 512
+	// bytes of UTF-8 without NUL.
 	Issuer string
 
-	// Audience is required: the "aud" of the tokens. It names this service.
+	// Audience is required: the "aud" of the tokens. It names this service, for
+	// example "https://api.example.com". From 1 to 512 bytes of UTF-8 without NUL.
 	Audience string
 
 	// Leeway is how far this clock and the issuer's may differ, from 0 to 5 minutes.
-	// Zero: no tolerance.
+	// A token is accepted this long before its "nbf" and after its "exp". Zero: no
+	// tolerance.
 	Leeway time.Duration
 
-	// Cache limits the cache of verified tokens. Zero: a cache for keys other than
-	// HMAC.
+	// Cache limits the cache of verified tokens. Its zero value caches the tokens of
+	// all keys other than HMAC.
 	Cache CacheConfig
 
-	// Events receives the events, as Config.Events does. Nil: events are dropped.
+	// Events receives the events, as Config.Events does: events.KeysFailure, and
+	// what the middleware reports. Nil: events are dropped.
 	Events func(context.Context, events.Event)
 
-	// Now is the clock. Nil: time.Now.
+	// Now is the clock, for tests. It must be safe for concurrent use. Nil:
+	// time.Now.
 	Now func() time.Time
 }
 
 // Verifier verifies access tokens that an [Authority] in another process issued.
-// It needs neither a store nor a signing key. It is safe for concurrent use. After
-// NewVerifier only the keys of its source change.
+// Create it with [NewVerifier]. It needs neither a store nor a signing key. It
+// does not know the deny list, so a revoked session's tokens stay valid here
+// until they expire. It is safe for concurrent use. After NewVerifier only the
+// keys of its source change.
 type Verifier struct {
 	keys             keys.Source
 	issuer, audience string
@@ -52,12 +60,14 @@ type Verifier struct {
 	clock            func() time.Time
 }
 
-// Format writes that it is a Verifier, and none of its keys, whatever the verb.
+// Format writes "tokens.Verifier{}" for every verb, so that no key is printed.
 func (Verifier) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "tokens.Verifier{}") }
 
-// NewVerifier returns a Verifier, or one error that joins all that is wrong with
-// the VerifierConfig, each with the path of its field. It does not call the source
-// of keys: a service may start before the issuer.
+// NewVerifier returns a Verifier. It does not call the source of keys, so a
+// service may start before the issuer.
+//
+// If the VerifierConfig is invalid, NewVerifier returns one error that joins all
+// defects, each with the path of its field.
 func NewVerifier(c VerifierConfig) (*Verifier, error) {
 	var wrong []error
 	complain := func(path, format string, args ...any) {
@@ -96,7 +106,7 @@ func checkNames(issuer, audience string, complain func(path, format string, args
 
 // Verify returns the principal of a genuine access token that is valid now. It
 // accepts exactly the tokens that an [Authority] with the same issuer, audience
-// and keys accepts.
+// and keys, and without a deny list, accepts.
 //
 // It returns ErrExpiredToken for a genuine token that expired at most one hour
 // ago, ErrUnavailable if the source of keys returns an error, and ErrInvalidToken
@@ -110,7 +120,7 @@ func (v *Verifier) Verify(ctx context.Context, token Secret) (Principal, error) 
 	return p, err
 }
 
-// Report gives an event to the host's hook, as [Authority.Report] does.
+// Report passes an event to VerifierConfig.Events, as [Authority.Report] does.
 func (v *Verifier) Report(ctx context.Context, e events.Event) {
 	if v.events == nil {
 		return

@@ -12,8 +12,9 @@ import (
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
-// What is wrong with a token. Each is made once: a flood of bad tokens makes no
-// garbage, and no claim of a token that was not verified is in any of them.
+// The reasons why a token is rejected. They are made once, so that many bad
+// tokens allocate nothing. None contains a claim of a token that was not
+// verified.
 var (
 	errTooLong   = fmt.Errorf("%w: too long", ErrInvalidToken)
 	errForm      = fmt.Errorf("%w: not three parts", ErrInvalidToken)
@@ -27,7 +28,7 @@ var (
 
 const maxSignature = 2048 // bytes: of an RSA key of 16384 bits
 
-// scratch is where a token is decoded.
+// scratch is the memory in which a token is decoded.
 type scratch struct {
 	header, claims [MaxAccessToken]byte
 	token          [sha256.Size + MaxAccessToken]byte // for the cache, behind its seed
@@ -36,13 +37,13 @@ type scratch struct {
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
 
-// verify returns the principal of a token that one of the keys has signed, for our
-// issuer and audience, and that is valid now.
+// verify returns the principal of a token that one of the keys has signed, for
+// this issuer and audience, and that is valid now.
 //
-// The claims are looked at before the signature, which costs up to a hundred times
-// as much: a token that would be refused whatever its signature is refused there.
-// Nothing of such claims leaves this function. Only a token whose signature is right
-// is called expired.
+// It checks the claims before the signature, which costs up to a hundred times as
+// much: a token that would be rejected whatever its signature is rejected there.
+// No such claim leaves this function. Only a token whose signature is right gets
+// ErrExpiredToken.
 func (v *Verifier) verify(ctx context.Context, token string, now time.Time) (Principal, error) {
 	if len(token) > MaxAccessToken {
 		return Principal{}, errTooLong
@@ -99,15 +100,15 @@ func (v *Verifier) verify(ctx context.Context, token string, now time.Time) (Pri
 	return p, nil
 }
 
-// unverified are the claims of a token before its signature was seen to be right.
+// unverified are the claims of a token before its signature was verified.
 type unverified struct {
 	scanned
 
-	// read is set where encoding/json had to read them; the spans are empty then.
+	// read is set if encoding/json read the claims; the spans are empty then.
 	read *claims
 }
 
-// read reads claims: in one pass, or with encoding/json where that does not do.
+// read reads claims in one pass, or with encoding/json if that is not possible.
 func (v *Verifier) read(payload []byte) (c unverified, err error) {
 	var ok bool
 	if c.scanned, ok = scanClaims(payload, v.issuer, v.audience); ok {
@@ -130,7 +131,8 @@ func (v *Verifier) read(payload []byte) (c unverified, err error) {
 	return c, nil
 }
 
-// isComplete reports whether the claims that RFC 9068 requires are there.
+// isComplete reports whether the token has the claims that RFC 9068 §2.2
+// requires.
 func (c *unverified) isComplete() bool {
 	if c.read != nil {
 		return c.read.Subject != "" && c.read.TokenID != "" && c.hasExp && c.hasIat
@@ -153,9 +155,9 @@ func (c *unverified) principal(payload []byte) Principal {
 	}
 }
 
-// check returns what is wrong with claims whatever the signature: expired is true for
-// those that are out of date, and so recently that a token with the right
-// signature is called expired.
+// check returns what is wrong with claims, whatever the signature. expired is
+// true for claims that expired so recently that a token with the right signature
+// gets ErrExpiredToken.
 func (v *Verifier) check(c *unverified, now time.Time) (expired bool, err error) {
 	switch {
 	case !c.issuer:
@@ -174,12 +176,12 @@ func (v *Verifier) check(c *unverified, now time.Time) (expired bool, err error)
 	return past >= 0, nil
 }
 
-// inRange reports whether a time is one that a token may name: after 1970, and not
-// in milliseconds.
+// inRange reports whether a token may have this time: after 1970, and not in
+// milliseconds.
 func inRange(unix int64) bool { return unix > 0 && unix < 1<<40 }
 
-// keyFor returns the key that a header names, with the algorithm of that very
-// key, and the set that it is in.
+// keyFor returns the key that a header names, with the algorithm of that key, and
+// the set that has it.
 func (v *Verifier) keyFor(ctx context.Context, head string, b *scratch, now time.Time) (*keys.Set, *keys.Member, error) {
 	set, err := v.keySet(ctx, "")
 	if err != nil {

@@ -9,43 +9,46 @@ import (
 	"time"
 )
 
-// Kind is the kind of an event.
+// Kind is the kind of an event. Its text is stable, so that alerts can match it.
 type Kind string
 
 // The kinds of event.
 const (
 	Login            Kind = "login"             // a user logged in
-	LoginRefused     Kind = "login_refused"     // a login was refused: wrong credentials, or a scope that the user does not have
-	Refresh          Kind = "refresh"           // a session moved to its next generation
-	Replay           Kind = "replay"            // the previous refresh token came again within RetryGrace, and got the same successor
-	Reuse            Kind = "reuse"             // a used refresh token came again; its session is revoked
-	RefreshRefused   Kind = "refresh_refused"   // a refresh token was refused for another reason
-	Logout           Kind = "logout"            // one session was ended by its user
-	SessionLimit     Kind = "session_limit"     // a session was ended because its user has opened Config.MaxSessions later ones
+	LoginRefused     Kind = "login_refused"     // a login was rejected: wrong credentials, or a scope that the user does not hold
+	Refresh          Kind = "refresh"           // a session advanced to its next generation
+	Replay           Kind = "replay"            // the previous refresh token was presented again within RetryGrace, and got the same successor
+	Reuse            Kind = "reuse"             // a used refresh token was presented again; its session is revoked
+	RefreshRefused   Kind = "refresh_refused"   // a refresh token was rejected for another reason
+	Logout           Kind = "logout"            // a user ended one session
+	SessionLimit     Kind = "session_limit"     // a login ended an older session, because the user had more than Config.MaxSessions
 	LogoutEverywhere Kind = "logout_everywhere" // all of a user's sessions were ended
-	PasswordChanged  Kind = "password_changed"  // the host reported a new password; what the old one had opened was ended
-	KeyCreated       Kind = "key_created"       // a long-lived API key was made
+	PasswordChanged  Kind = "password_changed"  // the host reported a new password; the sessions of the old one were ended
+	KeyCreated       Kind = "key_created"       // an API key was created
 	KeyExchange      Kind = "key_exchange"      // an API key was exchanged for an access token
-	KeyRefused       Kind = "key_refused"       // an API key was refused
-	KeyRevoked       Kind = "key_revoked"       // an API key was ended by its user
+	KeyRefused       Kind = "key_refused"       // an API key was rejected
+	KeyRevoked       Kind = "key_revoked"       // an API key was revoked
 	ClientRefused    Kind = "client_refused"    // an OAuth client is unknown, has a wrong secret, or may not use the grant
-	StoreFailure     Kind = "store_failure"     // the store returned an error that is not an answer
-	ClockFault       Kind = "clock_fault"       // this node's clock is behind that of another: ErrClock
+	StoreFailure     Kind = "store_failure"     // the store returned an error that is none of package store's
+	ClockFault       Kind = "clock_fault"       // this node's clock is behind that of another: tokens.ErrClock
 	KeysFailure      Kind = "keys_failure"      // the source of keys returned an error
-	Throttled        Kind = "throttled"         // brute-force protection refused an attempt before it was looked at
-	Limited          Kind = "limited"           // a rate limit refused a request
+	Throttled        Kind = "throttled"         // brute-force protection rejected an attempt before any credential was checked
+	Limited          Kind = "limited"           // a rate limit rejected a request
 	NearLimit        Kind = "near_limit"        // a caller has used the share of a limit that NearLimit names
-	ShadowLimited    Kind = "shadow_limited"    // a limit in shadow mode would have refused a request
+	ShadowLimited    Kind = "shadow_limited"    // a limit in shadow mode would have rejected a request
 	CounterFailure   Kind = "counter_failure"   // the counters returned an error
 	ProxyFault       Kind = "proxy_fault"       // a trusted proxy's header could not be parsed
-	Fault            Kind = "fault"             // the host's configuration or code is at fault
+	Fault            Kind = "fault"             // the host's configuration, code or data has a defect
 )
 
 // Event is one entry of a security log. It carries identifiers, and never a
-// password, a token or a key.
+// password, a token or a key. Fields that do not apply are empty.
 type Event struct {
+	// Kind says what happened.
 	Kind Kind
-	At   time.Time
+
+	// At is when it happened, in UTC.
+	At time.Time
 
 	// UserID, Account, ClientID and KeyID identify the user, account, client and
 	// key, as far as they are known. The event of a rejected login names no user:
@@ -58,21 +61,24 @@ type Event struct {
 	SessionID string
 
 	// Generation is the generation of the refresh token that was presented, in
-	// refresh events.
+	// events of a refresh. It counts from 1. Zero: the event has none.
 	Generation int64
 
-	// Policy names the limit that was reached.
+	// Policy names the limit that was reached, as the RateLimit-Policy header does.
 	Policy string
 
 	// Address is the client's address, if WithAddress put it into the context.
+	// Otherwise it is the zero Addr.
 	Address netip.Addr
 
-	// Err is the cause of a refusal or a failure. It may hold the text of the
-	// store's driver; it never reaches the caller.
+	// Err is the cause of a rejection or a failure. It may contain the text of the
+	// store's driver: it is for the log, and is never sent to a client. Nil: there
+	// is none.
 	Err error
 }
 
-// LogValue returns the fields that are not empty, as a group.
+// LogValue returns the fields that are not empty, without At, as a group for
+// slog.
 func (e Event) LogValue() slog.Value {
 	attrs := []slog.Attr{slog.String("kind", string(e.Kind))}
 	for _, f := range []struct{ name, value string }{
@@ -99,8 +105,10 @@ func (e Event) LogValue() slog.Value {
 	return slog.GroupValue(attrs...)
 }
 
-// Log returns an Events hook that writes each event to log: possible attacks and
-// failures as warnings, all others as information.
+// Log returns an Events hook that writes each event to log with the message
+// "sallyport": possible attacks and failures as warnings (Reuse, Throttled,
+// StoreFailure, ClockFault, KeysFailure, CounterFailure, ProxyFault and Fault),
+// all others as information. The hook is safe for concurrent use.
 func Log(log *slog.Logger) func(context.Context, Event) {
 	return func(ctx context.Context, e Event) {
 		level := slog.LevelInfo
@@ -115,13 +123,14 @@ func Log(log *slog.Logger) func(context.Context, Event) {
 type addressKey struct{}
 
 // WithAddress returns a context whose events have this client address. The
-// middleware calls it.
+// middleware calls it for each request. A host that calls package tokens itself
+// may call it too.
 func WithAddress(ctx context.Context, a netip.Addr) context.Context {
 	return context.WithValue(ctx, addressKey{}, a)
 }
 
-// AddressFrom returns the client address of a context; the zero Addr if there is
-// none.
+// AddressFrom returns the client address that WithAddress put into a context, or
+// the zero Addr if there is none.
 func AddressFrom(ctx context.Context) netip.Addr {
 	a, _ := ctx.Value(addressKey{}).(netip.Addr)
 	return a

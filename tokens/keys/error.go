@@ -5,8 +5,9 @@ import (
 	"fmt"
 )
 
-// Error is one defect of the keys passed to [NewSet], [NewRing] or [Ring.Replace].
-// They join all defects into one error.
+// Error is one defect of the keys passed to [NewSet], [NewRing] or
+// [Ring.Replace]. They join all defects into one error; use [errors.As] to read
+// one.
 type Error struct {
 	// Path is where the defect is: "Keys", or "Keys[2]" for the third key.
 	Path string
@@ -29,5 +30,5 @@ func (p *problems) addf(path, format string, args ...any) {
 	*p = append(*p, &Error{Path: path, Err: fmt.Errorf(format, args...)})
 }
 
-// err returns all of them joined; nil if there are none.
+// err returns all defects joined, or nil if there are none.
 func (p problems) err() error { return errors.Join(p...) }

@@ -11,12 +11,14 @@ import (
 )
 
 // ReadFiles reads the keys of all files whose names match one of the patterns of
-// [fs.Glob]. The order is that of the patterns, and for one pattern that of the
-// names. A file is a key in PEM (see [FromPEM]), a JWK, or a JWK Set of the host's
-// own (see [FromJWKS]). A schedule is in the "nbf" and "exp" of a JWK.
+// [fs.Glob], for example "keys/*.pem". The order is that of the patterns, and for
+// one pattern that of the names. A file is a key in PEM (see [FromPEM]), a JWK,
+// or a JWK Set of the host's own (see [FromJWKS]). A schedule is in the "nbf" and
+// "exp" of a JWK.
 //
 // It returns an error, and no keys, if a pattern matches no file, if a file has
-// another format, or if a file is larger than 1 MiB.
+// another format, or if a file is larger than 1 MiB. NewSet and NewRing check the
+// keys themselves.
 func ReadFiles(fsys fs.FS, patterns ...string) ([]Key, error) {
 	var keys []Key
 	for _, pattern := range patterns {

@@ -40,8 +40,8 @@ type publishedJWK struct {
 	Use string `json:"use"`
 }
 
-// publicJWK returns a public key's members; an HMAC key has none that are
-// public.
+// publicJWK returns the members of a public key. An HMAC key has no public
+// members.
 func publicJWK(verify any) (jwk, bool) {
 	switch pub := verify.(type) {
 	case *rsa.PublicKey:
@@ -56,11 +56,12 @@ func publicJWK(verify any) (jwk, bool) {
 	return jwk{}, false
 }
 
-// FromJWK parses a private, a public or an HMAC key from a JWK (RFC 7517). A key
-// without "alg" gets the usual algorithm of its type, as with [FromPEM]; an HMAC
-// key must name it. "nbf" and "exp", in seconds since 1970, become SignsFrom and
-// RetiresAt. A key for encryption is an error. NewSet and NewRing check the key
-// itself.
+// FromJWK parses a private, a public or an HMAC key from a JWK (RFC 7517 §4) of
+// at most 1 MiB. A key without "alg" gets the usual algorithm of its type, as
+// with [FromPEM]; an HMAC key must name it. "nbf" and "exp", in whole seconds
+// since 1970, become SignsFrom and RetiresAt. A key for encryption is an error,
+// and so is one whose "key_ops" do not allow its use. The error never contains a
+// private member. NewSet and NewRing check the key itself.
 func FromJWK(text []byte) (Key, error) {
 	if len(text) > maxJWKS {
 		return Key{}, fmt.Errorf("keys: JWK: must be at most %d bytes, got %d", maxJWKS, len(text))
@@ -72,7 +73,7 @@ func FromJWK(text []byte) (Key, error) {
 	return k, nil
 }
 
-// jwkFields are the members of one JWK. What is wrong with them is remembered.
+// jwkFields are the members of one JWK. The first defect is kept in err.
 type jwkFields struct {
 	raw map[string]json.RawMessage
 	err error
@@ -86,7 +87,7 @@ func (f *jwkFields) complainf(format string, args ...any) {
 
 func (f *jwkFields) has(name string) bool { _, ok := f.raw[name]; return ok }
 
-// text is a member that is a string; "" if it is not there.
+// text returns a member that is a string, or "" if it is missing.
 func (f *jwkFields) text(name string) string {
 	var s *string
 	if raw, ok := f.raw[name]; ok {
@@ -99,8 +100,8 @@ func (f *jwkFields) text(name string) string {
 	return ""
 }
 
-// bytes is a member in base64url that is required. size is how many it has to
-// have; zero: any number but none.
+// bytes returns a required member in base64url. size is its number of bytes.
+// Zero: any number, but at least one.
 func (f *jwkFields) bytes(name string, size int) []byte {
 	text := f.text(name)
 	b, err := strict.DecodeString(text)
@@ -163,9 +164,9 @@ func keyFromJWK(text []byte) (Key, error) {
 	return k, nil
 }
 
-// operations complains where key_ops (RFC 7517 §4.3) does not allow what the key
-// would be used for: a private key signs, a public key verifies, and a secret does
-// both. A private key need not name verify: that is its public half's.
+// operations checks that key_ops (RFC 7517 §4.3) allow the use of the key: a
+// private key signs, a public key verifies, and a secret does both. A private key
+// need not name verify, which is the operation of its public half.
 func (f *jwkFields) operations(k Key) {
 	if !f.has("key_ops") || f.err != nil {
 		return

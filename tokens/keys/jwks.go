@@ -10,10 +10,10 @@ import (
 )
 
 // FromJWKS parses all keys of a host's own JWK Set (RFC 7517 §5), each as
-// [FromJWK] does. A key that cannot be parsed is an error. A set with both HMAC
-// keys and keys without a private half is an error too, because a set with public
-// keys is one that is published. For a set that another party has published use
-// [SetFromJWKS].
+// [FromJWK] does. The set may have at most 1 MiB and 100 keys. A key that cannot
+// be parsed is an error. A set with both HMAC keys and keys without a private
+// half is an error too, because a set with public keys is probably published. For
+// a set that another party published use [SetFromJWKS].
 func FromJWKS(text []byte) ([]Key, error) {
 	all, err := splitJWKS(text)
 	if err != nil {
@@ -35,13 +35,15 @@ func FromJWKS(text []byte) ([]Key, error) {
 	return keys, nil
 }
 
-// SetFromJWKS parses a JWK Set for a verifier. It takes the public keys that it
-// supports and skips all others, as RFC 7517 §5 recommends: unknown types, curves
-// and algorithms, keys for encryption, weak keys, and keys with the same ID or the
-// same numbers as an earlier one. A private key, which must not be published, is
-// skipped too. A set with an HMAC key is an error, whatever else it has: its
-// publisher confuses secret and public keys. A set without any usable key is an
-// error.
+// SetFromJWKS parses a JWK Set for a verifier, of at most 1 MiB and 100 keys. It
+// takes the public keys that it supports and skips all others, as RFC 7517 §5
+// recommends: unknown types, curves and algorithms, keys for encryption, weak
+// keys, and keys with the same ID or the same numbers as an earlier one. A
+// private key, which must not be published, is skipped too.
+//
+// It returns an error for a set with an HMAC key, whatever else the set has,
+// because its publisher confuses secret and public keys. It returns an error for
+// a set without any usable key.
 func SetFromJWKS(text []byte) (*Set, error) {
 	all, err := splitJWKS(text)
 	if err != nil {
@@ -70,7 +72,7 @@ func SetFromJWKS(text []byte) (*Set, error) {
 	return set, nil
 }
 
-// isSymmetric reports whether a JWK is a secret key, or may be read as one.
+// isSymmetric reports whether a JWK is a secret key, or could be read as one.
 func isSymmetric(text []byte) bool {
 	fields, err := strictjson.Members(text)
 	if err != nil {
@@ -80,7 +82,7 @@ func isSymmetric(text []byte) bool {
 	return f.text("kty") == "oct" || f.has("k")
 }
 
-// splitJWKS returns the keys of a set, each as the text that it is.
+// splitJWKS returns the text of each key of a set.
 func splitJWKS(text []byte) ([]json.RawMessage, error) {
 	if len(text) > maxJWKS {
 		return nil, fmt.Errorf("keys: JWK Set: must be at most %d bytes, got %d", maxJWKS, len(text))

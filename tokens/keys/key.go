@@ -17,50 +17,57 @@ import (
 	"time"
 )
 
-// Key signs or verifies access tokens with exactly one algorithm.
+// Key signs or verifies access tokens with exactly one algorithm. NewSet and
+// NewRing check it. It is printed with its ID and algorithm, and never with its
+// secret.
 type Key struct {
-	// ID is the "kid" of the tokens that the key signs: at most 64 printable ASCII
-	// characters without spaces. Empty: the RFC 7638 thumbprint of the public key,
-	// or for an HMAC key a hash derived from the secret.
+	// ID is the "kid" of the tokens that the key signs (RFC 7515 §4.1.4), for
+	// example "2026-06": at most 64 printable ASCII characters without spaces.
+	// Empty: the RFC 7638 thumbprint of the public key, or for an HMAC key a hash
+	// derived from the secret.
 	ID string
 
 	// Algorithm is required: HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384,
-	// PS512, ES256, ES384, ES512, EdDSA, or Ed25519. The last is the same signature
-	// as EdDSA under its name of RFC 9864: tokens and key must use the same name.
+	// PS512, ES256, ES384, ES512, EdDSA, or Ed25519 (RFC 7518 §3.1, RFC 8037 §3.1).
+	// Ed25519 is the same signature as EdDSA under its name of RFC 9864: tokens and
+	// key must use the same name.
 	Algorithm string
 
 	// Secret is the key of an HS algorithm: random bytes, at least as many as the
-	// hash has (32, 48 or 64). Do not use a password.
+	// hash has (32, 48 or 64; RFC 7518 §3.2). Do not use a password. Empty for all
+	// other algorithms.
 	Secret Secret
 
 	// Private is the key of all other algorithms: an *rsa.PrivateKey (2048 to 16384
 	// bits), an *ecdsa.PrivateKey (on the algorithm's curve) or an
-	// ed25519.PrivateKey.
+	// ed25519.PrivateKey. Nil: the key only verifies, with Public.
 	Private crypto.PrivateKey
 
 	// Public is set instead of Private in a key that only verifies, for example one
-	// that signed until yesterday.
+	// that signed until yesterday: an *rsa.PublicKey, an *ecdsa.PublicKey or an
+	// ed25519.PublicKey. If both are set, it must be the public half of Private.
+	// Nil: Private has it.
 	Public crypto.PublicKey
 
 	// SignsFrom is when the key starts to sign instead of the keys before it. Until
-	// then it is published and verifies. Zero: at once. Of the keys without it the
-	// first signs.
+	// then it is published and verifies. Zero: at once. Of several keys without it
+	// the first signs.
 	SignsFrom time.Time
 
-	// RetiresAt is when the key stops to verify and is no longer published. Zero:
-	// never.
+	// RetiresAt is when the key stops to verify and is no longer published. It must
+	// be after SignsFrom. Zero: never.
 	RetiresAt time.Time
 }
 
-// Format writes the key's ID and algorithm for every verb.
+// Format writes the key's algorithm and ID for every verb.
 func (k Key) Format(s fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(s, "keys.Key{%s %s}", k.Algorithm, k.ID)
 }
 
-// LogValue returns the key's ID and algorithm.
+// LogValue returns the key's algorithm and ID.
 func (k Key) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(k)) }
 
-// MarshalText returns the key's ID and algorithm, so that encoding/json and
+// MarshalText returns the key's algorithm and ID, so that encoding/json and
 // similar packages never write Private.
 func (k Key) MarshalText() ([]byte, error) { return fmt.Append(nil, k), nil }
 
@@ -80,8 +87,8 @@ const (
 	maxKeyID = 64
 )
 
-// check returns the public half (for HMAC the secret) that the key verifies
-// with, or what is wrong with it.
+// check returns the public half that the key verifies with, or the secret of an
+// HMAC key. It returns an error if the key is invalid.
 func (k Key) check() (verify any, err error) {
 	if err := checkID(k.ID); err != nil {
 		return nil, err
@@ -112,7 +119,8 @@ func (k Key) check() (verify any, err error) {
 	return public, nil
 }
 
-// IsID reports whether id is a valid key ID.
+// IsID reports whether id is a valid key ID: 1 to 64 printable ASCII characters
+// without spaces.
 func IsID(id string) bool { return id != "" && checkID(id) == nil }
 
 func checkID(id string) error {
@@ -127,9 +135,9 @@ func checkID(id string) error {
 	return nil
 }
 
-// publicHalf returns the public half of a private key of one of the three types
-// that sign here. The keys' own Public panics on some that a host may have made
-// by hand.
+// publicHalf returns the public half of a private key of one of the three
+// supported types. The Public methods of these types panic on some keys that a
+// host may have built itself.
 func publicHalf(private crypto.PrivateKey) (crypto.PublicKey, error) {
 	switch private := private.(type) {
 	case *rsa.PrivateKey:
@@ -229,7 +237,7 @@ func samePublic(a, b crypto.PublicKey) bool {
 	return ok && eq.Equal(b)
 }
 
-// thumbprint is the kid of a key that names none.
+// thumbprint returns the kid of a key without an ID.
 func thumbprint(verify any) string {
 	if secret, ok := verify.([]byte); ok {
 		// not the thumbprint: it would be a plain hash of the secret

@@ -10,16 +10,16 @@ import (
 
 var errSignature = errors.New("keys: the signature is not of this key")
 
-// mac is an HMAC that is used again, with the memory that it needs: what is passed
-// to a hash.Hash is moved to the heap otherwise.
+// mac is a reused HMAC with the memory that it needs. Memory that is passed to a
+// hash.Hash would be allocated on the heap for each call.
 type mac struct {
 	hash hash.Hash
 	text [512]byte
 	sum  [sha512.Size]byte
 }
 
-// verifyHMAC is golang-jwt's SigningMethodHMAC.Verify with an HMAC that is used again:
-// the key schedule costs more than a short text.
+// verifyHMAC is golang-jwt's SigningMethodHMAC.Verify with a reused HMAC: its key
+// schedule costs more than hashing a short text.
 func (m *Member) verifyHMAC(secret []byte, signed string, signature []byte) error {
 	h, _ := m.macs.Get().(*mac)
 	if h == nil {

@@ -10,7 +10,7 @@ import (
 )
 
 // Member is a checked key of a [Set], bound to one algorithm. It is immutable and
-// safe for concurrent use.
+// safe for concurrent use. A Set makes it.
 type Member struct {
 	id, algorithm string
 	method        jwt.SigningMethod
@@ -44,7 +44,7 @@ func bind(k Key, verify any) *Member {
 	return m
 }
 
-// signingMethod is golang-jwt's, made as strict as RFC 7518 where it is not:
+// signingMethod returns golang-jwt's method, made as strict as RFC 7518:
 // golang-jwt verifies PS256, PS384 and PS512 with a salt of any length, and §3.5
 // requires the length of the hash.
 func signingMethod(algorithm string) jwt.SigningMethod {
@@ -60,8 +60,7 @@ func signingMethod(algorithm string) jwt.SigningMethod {
 }
 
 // works reports whether the key verifies what it signs. A key that a host has
-// put together itself may lack parts that signing does not look for before it
-// panics.
+// built itself may lack parts, so that signing panics.
 func (m *Member) works() (ok bool) {
 	defer func() {
 		if recover() != nil {
@@ -72,24 +71,24 @@ func (m *Member) works() (ok bool) {
 	return err == nil && m.Verify("probe", signature) == nil
 }
 
-// ID returns the key's "kid".
+// ID returns the key's "kid". It is never empty.
 func (m *Member) ID() string { return m.id }
 
-// Algorithm returns the key's "alg".
+// Algorithm returns the key's "alg", one of those of [Key].Algorithm.
 func (m *Member) Algorithm() string { return m.algorithm }
 
-// IsHMAC reports whether the key is a [Secret], so that every verifier that has it
-// can also sign.
+// IsHMAC reports whether the key is a [Secret], so that every verifier that has
+// it can also sign.
 func (m *Member) IsHMAC() bool { _, ok := m.verify.([]byte); return ok }
 
-// Header returns the header of the access tokens that the key signs (RFC 9068),
-// encoded and with the dot that follows it.
+// Header returns the JOSE header of the access tokens that the key signs (RFC
+// 9068 §2.1), in base64url and with the dot that follows it.
 func (m *Member) Header() string { return m.header }
 
 // RetiresAt returns when the key stops to verify. Zero: never.
 func (m *Member) RetiresAt() time.Time { return m.retiresAt }
 
-// Retired reports whether the key has stopped to verify.
+// Retired reports whether the key has stopped to verify at the time now.
 func (m *Member) Retired(now time.Time) bool {
 	return !m.retiresAt.IsZero() && !now.Before(m.retiresAt)
 }
@@ -98,8 +97,9 @@ func (m *Member) Retired(now time.Time) bool {
 // verifies.
 func (m *Member) Sign(signed string) ([]byte, error) { return m.method.Sign(signed, m.sign) }
 
-// Verify returns nil if this is the key's signature of the text, in its one form. It
-// does not keep signature.
+// Verify returns nil if signature is the key's signature of the text signed, and
+// an error otherwise. It does not check whether the key has retired, and does not
+// keep signature.
 func (m *Member) Verify(signed string, signature []byte) error {
 	if secret, ok := m.verify.([]byte); ok {
 		return m.verifyHMAC(secret, signed, signature)

@@ -14,10 +14,13 @@ import (
 
 // FromPEM parses a private key (PKCS #8, PKCS #1 or SEC 1) or a public key (PKIX)
 // from the single PEM block of text. A byte order mark, text around the block and
-// the EC PARAMETERS that OpenSSL writes before a key are ignored. For an encrypted
-// key and for a certificate the error names the command that converts it. An empty
-// algorithm means the usual one of the key type: RS256, EdDSA, or the ES algorithm
-// of the curve. NewSet and NewRing check the key itself.
+// the EC PARAMETERS that OpenSSL writes before a key are ignored. An empty
+// algorithm means the usual one of the key type: RS256, EdDSA, or the ES
+// algorithm of the curve.
+//
+// It returns an error if text has no block, or more than one. For an encrypted
+// key and for a certificate the error names the command that converts it. NewSet
+// and NewRing check the key itself.
 func FromPEM(algorithm string, text []byte) (Key, error) {
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	block, rest := pem.Decode(text)

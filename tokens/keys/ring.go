@@ -10,29 +10,33 @@ import (
 	"time"
 )
 
-// Ring holds the signing keys of an issuer and lets the host replace them while it
-// runs. It is also a [Source] for verifiers in the same process.
+// Ring holds the signing keys of an issuer and lets the host replace them while
+// it runs. Create it with [NewRing]. It is also a [Source] for verifiers in the
+// same process. It is safe for concurrent use.
 //
 // To rotate keys without rejecting a valid token, pass one list with a schedule.
-// The new key has a SignsFrom by which every node, and every cache of the JWK Set,
-// has fetched the key. The old key has a RetiresAt that is that time plus
+// The new key has a SignsFrom by which every node, and every cache of the JWK
+// Set, has fetched the key. The old key has a RetiresAt that is that time plus
 // Config.AccessTTL. No access token outlives the key that signs it: a token that
 // is made shortly before its key retires gets a shorter lifetime, and its
 // expires_in says so.
 //
 // A Ring starts no goroutine: the host decides when to read the keys again, on a
-// signal or periodically. It is safe for concurrent use.
+// signal or periodically.
 type Ring struct {
 	set atomic.Pointer[Set]
 }
 
-// Format writes that it is a Ring, and none of its keys, whatever the verb.
+// Format writes "keys.Ring{}" for every verb, so that no key is printed.
 func (*Ring) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "keys.Ring{}") }
 
-// NewRing returns a ring of these keys, or one error that joins all that is wrong
-// with them. The first key must be able to sign. Of the keys that can sign, the
-// one with the latest SignsFrom that has passed signs. All keys verify until they
-// retire.
+// NewRing returns a ring of these keys. They must satisfy [NewSet], and the first
+// must be able to sign. Of the keys that can sign, the one with the latest
+// SignsFrom that has passed signs. All keys verify until they retire. A key that
+// signs may retire only after another has started to sign.
+//
+// If keys are invalid, it returns one error that joins all defects, each as an
+// [Error].
 func NewRing(keys ...Key) (*Ring, error) {
 	r := &Ring{}
 	if err := r.Replace(keys...); err != nil {
@@ -45,9 +49,9 @@ func NewRing(keys ...Key) (*Ring, error) {
 // them is invalid, it returns an error and the ring keeps its keys.
 //
 // It is atomic: each token is signed or verified either with the old keys or with
-// the new ones. A key that is left out stops to verify at once, so all tokens that
-// it signed become invalid: do this with a key that was stolen. Keep a key that is
-// only old in the list, with a RetiresAt.
+// the new ones. A key that is left out stops to verify at once, so all tokens
+// that it signed become invalid: do this with a key that was stolen. Keep a key
+// that is only old in the list, with a RetiresAt.
 func (r *Ring) Replace(keys ...Key) error {
 	var wrong problems
 	set := signingSet(keys, &wrong)
@@ -58,7 +62,8 @@ func (r *Ring) Replace(keys ...Key) error {
 	return nil
 }
 
-// KeySet returns the current keys.
+// KeySet returns the current keys. It returns an error for a Ring that was not
+// created by NewRing.
 func (r *Ring) KeySet(context.Context, string) (*Set, error) {
 	set := r.set.Load()
 	if set == nil {
@@ -71,7 +76,7 @@ func (r *Ring) KeySet(context.Context, string) (*Set, error) {
 // by NewRing.
 func (r *Ring) Current() *Set { return r.set.Load() }
 
-// Holds reports whether one of the keys has this secret.
+// Holds reports whether one of the current keys has this secret.
 func (r *Ring) Holds(s Secret) bool {
 	set := r.set.Load()
 	return set != nil && slices.ContainsFunc(set.keys, func(k *Member) bool {
@@ -80,7 +85,7 @@ func (r *Ring) Holds(s Secret) bool {
 	})
 }
 
-// signingSet checks keys of which one signs at any time.
+// signingSet checks keys of which one must be able to sign at any time.
 func signingSet(keys []Key, wrong *problems) *Set {
 	if len(keys) == 0 {
 		wrong.addf("Keys", "is required: at least one, the first of which signs")
@@ -96,7 +101,7 @@ func signingSet(keys []Key, wrong *problems) *Set {
 	return set
 }
 
-// checkSchedule complains of keys that retire before another has taken over.
+// checkSchedule records keys that retire before another has taken over.
 func (s *Set) checkSchedule(wrong *problems) {
 	for i, k := range s.keys {
 		if k.sign == nil || k.retiresAt.IsZero() {
@@ -113,9 +118,9 @@ func (s *Set) checkSchedule(wrong *problems) {
 	}
 }
 
-// successor returns when the next key takes over from the one at i; zero if none
-// does. signs is false where that one never signs, because another stands in
-// front of it that begins when it does.
+// successor returns when the next key takes over from the one at i, or zero if
+// none does. signs is false if that key never signs, because an earlier one has
+// the same SignsFrom.
 func (s *Set) successor(i int) (next time.Time, signs bool) {
 	from := s.keys[i].signsFrom
 	for j, k := range s.keys {

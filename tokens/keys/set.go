@@ -10,18 +10,23 @@ import (
 	"time"
 )
 
-// Set is an immutable set of checked keys. It is a [Source] for services whose
-// keys are in their configuration. The zero Set has no keys, and verifies no
-// token.
+// Set is an immutable set of checked keys. Create it with [NewSet] or
+// [SetFromJWKS]. It is a [Source] for services whose keys are in their
+// configuration. It is safe for concurrent use. The zero Set has no keys, and
+// verifies no token.
 type Set struct {
 	keys []*Member
 }
 
-// Format writes that it is a Set, and none of its keys, whatever the verb.
+// Format writes "keys.Set{}" for every verb, so that no key is printed.
 func (Set) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "keys.Set{}") }
 
-// NewSet returns the set of these keys, all of which verify, or one error that
-// joins all that is wrong with them. At least one key is required.
+// NewSet returns the set of these keys, all of which verify. At least one key is
+// required, no two may have the same ID, and no key may be in it twice, not even
+// for two algorithms (RFC 8725 §3.1). A key that only verifies is allowed.
+//
+// If keys are invalid, it returns one error that joins all defects, each as an
+// [Error].
 func NewSet(keys ...Key) (*Set, error) {
 	var wrong problems
 	set := checkKeys(keys, &wrong)
@@ -34,7 +39,7 @@ func NewSet(keys ...Key) (*Set, error) {
 	return set, nil
 }
 
-// KeySet returns s.
+// KeySet returns s and no error.
 func (s *Set) KeySet(context.Context, string) (*Set, error) { return s, nil }
 
 // JWKS returns the public keys as a JWK Set (RFC 7517 §5): those that verify at
@@ -53,8 +58,8 @@ func (s *Set) JWKS(at time.Time) []byte {
 	return text
 }
 
-// WithHeader returns the key whose [Member.Header] this is, without the dot; nil if
-// there is none that still verifies.
+// WithHeader returns the key whose [Member.Header], without the dot, is head. It
+// returns nil if there is none that still verifies at the time now.
 func (s *Set) WithHeader(head string, now time.Time) *Member {
 	for _, k := range s.keys {
 		if head == k.header[:len(k.header)-1] && !k.Retired(now) {
@@ -64,8 +69,8 @@ func (s *Set) WithHeader(head string, now time.Time) *Member {
 	return nil
 }
 
-// Named returns the key with this ID and this algorithm; nil if there is none that
-// still verifies.
+// Named returns the key with this ID and this algorithm. It returns nil if there
+// is none that still verifies at the time now.
 func (s *Set) Named(id, algorithm string, now time.Time) *Member {
 	for _, k := range s.keys {
 		if k.id == id && k.algorithm == algorithm && !k.Retired(now) {
@@ -81,9 +86,10 @@ func (s *Set) Has(id string) bool {
 	return slices.ContainsFunc(s.keys, func(k *Member) bool { return k.id == id })
 }
 
-// Signer returns the key that signs now, or nil if no key can sign. It is the key
-// with the latest SignsFrom that has passed, or, if none has passed, the key with
-// the earliest. Of two keys with the same SignsFrom the first one signs.
+// Signer returns the key that signs at the time now, or nil if no key can sign.
+// It is the key with the latest SignsFrom that has passed or, if none has passed,
+// the key with the earliest. Of two keys with the same SignsFrom the first one
+// signs. A retired key never signs.
 func (s *Set) Signer(now time.Time) *Member {
 	var best *Member
 	for _, k := range s.keys {
@@ -102,8 +108,8 @@ func (s *Set) Signer(now time.Time) *Member {
 	return best
 }
 
-// checkKeys binds each key to its algorithm, and notes what is wrong with those that
-// cannot be bound, or that are in the set already.
+// checkKeys binds each key to its algorithm, and records the defects of those
+// that cannot be bound or that are in the set already.
 func checkKeys(keys []Key, wrong *problems) *Set {
 	set := &Set{}
 	for i, k := range keys {
@@ -114,8 +120,8 @@ func checkKeys(keys []Key, wrong *problems) *Set {
 	return set
 }
 
-// add binds a key to its algorithm and adds it to a set in the making, or
-// returns all that is wrong with it.
+// add binds a key to its algorithm and adds it to a set that is not yet in use,
+// or returns all defects of the key.
 func (s *Set) add(k Key) (wrong []error) {
 	verify, err := k.check()
 	if err != nil {

@@ -7,13 +7,13 @@ import (
 	"slices"
 )
 
-// checkModulus returns what is wrong with an RSA modulus that anybody can see
-// without factoring it: a small factor, or the structure of ROCA (CVE-2017-15361).
+// checkModulus rejects an RSA modulus whose weakness can be seen without
+// factoring it: a small factor, or the structure of ROCA (CVE-2017-15361).
 //
-// Keys made by the affected library have primes of the form k·M + (65537^a mod M),
-// M a product of small primes. So such a modulus is a power of 65537 modulo each of
-// those primes. The modulus of another key is one for all of them with a probability
-// of about 2^-27.
+// Keys made by the affected library have primes of the form k·M + (65537^a mod
+// M), M a product of small primes. So such a modulus is a power of 65537 modulo
+// each of those primes. The modulus of another key is one for all of them with a
+// probability of about 2^-27.
 func checkModulus(n *big.Int) error {
 	roca := true
 	for _, p := range smallPrimes {
@@ -29,13 +29,14 @@ func checkModulus(n *big.Int) error {
 	return nil
 }
 
-// smallPrime is a prime and which of its residues are powers of 65537.
+// smallPrime is a prime, and which of its residues are powers of 65537.
 type smallPrime struct {
 	prime  int
 	powers []bool
 }
 
-// smallPrimes are the primes up to 167, those of the published fingerprint of ROCA.
+// smallPrimes are the primes up to 167, which are those of the published test for
+// ROCA.
 var smallPrimes = func() (all []smallPrime) {
 	for n := 2; n <= 167; n++ {
 		if slices.ContainsFunc(all, func(p smallPrime) bool { return n%p.prime == 0 }) {
@@ -61,9 +62,9 @@ func fraction25519(a, b *big.Int) *big.Int {
 	return x.Mod(x.Mul(x, a), p25519)
 }
 
-// checkEd25519 returns what is wrong with an Ed25519 public key: not a point of the
-// curve in its one encoding (RFC 8032 §5.1.3), or a point of a small order, for which
-// anybody can make signatures.
+// checkEd25519 rejects an Ed25519 public key that is not a point of the curve in
+// its canonical encoding (RFC 8032 §5.1.3), or that is a point of a small order,
+// for which an attacker can make signatures without a private key.
 func checkEd25519(public ed25519.PublicKey) error {
 	text := slices.Clone(public)
 	sign := text[31] >> 7

@@ -10,12 +10,12 @@ import (
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
-// maxBody is the longest JWK Set that is read.
+// maxBody is the maximum length of a JWK Set, in bytes.
 const maxBody = 1 << 20
 
 var errTooLong = fmt.Errorf("more than %d bytes", maxBody)
 
-// get asks for the JWK Set once.
+// get requests the JWK Set once.
 func (s *Source) get(ctx context.Context) (*fetched, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url, http.NoBody)
 	if err != nil {

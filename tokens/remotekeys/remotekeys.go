@@ -24,47 +24,50 @@ import (
 // Config configures a Source. The zero value of each optional field is the safe
 // default.
 type Config struct {
-	// URL is required: the issuer's "jwks_uri". It must be an https URL, or an http
-	// URL on the loopback interface.
+	// URL is required: the issuer's "jwks_uri" (RFC 8414 §2), for example
+	// "https://id.example.com/.well-known/jwks.json". It must be an https URL
+	// without a password, or an http URL on the loopback interface.
 	URL string
 
 	// InsecureHTTP allows an http URL on other machines. An attacker on the network
-	// path can then have any token accepted.
+	// path can then make the Source return their keys, so that any token is
+	// accepted. False: such a URL is an error of New.
 	InsecureHTTP bool
 
 	// Client makes the requests, for example through a proxy or with a client
-	// certificate. Redirects are never followed. Nil: a client with the default
-	// transport of net/http.
+	// certificate. New copies it, and the copy follows no redirect. Nil: a client
+	// with the default transport of net/http.
 	Client *http.Client
 
 	// RefreshAfter is the age at which the keys are fetched again, in the
 	// background. The issuer must publish a key this long before it signs with it;
-	// otherwise each Verifier fetches it at its first token. At most KeepFor. Zero:
-	// 5 minutes.
+	// otherwise each Verifier fetches it at its first token. Positive, and at most
+	// KeepFor. Zero: 5 minutes.
 	RefreshAfter time.Duration
 
 	// KeepFor is how long the last keys are used if newer ones cannot be fetched. An
 	// attacker who blocks the connection can keep a withdrawn key trusted for this
-	// long. Zero: 1 hour.
+	// long. Positive. Zero: 1 hour.
 	KeepFor time.Duration
 
 	// Pause is the minimum time between the end of one fetch and the start of the
-	// next, for an unknown key ID as well as after a failure. Zero: 10 s.
+	// next, for an unknown key ID as well as after a failure. Positive. Zero: 10 s.
 	Pause time.Duration
 
-	// Timeout limits one fetch. Zero: 5 s.
+	// Timeout limits one fetch. Positive. Zero: 5 s.
 	Timeout time.Duration
 
 	// Failed is called with the error of each failed fetch, on a goroutine of the
-	// Source. Nil: the error is dropped.
+	// Source. It must be safe for concurrent use. Nil: the error is dropped.
 	Failed func(error)
 
-	// Now is the clock. Nil: time.Now.
+	// Now is the clock, for tests. It must be safe for concurrent use. Nil:
+	// time.Now.
 	Now func() time.Time
 }
 
-// Source is a [keys.Source] that fetches its keys over HTTP. It is safe for
-// concurrent use.
+// Source is a [keys.Source] that fetches its keys over HTTP. Create it with
+// [New], and stop it with Close. It is safe for concurrent use.
 type Source struct {
 	url          string
 	client       *http.Client
@@ -87,26 +90,30 @@ type Source struct {
 	work    sync.WaitGroup
 }
 
-// fetched are keys, and when they were asked for.
+// fetched are keys, and when their request was sent.
 type fetched struct {
-	set  *keys.Set
-	text string // as it was answered
+	set *keys.Set
+
+	// text is the body of the response.
+	text string
 	at   time.Time
 }
 
-// fetch is one that is under way; done is closed when it ends.
+// fetch is a running request; done is closed when it ends.
 type fetch struct {
 	done chan struct{}
 	set  *keys.Set
 	err  error
 }
 
-// ErrClosed is returned by a Source after Close.
+// ErrClosed is returned by the methods of a Source after Close.
 var ErrClosed = errors.New("remotekeys: closed")
 
-// New returns a Source, or one error that joins all that is wrong with the Config,
-// each with the path of its field. It does not fetch: the first token does, or
-// Fetch. Call Close to stop the Source.
+// New returns a Source. It does not fetch: the first token does, or Fetch. Call
+// Close to stop the Source.
+//
+// If the Config is invalid, New returns one error that joins all defects, each
+// with the path of its field.
 func New(c Config) (*Source, error) {
 	var wrong []error
 	complain := func(path, format string, args ...any) {
@@ -180,9 +187,14 @@ func isLoopback(host string) bool {
 }
 
 // KeySet returns the last keys while they are valid. It waits for a fetch only if
-// there are no keys, or if the key with the ID missing is not among them, and at
-// most until ctx is done. An error means that the keys are unavailable, so that
-// the token can be neither accepted nor rejected.
+// there are no keys, or if no key has the ID missing, and at most until ctx is
+// done.
+//
+// An error means that the keys are unavailable, so that the token can be neither
+// accepted nor rejected. It is for example the error of the last fetch, that of
+// ctx, or ErrClosed. Within Config.Pause after a failed fetch KeySet returns that
+// failure without another fetch, unless the keys at hand are valid and missing is
+// empty.
 func (s *Source) KeySet(ctx context.Context, missing string) (*keys.Set, error) {
 	now := s.now()
 	last := s.last.Load()
@@ -209,9 +221,10 @@ func (s *Source) KeySet(ctx context.Context, missing string) (*keys.Set, error) 
 	return f.set, nil
 }
 
-// Fetch fetches the keys now, whatever their age, and waits until the fetch ends.
-// Call it if the host must not start without keys. If a fetch is running, Fetch
-// waits for that one.
+// Fetch fetches the keys now, whatever their age and Config.Pause, and waits
+// until the fetch ends or ctx is done. Call it if the host must not start without
+// keys. If a fetch is running, Fetch waits for that one. It returns the error of
+// the fetch, that of ctx, or ErrClosed.
 func (s *Source) Fetch(ctx context.Context) error {
 	s.mu.Lock()
 	f, err := s.begin()
@@ -222,8 +235,9 @@ func (s *Source) Fetch(ctx context.Context) error {
 	return f.wait(ctx)
 }
 
-// Close ends a fetch that is under way, and waits for it. No keys can be had from
-// then on.
+// Close cancels a running fetch and waits until it has ended. The methods of a
+// closed Source return ErrClosed. Its error is always nil. It may be called more
+// than once.
 func (s *Source) Close() error {
 	s.mu.Lock()
 	s.closed = true
@@ -234,8 +248,8 @@ func (s *Source) Close() error {
 	return nil
 }
 
-// start returns the fetch that is under way, or a new one. Where the last one was
-// too short ago it returns its failure, and nil if it had none.
+// start returns the running fetch, or starts one. Within the pause after the last
+// fetch it returns the failure of that one, or nil if it succeeded.
 func (s *Source) start(now time.Time) (*fetch, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -245,7 +259,7 @@ func (s *Source) start(now time.Time) (*fetch, error) {
 	return s.begin()
 }
 
-// begin is start without a pause. The caller has the lock.
+// begin is start without the pause. The caller holds the lock.
 func (s *Source) begin() (*fetch, error) {
 	if s.closed {
 		return nil, ErrClosed
@@ -258,8 +272,8 @@ func (s *Source) begin() (*fetch, error) {
 	return s.running, nil
 }
 
-// run makes the one fetch. It has its own context, so that a caller that
-// disconnects does not cancel it for the others.
+// run makes one fetch. It has its own context, so that a caller that disconnects
+// does not cancel it for the others.
 func (s *Source) run(f *fetch) {
 	ctx, cancel := context.WithTimeout(s.ctx, s.timeout)
 	defer cancel()

@@ -10,7 +10,7 @@ import (
 	"github.com/sallyport-go/sallyport/internal/forge"
 )
 
-// claimSets are claims that are signed, and not ours.
+// claimSets returns tokens with a right signature and wrong claims.
 func claimSets(t Target) []row {
 	issuer, audience, now := t.Issuer, t.Audience, t.Now()
 	at := func(d time.Duration) string { return strconv.FormatInt(now.Add(d).Unix(), 10) }

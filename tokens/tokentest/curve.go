@@ -12,7 +12,8 @@ import (
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
-// curves are signatures of the wrong shape, for the ES algorithms: RFC 7518 §3.4.
+// curves returns signatures with a wrong encoding, for the ES algorithms (RFC
+// 7518 §3.4).
 func curves(key keys.Key) []row {
 	private, ok := key.Private.(*ecdsa.PrivateKey)
 	if !ok {

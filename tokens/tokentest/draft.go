@@ -15,7 +15,7 @@ import (
 
 var algorithms = []string{"HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 
-// row is one thing that is done to a good token.
+// row is one change of a good token.
 type row struct {
 	name    string
 	change  func(*draft)
@@ -29,7 +29,7 @@ type draft struct {
 	key keys.Key
 }
 
-// draftOf is a draft that becomes a good token.
+// draftOf returns a draft that becomes a good token.
 func draftOf(t Target, key keys.Key) draft {
 	names := forge.Names{
 		Algorithm: key.Algorithm, KeyID: key.ID, Issuer: t.Issuer, Audience: t.Audience, Subject: t.Subject, Tier: t.Tier,
@@ -37,7 +37,7 @@ func draftOf(t Target, key keys.Key) draft {
 	return draft{forge.Good(names, t.Now(), func(signed string) []byte { return sign(key, signed) }), key}
 }
 
-// sign signs as the key does.
+// sign returns the key's signature.
 func sign(key keys.Key, signed string) []byte {
 	set, err := keys.NewSet(key)
 	if err != nil {
@@ -78,7 +78,7 @@ func all(changes ...func(*draft)) func(*draft) {
 	}
 }
 
-// hmacWith signs as HS256 with a key that is no secret.
+// hmacWith signs as HS256 with a key that is not secret.
 func hmacWith(key []byte) func(*draft) {
 	return func(d *draft) {
 		d.Header = d.Header.Set("alg", `"HS256"`)
@@ -90,7 +90,7 @@ func hmacWith(key []byte) func(*draft) {
 	}
 }
 
-// flip turns one bit of the signature around.
+// flip inverts one bit of the signature.
 func flip(bit int) func(*draft) {
 	return func(d *draft) {
 		d.EncodeSum = func(b []byte) string {
@@ -110,7 +110,8 @@ func signedBy(key *ecdsa.PrivateKey) func(*draft) {
 	}
 }
 
-// leftover encodes so that the last character has a bit that belongs to no byte.
+// leftover encodes a text so that the last character has a bit that belongs to no
+// byte.
 func leftover(s string) string {
 	const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	for len(s)%3 == 0 {

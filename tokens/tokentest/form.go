@@ -8,7 +8,7 @@ import (
 	"github.com/sallyport-go/sallyport/internal/forge"
 )
 
-// forms are tokens in another form.
+// forms returns tokens with a wrong form.
 func forms() []row {
 	three := func(f func(head, claims, sum string) string) func(*draft) {
 		return finished(func(token string) string {

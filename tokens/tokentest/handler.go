@@ -42,7 +42,7 @@ func RunHandler(t *testing.T, target Target, h http.Handler, path string) {
 }
 
 // CheckHandler is RunHandler without a *testing.T. It returns all failures,
-// joined.
+// joined, or the error of [Target.Cases].
 func CheckHandler(ctx context.Context, target Target, h http.Handler, path string) error {
 	cases, err := target.Cases()
 	if err != nil {
@@ -58,13 +58,13 @@ func CheckHandler(ctx context.Context, target Target, h http.Handler, path strin
 	return errors.Join(failures...)
 }
 
-// sendable reports whether a header carries the token as it is, in one word.
+// sendable reports whether a header can carry the token unchanged, as one word.
 func (c Case) sendable() bool {
 	token := string(c.Token)
 	return token != "" && !strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r == 0x7f })
 }
 
-// endpoint records its earlier rejections.
+// endpoint keeps its earlier rejections, to compare later ones with them.
 type endpoint struct {
 	handler      http.Handler
 	path         string

@@ -13,7 +13,7 @@ import (
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
-// headers are lies in the header, and about the algorithm.
+// headers returns tokens with a wrong header, or with a wrong algorithm.
 func headers(t Target, key keys.Key) []row {
 	attacker, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -141,7 +141,7 @@ func headers(t Target, key keys.Key) []row {
 	return append(rows, confusions(t, key)...)
 }
 
-// confusions are keys in a place that is another's.
+// confusions returns tokens that use one key in the place of another.
 func confusions(t Target, key keys.Key) []row {
 	var rows []row
 	for _, other := range t.Keys {

@@ -27,10 +27,12 @@ import (
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
-// Target describes the verifier under test.
+// Target describes the verifier under test. It must accept good tokens of these
+// keys, this issuer and this audience.
 type Target struct {
-	// Keys is required: signing keys that the target trusts, each with an ID. With
-	// an HMAC key among others more algorithm confusions are tested.
+	// Keys is required: signing keys that the target trusts, each with an ID. If
+	// there is an HMAC key beside keys of other kinds, more confusions of algorithms
+	// are tested.
 	Keys []keys.Key
 
 	// Issuer and Audience are required: those that the target accepts.
@@ -40,7 +42,7 @@ type Target struct {
 	// Empty: "u-tokentest" and "free".
 	Subject, Tier string
 
-	// Leeway is how far the target lets clocks differ.
+	// Leeway is how far the target lets clocks differ. Zero: not at all.
 	Leeway time.Duration
 
 	// Now is the target's clock. Nil: time.Now.
@@ -52,10 +54,18 @@ type Verdict string
 
 // The verdicts.
 const (
-	Good     Verdict = "good"     // must be accepted: otherwise the other cases prove nothing
-	Harmless Verdict = "harmless" // equivalent to a good token in another spelling: may be accepted or rejected
-	Bad      Verdict = "bad"      // must be rejected
-	Expired  Verdict = "expired"  // must be rejected: it has expired
+	// Good: the token must be accepted. Otherwise the other cases prove nothing.
+	Good Verdict = "good"
+
+	// Harmless: the token is equivalent to a good one in another spelling, and may
+	// be accepted or rejected.
+	Harmless Verdict = "harmless"
+
+	// Bad: the token must be rejected.
+	Bad Verdict = "bad"
+
+	// Expired: the token must be rejected, because it has expired.
+	Expired Verdict = "expired"
 )
 
 const (
@@ -64,17 +74,25 @@ const (
 	expired  = Expired
 )
 
-// Case is one token.
+// Case is one token, and what a target must do with it.
 type Case struct {
-	// Name says what is wrong with the token, and the algorithm of its key.
+	// Name says what is wrong with the token, after the algorithm of its key, for
+	// example "RS256: alg none without a signature".
 	Name string
 
-	Token   tokens.Secret
+	// Token is the token, without the scheme "Bearer".
+	Token tokens.Secret
+
+	// Verdict is what the target must do with the token.
 	Verdict Verdict
 }
 
-// Cases returns the tokens, or an error if the Target is invalid. The first case
-// of each key is a good token.
+// Cases returns the tokens, for a test framework of your own; otherwise use Run
+// or Check. The first case of each key is a good token. The tokens are made with
+// the current time, so use them at once.
+//
+// It returns an error if the Target is invalid: a required field is empty, or a
+// key is invalid, has no ID or cannot sign.
 func (t Target) Cases() ([]Case, error) {
 	if err := t.check(); err != nil {
 		return nil, err
@@ -92,7 +110,7 @@ func (t Target) Cases() ([]Case, error) {
 	return cases, nil
 }
 
-// completed is t with what its zero fields stand for.
+// completed returns t with the defaults of its empty fields.
 func completed(t Target) Target {
 	if t.Now == nil {
 		t.Now = time.Now
@@ -125,7 +143,10 @@ func (t Target) check() error {
 }
 
 // Run calls verify with each token, in a subtest of its own. verify must return
-// nil if it accepts a token, and an error if it rejects it.
+// nil if it accepts the token, and an error if it rejects it. A case fails if
+// verify accepts a bad token, rejects a good one, panics, or returns
+// tokens.ErrUnavailable for a bad one, because that is not a rejection. If the
+// target is invalid, the test ends.
 func Run(t *testing.T, target Target, verify func(context.Context, tokens.Secret) error) {
 	t.Helper()
 	cases, err := target.Cases()
@@ -141,7 +162,8 @@ func Run(t *testing.T, target Target, verify func(context.Context, tokens.Secret
 	}
 }
 
-// Check is Run without a *testing.T. It returns all failures, joined.
+// Check is Run without a *testing.T. It returns all failures, joined, or the
+// error of [Target.Cases].
 func Check(ctx context.Context, target Target, verify func(context.Context, tokens.Secret) error) error {
 	cases, err := target.Cases()
 	if err != nil {
@@ -154,7 +176,7 @@ func Check(ctx context.Context, target Target, verify func(context.Context, toke
 	return errors.Join(failures...)
 }
 
-// try returns what the verifier has done wrong.
+// try returns what the verifier did wrong.
 func (c Case) try(ctx context.Context, verify func(context.Context, tokens.Secret) error) (failure error) {
 	defer func() {
 		if cause := recover(); cause != nil {
