@@ -89,7 +89,7 @@ func mint(key *keys.Member, c claims, extra map[string]any) (string, Principal, 
 		}
 		payload = append(payload[:len(payload)-1], ',')
 		payload = append(payload, more[1:]...)
-		if _, err := strictjson.Members(payload); err != nil { // names that are one only once they are JSON
+		if _, err := strictjson.Members(payload); err != nil { // two names of extra may be equal after they are encoded
 			return "", Principal{}, fmt.Errorf("%w: %w", ErrClaims, err)
 		}
 	}

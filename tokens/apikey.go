@@ -20,8 +20,8 @@ import (
 //
 //	sp_ak_ [A-Z2-7]{33}
 //
-// so that a secret scanner finds it by APIKeyPattern, and a mistyped one costs no
-// look-up. The store has its SHA-256.
+// APIKeyPattern finds it, and a mistyped key is rejected without a lookup. The store
+// has its SHA-256.
 const (
 	keyRandom   = 26
 	keyChecksum = 7

@@ -23,7 +23,7 @@ func (r LoginRequest) Check() error {
 	if err := checkScopes(r.Scopes); err != nil {
 		return err
 	}
-	// no store has such a login, and no such password is worth a hash
+	// rejected here, because no user can have them
 	if r.Login == "" || !isString(r.Login) || len(r.Password) > maxPassword || !isText(string(r.Password)) {
 		return fmt.Errorf("%w: out of bounds", ErrBadCredentials)
 	}

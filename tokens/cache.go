@@ -47,7 +47,7 @@ const (
 	cacheEntries  = 16384
 	cacheBytes    = 8 << 20
 	leastBytes    = 64 << 10
-	maxCacheEntry = 2 << 10 // bytes: a larger one would take the place of many
+	maxCacheEntry = 2 << 10 // bytes: a larger entry would displace many others
 	cacheAge      = time.Minute
 	entrySize     = 400 // bytes of a verified without its claims, rounded up
 )
@@ -66,10 +66,10 @@ type cache struct {
 	bytes   int
 	hmac    bool
 
-	table  atomic.Pointer[[]atomic.Pointer[verified]] // made with the first entry
+	table  atomic.Pointer[[]atomic.Pointer[verified]] // allocated with the first entry
 	counts [8]struct {
 		hits, misses atomic.Uint64
-		_            [48]byte // each has a cache line of its own
+		_            [48]byte // so that each has its own cache line
 	}
 
 	mu        sync.Mutex // writers

@@ -167,7 +167,7 @@ func (a *Authority) holder(ctx context.Context, named client, s store.Session) (
 		}
 		return named, nil
 	}
-	// a session from before there were clients is the default client's
+	// a session without a client, from before Config.Clients was set
 	of := or(s.ClientID, a.defaultClient)
 	switch {
 	case of == "" && a.anyClient:
@@ -228,7 +228,7 @@ func (a *Authority) graceOf(c client) time.Duration {
 // scope than the client may have.
 func (c client) mayAsk(r LoginRequest) error {
 	if r.IgnoreUnknownScopes || len(c.Scopes) == 0 {
-		return nil // what is unknown is seen once there is a user
+		return nil // checked when the user is known
 	}
 	_, err := grant(c.Scopes, r.Scopes)
 	return err

@@ -235,7 +235,7 @@ func (a *Authority) authenticated(ctx context.Context, r LoginRequest) (store.Us
 	address := events.AddressFrom(ctx)
 	user, err := a.store.Authenticate(caller.With(ctx, address, r.Login), r.Login, string(r.Password))
 	if fault, ok := errors.AsType[*store.FaultError](err); ok {
-		// It names the user, which a refused login does not.
+		// reported here, because the event of a rejected login does not name the user
 		a.Report(ctx, events.Event{Kind: events.Fault, UserID: printable(fault.UserID), Err: fault})
 		err = store.ErrBadCredentials
 	}

@@ -53,7 +53,7 @@ func (o origin) restricted(u store.User, granted []string) bool {
 func (a *Authority) pair(ctx context.Context, u store.User, from origin, granted, asked []string, end time.Time) (Pair, error) {
 	now := a.clock()
 	key := a.keys.Current().Signer(now)
-	if key == nil { // a schedule that was checked has one at any time
+	if key == nil { // NewRing has checked that one signs at any time
 		return Pair{}, unavailable("keys", errors.New("none signs"))
 	}
 	issued := now.Unix()

@@ -18,9 +18,9 @@ import (
 //
 //	version 1 | key 4 | session 16 | generation 8 | HMAC-SHA-256 32
 //
-// It can be made again from the session's row and the refresh key, so nothing
-// that works is stored and a crash between the write and the answer loses
-// nothing. Neither the row nor the key alone makes one.
+// It is computed from the session's row and the refresh key, so the store keeps no
+// token, and a crash between the write and the response loses none. Neither the row
+// nor the key alone is enough to compute it.
 const (
 	refreshVersion = 1
 	refreshKeyID   = 4

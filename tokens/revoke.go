@@ -115,7 +115,7 @@ func (a *Authority) revokeAccess(ctx context.Context, p Principal) error {
 		}
 		return fmt.Errorf("%w: an access token of the key %s", ErrUnsupportedToken, k.ID)
 	}
-	// its session or key has ended, and this token might not have been denied
+	// its session or key has ended, but the token may not be denied yet
 	return a.failed(ctx, a.denyAgain(ctx, p.SessionID, a.over(a.now())))
 }
 

@@ -192,15 +192,15 @@ func stands(s store.Session, token presented, now time.Time, grace time.Duration
 	case token.generation == s.Generation:
 		return current, nil
 	case token.generation > s.Generation:
-		// we signed it, so the store has lost a write that it had confirmed
+		// the token is genuine, so the store has lost a committed write
 		return 0, fmt.Errorf("%w: the store is behind the token", ErrInvalidRefresh)
 	case grace <= 0, token.generation < s.Generation-1:
 		return reused, nil
 	}
 	switch since := now.Sub(s.AdvancedAt); {
 	case since < -maxClockSkew:
-		// refused without a verdict: to answer it would extend the window by as
-		// much as the clock is behind, and to revoke would end honest sessions
+		// neither replayed nor revoked: a replay would extend the grace by as much
+		// as the clock is behind, and a revocation would end valid sessions
 		return 0, fmt.Errorf("%w, by %v", ErrClock, -since)
 	case since < grace:
 		return replay, nil

@@ -23,7 +23,7 @@ const (
 type scanned struct {
 	subject, tokenID, clientID, scope, sessionID, account, tier span
 
-	issuer, audience       bool // those of the verifier
+	issuer, audience       bool // whether they match the verifier's
 	exp, nbf, iat, seats   int64
 	hasExp, hasNbf, hasIat bool
 	restricted             bool
@@ -140,7 +140,7 @@ func isPlainName(name []byte) bool {
 		capitals = capitals || c >= 'A' && c <= 'Z'
 	}
 	if !capitals || len(name) > len("restricted") {
-		return true // the registered names have none, and this is no registered name
+		return true // registered names have only small letters, and scanClaims has compared them
 	}
 	for _, r := range registered {
 		if len(r) == len(name) && strings.EqualFold(r, string(name)) {

@@ -105,5 +105,5 @@ func (r LoginRequest) asked(user store.User) []string {
 	if !r.IgnoreUnknownScopes {
 		return r.Scopes
 	}
-	return both(r.Scopes, user.Scopes) // nil where there is none
+	return both(r.Scopes, user.Scopes) // nil if none is left
 }

@@ -26,7 +26,7 @@ const keptKeys = 30 * 24 * time.Hour
 // event and returns ErrUnavailable. If ctx is canceled, it stops and reports no
 // event.
 func (a *Authority) Sweep(ctx context.Context) (int, error) {
-	over := a.now().Add(-a.leeway) // by the clock of every node
+	over := a.now().Add(-a.leeway) // by the clocks of all nodes
 	type broom struct {
 		what   string
 		before time.Time
@@ -69,7 +69,7 @@ func (a *Authority) SweepEvery(ctx context.Context, every time.Duration) {
 	turn := time.NewTicker(every)
 	defer turn.Stop()
 	for ctx.Err() == nil {
-		_, _ = a.Sweep(ctx) // Events has been told
+		_, _ = a.Sweep(ctx) // Sweep has reported it
 		select {
 		case <-ctx.Done():
 		case <-turn.C:

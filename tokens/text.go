@@ -24,7 +24,7 @@ func printable(s string) string {
 // bytes.
 func label(s string) string {
 	s = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) { // a line end of some script, or a mark that turns a line around
+		if !unicode.IsPrint(r) { // such as a line separator or a bidirectional mark
 			return -1
 		}
 		return r

@@ -54,7 +54,7 @@ type Verifier struct {
 	keys             keys.Source
 	issuer, audience string
 	leeway           time.Duration
-	accessTTL        time.Duration // how long ago a token may have expired to be called so
+	accessTTL        time.Duration // how long ago a token may have expired to get ErrExpiredToken
 	cache            *cache
 	events           func(context.Context, events.Event)
 	clock            func() time.Time
@@ -98,7 +98,7 @@ func checkNames(issuer, audience string, complain func(path, format string, args
 		switch {
 		case name.value == "", len(name.value) > maxString:
 			complain(name.path, "is required, of %d bytes at most", maxString)
-		case !isText(name.value): // JSON would write another name, and no token verify
+		case !isText(name.value): // JSON would encode another name, so no token would verify
 			complain(name.path, "must be valid UTF-8 without NUL")
 		}
 	}

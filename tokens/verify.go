@@ -51,7 +51,7 @@ func (v *Verifier) verify(ctx context.Context, token string, now time.Time) (Pri
 	head, rest, ok := strings.Cut(token, ".")
 	body, sum, ok2 := strings.Cut(rest, ".")
 	if !ok || !ok2 || strings.IndexByte(sum, '.') >= 0 ||
-		strings.IndexByte(token, '\n') >= 0 || strings.IndexByte(token, '\r') >= 0 { // which the decoder skips
+		strings.IndexByte(token, '\n') >= 0 || strings.IndexByte(token, '\r') >= 0 { // the decoder would skip them
 		return Principal{}, errForm
 	}
 	b := scratches.Get().(*scratch) //nolint:forcetypeassert // of New
@@ -116,7 +116,7 @@ func (v *Verifier) read(payload []byte) (c unverified, err error) {
 	}
 	c = unverified{read: &claims{}}
 	if err := decodeClaims(payload, c.read); err != nil {
-		return c, errClaims // the cause may quote them
+		return c, errClaims // the text of the cause may contain claims
 	}
 	c.issuer, c.audience = c.read.Issuer == v.issuer, slices.Contains(c.read.Audience, v.audience)
 	for _, n := range []struct {
@@ -144,7 +144,7 @@ func (c *unverified) principal(payload []byte) Principal {
 	if c.read != nil {
 		return c.read.principal(payload)
 	}
-	text := string(payload) // what the strings of the principal are parts of
+	text := string(payload) // shared by the strings of the Principal
 	return Principal{
 		Subject: text[c.subject.a:c.subject.b], Account: text[c.account.a:c.account.b], Tier: text[c.tier.a:c.tier.b],
 		Seats: int(c.seats), ClientID: text[c.clientID.a:c.clientID.b], Scope: text[c.scope.a:c.scope.b],
@@ -198,7 +198,7 @@ func (v *Verifier) keyFor(ctx context.Context, head string, b *scratch, now time
 	if err != nil {
 		return nil, nil, errHeader
 	}
-	// a kid that no key can have is worth no question
+	// the source is not asked for a kid that no key can have
 	if !set.Has(kid) && keys.IsID(kid) {
 		if set, err = v.keySet(ctx, kid); err != nil {
 			return nil, nil, err

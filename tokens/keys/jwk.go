@@ -17,7 +17,7 @@ import (
 const (
 	maxJWKS     = 1 << 20 // bytes
 	maxJWKSKeys = 100
-	maxUnix     = 1 << 40 // seconds: beyond all calendars, as milliseconds are
+	maxUnix     = 1 << 40 // seconds: a larger number is probably in milliseconds
 )
 
 // jwk has the required members of a public key, in the order of their names: as
@@ -47,7 +47,7 @@ func publicJWK(verify any) (jwk, bool) {
 	case *rsa.PublicKey:
 		return jwk{Kty: "RSA", E: b64(big.NewInt(int64(pub.E)).Bytes()), N: b64(pub.N.Bytes())}, true
 	case *ecdsa.PublicKey:
-		point, _ := pub.Bytes() // 0x04, then x and y; check has seen it succeed
+		point, _ := pub.Bytes() // 0x04, then x and y; check has called Bytes
 		half := (len(point) - 1) / 2
 		return jwk{Kty: "EC", Crv: pub.Params().Name, X: b64(point[1 : 1+half]), Y: b64(point[1+half:])}, true
 	case ed25519.PublicKey:

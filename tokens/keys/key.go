@@ -82,7 +82,7 @@ const (
 	rsaMaxBits = 16384
 
 	rsaMinExponent = 1<<16 + 1 // FIPS 186-5 §A.1.1
-	rsaMaxExponent = 1<<31 - 1 // what crypto/rsa verifies with
+	rsaMaxExponent = 1<<31 - 1 // the limit of crypto/rsa
 
 	maxKeyID = 64
 )
@@ -112,7 +112,7 @@ func (k Key) check() (verify any, err error) {
 	if err := k.checkPublic(public); err != nil {
 		return nil, err
 	}
-	// Public is looked at by itself first: Equal would follow a nil pointer in it
+	// Public is checked first: Equal would dereference a nil pointer in it
 	if k.Public != nil && (k.checkPublic(k.Public) != nil || !samePublic(public, k.Public)) {
 		return nil, errors.New("Public: is not the public half of Private")
 	}
@@ -240,13 +240,13 @@ func samePublic(a, b crypto.PublicKey) bool {
 // thumbprint returns the kid of a key without an ID.
 func thumbprint(verify any) string {
 	if secret, ok := verify.([]byte); ok {
-		// not the thumbprint: it would be a plain hash of the secret
+		// not the RFC 7638 thumbprint, which is an unkeyed hash of the secret
 		mac := hmac.New(sha256.New, secret)
 		_, _ = io.WriteString(mac, "sallyport kid")
 		return b64(mac.Sum(nil)[:12])
 	}
 	public, _ := publicJWK(verify)
-	text, _ := json.Marshal(public) // a struct of strings
+	text, _ := json.Marshal(public) // cannot fail: a struct of strings
 	sum := sha256.Sum256(text)
 	return b64(sum[:])
 }

@@ -15,7 +15,7 @@ type Member struct {
 	id, algorithm string
 	method        jwt.SigningMethod
 	sign, verify  any
-	header        string // encoded, with the dot behind it
+	header        string // in base64url, with the dot after it
 	macs          sync.Pool
 
 	signsFrom, retiresAt time.Time

@@ -54,7 +54,7 @@ func (s *Set) JWKS(at time.Time) []byte {
 			set.Keys = append(set.Keys, publishedJWK{public, k.algorithm, k.id, "sig"})
 		}
 	}
-	text, _ := json.Marshal(set) // structs of strings
+	text, _ := json.Marshal(set) // cannot fail: structs of strings
 	return text
 }
 
@@ -138,7 +138,7 @@ func (s *Set) add(k Key) (wrong []error) {
 		if b.id == other.id {
 			wrong = append(wrong, fmt.Errorf("has the ID %q of another key", b.id))
 		}
-		// RFC 8725 §3.1: one algorithm a key
+		// RFC 8725 §3.1: one algorithm for each key
 		if sameKey(b.verify, other.verify) {
 			wrong = append(wrong, fmt.Errorf("is the same key as the one with the ID %q", other.id))
 		}

@@ -79,13 +79,13 @@ func checkEd25519(public ed25519.PublicKey) error {
 	y2.Mod(y2, p25519)
 	one := big.NewInt(1)
 	below := new(big.Int).Mul(d25519, y2)
-	below.Mod(below.Add(below, one), p25519) // never zero: -1/d is no square
+	below.Mod(below.Add(below, one), p25519) // never zero: -1/d is not a square
 	x2 := fraction25519(new(big.Int).Sub(y2, one), below)
 	x := new(big.Int).ModSqrt(x2, p25519)
 	if x == nil || x.Sign() == 0 && sign == 1 {
 		return errors.New("must be a point of Ed25519 in its canonical encoding")
 	}
-	// of an order of 1, 2, 4 or 8: three doublings lead to (0, 1)
+	// a point of order 1, 2, 4 or 8 becomes (0, 1) in three doublings
 	for range 3 {
 		x, y = double25519(x, y)
 	}

@@ -36,7 +36,7 @@ func (s *Source) get(ctx context.Context) (*fetched, error) {
 	case len(text) > maxBody:
 		return nil, errTooLong
 	}
-	// the same text is the same set: verifiers keep what they remember of it
+	// the same text gives the same set, so that verifiers keep their caches
 	if last := s.last.Load(); last != nil && last.text == string(text) {
 		return &fetched{set: last.set, text: last.text}, nil
 	}

@@ -81,7 +81,7 @@ type Source struct {
 	last atomic.Pointer[fetched]
 
 	mu      sync.Mutex
-	running *fetch    // nil: none is under way
+	running *fetch    // nil: none is running
 	tried   time.Time // when the last one ended
 	failure error     // of the last one
 	closed  bool
@@ -209,7 +209,7 @@ func (s *Source) KeySet(ctx context.Context, missing string) (*keys.Set, error) 
 	if err != nil {
 		return nil, err
 	}
-	if f == nil { // the last one was short ago, and went well
+	if f == nil { // the last fetch succeeded within the pause
 		if !good {
 			return nil, errors.New("remotekeys: the clock has jumped over the keys")
 		}

@@ -26,7 +26,7 @@ func curves(key keys.Key) []row {
 			_, _ = h.Write([]byte(signed))
 			der, err := ecdsa.SignASN1(rand.Reader, private, h.Sum(nil))
 			if err != nil {
-				panic(err) // check has seen it sign
+				panic(err) // check has signed with it
 			}
 			return der
 		}

@@ -41,16 +41,16 @@ func draftOf(t Target, key keys.Key) draft {
 func sign(key keys.Key, signed string) []byte {
 	set, err := keys.NewSet(key)
 	if err != nil {
-		panic(err) // check has seen that it is good
+		panic(err) // check has validated the key
 	}
 	signature, err := set.Signer(key.SignsFrom).Sign(signed)
 	if err != nil {
-		panic(err) // check has seen it sign
+		panic(err) // check has signed with it
 	}
 	return signature
 }
 
-func public(key keys.Key) crypto.PublicKey { return key.Private.(crypto.Signer).Public() } //nolint:forcetypeassert // check has seen what it is
+func public(key keys.Key) crypto.PublicKey { return key.Private.(crypto.Signer).Public() } //nolint:forcetypeassert // check has validated the key
 
 func header(name, value string) func(*draft) {
 	return func(d *draft) { d.Header = d.Header.Set(name, value) }
@@ -115,7 +115,7 @@ func signedBy(key *ecdsa.PrivateKey) func(*draft) {
 func leftover(s string) string {
 	const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	for len(s)%3 == 0 {
-		s = " " + s // white space, which says nothing
+		s = " " + s // white space, which JSON ignores
 	}
 	text := forge.Raw64(s)
 	last := strings.IndexByte(digits, text[len(text)-1])

@@ -103,7 +103,7 @@ func (e *endpoint) try(ctx context.Context, c Case) (failure error) {
 		known = &e.expired
 	}
 	if c.Verdict == Expired && answer == e.bad {
-		return nil // it need not tell the difference
+		return nil // it may answer as for any invalid token
 	}
 	if *known == "" {
 		*known = answer

@@ -132,7 +132,7 @@ func headers(t Target, key keys.Key) []row {
 	for _, other := range algorithms {
 		rows = append(rows, row{"the right kid with the algorithm " + other, func(d *draft) {
 			if other == d.key.Algorithm {
-				unsigned(d) // that one would be right
+				unsigned(d) // with that algorithm the token would be right
 				return
 			}
 			d.Header = d.Header.Set("alg", forge.Quoted(other))
@@ -154,7 +154,7 @@ func confusions(t Target, key keys.Key) []row {
 	}
 	der, err := x509.MarshalPKIXPublicKey(public(key))
 	if err != nil {
-		panic(err) // New has seen that the key is one
+		panic(err) // check has validated the key
 	}
 	block := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
 	for name, secret := range map[string][]byte{
