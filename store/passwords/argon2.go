@@ -15,17 +15,17 @@ const (
 
 	argon2MemoryPerThread = 8 // KiB; RFC 9106 §3.1
 	maxArgon2Memory       = 256 << 10
-	maxArgon2Work         = 1 << 20 // KiB of memory, times passes
+	maxArgon2Work         = 1 << 20 // KiB of memory times passes
 	maxArgon2Threads      = 64
 )
 
-// argon2Params are what a hash of argon2 costs.
+// argon2Params are the parameters of an argon2 hash.
 type argon2Params struct {
 	memory, time uint32
 	threads      uint8
 }
 
-// prefix is what a PHC string with these parameters begins with.
+// prefix returns the beginning of a PHC string with these parameters.
 func (p argon2Params) prefix() string {
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$", argon2.Version, p.memory, p.time, p.threads)
 }
@@ -47,7 +47,7 @@ func (p argon2Params) derive(f argon2Func, password string, salt []byte, size in
 	return f([]byte(password), salt, p.time, p.memory, p.threads, uint32(size)) //nolint:gosec // size is keySize, or at most maxKey
 }
 
-// usual is about what a hash takes on a core of 2020.
+// usual returns about how long a hash takes on a core of 2020.
 func (p argon2Params) usual() time.Duration {
 	const byDefault = 25 * time.Millisecond
 	return time.Duration(p.work()) * byDefault / (defaultMemory * defaultTime) //nolint:gosec // 2^20 at most
@@ -75,7 +75,7 @@ func parseArgon2i(rest string) (stored, error) {
 }
 
 // parseArgon2 reads v=19$m=19456,t=2,p=1$salt$key. A string without v= would be
-// of version 16, which x/crypto does not have.
+// of version 16, which x/crypto does not support.
 func parseArgon2(rest string) (argon2Hash, error) {
 	rest, ok := strings.CutPrefix(rest, fmt.Sprintf("v=%d$", argon2.Version))
 	if !ok {

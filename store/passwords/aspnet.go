@@ -11,11 +11,11 @@ const (
 	aspnetVersionLength = 1
 )
 
-// aspnetDigests are what the first number of version 3 stands for.
+// aspnetDigests are the digests by the first number of version 3.
 var aspnetDigests = [...]pbkdf2Digest{sha1PBKDF2, sha256PBKDF2, sha512PBKDF2}
 
-// parseASPNET reads a hash of ASP.NET Identity: padded base64 of a byte for the
-// version and what that version has.
+// parseASPNET reads a hash of ASP.NET Identity: padded base64 of one byte for the
+// version, and the content of that version.
 func parseASPNET(encoded string) (row stored, is bool, err error) {
 	b, e := padded.DecodeString(encoded)
 	switch {

@@ -13,7 +13,7 @@ import (
 const (
 	maxBcryptCost = 15
 
-	// bcryptPassword is how many bytes of a password bcrypt looks at.
+	// bcryptPassword is how many bytes of a password bcrypt uses.
 	bcryptPassword = 72
 )
 
@@ -23,19 +23,19 @@ type bcryptHash struct {
 
 	encoded []byte // in the form that x/crypto reads
 
-	// prepare makes of a password the text that is hashed, where a system digests
-	// it first so that all of it counts.
+	// prepare returns the text that is hashed, for systems that digest a password
+	// first so that all of it counts.
 	prepare func(password string) string
 
 	pepper string // appended to a password
 }
 
-// parseBcrypt reads a hash that has nothing before it.
+// parseBcrypt reads a hash without another prefix.
 func parseBcrypt(rest string) (stored, error) {
 	return readBcrypt(rest)
 }
 
-// parseOtherBcrypt reads a hash of a system that knows no pepper.
+// parseOtherBcrypt reads a hash of a system that has no pepper.
 func parseOtherBcrypt(rest string) (stored, error) {
 	h, err := readBcrypt(rest)
 	h.prepare = symfonyText
@@ -124,8 +124,8 @@ func (h bcryptHash) match(password string) (bool, error) {
 	return err == nil && whole, nil
 }
 
-// text is what is hashed of a password, and whether it stands for all of it. If
-// it does not the work is done all the same.
+// text returns the text that is hashed, and whether it represents the whole
+// password. If it does not, the work is done all the same.
 func (h bcryptHash) text(password string) (text string, whole bool) {
 	switch {
 	case h.prepare != nil:
@@ -136,9 +136,9 @@ func (h bcryptHash) text(password string) (text string, whole bool) {
 	return symfonyText(password), true
 }
 
-// symfonyText is a password as it is, unless it has more bytes than bcrypt looks
-// at, or a NUL. Of such passwords Symfony hashes the base64 of their SHA-512, and
-// no other system has a hash of all of them.
+// symfonyText returns a password unchanged, unless it has more bytes than bcrypt
+// uses, or a NUL. Of such a password Symfony hashes the base64 of its SHA-512. No
+// other system has bcrypt hashes of such passwords as a whole.
 func symfonyText(password string) string {
 	if len(password) <= bcryptPassword && !hasNUL(password) {
 		return password

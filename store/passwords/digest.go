@@ -21,16 +21,17 @@ type digestHash struct {
 	sums []sum // any of them may be the key
 }
 
-// sum makes a key of a salt and a password.
+// sum returns the key of a salt and a password.
 type sum func(salt []byte, password string) []byte
 
-// digest is one that such schemes are made of.
+// digest is a digest that such schemes use.
 type digest struct {
 	new  func() hash.Hash
 	size int
 
-	// prefixed says that Django had a scheme of it: the salt goes before the
-	// password. Werkzeug had one of every digest, with the salt as an HMAC's key.
+	// prefixed: Django had a scheme with it, in which the salt precedes the
+	// password. Werkzeug had a scheme with each digest, in which the salt is the key
+	// of an HMAC.
 	prefixed bool
 }
 
@@ -42,7 +43,7 @@ var (
 )
 
 // parse reads salt$hex, as Django and Werkzeug wrote it, and $hex, as Django did
-// where it had no salt.
+// without a salt.
 func (d digest) parse(rest string) (stored, error) {
 	salt, key, ok := strings.Cut(rest, "$")
 	k, err := hex.DecodeString(key)
@@ -60,7 +61,7 @@ func (d digest) parse(rest string) (stored, error) {
 }
 
 // parseSpring reads {salt}hex, and hex, as MessageDigestPasswordEncoder wrote
-// them: the salt goes after the password, in its braces.
+// them: the salt, with its braces, follows the password.
 func (d digest) parseSpring(rest string) (stored, error) {
 	salt := ""
 	if end := strings.IndexByte(rest, '}'); strings.HasPrefix(rest, "{") && end > 0 {
@@ -73,8 +74,8 @@ func (d digest) parseSpring(rest string) (stored, error) {
 	return digestHash{secret: secret{salt: []byte(salt), key: k}, sums: []sum{d.saltLast}}, nil
 }
 
-// parseBareMD5 reads 32 digits and nothing else, which Django takes for an MD5
-// without a salt.
+// parseBareMD5 reads 32 hexadecimal digits and nothing else, which Django takes
+// for an MD5 without a salt.
 func parseBareMD5(encoded string) (row stored, is bool, err error) {
 	k, e := hex.DecodeString(encoded)
 	if e != nil || len(k) != md5.Size {
@@ -103,7 +104,7 @@ func (d digest) keyed(salt []byte, password string) []byte {
 	return h.Sum(nil)
 }
 
-// springStandard digests a salt and a password, and the result 1023 times more.
+// springStandard digests a salt and a password, and then the result 1023 times.
 func springStandard(salt []byte, password string) []byte {
 	key := sha256Digest.saltFirst(salt, password)
 	for range 1023 {

@@ -1,12 +1,11 @@
-// Package passwords hashes passwords for hosts that store the hashes, and
-// verifies the hashes that older systems have left in their tables.
+// Package passwords hashes passwords with argon2id, and verifies the hashes that
+// older systems have left in a host's table.
 //
-// A new hash is argon2id. A wrong password, an unknown login and a hash that
-// cannot be read cost the same work, provided that the host calls
-// [Hasher.VerifyUnknown] for an unknown login. Only so many hashes run at once, so
-// that many logins at a time cost neither the memory of the process nor the time
-// of its other requests; their turns are shared out by address and by login, so
-// that no login waits for all the logins of another caller (see [WithCaller]).
+// A [Hasher] limits how many hashes run at once, and how much memory they use.
+// Their turns are shared out by address and by login, so that no login waits for
+// all the logins of another caller (see [WithCaller]). A wrong password, an
+// unknown login and a hash that cannot be read cost the same work, provided that
+// the host calls [Hasher.VerifyUnknown] for an unknown login.
 //
 // # What Verify reads
 //
@@ -23,14 +22,14 @@
 //	Spring Security     {bcrypt}, {argon2}, {scrypt}, {pbkdf2}, the last three with @SpringSecurity_v5_8 too,
 //	                    {sha256}, and {MD5}, {SHA-1}, {SHA-256}{salt}hex
 //
-// docs/migrating-passwords.md says which system wrote which, as the tests have
-// them. Everything else is [ErrFormat]: a password in the clear ({noop}), the older
-// hashes of crypt(3), argon2d, the first version of argon2 (v=16), $2x$.
+// docs/migrating-passwords.md says which system wrote which. Each other string is
+// [ErrFormat]: a password in the clear ({noop}), the older hashes of crypt(3),
+// argon2d, the first version of argon2 (v=16), $2x$.
 //
 // # Bounds
 //
-// A row may be damaged, or written by an attacker. A hash outside these bounds
-// is ErrFormat, before any memory is allocated:
+// A row may be damaged, or written by an attacker. A hash outside these bounds is
+// ErrFormat, before any memory is allocated:
 //
 //	the whole string    512 bytes of printable ASCII without spaces
 //	salt, key           1 to 64 bytes, 16 to 64 bytes; some schemes fix one or both
@@ -40,29 +39,35 @@
 //	PBKDF2              1 to 4000000 rounds, times the digests that the key is long
 //	SHA-2 of crypt(3)   1000 to 1000000 rounds, and 512 bytes of a password
 //
-// So the worst row costs 256 MiB and about two seconds of one core; the worst
-// table costs no more memory than that, or Config.TotalMemory.
+// So verifying one row takes at most 256 MiB and about two seconds of one core.
+// All running hashes together take at most Config.TotalMemory, or the memory of
+// the one that runs alone.
 //
 // # What is a password
 //
-// Up to 4096 bytes; no password is too weak or too short, nothing is trimmed or
-// cut, and upper and lower case differ. A rule about that is the host's. Text that
-// Unicode holds to be the same is the same password, unless Config.AsTyped is set.
+// A password has at most 4096 bytes. No password is too weak or too short,
+// nothing is trimmed or cut, and upper and lower case differ: such a rule is the
+// host's. Two texts that Unicode defines as equivalent are the same password,
+// unless Config.AsTyped is set.
 //
-// Older schemes do not use all of a password. bcrypt ignores what comes
-// after the 72nd byte; bcrypt, scrypt and PBKDF2 take some passwords with a NUL
-// byte for others without. Where a scheme cannot tell, Verify does the work and
-// says no: a password of more than 72 bytes or with a NUL byte matches a bcrypt
-// hash only if all of it counted when that was made (by Django's bcrypt_sha256,
-// passlib's bcrypt-sha256 or Symfony), one with a NUL byte matches no hash of
-// scrypt, PBKDF2 or crypt(3), and one of more than 512 bytes none of crypt(3). A
-// user who had such a password under an older scheme needs a new one. Where the
-// older system cut passwords off at 72 bytes, its hash matches those 72 bytes.
+// Older schemes do not use all of a password. bcrypt ignores the bytes after the
+// 72nd; bcrypt, scrypt and PBKDF2 treat some passwords with a NUL byte as others
+// without. If a scheme cannot distinguish them, Verify does the work and returns
+// ErrMismatch:
+//
+//   - A password of more than 72 bytes or with a NUL byte matches a bcrypt hash
+//     only if that was made from all of it (by Django's bcrypt_sha256, passlib's
+//     bcrypt-sha256 or Symfony).
+//   - A password with a NUL byte matches no hash of scrypt, PBKDF2 or crypt(3).
+//   - A password of more than 512 bytes matches no hash of crypt(3).
+//
+// A user who had such a password under an older scheme needs a new one. If the
+// older system cut passwords at 72 bytes, its hash matches those 72 bytes.
 //
 // # What it does not do
 //
-// It neither stores anything nor counts failures, and new hashes have no pepper. A
-// wrong password for a row that has an expensive hash of an older kind takes longer
-// than an unknown login: that ends when the row is renewed. A hash that has begun
-// runs to its end, whatever becomes of its context.
+// It neither stores hashes nor counts failed attempts, and new hashes have no
+// pepper. A wrong password for a row with an expensive hash of an older scheme
+// takes longer than an unknown login, until the row is renewed. A hash that has
+// started runs to its end, even if its context is done.
 package passwords

@@ -23,17 +23,17 @@ var (
 		WithPadding(base64.NoPadding).Strict()
 )
 
-// stored is a hash as it was read from a row, with parameters within bounds.
+// stored is a hash that was read from a row, with parameters within bounds.
 type stored interface {
-	// match does the expensive work, and reports whether the hash is one of
+	// match does the expensive work, and reports whether the hash was made from
 	// password. An error means that it failed before it knew.
 	match(password string) (bool, error)
 
-	// kib is how much memory that takes.
+	// kib returns how much memory that takes, in KiB.
 	kib() uint64
 
-	// covers reports whether that is at least the work of a hash by p, as far as
-	// the two can be compared.
+	// covers reports whether that is at least the work of a hash by p, as far as the
+	// two can be compared.
 	covers(p argon2Params) bool
 }
 
@@ -43,8 +43,8 @@ type otherScheme struct{}
 
 func (otherScheme) covers(argon2Params) bool { return false }
 
-// schemes are the ways in which a stored string may begin; parse reads what
-// follows. A hash of Spring Security has the name of its encoder in braces.
+// schemes are the prefixes of stored strings; parse reads the rest. A hash of
+// Spring Security has the name of its encoder in braces.
 var schemes = [...]struct {
 	prefix string
 	parse  func(rest string) (stored, error)
@@ -88,8 +88,8 @@ var schemes = [...]struct {
 	{"{SHA-256}", sha256Digest.parseSpring},
 }
 
-// bare are the forms without anything to begin with; each says whether a string
-// has it.
+// bare are the forms without a prefix. Each reports whether a string has its
+// form.
 var bare = [...]func(encoded string) (row stored, is bool, err error){
 	parseBareMD5,
 	parseASPNET,
@@ -101,7 +101,7 @@ func parse(encoded string) (stored, error) {
 	if len(encoded) > maxEncoded {
 		return nil, unreadable("too long")
 	}
-	// Not only for order's sake: the decoders of base64 skip line ends.
+	// required, because the decoders of base64 skip line ends
 	if strings.ContainsFunc(encoded, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return nil, unreadable("not printable ASCII")
 	}
@@ -118,8 +118,8 @@ func parse(encoded string) (stored, error) {
 	return nil, unreadable("unknown scheme")
 }
 
-// unreadable says why a stored hash cannot be read, in words that have no part
-// of it in them.
+// unreadable returns an ErrFormat with a reason that contains no part of the
+// hash.
 func unreadable(why string) error {
 	return fmt.Errorf("%w: %s", ErrFormat, why)
 }
@@ -162,17 +162,17 @@ func decimals(fs []string) ([]uint64, bool) {
 	return ns, true
 }
 
-// secret is the half of a stored hash that every scheme but bcrypt has.
+// secret is the salt and the key of a stored hash, for all schemes but bcrypt.
 type secret struct{ salt, key []byte }
 
-// decodeSecret reads a salt and a key that are both written in e.
+// decodeSecret decodes a salt and a key that are both written in e.
 func decodeSecret(salt, key string, e *base64.Encoding) (secret, bool) {
 	s, serr := e.DecodeString(salt)
 	k, kerr := e.DecodeString(key)
 	return secret{s, k}, serr == nil && kerr == nil && inBounds(s, k)
 }
 
-// textSecret is a salt that is used as it is written, and a key that decode
+// textSecret returns a salt that is used as it is written, and a key that decode
 // reads.
 func textSecret(salt, key string, decode func(string) ([]byte, error)) (secret, bool) {
 	k, err := decode(key)
@@ -186,7 +186,7 @@ func inBounds(salt, key []byte) bool {
 // padded is base64 with padding, as Django, Spring and ASP.NET write it.
 var padded = base64.StdEncoding.Strict()
 
-// werkzeugSecret reads what ends a hash of Werkzeug: the salt as text, and the
+// werkzeugSecret reads the end of a hash of Werkzeug: the salt as text, and the
 // key in hexadecimal.
 func werkzeugSecret(salt, key string) (secret, bool) {
 	return textSecret(salt, key, hex.DecodeString)

@@ -11,7 +11,7 @@ import (
 
 const maxPBKDF2Rounds = 4_000_000
 
-// pbkdf2Digest is the digest that a kind of PBKDF2 is made of.
+// pbkdf2Digest is the digest of a variant of PBKDF2.
 type pbkdf2Digest struct {
 	new  func() hash.Hash
 	size int
@@ -66,7 +66,7 @@ func (d pbkdf2Digest) parse(rest string, decode func(salt, key string) (secret, 
 	return d.hash(ns[0], s)
 }
 
-// hash is a hash by the digest, whose key is within the bounds of every scheme.
+// hash returns a hash with this digest, if its rounds are within bounds.
 func (d pbkdf2Digest) hash(rounds uint64, s secret) (stored, error) {
 	h := pbkdf2Hash{secret: s, digest: d, rounds: int(min(rounds, maxPBKDF2Rounds+1))}
 	if h.rounds < 1 || h.work() > maxPBKDF2Rounds {
@@ -75,8 +75,8 @@ func (d pbkdf2Digest) hash(rounds uint64, s secret) (stored, error) {
 	return h, nil
 }
 
-// work is how often the digest is made: a key that is longer than the digest
-// costs all the rounds again.
+// work returns how often the digest is computed: a key that is longer than the
+// digest costs all rounds again.
 func (h pbkdf2Hash) work() int {
 	return h.rounds * ((len(h.key) + h.digest.size - 1) / h.digest.size)
 }
@@ -85,7 +85,7 @@ func (pbkdf2Hash) kib() uint64 { return 0 }
 
 func (h pbkdf2Hash) match(password string) (bool, error) {
 	key, err := pbkdf2.Key(h.digest.new, password, h.salt, h.rounds, len(h.key))
-	if err != nil { // a FIPS 140-3 mode that allows nothing else
+	if err != nil { // such as a FIPS 140-3 mode that does not allow these parameters
 		return false, err
 	}
 	return subtle.ConstantTimeCompare(key, h.key) == 1 && !hasNUL(password), nil

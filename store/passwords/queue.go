@@ -11,15 +11,15 @@ import (
 	"github.com/sallyport-go/sallyport/internal/caller"
 )
 
-// queue gives a bounded number of callers a place to work at, and a share of a
-// bounded memory. It lets a bounded number wait, and refuses the rest.
+// queue limits how many callers hash at once, how much memory they use, and how
+// many wait. It rejects the rest.
 //
 // Turns are shared out by address and by login. The next turn is for the caller
-// whose address and login were both served the longest ago; among equals, for
-// the one that has waited longest. So the many requests of one login, or of one
-// address, take turns with everybody else's as if they were a single request.
-// When the queue is full, the caller is refused whose address or login holds the
-// most of it, and among equals the one that came last.
+// whose address and login were both served the longest ago and, among equals, for
+// the caller that has waited longest. So the many requests of one login or of one
+// address get as many turns as a single request of another. If the queue is full,
+// the caller is rejected whose address or login holds the most places and, among
+// equals, the one that came last.
 type queue struct {
 	places, waiting int
 	memory          uint64 // KiB
@@ -28,38 +28,38 @@ type queue struct {
 	mu        sync.Mutex
 	working   int
 	taken     uint64
-	turns     uint64        // how many were given
-	took      time.Duration // what a turn takes, averaged over the last few
+	turns     uint64        // number of turns so far
+	took      time.Duration // duration of a turn, averaged
 	parallel  int           // how many hashes of the current parameters run at once
-	line      []*turn       // who waits, the longest first
-	next      *turn         // of line: whose turn it is as soon as there is memory
+	line      []*turn       // the callers that wait, the longest first
+	next      *turn         // an element of line: it gets the next turn when there is memory
 	addresses map[string]*share
 	logins    map[string]*share
 }
 
-// turn is one caller who works or waits.
+// turn is one caller who hashes or waits.
 type turn struct {
 	memory         uint64
 	who            caller.Caller
 	address, login *share
 	began          time.Time
-	called         chan struct{} // closed when its turn has come, or when it is refused
+	called         chan struct{} // closed when its turn comes, or when it is rejected
 	refused        error         // set before called is closed
 }
 
 // share is what the callers of one address, or of one login, have of the queue.
-// It exists as long as one of them works or waits.
+// It exists while one of them hashes or waits.
 type share struct {
-	callers int    // who work or wait
-	waiting int    // of these
+	callers int    // those that hash or wait
+	waiting int    // those of them that wait
 	served  uint64 // the latest turn that one of them was given; 0 is none
 }
 
-// averaged is over how many turns their duration is averaged.
+// averaged is the number of turns over which their duration is averaged.
 const averaged = 8
 
-// newQueue returns a queue whose turns take each memory KiB and took, until it
-// has seen for itself.
+// newQueue returns a queue that expects each turn to take this long until it has
+// measured some.
 func newQueue(c Config, took time.Duration) *queue {
 	total := uint64(c.TotalMemory)
 	fit := max(1, total/max(1, uint64(c.Memory)))
@@ -70,10 +70,10 @@ func newQueue(c Config, took time.Duration) *queue {
 	}
 }
 
-// enter returns once the caller has a place and so much memory, which leave
-// gives back; after an error there is nothing to give back. Who wants more
-// memory than there is works alone. ErrBusy if too many wait; an error that
-// wraps ctx's if ctx is done first.
+// enter waits until the caller has a place and this much memory, which leave
+// gives back. A caller that needs more memory than there is runs alone. It
+// returns ErrBusy if too many wait, and an error that wraps ctx's if ctx is done
+// first. After an error there is nothing to give back.
 func (q *queue) enter(ctx context.Context, memory uint64) (*turn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("passwords: %w", err)
@@ -99,8 +99,8 @@ func (q *queue) enter(ctx context.Context, memory uint64) (*turn, error) {
 	}
 }
 
-// quit takes a caller out who gives up, be it at the moment that its turn comes.
-// It returns how long those who are left take.
+// quit removes a caller whose context is done, possibly at the moment at which
+// its turn comes. It returns how long the remaining callers take.
 func (q *queue) quit(t *turn) time.Duration {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -108,7 +108,7 @@ func (q *queue) quit(t *turn) time.Duration {
 	case slices.Contains(q.line, t):
 		q.remove(t)
 		q.depart(t)
-		q.serve() // it may have been its memory that the others waited for
+		q.serve() // others may have waited for its memory
 	case t.refused == nil:
 		q.giveBack(t)
 	}
@@ -130,8 +130,8 @@ func (q *queue) giveBack(t *turn) {
 	q.serve()
 }
 
-// serve calls those whose turn it is. A turn that waits only for memory is not
-// overtaken.
+// serve starts the turns for which there is a place. A turn that waits only for
+// memory is not overtaken.
 func (q *queue) serve() {
 	for q.working < q.places && len(q.line) > 0 {
 		if q.next == nil {
@@ -167,7 +167,7 @@ func byWaiting(a, b *turn) int {
 	)
 }
 
-// last is the turn that is refused when too many wait.
+// last returns the turn that is rejected if too many wait.
 func (q *queue) last() *turn {
 	var last *turn
 	for _, t := range q.line {
@@ -178,7 +178,7 @@ func (q *queue) last() *turn {
 	return last
 }
 
-// refuse turns a caller away who waits.
+// refuse rejects a caller that waits.
 func (q *queue) refuse(t *turn) {
 	q.remove(t)
 	q.depart(t)
@@ -186,13 +186,13 @@ func (q *queue) refuse(t *turn) {
 	close(t.called)
 }
 
-// backlog is how long it takes until all who work or wait are served.
+// backlog returns how long it takes until all who hash or wait are served.
 func (q *queue) backlog() time.Duration {
 	callers := int64(q.working + len(q.line))
 	return time.Duration(callers * int64(q.took) / int64(q.parallel))
 }
 
-// join puts a caller at the end of the line.
+// join adds a caller to the end of the line.
 func (q *queue) join(t *turn) {
 	t.address, t.login = joined(q.addresses, t.who.Network), joined(q.logins, t.who.Login)
 	q.line = append(q.line, t)
@@ -209,7 +209,7 @@ func joined(shares map[string]*share, name string) *share {
 	return s
 }
 
-// remove takes a caller out of the line.
+// remove removes a caller from the line.
 func (q *queue) remove(t *turn) {
 	i := slices.Index(q.line, t)
 	q.line = slices.Delete(q.line, i, i+1)
@@ -220,7 +220,7 @@ func (q *queue) remove(t *turn) {
 	}
 }
 
-// depart forgets a caller who neither works nor waits any longer.
+// depart removes a caller from its shares.
 func (q *queue) depart(t *turn) {
 	departed(q.addresses, t.who.Network)
 	departed(q.logins, t.who.Login)
@@ -233,15 +233,15 @@ func departed(shares map[string]*share, name string) {
 	}
 }
 
-// delayedError is an error that says when the same call is worth another try.
+// delayedError is an error with the time after which the same call may succeed.
 type delayedError struct {
 	error
 
 	after time.Duration
 }
 
-// RetryAfter is how long to wait before the same call is worth another try.
+// RetryAfter returns how long to wait before the same call may succeed.
 func (e *delayedError) RetryAfter() time.Duration { return e.after }
 
-// Unwrap is the error.
+// Unwrap returns the error.
 func (e *delayedError) Unwrap() error { return e.error }

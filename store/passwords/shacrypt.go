@@ -81,7 +81,7 @@ func (h shaCryptHash) match(password string) (bool, error) {
 	return subtle.ConstantTimeCompare([]byte(key), []byte(h.key)) == 1 && whole, nil
 }
 
-// derive is the scheme, step by step as its specification numbers them.
+// derive follows the steps of the specification, which are numbered.
 func (s shaCrypt) derive(password, salt []byte, rounds int) []byte {
 	sum := func(parts ...[]byte) []byte {
 		d := s.new()

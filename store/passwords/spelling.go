@@ -8,7 +8,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// opaque is a password in the form that RFC 8265 §4.2.2 calls OpaqueString: every
+// opaque returns a password in the OpaqueString form of RFC 8265 §4.2.2: each
 // space is the ASCII one, and the text is in Normalization Form C.
 func opaque(password string) string {
 	if isASCII(password) || !utf8.ValidString(password) {
@@ -22,10 +22,10 @@ func opaque(password string) string {
 	}, password))
 }
 
-// spellings are the forms of a password that a hash may be made of: as it was
-// typed, and one other at most. That is the opaque form or, where the password
-// was typed in it, the decomposed one, for hashes that were made of what an
-// older device typed.
+// spellings returns the forms of a password from which a hash may have been made:
+// as it was typed, and at most one other. That is the opaque form or, if the
+// password was typed in it, the decomposed one, for hashes of what an older
+// device typed.
 func spellings(password string) []string {
 	if isASCII(password) || !utf8.ValidString(password) {
 		return []string{password}
