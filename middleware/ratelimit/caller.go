@@ -1,8 +1,12 @@
 package ratelimit
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
 	"net/netip"
+
+	"github.com/sallyport-go/sallyport/internal/network"
 )
 
 // Caller is who sends a request, as Config.Identify says: whose limits the
@@ -33,9 +37,186 @@ type Caller struct {
 // Authenticated reports whether the caller has a user or an account.
 func (c Caller) Authenticated() bool { return c.User != "" || c.Account != "" }
 
-// who is a caller and their request. Without a request the Caller says all.
-type who struct {
+// By selects the counter that a request is charged to. The zero value is
+// [ByAccount].
+//
+// Fallback: if the caller has no account or session, its user is counted; without
+// an authenticated caller, the client address. Every request is counted.
+type By struct {
+	kind       string
+	bits4      int
+	bits6      int
+	key        func(*http.Request) (string, error)
+	complaints []string
+}
+
+// The kinds of owner, as they stand in the keys of counters.
+const (
+	byAccount = "account"
+	byUser    = "user"
+	bySession = "session"
+	byAddress = "address"
+	byHost    = "key"
+)
+
+// ByAccount counts by the principal's account, which its users share.
+func ByAccount() By { return By{kind: byAccount} }
+
+// ByUser counts by the principal's user, whatever the account.
+func ByUser() By { return By{kind: byUser} }
+
+// BySession counts by the API key that the access token was exchanged for, or by
+// the session that it belongs to. A new login starts a new session with a new
+// counter, so use a limit by user or account too.
+func BySession() By { return By{kind: bySession} }
+
+// ByAddress counts by the client's address as Config.ClientIP tells it, also
+// where there is a principal: one IPv4 address, or the /64 that one IPv6
+// customer has.
+func ByAddress() By { return ByNetwork(32, 64) }
+
+// ByNetwork is ByAddress for networks of another size: that of the first so many
+// bits of an IPv4 and of an IPv6 address.
+func ByNetwork(bits4, bits6 int) By {
+	b := By{kind: byAddress, bits4: bits4, bits6: bits6}
+	if bits4 < 1 || bits4 > 32 || bits6 < 1 || bits6 > 128 {
+		b.complaints = append(b.complaints, fmt.Sprintf("must be 1 to 32 bits of IPv4 and 1 to 128 of IPv6, got %d and %d", bits4, bits6))
+	}
+	return b
+}
+
+// ByKey counts by a key of the host's own, such as a device or a tenant in the
+// path. The key must not be a value that the client can choose freely: each new
+// value gets a new counter. The counters use the capacity of GroupCallers. An
+// *Error that key returns refuses the request. Any other error and an empty key are
+// the host's fault and refuse it with 500.
+func ByKey(key func(*http.Request) (string, error)) By {
+	b := By{kind: byHost, key: key}
+	if key == nil {
+		b.complaints = append(b.complaints, "must have a function in ByKey")
+	}
+	return b
+}
+
+func (b By) check(path string, complain complaint) {
+	for _, c := range b.complaints {
+		complain(path, "%s", c)
+	}
+}
+
+// subject is whose limits are counted: a caller and their request. Without a request,
+// as in Inspect, the Caller has all that there is to know.
+type subject struct {
 	Caller
 
 	request *http.Request
+}
+
+// identify asks the host who sends a request.
+func (l *Limiter) identify(r *http.Request) (subject, error) {
+	s := subject{request: r}
+	if l.config.Identify == nil {
+		return s, nil
+	}
+	var err error
+	s.Caller, err = l.config.Identify(r)
+	return s, err
+}
+
+// owner is whose counter it is: what kind of owner, and which, by an id or by a
+// network.
+type owner struct {
+	kind, id string
+	network  netip.Prefix
+}
+
+// owner says in whose counter a policy counts the subject.
+func (c *core) owner(s *subject, b *By) (o owner, err error) {
+	switch {
+	case b.kind == byHost:
+		o.kind = byHost
+		o.id, err = s.hostKey(b)
+	case b.kind == byAddress || !s.Authenticated():
+		o.kind = byAddress
+		o.network, err = c.network(s, b)
+	case b.kind == bySession && s.Session != "":
+		o.kind, o.id = bySession, s.Session
+	case b.kind == byUser || b.kind == bySession || s.Account == "":
+		o.kind, o.id = byUser, s.User
+	default:
+		o.kind, o.id = byAccount, s.Account
+	}
+	return o, err
+}
+
+var errNoKey = errors.New("ratelimit: the function of ByKey returned an empty key")
+
+func (s *subject) hostKey(b *By) (string, error) {
+	id := s.Key
+	if s.request != nil {
+		var err error
+		if id, err = b.key(s.request); err != nil {
+			if refuses, _ := isRefusal(err); refuses {
+				return "", err
+			}
+			return "", misconfigured(err)
+		}
+	}
+	if id == "" {
+		return "", misconfigured(errNoKey)
+	}
+	return id, nil
+}
+
+func (c *core) network(s *subject, b *By) (netip.Prefix, error) {
+	addr := s.Address
+	if s.request != nil {
+		var err error
+		if addr, err = c.config.ClientIP(s.request); err != nil {
+			return netip.Prefix{}, noAddress(err)
+		}
+	}
+	bits4, bits6 := b.bits4, b.bits6
+	if bits4 == 0 {
+		bits4, bits6 = 32, 64 // one IPv4 address, or the /64 of one IPv6 customer
+	}
+	net, err := network.Of(addr, bits4, bits6)
+	if err != nil {
+		return netip.Prefix{}, noAddress(err)
+	}
+	return net, nil
+}
+
+// key is that of the owner's counter, behind the beginning of all such keys.
+func (o owner) key(beginning string) string {
+	var buffer [96]byte // which most fit into
+	key := append(append(append(buffer[:0], beginning...), o.kind...), '/')
+	if o.kind == byAddress {
+		return string(o.network.AppendTo(key))
+	}
+	return string(append(key, o.id...))
+}
+
+// charge is a charge on the owner's counter. The group follows from the kind of the
+// owner alone, so that support staff find the counter. Counters by address are made by
+// callers who are not authenticated: an IPv4 /24 or an IPv6 /48 is one source.
+func (o owner) charge(beginning string, p Policy, cost int64) Charge {
+	c := Charge{Policy: p, Cost: cost}
+	if o.kind != byAddress {
+		c.Key = o.key(beginning)
+		return c
+	}
+	addr, bits := o.network.Addr(), 48
+	if addr.Is4() {
+		bits = 24
+	}
+	var buffer [144]byte // which most fit into
+	text := o.network.AppendTo(append(append(append(buffer[:0], beginning...), o.kind...), '/'))
+	end := len(text)
+	if source, err := addr.Prefix(min(bits, o.network.Bits())); err == nil {
+		text = source.AppendTo(text)
+	}
+	both := string(text) // one allocation for two
+	c.Group, c.Key, c.Source = GroupAddresses, both[:end], both[end:]
+	return c
 }

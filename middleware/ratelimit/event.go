@@ -2,7 +2,6 @@ package ratelimit
 
 import (
 	"context"
-	"net/http"
 	"net/netip"
 )
 
@@ -45,14 +44,37 @@ type Event struct {
 	Err error
 }
 
-// report tells the host of an event of a request.
-func (l *Limiter) report(r *http.Request, c Caller, kind EventKind, policy string, err error) {
+// report tells the host of an event of a subject's request.
+func (l *Limiter) report(s *subject, kind EventKind, policy string, err error) {
 	if l.config.Events == nil {
 		return
 	}
-	e := Event{Kind: kind, Caller: c, Policy: policy, Err: err}
-	if a, err := l.config.ClientIP(r); err == nil {
+	e := Event{Kind: kind, Caller: s.Caller, Policy: policy, Err: err}
+	if a, err := l.config.ClientIP(s.request); err == nil {
 		e.Address = a
 	}
-	l.config.Events(context.WithoutCancel(r.Context()), e)
+	l.config.Events(context.WithoutCancel(s.request.Context()), e)
+}
+
+// reportShares reports limits that are nearly used up, and what a shadow would
+// have refused.
+func (l *Limiter) reportShares(s *subject, items []item) {
+	for i := range items {
+		it := &items[i]
+		switch policy := it.charge.Policy; {
+		case it.over:
+			l.report(s, EventShadowLimited, policy.Name, nil)
+		case it.made && !it.concurrent && l.route.NearLimit > 0:
+			used := policy.Limit - it.status.Remaining
+			if near := nearOf(policy.Limit, l.route.NearLimit); used >= near && used-it.charge.Cost < near {
+				l.report(s, EventNearLimit, policy.Name, nil)
+			}
+		}
+	}
+}
+
+// nearOf is how much of a limit is so many per cent of it, rounded up.
+func nearOf(limit int64, percent int) int64 {
+	whole, rest := limit/100, limit%100
+	return whole*int64(percent) + (rest*int64(percent)+99)/100
 }

@@ -29,18 +29,6 @@ func (f FailurePolicy) check(path string, complain complaint) {
 	}
 }
 
-// share is this node's part of a policy.
-func (p Policy) share(nodes int) Policy {
-	p.Limit /= int64(nodes)
-	if p.Burst > 0 {
-		p.Burst = max(p.Burst/int64(nodes), 1)
-	}
-	if p.Limit == 0 {
-		p.Burst = 0
-	}
-	return p
-}
-
 // countersFor returns the counters, or those of this process that stand in for
 // them.
 func (l *Limiter) countersFor(local bool) Counters {

@@ -3,143 +3,130 @@ package ratelimit
 import (
 	"context"
 	"net/http"
-	"time"
 )
 
-// retryPlace is the Retry-After where too many requests of a caller are in
-// flight: it is unknown when one of them ends.
-const retryPlace = time.Second
+// CheckLimit counts a request under all of its policies, or under none if one of
+// them refuses it: then the error is an *Error, or the Refusal of one of the
+// host's functions. The caller of CheckLimit answers the Request of the Pass, and
+// calls its Done afterwards.
+func (l *Limiter) CheckLimit(r *http.Request) (*Pass, error) {
+	p := &Pass{limiter: l, request: r, outer: passOf(r.Context()), at: l.config.Now()}
+	cost, err := costOf(l.route.Cost, r, 1)
+	if err != nil {
+		return nil, l.refusal(&subject{request: r}, err)
+	}
+	if cost == 0 {
+		return p, nil
+	}
+	s, err := l.identify(r)
+	p.caller = s.Caller
+	if err != nil {
+		return p, l.unknown(&s, err)
+	}
+	ctx, cancel := l.deadline(r.Context())
+	defer cancel()
+	items, err := l.items(ctx, &s, cost, p.buffer[:0])
+	if err != nil {
+		return p, l.unknown(&s, err)
+	}
+	items = p.rest(items)
+	if err := l.charge(ctx, &s, items); err != nil {
+		return nil, err
+	}
+	if overLimit(items) {
+		return nil, l.refuse(ctx, p, &s, items)
+	}
+	p.keep(items)
+	return p, nil
+}
 
-// occupy takes the places in flight, and reports whether there was one of each.
-func (l *Limiter) occupy(items []item) bool {
-	for i := range items {
-		it := &items[i]
-		if !it.concurrent {
+// Limit counts requests, sets headers that tell what is left, and refuses the
+// requests that are over a limit. Every request that reaches it is counted,
+// whatever its method and its headers say. To answer the preflight requests of
+// browsers without counting them, mount the CORS middleware in front of it.
+func (l *Limiter) Limit(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p, err := l.CheckLimit(r)
+		if err != nil {
+			l.refused(w, r, err)
+			return
+		}
+		defer p.Done()
+		p.SetHeader(w.Header())
+		next.ServeHTTP(w, p.Request())
+	})
+}
+
+type passKey struct{}
+
+// passContext is a context that knows its pass.
+type passContext struct {
+	context.Context //nolint:containedctx // it is one
+
+	pass *Pass
+}
+
+func (c *passContext) Value(key any) any {
+	if key == (passKey{}) {
+		return c.pass
+	}
+	return c.Context.Value(key)
+}
+
+func passOf(ctx context.Context) *Pass {
+	p, _ := ctx.Value(passKey{}).(*Pass)
+	return p
+}
+
+// rest is what of the items was not counted by Limiters further out.
+func (p *Pass) rest(items []item) []item {
+	if p.outer == nil || p.outer.limiter.core != p.limiter.core {
+		return items
+	}
+	p.into, p.outer = p.outer, p.outer.outer
+	p.into.mu.Lock()
+	defer p.into.mu.Unlock()
+	rest := items[:0]
+	for _, it := range items {
+		if had := p.into.same(&it); had != nil {
+			if it.charge.Cost -= had.charge.Cost; it.charge.Cost <= 0 || it.late || it.concurrent || had.local || had.failed {
+				continue
+			}
+		}
+		rest = append(rest, it)
+	}
+	return rest
+}
+
+// keep keeps what the request was charged: in the pass of the Limiter further out, if
+// there is one.
+func (p *Pass) keep(items []item) {
+	if p.into == nil {
+		p.items = items
+		p.context = passContext{p.request.Context(), p}
+		p.request = p.request.WithContext(&p.context)
+		return
+	}
+	p.into.mu.Lock()
+	defer p.into.mu.Unlock()
+	for _, it := range items {
+		if had := p.into.same(&it); had != nil {
+			had.charge.Cost += it.charge.Cost
+			had.status = it.status
 			continue
 		}
-		it.status.Remaining, it.made = l.inflight.enter(it.charge.Key, it.charge.Policy.Limit)
-		it.known = true
-		if !it.made {
-			it.over = true
-			it.status.ResetAfter, it.status.RetryAfter = retryPlace, retryPlace
-		}
-	}
-	return !overLimit(items)
-}
-
-// leave gives the places in flight back.
-func (l *Limiter) leave(items []item) {
-	for i := range items {
-		if it := &items[i]; it.concurrent && it.made {
-			it.made = false
-			l.inflight.leave(it.charge.Key)
-		}
+		p.into.items = append(p.into.items, it)
 	}
 }
 
-// overLimit reports whether an item refuses the request.
-func overLimit(items []item) bool {
-	for i := range items {
-		if items[i].over && !items[i].shadow {
-			return true
+// same is p's item for the same counter, nil if it has none.
+func (p *Pass) same(it *item) *item {
+	for i := range p.items {
+		had := &p.items[i]
+		a, b := &had.charge, &it.charge
+		if a.Key == b.Key && a.Policy.Window == b.Policy.Window && a.Policy.Algorithm == b.Policy.Algorithm && had.concurrent == it.concurrent {
+			return had
 		}
-	}
-	return false
-}
-
-// count charges the items, with the counters that stand in where they fail and
-// the host wants it.
-func (l *Limiter) count(ctx context.Context, w who, items []item) error {
-	if len(items) == 0 {
-		return nil
-	}
-	b := l.batch()
-	defer l.release(b)
-	err := b.take(ctx, l.config.Counters, items)
-	if err == nil {
-		return nil
-	}
-	l.report(w.request, w.Caller, EventCounterFailure, items[0].charge.Policy.Name, err)
-	if l.onFailure == FailLocal {
-		for i := range items {
-			if it := &items[i]; !it.concurrent {
-				it.local, it.over = true, false
-				it.charge.Policy = it.charge.Policy.share(l.config.Nodes)
-			}
-		}
-		if err = b.take(ctx, l.local, items); err == nil {
-			return nil
-		}
-	}
-	if l.onFailure != FailOpen {
-		return unavailable(err)
-	}
-	for i := range items {
-		it := &items[i]
-		it.failed, it.over = !it.concurrent, it.over && it.concurrent
 	}
 	return nil
-}
-
-// unknown answers where the host's functions did not say who a caller is, or
-// which tier they have.
-func (l *Limiter) unknown(w who, err error) error {
-	if refuses, _ := isRefusal(err); refuses {
-		return l.refusal(w.request, w.Caller, err)
-	}
-	l.report(w.request, w.Caller, EventCounterFailure, "", err)
-	if l.onFailure == FailOpen {
-		return nil
-	}
-	return unavailable(err)
-}
-
-// refuse returns the refusal of a request that is over a limit. What it was
-// charged by Limiters further out is refunded.
-func (l *Limiter) refuse(ctx context.Context, p *Pass, w who, items []item) error {
-	if p.into != nil {
-		if err := p.into.refund(ctx); err != nil {
-			l.report(w.request, w.Caller, EventCounterFailure, "", err)
-		}
-		p.into.mu.Lock()
-		items = append(append([]item(nil), p.into.items...), items...)
-		p.into.mu.Unlock()
-	}
-	q := l.quota(p.at, items, nil)
-	nearest := q.nearest()
-	l.report(w.request, w.Caller, EventLimited, nearest.Policy.Name, nil)
-	return &Error{
-		Reason: ReasonLimited, Quota: &q, Description: nearest.sentence(), RetryAfter: max(nearest.RetryAfter, time.Second),
-	}
-}
-
-// reportShares reports limits that are nearly used up, and what a shadow would
-// have refused.
-func (l *Limiter) reportShares(w who, items []item) {
-	for i := range items {
-		it := &items[i]
-		switch policy := it.charge.Policy; {
-		case it.over:
-			l.report(w.request, w.Caller, EventShadowLimited, policy.Name, nil)
-		case it.made && !it.concurrent && l.route.NearLimit > 0:
-			used := policy.Limit - it.status.Remaining
-			if near := nearOf(policy.Limit, l.route.NearLimit); used >= near && used-it.charge.Cost < near {
-				l.report(w.request, w.Caller, EventNearLimit, policy.Name, nil)
-			}
-		}
-	}
-}
-
-// nearOf is how much of a limit is so many per cent of it, rounded up.
-func nearOf(limit int64, percent int) int64 {
-	whole, rest := limit/100, limit%100
-	return whole*int64(percent) + (rest*int64(percent)+99)/100
-}
-
-// refusal reports a refusal that is the host's fault, and returns it.
-func (l *Limiter) refusal(r *http.Request, c Caller, err error) error {
-	if _, fault := isRefusal(err); fault {
-		l.report(r, c, EventFault, "", err)
-	}
-	return err
 }

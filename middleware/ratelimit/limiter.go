@@ -1,7 +1,6 @@
 package ratelimit
 
 import (
-	"context"
 	"net/http"
 	"sync"
 	"time"
@@ -19,7 +18,7 @@ type Limiter struct {
 	*core
 
 	route     LimitConfig
-	rules     []readyRule
+	rules     []policies
 	onFailure FailurePolicy
 	refused   func(http.ResponseWriter, *http.Request, error)
 }
@@ -27,7 +26,7 @@ type Limiter struct {
 // core is what the Limiters of one New share.
 type core struct {
 	config   Config
-	plans    map[string]*plan
+	tiers    map[string]*tier
 	local    Counters // for FailLocal
 	inMemory bool     // the counters are
 	prompt   bool     // nothing that is asked about a request waits for anything
@@ -52,7 +51,7 @@ func New(c Config) (*Limiter, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	shared := &core{config: c, plans: c.Tiers.plans(), inflight: &inflight{now: map[string]int{}}}
+	shared := &core{config: c, tiers: c.Tiers.ready(), inflight: &inflight{now: map[string]int{}}}
 	if c.Nodes > 0 {
 		shared.local = Memory()
 	}
@@ -80,7 +79,7 @@ func (l *Limiter) Limits(c LimitConfig) (*Limiter, error) {
 func (c *core) limiter(route LimitConfig, refused func(http.ResponseWriter, *http.Request, error)) *Limiter {
 	l := &Limiter{core: c, route: route, onFailure: route.OnCounterFailure, refused: refused}
 	for _, r := range route.Rules {
-		l.rules = append(l.rules, r.ready())
+		l.rules = append(l.rules, newRule(r))
 	}
 	if l.onFailure == FailDefault {
 		l.onFailure = c.config.OnCounterFailure
@@ -94,92 +93,4 @@ func (l *Limiter) WithRefuse(refuse func(http.ResponseWriter, *http.Request, err
 	other := *l
 	other.refused = refuse
 	return &other
-}
-
-// Limit counts requests, sets headers that tell what is left, and refuses the
-// requests that are over a limit. Every request that reaches it is counted,
-// whatever its method and its headers say. To answer the preflight requests of
-// browsers without counting them, mount the CORS middleware in front of it.
-func (l *Limiter) Limit(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p, err := l.CheckLimit(r)
-		if err != nil {
-			l.refused(w, r, err)
-			return
-		}
-		defer p.Done()
-		p.SetHeader(w.Header())
-		next.ServeHTTP(w, p.Request())
-	})
-}
-
-// CheckLimit counts a request under all of its policies, or under none if one of
-// them refuses it: then the error is an *Error, or the Refusal of one of the
-// host's functions. The caller of CheckLimit answers the Request of the Pass, and
-// calls its Done afterwards.
-func (l *Limiter) CheckLimit(r *http.Request) (*Pass, error) {
-	p := &Pass{limiter: l, request: r, outer: passOf(r.Context()), at: l.config.Now()}
-	cost, err := costOf(l.route.Cost, r, 1)
-	if err != nil {
-		return nil, l.refusal(r, Caller{}, err)
-	}
-	if cost == 0 {
-		return p, nil
-	}
-	p.caller, err = l.identify(r)
-	w := who{p.caller, r}
-	if err != nil {
-		return p, l.unknown(w, err)
-	}
-	ctx, cancel := l.deadline(r.Context())
-	defer cancel()
-	items, err := l.items(ctx, w, cost, p.buffer[:0])
-	if err != nil {
-		return p, l.unknown(w, err)
-	}
-	if p.outer != nil && p.outer.limiter.core == l.core {
-		p.into, p.outer = p.outer, p.outer.outer
-		items = p.into.rest(items)
-	}
-	admitted := false
-	defer func() {
-		if !admitted { // refused, or the counters have panicked
-			l.leave(items)
-		}
-	}()
-	if l.occupy(items) {
-		if err := l.count(ctx, w, items); err != nil {
-			return nil, err
-		}
-	}
-	if overLimit(items) {
-		return nil, l.refuse(ctx, p, w, items)
-	}
-	admitted = true
-	l.reportShares(w, items)
-	if p.into != nil {
-		p.into.keep(items)
-		return p, nil
-	}
-	p.items = items
-	p.context = passContext{r.Context(), p}
-	p.request = r.WithContext(&p.context)
-	return p, nil
-}
-
-// identify asks the host who sends a request.
-func (l *Limiter) identify(r *http.Request) (Caller, error) {
-	if l.config.Identify == nil {
-		return Caller{}, nil
-	}
-	return l.config.Identify(r)
-}
-
-// deadline bounds the time for one decision. A client that disconnects is still
-// charged. Where nothing that is asked waits for anything there is no deadline.
-func (l *Limiter) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
-	if l.prompt {
-		return ctx, func() {}
-	}
-	return context.WithTimeout(context.WithoutCancel(ctx), l.config.CounterTimeout)
 }

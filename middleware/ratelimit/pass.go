@@ -28,27 +28,6 @@ type Pass struct {
 	listed  bool
 }
 
-type passKey struct{}
-
-// passContext is a context that knows its pass.
-type passContext struct {
-	context.Context //nolint:containedctx // it is one
-
-	pass *Pass
-}
-
-func (c *passContext) Value(key any) any {
-	if key == (passKey{}) {
-		return c.pass
-	}
-	return c.Context.Value(key)
-}
-
-func passOf(ctx context.Context) *Pass {
-	p, _ := ctx.Value(passKey{}).(*Pass)
-	return p
-}
-
 // Request is the request to answer, whose context [AddCost] knows.
 func (p *Pass) Request() *http.Request { return p.request }
 
@@ -90,48 +69,6 @@ func (p *Pass) SetHeader(h http.Header) {
 	}
 	p.listed = true
 	p.limiter.quota(p.at, p.items, buffer[:0]).setHeader(h, lists)
-}
-
-// rest is what of the items p has not counted yet.
-func (p *Pass) rest(items []item) []item {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	rest := items[:0]
-	for _, it := range items {
-		if had := p.same(it); had != nil {
-			if it.charge.Cost -= had.charge.Cost; it.charge.Cost <= 0 || it.late || it.concurrent || had.local || had.failed {
-				continue
-			}
-		}
-		rest = append(rest, it)
-	}
-	return rest
-}
-
-// keep adds items that the request was charged further in.
-func (p *Pass) keep(items []item) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, it := range items {
-		if had := p.same(it); had != nil {
-			had.charge.Cost += it.charge.Cost
-			had.status = it.status
-			continue
-		}
-		p.items = append(p.items, it)
-	}
-}
-
-// same is p's item for the same counter, nil if it has none.
-func (p *Pass) same(it item) *item {
-	for i := range p.items {
-		had := &p.items[i]
-		a, b := had.charge, it.charge
-		if a.Key == b.Key && a.Policy.Window == b.Policy.Window && a.Policy.Algorithm == b.Policy.Algorithm && had.concurrent == it.concurrent {
-			return had
-		}
-	}
-	return nil
 }
 
 // AddCost tells, while a request is being answered, what else it costs under
@@ -177,7 +114,7 @@ func (p *Pass) Done() {
 		return
 	}
 	p.done = true
-	p.limiter.leave(p.items)
+	p.limiter.inflight.leave(p.items)
 	if slices.ContainsFunc(p.items, func(it item) bool { return it.added != 0 && !it.failed }) {
 		p.settle()
 	}
@@ -212,7 +149,7 @@ func (p *Pass) settle() {
 			err = p.limiter.countersFor(local).Refund(ctx, less)
 		}
 		if err != nil {
-			p.limiter.report(p.request, p.caller, EventCounterFailure, append(more, less...)[0].Policy.Name, err)
+			p.limiter.report(&subject{p.caller, p.request}, EventCounterFailure, append(more, less...)[0].Policy.Name, err)
 		}
 	}
 }

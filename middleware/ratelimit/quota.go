@@ -44,7 +44,7 @@ type Usage struct {
 	RetryAfter time.Duration
 	Violated   bool
 
-	plan string // the tier that the policy belongs to
+	tier string // that the policy belongs to
 }
 
 // unitConcurrent is the draft's quota unit of a limit of requests in flight.
@@ -100,8 +100,8 @@ func (q Quota) Violated() []string {
 // sentence says a refusal to a person.
 func (u *Usage) sentence() string {
 	of := "rule " + u.Policy.Name
-	if u.plan != "" {
-		of = "plan " + u.plan
+	if u.tier != "" {
+		of = "plan " + u.tier
 	}
 	unit := u.Unit
 	switch unit {

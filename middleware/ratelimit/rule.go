@@ -3,7 +3,6 @@ package ratelimit
 import (
 	"fmt"
 	"net/http"
-	"strconv"
 	"time"
 )
 
@@ -116,22 +115,4 @@ func (r Rule) check(path string, counters Counters, complain complaint) {
 
 func (r Rule) window() Window {
 	return Window{Name: r.Name, Limit: r.Limit, Period: r.Period, Algorithm: r.Algorithm, Burst: r.Burst}
-}
-
-// readyRule is a rule, ready to count.
-type readyRule struct {
-	Rule
-
-	key          string // the beginning of its counters' keys
-	trait, place trait
-}
-
-// ready makes the key: the name stands behind its length, so that no two names
-// can be taken for one another, whatever is in them.
-func (r Rule) ready() readyRule {
-	return readyRule{
-		Rule: r, key: "rule/" + strconv.Itoa(len(r.Name)) + "/" + r.Name + "/",
-		trait: trait{unit: r.Unit, late: r.Late, shadow: r.Shadow},
-		place: trait{unit: unitConcurrent, shadow: r.Shadow, concurrent: true},
-	}
 }

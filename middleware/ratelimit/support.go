@@ -10,16 +10,16 @@ import (
 // counters fail it returns an error with ReasonUnavailable, whatever
 // Config.OnCounterFailure is.
 func (l *Limiter) CheckQuota(r *http.Request) (Quota, error) {
-	c, err := l.identify(r)
+	s, err := l.identify(r)
 	if err != nil {
-		return Quota{}, l.refusal(r, c, err)
+		return Quota{}, l.refusal(&s, err)
 	}
-	q, err := l.look(r.Context(), who{c, r})
+	q, err := l.look(r.Context(), &s)
 	if refuses, _ := isRefusal(err); refuses {
-		return Quota{}, l.refusal(r, c, err)
+		return Quota{}, l.refusal(&s, err)
 	}
 	if err != nil {
-		l.report(r, c, EventCounterFailure, "", err)
+		l.report(&s, EventCounterFailure, "", err)
 		return Quota{}, unavailable(err)
 	}
 	return q, nil
@@ -38,26 +38,21 @@ func (l *Limiter) Quota(w http.ResponseWriter, r *http.Request) {
 
 // Inspect returns the quota of a caller and charges nothing.
 func (l *Limiter) Inspect(ctx context.Context, c Caller) (Quota, error) {
-	return l.look(ctx, who{Caller: c})
+	return l.look(ctx, &subject{Caller: c})
 }
 
 // look asks the counters how a caller stands.
-func (l *Limiter) look(ctx context.Context, w who) (Quota, error) {
+func (l *Limiter) look(ctx context.Context, s *subject) (Quota, error) {
 	ctx, cancel := l.deadline(ctx)
 	defer cancel()
 	at := l.config.Now()
-	items, err := l.items(ctx, w, 1, nil)
+	items, err := l.items(ctx, s, 1, nil)
 	if err != nil {
 		return Quota{}, err
 	}
-	for i := range items {
-		if it := &items[i]; it.concurrent {
-			it.known = true
-			it.status.Remaining = max(it.charge.Policy.Limit-l.inflight.count(it.charge.Key), 0)
-		}
-	}
+	l.inflight.look(items)
 	var counted batch
-	counted.of(items, isCounted)
+	counted.of(items, (*item).isCounted)
 	if err := counted.peek(ctx, l.config.Counters); err != nil {
 		return Quota{}, err
 	}
@@ -68,12 +63,12 @@ func (l *Limiter) look(ctx context.Context, w who) (Quota, error) {
 func (l *Limiter) Reset(ctx context.Context, c Caller) error {
 	ctx, cancel := l.deadline(ctx)
 	defer cancel()
-	items, err := l.items(ctx, who{Caller: c}, 1, nil)
+	items, err := l.items(ctx, &subject{Caller: c}, 1, nil)
 	if err != nil {
 		return err
 	}
 	var counted batch
-	counted.of(items, isCounted)
+	counted.of(items, (*item).isCounted)
 	if len(counted.charges) == 0 {
 		return nil
 	}
@@ -86,7 +81,7 @@ func (l *Limiter) Reset(ctx context.Context, c Caller) error {
 func (l *Limiter) Grant(ctx context.Context, c Caller, policy string, n int64) error {
 	ctx, cancel := l.deadline(ctx)
 	defer cancel()
-	items, err := l.items(ctx, who{Caller: c}, 1, nil)
+	items, err := l.items(ctx, &subject{Caller: c}, 1, nil)
 	if err != nil {
 		return err
 	}

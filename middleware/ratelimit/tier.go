@@ -1,12 +1,9 @@
 package ratelimit
 
 import (
-	"context"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
-	"strconv"
 	"time"
 )
 
@@ -144,32 +141,6 @@ func (t Tier) windows(name string) []Window {
 	return all
 }
 
-// maxLimit is the largest Integer of RFC 9651 §3.3.1: the headers hold no more.
-const maxLimit = 999_999_999_999_999
-
-// policy is the limit that an account with so many seats has.
-func (w Window) policy(seats int) Policy {
-	limit := w.Limit
-	if n := int64(seats); w.PerSeat && n > 1 {
-		if limit > math.MaxInt64/n {
-			limit = math.MaxInt64
-		} else {
-			limit *= n
-		}
-	}
-	if w.Max > 0 {
-		limit = min(limit, w.Max)
-	}
-	return Policy{Name: w.Name, Limit: min(limit, maxLimit), Window: w.Period, Algorithm: w.Algorithm, Burst: w.Burst}
-}
-
-// tierKey begins the key of a tier's counter. It names the window and not the
-// tier: a caller who changes tiers in the middle of a window keeps what was
-// spent. The owner comes last, so that no two of them can have one key.
-func tierKey(period time.Duration) string {
-	return "tier/" + strconv.FormatInt(seconds(period), 10) + "/"
-}
-
 // periodName says a period to a person.
 func periodName(d time.Duration) string {
 	switch d {
@@ -183,47 +154,6 @@ func periodName(d time.Duration) string {
 		return "day"
 	}
 	return d.String()
-}
-
-// plan is a tier, ready to count.
-type plan struct {
-	name    string
-	tier    Tier
-	windows []Window
-	keys    []string // the beginning of each window's keys
-
-	trait, place trait
-}
-
-func newPlan(name string, t Tier) *plan {
-	p := &plan{
-		name: name, tier: t, windows: t.windows(name),
-		trait: trait{plan: name, shadow: t.Shadow},
-		place: trait{unit: unitConcurrent, plan: name, shadow: t.Shadow, concurrent: true},
-	}
-	for _, w := range p.windows {
-		p.keys = append(p.keys, tierKey(w.Period))
-	}
-	return p
-}
-
-func (t Tiers) plans() map[string]*plan {
-	all := make(map[string]*plan, len(t))
-	for name, tier := range t {
-		tier.Also = slices.Clone(tier.Also)
-		all[name] = newPlan(name, tier)
-	}
-	return all
-}
-
-// overridden is the plan that Config.Override has made of a tier.
-func (l *Limiter) overridden(name string, t Tier) (*plan, error) {
-	var wrong complaints
-	t.check("Override's tier", name, l.config.Counters, wrong.at(""))
-	if len(wrong) > 0 {
-		return nil, misconfigured(wrong.joined())
-	}
-	return newPlan(name, t), nil
 }
 
 // seconds rounds up: a client that waits as long as it was told must get in.
@@ -240,55 +170,6 @@ func isQuotable(s string) bool {
 		if s[i] < 0x20 || s[i] > 0x7e || s[i] == '"' || s[i] == '\\' {
 			return false
 		}
-	}
-	return true
-}
-
-// plan returns the tier that a caller has now, and the number of seats.
-func (l *Limiter) plan(ctx context.Context, w who) (*plan, int, error) {
-	if !w.Authenticated() {
-		p, ok := l.plans[Anonymous]
-		if !ok {
-			return nil, 0, &Error{Reason: ReasonUnauthenticated, Description: "Authentication is required"}
-		}
-		return p, 1, nil
-	}
-	name, seats := w.Tier, w.Seats
-	if l.config.TierOf != nil {
-		tier, n, err := l.config.TierOf(ctx, w.Caller)
-		if err != nil && !l.standsIn(w, err) {
-			return nil, 0, err
-		}
-		if err == nil {
-			name, seats = tier, n
-		}
-	}
-	p, ok := l.plans[name]
-	if !ok || name == Anonymous {
-		return nil, 0, misconfigured(fmt.Errorf("ratelimit: the user %q has the tier %q, which Config.Tiers does not have", w.User, name))
-	}
-	if l.config.Override == nil {
-		return p, seats, nil
-	}
-	tier, err := l.config.Override(ctx, w.Caller, p.tier)
-	if err != nil {
-		if l.standsIn(w, err) {
-			return p, seats, nil
-		}
-		return nil, 0, err
-	}
-	p, err = l.overridden(name, tier)
-	return p, seats, err
-}
-
-// standsIn reports whether what Identify said stands in for a TierOf or Override
-// that failed.
-func (l *Limiter) standsIn(w who, err error) bool {
-	if refuses, _ := isRefusal(err); refuses || l.onFailure != FailLocal {
-		return false
-	}
-	if w.request != nil {
-		l.report(w.request, w.Caller, EventCounterFailure, "", err)
 	}
 	return true
 }

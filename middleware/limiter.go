@@ -1,0 +1,109 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/netip"
+
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
+	"github.com/sallyport-go/sallyport/middleware/wire"
+	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
+)
+
+// CallerOf returns the principal as package ratelimit knows callers, for Inspect,
+// Reset and Grant.
+func CallerOf(p tokens.Principal) ratelimit.Caller {
+	return ratelimit.Caller{User: p.Subject, Account: p.Account, Session: p.SessionID, Tier: p.Tier, Seats: p.Seats}
+}
+
+// limiter makes the Limiter of a Config, or complains.
+func (a *Auth) limiter(c Config, complain complaint) *ratelimit.Limiter {
+	config := ratelimit.Config{
+		Tiers: c.Tiers, ClientIP: c.ClientIP, Identify: identify, Limit: c.Limit, Headers: c.Headers,
+		Counters: c.Counters, OnCounterFailure: c.OnCounterFailure, Nodes: c.Nodes, CounterTimeout: c.CounterTimeout,
+		Events: a.limitEvent, Refuse: a.refuse, Now: c.Now,
+	}
+	if c.TierOf != nil {
+		config.TierOf = func(ctx context.Context, caller ratelimit.Caller) (string, int, error) {
+			return c.TierOf(ctx, principalOf(ctx, caller))
+		}
+	}
+	if c.Override != nil {
+		config.Override = func(ctx context.Context, caller ratelimit.Caller, t ratelimit.Tier) (ratelimit.Tier, error) {
+			return c.Override(ctx, principalOf(ctx, caller), t)
+		}
+	}
+	l, err := ratelimit.New(config)
+	complainOf(err, complain)
+	return l
+}
+
+// complainOf repeats what package ratelimit has complained of. Its Config has
+// fields of the same names.
+func complainOf(err error, complain complaint) {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return
+	}
+	for _, err := range joined.Unwrap() {
+		if e, ok := errors.AsType[*ratelimit.ConfigError](err); ok {
+			complain(trimConfig(e.Path), "%s", e.Problem)
+		}
+	}
+}
+
+func trimConfig(path string) string {
+	const prefix = "Config."
+	if len(path) > len(prefix) && path[:len(prefix)] == prefix {
+		return path[len(prefix):]
+	}
+	return path
+}
+
+// identify names the caller of a request by its principal.
+func identify(r *http.Request) (ratelimit.Caller, error) {
+	p, ok := tokens.PrincipalFrom(r.Context())
+	if !ok {
+		return ratelimit.Caller{}, nil
+	}
+	return CallerOf(p), nil
+}
+
+// principalOf returns the context's principal if the Caller was made of it, else one
+// with what the Caller has: a handler for support staff has the principal of the
+// staff in its context, and inspects another caller.
+func principalOf(ctx context.Context, c ratelimit.Caller) tokens.Principal {
+	c.Address, c.Key = netip.Addr{}, ""
+	if p, ok := tokens.PrincipalFrom(ctx); ok && CallerOf(p) == c {
+		return p
+	}
+	return tokens.Principal{Subject: c.User, Account: c.Account, SessionID: c.Session, Tier: c.Tier, Seats: c.Seats}
+}
+
+// limitEvents are the kinds of package ratelimit as package tokens names them.
+var limitEvents = map[ratelimit.EventKind]events.Kind{
+	ratelimit.EventLimited:        events.Limited,
+	ratelimit.EventShadowLimited:  events.ShadowLimited,
+	ratelimit.EventNearLimit:      events.NearLimit,
+	ratelimit.EventCounterFailure: events.CounterFailure,
+	ratelimit.EventFault:          events.Fault,
+}
+
+// limitEvent reports an event of the Limiter.
+func (a *Auth) limitEvent(ctx context.Context, e ratelimit.Event) {
+	if e.Address.IsValid() {
+		ctx = events.WithAddress(ctx, e.Address)
+	}
+	p, _ := tokens.PrincipalFrom(ctx)
+	a.verifier.Report(ctx, events.Event{
+		Kind: limitEvents[e.Kind], Policy: e.Policy, Err: e.Err,
+		UserID: e.Caller.User, Account: e.Caller.Account, ClientID: p.ClientID, SessionID: e.Caller.Session,
+	})
+}
+
+// refuse answers a refusal of the Limiter.
+func (a *Auth) refuse(w http.ResponseWriter, _ *http.Request, err error) {
+	a.Refused(wire.RouteAPI, err).Write(w)
+}

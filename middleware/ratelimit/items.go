@@ -1,0 +1,289 @@
+package ratelimit
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+// item is what a request has to do with one policy.
+type item struct {
+	*trait
+
+	charge Charge // whose Cost is what was spent
+	status Status
+
+	known  bool // the status is
+	over   bool // the limit is reached
+	made   bool // the charge was made, or the place in flight taken
+	local  bool // with the counters that stand in for those that fail
+	failed bool // the counters failed, and the request was admitted without them
+
+	added int64 // by AddCost, to be settled
+}
+
+func (it *item) isCounted() bool { return !it.concurrent }
+func (it *item) isLate() bool    { return !it.concurrent && it.late }
+func (it *item) isDue() bool     { return !it.concurrent && !it.late }
+
+// overLimit reports whether an item refuses the request.
+func overLimit(items []item) bool {
+	for i := range items {
+		if items[i].over && !items[i].shadow {
+			return true
+		}
+	}
+	return false
+}
+
+// charge takes the places in flight and charges the counters, or does neither: where
+// an item is over its limit, all places are given back. An error refuses the request.
+func (l *Limiter) charge(ctx context.Context, s *subject, items []item) error {
+	admitted := false
+	defer func() {
+		if !admitted { // refused, or the counters or the hook for events have panicked
+			l.inflight.leave(items)
+		}
+	}()
+	l.inflight.enter(items)
+	if overLimit(items) {
+		return nil
+	}
+	if err := l.count(ctx, s, items); err != nil || overLimit(items) {
+		return err
+	}
+	l.reportShares(s, items)
+	admitted = true
+	return nil
+}
+
+// inflight counts the requests that are being answered, by caller.
+type inflight struct {
+	mu  sync.Mutex
+	now map[string]int
+}
+
+// retryPlace is the Retry-After where too many requests of a caller are in
+// flight: it is unknown when one of them ends.
+const retryPlace = time.Second
+
+// enter takes a place for each item of requests in flight, if there is one.
+func (f *inflight) enter(items []item) {
+	for i := range items {
+		it := &items[i]
+		if !it.concurrent {
+			continue
+		}
+		it.known = true
+		it.status.Remaining, it.made = f.take(it.charge.Key, it.charge.Policy.Limit)
+		if !it.made {
+			it.over = true
+			it.status.ResetAfter, it.status.RetryAfter = retryPlace, retryPlace
+		}
+	}
+}
+
+// take takes a place, and reports how many are left. It takes none if there are not
+// limit of them.
+func (f *inflight) take(key string, limit int64) (left int64, ok bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if int64(f.now[key]) >= limit {
+		return 0, false
+	}
+	f.now[key]++
+	return limit - int64(f.now[key]), true
+}
+
+// leave gives the places back that enter has taken.
+func (f *inflight) leave(items []item) {
+	for i := range items {
+		it := &items[i]
+		if !it.concurrent || !it.made {
+			continue
+		}
+		it.made = false
+		f.mu.Lock()
+		f.now[it.charge.Key]--
+		if f.now[it.charge.Key] <= 0 {
+			delete(f.now, it.charge.Key)
+		}
+		f.mu.Unlock()
+	}
+}
+
+// look sees how many places are left.
+func (f *inflight) look(items []item) {
+	for i := range items {
+		if it := &items[i]; it.concurrent {
+			f.mu.Lock()
+			it.known, it.status.Remaining = true, max(it.charge.Policy.Limit-int64(f.now[it.charge.Key]), 0)
+			f.mu.Unlock()
+		}
+	}
+}
+
+// deadline bounds the time for one decision. A client that disconnects is still
+// charged. Where nothing that is asked waits for anything there is no deadline.
+func (l *Limiter) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	if l.prompt {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(context.WithoutCancel(ctx), l.config.CounterTimeout)
+}
+
+// count charges the items, with the counters that stand in where they fail and
+// the host wants it.
+func (l *Limiter) count(ctx context.Context, s *subject, items []item) error {
+	if len(items) == 0 {
+		return nil
+	}
+	b := l.batch()
+	defer l.release(b)
+	err := b.take(ctx, l.config.Counters, items)
+	if err == nil {
+		return nil
+	}
+	l.report(s, EventCounterFailure, items[0].charge.Policy.Name, err)
+	if l.onFailure == FailLocal {
+		for i := range items {
+			if it := &items[i]; !it.concurrent {
+				it.local, it.over = true, false
+				it.charge.Policy = it.charge.Policy.share(l.config.Nodes)
+			}
+		}
+		if err = b.take(ctx, l.local, items); err == nil {
+			return nil
+		}
+	}
+	if l.onFailure != FailOpen {
+		return unavailable(err)
+	}
+	for i := range items {
+		it := &items[i]
+		it.failed, it.over = !it.concurrent, it.over && it.concurrent
+	}
+	return nil
+}
+
+// share is this node's part of a policy.
+func (p Policy) share(nodes int) Policy {
+	p.Limit /= int64(nodes)
+	if p.Burst > 0 {
+		p.Burst = max(p.Burst/int64(nodes), 1)
+	}
+	if p.Limit == 0 {
+		p.Burst = 0
+	}
+	return p
+}
+
+// batch is what the counters are asked, and what they answer: the charges of some
+// items. It can be used again and again, and then allocates nothing.
+type batch struct {
+	items   []*item
+	charges []Charge
+	status  []Status
+}
+
+// batch returns a batch to be used for one request. Counters in memory keep
+// nothing of what they are asked, so a batch can be used again; other counters may.
+func (l *Limiter) batch() *batch {
+	if b, ok := l.batches.Get().(*batch); ok {
+		return b
+	}
+	return new(batch)
+}
+
+// release gives a batch back.
+func (l *Limiter) release(b *batch) {
+	if l.inMemory {
+		clear(b.items[:cap(b.items)])
+		clear(b.charges[:cap(b.charges)])
+		l.batches.Put(b)
+	}
+}
+
+// of makes it the batch of some of the items.
+func (b *batch) of(items []item, some func(*item) bool) {
+	b.items, b.charges = b.items[:0], b.charges[:0]
+	for i := range items {
+		if it := &items[i]; some(it) {
+			b.add(it)
+		}
+	}
+}
+
+func (b *batch) add(it *item) {
+	b.items, b.charges = append(b.items, it), append(b.charges, it.charge)
+}
+
+var errConfused = errors.New("ratelimit: the counters answered something else than they were asked")
+
+// peek asks how the items stand.
+func (b *batch) peek(ctx context.Context, counters Counters) error {
+	if len(b.charges) == 0 {
+		return nil
+	}
+	d, err := counters.Peek(ctx, b.charges, b.status)
+	if err == nil && len(d.Status) != len(b.charges) {
+		err = errConfused
+	}
+	if err != nil {
+		return err
+	}
+	b.status = d.Status
+	for i, it := range b.items {
+		it.status, it.known = d.Status[i], true
+	}
+	return nil
+}
+
+// take makes the charges of the items, or none of them if one is over its limit.
+// Late items are only peeked at. Items in shadow mode are left out if they are over
+// their limit.
+func (b *batch) take(ctx context.Context, counters Counters, items []item) error {
+	b.of(items, (*item).isLate)
+	if err := b.peek(ctx, counters); err != nil {
+		return err
+	}
+	for _, it := range b.items {
+		it.over = !it.status.Allowed
+	}
+	if overLimit(items) {
+		return nil
+	}
+	for b.of(items, (*item).isDue); len(b.charges) > 0; {
+		d, err := counters.Take(ctx, b.charges, b.status)
+		if err == nil && len(d.Status) != len(b.charges) {
+			err = errConfused
+		}
+		if err != nil {
+			return err
+		}
+		b.status = d.Status
+		asked := b.items
+		b.items, b.charges = b.items[:0], b.charges[:0]
+		for i, it := range asked {
+			it.status, it.known, it.made, it.over = d.Status[i], true, d.Allowed, !d.Allowed && !d.Status[i].Allowed
+			if !it.over {
+				b.add(it)
+			}
+		}
+		switch {
+		case d.Allowed, overLimit(items):
+			return nil
+		case len(b.items) == len(asked):
+			return errConfused
+		}
+	}
+	return nil
+}
+
+func (it *item) usage() Usage {
+	return Usage{
+		Policy: it.charge.Policy, Unit: it.unit, tier: it.tier, Known: it.known, Violated: it.over,
+		Remaining: it.status.Remaining, ResetAfter: it.status.ResetAfter, RetryAfter: it.status.RetryAfter,
+	}
+}

@@ -1,0 +1,237 @@
+package ratelimit
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// policies are those of a tier or of a rule, ready to count: all of them count the
+// same caller.
+type policies struct {
+	by         By
+	windows    []window
+	concurrent Policy // Limit 0: any number of requests in flight
+	places     string // the beginning of the keys of the requests in flight
+	cost       func(*http.Request) int64
+
+	trait, place trait
+}
+
+// tier is a Tier, ready to count.
+type tier struct {
+	Tier
+
+	policies policies
+}
+
+// window is a Window, ready to count.
+type window struct {
+	Window
+
+	key string // the beginning of its counters' keys
+}
+
+// trait is what all items of a policy have in common.
+type trait struct {
+	unit       string
+	tier       string // the tier that the policy belongs to; empty: it is a rule
+	late       bool   // its cost comes from AddCost
+	shadow     bool
+	concurrent bool // the charge's Key is that of the requests in flight
+}
+
+// items appends an item for each policy of the subject: those of their tier, then those
+// of the rules.
+func (l *Limiter) items(ctx context.Context, s *subject, cost int64, items []item) ([]item, error) {
+	if !l.route.WithoutTier {
+		t, seats, err := l.tier(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		if items, err = t.policies.items(l.core, s, seats, cost, items); err != nil {
+			return nil, err
+		}
+	}
+	for i := range l.rules {
+		rule := &l.rules[i]
+		if s.request == nil && rule.by.kind == byHost && s.Key == "" {
+			continue // the support staff has not asked for it
+		}
+		costs := cost
+		var err error
+		if s.request != nil {
+			if costs, err = costOf(rule.cost, s.request, cost); err != nil {
+				return nil, err
+			}
+		}
+		if costs == 0 {
+			continue
+		}
+		if items, err = rule.items(l.core, s, 1, costs, items); err != nil {
+			return nil, err
+		}
+	}
+	return items, nil
+}
+
+// tier returns the tier that a subject has now, and the number of seats.
+func (l *Limiter) tier(ctx context.Context, s *subject) (*tier, int, error) {
+	if !s.Authenticated() {
+		t, ok := l.tiers[Anonymous]
+		if !ok {
+			return nil, 0, &Error{Reason: ReasonUnauthenticated, Description: "Authentication is required"}
+		}
+		return t, 1, nil
+	}
+	name, seats := s.Tier, s.Seats
+	if l.config.TierOf != nil {
+		now, n, err := l.config.TierOf(ctx, s.Caller)
+		if err != nil && !l.standsIn(s, err) {
+			return nil, 0, err
+		}
+		if err == nil {
+			name, seats = now, n
+		}
+	}
+	t, ok := l.tiers[name]
+	if !ok || name == Anonymous {
+		return nil, 0, misconfigured(fmt.Errorf("ratelimit: the user %q has the tier %q, which Config.Tiers does not have", s.User, name))
+	}
+	if l.config.Override == nil {
+		return t, seats, nil
+	}
+	own, err := l.config.Override(ctx, s.Caller, t.Tier)
+	if err != nil {
+		if l.standsIn(s, err) {
+			return t, seats, nil
+		}
+		return nil, 0, err
+	}
+	var wrong complaints
+	own.check("Override's tier", name, l.config.Counters, wrong.at(""))
+	if len(wrong) > 0 {
+		return nil, 0, misconfigured(wrong.joined())
+	}
+	return newTier(name, own), seats, nil
+}
+
+// standsIn reports whether what Identify said stands in for a TierOf or Override
+// that failed.
+func (l *Limiter) standsIn(s *subject, err error) bool {
+	if refuses, _ := isRefusal(err); refuses || l.onFailure != FailLocal {
+		return false
+	}
+	if s.request != nil {
+		l.report(s, EventCounterFailure, "", err)
+	}
+	return true
+}
+
+// ready returns the tiers, ready to count.
+func (t Tiers) ready() map[string]*tier {
+	all := make(map[string]*tier, len(t))
+	for name, one := range t {
+		one.Also = slices.Clone(one.Also)
+		all[name] = newTier(name, one)
+	}
+	return all
+}
+
+func newTier(name string, t Tier) *tier {
+	p := policies{
+		by: t.By, concurrent: concurrentPolicy(name, t.Concurrent), places: "tier/",
+		trait: trait{tier: name, shadow: t.Shadow},
+		place: trait{tier: name, shadow: t.Shadow, unit: unitConcurrent, concurrent: true},
+	}
+	for _, w := range t.windows(name) {
+		p.windows = append(p.windows, window{w, tierKey(w.Period)})
+	}
+	return &tier{t, p}
+}
+
+func newRule(r Rule) policies {
+	key := ruleKey(r.Name)
+	p := policies{
+		by: r.By, concurrent: concurrentPolicy(r.Name, r.Concurrent), places: key, cost: r.Cost,
+		trait: trait{unit: r.Unit, late: r.Late, shadow: r.Shadow},
+		place: trait{unit: unitConcurrent, shadow: r.Shadow, concurrent: true},
+	}
+	if r.Period > 0 {
+		p.windows = []window{{r.window(), key}}
+	}
+	return p
+}
+
+func concurrentPolicy(name string, limit int) Policy {
+	return Policy{Name: name + "-concurrent", Limit: int64(limit)}
+}
+
+// tierKey begins the key of a tier's counter. It names the window and not the
+// tier: a caller who changes tiers in the middle of a window keeps what was
+// spent. The owner comes last, so that no two of them can have one key.
+func tierKey(period time.Duration) string {
+	return "tier/" + strconv.FormatInt(seconds(period), 10) + "/"
+}
+
+// ruleKey begins the key of a rule's counter. The name stands behind its length, so
+// that no two names can be taken for one another, whatever is in them.
+func ruleKey(name string) string { return "rule/" + strconv.Itoa(len(name)) + "/" + name + "/" }
+
+// items appends an item for each of the policies.
+func (p *policies) items(c *core, s *subject, seats int, cost int64, items []item) ([]item, error) {
+	o, err := c.owner(s, &p.by)
+	if err != nil {
+		return nil, err
+	}
+	if p.trait.late {
+		cost = 1
+	}
+	for i := range p.windows {
+		w := &p.windows[i]
+		items = append(items, item{trait: &p.trait, charge: o.charge(w.key, w.policy(seats), cost)})
+	}
+	if p.concurrent.Limit > 0 {
+		items = append(items, item{trait: &p.place, charge: Charge{Key: o.key(p.places), Policy: p.concurrent, Cost: 1}})
+	}
+	return items, nil
+}
+
+// maxLimit is the largest Integer of RFC 9651 §3.3.1: the headers hold no more.
+const maxLimit = 999_999_999_999_999
+
+// policy is the limit that an account with so many seats has.
+func (w Window) policy(seats int) Policy {
+	limit := w.Limit
+	if n := int64(seats); w.PerSeat && n > 1 {
+		if limit > math.MaxInt64/n {
+			limit = math.MaxInt64
+		} else {
+			limit *= n
+		}
+	}
+	if w.Max > 0 {
+		limit = min(limit, w.Max)
+	}
+	return Policy{Name: w.Name, Limit: min(limit, maxLimit), Window: w.Period, Algorithm: w.Algorithm, Burst: w.Burst}
+}
+
+// maxCost is the most that one charge can cost.
+const maxCost = math.MaxInt32
+
+// costOf returns what a request costs, or otherwise where there is no function to say
+// so.
+func costOf(cost func(*http.Request) int64, r *http.Request, otherwise int64) (int64, error) {
+	if cost == nil {
+		return otherwise, nil
+	}
+	n := cost(r)
+	if n < 0 {
+		return 0, misconfigured(fmt.Errorf("ratelimit: Cost returned %d", n))
+	}
+	return min(n, maxCost), nil
+}
