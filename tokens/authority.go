@@ -11,11 +11,11 @@ package tokens
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"time"
 
+	"github.com/sallyport-go/sallyport/internal/configcheck"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens/events"
 	"github.com/sallyport-go/sallyport/tokens/keys"
@@ -69,17 +69,16 @@ const (
 // New returns an Authority. It copies the Config: later changes to it have no
 // effect, except for those of KeyRing. It does not call the store.
 //
-// If the Config is invalid, New returns one error that joins all defects. Each
-// names the path of its field, for example "tokens: Config.RefreshKeys[0]: must
-// be at least 32 random bytes, got 5".
+// If the Config is invalid, New returns one error that joins all defects:
+// *ConfigError values, each with the path of its field, for example "tokens:
+// Config.RefreshKeys[0]: must be at least 32 random bytes, got 5".
 func New(c Config) (*Authority, error) {
-	var wrong []error
-	complain := func(path, format string, args ...any) {
-		wrong = append(wrong, fmt.Errorf("tokens: Config."+path+": "+format, args...))
-	}
-	if c.Store == nil {
-		complain("Store", "is required")
-	}
+	wrong := configcheck.List{Package: "tokens"}
+	complain := wrong.At("Config.")
+	configcheck.Required("Store", c.Store, complain)
+	configcheck.Optional("APIKeys", c.APIKeys, complain)
+	configcheck.Optional("Clients", c.Clients, complain)
+	configcheck.Optional("Revocations", c.Revocations, complain)
 	checkNames(c.Issuer, c.Audience, complain)
 	switch {
 	case !isString(c.DefaultClient):
@@ -92,6 +91,9 @@ func New(c Config) (*Authority, error) {
 	}
 	if c.InsecureIgnoreDenyFailure && c.Revocations == nil {
 		complain("InsecureIgnoreDenyFailure", "requires Revocations")
+	}
+	if c.PasswordEndsAPIKeys && c.APIKeys == nil {
+		complain("PasswordEndsAPIKeys", "requires APIKeys")
 	}
 	if c.MaxSessions < 0 {
 		complain("MaxSessions", "must be at least 1, or 0 for no limit, got %d", c.MaxSessions)
@@ -124,8 +126,8 @@ func New(c Config) (*Authority, error) {
 			complain(d.name, "must be a multiple of %v, got %v", d.unit, *d.value)
 		}
 	}
-	if len(wrong) > 0 {
-		return nil, errors.Join(wrong...)
+	if err := wrong.Err(); err != nil {
+		return nil, err
 	}
 	if c.Now == nil {
 		c.Now = time.Now

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sallyport-go/sallyport/internal/configcheck"
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
@@ -90,7 +91,7 @@ type verified struct {
 type cacheKey [sha256.Size]byte
 
 // newCache returns nil if the config asks for no cache.
-func newCache(c CacheConfig, complain func(path, format string, args ...any)) *cache {
+func newCache(c CacheConfig, complain configcheck.Complain) *cache {
 	if c.Bytes < 0 || c.Bytes > 0 && c.Bytes < leastBytes {
 		complain("Cache.Bytes", "must be %d or more, or 0 for %d, got %d", leastBytes, cacheBytes, c.Bytes)
 	}

@@ -2,10 +2,10 @@ package tokens
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
+	"github.com/sallyport-go/sallyport/internal/configcheck"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens/events"
 	"github.com/sallyport-go/sallyport/tokens/keys"
@@ -187,15 +187,11 @@ type Config struct {
 }
 
 // ringOf returns Config.KeyRing, or a new ring of Config.Keys.
-func ringOf(c Config, complain func(path, format string, args ...any)) *keys.Ring {
+func ringOf(c Config, complain configcheck.Complain) *keys.Ring {
 	switch {
 	case c.KeyRing == nil:
 		r, err := keys.NewRing(c.Keys...)
-		for _, one := range joined(err) {
-			if problem := (*keys.Error)(nil); errors.As(one, &problem) {
-				complain(problem.Path, "%w", problem.Err)
-			}
-		}
+		configcheck.Repeat(err, "", complain)
 		return r
 	case len(c.Keys) > 0:
 		complain("Keys", "must be empty if KeyRing is set")
@@ -205,15 +201,7 @@ func ringOf(c Config, complain func(path, format string, args ...any)) *keys.Rin
 	return c.KeyRing
 }
 
-// joined returns the errors that an error joins.
-func joined(err error) []error {
-	if all, ok := err.(interface{ Unwrap() []error }); ok {
-		return all.Unwrap()
-	}
-	return nil
-}
-
-func checkRefreshKeys(c Config, complain func(path, format string, args ...any)) {
+func checkRefreshKeys(c Config, complain configcheck.Complain) {
 	if len(c.RefreshKeys) == 0 {
 		complain("RefreshKeys", "is required: at least one secret of %d random bytes", refreshKeyBytes)
 	}
@@ -226,16 +214,16 @@ func checkRefreshKeys(c Config, complain func(path, format string, args ...any))
 		}
 		for j, other := range c.RefreshKeys[:i] {
 			if s.Equal(other) {
-				complain(path, "is RefreshKeys[%d] again", j)
+				complain(path, "must differ from RefreshKeys[%d]: each secret has one use", j)
 			}
 		}
 		for j, k := range c.Keys {
 			if k.Secret != "" && s.Equal(k.Secret) {
-				complain(path, "is the Secret of Keys[%d]: each secret has one use", j)
+				complain(path, "must differ from the Secret of Keys[%d]: each secret has one use", j)
 			}
 		}
 		if c.KeyRing != nil && c.KeyRing.Holds(s) {
-			complain(path, "is the Secret of a key of KeyRing: each secret has one use")
+			complain(path, "must differ from the secrets of KeyRing: each secret has one use")
 		}
 	}
 }

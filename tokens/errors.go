@@ -3,6 +3,8 @@ package tokens
 import (
 	"errors"
 	"fmt"
+
+	"github.com/sallyport-go/sallyport/configerror"
 )
 
 // The errors of an Authority. Test for them with [errors.Is]. The wrapped text is
@@ -94,3 +96,6 @@ var (
 func unavailable(what string, err error) error {
 	return fmt.Errorf("%w: %s: %w", ErrUnavailable, what, err)
 }
+
+// ConfigError is one invalid field of a [Config] or a [VerifierConfig].
+type ConfigError = configerror.Error

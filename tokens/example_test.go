@@ -196,7 +196,7 @@ func Example_keyRing() {
 	// {"alg":"ES256","kid":"2025","typ":"at+jwt"} 2 published
 	// {"alg":"ES256","kid":"2026","typ":"at+jwt"} 2 published
 	// {"alg":"ES256","kid":"2026","typ":"at+jwt"} 1 published
-	// keys: Keys[0]: Secret: must be at least 32 random bytes for HS256, got 6
+	// keys: Keys[0].Secret: must be at least 32 random bytes for HS256, got 6
 }
 
 // A service that only verifies has the public keys of the one that signs: here
@@ -231,7 +231,7 @@ func ExampleNew_wrong() {
 	fmt.Println(err)
 	// Output:
 	// tokens: Config.Audience: is required, of 512 bytes at most
-	// tokens: Config.Keys[0]: Secret: must be at least 32 random bytes for HS256, got 6
+	// tokens: Config.Keys[0].Secret: must be at least 32 random bytes for HS256, got 6
 	// tokens: Config.RefreshKeys[0]: must be at least 32 random bytes, got 14
 }
 

@@ -66,20 +66,20 @@ func TestKeys(t *testing.T) {
 	}{
 		{"no keys", nil, []string{"Keys: is required: at least one, the first of which signs"}},
 		{"a key without anything", first(keys.Key{}), []string{"Keys[0]: must have a Secret, a Private or a Public key"}},
-		{"D118: 31 bytes for HS256", first(keys.Key{Algorithm: "HS256", Secret: secret("a", 31)}), []string{"Keys[0]: Secret: must be at least 32 random bytes for HS256, got 31"}},
-		{"D118: 47 bytes for HS384", first(keys.Key{Algorithm: "HS384", Secret: secret("a", 47)}), []string{"Keys[0]: Secret: must be at least 48 random bytes for HS384, got 47"}},
-		{"D118: 63 bytes for HS512", first(keys.Key{Algorithm: "HS512", Secret: secret("a", 63)}), []string{"Keys[0]: Secret: must be at least 64 random bytes for HS512, got 63"}},
+		{"D118: 31 bytes for HS256", first(keys.Key{Algorithm: "HS256", Secret: secret("a", 31)}), []string{"Keys[0].Secret: must be at least 32 random bytes for HS256, got 31"}},
+		{"D118: 47 bytes for HS384", first(keys.Key{Algorithm: "HS384", Secret: secret("a", 47)}), []string{"Keys[0].Secret: must be at least 48 random bytes for HS384, got 47"}},
+		{"D118: 63 bytes for HS512", first(keys.Key{Algorithm: "HS512", Secret: secret("a", 63)}), []string{"Keys[0].Secret: must be at least 64 random bytes for HS512, got 63"}},
 		{"32 bytes for HS256", first(keys.Key{Algorithm: "HS256", Secret: secret("a", 32)}), nil},
 		{"48 bytes for HS384", first(keys.Key{Algorithm: "HS384", Secret: secret("a", 48)}), nil},
 		{"64 bytes for HS512", first(keys.Key{Algorithm: "HS512", Secret: secret("a", 64)}), nil},
-		{"P24: an empty secret", first(keys.Key{Algorithm: "HS256"}), []string{"Keys[0]: Secret: must be at least 32 random bytes for HS256, got 0"}},
-		{"one byte again and again", first(keys.Key{Algorithm: "HS256", Secret: keys.Secret(strings.Repeat("a", 64))}), []string{"Keys[0]: Secret: must be random, got too few different bytes"}},
-		{"zeros", first(keys.Key{Algorithm: "HS256", Secret: keys.Secret(make([]byte, 32))}), []string{"Keys[0]: Secret: must be random, got too few different bytes"}},
-		{"a few bytes again and again", first(keys.Key{Algorithm: "HS256", Secret: keys.Secret(strings.Repeat("secret!", 8))}), []string{"Keys[0]: Secret: must be random, got too few different bytes"}},
-		{"P24: alg none", first(keys.Key{Algorithm: "none", Secret: secret("a", 32)}), []string{`Keys[0]: Secret: is only for HS256, HS384 and HS512, got Algorithm "none"`}},
-		{"an unknown algorithm", first(keys.Key{Algorithm: "XS256", Private: rsaKey}), []string{`Keys[0]: Algorithm: must be one of HS, RS, PS and ES with 256, 384 or 512, or EdDSA, got "XS256"`}},
-		{"an algorithm in small letters", first(keys.Key{Algorithm: "es256", Private: ecKey}), []string{`Keys[0]: Algorithm: must be one of HS, RS, PS and ES with 256, 384 or 512, or EdDSA, got "es256"`}},
-		{"no algorithm", first(keys.Key{Private: ecKey}), []string{`Keys[0]: Algorithm: must be one of HS, RS, PS and ES with 256, 384 or 512, or EdDSA, got ""`}},
+		{"P24: an empty secret", first(keys.Key{Algorithm: "HS256"}), []string{"Keys[0].Secret: must be at least 32 random bytes for HS256, got 0"}},
+		{"one byte again and again", first(keys.Key{Algorithm: "HS256", Secret: keys.Secret(strings.Repeat("a", 64))}), []string{"Keys[0].Secret: must be random, got too few different bytes"}},
+		{"zeros", first(keys.Key{Algorithm: "HS256", Secret: keys.Secret(make([]byte, 32))}), []string{"Keys[0].Secret: must be random, got too few different bytes"}},
+		{"a few bytes again and again", first(keys.Key{Algorithm: "HS256", Secret: keys.Secret(strings.Repeat("secret!", 8))}), []string{"Keys[0].Secret: must be random, got too few different bytes"}},
+		{"P24: alg none", first(keys.Key{Algorithm: "none", Secret: secret("a", 32)}), []string{`Keys[0].Secret: must be empty unless Algorithm is HS256, HS384 or HS512, got Algorithm "none"`}},
+		{"an unknown algorithm", first(keys.Key{Algorithm: "XS256", Private: rsaKey}), []string{`Keys[0].Algorithm: must be one of HS, RS, PS and ES with 256, 384 or 512, or EdDSA, got "XS256"`}},
+		{"an algorithm in small letters", first(keys.Key{Algorithm: "es256", Private: ecKey}), []string{`Keys[0].Algorithm: must be one of HS, RS, PS and ES with 256, 384 or 512, or EdDSA, got "es256"`}},
+		{"no algorithm", first(keys.Key{Private: ecKey}), []string{`Keys[0].Algorithm: must be one of HS, RS, PS and ES with 256, 384 or 512, or EdDSA, got ""`}},
 		{"D118: RSA of 1024 bits", first(keys.Key{Algorithm: "RS256", Private: small}), []string{"Keys[0]: must be an RSA key of 2048 to 16384 bits, got 1024"}},
 		{"D118: RSA of 1024 bits that only verifies", second(keys.Key{Algorithm: "PS512", Public: &small.PublicKey}), []string{"Keys[1]: must be an RSA key of 2048 to 16384 bits, got 1024"}},
 		{"RSA of too many bits", second(keys.Key{Algorithm: "RS256", Public: &rsa.PublicKey{N: new(big.Int).Lsh(rsaKey.N, 16384), E: 65537}}), []string{"Keys[1]: must be an RSA key of 2048 to 16384 bits, got 18432"}},
@@ -92,55 +92,55 @@ func TestKeys(t *testing.T) {
 		{"ECDSA for RS256", first(keys.Key{Algorithm: "RS256", Private: ecKey}), []string{"Keys[0]: must be an RSA key for RS256, got *ecdsa.PublicKey"}},
 		{"RSA for ES256", first(keys.Key{Algorithm: "ES256", Private: rsaKey}), []string{"Keys[0]: must be an ECDSA key for ES256, got *rsa.PublicKey"}},
 		{"RSA for EdDSA", first(keys.Key{Algorithm: "EdDSA", Private: rsaKey}), []string{"Keys[0]: must be an Ed25519 key for EdDSA, got *rsa.PublicKey"}},
-		{"X25519 for EdDSA", first(keys.Key{Algorithm: "EdDSA", Private: x25519}), []string{"Keys[0]: Private: must be an *rsa.PrivateKey, an *ecdsa.PrivateKey or an ed25519.PrivateKey, got *ecdh.PrivateKey"}},
-		{"a text for RS256", first(keys.Key{Algorithm: "RS256", Private: "-----BEGIN"}), []string{"Keys[0]: Private: must be an *rsa.PrivateKey, an *ecdsa.PrivateKey or an ed25519.PrivateKey, got string"}},
-		{"a signer that is elsewhere", first(keys.Key{Algorithm: "RS256", Private: far{rsaKey}}), []string{"Keys[0]: Private: must be an *rsa.PrivateKey, an *ecdsa.PrivateKey or an ed25519.PrivateKey, got tokens_test.far"}},
-		{"a secret beside a private key", first(keys.Key{Algorithm: "RS256", Private: rsaKey, Secret: secret("a", 32)}), []string{`Keys[0]: Secret: is only for HS256, HS384 and HS512, got Algorithm "RS256"`}},
-		{"a private key beside a secret", first(keys.Key{Algorithm: "HS256", Private: rsaKey, Secret: secret("a", 32)}), []string{"Keys[0]: Private, Public: are not for HS256, which requires a Secret"}},
-		{"a public key that is another's", first(keys.Key{Algorithm: "ES256", Private: ecKey, Public: &other.PublicKey}), []string{"Keys[0]: Public: is not the public half of Private"}},
-		{"a public key of another kind", first(keys.Key{Algorithm: "ES256", Private: ecKey, Public: edKey.Public()}), []string{"Keys[0]: Public: is not the public half of Private"}},
+		{"X25519 for EdDSA", first(keys.Key{Algorithm: "EdDSA", Private: x25519}), []string{"Keys[0].Private: must be an *rsa.PrivateKey, an *ecdsa.PrivateKey or an ed25519.PrivateKey, got *ecdh.PrivateKey"}},
+		{"a text for RS256", first(keys.Key{Algorithm: "RS256", Private: "-----BEGIN"}), []string{"Keys[0].Private: must be an *rsa.PrivateKey, an *ecdsa.PrivateKey or an ed25519.PrivateKey, got string"}},
+		{"a signer that is elsewhere", first(keys.Key{Algorithm: "RS256", Private: far{rsaKey}}), []string{"Keys[0].Private: must be an *rsa.PrivateKey, an *ecdsa.PrivateKey or an ed25519.PrivateKey, got tokens_test.far"}},
+		{"a secret beside a private key", first(keys.Key{Algorithm: "RS256", Private: rsaKey, Secret: secret("a", 32)}), []string{`Keys[0].Secret: must be empty unless Algorithm is HS256, HS384 or HS512, got Algorithm "RS256"`}},
+		{"a private key beside a secret", first(keys.Key{Algorithm: "HS256", Private: rsaKey, Secret: secret("a", 32)}), []string{"Keys[0].Secret: must be set instead of Private and Public for HS256"}},
+		{"a public key that is another's", first(keys.Key{Algorithm: "ES256", Private: ecKey, Public: &other.PublicKey}), []string{"Keys[0].Public: must be nil, or the public half of Private"}},
+		{"a public key of another kind", first(keys.Key{Algorithm: "ES256", Private: ecKey, Public: edKey.Public()}), []string{"Keys[0].Public: must be nil, or the public half of Private"}},
 		{"a public key that is the private one's", first(keys.Key{Algorithm: "ES256", Private: ecKey, Public: &ecKey.PublicKey}), nil},
 		{"a private key in place of the public one", second(keys.Key{Algorithm: "ES256", Public: ecKey}), []string{"Keys[1]: must be an ECDSA key for ES256, got *ecdsa.PrivateKey"}},
-		{"a first key that cannot sign", first(keys.Key{Algorithm: "ES256", Public: &ecKey.PublicKey}), []string{"Keys[0]: signs, and has only a public key"}},
+		{"a first key that cannot sign", first(keys.Key{Algorithm: "ES256", Public: &ecKey.PublicKey}), []string{"Keys[0]: must have a Secret or a Private key, because the first key signs, got a Public key only"}},
 		{"a second key that cannot sign", second(keys.Key{Algorithm: "ES256", Public: &ecKey.PublicKey}), nil},
-		{"an ID with a space", first(keys.Key{ID: "a b", Algorithm: "ES256", Private: ecKey}), []string{"Keys[0]: ID: must be printable ASCII without spaces"}},
-		{"an ID beyond ASCII", first(keys.Key{ID: "é", Algorithm: "ES256", Private: ecKey}), []string{"Keys[0]: ID: must be printable ASCII without spaces"}},
-		{"an ID with a line end", first(keys.Key{ID: "a\n", Algorithm: "ES256", Private: ecKey}), []string{"Keys[0]: ID: must be printable ASCII without spaces"}},
-		{"an ID of 65 characters", first(keys.Key{ID: strings.Repeat("k", 65), Algorithm: "ES256", Private: ecKey}), []string{"Keys[0]: ID: must be at most 64 characters, got 65"}},
+		{"an ID with a space", first(keys.Key{ID: "a b", Algorithm: "ES256", Private: ecKey}), []string{"Keys[0].ID: must be printable ASCII without spaces"}},
+		{"an ID beyond ASCII", first(keys.Key{ID: "é", Algorithm: "ES256", Private: ecKey}), []string{"Keys[0].ID: must be printable ASCII without spaces"}},
+		{"an ID with a line end", first(keys.Key{ID: "a\n", Algorithm: "ES256", Private: ecKey}), []string{"Keys[0].ID: must be printable ASCII without spaces"}},
+		{"an ID of 65 characters", first(keys.Key{ID: strings.Repeat("k", 65), Algorithm: "ES256", Private: ecKey}), []string{"Keys[0].ID: must be at most 64 characters, got 65"}},
 		{"an ID of 64 characters", first(keys.Key{ID: strings.Repeat("k", 64), Algorithm: "ES256", Private: ecKey}), nil},
 		{"an ID that JSON has to escape", first(keys.Key{ID: `"\<&>`, Algorithm: "ES256", Private: ecKey}), nil},
-		{"two keys with one ID", second(keys.Key{ID: "hs", Algorithm: "ES256", Private: ecKey}), []string{`Keys[1]: has the ID "hs" of another key`}},
+		{"two keys with one ID", second(keys.Key{ID: "hs", Algorithm: "ES256", Private: ecKey}), []string{`Keys[1].ID: must differ from the ID of every other key, got "hs" twice`}},
 		{
 			"D106: one key under two algorithms",
 			[]keys.Key{{ID: "a", Algorithm: "RS256", Private: rsaKey}, {ID: "b", Algorithm: "PS256", Public: &rsaKey.PublicKey}},
-			[]string{`Keys[1]: is the same key as the one with the ID "a"`},
+			[]string{`Keys[1]: must not be the same key as the one with the ID "a"`},
 		},
 		{
 			"D106: one secret under two algorithms",
 			[]keys.Key{{ID: "a", Algorithm: "HS256", Secret: secret("a", 64)}, {ID: "b", Algorithm: "HS512", Secret: secret("a", 64)}},
-			[]string{`Keys[1]: is the same key as the one with the ID "a"`},
+			[]string{`Keys[1]: must not be the same key as the one with the ID "a"`},
 		},
 		{
 			"one key twice, without an ID",
 			[]keys.Key{{Algorithm: "EdDSA", Private: edKey}, {Algorithm: "EdDSA", Public: edKey.Public()}},
 			[]string{
-				fmt.Sprintf("Keys[1]: has the ID %q of another key", thumbprintOf(t, edKey.Public())),
-				fmt.Sprintf("Keys[1]: is the same key as the one with the ID %q", thumbprintOf(t, edKey.Public())),
+				fmt.Sprintf("Keys[1].ID: must differ from the ID of every other key, got %q twice", thumbprintOf(t, edKey.Public())),
+				fmt.Sprintf("Keys[1]: must not be the same key as the one with the ID %q", thumbprintOf(t, edKey.Public())),
 			},
 		},
-		{"the secret of the refresh tokens", first(keys.Key{Algorithm: "HS256", Secret: secret("refresh", 32)}), []string{"RefreshKeys[0]: is the Secret of Keys[0]: each secret has one use"}},
+		{"the secret of the refresh tokens", first(keys.Key{Algorithm: "HS256", Secret: secret("refresh", 32)}), []string{"RefreshKeys[0]: must differ from the Secret of Keys[0]: each secret has one use"}},
 
 		// what a host's own code may make
-		{"a nil RSA key", first(keys.Key{Algorithm: "RS256", Private: (*rsa.PrivateKey)(nil)}), []string{"Keys[0]: Private: is nil"}},
+		{"a nil RSA key", first(keys.Key{Algorithm: "RS256", Private: (*rsa.PrivateKey)(nil)}), []string{"Keys[0].Private: must have its private part, got a *rsa.PrivateKey without it"}},
 		{"an RSA key without anything", first(keys.Key{Algorithm: "RS256", Private: &rsa.PrivateKey{}}), []string{"Keys[0]: must be an RSA key for RS256, got none"}},
-		{"an RSA key without its primes", first(keys.Key{Algorithm: "RS256", Private: &rsa.PrivateKey{PublicKey: rsaKey.PublicKey, D: rsaKey.D}}), []string{"Keys[0]: Private: crypto/rsa: missing primes"}},
-		{"a nil ECDSA key", first(keys.Key{Algorithm: "ES256", Private: (*ecdsa.PrivateKey)(nil)}), []string{"Keys[0]: Private: is nil"}},
-		{"an ECDSA key without anything", first(keys.Key{Algorithm: "ES256", Private: &ecdsa.PrivateKey{}}), []string{"Keys[0]: Private: is nil"}},
-		{"an ECDSA key without its secret", first(keys.Key{Algorithm: "ES256", Private: &ecdsa.PrivateKey{PublicKey: ecKey.PublicKey}}), []string{"Keys[0]: Private: is nil"}},
-		{"an ECDSA key with the secret of another", first(keys.Key{Algorithm: "ES256", Private: &ecdsa.PrivateKey{PublicKey: ecKey.PublicKey, D: other.D}}), []string{"Keys[0]: Private: does not sign what Public verifies"}}, //nolint:staticcheck // put together by hand
-		{"an Ed25519 key that is cut", first(keys.Key{Algorithm: "EdDSA", Private: edKey[:31]}), []string{"Keys[0]: Private: must be 64 bytes for EdDSA, got 31"}},
-		{"an Ed25519 key without anything", first(keys.Key{Algorithm: "EdDSA", Private: ed25519.PrivateKey{}}), []string{"Keys[0]: Private: must be 64 bytes for EdDSA, got 0"}},
-		{"an Ed25519 key with the public half of another", first(keys.Key{Algorithm: "EdDSA", Private: append(edKey[:32:32], otherEd...)}), []string{"Keys[0]: Private: does not sign what Public verifies"}},
+		{"an RSA key without its primes", first(keys.Key{Algorithm: "RS256", Private: &rsa.PrivateKey{PublicKey: rsaKey.PublicKey, D: rsaKey.D}}), []string{"Keys[0].Private: crypto/rsa: missing primes"}},
+		{"a nil ECDSA key", first(keys.Key{Algorithm: "ES256", Private: (*ecdsa.PrivateKey)(nil)}), []string{"Keys[0].Private: must have its private part, got a *ecdsa.PrivateKey without it"}},
+		{"an ECDSA key without anything", first(keys.Key{Algorithm: "ES256", Private: &ecdsa.PrivateKey{}}), []string{"Keys[0].Private: must have its private part, got a *ecdsa.PrivateKey without it"}},
+		{"an ECDSA key without its secret", first(keys.Key{Algorithm: "ES256", Private: &ecdsa.PrivateKey{PublicKey: ecKey.PublicKey}}), []string{"Keys[0].Private: must have its private part, got a *ecdsa.PrivateKey without it"}},
+		{"an ECDSA key with the secret of another", first(keys.Key{Algorithm: "ES256", Private: &ecdsa.PrivateKey{PublicKey: ecKey.PublicKey, D: other.D}}), []string{"Keys[0].Private: must sign what Public verifies"}}, //nolint:staticcheck // put together by hand
+		{"an Ed25519 key that is cut", first(keys.Key{Algorithm: "EdDSA", Private: edKey[:31]}), []string{"Keys[0].Private: must be 64 bytes for EdDSA, got 31"}},
+		{"an Ed25519 key without anything", first(keys.Key{Algorithm: "EdDSA", Private: ed25519.PrivateKey{}}), []string{"Keys[0].Private: must be 64 bytes for EdDSA, got 0"}},
+		{"an Ed25519 key with the public half of another", first(keys.Key{Algorithm: "EdDSA", Private: append(edKey[:32:32], otherEd...)}), []string{"Keys[0].Private: must sign what Public verifies"}},
 		{"a nil public RSA key", second(keys.Key{Algorithm: "RS256", Public: (*rsa.PublicKey)(nil)}), []string{"Keys[1]: must be an RSA key for RS256, got none"}},
 		{"a public RSA key without anything", second(keys.Key{Algorithm: "RS256", Public: &rsa.PublicKey{}}), []string{"Keys[1]: must be an RSA key for RS256, got none"}},
 		{"a nil public ECDSA key", second(keys.Key{Algorithm: "ES256", Public: (*ecdsa.PublicKey)(nil)}), []string{"Keys[1]: must be an ECDSA key for ES256, got none"}},
@@ -148,8 +148,8 @@ func TestKeys(t *testing.T) {
 		{"a public ECDSA key without a point", second(keys.Key{Algorithm: "ES256", Public: &ecdsa.PublicKey{Curve: elliptic.P256()}}), []string{"Keys[1]: must be a point on the curve"}},
 		{"a public ECDSA key beside its curve", second(keys.Key{Algorithm: "ES256", Public: &ecdsa.PublicKey{Curve: elliptic.P256(), X: big.NewInt(1), Y: big.NewInt(1)}}), []string{"Keys[1]: must be a point on the curve"}}, //nolint:staticcheck // put together by hand
 		{"a public Ed25519 key that is cut", second(keys.Key{Algorithm: "EdDSA", Public: ed25519.PublicKey{1, 2}}), []string{"Keys[1]: must be 32 bytes for EdDSA, got 2"}},
-		{"a nil public key beside a good one", first(keys.Key{Algorithm: "RS256", Private: rsaKey, Public: (*rsa.PublicKey)(nil)}), []string{"Keys[0]: Public: is not the public half of Private"}},
-		{"a nil ECDSA public key beside a good one", first(keys.Key{Algorithm: "ES256", Private: ecKey, Public: (*ecdsa.PublicKey)(nil)}), []string{"Keys[0]: Public: is not the public half of Private"}},
+		{"a nil public key beside a good one", first(keys.Key{Algorithm: "RS256", Private: rsaKey, Public: (*rsa.PublicKey)(nil)}), []string{"Keys[0].Public: must be nil, or the public half of Private"}},
+		{"a nil ECDSA public key beside a good one", first(keys.Key{Algorithm: "ES256", Private: ecKey, Public: (*ecdsa.PublicKey)(nil)}), []string{"Keys[0].Public: must be nil, or the public half of Private"}},
 	} {
 		t.Run("New answers "+test.name+" and does not panic", func(t *testing.T) {
 			t.Parallel()
@@ -230,7 +230,7 @@ func TestThumbprint(t *testing.T) {
 			t.Parallel()
 			c := good
 			c.Keys = []keys.Key{{ID: test.thumbs, Algorithm: "HS256", Secret: secret("access", 32)}, test.key}
-			checkNew(t, c, []string{fmt.Sprintf("tokens: Config.Keys[1]: has the ID %q of another key", test.thumbs)})
+			checkNew(t, c, []string{fmt.Sprintf("tokens: Config.Keys[1].ID: must differ from the ID of every other key, got %q twice", test.thumbs)})
 		})
 	}
 
@@ -281,7 +281,7 @@ func TestThumbprint(t *testing.T) {
 			thumb := thumbprintOf(t, &key.PublicKey)
 			c := good
 			c.Keys = []keys.Key{{ID: thumb, Algorithm: "HS256", Secret: secret("access", 32)}, {Algorithm: "ES256", Public: &key.PublicKey}}
-			checkNew(t, c, []string{fmt.Sprintf("tokens: Config.Keys[1]: has the ID %q of another key", thumb)})
+			checkNew(t, c, []string{fmt.Sprintf("tokens: Config.Keys[1].ID: must differ from the ID of every other key, got %q twice", thumb)})
 			return
 		}
 		t.Fatal("there was none")
@@ -362,13 +362,13 @@ func TestReplacingKeys(t *testing.T) {
 		t.Parallel()
 		good := open(t).config
 		for want, secrets := range map[string][]keys.Secret{
-			"RefreshKeys: is required: at least one secret of 32 random bytes":    nil,
-			"RefreshKeys[0]: must be at least 32 random bytes, got 31":            {secret("a", 31)},
-			"RefreshKeys[1]: must be at least 32 random bytes, got 0":             {secret("a", 32), ""},
-			"RefreshKeys[1]: must be random, got too few different bytes":         {secret("a", 32), keys.Secret(make([]byte, 32))},
-			"RefreshKeys[2]: is RefreshKeys[0] again":                             {secret("a", 32), secret("b", 32), secret("a", 32)},
-			"RefreshKeys[1]: is the Secret of Keys[0]: each secret has one use":   {secret("a", 32), secret("access", 32)},
-			"RefreshKeys[0]: must be random, got too few different bytes\t(text)": {"passwordpasswordpasswordpassword"},
+			"RefreshKeys: is required: at least one secret of 32 random bytes":                nil,
+			"RefreshKeys[0]: must be at least 32 random bytes, got 31":                        {secret("a", 31)},
+			"RefreshKeys[1]: must be at least 32 random bytes, got 0":                         {secret("a", 32), ""},
+			"RefreshKeys[1]: must be random, got too few different bytes":                     {secret("a", 32), keys.Secret(make([]byte, 32))},
+			"RefreshKeys[2]: must differ from RefreshKeys[0]: each secret has one use":        {secret("a", 32), secret("b", 32), secret("a", 32)},
+			"RefreshKeys[1]: must differ from the Secret of Keys[0]: each secret has one use": {secret("a", 32), secret("access", 32)},
+			"RefreshKeys[0]: must be random, got too few different bytes\t(text)":             {"passwordpasswordpasswordpassword"},
 		} {
 			c := good
 			c.RefreshKeys = secrets

@@ -191,13 +191,13 @@ func TestKeyRing(t *testing.T) {
 			want string
 		}{
 			{"no keys", nil, "keys: Keys: is required: at least one, the first of which signs"},
-			{"a weak key behind a good one", []keys.Key{other, {Algorithm: "HS256", Secret: "short"}}, "keys: Keys[1]: Secret: must be at least 32 random bytes for HS256, got 5"},
-			{"a key that cannot sign in front", []keys.Key{public, good}, "keys: Keys[0]: signs, and has only a public key"},
-			{"one key twice", []keys.Key{good, good}, `keys: Keys[1]: has the ID "es256" of another key` + "\n" + `keys: Keys[1]: is the same key as the one with the ID "es256"`},
-			{"the only key retires", []keys.Key{scheduled(good, time.Time{}, at)}, "keys: Keys[0]: RetiresAt: requires a key that signs after it: leave it zero until there is one"},
-			{"the last key retires", []keys.Key{other, scheduled(good, at, at.Add(1))}, "keys: Keys[1]: RetiresAt: requires a key that signs after it: leave it zero until there is one"},
-			{"a key retires before the next one signs", []keys.Key{scheduled(other, time.Time{}, at), scheduled(good, at, time.Time{})}, "keys: Keys[0]: RetiresAt: must be after the SignsFrom of the next key, usually by Config.AccessTTL"},
-			{"a key retires before it signs", []keys.Key{other, scheduled(good, at, at)}, "keys: Keys[1]: RetiresAt: must be after SignsFrom"},
+			{"a weak key behind a good one", []keys.Key{other, {Algorithm: "HS256", Secret: "short"}}, "keys: Keys[1].Secret: must be at least 32 random bytes for HS256, got 5"},
+			{"a key that cannot sign in front", []keys.Key{public, good}, "keys: Keys[0]: must have a Secret or a Private key, because the first key signs, got a Public key only"},
+			{"one key twice", []keys.Key{good, good}, `keys: Keys[1].ID: must differ from the ID of every other key, got "es256" twice` + "\n" + `keys: Keys[1]: must not be the same key as the one with the ID "es256"`},
+			{"the only key retires", []keys.Key{scheduled(good, time.Time{}, at)}, "keys: Keys[0].RetiresAt: must be zero until there is a key that signs after it"},
+			{"the last key retires", []keys.Key{other, scheduled(good, at, at.Add(1))}, "keys: Keys[1].RetiresAt: must be zero until there is a key that signs after it"},
+			{"a key retires before the next one signs", []keys.Key{scheduled(other, time.Time{}, at), scheduled(good, at, time.Time{})}, "keys: Keys[0].RetiresAt: must be after the SignsFrom of the next key, usually by Config.AccessTTL"},
+			{"a key retires before it signs", []keys.Key{other, scheduled(good, at, at)}, "keys: Keys[1].RetiresAt: must be after SignsFrom"},
 		} {
 			if err := held.Replace(test.keys...); err == nil || err.Error() != test.want {
 				t.Errorf("%s: %v, want %s", test.name, err, test.want)
@@ -225,7 +225,7 @@ func TestKeyRing(t *testing.T) {
 		c.Keys, c.KeyRing = nil, &keys.Ring{}
 		checkNew(t, c, []string{"tokens: Config.KeyRing: must be created by keys.NewRing"})
 		c.KeyRing = ring(t, keys.Key{Algorithm: "HS256", Secret: c.RefreshKeys[0]})
-		checkNew(t, c, []string{"tokens: Config.RefreshKeys[0]: is the Secret of a key of KeyRing: each secret has one use"})
+		checkNew(t, c, []string{"tokens: Config.RefreshKeys[0]: must differ from the secrets of KeyRing: each secret has one use"})
 		if _, err := (&keys.Ring{}).KeySet(t.Context(), ""); err == nil {
 			t.Error("a ring that was not made has keys")
 		}
@@ -403,7 +403,7 @@ func TestVerifier(t *testing.T) {
 	t.Run("all that is wrong with its Config is said at once", func(t *testing.T) {
 		t.Parallel()
 		_, err := tokens.NewVerifier(tokens.VerifierConfig{Audience: "a\x00", Leeway: time.Hour})
-		want := `tokens: VerifierConfig.Keys: is required: a keys.Set, a keys.Ring or a source of your own
+		want := `tokens: VerifierConfig.Keys: is required
 tokens: VerifierConfig.Issuer: is required, of 512 bytes at most
 tokens: VerifierConfig.Audience: must be valid UTF-8 without NUL
 tokens: VerifierConfig.Leeway: must be 0s to 5m0s, got 1h0m0s`

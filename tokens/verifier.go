@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/sallyport-go/sallyport/internal/configcheck"
 	"github.com/sallyport-go/sallyport/tokens/events"
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
@@ -67,22 +68,18 @@ func (Verifier) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "tokens.V
 // service may start before the issuer.
 //
 // If the VerifierConfig is invalid, NewVerifier returns one error that joins all
-// defects, each with the path of its field.
+// defects: *ConfigError values, each with the path of its field.
 func NewVerifier(c VerifierConfig) (*Verifier, error) {
-	var wrong []error
-	complain := func(path, format string, args ...any) {
-		wrong = append(wrong, fmt.Errorf("tokens: VerifierConfig."+path+": "+format, args...))
-	}
-	if c.Keys == nil {
-		complain("Keys", "is required: a keys.Set, a keys.Ring or a source of your own")
-	}
+	wrong := configcheck.List{Package: "tokens"}
+	complain := wrong.At("VerifierConfig.")
+	configcheck.Required("Keys", c.Keys, complain)
 	checkNames(c.Issuer, c.Audience, complain)
 	if c.Leeway < 0 || c.Leeway > maxLeeway {
 		complain("Leeway", "must be 0s to %v, got %v", maxLeeway, c.Leeway)
 	}
 	remembered := newCache(c.Cache, complain)
-	if len(wrong) > 0 {
-		return nil, errors.Join(wrong...)
+	if err := wrong.Err(); err != nil {
+		return nil, err
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -93,7 +90,7 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 	}, nil
 }
 
-func checkNames(issuer, audience string, complain func(path, format string, args ...any)) {
+func checkNames(issuer, audience string, complain configcheck.Complain) {
 	for _, name := range []struct{ path, value string }{{"Issuer", issuer}, {"Audience", audience}} {
 		switch {
 		case name.value == "", len(name.value) > maxString:

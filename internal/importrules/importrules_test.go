@@ -51,6 +51,23 @@ type rule struct {
 
 var rules = []rule{
 	{
+		promise:   "errors of a configuration need the standard library only",
+		pkg:       "configerror",
+		forbidden: []string{"net/http"},
+	},
+	{
+		promise:   "the test of configurations needs their errors only",
+		pkg:       "internal/configtest",
+		imports:   []string{"configerror"},
+		forbidden: []string{"net/http"},
+	},
+	{
+		promise:   "a configuration is checked with the standard library only",
+		pkg:       "internal/configcheck",
+		imports:   []string{"configerror"},
+		forbidden: []string{"net/http"},
+	},
+	{
 		promise:   "the contracts need the standard library only",
 		pkg:       "store",
 		forbidden: []string{"net/http"},
@@ -58,14 +75,14 @@ var rules = []rule{
 	{
 		promise:   "the hasher needs x/crypto and x/text only, so a host can use it alone",
 		pkg:       "store/passwords",
-		imports:   []string{"internal/caller"},
+		imports:   []string{"internal/caller", "configerror", "internal/configcheck"},
 		modules:   []string{crypto, text},
 		forbidden: []string{"net/http"},
 	},
 	{
 		promise:   "the memory store needs the contracts and the hasher",
 		pkg:       "store/memstore",
-		imports:   []string{"store", "store/passwords"},
+		imports:   []string{"store", "store/passwords", "configerror", "internal/configcheck"},
 		forbidden: []string{"net/http"},
 	},
 	{
@@ -78,7 +95,7 @@ var rules = []rule{
 	{
 		promise:   "the keys need golang-jwt only, and no other package imports it",
 		pkg:       "tokens/keys",
-		imports:   []string{"internal/strictjson"},
+		imports:   []string{"internal/strictjson", "configerror", "internal/configcheck"},
 		modules:   []string{jwt},
 		forbidden: []string{"net/http"},
 	},
@@ -101,14 +118,14 @@ var rules = []rule{
 	{
 		promise:   "tokens are made and verified without a web server",
 		pkg:       "tokens",
-		imports:   []string{"tokens/events", "store", "tokens/keys", "internal/caller", "internal/strictjson"},
+		imports:   []string{"tokens/events", "store", "tokens/keys", "internal/caller", "internal/strictjson", "configerror", "internal/configcheck"},
 		modules:   []string{crypto},
 		forbidden: []string{"net/http"},
 	},
 	{
 		promise:   "keys are fetched with the HTTP client of the standard library",
 		pkg:       "tokens/remotekeys",
-		imports:   []string{"tokens/keys"},
+		imports:   []string{"tokens/keys", "configerror", "internal/configcheck"},
 		forbidden: []string{echo, redis, ulule},
 	},
 	{
@@ -120,7 +137,7 @@ var rules = []rule{
 	{
 		promise:   "a net/http host links neither Echo nor a Redis client",
 		pkg:       "middleware",
-		imports:   []string{"store", "tokens", "tokens/events", "middleware/ratelimit", "middleware/wire", "internal/network"},
+		imports:   []string{"store", "tokens", "tokens/events", "middleware/ratelimit", "middleware/wire", "internal/network", "configerror", "internal/configcheck"},
 		forbidden: []string{echo, redis},
 	},
 	{
@@ -132,13 +149,14 @@ var rules = []rule{
 	{
 		promise:   "rate limits do not import tokens, and link neither golang-jwt nor x/crypto",
 		pkg:       "middleware/ratelimit",
-		imports:   []string{"internal/keytable", "internal/network"},
+		imports:   []string{"internal/keytable", "internal/network", "configerror", "internal/configcheck"},
 		modules:   []string{ulule},
 		forbidden: []string{echo, redis, jwt, crypto, modulePath + "/tokens", modulePath + "/store"},
 	},
 	{
-		promise: "the client's address is found with the standard library only",
+		promise: "the client's address is found without other modules",
 		pkg:     "middleware/clientip",
+		imports: []string{"configerror", "internal/configcheck"},
 	},
 	{
 		promise:   "networks are computed with the standard library only",
@@ -155,21 +173,21 @@ var rules = []rule{
 	{
 		promise:   "the SQL store links no driver",
 		pkg:       "store/sqlstore",
-		imports:   []string{"store", "store/passwords"},
+		imports:   []string{"store", "store/passwords", "configerror", "internal/configcheck"},
 		modules:   []string{crypto},
 		forbidden: []string{"net/http"},
 	},
 	{
 		promise:   "the store on Redis needs the contracts and the Redis client",
 		pkg:       "store/redisstore",
-		imports:   []string{"store", "internal/redisclient"},
+		imports:   []string{"store", "internal/redisclient", "configerror", "internal/configcheck"},
 		modules:   []string{redis},
 		forbidden: []string{"net/http"},
 	},
 	{
 		promise:   "the counters on Redis need the rate limits and the Redis client",
 		pkg:       "middleware/ratelimit/rediscounters",
-		imports:   []string{"middleware/ratelimit", "internal/redisclient"},
+		imports:   []string{"middleware/ratelimit", "internal/redisclient", "configerror", "internal/configcheck"},
 		modules:   []string{redis, ulule},
 		forbidden: []string{echo, jwt, crypto, modulePath + "/tokens"},
 	},
@@ -197,6 +215,7 @@ var rules = []rule{
 	{
 		promise:   "the shared code for Redis imports none of the packages that use it",
 		pkg:       "internal/redisclient",
+		imports:   []string{"internal/configcheck"},
 		modules:   []string{redis},
 		forbidden: []string{"net/http"},
 	},

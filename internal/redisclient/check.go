@@ -3,55 +3,50 @@
 package redisclient
 
 import (
-	"errors"
-	"fmt"
-
 	"github.com/redis/go-redis/v9"
+
+	"github.com/sallyport-go/sallyport/internal/configcheck"
 )
 
-// Check returns an error that lists everything that is wrong with a client. The
+// Check complains of everything that is wrong with a client. The
 // client must be a *redis.Client or a *redis.ClusterClient, must respect the deadline
 // of the context, and must read from the master, never from a replica or a cache.
-func Check(client redis.UniversalClient) error {
+func Check(client redis.UniversalClient, complain configcheck.Complain) {
 	switch c := client.(type) {
 	case nil:
-		return errors.New("the client is required")
+		complain("client", "is required")
 	case *redis.Client:
 		if c == nil {
-			return errors.New("the client is required")
+			complain("client", "is required")
+			return
 		}
 		o := c.Options()
-		return errors.Join(
-			deadlines(o.ContextTimeoutEnabled),
-			fresh("ClientSideCacheConfig", o.ClientSideCacheConfig != nil),
-			fresh("ClientSideCache", o.ClientSideCache != nil),
-		)
+		deadlines(o.ContextTimeoutEnabled, complain)
+		fresh("ClientSideCacheConfig", o.ClientSideCacheConfig != nil, complain)
+		fresh("ClientSideCache", o.ClientSideCache != nil, complain)
 	case *redis.ClusterClient:
 		if c == nil {
-			return errors.New("the client is required")
+			complain("client", "is required")
+			return
 		}
 		o := c.Options()
-		return errors.Join(
-			deadlines(o.ContextTimeoutEnabled),
-			fresh("ReadOnly", o.ReadOnly && !o.RouteByLatency && !o.RouteRandomly), // go-redis sets ReadOnly for these two
-			fresh("RouteByLatency", o.RouteByLatency),
-			fresh("RouteRandomly", o.RouteRandomly),
-		)
+		deadlines(o.ContextTimeoutEnabled, complain)
+		fresh("ReadOnly", o.ReadOnly && !o.RouteByLatency && !o.RouteRandomly, complain) // go-redis sets ReadOnly for these two
+		fresh("RouteByLatency", o.RouteByLatency, complain)
+		fresh("RouteRandomly", o.RouteRandomly, complain)
 	default:
-		return fmt.Errorf("the client must be a *redis.Client or a *redis.ClusterClient, got %T", client)
+		complain("client", "must be a *redis.Client or a *redis.ClusterClient, got %T", client)
 	}
 }
 
-func deadlines(respected bool) error {
-	if respected {
-		return nil
+func deadlines(respected bool, complain configcheck.Complain) {
+	if !respected {
+		complain("client.ContextTimeoutEnabled", "must be true, got false: without it a request waits for a silent server beyond its deadline")
 	}
-	return errors.New("the client's option ContextTimeoutEnabled must be true, got false: without it a request waits for a silent server beyond its deadline")
 }
 
-func fresh(option string, stale bool) error {
-	if !stale {
-		return nil
+func fresh(option string, stale bool, complain configcheck.Complain) {
+	if stale {
+		complain("client."+option, "must not be set: with it reads return outdated values")
 	}
-	return fmt.Errorf("the client's option %s must not be set: with it reads return outdated values", option)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
 
+	"github.com/sallyport-go/sallyport/internal/configcheck"
 	"github.com/sallyport-go/sallyport/internal/redisclient"
 	"github.com/sallyport-go/sallyport/internal/redistest"
 )
@@ -35,7 +36,7 @@ func TestCheck(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			defer func() { _ = test.client.Close() }()
-			err := redisclient.Check(test.client)
+			err := check(test.client)
 			if test.says == nil && err != nil {
 				t.Error(err)
 			}
@@ -49,10 +50,17 @@ func TestCheck(t *testing.T) {
 	for name, client := range map[string]redis.UniversalClient{
 		"a nil interface": nil, "a nil *redis.Client": (*redis.Client)(nil), "a nil *redis.ClusterClient": (*redis.ClusterClient)(nil),
 	} {
-		if err := redisclient.Check(client); err == nil {
+		if err := check(client); err == nil {
 			t.Errorf("%s: want an error", name)
 		}
 	}
+}
+
+// check returns all that Check complains of.
+func check(client redis.UniversalClient) error {
+	wrong := configcheck.List{Package: "redisstore"}
+	redisclient.Check(client, wrong.At(""))
+	return wrong.Err()
 }
 
 func TestScript(t *testing.T) {

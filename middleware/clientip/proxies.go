@@ -2,13 +2,15 @@ package clientip
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
 	"net/textproto"
 	"slices"
 	"strings"
+
+	"github.com/sallyport-go/sallyport/configerror"
+	"github.com/sallyport-go/sallyport/internal/configcheck"
 )
 
 // Proxies configures [BehindProxies]: which proxies stand in front of the host,
@@ -43,8 +45,11 @@ type Proxies struct {
 	OnFault func(ctx context.Context, proxy netip.Addr, err error)
 }
 
-// BehindProxies returns a ClientIP function for a host behind proxies, or all
-// errors in p, joined.
+// ConfigError is one invalid field of Proxies.
+type ConfigError = configerror.Error
+
+// BehindProxies returns a ClientIP function for a host behind proxies, or all that is
+// wrong with p: *ConfigError values, joined.
 //
 // A connection from an address that is not trusted is the client, whatever
 // headers it sends. On a connection from a trusted proxy the header is read from
@@ -70,10 +75,8 @@ func BehindProxies(p Proxies) (func(*http.Request) (netip.Addr, error), error) {
 }
 
 func (p Proxies) check() error {
-	var wrong []error
-	complain := func(path, format string, args ...any) {
-		wrong = append(wrong, fmt.Errorf("clientip: Proxies.%s: "+format, append([]any{path}, args...)...))
-	}
+	wrong := configcheck.List{Package: "clientip"}
+	complain := wrong.At("Proxies.")
 	if len(p.Trusted) == 0 && !p.UnixSocket {
 		complain("Trusted", "must name at least one network, got none; without proxies use RemoteAddr")
 	}
@@ -96,7 +99,7 @@ func (p Proxies) check() error {
 	if p.Hops < 0 {
 		complain("Hops", "must be 0 or more, got %d", p.Hops)
 	}
-	return errors.Join(wrong...)
+	return wrong.Err()
 }
 
 func (p Proxies) clientIP(r *http.Request) (netip.Addr, error) {

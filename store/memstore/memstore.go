@@ -8,11 +8,11 @@
 package memstore
 
 import (
-	"errors"
-	"fmt"
 	"sync"
 	"time"
 
+	"github.com/sallyport-go/sallyport/configerror"
+	"github.com/sallyport-go/sallyport/internal/configcheck"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/passwords"
 )
@@ -79,15 +79,22 @@ var (
 	_ store.Revocations = (*Store)(nil)
 )
 
-// New returns an empty Store, or an error that names all that is wrong with c at
-// once.
+// ConfigError is one invalid field of a Config.
+type ConfigError = configerror.Error
+
+// New returns an empty Store, or all that is wrong with c: *ConfigError values,
+// joined.
 func New(c Config) (*Store, error) {
-	var errs []error
+	wrong := configcheck.List{Package: "memstore"}
+	complain := wrong.At("Config.")
 	if c.MaxSessions < 0 {
-		errs = append(errs, fmt.Errorf("memstore: Config.MaxSessions: must be 1 or more, or 0 for the default, got %d", c.MaxSessions))
+		complain("MaxSessions", "must be 1 or more, or 0 for the default, got %d", c.MaxSessions)
 	}
 	if c.MaxKeys < 0 {
-		errs = append(errs, fmt.Errorf("memstore: Config.MaxKeys: must be 1 or more, or 0 for the default, got %d", c.MaxKeys))
+		complain("MaxKeys", "must be 1 or more, or 0 for the default, got %d", c.MaxKeys)
+	}
+	if err := wrong.Err(); err != nil {
+		return nil, err
 	}
 	if c.MaxSessions == 0 {
 		c.MaxSessions = defaultMaxSessions
@@ -100,11 +107,10 @@ func New(c Config) (*Store, error) {
 	}
 	if c.Passwords == nil {
 		h, err := passwords.New(passwords.Config{})
-		errs = append(errs, err)
+		if err != nil {
+			return nil, err
+		}
 		c.Passwords = h
-	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
 	}
 	return &Store{
 		passwords:   c.Passwords,

@@ -1,10 +1,11 @@
 package passwords
 
 import (
-	"errors"
-	"fmt"
 	"runtime"
 	"time"
+
+	"github.com/sallyport-go/sallyport/configerror"
+	"github.com/sallyport-go/sallyport/internal/configcheck"
 )
 
 const (
@@ -82,6 +83,9 @@ type Config struct {
 	Now func() time.Time
 }
 
+// ConfigError is one invalid field of a Config.
+type ConfigError = configerror.Error
+
 // floors are the minimums of OWASP, in the order of their time. OWASP calls them
 // equivalent.
 var floors = [...]struct{ time, memory uint32 }{{1, 47104}, {2, 19456}, {3, 12288}, {4, 9216}, {5, 7168}}
@@ -113,10 +117,8 @@ func (c Config) withDefaults() Config {
 
 // check returns all defects of a Config that has its defaults.
 func (c Config) check() error {
-	var errs []error
-	wrong := func(field, format string, args ...any) {
-		errs = append(errs, fmt.Errorf("passwords: Config."+field+": "+format, args...))
-	}
+	found := configcheck.List{Package: "passwords"}
+	wrong := found.At("Config.")
 
 	switch least := c.leastMemory(); {
 	case c.Memory > maxArgon2Memory:
@@ -125,7 +127,7 @@ func (c Config) check() error {
 		wrong("Memory", "must be %d KiB or more with Time %d and Threads %d, got %d", least, c.Time, c.Threads, c.Memory)
 	}
 	if work := uint64(c.Memory) * uint64(c.Time); work > maxArgon2Work {
-		wrong("Time", "Memory * Time must be %d KiB at most, got %d", maxArgon2Work, work)
+		wrong("Time", "must be such that Memory times Time is %d KiB at most, got %d", maxArgon2Work, work)
 	}
 	if c.Threads > maxArgon2Threads {
 		wrong("Threads", "must be %d at most, got %d", maxArgon2Threads, c.Threads)
@@ -136,7 +138,7 @@ func (c Config) check() error {
 	if c.Queue < 0 || c.Queue > maxWaiting {
 		wrong("Queue", "must be 1 to %d, or 0 for the default, got %d", maxWaiting, c.Queue)
 	}
-	return errors.Join(errs...)
+	return found.Err()
 }
 
 // leastMemory returns the minimum memory for Time and Threads, in KiB.

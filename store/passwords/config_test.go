@@ -36,11 +36,11 @@ func TestNewRefuses(t *testing.T) {
 		},
 		"more work than Verify would accept": {
 			passwords.Config{Memory: 262144, Time: 5},
-			[]string{"passwords: Config.Time: Memory * Time must be 1048576 KiB at most, got 1310720"},
+			[]string{"passwords: Config.Time: must be such that Memory times Time is 1048576 KiB at most, got 1310720"},
 		},
 		"work that overflows 32 bits": {
 			passwords.Config{Memory: 65536, Time: 65536},
-			[]string{"passwords: Config.Time: Memory * Time must be 1048576 KiB at most, got 4294967296"},
+			[]string{"passwords: Config.Time: must be such that Memory times Time is 1048576 KiB at most, got 4294967296"},
 		},
 		"so many hashes at once that no queue holds them": {
 			passwords.Config{Concurrent: int(^uint(0) >> 1)},

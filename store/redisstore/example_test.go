@@ -80,5 +80,5 @@ func ExampleNew_wrong() {
 	_, err := redisstore.New(context.Background(), client, redisstore.Config{Users: noUsers{}})
 	fmt.Println(err)
 	// Output:
-	// redisstore: the client's option ContextTimeoutEnabled must be true, got false: without it a request waits for a silent server beyond its deadline
+	// redisstore: client.ContextTimeoutEnabled: must be true, got false: without it a request waits for a silent server beyond its deadline
 }

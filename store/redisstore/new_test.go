@@ -33,7 +33,7 @@ func TestNew(t *testing.T) {
 	t.Run("all that is wrong with a Config is said at once", func(t *testing.T) {
 		t.Parallel()
 		refused(t, nil, redisstore.Config{Timeout: -1, Replicas: -2},
-			"the client is required", "Config.Users: is required", "Config.Timeout: ", "Config.Replicas: must be 0 or more, got -2")
+			"client: is required", "Config.Users: is required", "Config.Timeout: ", "Config.Replicas: must be 0 or more, got -2")
 	})
 	t.Run("a client whose deadlines do not hold is refused", func(t *testing.T) {
 		t.Parallel()
@@ -49,8 +49,8 @@ func TestNew(t *testing.T) {
 		ring := redis.NewRing(&redis.RingOptions{Addrs: map[string]string{"a": "127.0.0.1:1"}})
 		defer func() { _ = ring.Close() }()
 		refused(t, ring, good, "got *redis.Ring")
-		refused(t, (*redis.Client)(nil), good, "the client is required")
-		refused(t, (*redis.ClusterClient)(nil), good, "the client is required")
+		refused(t, (*redis.Client)(nil), good, "client: is required")
+		refused(t, (*redis.ClusterClient)(nil), good, "client: is required")
 	})
 	t.Run("a server that is not there is named", func(t *testing.T) {
 		t.Parallel()

@@ -57,12 +57,12 @@ package redisstore
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sallyport-go/sallyport/configerror"
+	"github.com/sallyport-go/sallyport/internal/configcheck"
 	"github.com/sallyport-go/sallyport/internal/redisclient"
 	"github.com/sallyport-go/sallyport/store"
 )
@@ -121,8 +121,11 @@ var (
 	_ store.Revocations = (*Store)(nil)
 )
 
+// ConfigError is one invalid field of a Config, or option of a client.
+type ConfigError = configerror.Error
+
 // New returns a Store on a server that it has tried out, or an error that says
-// what to do. The client is a *redis.Client or a *redis.ClusterClient whose
+// what to do: *ConfigError values, joined, if it is the Config or the client. The client is a *redis.Client or a *redis.ClusterClient whose
 // options [Options] or [ClusterOptions] has made, or which has
 // ContextTimeoutEnabled set; it stays the caller's to close.
 //
@@ -131,23 +134,17 @@ var (
 // restart is needed. go-redis writes a line to standard error when it cannot
 // connect, which redis.SetLogger changes; this package writes none.
 func New(ctx context.Context, client redis.UniversalClient, c Config) (*Store, error) {
-	var errs []error
-	complain := func(field, format string, args ...any) {
-		errs = append(errs, fmt.Errorf("redisstore: Config.%s: %s", field, fmt.Sprintf(format, args...)))
-	}
-	if err := redisclient.Check(client); err != nil {
-		errs = append(errs, fmt.Errorf("redisstore: %w", err))
-	}
-	if c.Users == nil {
-		complain("Users", "is required")
-	}
+	wrong := configcheck.List{Package: "redisstore"}
+	complain := wrong.At("Config.")
+	redisclient.Check(client, wrong.At(""))
+	configcheck.Required("Users", c.Users, complain)
 	if c.Timeout < 0 {
 		complain("Timeout", "must be a positive time, or 0 for the default, got %v", c.Timeout)
 	}
 	if c.Replicas < 0 {
 		complain("Replicas", "must be 0 or more, got %d", c.Replicas)
 	}
-	if err := errors.Join(errs...); err != nil {
+	if err := wrong.Err(); err != nil {
 		return nil, err
 	}
 	if c.Prefix == "" {

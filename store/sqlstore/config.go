@@ -1,11 +1,12 @@
 package sqlstore
 
 import (
-	"errors"
-	"fmt"
+	"database/sql"
 	"regexp"
 	"strings"
 
+	"github.com/sallyport-go/sallyport/configerror"
+	"github.com/sallyport-go/sallyport/internal/configcheck"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/passwords"
 )
@@ -33,34 +34,47 @@ type Config struct {
 	Passwords *passwords.Hasher
 }
 
+// ConfigError is one invalid field of a Config, or the database if there is none.
+type ConfigError = configerror.Error
+
 const maxPrefix = 32 // PostgreSQL cuts names at 63 bytes, and ours add 21
 
 var prefixes = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
+// checked is withDefaults for a Config and its database.
+func checked(db *sql.DB, c Config) (Config, error) {
+	wrong := configcheck.List{Package: "sqlstore"}
+	if db == nil {
+		wrong.At("")("db", "must be a *sql.DB, got nil")
+	}
+	c = c.withDefaults(wrong.At("Config."))
+	return c, wrong.Err()
+}
+
 // withDefaults returns the Config with all that was left out, but for Passwords,
-// and an error that names all that is wrong with it at once.
-func (c Config) withDefaults() (Config, error) {
-	var errs []error
+// and complains of what is wrong with it.
+func (c Config) withDefaults(complain configcheck.Complain) Config {
 	switch c.Dialect {
 	case SQLite, PostgreSQL:
 	case "":
-		errs = append(errs, errors.New("sqlstore: Config.Dialect: required: SQLite or PostgreSQL"))
+		complain("Dialect", "is required: SQLite or PostgreSQL")
 	default:
-		errs = append(errs, fmt.Errorf("sqlstore: Config.Dialect: must be SQLite or PostgreSQL, got %q", c.Dialect))
+		complain("Dialect", "must be SQLite or PostgreSQL, got %q", c.Dialect)
 	}
 	if c.Prefix == "" {
 		c.Prefix = defaultPrefix
 	}
 	if !prefixes.MatchString(c.Prefix) || len(c.Prefix) > maxPrefix {
-		errs = append(errs, fmt.Errorf("sqlstore: Config.Prefix: must be a letter, then letters, digits and underscores, lower-case, %d at most, got %q", maxPrefix, c.Prefix))
+		complain("Prefix", "must be a letter, then letters, digits and underscores, lower-case, %d at most, got %q", maxPrefix, c.Prefix)
 	}
 	if c.Dialect == SQLite && strings.HasPrefix(c.Prefix, "sqlite_") {
-		errs = append(errs, fmt.Errorf("sqlstore: Config.Prefix: must not begin with sqlite_, which SQLite reserves, got %q", c.Prefix))
+		complain("Prefix", "must not begin with sqlite_, which SQLite reserves, got %q", c.Prefix)
 	}
+	configcheck.Optional("Users", c.Users, complain)
 	if c.Users != nil && c.Passwords != nil {
-		errs = append(errs, errors.New("sqlstore: Config.Passwords: nothing would be hashed by it, since Config.Users is set"))
+		complain("Passwords", "must be nil if Users is set, which verify the passwords themselves")
 	}
-	return c, errors.Join(errs...)
+	return c
 }
 
 func (c Config) flavour() flavour { return flavour{dialect: c.Dialect, prefix: c.Prefix} }

@@ -28,7 +28,7 @@ func TestConfig(t *testing.T) {
 		config sqlstore.Config
 		says   []string
 	}{
-		"the dialect is required":           {sqlstore.Config{}, []string{"Config.Dialect: required: SQLite or PostgreSQL"}},
+		"the dialect is required":           {sqlstore.Config{}, []string{"Config.Dialect: is required: SQLite or PostgreSQL"}},
 		"the dialect is one of two":         {sqlstore.Config{Dialect: "mysql"}, []string{`Config.Dialect: must be SQLite or PostgreSQL, got "mysql"`}},
 		"a prefix is lower-case":            {sqlstore.Config{Dialect: sqlstore.SQLite, Prefix: "Auth_"}, []string{`Config.Prefix: `, `got "Auth_"`}},
 		"a prefix begins with a letter":     {sqlstore.Config{Dialect: sqlstore.SQLite, Prefix: "1_"}, []string{`got "1_"`}},
@@ -75,7 +75,7 @@ func TestNoDatabase(t *testing.T) {
 		t.Parallel()
 		_, open := sqlstore.Open(t.Context(), nil, sqlstore.Config{})
 		for doing, err := range map[string]error{"Open": open, "Migrate": sqlstore.Migrate(t.Context(), nil, sqlstore.Config{})} {
-			if err == nil || !strings.Contains(err.Error(), doing+": db must be a *sql.DB, got nil") || !strings.Contains(err.Error(), "Dialect") {
+			if err == nil || !strings.Contains(err.Error(), "sqlstore: db: must be a *sql.DB, got nil") || !strings.Contains(err.Error(), "Dialect") {
 				t.Errorf("%s: %v", doing, err)
 			}
 		}

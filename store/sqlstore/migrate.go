@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
-	"errors"
 	"fmt"
 	"hash/fnv"
 	"slices"
@@ -20,10 +19,7 @@ import (
 // and if the tables are those of a newer release. It needs a role that may create
 // tables.
 func Migrate(ctx context.Context, db *sql.DB, c Config) error {
-	c, err := c.withDefaults()
-	if db == nil {
-		err = errors.Join(errors.New("sqlstore: Migrate: db must be a *sql.DB, got nil"), err)
-	}
+	c, err := checked(db, c)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,8 @@ import (
 	"path"
 	"strconv"
 	"strings"
+
+	"github.com/sallyport-go/sallyport/internal/configcheck"
 )
 
 //go:embed migrations/*/*.sql
@@ -63,7 +65,9 @@ func (c Config) migrations() []migration {
 // them, and lie at the root; each says itself in the table sallyport_migrations
 // that it was applied, which is where Open looks. It fails if c is wrong.
 func Migrations(c Config) (fs.FS, error) {
-	c, err := c.withDefaults()
+	wrong := configcheck.List{Package: "sqlstore"}
+	c = c.withDefaults(wrong.At("Config."))
+	err := wrong.Err()
 	if err != nil {
 		return nil, err
 	}

@@ -37,21 +37,21 @@ var (
 // Open returns a Store on db, which stays the host's: it is neither closed nor
 // set otherwise.
 //
-// It fails if c is wrong, and then names all that is; and if the database cannot
+// It fails if c is wrong, and then returns all that is: *ConfigError values, joined.
+// It also fails if the database cannot
 // be reached, is set so that the contract would not hold (see the package's
 // documentation), does not have exactly the tables that this release works with,
 // or does not let them be read and written. What it does to find out leaves
 // nothing behind. It makes no table and never falls back to something else.
 func Open(ctx context.Context, db *sql.DB, c Config) (*Store, error) {
-	c, err := c.withDefaults()
-	if db == nil {
-		err = errors.Join(errors.New("sqlstore: Open: db must be a *sql.DB, got nil"), err)
-	}
-	if err == nil && c.Users == nil && c.Passwords == nil {
-		c.Passwords, err = passwords.New(passwords.Config{})
-	}
+	c, err := checked(db, c)
 	if err != nil {
 		return nil, err
+	}
+	if c.Users == nil && c.Passwords == nil {
+		if c.Passwords, err = passwords.New(passwords.Config{}); err != nil {
+			return nil, err
+		}
 	}
 	if err := inspect(ctx, db, c, inspection.ready); err != nil {
 		return nil, err

@@ -3,32 +3,51 @@ package keys
 import (
 	"errors"
 	"fmt"
+
+	"github.com/sallyport-go/sallyport/configerror"
+	"github.com/sallyport-go/sallyport/internal/configcheck"
 )
 
-// Error is one defect of the keys passed to [NewSet], [NewRing] or
-// [Ring.Replace]. They join all defects into one error; use [errors.As] to read
-// one.
-type Error struct {
-	// Path is where the defect is: "Keys", or "Keys[2]" for the third key.
-	Path string
+// ConfigError is one defect of the keys passed to [NewSet], [NewRing] or
+// [Ring.Replace]. They join all defects into one error; use [errors.As] to read one,
+// or [configerror.All] to list them. Its Path is "Keys", "Keys[2]" for the third key,
+// or "Keys[2].Secret" for a field of it. It never contains a secret.
+type ConfigError = configerror.Error
 
-	// Err is the defect. Its text begins with the field if one field is wrong, and
-	// never contains a secret.
-	Err error
+// defect is what is wrong with a key, or with one field of it.
+type defect struct{ field, problem string }
+
+// Error returns the field, if there is one, and the problem.
+func (d *defect) Error() string {
+	if d.field == "" {
+		return d.problem
+	}
+	return d.field + ": " + d.problem
 }
 
-// Error returns the path and the defect.
-func (e *Error) Error() string { return fmt.Sprintf("keys: %s: %v", e.Path, e.Err) }
-
-// Unwrap returns Err.
-func (e *Error) Unwrap() error { return e.Err }
-
-// problems collects Errors.
-type problems []error
-
-func (p *problems) addf(path, format string, args ...any) {
-	*p = append(*p, &Error{Path: path, Err: fmt.Errorf(format, args...)})
+func wrongField(field, format string, args ...any) error {
+	return &defect{field, fmt.Sprintf(format, args...)}
 }
 
-// err returns all defects joined, or nil if there are none.
-func (p problems) err() error { return errors.Join(p...) }
+// problems collects ConfigErrors.
+type problems struct {
+	configcheck.List
+
+	complain configcheck.Complain
+}
+
+func newProblems() *problems {
+	p := &problems{List: configcheck.List{Package: "keys"}}
+	p.complain = p.At("")
+	return p
+}
+
+// key notes what is wrong with the key at an index.
+func (p *problems) key(i int, err error) {
+	path := fmt.Sprintf("Keys[%d]", i)
+	if d := (*defect)(nil); errors.As(err, &d) && d.field != "" {
+		p.complain(path+"."+d.field, "%s", d.problem)
+		return
+	}
+	p.complain(path, "%v", err)
+}

@@ -97,7 +97,7 @@ func (k Key) check() (verify any, err error) {
 		return k.checkSecret(size)
 	}
 	if k.Secret != "" {
-		return nil, fmt.Errorf("Secret: is only for HS256, HS384 and HS512, got Algorithm %q", k.Algorithm)
+		return nil, wrongField("Secret", "must be empty unless Algorithm is HS256, HS384 or HS512, got Algorithm %q", k.Algorithm)
 	}
 	if k.Private == nil {
 		if k.Public == nil {
@@ -107,14 +107,14 @@ func (k Key) check() (verify any, err error) {
 	}
 	public, err := publicHalf(k.Private)
 	if err != nil {
-		return nil, fmt.Errorf("Private: %w", err)
+		return nil, wrongField("Private", "%v", err)
 	}
 	if err := k.checkPublic(public); err != nil {
 		return nil, err
 	}
 	// Public is checked first: Equal would dereference a nil pointer in it
 	if k.Public != nil && (k.checkPublic(k.Public) != nil || !samePublic(public, k.Public)) {
-		return nil, errors.New("Public: is not the public half of Private")
+		return nil, wrongField("Public", "must be nil, or the public half of Private")
 	}
 	return public, nil
 }
@@ -126,11 +126,11 @@ func IsID(id string) bool { return id != "" && checkID(id) == nil }
 func checkID(id string) error {
 	for i := range len(id) {
 		if id[i] < 0x21 || id[i] > 0x7e {
-			return errors.New("ID: must be printable ASCII without spaces")
+			return wrongField("ID", "must be printable ASCII without spaces")
 		}
 	}
 	if len(id) > maxKeyID {
-		return fmt.Errorf("ID: must be at most %d characters, got %d", maxKeyID, len(id))
+		return wrongField("ID", "must be at most %d characters, got %d", maxKeyID, len(id))
 	}
 	return nil
 }
@@ -156,18 +156,18 @@ func publicHalf(private crypto.PrivateKey) (crypto.PublicKey, error) {
 	default:
 		return nil, fmt.Errorf("must be an *rsa.PrivateKey, an *ecdsa.PrivateKey or an ed25519.PrivateKey, got %T", private)
 	}
-	return nil, errors.New("is nil")
+	return nil, fmt.Errorf("must have its private part, got a %T without it", private)
 }
 
 func (k Key) checkSecret(size int) (any, error) {
 	if k.Private != nil || k.Public != nil {
-		return nil, fmt.Errorf("Private, Public: are not for %s, which requires a Secret", k.Algorithm)
+		return nil, wrongField("Secret", "must be set instead of Private and Public for %s", k.Algorithm)
 	}
 	if len(k.Secret) < size {
-		return nil, fmt.Errorf("Secret: must be at least %d random bytes for %s, got %d", size, k.Algorithm, len(k.Secret))
+		return nil, wrongField("Secret", "must be at least %d random bytes for %s, got %d", size, k.Algorithm, len(k.Secret))
 	}
 	if !k.Secret.LooksRandom() {
-		return nil, errors.New("Secret: must be random, got too few different bytes")
+		return nil, wrongField("Secret", "must be random, got too few different bytes")
 	}
 	return []byte(k.Secret), nil
 }
@@ -188,7 +188,7 @@ func (k Key) checkPublic(public crypto.PublicKey) error {
 		}
 		return checkEd25519(pub)
 	}
-	return fmt.Errorf("Algorithm: must be one of HS, RS, PS and ES with 256, 384 or 512, or EdDSA, got %q", k.Algorithm)
+	return wrongField("Algorithm", "must be one of HS, RS, PS and ES with 256, 384 or 512, or EdDSA, got %q", k.Algorithm)
 }
 
 func (k Key) checkRSA(public crypto.PublicKey) error {
@@ -208,7 +208,7 @@ func (k Key) checkRSA(public crypto.PublicKey) error {
 	}
 	if private, ok := k.Private.(*rsa.PrivateKey); ok {
 		if err := private.Validate(); err != nil {
-			return fmt.Errorf("Private: %w", err)
+			return wrongField("Private", "%v", err)
 		}
 	}
 	return nil

@@ -116,7 +116,7 @@ func TestFromPEM(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := keys.NewSet(key); err == nil || !strings.HasPrefix(err.Error(), "keys: Keys[0]: ") {
+			if _, err := keys.NewSet(key); err == nil || !strings.HasPrefix(err.Error(), "keys: Keys[0].") {
 				t.Errorf("NewSet: %v", err)
 			}
 		}

@@ -53,10 +53,10 @@ func NewRing(keys ...Key) (*Ring, error) {
 // that it signed become invalid: do this with a key that was stolen. Keep a key
 // that is only old in the list, with a RetiresAt.
 func (r *Ring) Replace(keys ...Key) error {
-	var wrong problems
-	set := signingSet(keys, &wrong)
-	if len(wrong) > 0 {
-		return wrong.err()
+	wrong := newProblems()
+	set := signingSet(keys, wrong)
+	if err := wrong.Err(); err != nil {
+		return err
 	}
 	r.set.Store(set)
 	return nil
@@ -88,13 +88,13 @@ func (r *Ring) Holds(s Secret) bool {
 // signingSet checks keys of which one must be able to sign at any time.
 func signingSet(keys []Key, wrong *problems) *Set {
 	if len(keys) == 0 {
-		wrong.addf("Keys", "is required: at least one, the first of which signs")
+		wrong.complain("Keys", "is required: at least one, the first of which signs")
 	}
 	set := checkKeys(keys, wrong)
 	switch {
-	case len(*wrong) > 0:
+	case wrong.Err() != nil:
 	case set.keys[0].sign == nil:
-		wrong.addf("Keys[0]", "signs, and has only a public key")
+		wrong.key(0, errors.New("must have a Secret or a Private key, because the first key signs, got a Public key only"))
 	default:
 		set.checkSchedule(wrong)
 	}
@@ -111,9 +111,9 @@ func (s *Set) checkSchedule(wrong *problems) {
 		switch {
 		case !signs:
 		case next.IsZero():
-			wrong.addf(fmt.Sprintf("Keys[%d]", i), "RetiresAt: requires a key that signs after it: leave it zero until there is one")
+			wrong.key(i, wrongField("RetiresAt", "must be zero until there is a key that signs after it"))
 		case !k.retiresAt.After(next):
-			wrong.addf(fmt.Sprintf("Keys[%d]", i), "RetiresAt: must be after the SignsFrom of the next key, usually by Config.AccessTTL")
+			wrong.key(i, wrongField("RetiresAt", "must be after the SignsFrom of the next key, usually by Config.AccessTTL"))
 		}
 	}
 }

@@ -63,22 +63,21 @@ func TestRing(t *testing.T) {
 		}
 		set := ring.Current()
 		err = ring.Replace(public, keys.Key{Algorithm: "HS256", Secret: "short"}, es)
-		var problem *keys.Error
-		if !errors.As(err, &problem) || problem.Path != "Keys[1]" || problem.Unwrap() == nil {
+		if problem, ok := errors.AsType[*keys.ConfigError](err); !ok || problem.Path != "Keys[1].Secret" {
 			t.Errorf("error = %v", err)
 		}
-		if want := "keys: Keys[1]: Secret: must be at least 32 random bytes for HS256, got 5\nkeys: Keys[2]: is the same key as the one with the ID \"public\""; err.Error() != want {
+		if want := "keys: Keys[1].Secret: must be at least 32 random bytes for HS256, got 5\nkeys: Keys[2]: must not be the same key as the one with the ID \"public\""; err.Error() != want {
 			t.Errorf("%v, want %s", err, want)
 		}
 		if ring.Current() != set || !ring.Holds(hs.Secret) || ring.Holds("another") {
 			t.Error("the keys have changed")
 		}
 		for want, all := range map[string][]keys.Key{
-			"keys: Keys: is required: at least one, the first of which signs":                                    nil,
-			"keys: Keys[0]: signs, and has only a public key":                                                    {public},
-			"keys: Keys[0]: RetiresAt: requires a key that signs after it: leave it zero until there is one":     {retiring(es, at)},
-			"keys: Keys[0]: RetiresAt: must be after the SignsFrom of the next key, usually by Config.AccessTTL": {retiring(es, at), next},
-			"keys: Keys[1]: RetiresAt: must be after SignsFrom":                                                  {es, retiring(next, at)},
+			"keys: Keys: is required: at least one, the first of which signs":                                        nil,
+			"keys: Keys[0]: must have a Secret or a Private key, because the first key signs, got a Public key only": {public},
+			"keys: Keys[0].RetiresAt: must be zero until there is a key that signs after it":                         {retiring(es, at)},
+			"keys: Keys[0].RetiresAt: must be after the SignsFrom of the next key, usually by Config.AccessTTL":      {retiring(es, at), next},
+			"keys: Keys[1].RetiresAt: must be after SignsFrom":                                                       {es, retiring(next, at)},
 		} {
 			if err := ring.Replace(all...); err == nil || err.Error() != want {
 				t.Errorf("%v, want %s", err, want)

@@ -3,7 +3,6 @@ package keys
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -28,13 +27,13 @@ func (Set) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "keys.Set{}") 
 // If keys are invalid, it returns one error that joins all defects, each as an
 // [Error].
 func NewSet(keys ...Key) (*Set, error) {
-	var wrong problems
-	set := checkKeys(keys, &wrong)
+	wrong := newProblems()
+	set := checkKeys(keys, wrong)
 	if len(keys) == 0 {
-		wrong.addf("Keys", "is required: at least one")
+		wrong.complain("Keys", "is required: at least one")
 	}
-	if len(wrong) > 0 {
-		return nil, wrong.err()
+	if err := wrong.Err(); err != nil {
+		return nil, err
 	}
 	return set, nil
 }
@@ -114,7 +113,7 @@ func checkKeys(keys []Key, wrong *problems) *Set {
 	set := &Set{}
 	for i, k := range keys {
 		for _, err := range set.add(k) {
-			wrong.addf(fmt.Sprintf("Keys[%d]", i), "%w", err)
+			wrong.key(i, err)
 		}
 	}
 	return set
@@ -129,18 +128,18 @@ func (s *Set) add(k Key) (wrong []error) {
 	}
 	b := bind(k, verify)
 	if b.sign != nil && !b.works() {
-		return []error{errors.New("Private: does not sign what Public verifies")}
+		return []error{wrongField("Private", "must sign what Public verifies")}
 	}
 	if !k.RetiresAt.IsZero() && !k.RetiresAt.After(k.SignsFrom) {
-		wrong = append(wrong, errors.New("RetiresAt: must be after SignsFrom"))
+		wrong = append(wrong, wrongField("RetiresAt", "must be after SignsFrom"))
 	}
 	for _, other := range s.keys {
 		if b.id == other.id {
-			wrong = append(wrong, fmt.Errorf("has the ID %q of another key", b.id))
+			wrong = append(wrong, wrongField("ID", "must differ from the ID of every other key, got %q twice", b.id))
 		}
 		// RFC 8725 §3.1: one algorithm for each key
 		if sameKey(b.verify, other.verify) {
-			wrong = append(wrong, fmt.Errorf("is the same key as the one with the ID %q", other.id))
+			wrong = append(wrong, wrongField("", "must not be the same key as the one with the ID %q", other.id))
 		}
 	}
 	if len(wrong) == 0 {

@@ -18,6 +18,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sallyport-go/sallyport/configerror"
+	"github.com/sallyport-go/sallyport/internal/configcheck"
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
@@ -109,18 +111,19 @@ type fetch struct {
 // ErrClosed is returned by the methods of a Source after Close.
 var ErrClosed = errors.New("remotekeys: closed")
 
+// ConfigError is one invalid field of a Config.
+type ConfigError = configerror.Error
+
 // New returns a Source. It does not fetch: the first token does, or Fetch. Call
 // Close to stop the Source.
 //
-// If the Config is invalid, New returns one error that joins all defects, each
-// with the path of its field.
+// If the Config is invalid, New returns one error that joins all defects:
+// *ConfigError values, each with the path of its field.
 func New(c Config) (*Source, error) {
-	var wrong []error
-	complain := func(path, format string, args ...any) {
-		wrong = append(wrong, fmt.Errorf("remotekeys: Config."+path+": "+format, args...))
-	}
+	wrong := configcheck.List{Package: "remotekeys"}
+	complain := wrong.At("Config.")
 	if err := checkURL(c.URL, c.InsecureHTTP); err != nil {
-		complain("URL", "%w", err)
+		complain("URL", "%v", err)
 	}
 	for _, d := range []struct {
 		path  string
@@ -139,11 +142,11 @@ func New(c Config) (*Source, error) {
 			*d.value = d.zero
 		}
 	}
-	if c.RefreshAfter > c.KeepFor {
+	if c.KeepFor > 0 && c.RefreshAfter > c.KeepFor {
 		complain("KeepFor", "must be at least RefreshAfter (%v), got %v", c.RefreshAfter, c.KeepFor)
 	}
-	if len(wrong) > 0 {
-		return nil, errors.Join(wrong...)
+	if err := wrong.Err(); err != nil {
+		return nil, err
 	}
 	client := http.Client{}
 	if c.Client != nil {

@@ -180,10 +180,10 @@ func TestATargetThatIsNoneIsTold(t *testing.T) {
 	t.Parallel()
 	good := target(t)
 	for want, edit := range map[string]func(*tokentest.Target){
-		"Target.Issuer and Target.Audience are required":                                   func(t *tokentest.Target) { t.Issuer = "" },
-		"Target.Keys: is required: at least one":                                           func(t *tokentest.Target) { t.Keys = nil },
-		"Target.Keys[0]: must have an ID and be a signing key":                             func(t *tokentest.Target) { t.Keys[0].ID = "" },
-		"Target: keys: Keys[0]: Secret: must be at least 32 random bytes for HS256, got 5": func(t *tokentest.Target) { t.Keys[0] = keys.Key{Algorithm: "HS256", Secret: "short"} },
+		"Target.Issuer and Target.Audience are required":                                  func(t *tokentest.Target) { t.Issuer = "" },
+		"Target.Keys: is required: at least one":                                          func(t *tokentest.Target) { t.Keys = nil },
+		"Target.Keys[0]: must have an ID and be a signing key":                            func(t *tokentest.Target) { t.Keys[0].ID = "" },
+		"Target: keys: Keys[0].Secret: must be at least 32 random bytes for HS256, got 5": func(t *tokentest.Target) { t.Keys[0] = keys.Key{Algorithm: "HS256", Secret: "short"} },
 	} {
 		at := good
 		at.Keys = append([]keys.Key(nil), good.Keys...)

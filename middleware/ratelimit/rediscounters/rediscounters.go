@@ -6,13 +6,14 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sallyport-go/sallyport/configerror"
+	"github.com/sallyport-go/sallyport/internal/configcheck"
 	"github.com/sallyport-go/sallyport/internal/redisclient"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 )
@@ -85,6 +86,9 @@ type Config struct {
 	Now func() time.Time
 }
 
+// ConfigError is one invalid field of a Config, or option of a client.
+type ConfigError = configerror.Error
+
 // New returns Counters on Redis: N nodes admit exactly the limit, by any
 // Algorithm. Their time is the server's, whatever the clocks of the nodes say. A
 // decision is one round trip, however many charges it has, and a refusal is none
@@ -97,7 +101,8 @@ type Config struct {
 // a Cluster all counters of one Prefix are on one node, so that any of them can be
 // charged together.
 //
-// New tries the server out, and returns an error if it refuses the client, is a
+// If c or the client is wrong, New returns all that is: *ConfigError values, joined.
+// Then it tries the server out, and returns an error if it refuses the client, is a
 // replica or a node of a Cluster that the client does not know as one, or evicts keys
 // when its memory is full: set maxmemory-policy noeviction, and do not share the
 // server with a cache. A policy that evicts only keys with an end is refused too, for
@@ -126,20 +131,7 @@ type Config struct {
 // with the next charge; a key that is no counter is an error. Redis forgets
 // counters when their windows end.
 func New(client redis.UniversalClient, c Config) (ratelimit.Counters, error) {
-	errs := []error{c.check(client)}
-	if c.Lease != 0 && (c.Lease < 2 || c.Lease > mostLease) {
-		errs = append(errs, fmt.Errorf("rediscounters: Config.Lease: must be 2 to %d, got %d", mostLease, c.Lease))
-	}
-	if c.Timeout < 0 {
-		errs = append(errs, fmt.Errorf("rediscounters: Config.Timeout: must be positive, got %v", c.Timeout))
-	}
-	if c.ProbeEvery < 0 {
-		errs = append(errs, fmt.Errorf("rediscounters: Config.ProbeEvery: must be positive, got %v", c.ProbeEvery))
-	}
-	if c.SourceCounters != 0 && (c.SourceCounters < leastSourceCounters || c.SourceCounters > mostSourceCounters) {
-		errs = append(errs, fmt.Errorf("rediscounters: Config.SourceCounters: must be %d to %d, got %d", leastSourceCounters, mostSourceCounters, c.SourceCounters))
-	}
-	if err := errors.Join(errs...); err != nil {
+	if err := c.check(client); err != nil {
 		return nil, err
 	}
 	if c.Prefix == "" {
@@ -183,12 +175,23 @@ func tag(c Config) string {
 }
 
 func (c Config) check(client redis.UniversalClient) error {
-	var errs []error
-	if err := redisclient.Check(client); err != nil {
-		errs = append(errs, fmt.Errorf("rediscounters: %w", err))
-	}
+	wrong := configcheck.List{Package: "rediscounters"}
+	complain := wrong.At("Config.")
+	redisclient.Check(client, wrong.At(""))
 	if len(c.Secret) < secretBytes {
-		errs = append(errs, fmt.Errorf("rediscounters: Config.Secret: must be %d bytes or more, got %d", secretBytes, len(c.Secret)))
+		complain("Secret", "must be %d random bytes or more, got %d", secretBytes, len(c.Secret))
 	}
-	return errors.Join(errs...)
+	if c.Lease != 0 && (c.Lease < 2 || c.Lease > mostLease) {
+		complain("Lease", "must be 2 to %d, got %d", mostLease, c.Lease)
+	}
+	if c.Timeout < 0 {
+		complain("Timeout", "must be positive, got %v", c.Timeout)
+	}
+	if c.ProbeEvery < 0 {
+		complain("ProbeEvery", "must be positive, got %v", c.ProbeEvery)
+	}
+	if c.SourceCounters != 0 && (c.SourceCounters < leastSourceCounters || c.SourceCounters > mostSourceCounters) {
+		complain("SourceCounters", "must be %d to %d, got %d", leastSourceCounters, mostSourceCounters, c.SourceCounters)
+	}
+	return wrong.Err()
 }

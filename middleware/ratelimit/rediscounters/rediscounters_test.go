@@ -23,7 +23,7 @@ func TestNew(t *testing.T) {
 	if c != nil || err == nil {
 		t.Fatalf("New: %v, %v", c, err)
 	}
-	for _, part := range []string{"rediscounters: the client's option ContextTimeoutEnabled", "Config.Secret: must be 32 bytes or more, got 31", "Config.Lease: must be 2", "Config.Timeout", "Config.ProbeEvery"} {
+	for _, part := range []string{"rediscounters: client.ContextTimeoutEnabled: must be true, got false", "Config.Secret: must be 32 random bytes or more, got 31", "Config.Lease: must be 2", "Config.Timeout", "Config.ProbeEvery"} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("%q does not say %q", err, part)
 		}
