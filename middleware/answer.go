@@ -27,6 +27,15 @@ func (a *Auth) Granted(p tokens.Pair) wire.Answer {
 	return a.dialect.Granted(p)
 }
 
+// grant answers a login, a refresh or an exchange.
+func (a *Auth) grant(w http.ResponseWriter, route wire.Route, p tokens.Pair, err error) {
+	if err != nil {
+		a.Refused(route, err).Write(w)
+		return
+	}
+	a.Granted(p).Write(w)
+}
+
 // LoggedOut answers a logout in the Auth's dialect, and clears the cookies where
 // there are any.
 func (a *Auth) LoggedOut(ended bool) wire.Answer {

@@ -252,28 +252,3 @@ func isQuotable(s string) bool {
 	}
 	return true
 }
-
-var errNoTokens = errors.New("middleware: Config.Tokens is nil: this Auth has only a Verifier")
-
-// params reads the parameters of a login, refresh, logout or token request.
-func (a *Auth) params(r *http.Request, accepts wire.Accepts) (*wire.Params, error) {
-	if a.tokens == nil {
-		return nil, wire.NewError(wire.ReasonInternal, errNoTokens)
-	}
-	return wire.Read(r, accepts, a.reads())
-}
-
-// reads bounds what is read of a request.
-func (a *Auth) reads() wire.Limits {
-	return wire.Limits{MaxBody: a.maxBody, Registered: a.tokens.RegistersClients()}
-}
-
-// located returns the request's context with the client's address in it, for
-// the events. Where the address cannot be told the events do without.
-func (a *Auth) located(r *http.Request) context.Context {
-	addr, err := a.clientIP(r)
-	if err != nil {
-		return r.Context()
-	}
-	return events.WithAddress(r.Context(), addr)
-}

@@ -18,7 +18,7 @@ func BenchmarkHandlers(b *testing.B) {
 	p := d.login(b, alice)
 	r.Header.Set("Authorization", "Bearer "+string(p.AccessToken))
 	known := r.WithContext(tokens.WithPrincipal(r.Context(), p.Principal))
-	for _, gate := range []struct {
+	for _, test := range []struct {
 		name    string
 		handler http.Handler
 		request *http.Request
@@ -28,12 +28,12 @@ func BenchmarkHandlers(b *testing.B) {
 		{"Limit", d.Limit(nothing), known},
 		{"Protect", d.Protect(nothing), r},
 	} {
-		b.Run(gate.name, func(b *testing.B) {
+		b.Run(test.name, func(b *testing.B) {
 			b.ReportAllocs()
 			w := httptest.NewRecorder()
 			for b.Loop() {
 				clear(w.Header())
-				gate.handler.ServeHTTP(w, gate.request)
+				test.handler.ServeHTTP(w, test.request)
 			}
 		})
 	}

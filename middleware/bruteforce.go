@@ -1,7 +1,6 @@
 package middleware
 
 import (
-	"strconv"
 	"strings"
 	"time"
 
@@ -140,24 +139,6 @@ var budgets = [...]budget{
 
 	// of a client or an API key at an address that it has succeeded from: as Client
 	ofKnownSecret: {group: ratelimit.GroupKnown},
-}
-
-// wider is a network that is wider than the /64 of one IPv6 host. Its budgets are
-// so many times those of one address.
-type wider struct {
-	bits  int
-	times int64
-}
-
-// widerNetworks are the /56 and the /48: one of them is what providers give to one
-// customer.
-var widerNetworks = [...]wider{{56, 4}, {48, 16}}
-
-// of is the policy of the network, given that of one address.
-func (w wider) of(p ratelimit.Policy) ratelimit.Policy {
-	p.Name += "/" + strconv.Itoa(w.bits)
-	p.Limit *= w.times
-	return p
 }
 
 const (

@@ -78,35 +78,6 @@ func lacksRefresh(err error) bool {
 	return ok && (e.Reason == wire.ReasonNoRefresh || e.Reason == wire.ReasonMissing)
 }
 
-// refreshByCookie exchanges the token of the refresh cookie, and returns none if
-// there is no cookie. An invalid or ended token is cleared. After a failure of the
-// store the cookie stays, because its token may be valid.
-func (a *Auth) refreshByCookie(r *http.Request, refresh tokens.RefreshRequest, none error) (tokens.Pair, error) {
-	token, err := cookie(r, a.cookies.refresh.Name)
-	if err != nil {
-		return tokens.Pair{}, err
-	}
-	if token == "" {
-		return tokens.Pair{}, none
-	}
-	refresh.Token, refresh.MaxAccess = token, a.cookies.maxAccess()
-	p, err := a.exchange(r, refresh, false)
-	return p, clearing(err, forgetsBoth, wire.ReasonRefresh, wire.ReasonEnded)
-}
-
-// logoutByCookie ends the session of the refresh cookie or, where an
-// Authorization: Bearer or only the access cookie is there, of that. If there is
-// nothing to end, the cookies go all the same.
-func (a *Auth) logoutByCookie(r *http.Request, refresh tokens.RefreshRequest) (ended bool, err error) {
-	if !saysBearer(r) {
-		if refresh.Token, err = cookie(r, a.cookies.refresh.Name); err != nil {
-			return false, err
-		}
-	}
-	ended, err = a.logout(r, refresh, refresh.Token != "")
-	return ended, clearing(err, forgetsBoth, wire.ReasonNoBearer, wire.ReasonBearer, wire.ReasonExpired)
-}
-
 // hasCookiesOf reports whether one of the request's cookies belongs to the session
 // with this "sid".
 func (a *Auth) hasCookiesOf(r *http.Request, sid string) bool {

@@ -1,7 +1,6 @@
 package middleware
 
 import (
-	"context"
 	"errors"
 	"net/http"
 
@@ -37,6 +36,19 @@ func (a *Auth) CheckLogout(r *http.Request) (ended bool, err error) {
 		return false, err
 	}
 	return a.logout(r, refresh, ok)
+}
+
+// logoutByCookie ends the session of the refresh cookie or, where an
+// Authorization: Bearer or only the access cookie is there, of that. If there is
+// nothing to end, the cookies go all the same.
+func (a *Auth) logoutByCookie(r *http.Request, refresh tokens.RefreshRequest) (ended bool, err error) {
+	if !saysBearer(r) {
+		if refresh.Token, err = cookie(r, a.cookies.refresh.Name); err != nil {
+			return false, err
+		}
+	}
+	ended, err = a.logout(r, refresh, refresh.Token != "")
+	return ended, clearing(err, forgetsBoth, wire.ReasonNoBearer, wire.ReasonBearer, wire.ReasonExpired)
 }
 
 // logout ends the session of a refresh token, if there is one, or else that of
@@ -87,13 +99,6 @@ func (a *Auth) CheckLogoutEverywhere(r *http.Request) error {
 		return err
 	}
 	return a.tokens.LogoutEverywhere(a.located(r), principal.Subject)
-}
-
-// undisturbed is a request that has been read and asks for a revocation: from now
-// on it does not end when the client disconnects. The Authority has deadlines of
-// its own.
-func undisturbed(r *http.Request) *http.Request {
-	return r.WithContext(context.WithoutCancel(r.Context()))
 }
 
 // LogoutEverywhere answers what CheckLogoutEverywhere decides.

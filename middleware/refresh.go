@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"cmp"
 	"net/http"
 
 	"github.com/sallyport-go/sallyport/middleware/wire"
@@ -16,49 +17,36 @@ func (a *Auth) CheckRefresh(r *http.Request) (tokens.Pair, error) {
 	if err := a.sameSite(r); err != nil {
 		return tokens.Pair{}, err
 	}
-	accepts := a.dialect.Accepts()
-	p, err := a.params(r, accepts)
+	refresh, byCookie, err := a.readRefresh(r)
 	if err != nil {
 		return tokens.Pair{}, err
 	}
-	refresh, err := a.dialect.ReadRefresh(p)
-	if a.cookies != nil && lacksRefresh(err) {
-		return a.refreshByCookie(r, refresh, err)
+	if byCookie {
+		p, err := a.exchange(r, refresh, false)
+		// after a failure of the store the cookie stays, because its token may be valid
+		return p, clearing(err, forgetsBoth, wire.ReasonRefresh, wire.ReasonEnded)
 	}
+	return a.exchange(r, refresh, a.dialect.Accepts().APIKeys)
+}
+
+// readRefresh reads the refresh token of a request or, where it has none and there
+// are cookies, that of the refresh cookie.
+func (a *Auth) readRefresh(r *http.Request) (refresh tokens.RefreshRequest, byCookie bool, err error) {
+	p, err := a.params(r, a.dialect.Accepts())
 	if err != nil {
-		return tokens.Pair{}, err
+		return tokens.RefreshRequest{}, false, err
 	}
+	refresh, err = a.dialect.ReadRefresh(p)
 	refresh.MaxAccess = a.cookies.maxAccess()
-	return a.exchange(r, refresh, accepts.APIKeys)
-}
-
-// exchange exchanges a refresh token or, if keys is true, an API key. It returns an
-// error after too many failed attempts.
-func (a *Auth) exchange(r *http.Request, refresh tokens.RefreshRequest, keys bool) (tokens.Pair, error) {
-	if keys && a.tokens.IsAPIKey(refresh.Token) {
-		return a.exchangeKey(r, tokens.KeyRequest{
-			Key: refresh.Token, ClientID: refresh.ClientID, ClientSecret: refresh.ClientSecret, Scopes: refresh.Scopes,
-		})
+	if a.cookies == nil || !lacksRefresh(err) {
+		return refresh, false, err
 	}
-	enter := func() (tokens.Pair, error) { return a.tokens.Refresh(a.located(r), refresh) }
-	if refresh.Check() != nil { // what is malformed is refused before anything is counted
-		return enter()
+	token, failed := cookie(r, a.cookies.refresh.Name)
+	if failed != nil || token == "" {
+		return refresh, false, cmp.Or(failed, err)
 	}
-	return attemptSecrets(a, r, presented{
-		clientID: refresh.ClientID, clientSecret: refresh.ClientSecret, token: refresh.Token,
-	}, enter)
-}
-
-func (a *Auth) exchangeKey(r *http.Request, key tokens.KeyRequest) (tokens.Pair, error) {
-	enter := func() (tokens.Pair, error) { return a.tokens.ExchangeKey(a.located(r), key) }
-	if key.Check() != nil { // what is malformed is refused before anything is counted
-		return enter()
-	}
-	p, err := attemptSecrets(a, r, presented{clientID: key.ClientID, clientSecret: key.ClientSecret, token: key.Key}, enter)
-	if size := a.cookies.maxAccess(); err == nil && size > 0 && len(p.AccessToken) > size {
-		return tokens.Pair{}, wire.NewError(wire.ReasonInternal, tokens.ErrClaims)
-	}
-	return p, err
+	refresh.Token = token
+	return refresh, true, nil
 }
 
 // Refresh answers what CheckRefresh decides.

@@ -1,0 +1,32 @@
+package middleware
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
+	"github.com/sallyport-go/sallyport/middleware/wire"
+	"github.com/sallyport-go/sallyport/tokens/events"
+)
+
+// attemptCounters are the counters of failed attempts, as one request asks them.
+type attemptCounters struct {
+	auth    *Auth
+	request *http.Request
+}
+
+// counting is the context of one decision. A client that disconnects is counted all
+// the same.
+func (c attemptCounters) counting() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(c.request.Context()), c.auth.counterTimeout)
+}
+
+// failed reports a failure of the counters, and refuses unless the host wants it
+// otherwise.
+func (c attemptCounters) failed(err error) error {
+	c.auth.tokens.Report(c.auth.located(c.request), events.Event{Kind: events.CounterFailure, Policy: "bruteforce", Err: err})
+	if c.auth.guard.onFailure == ratelimit.FailOpen {
+		return nil
+	}
+	return wire.NewError(wire.ReasonUnavailable, err)
+}

@@ -1,0 +1,37 @@
+package middleware
+
+import (
+	"net/http"
+
+	"github.com/sallyport-go/sallyport/middleware/wire"
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+// exchange exchanges a refresh token or, if keys is true, an API key. It returns an
+// error after too many failed attempts.
+func (a *Auth) exchange(r *http.Request, refresh tokens.RefreshRequest, keys bool) (tokens.Pair, error) {
+	if keys && a.tokens.IsAPIKey(refresh.Token) {
+		return a.exchangeKey(r, tokens.KeyRequest{
+			Key: refresh.Token, ClientID: refresh.ClientID, ClientSecret: refresh.ClientSecret, Scopes: refresh.Scopes,
+		})
+	}
+	enter := func() (tokens.Pair, error) { return a.tokens.Refresh(a.located(r), refresh) }
+	if refresh.Check() != nil { // what is malformed is refused before anything is counted
+		return enter()
+	}
+	return attemptSecrets(a, r, presented{
+		clientID: refresh.ClientID, clientSecret: refresh.ClientSecret, token: refresh.Token,
+	}, enter)
+}
+
+func (a *Auth) exchangeKey(r *http.Request, key tokens.KeyRequest) (tokens.Pair, error) {
+	enter := func() (tokens.Pair, error) { return a.tokens.ExchangeKey(a.located(r), key) }
+	if key.Check() != nil { // what is malformed is refused before anything is counted
+		return enter()
+	}
+	p, err := attemptSecrets(a, r, presented{clientID: key.ClientID, clientSecret: key.ClientSecret, token: key.Key}, enter)
+	if size := a.cookies.maxAccess(); err == nil && size > 0 && len(p.AccessToken) > size {
+		return tokens.Pair{}, wire.NewError(wire.ReasonInternal, tokens.ErrClaims)
+	}
+	return p, err
+}

@@ -1,0 +1,176 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+// loginAttempt is one login while it is decided and made.
+//
+// What a caller is told depends on the open budgets alone: those of the address, of
+// the client, of the login and of the pair. They are the same for all names. Where
+// they are spent, a user who is known at the address has budgets of their own: the
+// right password gets in, and any other outcome looks like the refusal that every
+// name gets there.
+type loginAttempt struct {
+	attempt
+
+	from      clientNetwork
+	name      string
+	user      knownNetwork
+	knownHere bool // the user has logged in from this address
+
+	behind       *overBudget   // the open budgets are spent, and those of the known user are paid
+	client       *knownNetwork // nil: no client has shown a secret, or it cannot be known
+	behindClient *overBudget   // the open budget of the client is spent, and that of the known client is paid
+}
+
+// newLoginAttempt is the attempt to log in that a request makes.
+func (a *Auth) newLoginAttempt(r *http.Request, login tokens.LoginRequest) (*loginAttempt, error) {
+	from, err := a.networkOf(r)
+	if err != nil {
+		return nil, err
+	}
+	name := a.guard.sameLogin(login.Login)
+	return &loginAttempt{
+		attempt: attempt{attemptCounters: attemptCounters{a, r}}, from: from, name: name, user: a.knownNetwork("user", name, from.net),
+	}, nil
+}
+
+// payCaller pays what an attempt costs before the password is looked at: the budgets of
+// the address and of the client.
+func (t *loginAttempt) payCaller(login tokens.LoginRequest) error {
+	err := t.payAddress()
+	if err == nil && login.ClientSecret != "" && t.auth.tokens.RegistersClients() {
+		err = t.payClient(login.ClientID)
+	}
+	if err != nil {
+		t.settle(err)
+	}
+	return err
+}
+
+// payAddress pays what an attempt from this address costs.
+func (t *loginAttempt) payAddress() error {
+	over, err := t.pay(t.auth.networkCharges(ofAddress, t.from, tokens.ErrBadCredentials, tokens.ErrInvalidClient)...)
+	if err != nil {
+		return err
+	}
+	if t.knownHere, err = t.user.isKnown(t.attemptCounters); err != nil || over == nil {
+		return err
+	}
+	return t.payKnown(over)
+}
+
+// payClient pays what it costs to present the secret of a client.
+func (t *loginAttempt) payClient(id string) (err error) {
+	c := t.auth.clientCharges(t.from, id, nil)
+	t.client = c.known
+	if t.behind != nil { // nothing that the caller has chosen is counted any more
+		return c.payKnown(&t.attempt, t.behind)
+	}
+	t.behindClient, err = c.pay(&t.attempt)
+	return err
+}
+
+// beforePassword pays what it costs to have a password looked at, when the client was
+// authenticated. It is nil where the known user has paid for everything.
+func (t *loginAttempt) beforePassword() func(context.Context) error {
+	if t.behind != nil {
+		return nil
+	}
+	return func(context.Context) error { return t.payPassword() }
+}
+
+// payPassword pays for the budgets of the login, of the pair and, of a user who is known
+// here, of successes.
+func (t *loginAttempt) payPassword() error {
+	lost := []error{tokens.ErrBadCredentials}
+	charges := []budgetCharge{
+		t.auth.budgetCharge(ofLogin, t.from.source, lost, t.name),
+		t.auth.budgetCharge(ofPair, t.from.source, lost, t.from.net, t.name),
+	}
+	if t.knownHere {
+		charges = append(charges, t.success())
+	}
+	over, err := t.pay(charges...)
+	if err != nil || over == nil {
+		return err
+	}
+	if open := over.first(2); open != nil {
+		return t.payKnown(open)
+	}
+	return t.refuse(over, nil) // too many successes
+}
+
+// payKnown pays what the attempt of a known user costs where the open budgets are
+// spent, and refuses everybody else.
+func (t *loginAttempt) payKnown(open *overBudget) error {
+	if !t.knownHere {
+		return t.refuse(open, nil)
+	}
+	over, err := t.pay(t.knownPair(), t.allKnown(), t.success())
+	switch {
+	case err != nil:
+		return err
+	case over != nil:
+		return t.refuse(open, over)
+	}
+	t.behind = open
+	return nil
+}
+
+func (t *loginAttempt) knownPair() budgetCharge {
+	return t.auth.budgetCharge(ofKnown, t.user.source(t.auth), lostByKnown, t.from.net, t.name)
+}
+
+func (t *loginAttempt) allKnown() budgetCharge {
+	return t.auth.budgetCharge(ofAllKnown, t.user.source(t.auth), lostByKnown, t.name)
+}
+
+var lostByKnown = []error{tokens.ErrBadCredentials, tokens.ErrInvalidClient}
+
+// success is what a login costs that succeeds.
+func (t *loginAttempt) success() budgetCharge {
+	s := t.auth.budgetCharge(ofSuccess, t.user.source(t.auth), nil, t.from.net, t.name)
+	s.success = true
+	return s
+}
+
+// refusal is the answer to an attempt that has failed: where the budgets are spent that
+// all names have, it looks like the refusal that every name gets.
+func (t *loginAttempt) refusal(err error) error {
+	switch {
+	case t.behind != nil:
+		return t.refuse(t.behind, nil)
+	case t.behindClient != nil && errors.Is(err, tokens.ErrInvalidClient):
+		return t.refuse(t.behindClient, nil)
+	}
+	return err
+}
+
+// remember makes the address a known one of the user, has the budgets of the two
+// start afresh, and counts the success of a user who was not known before.
+func (t *loginAttempt) remember() {
+	a := t.auth
+	ctx, cancel := t.counting()
+	defer cancel()
+	pair := a.budgetCharge(ofPair, t.from.source, nil, t.from.net, t.name)
+	err := a.counters.Reset(ctx, []ratelimit.Charge{pair.Charge, t.knownPair().Charge, t.allKnown().Charge})
+	if err == nil && !t.knownHere {
+		c := t.success().Charge
+		c.Done = true
+		_, err = a.counters.Take(ctx, []ratelimit.Charge{c}, nil)
+	}
+	if err != nil {
+		_ = t.failed(err)
+	}
+	t.user.makeKnown(t.attemptCounters)
+	if t.client != nil {
+		t.client.makeKnown(t.attemptCounters)
+	}
+}
