@@ -20,8 +20,9 @@ func (k *key) out() store.APIKey {
 	return c
 }
 
-// CreateAPIKey adds a key; see [store.APIKeys]. When its user has as many keys
-// as they may, those that have expired are forgotten.
+// CreateAPIKey adds a key; see [store.APIKeys]. If its user has Config.MaxKeys
+// keys, those that have expired are deleted first. If none has, it returns an
+// error that is none of package store's.
 func (s *Store) CreateAPIKey(ctx context.Context, k store.APIKey) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -44,14 +45,14 @@ func (s *Store) CreateAPIKey(ctx context.Context, k store.APIKey) error {
 	return nil
 }
 
-// forgetKeys forgets a user's keys that have expired.
+// forgetKeys deletes a user's keys that have expired.
 func (s *Store) forgetKeys(userID string) {
 	now := s.now()
 	s.forgetKeysWhere(userID, func(k *key) bool { return passed(k.ExpiresAt, now) })
 }
 
-// forgetKeysWhere forgets the keys of a user that are unwanted, and says how many
-// they were.
+// forgetKeysWhere deletes the unwanted keys of a user, and returns how many that
+// was.
 func (s *Store) forgetKeysWhere(userID string, unwanted func(k *key) bool) (gone int) {
 	left := slices.DeleteFunc(s.owned[userID], func(k *key) bool {
 		if !unwanted(k) {
@@ -69,7 +70,7 @@ func (s *Store) forgetKeysWhere(userID string, unwanted func(k *key) bool) (gone
 	return gone
 }
 
-// passed reports whether an end is set and not after before.
+// passed reports whether an end is set and is not after before.
 func passed(end, before time.Time) bool { return !end.IsZero() && !end.After(before) }
 
 func (k *key) ended(before time.Time) bool {
@@ -110,7 +111,7 @@ func (s *Store) UserAPIKeys(ctx context.Context, userID string) ([]store.APIKey,
 	return live, nil
 }
 
-// UseAPIKey notes that a key was used; see [store.APIKeys].
+// UseAPIKey records that a key was used; see [store.APIKeys].
 func (s *Store) UseAPIKey(ctx context.Context, id string, at time.Time) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -123,7 +124,8 @@ func (s *Store) UseAPIKey(ctx context.Context, id string, at time.Time) error {
 	return nil
 }
 
-// RevokeAPIKey ends a key; see [store.APIKeys].
+// RevokeAPIKey ends a key; see [store.APIKeys]. It returns an error if at is
+// zero.
 func (s *Store) RevokeAPIKey(ctx context.Context, id string, at time.Time) error {
 	if err := revocable(ctx, at); err != nil {
 		return err
@@ -136,8 +138,9 @@ func (s *Store) RevokeAPIKey(ctx context.Context, id string, at time.Time) error
 	return nil
 }
 
-// DeleteExpiredAPIKeys forgets the keys that have expired or were revoked before;
-// see [store.APIKeys]. While it looks for them, all may read.
+// DeleteExpiredAPIKeys deletes the keys that expired or were revoked by before;
+// see [store.APIKeys]. It deletes in batches of about 1000, and other calls may
+// run between them.
 func (s *Store) DeleteExpiredAPIKeys(ctx context.Context, before time.Time) (int, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
@@ -153,7 +156,7 @@ func (s *Store) DeleteExpiredAPIKeys(ctx context.Context, before time.Time) (int
 	})
 }
 
-// ownersOfEnded returns whose keys have ended, each once.
+// ownersOfEnded returns the users who have keys that have ended, each once.
 func (s *Store) ownersOfEnded(before time.Time) (owners []string) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

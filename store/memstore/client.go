@@ -22,8 +22,9 @@ func (s *Store) Client(ctx context.Context, id string) (store.Client, error) {
 	return cloned(found), nil
 }
 
-// SetClient registers a client, or replaces what is known of the one with c.ID.
-// It fails with what [store.Client.Check] says of c.
+// SetClient registers a client, or replaces the one with the same ID. It keeps a
+// copy of c. It returns the error of [store.Client.Check], wrapped, if c is
+// invalid, or the context's.
 func (s *Store) SetClient(ctx context.Context, c store.Client) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -37,8 +38,9 @@ func (s *Store) SetClient(ctx context.Context, c store.Client) error {
 	return nil
 }
 
-// RemoveClient forgets the client with this ID. From then on logins and refreshes
-// through it are refused. ErrNotFound if there is no such client.
+// RemoveClient deletes the client with this ID. Logins and refreshes through it
+// are rejected from then on. It returns [store.ErrNotFound] if there is no such
+// client.
 func (s *Store) RemoveClient(ctx context.Context, id string) error {
 	if err := ctx.Err(); err != nil {
 		return err

@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// sweepDenials is how many denials are looked at for each one that comes. They
-// are met in no order, so that an eighth of those that are kept has ended, at
-// most, where they come and go evenly.
+// sweepDenials is how many denials are checked for each one that is added. They
+// are checked in no order, so at most about an eighth of them has expired if they
+// come and go evenly.
 const sweepDenials = 8
 
-// DenySession puts a session on the deny list, and forgets a few whose time has
-// passed; see [store.Revocations].
+// DenySession puts a session on the deny list; see [store.Revocations]. It also
+// deletes up to 8 denials that have expired.
 func (s *Store) DenySession(ctx context.Context, sid string, until time.Time) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -25,8 +25,8 @@ func (s *Store) DenySession(ctx context.Context, sid string, until time.Time) er
 	return nil
 }
 
-// DenySessions puts many sessions on the deny list, and forgets a few whose time
-// has passed for each; see [store.Revocations].
+// DenySessions puts sessions on the deny list; see [store.Revocations]. It also
+// deletes up to 8 denials that have expired for each of them.
 func (s *Store) DenySessions(ctx context.Context, sids []string, until time.Time) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -43,7 +43,7 @@ func (s *Store) DenySessions(ctx context.Context, sids []string, until time.Time
 }
 
 // SessionDenied reports whether a session is on the deny list; see
-// [store.Revocations].
+// [store.Revocations]. A denial that has expired counts until it is deleted.
 func (s *Store) SessionDenied(ctx context.Context, sid string) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
@@ -54,8 +54,9 @@ func (s *Store) SessionDenied(ctx context.Context, sid string) (bool, error) {
 	return denied, nil
 }
 
-// DeleteExpiredDenials forgets the sessions whose time has passed; see
-// [store.Revocations]. A store that goes on ending sessions needs no call of it.
+// DeleteExpiredDenials deletes the denials that have expired; see
+// [store.Revocations]. It holds one lock while it reads all denials. A store that
+// adds denials regularly does not need it.
 func (s *Store) DeleteExpiredDenials(ctx context.Context, before time.Time) (int, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
@@ -65,7 +66,7 @@ func (s *Store) DeleteExpiredDenials(ctx context.Context, before time.Time) (int
 	return s.forgetDenials(before, len(s.denials)), nil
 }
 
-// forgetDenials looks at n of the denials and forgets those whose time is not
+// forgetDenials checks n of the denials, and deletes those whose time is not
 // after before.
 func (s *Store) forgetDenials(before time.Time, n int) (gone int) {
 	for sid, until := range s.denials {

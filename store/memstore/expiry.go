@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// sweepEach is how many expired sessions go for each one that comes. Two would
-// do to get ahead; more would make one login pay for a night's worth.
+// sweepEach is how many expired sessions are deleted for each one that is
+// created. With 2 the number of expired sessions would shrink; with many more one
+// login would pay for all that expired at night.
 const sweepEach = 4
 
-// batch is how many entries are deleted under one lock. Other calls wait for a
-// millisecond or so.
+// batch is how many entries are deleted under one lock, which takes about 1 ms.
 const batch = 1000
 
 // inBatches calls forget with the lock held, and releases the lock after each call.
@@ -31,12 +31,12 @@ func (s *Store) inBatches(ctx context.Context, forget func(n int) int) (gone int
 	}
 }
 
-// sweep forgets a few sessions that have expired by now. When the store is full
-// of sessions, one that has expired is among them if there is any at all.
+// sweep deletes up to sweepEach expired sessions. If the store is full, that
+// includes an expired one if there is any.
 func (s *Store) sweep() { s.forget(s.now(), sweepEach) }
 
-// forget removes up to n sessions whose end is not after before, and says how
-// many.
+// forget deletes up to n sessions whose end is not after before, and returns how
+// many that was.
 func (s *Store) forget(before time.Time, n int) (gone int) {
 	for ; gone < n && len(s.expiry) > 0 && !s.expiry[0].end().After(before); gone++ {
 		s.remove(s.expiry.next())
@@ -44,7 +44,7 @@ func (s *Store) forget(before time.Time, n int) (gone int) {
 	return gone
 }
 
-// end is when a session expires, one way or the other.
+// end returns when a session expires.
 func (s *session) end() time.Time {
 	if s.IdleUntil.Before(s.ExpiresAt) {
 		return s.IdleUntil
@@ -52,15 +52,15 @@ func (s *session) end() time.Time {
 	return s.ExpiresAt
 }
 
-// expiry is a heap of all sessions, the one that is next to expire on top. Each
-// knows its place, so that it can be moved when its end does.
+// expiry is a heap of all sessions, the next to expire first. Each session has
+// its index, so that it can be moved when its end changes.
 type expiry []*session
 
 func (e *expiry) add(s *session)   { heap.Push(e, s) }
 func (e *expiry) moved(s *session) { heap.Fix(e, s.place) }
 func (e *expiry) next() *session   { return heap.Pop(e).(*session) } //nolint:forcetypeassert // there is nothing else in it
 
-// The rest is what container/heap asks for.
+// The methods below implement heap.Interface.
 
 func (e expiry) Len() int           { return len(e) }
 func (e expiry) Less(i, j int) bool { return e[i].end().Before(e[j].end()) }

@@ -1,10 +1,10 @@
-// Package memstore is a [store.Store] in memory, for tests, first steps and
-// services of one process whose users may log in again after a restart. What it
-// knows is gone when the process ends, and no other process sees it.
+// Package memstore is a [store.Store] in memory, for tests, first steps, and
+// services of one process whose users may log in again after a restart. Its
+// content is lost when the process ends, and no other process sees it.
 //
-// It is bounded: expired sessions are forgotten as new ones are created, with no
-// goroutine in the background, and there are limits to how many sessions there
-// are, and how many keys a user has.
+// Its memory is limited: expired sessions are deleted as new ones are created,
+// without a goroutine, and there is a maximum number of sessions, and of API keys
+// for each user. Users and clients are not limited: the host adds them.
 package memstore
 
 import (
@@ -22,34 +22,35 @@ const (
 	defaultMaxKeys     = 1000
 )
 
-// Config says what a [Store] is made of. The zero value is a safe choice.
+// Config configures a [Store]. The zero value is safe to use.
 type Config struct {
-	// Passwords hashes the users' passwords. Nil means one with the defaults of
-	// package passwords, whose hashes take some 20 MiB and 20 ms each: a test
-	// that makes many users wants a lighter one.
+	// Passwords hashes the users' passwords. Nil: a hasher with the defaults of
+	// package passwords. Each of its hashes takes about 20 MiB and 20 ms, so use a
+	// cheaper one in a test that adds many users.
 	Passwords *passwords.Hasher
 
-	// MaxSessions is how many sessions the store remembers; revoked ones count
-	// until they have expired. When there are so many that have not,
-	// CreateSession returns an error that is no sentinel. 0 means a million, which
-	// is half a gigabyte: each takes about 500 bytes, says BenchmarkMemory.
+	// MaxSessions is the maximum number of sessions, from 1; revoked ones count
+	// until they have expired. If there are that many and none has expired,
+	// CreateSession returns an error that is none of package store's. Zero: 1000000.
+	// That many take about 500 MB: BenchmarkMemory measures about 500 bytes for
+	// each.
 	MaxSessions int
 
-	// MaxKeys is how many API keys the store remembers of one user; revoked ones
-	// count until they have expired or DeleteExpiredAPIKeys has forgotten them.
-	// When there are so many that have not, CreateAPIKey returns an error that is
-	// no sentinel. 0 means a thousand.
+	// MaxKeys is the maximum number of API keys of one user, from 1; revoked ones
+	// count until they have expired or DeleteExpiredAPIKeys has deleted them. If a
+	// user has that many and none has expired, CreateAPIKey returns an error that is
+	// none of package store's. Zero: 1000.
 	MaxKeys int
 
-	// Now is the clock by which the store forgets what has expired, and nothing
-	// else. Nil means time.Now.
+	// Now is the clock that decides what has expired when CreateSession,
+	// CreateAPIKey, DenySession and DenySessions delete it. Nothing else uses it. It
+	// must be safe for concurrent use. Nil: time.Now.
 	Now func() time.Time
 }
 
-// Store remembers users, their sessions and their API keys, the clients that are
-// registered, and the sessions that were ended. It is a [store.Store], a
-// [store.APIKeys], a [store.Clients] and a [store.Revocations]. Any number of
-// goroutines may use it at once.
+// Store keeps users, sessions, API keys, clients and the deny list in memory.
+// Create it with [New]. It is a [store.Store], a [store.APIKeys], a
+// [store.Clients] and a [store.Revocations]. It is safe for concurrent use.
 type Store struct {
 	passwords   *passwords.Hasher
 	maxSessions int
@@ -61,15 +62,15 @@ type Store struct {
 	logins map[string]*user
 
 	sessions map[string]*session // by ID
-	expiry   expiry              // the same, soonest to expire first
-	opened   map[string]*session // the latest of each user's, by the user's ID
+	expiry   expiry              // all sessions, the next to expire first
+	opened   map[string]*session // each user's latest session, by the user's ID
 
 	keys    map[string]*key // by ID
 	digests map[store.Digest]*key
 	owned   map[string][]*key // by the user's ID
 
 	clients map[string]store.Client // by ID
-	denials map[string]time.Time    // until when, by the sid
+	denials map[string]time.Time    // the end of each denial, by the sid
 }
 
 var (
@@ -79,11 +80,13 @@ var (
 	_ store.Revocations = (*Store)(nil)
 )
 
-// ConfigError is one invalid field of a Config.
+// ConfigError is one invalid field of a [Config].
 type ConfigError = configerror.Error
 
-// New returns an empty Store, or all that is wrong with c: *ConfigError values,
-// joined.
+// New returns an empty Store. It starts no goroutine.
+//
+// If the Config is invalid, New returns one error that joins all defects:
+// *ConfigError values, each with the path of its field.
 func New(c Config) (*Store, error) {
 	wrong := configcheck.List{Package: "memstore"}
 	complain := wrong.At("Config.")

@@ -9,9 +9,12 @@ import (
 	"github.com/sallyport-go/sallyport/store/passwords"
 )
 
-// SetPassword gives the user with this ID another password, and with it another
-// CredentialVersion. ErrNotFound if there is no such user. It ends no session: call
-// PasswordChanged of the tokens.Authority for that.
+// SetPassword replaces the password of the user with this ID, and changes their
+// CredentialVersion. It ends no session: call PasswordChanged of the
+// tokens.Authority after it.
+//
+// It returns [store.ErrNotFound] if there is no such user, [passwords.ErrBusy] or
+// [passwords.ErrTooLong].
 func (s *Store) SetPassword(ctx context.Context, id, password string) error {
 	if _, err := s.User(ctx, id); err != nil {
 		return fmt.Errorf("memstore: SetPassword: %w", err) // before the work of a hash
@@ -23,12 +26,14 @@ func (s *Store) SetPassword(ctx context.Context, id, password string) error {
 	return s.SetHash(ctx, id, hash)
 }
 
-// SetHash gives the user with this ID the password that encoded is a hash of, in
-// one of the forms that package passwords reads: say, a bcrypt hash out of an
-// older system's table. Their CredentialVersion changes. A hash that the store would
-// make otherwise itself is replaced when the user logs in. One that cannot be read,
-// or is empty, counts as a wrong password at a login: Authenticate returns a
-// [store.FaultError], after the same work. ErrNotFound if there is no such user.
+// SetHash replaces the password of the user with this ID by the one that encoded
+// is a hash of, in one of the forms that package passwords reads, for example a
+// bcrypt hash of an older system. Their CredentialVersion changes. A hash that
+// differs from those the store makes is replaced when the user logs in.
+//
+// encoded is not checked. If it cannot be read or is empty, a login counts as one
+// with a wrong password: Authenticate returns a [store.FaultError], after the
+// same work. SetHash returns [store.ErrNotFound] if there is no such user.
 func (s *Store) SetHash(ctx context.Context, id, encoded string) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -45,9 +50,9 @@ func (s *Store) SetHash(ctx context.Context, id, encoded string) error {
 	return nil
 }
 
-// Authenticate returns the user whom login and password name together; see
-// [store.Users]. When more logins come at once than the hasher takes, it returns
-// [passwords.ErrBusy].
+// Authenticate returns the user with this login and password; see [store.Users].
+// It returns [passwords.ErrBusy] if there are more logins than the hasher
+// accepts.
 func (s *Store) Authenticate(ctx context.Context, login, password string) (store.User, error) {
 	if err := ctx.Err(); err != nil {
 		return store.User{}, err
@@ -62,8 +67,8 @@ func (s *Store) Authenticate(ctx context.Context, login, password string) (store
 	return copied(u.User), nil
 }
 
-// verified returns the user with this login if the password is theirs, else
-// ErrMismatch. The hashes are worked out with no lock held.
+// verified returns the user with this login and password, or ErrMismatch. It
+// hashes without a lock.
 func (s *Store) verified(ctx context.Context, login, password string) (*user, error) {
 	u := s.byLogin(login)
 	if u == nil {
@@ -79,9 +84,9 @@ func (s *Store) verified(ctx context.Context, login, password string) (*user, er
 	if renew {
 		s.renew(ctx, u, password)
 	}
-	// They may have been removed, or given another tier, while we were working;
-	// their login may even be another's by now, so it is the ID that counts.
-	// The version stays that of the hash which was verified.
+	// Read the user again, by the ID: while the password was hashed they may have
+	// been removed or changed, and another user may have their login.
+	// The version stays that of the hash that was verified.
 	now := s.byID(u.ID)
 	if now == nil {
 		return nil, passwords.ErrMismatch
@@ -91,8 +96,8 @@ func (s *Store) verified(ctx context.Context, login, password string) (*user, er
 	return &as, nil
 }
 
-// renew replaces the hash that the password was verified with by a current one.
-// It is no matter if that fails: the next login tries again.
+// renew replaces the hash with which the password was verified by a current one.
+// Its errors are ignored: the next login tries again.
 func (s *Store) renew(ctx context.Context, verified *user, password string) {
 	hash, err := s.passwords.Hash(ctx, password)
 	if err != nil {
@@ -100,7 +105,7 @@ func (s *Store) renew(ctx context.Context, verified *user, password string) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	// Only that hash: the user may have another password by now.
+	// only that hash: the user may have another password by now
 	if u := s.users[verified.ID]; u != nil && u.hash == verified.hash {
 		s.put(&user{User: u.User, hash: hash})
 	}

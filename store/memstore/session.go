@@ -12,13 +12,12 @@ import (
 	"github.com/sallyport-go/sallyport/store"
 )
 
-// session is a session with its place in the two orders that it is found by:
-// when it expires, and whose it is.
+// session is a session with its place in two orders: by expiry, and by user.
 type session struct {
 	store.Session
 
 	place        int      // in Store.expiry
-	older, newer *session // of the same user, as they were created
+	older, newer *session // sessions of the same user, in the order of their creation
 }
 
 // out returns a copy for a caller.
@@ -28,8 +27,9 @@ func (s *session) out() store.Session {
 	return c
 }
 
-// CreateSession adds a session, and forgets a few that have expired; see
-// [store.Sessions].
+// CreateSession adds a session; see [store.Sessions]. It also deletes up to 4
+// sessions that have expired. If there are Config.MaxSessions sessions and none
+// has expired, it returns an error that is none of package store's.
 func (s *Store) CreateSession(ctx context.Context, session store.Session) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -61,8 +61,7 @@ func (s *Store) Session(ctx context.Context, id string) (store.Session, error) {
 	return found.out(), nil
 }
 
-// AdvanceSession moves a session from one generation to the next; see
-// [store.Sessions].
+// AdvanceSession advances a session by one generation; see [store.Sessions].
 func (s *Store) AdvanceSession(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -81,7 +80,8 @@ func (s *Store) AdvanceSession(ctx context.Context, id string, from int64, at, i
 	return nil
 }
 
-// RevokeSession ends a session; see [store.Sessions].
+// RevokeSession ends a session; see [store.Sessions]. It returns an error if at
+// is zero.
 func (s *Store) RevokeSession(ctx context.Context, id string, at time.Time) error {
 	if err := revocable(ctx, at); err != nil {
 		return err
@@ -96,7 +96,7 @@ func (s *Store) RevokeSession(ctx context.Context, id string, at time.Time) erro
 
 var errNoTime = errors.New("memstore: the time of a revocation must not be zero: a zero time means \"not revoked\"")
 
-// revocable is what every revocation begins with.
+// revocable returns why a revocation cannot be made.
 func revocable(ctx context.Context, at time.Time) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -133,8 +133,9 @@ func (s *Store) UserSessions(ctx context.Context, userID string) ([]store.Sessio
 	return live, nil
 }
 
-// RevokeUserSessions ends all sessions of a user, and returns those and the ones
-// that were revoked at since or later; see [store.Sessions].
+// RevokeUserSessions ends all sessions of a user, and returns them and those that
+// were revoked at since or later; see [store.Sessions]. It returns an error if at
+// is zero.
 func (s *Store) RevokeUserSessions(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
 	if err := revocable(ctx, at); err != nil {
 		return nil, err
@@ -151,13 +152,14 @@ func (s *Store) RevokeUserSessions(ctx context.Context, userID string, at, since
 	return ended, nil
 }
 
-// DeleteExpiredSessions forgets the sessions that have expired before; see
-// [store.Sessions]. A store that goes on creating sessions needs no call of it.
+// DeleteExpiredSessions deletes the sessions that expired by before; see
+// [store.Sessions]. It deletes 1000 at a time, and other calls may run between
+// them. A store that creates sessions regularly does not need it.
 func (s *Store) DeleteExpiredSessions(ctx context.Context, before time.Time) (int, error) {
 	return s.inBatches(ctx, func(n int) int { return s.forget(before, n) })
 }
 
-// insert adds a session that is not there yet.
+// insert adds a new session.
 func (s *Store) insert(added store.Session) {
 	added.Scopes = slices.Clone(added.Scopes)
 	n := &session{Session: added, older: s.opened[added.UserID]}
@@ -169,7 +171,7 @@ func (s *Store) insert(added store.Session) {
 	s.expiry.add(n)
 }
 
-// remove forgets a session that the expiry has let go of.
+// remove deletes a session that is no longer in the expiry.
 func (s *Store) remove(gone *session) {
 	delete(s.sessions, gone.ID)
 	if gone.older != nil {

@@ -10,7 +10,7 @@ import (
 )
 
 // user is a user and the hash of their password. Both maps of the store point to
-// the one that is current; none is changed once it is in them.
+// the current one. It is not changed once it is in them.
 type user struct {
 	store.User
 
@@ -19,9 +19,12 @@ type user struct {
 
 var errTaken = fmt.Errorf("memstore: the user's ID or login is taken: %w", store.ErrConflict)
 
-// AddUser adds a user who logs in with u.Login and password. ErrConflict if the
-// ID or the login is taken. The store makes the user's CredentialVersion, and
-// ignores that of u.
+// AddUser adds a user who logs in with u.Login and password. u.ID and u.Login
+// must not be empty. The store chooses the CredentialVersion, and ignores that of
+// u.
+//
+// It returns [store.ErrConflict] if the ID or the login is taken,
+// [passwords.ErrBusy] or [passwords.ErrTooLong].
 func (s *Store) AddUser(ctx context.Context, u store.User, password string) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -48,14 +51,16 @@ func (s *Store) AddUser(ctx context.Context, u store.User, password string) erro
 	return nil
 }
 
-// newVersion is a CredentialVersion that no user has had.
+// newVersion returns a random CredentialVersion, which no user has had.
 func newVersion() string { return rand.Text() }
 
-// SetUser replaces what is known of the user with u.ID: a new tier, other
-// scopes, another login. They keep their password. Another login changes their
-// CredentialVersion; that of u is ignored, so that a user who was read before
-// somebody's SetPassword does not bring the old one back. ErrNotFound if there is
-// no such user, ErrConflict if the login is another's.
+// SetUser replaces the user with the same ID, for example to change the tier, the
+// scopes or the login. The password does not change. Another login changes the
+// CredentialVersion. That of u is ignored, so that a user who was read before a
+// concurrent SetPassword does not restore the old one.
+//
+// It returns [store.ErrNotFound] if there is no such user, and
+// [store.ErrConflict] if the login is another user's.
 func (s *Store) SetUser(ctx context.Context, u store.User) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -82,9 +87,10 @@ func (s *Store) SetUser(ctx context.Context, u store.User) error {
 	return nil
 }
 
-// RemoveUser forgets the user with this ID, whose login is free from then on;
-// their ID should never be given to somebody else. ErrNotFound if there is no
-// such user. Their sessions and keys stay until they expire, and are refused.
+// RemoveUser deletes the user with this ID. Their login can be used again; their
+// ID should never be given to another user. Their sessions and keys stay until
+// they expire, and are rejected. It returns [store.ErrNotFound] if there is no
+// such user.
 func (s *Store) RemoveUser(ctx context.Context, id string) error {
 	if err := ctx.Err(); err != nil {
 		return err

@@ -83,7 +83,7 @@ type Config struct {
 	Now func() time.Time
 }
 
-// ConfigError is one invalid field of a Config.
+// ConfigError is one invalid field of a [Config].
 type ConfigError = configerror.Error
 
 // floors are the minimums of OWASP, in the order of their time. OWASP calls them

@@ -49,8 +49,8 @@ type Hasher struct {
 
 // New returns a Hasher. It starts no goroutine.
 //
-// If the Config is invalid, New returns one error that joins all defects, each
-// with its field.
+// If the Config is invalid, New returns one error that joins all defects:
+// *ConfigError values, each with the path of its field.
 func New(c Config) (*Hasher, error) {
 	c = c.withDefaults()
 	if err := c.check(); err != nil {

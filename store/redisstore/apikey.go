@@ -16,11 +16,11 @@ import (
 	"github.com/sallyport-go/sallyport/store"
 )
 
-// An API key is a hash, prefix + "apikey:" + ID, that Redis does not forget by
-// itself, because an expired key is still to be found. A string leads from its
-// digest to its ID, a set from its user to all of theirs, and a sorted set to all
-// that end, by when they do. The hash is what counts: a revocation is in it, and
-// a string or a set that says otherwise is not believed.
+// An API key is a hash, prefix + "apikey:" + ID, without an expiry, because an
+// expired key must still be found. A string maps its digest to its ID, a set has
+// the keys of its user, and a sorted set has all keys that end, by their end.
+// Only the hash is authoritative: a revocation is in it, and a string or a set
+// that contradicts it is ignored.
 func (s *Store) apiKeyKey(id string) string { return s.prefix + "apikey:" + id }
 
 func (s *Store) digestKey(digest store.Digest) string {
@@ -34,10 +34,10 @@ func (s *Store) userAPIKeysKey(userID string) string {
 func digestText(digest store.Digest) string { return base64.RawURLEncoding.EncodeToString(digest[:]) }
 
 var (
-	// taking writes a string unless there is one.
+	// taking writes a string unless it exists.
 	taking = redisclient.NewScript(`return redis.call('SETNX', KEYS[1], ARGV[1])`)
 
-	// releasing deletes a string that is as it was written.
+	// releasing deletes a string if it is unchanged.
 	releasing = redisclient.NewScript(`
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])`)
@@ -45,7 +45,7 @@ return redis.call('DEL', KEYS[1])`)
 	// owning adds to a set.
 	owning = redisclient.NewScript(`return redis.call('SADD', KEYS[1], ARGV[1])`)
 
-	// using moves the last use forward.
+	// using sets the last use, unless it is later already.
 	using = redisclient.NewScript(`
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 local used = redis.call('HGET', KEYS[1], 'used')
@@ -108,7 +108,7 @@ func (s *Store) APIKey(ctx context.Context, digest store.Digest) (store.APIKey, 
 	if err != nil {
 		return store.APIKey{}, failedRead("APIKey", err)
 	}
-	if found["digest"] != digestText(digest) { // a key that was not made to the end
+	if found["digest"] != digestText(digest) { // CreateAPIKey has not completed for this key
 		return store.APIKey{}, store.ErrNotFound
 	}
 	k, err := record(found).apiKey(id)
@@ -175,7 +175,7 @@ func (s *Store) UserAPIKeys(ctx context.Context, userID string) ([]store.APIKey,
 	return live, nil
 }
 
-// UseAPIKey notes that a key was used; see [store.APIKeys].
+// UseAPIKey records that a key was used; see [store.APIKeys].
 func (s *Store) UseAPIKey(ctx context.Context, id string, at time.Time) error {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
@@ -185,7 +185,8 @@ func (s *Store) UseAPIKey(ctx context.Context, id string, at time.Time) error {
 	return nil
 }
 
-// RevokeAPIKey ends a key; see [store.APIKeys].
+// RevokeAPIKey ends a key; see [store.APIKeys]. It returns an error if at is
+// zero.
 func (s *Store) RevokeAPIKey(ctx context.Context, id string, at time.Time) error {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()

@@ -12,11 +12,11 @@ import (
 )
 
 const (
-	atATime     = 200  // records that one pipeline reads, or takes apart
+	atATime     = 200  // records that one pipeline reads or deletes
 	manyAtATime = 1000 // records that one pipeline changes with one short script each
 )
 
-// run runs a script that writes, and returns the number that it answers.
+// run runs a script that writes, and returns the number that it returns.
 func (s *Store) run(ctx context.Context, script redisclient.Script, key string, args ...any) (int64, error) {
 	if s.replicas > 0 {
 		return s.replicated(ctx, script, key, args)
@@ -24,9 +24,9 @@ func (s *Store) run(ctx context.Context, script redisclient.Script, key string, 
 	return script.Run(ctx, s.client, key, args...).Int64()
 }
 
-// runAll runs a script that writes on many keys, in any order, and returns the
-// number that it answers for each. If one fails, others may have been written.
-// Redis serves other clients between one key and the next.
+// runAll runs a script that writes for each of many keys, in any order, and
+// returns its number for each. If one fails, others may have been written. Redis
+// serves other clients between two keys.
 func (s *Store) runAll(ctx context.Context, script redisclient.Script, keys []string, args ...any) ([]int64, error) {
 	if len(keys) == 0 {
 		return nil, nil
@@ -48,7 +48,7 @@ func (s *Store) runAll(ctx context.Context, script redisclient.Script, keys []st
 	return numbers(commands)
 }
 
-// numbers are what the commands were answered.
+// numbers returns the results of commands.
 func numbers(commands []redisclient.Once) ([]int64, error) {
 	all := make([]int64, len(commands))
 	for i, command := range commands {
@@ -61,8 +61,8 @@ func numbers(commands []redisclient.Once) ([]int64, error) {
 	return all, nil
 }
 
-// records reads the hashes under these keys, in their order. What is not there
-// is empty.
+// records reads the hashes with these keys, in their order. A missing one is
+// empty.
 func (s *Store) records(ctx context.Context, keys []string) ([]record, error) {
 	pipe := s.client.Pipeline()
 	replies := make([]*redis.MapStringStringCmd, len(keys))
@@ -79,12 +79,13 @@ func (s *Store) records(ctx context.Context, keys []string) ([]record, error) {
 	return found, nil
 }
 
-// failedRead wraps what Redis or the network has said.
+// failedRead wraps an error of Redis or the network.
 func failedRead(method string, err error) error {
 	return fmt.Errorf("redisstore: %s: %w", method, err)
 }
 
-// failedWrite says besides whether the write may have been made.
+// failedWrite wraps an error of Redis or the network, and adds whether the write
+// may have been made.
 func failedWrite(method string, err error) error {
 	var reply redis.Error
 	switch {
@@ -96,8 +97,8 @@ func failedWrite(method string, err error) error {
 	return fmt.Errorf("redisstore: %s: no answer, so it may have been done: %w", method, err)
 }
 
-// milliseconds is a time as Redis wants it for an end: not before it, and never
-// less than 1, which is long past.
+// milliseconds returns the end of a record for Redis: not before t, and at least
+// 1, which is in the past.
 func milliseconds(t time.Time) int64 {
 	return max(1, t.Add(time.Millisecond-1).UnixMilli())
 }

@@ -11,14 +11,14 @@ import (
 )
 
 // The keys that end are a sorted set of their IDs, each with the millisecond in
-// which it does, by its age or by its revocation. It is one set for all users, and
-// only DeleteExpiredAPIKeys reads it.
+// which it expires or was revoked, the earlier of the two. It is one set for all
+// users, and only DeleteExpiredAPIKeys reads it.
 func (s *Store) apiKeyEndsKey() string { return s.prefix + "apikey-ends" }
 
-// ending notes when a key ends, unless it ends before that.
+// ending records when a key ends, unless an earlier end is recorded.
 var ending = redisclient.NewScript(`return redis.call('ZADD', KEYS[1], 'LT', ARGV[1], ARGV[2])`)
 
-// ends notes when a key ends. A zero time is never.
+// ends records when a key ends. A zero time is ignored.
 func (s *Store) ends(ctx context.Context, id string, at time.Time) error {
 	if at.IsZero() {
 		return nil
@@ -27,12 +27,12 @@ func (s *Store) ends(ctx context.Context, id string, at time.Time) error {
 	return err
 }
 
-// DeleteExpiredAPIKeys forgets the keys that have expired or were revoked before;
-// see [store.APIKeys]. It takes some at a time, each with [Config.Timeout] to
-// itself. A record that cannot be read is left where it is, and is the error when
-// all others are gone.
+// DeleteExpiredAPIKeys deletes the keys that expired or were revoked by before;
+// see [store.APIKeys]. It works in batches of 200, each with [Config.Timeout]. A
+// record that cannot be read is skipped, and its error is returned after all
+// others are deleted.
 func (s *Store) DeleteExpiredAPIKeys(ctx context.Context, before time.Time) (gone int, err error) {
-	var left int64 // those that are not deleted, which the next look passes over
+	var left int64 // those that are not deleted, which the next batch skips
 	var unread error
 	for {
 		some, err := s.someEnded(ctx, before, left)
@@ -50,16 +50,17 @@ func (s *Store) DeleteExpiredAPIKeys(ctx context.Context, before time.Time) (gon
 	}
 }
 
-// batch is what became of some keys.
+// batch is the result of one batch.
 type batch struct {
 	seen, gone int
 	left       int64
 	unread     error
 }
 
-// someEnded deletes those keys that have ended from the next few whose end is
-// noted. What has ended stays so, which is why nothing has to be one step here;
-// and the note goes last, so that the next call finds what this one has left.
+// someEnded deletes those keys that have ended from the next batch of recorded
+// ends. A key that has ended stays so, so the steps need not be atomic. The
+// record of the end is deleted last, so that the next call finds what this one
+// has left.
 func (s *Store) someEnded(ctx context.Context, before time.Time, from int64) (b batch, err error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
@@ -117,8 +118,8 @@ func (s *Store) someEnded(ctx context.Context, before time.Time, from int64) (b 
 	return b, s.client.ZRem(ctx, s.apiKeyEndsKey(), over...).Err()
 }
 
-// ended reports whether a key has expired or was revoked before. One that is not
-// there has.
+// ended reports whether a key expired or was revoked by before. A missing key
+// counts as one that did.
 func (r record) ended(before time.Time) (bool, error) {
 	if len(r) == 0 {
 		return true, nil

@@ -7,23 +7,23 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// patience is how long the client waits for a connection, for a turn and for an
-// answer where no context has an earlier deadline.
+// patience is how long the client waits for a connection, for a free one and for
+// a response if the context has no earlier deadline.
 const patience = 2 * time.Second
 
 var errURL = errors.New("redisstore: must be a URL such as redis://user:password@host:6379/0, escaped (/ in a password is %2F), and no options in its query but those of go-redis")
 
-// Options reads a URL (redis://user:password@host:6379/0, rediss:// for TLS,
-// unix:///path) into options for redis.NewClient. What go-redis leaves to its
-// defaults is set as New wants it: a context's deadline holds, nothing waits
-// longer than 2 s, and an error is returned at once instead of being retried.
-// Whatever the URL's query sets stays as it is, but ContextTimeoutEnabled.
+// Options parses a URL (redis://user:password@host:6379/0, rediss:// for TLS,
+// unix:///path) into options for redis.NewClient. It replaces defaults of
+// go-redis: the deadline of a context is respected, no wait is longer than 2 s,
+// and an error is returned at once instead of being retried. What the URL's query
+// sets is kept, except for ContextTimeoutEnabled.
 //
-// The error never contains the URL, for a password may be in it.
+// The error never contains the URL, because a password may be in it.
 func Options(rawURL string) (*redis.Options, error) {
 	o, err := redis.ParseURL(rawURL)
 	if err != nil {
-		return nil, errURL // what err says may be a part of the password
+		return nil, errURL // the text of err may contain the password
 	}
 	o.ContextTimeoutEnabled = true
 	for _, wait := range []*time.Duration{&o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout, &o.PoolTimeout} {
@@ -34,9 +34,9 @@ func Options(rawURL string) (*redis.Options, error) {
 	return o, nil
 }
 
-// ClusterOptions is Options for redis.NewClusterClient. The URL names one node
-// of the Cluster, and more of them as redis://host:7000?addr=host2:7000; the
-// client asks them for the others. Redirects are followed.
+// ClusterOptions is Options for redis.NewClusterClient. The URL names one node of
+// the Cluster, or more as redis://host:7000?addr=host2:7000; the client asks them
+// for the others. Redirections are followed.
 func ClusterOptions(rawURL string) (*redis.ClusterOptions, error) {
 	o, err := redis.ParseClusterURL(rawURL)
 	if err != nil {

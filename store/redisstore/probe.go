@@ -8,7 +8,7 @@ import (
 	"github.com/sallyport-go/sallyport/internal/redisclient"
 )
 
-// probe finds out before the first login what would fail it.
+// probe tests before the first login what would make it fail.
 func (s *Store) probe(ctx context.Context, refuseEviction bool) error {
 	if _, err := s.run(ctx, redisclient.Probing, s.prefix+"probe", "1"); err != nil {
 		return fmt.Errorf("redisstore: New: %s: %w", advice(err), err)
@@ -19,7 +19,7 @@ func (s *Store) probe(ctx context.Context, refuseEviction bool) error {
 	return nil
 }
 
-// advice says what to do about an error of the first command.
+// advice returns what to do about an error of the first command.
 func advice(err error) string {
 	if errors.Is(err, errReplicas) {
 		return "the server has too few replicas for Config.Replicas, or they are slow"

@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// record is a hash as Redis has it. A number is in decimal, a time in
-// microseconds since 1970, a list in JSON. Text that is empty is left out.
+// record is a hash in Redis. A number is in decimal, a time in microseconds since
+// 1970, a list in JSON. An empty text is omitted.
 type record map[string]string
 
-// fields are what a record is made of, as a command takes them.
+// fields are the fields of a record as arguments of a command.
 type fields []any
 
 func (f *fields) text(name, value string) {
@@ -24,7 +24,7 @@ func (f *fields) number(name string, value int64) { *f = append(*f, name, value)
 
 func (f *fields) time(name string, value time.Time) { *f = append(*f, name, value.UnixMicro()) }
 
-// moment is time, for one that has perhaps not come yet.
+// moment adds a time, unless it is zero.
 func (f *fields) moment(name string, value time.Time) {
 	if !value.IsZero() {
 		f.time(name, value)
@@ -39,7 +39,7 @@ func (f *fields) list(name string, value []string) {
 	*f = append(*f, name, text)
 }
 
-// reader takes a record apart, and keeps the first thing that was wrong with it.
+// reader reads the fields of a record, and keeps the first error.
 type reader struct {
 	record
 
@@ -48,7 +48,7 @@ type reader struct {
 
 func (r *reader) failed(name string) {
 	if r.err == nil {
-		r.err = fmt.Errorf("the record's field %q cannot be read", name) // its value is somebody's
+		r.err = fmt.Errorf("the record's field %q cannot be read", name) // not its value, which may be personal
 	}
 }
 

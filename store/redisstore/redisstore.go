@@ -1,57 +1,57 @@
-// Package redisstore keeps sessions, API keys and the deny list of sessions on a
-// Redis that many nodes share: one server, one behind Sentinel, or a Cluster. It
-// is tested on Redis 7.0, and uses nothing that 6.2 has not. Users stay in the
-// host's own database.
+// Package redisstore keeps sessions, API keys and the deny list on a Redis that
+// many nodes share: one server, one behind Sentinel, or a Cluster. It is tested
+// on Redis 7.0, and uses only what Redis 6.2 has. Users stay in the host's own
+// database.
 //
 //	options, err := redisstore.Options("redis://:password@redis.internal:6379/0")
 //	...
 //	s, err := redisstore.New(ctx, redis.NewClient(options), redisstore.Config{Users: users})
 //
-// # What is one step, and what is not
+// # What is atomic, and what is not
 //
-// Each change of one session, one key or one denial is one step on the server:
-// of any number of nodes that advance a session exactly one wins. It is written
-// together with its end, and Redis forgets it then, by its own clock.
+// Each change of one session, one key or one denial is atomic: if any number of
+// nodes advance a session, exactly one of them does. Its expiry is written with
+// it, and Redis deletes it then, by its own clock.
 //
-// Whatever concerns more than one record is more than one step, because on a
-// Cluster the records lie on different nodes. CreateSession writes the session,
-// then adds it to the list of its user's; a call that fails in between returns an
+// A change of more than one record takes more than one step, because on a Cluster
+// the records are on different nodes. CreateSession writes the session, then adds
+// it to the list of its user's sessions; a call that fails in between returns an
 // error, and leaves a session that no token names. RevokeUserSessions takes that
-// list a thousand sessions at a time: it notes them in a list of what has ended,
-// ends each, and takes them out of the user's list; if it fails, some may have
-// ended, and calling it again ends the rest and returns all of them.
+// list a thousand sessions at a time: it records them in a list of ended
+// sessions, ends each, and removes them from the user's list. If it fails, some
+// may have ended; calling it again ends the rest and returns all of them.
 //
-// CreateAPIKey writes the digest, then the ID, then adds the key to the list; a
-// call that fails in between leaves a digest that no other key can take, or a key
-// that was shown to no user. DeleteExpiredAPIKeys removes a key in the same way;
-// if one call fails, the next goes on.
+// CreateAPIKey writes the digest, then the key, then adds the key to its user's
+// list; a call that fails in between leaves a digest that no other key can use,
+// or a key that was shown to no user. DeleteExpiredAPIKeys removes a key in the
+// same steps; if a call fails, the next one continues.
 //
 // # What a Redis may lose
 //
-// Redis answers a write when it is in its memory. Whatever was not on the disk
-// is lost when it is restarted, and whatever had not reached a replica is lost
-// when that replica takes over. Where all is lost, users log in again, and API
-// keys have to be made anew. Losing the last moments is worse, for the store is
-// then as it was before:
+// Redis answers a write when it is in its memory. A restart loses what was not
+// yet on the disk, and a failover loses what had not reached the replica. If
+// everything is lost, users log in again, and API keys must be created again.
+// Losing only the last seconds is worse, because earlier states become valid
+// again:
 //
-//   - A session whose revocation was lost is live again, and so is its stolen
+//   - A session whose revocation was lost is active again, and so is its stolen
 //     token.
 //   - A session whose advance was lost is at the generation before. The token
-//     that its user holds is ahead of the store and is refused, so they log in
-//     again. The token before it, which was spent, works once more.
+//     that its user holds is ahead of the store and is rejected, so they log in
+//     again. The token before it, which was used, works once more.
 //   - A session that is missing in its user's list is not ended by
 //     RevokeUserSessions.
 //   - A denial that was lost lets an access token work until it expires.
 //
-// Against a restart set appendonly yes and appendfsync always. With everysec, its
-// default, Redis puts writes off for up to two seconds while it syncs older ones,
-// so that they are lost with a redis-server that is killed, even if the machine
-// lives on. Against a failover set [Config.Replicas]. Together they make the loss
-// unlikely; a host for which it must not happen uses a database that promises so
+// Against a restart set appendonly yes and appendfsync always. With everysec, the
+// default, Redis delays writes for up to two seconds while it syncs older ones,
+// so that they are lost if redis-server is killed, even if the machine survives.
+// Against a failover set [Config.Replicas]. Together they make the loss unlikely.
+// A host for which it must not happen uses a database that promises that
 // (store/sqlstore on PostgreSQL).
 //
-// A Redis that evicts keys when its memory is full loses the same things at any
-// time, so New refuses one: set maxmemory-policy noeviction, and do not share the
+// A Redis that evicts keys when its memory is full loses the same data at any
+// time, so New rejects one: set maxmemory-policy noeviction, and do not share the
 // server with a cache.
 package redisstore
 
@@ -72,40 +72,43 @@ const (
 	defaultTimeout = 2 * time.Second
 )
 
-// Config says what a [Store] is made of.
+// Config configures a [Store].
 type Config struct {
-	// Users knows who may come in: the host's own. Required.
+	// Users is required: the host's own users, which Authenticate and User are
+	// passed to.
 	Users store.Users
 
-	// Prefix begins the name of every key, so that a server can be shared. Empty
-	// means "sallyport:". With a hash tag in it ("{sallyport}:") everything lies
-	// on one node of a Cluster.
+	// Prefix begins the name of every key, so that a server can be shared, for
+	// example "shop:". With a hash tag in it ("{sallyport}:") everything is on one
+	// node of a Cluster. Two prefixes are two stores. Empty: "sallyport:".
 	Prefix string
 
-	// Timeout is how long a method waits for Redis at most, if its context has
-	// no earlier deadline. Zero means 2 s.
+	// Timeout limits how long a method waits for Redis, if its context has no
+	// earlier deadline. Methods that work in batches have it for each batch.
+	// Positive. Zero: 2 s.
 	Timeout time.Duration
 
-	// Replicas is how many replicas must have received a write before it counts
-	// as done (Redis calls it WAIT). If they have not within half of Timeout, the
-	// method returns an error: the write was made, and may be lost with the
-	// server. Zero waits for none.
+	// Replicas is how many replicas must have received a write before it counts as
+	// done (the command WAIT). If fewer have it within half of Timeout, the method
+	// returns an error: the write was made, and may be lost with the server. Set it
+	// if the server fails over to a replica. Zero: the store waits for none.
 	Replicas int
 
 	// InsecureEviction accepts a server that evicts keys when its memory is full:
-	// users are then logged out at random, and what was revoked or denied may
-	// come back.
+	// users are then logged out at random, and what was revoked or denied may become
+	// valid again. False: New rejects such a server.
 	InsecureEviction bool
 }
 
-// Store keeps sessions, API keys and the deny list on Redis, and asks
-// Config.Users for all that concerns users. It is a [store.Store], a
-// [store.APIKeys] and a [store.Revocations]. Any number of goroutines may use it
-// at once, and any number of Stores with the same prefix may share a server.
+// Store keeps sessions, API keys and the deny list on Redis, and passes
+// Authenticate and User to Config.Users. Create it with [New]. It is a
+// [store.Store], a [store.APIKeys] and a [store.Revocations]. It is safe for
+// concurrent use, and any number of Stores with the same prefix may share a
+// server.
 //
-// Every error that is not one of package store's sentinels is Redis's or the
-// network's, wrapped. After one from a method that writes, it may or may not have
-// been written, unless the error says that Redis has refused it.
+// An error that is none of package store's sentinels is that of Redis or the
+// network, wrapped. After such an error of a method that writes, the write may or
+// may not have been made, unless the text says that Redis refused it.
 type Store struct {
 	store.Users
 
@@ -121,18 +124,22 @@ var (
 	_ store.Revocations = (*Store)(nil)
 )
 
-// ConfigError is one invalid field of a Config, or option of a client.
+// ConfigError is one invalid field of a [Config], or one invalid option of a
+// client.
 type ConfigError = configerror.Error
 
-// New returns a Store on a server that it has tried out, or an error that says
-// what to do: *ConfigError values, joined, if it is the Config or the client. The client is a *redis.Client or a *redis.ClusterClient whose
-// options [Options] or [ClusterOptions] has made, or which has
-// ContextTimeoutEnabled set; it stays the caller's to close.
+// New returns a Store on a server that it has tested with a write. client is a
+// *redis.Client or a *redis.ClusterClient whose options come from [Options] or
+// [ClusterOptions], or have ContextTimeoutEnabled set. It belongs to the caller,
+// who closes it after the Store is no longer used.
 //
-// New fails when the server cannot be reached, and nothing takes its place
-// quietly. A server that goes away later makes methods fail until it is back; no
-// restart is needed. go-redis writes a line to standard error when it cannot
-// connect, which redis.SetLogger changes; this package writes none.
+// If the Config or the client is invalid, New returns one error that joins all
+// defects: *ConfigError values, each with the path of its field. New also returns
+// an error, with advice, if the server cannot be reached, has too few replicas,
+// or evicts keys. There is no fallback. If the server fails later, methods return
+// errors until it is back; no restart is needed. go-redis writes a line to
+// standard error when it cannot connect, which redis.SetLogger changes; this
+// package writes none.
 func New(ctx context.Context, client redis.UniversalClient, c Config) (*Store, error) {
 	wrong := configcheck.List{Package: "redisstore"}
 	complain := wrong.At("Config.")
@@ -162,7 +169,7 @@ func New(ctx context.Context, client redis.UniversalClient, c Config) (*Store, e
 	return s, nil
 }
 
-// bounded is the context of one method.
+// bounded returns the context of one method.
 func (s *Store) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, s.timeout)
 }

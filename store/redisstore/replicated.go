@@ -13,9 +13,9 @@ import (
 
 var errReplicas = errors.New("written, but too few replicas have it")
 
-// replicated is run, and waits until the write has reached the replicas. WAIT
-// speaks of what its own connection has written, so both go through one, and on a
-// Cluster the way to the node is found here.
+// replicated is run, and waits until the replicas have the write. WAIT concerns
+// the writes of its own connection, so both commands use one, and on a Cluster
+// the node is found here.
 func (s *Store) replicated(ctx context.Context, script redisclient.Script, key string, args []any) (int64, error) {
 	cluster, ok := s.client.(*redis.ClusterClient)
 	if !ok {
@@ -30,7 +30,7 @@ func (s *Store) replicated(ctx context.Context, script redisclient.Script, key s
 	if !ask && !redis.HasErrorPrefix(err, "MOVED ") {
 		return n, err
 	}
-	// it has not run; the slot is moving, or has moved
+	// the command has not run: the slot is moving, or has moved
 	cluster.ReloadState(ctx)
 	if node = master(ctx, cluster, err); node == nil {
 		return 0, err
@@ -42,8 +42,8 @@ func (s *Store) replicated(ctx context.Context, script redisclient.Script, key s
 	return s.throughOne(ctx, pipe, script, key, args)
 }
 
-// replicatedAll is runAll, and waits until the writes have reached the replicas:
-// once for each node that has some of the keys.
+// replicatedAll is runAll, and waits until the replicas have the writes, once for
+// each node that has some of the keys.
 func (s *Store) replicatedAll(ctx context.Context, script redisclient.Script, keys []string, args []any, commands []redisclient.Once) ([]int64, error) {
 	cluster, ok := s.client.(*redis.ClusterClient)
 	if !ok {
@@ -72,8 +72,8 @@ func (s *Store) replicatedAll(ctx context.Context, script redisclient.Script, ke
 	return numbers(commands)
 }
 
-// oneByOne is replicatedAll while slots of a Cluster move. What was written once
-// is written again, which must change nothing.
+// oneByOne is replicatedAll while slots of a Cluster move. It may repeat a write,
+// so that a second write must change nothing.
 func (s *Store) oneByOne(ctx context.Context, script redisclient.Script, keys []string, args []any) ([]int64, error) {
 	all := make([]int64, len(keys))
 	for i, key := range keys {
@@ -86,7 +86,7 @@ func (s *Store) oneByOne(ctx context.Context, script redisclient.Script, keys []
 	return all, nil
 }
 
-// throughOne sends the script, and waits.
+// throughOne sends the script on one connection, and waits for the replicas.
 func (s *Store) throughOne(ctx context.Context, pipe redis.Pipeliner, script redisclient.Script, key string, args []any) (int64, error) {
 	written := script.Command(ctx, key, args...)
 	if err := s.wait(ctx, pipe, written); err != nil {
@@ -95,8 +95,8 @@ func (s *Store) throughOne(ctx context.Context, pipe redis.Pipeliner, script red
 	return written.Int64()
 }
 
-// wait sends commands through one connection, and waits until the replicas have
-// what they have written.
+// wait sends commands on one connection, and waits until the replicas have their
+// writes.
 func (s *Store) wait(ctx context.Context, pipe redis.Pipeliner, commands ...redisclient.Once) error {
 	for _, command := range commands {
 		_ = pipe.Process(ctx, command) // sent by Exec
@@ -114,8 +114,8 @@ func (s *Store) wait(ctx context.Context, pipe redis.Pipeliner, commands ...redi
 	return nil
 }
 
-// master is the node to which a redirection points ("MOVED 3999 10.0.0.7:6379"),
-// nil if it is not known yet.
+// master returns the node that a redirection names ("MOVED 3999 10.0.0.7:6379"),
+// or nil if it is not known yet.
 func master(ctx context.Context, cluster *redis.ClusterClient, redirection error) *redis.Client {
 	addr := redirection.Error()[strings.LastIndexByte(redirection.Error(), ' ')+1:]
 	found := make(chan *redis.Client, 1)

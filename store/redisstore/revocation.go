@@ -8,8 +8,9 @@ import (
 	"github.com/sallyport-go/sallyport/internal/redisclient"
 )
 
-// A denial is a string, prefix + "denied:" + sid, of its end in milliseconds. It
-// stays some time longer, for a token is verified by another clock than Redis'.
+// A denial is a string, prefix + "denied:" + sid, with its end in milliseconds.
+// It is kept for slack longer, because the node that verifies a token has another
+// clock than Redis.
 func (s *Store) denialKey(sid string) string { return s.prefix + "denied:" + sid }
 
 // denying writes the later of two ends.
@@ -30,7 +31,7 @@ func (s *Store) DenySession(ctx context.Context, sid string, until time.Time) er
 	return nil
 }
 
-// DenySessions puts many sessions on the deny list, in one pipeline for each
+// DenySessions puts sessions on the deny list, with one pipeline for each
 // thousand; see [store.Revocations].
 func (s *Store) DenySessions(ctx context.Context, sids []string, until time.Time) error {
 	ctx, cancel := s.bounded(ctx)
@@ -62,8 +63,8 @@ func (s *Store) SessionDenied(ctx context.Context, sid string) (bool, error) {
 	return n > 0, nil
 }
 
-// DeleteExpiredDenials has nothing to do, and says 0: Redis forgets a denial an
-// hour after its end, by the clock of the server.
+// DeleteExpiredDenials does nothing and returns 0: Redis deletes a denial an hour
+// after its end, by the clock of the server.
 func (*Store) DeleteExpiredDenials(ctx context.Context, _ time.Time) (int, error) {
 	return 0, ctx.Err()
 }

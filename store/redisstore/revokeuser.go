@@ -11,23 +11,23 @@ import (
 	"github.com/sallyport-go/sallyport/internal/redisclient"
 )
 
-// The sessions that RevokeUserSessions has ended are a sorted set of their IDs,
-// each with the millisecond at which it was, so that a caller that could not deny
-// them gets them again. It lasts as long as the last of their records. Members
-// from before a call's since go with that call.
+// The sessions that RevokeUserSessions ended are a sorted set of their IDs, each
+// with the millisecond at which it was ended, so that a caller that could not
+// deny them gets them again. The set expires with the last of their records. A
+// call removes the members from before its since.
 func (s *Store) endedSessionsKey(userID string) string {
 	return s.prefix + "ended-sessions:" + nameless(userID)
 }
 
 var (
-	// endingOfUser ends a session of the user ARGV[2], unless it is not there or not
-	// theirs: then it says -1.
+	// endingOfUser ends a session of the user ARGV[2]. It returns -1 if it does not
+	// exist or is another user's.
 	endingOfUser = redisclient.NewScript(`
 if redis.call('HGET', KEYS[1], 'user') ~= ARGV[2] then return -1 end
 return redis.call('HSETNX', KEYS[1], 'revoked', ARGV[1])`)
 
-	// noting adds IDs to a sorted set, which lasts until ARGV[1] at least. ARGV[2]
-	// is their score.
+	// noting adds IDs to a sorted set, which then lasts until ARGV[1] at least.
+	// ARGV[2] is their score.
 	noting = redisclient.NewScript(`
 for i = 3, #ARGV do redis.call('ZADD', KEYS[1], ARGV[2], ARGV[i]) end
 local now, left = redis.call('TIME'), redis.call('PTTL', KEYS[1])
@@ -36,9 +36,9 @@ return 1`)
 )
 
 // RevokeUserSessions ends all sessions of a user, a thousand at a time, each
-// thousand with [Config.Timeout] to itself; see [store.Sessions]. After an error
-// some of them may have ended. The next call goes on with those that have not,
-// and returns both.
+// thousand with [Config.Timeout]; see [store.Sessions]. It returns an error if at
+// is zero. After another error some sessions may have ended. The next call ends
+// the others, and returns all of them.
 func (s *Store) RevokeUserSessions(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
 	if at.IsZero() {
 		return nil, fmt.Errorf("redisstore: RevokeUserSessions: %w", errNoTime)
@@ -60,14 +60,14 @@ func (s *Store) RevokeUserSessions(ctx context.Context, userID string, at, since
 	if err != nil {
 		return nil, failedRead("RevokeUserSessions", err)
 	}
-	_ = s.client.ZRemRangeByScore(ctx, key, "-inf", "("+first).Err() // the next call tries again
+	_ = s.client.ZRemRangeByScore(ctx, key, "-inf", "("+first).Err() // if it fails, the next call tries again
 	return ended, nil
 }
 
-// endSome ends the first sessions in the list of a user's, and says how many it
-// has found there. They are noted before they are ended and leave the list
-// afterwards: wherever this stops, the next call finds each of them in one of the
-// two, and ends it if it has not ended.
+// endSome ends the first sessions in a user's list, and returns how many it found
+// there. They are recorded before they are ended, and leave the list afterwards:
+// if it fails at any step, the next call finds each of them in one of the two,
+// and ends it if it has not ended.
 func (s *Store) endSome(ctx context.Context, userID string, at time.Time) (int, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
@@ -75,7 +75,7 @@ func (s *Store) endSome(ctx context.Context, userID string, at time.Time) (int, 
 	if err != nil || len(listed) == 0 {
 		return 0, err
 	}
-	last := listed[len(listed)-1].Score // when the last of them is gone for certain
+	last := listed[len(listed)-1].Score // when the last of them has expired on every clock
 	note := fields{strconv.FormatFloat(last, 'f', 0, 64), at.UnixMilli()}
 	keys, over := make([]string, len(listed)), make([]any, len(listed))
 	for i, z := range listed {

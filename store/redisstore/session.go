@@ -14,8 +14,8 @@ import (
 // does. Its name needs no hash tag, since no script works on two keys.
 func (s *Store) sessionKey(id string) string { return s.prefix + "session:" + id }
 
-// creating adds a record unless there is one: ARGV[1] is its end, or 0, the rest
-// its fields.
+// creating adds a record unless it exists: ARGV[1] is its end, or 0, and the rest
+// are its fields.
 var creating = redisclient.NewScript(`
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
 redis.call('HSET', KEYS[1], unpack(ARGV, 2))
@@ -48,9 +48,9 @@ func (s *Store) CreateSession(ctx context.Context, session store.Session) error 
 	case created == 0:
 		return store.ErrConflict
 	}
-	// The list comes second, so that whatever it names has existed, and may be
-	// taken out of it when it does not any more. A session that is not listed
-	// because this has failed is one whose token was never handed out.
+	// The list is written second, so that each session in it has existed, and may
+	// be removed from it when it no longer exists. If this write fails, the session
+	// is not listed, and its token is never returned to a client.
 	if err := s.list(ctx, session); err != nil {
 		return failedWrite("CreateSession", err)
 	}
@@ -102,7 +102,7 @@ const (
 	advanced
 )
 
-// advancing compares generations as text, since a number of Lua's is a float.
+// advancing compares generations as text, because a number in Lua is a float.
 var advancing = redisclient.NewScript(`
 local s = redis.call('HMGET', KEYS[1], 'generation', 'revoked', 'expires')
 if not s[1] then return 0 end
@@ -113,8 +113,8 @@ local expires = math.max(1, math.ceil(tonumber(s[3]) / 1000))
 redis.call('PEXPIREAT', KEYS[1], math.min(expires, tonumber(ARGV[4])))
 return 2`)
 
-// AdvanceSession moves a session from one generation to the next, in one script;
-// see [store.Sessions]. It is never sent twice, so that a caller that gets
+// AdvanceSession advances a session by one generation, in one script; see
+// [store.Sessions]. The command is never retried, so a caller that gets
 // ErrConflict has not lost to its own first attempt.
 func (s *Store) AdvanceSession(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
 	ctx, cancel := s.bounded(ctx)
@@ -131,14 +131,15 @@ func (s *Store) AdvanceSession(ctx context.Context, id string, from int64, at, i
 	return nil
 }
 
-// revoking ends a session or a key, unless it is not there: then it says -1.
+// revoking ends a session or a key. It returns -1 if that does not exist.
 var revoking = redisclient.NewScript(`
 if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end
 return redis.call('HSETNX', KEYS[1], 'revoked', ARGV[1])`)
 
 var errNoTime = errors.New("the time must not be zero: a zero time means \"not revoked\"")
 
-// RevokeSession ends a session; see [store.Sessions].
+// RevokeSession ends a session; see [store.Sessions]. It returns an error if at
+// is zero.
 func (s *Store) RevokeSession(ctx context.Context, id string, at time.Time) error {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
@@ -151,8 +152,8 @@ func (s *Store) RevokeSession(ctx context.Context, id string, at time.Time) erro
 	return nil
 }
 
-// DeleteExpiredSessions has nothing to do, and says 0: Redis forgets a session
-// when it expires, by the clock of the server.
+// DeleteExpiredSessions does nothing and returns 0: Redis deletes a session when
+// it expires, by the clock of the server.
 func (*Store) DeleteExpiredSessions(ctx context.Context, _ time.Time) (int, error) {
 	return 0, ctx.Err()
 }

@@ -13,9 +13,9 @@ import (
 	"github.com/sallyport-go/sallyport/store"
 )
 
-// The list of a user's sessions is a sorted set of their IDs, each with the
-// moment after which it is gone for certain. Its name is made of a digest, so
-// that no user is read in a list of keys.
+// The list of a user's sessions is a sorted set of their IDs, each with the time
+// after which it has expired on every clock. Its name has a digest of the user's
+// ID, so that a list of keys shows no user.
 func (s *Store) userSessionsKey(userID string) string {
 	return s.prefix + "user-sessions:" + nameless(userID)
 }
@@ -28,8 +28,8 @@ func nameless(userID string) string {
 // slack is how much the clocks of two nodes may differ.
 const slack = time.Hour
 
-// listing adds a session, lets go of those that are gone, and lets the list live
-// as long as the last of them.
+// listing adds a session, removes those that have expired, and makes the list
+// expire with the last of them.
 var listing = redisclient.NewScript(`
 local now = redis.call('TIME')
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now[1] * 1000)
@@ -38,14 +38,15 @@ local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
 redis.call('PEXPIREAT', KEYS[1], last[2])
 return 1`)
 
-// list adds a session to the list of its user's.
+// list adds a session to the list of its user.
 func (s *Store) list(ctx context.Context, session store.Session) error {
 	_, err := s.run(ctx, listing, s.userSessionsKey(session.UserID), milliseconds(session.ExpiresAt.Add(slack)), session.ID)
 	return err
 }
 
 // UserSessions returns a user's sessions that are not revoked, oldest first; see
-// [store.Sessions]. It tidies the list up on the way.
+// [store.Sessions]. It also removes sessions that have ended from the user's
+// list.
 func (s *Store) UserSessions(ctx context.Context, userID string) ([]store.Session, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
@@ -75,7 +76,7 @@ func (s *Store) UserSessions(ctx context.Context, userID string) ([]store.Sessio
 		}
 	}
 	if len(over) > 0 {
-		// what is over never comes back; the next call that lists tries again
+		// an ended session never becomes active; if it fails, the next call tries again
 		_ = s.client.ZRem(ctx, s.userSessionsKey(userID), over...).Err()
 	}
 	slices.SortFunc(live, func(a, b store.Session) int {

@@ -16,11 +16,11 @@ const (
 type keySQL struct{ create, read, ofUser, use, revoke, deleteEnded string }
 
 func newKeySQL(f flavour) keySQL {
-	// As the index has it. LEAST passes over what is NULL; SQLite's min does not.
+	// The expression of the index. LEAST ignores NULL; SQLite's min does not.
 	end := f.either("min(ifnull(expires_at, revoked_at), ifnull(revoked_at, expires_at))", "LEAST(expires_at, revoked_at)")
 	return keySQL{
 		create: f.sql("INSERT INTO sallyport_api_keys (" + keyColumns + ") " +
-			"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING"), // neither of the ID nor of the digest
+			"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING"), // of the ID or of the digest
 		read:   f.sql(selectKey + "WHERE digest = $1"),
 		ofUser: f.sql(selectKey + "WHERE user_id = $1 AND revoked_at IS NULL ORDER BY created_at, id"),
 		use:    f.sql("UPDATE sallyport_api_keys SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)"),
@@ -30,8 +30,8 @@ func newKeySQL(f flavour) keySQL {
 	}
 }
 
-// CreateAPIKey adds a key; see [store.APIKeys]. The host puts the bound that it
-// wants on how many a user may have.
+// CreateAPIKey adds a key; see [store.APIKeys]. It does not limit how many keys a
+// user has.
 func (s *Store) CreateAPIKey(ctx context.Context, k store.APIKey) error {
 	rows, err := s.exec(ctx, "CreateAPIKey", s.key.create,
 		k.ID, k.Digest[:], k.UserID, k.Label, array(k.Scopes), micros(k.CreatedAt),
@@ -53,19 +53,20 @@ func (s *Store) UserAPIKeys(ctx context.Context, userID string) ([]store.APIKey,
 	return many(ctx, s.db, "UserAPIKeys", scanKey, s.key.ofUser, userID)
 }
 
-// UseAPIKey notes that a key was used; see [store.APIKeys].
+// UseAPIKey records that a key was used; see [store.APIKeys].
 func (s *Store) UseAPIKey(ctx context.Context, id string, at time.Time) error {
 	_, err := s.exec(ctx, "UseAPIKey", s.key.use, id, optional(at))
 	return err
 }
 
-// RevokeAPIKey ends a key; see [store.APIKeys]. It fails if at is zero.
+// RevokeAPIKey ends a key; see [store.APIKeys]. It returns an error if at is
+// zero.
 func (s *Store) RevokeAPIKey(ctx context.Context, id string, at time.Time) error {
 	return s.revoke(ctx, "RevokeAPIKey", s.key.revoke, id, at)
 }
 
-// DeleteExpiredAPIKeys forgets the keys that have expired or were revoked before;
-// see [store.APIKeys]. It goes about it as DeleteExpiredSessions does.
+// DeleteExpiredAPIKeys deletes the keys that expired or were revoked by before;
+// see [store.APIKeys]. It deletes in batches, as DeleteExpiredSessions does.
 func (s *Store) DeleteExpiredAPIKeys(ctx context.Context, before time.Time) (int, error) {
 	return s.deleteEnded(ctx, "DeleteExpiredAPIKeys", s.key.deleteEnded, before)
 }

@@ -27,8 +27,8 @@ func (s *Store) Client(ctx context.Context, id string) (store.Client, error) {
 	return one(ctx, s.db, "Client", scanClient, s.client.read, id)
 }
 
-// SetClient registers a client, or replaces what is known of the one with c.ID.
-// It fails with what [store.Client.Check] says of c.
+// SetClient registers a client, or replaces the one with the same ID. It returns
+// the error of [store.Client.Check], wrapped, if c is invalid.
 func (s *Store) SetClient(ctx context.Context, c store.Client) error {
 	if err := c.Check(); err != nil {
 		return fmt.Errorf("sqlstore: SetClient: %w", err)
@@ -38,8 +38,9 @@ func (s *Store) SetClient(ctx context.Context, c store.Client) error {
 	return err
 }
 
-// RemoveClient forgets the client with this ID. From then on logins and refreshes
-// through it are refused. ErrNotFound if there is no such client.
+// RemoveClient deletes the client with this ID. Logins and refreshes through it
+// are rejected from then on. It returns [store.ErrNotFound] if there is no such
+// client.
 func (s *Store) RemoveClient(ctx context.Context, id string) error {
 	rows, err := s.exec(ctx, "RemoveClient", s.client.remove, id)
 	if err == nil && rows == 0 {

@@ -10,11 +10,11 @@ import (
 	"github.com/sallyport-go/sallyport/store"
 )
 
-// micros is how a time is stored. A zero time is one like any other: it goes
-// down as the first microsecond of the year 1 and comes back as that.
+// micros returns a time as it is stored. A zero time is stored as the first
+// microsecond of the year 1, and is read as that.
 func micros(at time.Time) int64 { return at.UnixMicro() }
 
-// optional is how a time is stored that need not be there: zero is NULL.
+// optional returns an optional time as it is stored: zero is NULL.
 func optional(at time.Time) any {
 	if at.IsZero() {
 		return nil
@@ -22,7 +22,7 @@ func optional(at time.Time) any {
 	return micros(at)
 }
 
-// instant scans a time, whichever way it was stored.
+// instant scans a time that micros or optional stored.
 type instant struct{ at *time.Time }
 
 // Scan is for package sql.
@@ -38,7 +38,8 @@ func (i instant) Scan(column any) error {
 	return nil
 }
 
-// array is how strings are stored: in JSON, so that any text may be one.
+// array returns strings as they are stored: in JSON, so that they may contain any
+// text.
 func array(of []string) string {
 	if len(of) == 0 {
 		return "[]"
@@ -50,7 +51,7 @@ func array(of []string) string {
 	return string(text)
 }
 
-// list scans what array has stored. Empty comes back nil.
+// list scans what array stored. An empty array is read as nil.
 type list struct{ of *[]string }
 
 // Scan is for package sql.
@@ -103,7 +104,7 @@ func (d digests) Scan(column any) error {
 	return nil
 }
 
-// hexes is how digests are stored in a list.
+// hexes returns digests as they are stored in a list.
 func hexes(of []store.Digest) string {
 	texts := make([]string, len(of))
 	for i, d := range of {
@@ -112,7 +113,7 @@ func hexes(of []store.Digest) string {
 	return array(texts)
 }
 
-// bytesOf returns what a driver makes of a text, or of bytes.
+// bytesOf returns what a driver returned for a text, or for bytes.
 func bytesOf(column any) ([]byte, error) {
 	switch v := column.(type) {
 	case string:

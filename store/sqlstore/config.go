@@ -11,33 +11,34 @@ import (
 	"github.com/sallyport-go/sallyport/store/passwords"
 )
 
-// Config says what a [Store] is made of. [Migrate], [Migrations] and [Open] take
-// the same one.
+// Config configures a [Store]. [Migrate], [Migrations] and [Open] take the same
+// one.
 type Config struct {
-	// Dialect is what the database speaks: SQLite or PostgreSQL. Required.
+	// Dialect is required: the SQL of the database, SQLite or PostgreSQL.
 	Dialect Dialect
 
-	// Prefix is what the names of all tables and indexes begin with: a letter,
-	// then letters, digits and underscores, all lower-case, 32 at most. Empty
-	// means "sallyport_". Two prefixes are two stores in one database.
+	// Prefix begins the names of all tables and indexes: a letter, then letters,
+	// digits and underscores, all lower-case ASCII, at most 32, for example "auth_".
+	// With SQLite it must not begin with "sqlite_". Two prefixes are two stores in
+	// one database. Empty: "sallyport_".
 	Prefix string
 
-	// Users are the host's own users: another table, an LDAP directory. The
-	// store then asks them, has no table of users itself, and AddUser, SetUser,
-	// SetPassword, SetHash and RemoveUser return [errors.ErrUnsupported]. Nil
-	// means that the store keeps the users.
+	// Users are the host's own users, for example in another table or an LDAP
+	// directory. The store then calls them for Authenticate and User and has no
+	// table of users, and AddUser, SetUser, SetPassword, SetHash and RemoveUser
+	// return [errors.ErrUnsupported]. Nil: the store keeps the users.
 	Users store.Users
 
-	// Passwords hashes the passwords of the users whom the store keeps. Nil
-	// means one with the defaults of package passwords. Not to be set together
-	// with Users, which do that themselves.
+	// Passwords hashes the passwords of the users that the store keeps. It must be
+	// nil if Users is set, which hash passwords themselves. Nil: a hasher with the
+	// defaults of package passwords.
 	Passwords *passwords.Hasher
 }
 
-// ConfigError is one invalid field of a Config, or the database if there is none.
+// ConfigError is one invalid field of a [Config], or a database that is nil.
 type ConfigError = configerror.Error
 
-const maxPrefix = 32 // PostgreSQL cuts names at 63 bytes, and ours add 21
+const maxPrefix = 32 // PostgreSQL truncates names at 63 bytes, and the tables add 21
 
 var prefixes = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
@@ -51,8 +52,8 @@ func checked(db *sql.DB, c Config) (Config, error) {
 	return c, wrong.Err()
 }
 
-// withDefaults returns the Config with all that was left out, but for Passwords,
-// and complains of what is wrong with it.
+// withDefaults returns the Config with the defaults of its empty fields, except
+// for Passwords, and complains of each invalid field.
 func (c Config) withDefaults(complain configcheck.Complain) Config {
 	switch c.Dialect {
 	case SQLite, PostgreSQL:

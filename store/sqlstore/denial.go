@@ -15,8 +15,8 @@ type denialSQL struct{ deny, denyMany, denied, deleteEnded string }
 func newDenialSQL(f flavour) denialSQL {
 	return denialSQL{
 		deny: f.sql("INSERT INTO sallyport_denials (" + denialColumns + ") VALUES ($1, $2) " + onDenied),
-		// In order, so that two calls with the same sessions do not end up waiting
-		// for one another. "WHERE true" tells SQLite's parser that ON begins no join.
+		// Ordered, so that two concurrent calls with the same sessions do not
+		// deadlock. Without "WHERE true" SQLite's parser reads ON as part of a join.
 		denyMany: f.either(
 			"INSERT INTO sallyport_denials ("+denialColumns+") SELECT DISTINCT value, $2 FROM json_each($1) WHERE true ORDER BY 1 "+onDenied,
 			"INSERT INTO sallyport_denials ("+denialColumns+") SELECT DISTINCT value COLLATE \"C\", $2::bigint FROM jsonb_array_elements_text($1::jsonb) AS value ORDER BY 1 "+onDenied,
@@ -40,14 +40,14 @@ func (s *Store) DenySessions(ctx context.Context, sids []string, until time.Time
 }
 
 // SessionDenied reports whether a session is on the deny list; see
-// [store.Revocations]. Past its time it is, until DeleteExpiredDenials has been
-// there.
+// [store.Revocations]. A denial that has expired counts until
+// DeleteExpiredDenials deletes it.
 func (s *Store) SessionDenied(ctx context.Context, sid string) (bool, error) {
 	return one(ctx, s.db, "SessionDenied", value[bool], s.denial.denied, sid)
 }
 
-// DeleteExpiredDenials forgets the sessions whose time has passed; see
-// [store.Revocations]. It goes about it as DeleteExpiredSessions does.
+// DeleteExpiredDenials deletes the denials that have expired; see
+// [store.Revocations]. It deletes in batches, as DeleteExpiredSessions does.
 func (s *Store) DeleteExpiredDenials(ctx context.Context, before time.Time) (int, error) {
 	return s.deleteEnded(ctx, "DeleteExpiredDenials", s.denial.deleteEnded, before)
 }

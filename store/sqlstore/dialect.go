@@ -5,29 +5,32 @@ import (
 	"strings"
 )
 
-// Dialect is the SQL that a database speaks.
+// Dialect is the SQL of a database.
 type Dialect string
 
 // The dialects.
 const (
-	SQLite     Dialect = "sqlite"
+	// SQLite is SQLite 3.37 or newer.
+	SQLite Dialect = "sqlite"
+
+	// PostgreSQL is PostgreSQL 13 or newer.
 	PostgreSQL Dialect = "postgres"
 )
 
-// defaultPrefix is also what the names begin with in this package's SQL.
+// defaultPrefix also begins the names in this package's SQL.
 const defaultPrefix = "sallyport_"
 
-// flavour turns the SQL of this package, which is written for PostgreSQL and the
-// default prefix, into what the database understands.
+// flavour translates the SQL of this package, which is written for PostgreSQL and
+// the default prefix, for the database.
 type flavour struct {
 	dialect Dialect
 	prefix  string
 }
 
-// sql turns one statement.
+// sql translates a statement.
 func (f flavour) sql(statement string) string {
 	if f.dialect == SQLite {
-		// $1 would be a name there, and ?1 is the first argument to every driver.
+		// In SQLite $1 is a named parameter; ?1 is the first argument with every driver.
 		statement = strings.ReplaceAll(statement, "$", "?")
 	}
 	return f.named(statement)
@@ -38,8 +41,7 @@ func (f flavour) named(text string) string {
 	return strings.ReplaceAll(text, defaultPrefix, f.prefix)
 }
 
-// either returns the one that the dialect needs, where the two have no words in
-// common.
+// either returns the statement of the dialect, where the two differ.
 func (f flavour) either(sqlite, postgres string) string {
 	if f.dialect == SQLite {
 		return f.sql(sqlite)
@@ -47,13 +49,14 @@ func (f flavour) either(sqlite, postgres string) string {
 	return f.sql(postgres)
 }
 
-// deleteEnded deletes up to a batch of rows that have ended by $1.
+// deleteEnded returns a statement that deletes up to a batch of rows that have
+// ended by $1.
 //
-// On PostgreSQL it leaves alone what somebody is writing at the moment: it waits
-// for no other transaction, so it can be part of no deadlock. FOR UPDATE looks at the end of a
-// row once more when it has the row to itself. An IN instead of the ARRAY could
-// be worked out again for each row, LIMIT and all; and the LIMIT is no argument,
-// because one that the planner does not know makes it read the whole table.
+// On PostgreSQL it skips rows that another transaction is writing. It waits for
+// no other transaction, so it cannot be part of a deadlock. FOR UPDATE checks the
+// end of a row again when it has locked the row. An IN instead of the ARRAY could
+// be evaluated again for each row, with its LIMIT. The LIMIT is not an argument,
+// because the planner reads the whole table for a limit that it does not know.
 func (f flavour) deleteEnded(table, key, end string) string {
 	some := fmt.Sprintf("SELECT %[2]s FROM %[1]s WHERE %[3]s <= $1 ORDER BY %[3]s LIMIT %[4]d", table, key, end, batch)
 	return f.either(

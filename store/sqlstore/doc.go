@@ -1,28 +1,29 @@
-// Package sqlstore is a [store.Store] in SQLite or PostgreSQL, with API keys,
-// OAuth clients and a deny list beside it. It is plain SQL on database/sql and
-// imports no driver: the host brings the one it likes, and the *sql.DB. The
-// conformance suite has passed with modernc.org/sqlite, ncruces/go-sqlite3,
-// mattn/go-sqlite3, jackc/pgx and lib/pq.
+// Package sqlstore is a [store.Store] on SQLite or PostgreSQL, with API keys,
+// OAuth clients and a deny list. It uses database/sql and imports no driver: the
+// host chooses one, and opens the *sql.DB. The conformance suite passes with
+// modernc.org/sqlite, ncruces/go-sqlite3, mattn/go-sqlite3, jackc/pgx and lib/pq.
 //
 // # SQLite
 //
-// One file, one machine, any number of its processes:
+// One file, one machine, any number of processes; SQLite 3.37 or newer:
 //
 //	db, err := sql.Open("sqlite", "file:auth.db?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)")
 //	err = sqlstore.Migrate(ctx, db, sqlstore.Config{Dialect: sqlstore.SQLite})
 //	users, err := sqlstore.Open(ctx, db, sqlstore.Config{Dialect: sqlstore.SQLite})
 //
 // That is the DSN of modernc.org/sqlite; ncruces/go-sqlite3 takes the same, and
-// mattn/go-sqlite3 wants
+// mattn/go-sqlite3 takes
 // _txlock=immediate&_busy_timeout=5000&_journal_mode=WAL&_synchronous=FULL.
-// Open looks at the three settings and says which is missing: without the
-// waiting writers fail instead of taking turns, without the log readers and
-// writers shut each other out, and without the syncing a revocation that was
-// confirmed is gone after a power cut. The store begins no transaction that
-// needs _txlock; those of the host on the same file do. SQLite 3.37 or newer.
 //
-// A database in memory will do for a test, where the pool is one connection
-// that stays: db.SetMaxOpenConns(1).
+// [Open] checks three of the settings, and its error names the one that is
+// missing. Without busy_timeout concurrent writers fail instead of waiting.
+// Without the write-ahead log readers and writers block each other. Without
+// synchronous=FULL a committed revocation is lost in a power failure. The store
+// begins no transaction that needs _txlock; the host's transactions on the same
+// file do.
+//
+// A database in memory is for tests. It requires a pool of one connection:
+// db.SetMaxOpenConns(1).
 //
 // # PostgreSQL
 //
@@ -32,45 +33,47 @@
 //	err = sqlstore.Migrate(ctx, db, sqlstore.Config{Dialect: sqlstore.PostgreSQL})
 //	users, err := sqlstore.Open(ctx, db, sqlstore.Config{Dialect: sqlstore.PostgreSQL})
 //
-// The database is the primary, for a replica lags and cannot be written to; its
-// encoding is UTF-8, and synchronous_commit is not off. READ COMMITTED, the
-// default, suffices: every method is one statement at a time, and what must be
-// atomic is one statement. Under a stricter level those who lose a race may get
-// a serialization failure, which is no sentinel and ends as 503, where they
-// would have got ErrConflict. The tables are found by the search_path.
+// Connect to the primary: a replica lags and cannot be written to. The encoding
+// must be UTF-8, and synchronous_commit must not be off. The tables are found by
+// the search_path.
 //
-// Put a connect_timeout of a few seconds into the DSN. A pool with a limit
-// (db.SetMaxOpenConns) makes connections in advance, under no request's deadline:
-// those that it began while the server was silent keep everybody waiting after
-// the server is back, for a minute or more.
+// READ COMMITTED, the default, is enough: every method is one statement at a
+// time, and what must be atomic is one statement. With a stricter level a caller
+// that loses a race may get a serialization failure, which is answered with 503,
+// instead of ErrConflict.
+//
+// Set a connect_timeout of a few seconds in the DSN. A pool with a limit
+// (db.SetMaxOpenConns) opens connections in advance, without the deadline of a
+// request. Without a connect_timeout, those that it began while the server did
+// not respond delay all callers for a minute or more after the server is back.
 //
 // # Tables
 //
-// [Migrate] makes them; [Open] never does. A host that has a tool of its own for
-// that takes the files from [Migrations]. The role that serves needs less than
-// the one that migrates: SELECT, INSERT, UPDATE and DELETE on the tables
-// (sallyport_migrations and sallyport_clients: SELECT; sallyport_users: SELECT
-// and UPDATE, for hashes are renewed at the login), and what the management of
-// users and clients needs if it is done here.
+// [Migrate] creates the tables; [Open] never does. A host that has a migration
+// tool takes the files from [Migrations]. The role that serves needs fewer rights
+// than the one that migrates: SELECT, INSERT, UPDATE and DELETE on the tables,
+// with these exceptions. It needs only SELECT on sallyport_migrations and
+// sallyport_clients, and only SELECT and UPDATE on sallyport_users, because
+// hashes are renewed at the login. Managing users and clients with this package
+// needs the other rights on their tables.
 //
 // # What it costs
 //
-// Reading a session, advancing it and revoking it are one round trip each.
-// A caller that loses the race to advance one needs a second round trip, to learn
-// the cause. A
-// login is two, with the work of the hash between them, in no transaction and on
-// no connection. Sessions and keys are found by their ID or digest, by their user
-// and by their end, each by an index, however many there are.
+// Reading, advancing and revoking a session are one round trip each. A caller
+// that loses the race to advance one needs a second, to learn the cause. A login
+// is two round trips, and the hash is computed between them without a transaction
+// or a connection. Sessions and keys are found through an index: by their ID or
+// digest, by their user, and by their end.
 //
-// The store runs nothing in the background: let tokens.Authority.Sweep forget
-// what has expired, once an hour or so.
+// The store runs nothing in the background: call tokens.Authority.Sweep about
+// once an hour to delete what has expired.
 //
 // # Failures
 //
-// Whatever the driver says comes back wrapped and untranslated: it is no
-// sentinel, so it means "the store failed". The pool is the host's. This package
-// neither closes it nor changes its settings, and puts no limit on the time that
-// a statement takes but that of the context. The one exception is the statement
-// that ends all sessions of a user: once begun it goes on for up to a minute after
-// the context is done, since to cancel it would be to end none of them.
+// The errors of the driver are wrapped and not translated, so they mean "the
+// store failed". The pool belongs to the host. This package neither closes it nor
+// changes its settings. Only the context limits how long a statement takes, with
+// one exception: the statement that ends all sessions of a user continues for up
+// to a minute after the context is done, because a cancelled statement would end
+// none of them.
 package sqlstore

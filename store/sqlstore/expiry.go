@@ -8,11 +8,11 @@ import (
 
 const (
 	batch = 1000
-	pause = 20 * time.Millisecond // who waits for a lock of SQLite looks about as often
+	pause = 20 * time.Millisecond // SQLite's waiters for a lock poll about as often
 )
 
-// deleteEnded runs a statement that deletes up to a batch of rows until it finds
-// fewer, and says how many they were.
+// deleteEnded repeats a statement that deletes up to a batch of rows until it
+// finds fewer, and returns how many rows that was.
 func (s *Store) deleteEnded(ctx context.Context, doing, statement string, before time.Time) (gone int, err error) {
 	for {
 		rows, err := s.exec(ctx, doing, statement, micros(before))

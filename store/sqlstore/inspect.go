@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-// inspection is a look at a database, on one connection.
+// inspection checks a database on one connection.
 type inspection struct {
 	flavour
 
@@ -17,9 +17,10 @@ type inspection struct {
 	alone  bool // the pool has no other connection
 }
 
-// inspect calls look on a connection whose settings are good. On SQLite settings
-// belong to a connection: unless the pool has only one, a second is looked at
-// beside the first, for it shows what was set on the first alone.
+// inspect calls look on a connection with the right settings. On SQLite settings
+// belong to a connection: unless the pool has only one, it checks a second
+// connection beside the first, because a setting may have been made on the first
+// alone.
 func inspect(ctx context.Context, db *sql.DB, c Config, look func(inspection, context.Context) error) error {
 	if err := db.PingContext(ctx); err != nil {
 		return unreachable(err)
@@ -38,8 +39,8 @@ func inspect(ctx context.Context, db *sql.DB, c Config, look func(inspection, co
 	})
 }
 
-// beside calls look on so many connections, one after the other, all of which are
-// taken until the last has been looked at.
+// beside calls look on this many connections, one after the other, and keeps all
+// of them until the last call returns.
 func beside(ctx context.Context, db *sql.DB, conns int, look func(*sql.Conn) error) error {
 	conn, err := db.Conn(ctx)
 	if err != nil {
@@ -56,7 +57,7 @@ func unreachable(err error) error {
 	return fmt.Errorf("sqlstore: the database cannot be reached: is it running, and what the DSN names? %w", err)
 }
 
-// ready reports what keeps a Store from working with the tables as they are.
+// ready returns why a Store cannot use the tables.
 func (i inspection) ready(ctx context.Context) error {
 	applied, err := i.applied(ctx)
 	if err != nil {
@@ -86,7 +87,7 @@ func (i inspection) ready(ctx context.Context) error {
 	return nil
 }
 
-// applied returns the versions of the tables; none if there are no tables.
+// applied returns the versions of the tables, or none if there are no tables.
 func (i inspection) applied(ctx context.Context) ([]int64, error) {
 	there, err := i.there(ctx, "sallyport_migrations")
 	if err != nil || !there {
@@ -98,7 +99,7 @@ func (i inspection) applied(ctx context.Context) ([]int64, error) {
 	return many(ctx, i.conn, i.named("sallyport_migrations"), value[int64], i.sql("SELECT version FROM sallyport_migrations ORDER BY version"))
 }
 
-// tooNew reports versions that this release does not know.
+// tooNew returns an error for versions that this release does not know.
 func (i inspection) tooNew(applied []int64) error {
 	for _, version := range applied {
 		if !slices.ContainsFunc(i.migrations(), func(m migration) bool { return m.version == version }) {
@@ -109,7 +110,7 @@ func (i inspection) tooNew(applied []int64) error {
 	return nil
 }
 
-// wrong says which table it is that something is wrong with.
+// wrong adds the name of the table to an error.
 func (i inspection) wrong(table string, err error) error {
 	return fmt.Errorf("sqlstore: the table %s: %w", i.named(table), err)
 }

@@ -9,15 +9,15 @@ import (
 	"slices"
 )
 
-// Migrate makes the tables that [Open] wants, or brings them up to date. It is
-// for a deployment, or for the start of a process: run once more it does
-// nothing, and of several nodes that run it at once one does the work and the
-// others wait. Each version is one transaction, so that one that fails leaves the
-// tables as the version before it had them.
-//
-// It fails as Open does if c is wrong or the database is not set as it must be,
-// and if the tables are those of a newer release. It needs a role that may create
+// Migrate creates the tables that [Open] requires, or updates them to this
+// release. Call it in a deployment, or when a process starts: if there is nothing
+// to do, it changes nothing, and if several nodes call it at once, one does the
+// work and the others wait. Each version is one transaction, so if one fails, the
+// tables are those of the version before it. It requires a role that may create
 // tables.
+//
+// It returns an error if the Config is invalid or the database has wrong
+// settings, as Open does, or if the tables are those of a newer release.
 func Migrate(ctx context.Context, db *sql.DB, c Config) error {
 	c, err := checked(db, c)
 	if err != nil {
@@ -26,7 +26,7 @@ func Migrate(ctx context.Context, db *sql.DB, c Config) error {
 	return inspect(ctx, db, c, inspection.migrate)
 }
 
-// migrate applies what is missing.
+// migrate applies the missing versions.
 func (i inspection) migrate(ctx context.Context) error {
 	applied, err := i.applied(ctx)
 	if err != nil {
@@ -46,7 +46,7 @@ func (i inspection) migrate(ctx context.Context) error {
 	return nil
 }
 
-// apply runs one migration, unless somebody else has by now.
+// apply runs one migration, unless another process has run it meanwhile.
 func (i inspection) apply(ctx context.Context, m migration) error {
 	if i.dialect == PostgreSQL {
 		if _, err := i.conn.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", i.config.lock()); err != nil {
@@ -65,13 +65,13 @@ func (i inspection) apply(ctx context.Context, m migration) error {
 	return nil
 }
 
-// transaction does something in a transaction beside which no other of the kind
-// runs. It is begun by hand, because an immediate transaction is beyond
-// database/sql.
+// transaction calls do in a transaction that excludes others of its kind. It is
+// begun with a statement, because database/sql cannot begin an immediate
+// transaction.
 func (i inspection) transaction(ctx context.Context, do func() error) error {
-	begin := "BEGIN IMMEDIATE" // which takes the lock
+	begin := "BEGIN IMMEDIATE" // takes the lock
 	if i.dialect == PostgreSQL {
-		begin = "BEGIN ISOLATION LEVEL READ COMMITTED" // to see what was done while we waited
+		begin = "BEGIN ISOLATION LEVEL READ COMMITTED" // so that it sees what was committed during the wait
 	}
 	if _, err := i.conn.ExecContext(ctx, begin); err != nil {
 		return err
@@ -84,13 +84,14 @@ func (i inspection) transaction(ctx context.Context, do func() error) error {
 		return nil
 	}
 	if _, e := i.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK"); e != nil {
-		// What may still be within a transaction is not for the pool.
+		// A connection that may still be in a transaction must not return to the pool.
 		_ = i.conn.Raw(func(any) error { return driver.ErrBadConn })
 	}
 	return err
 }
 
-// lock is the number by which those who migrate the same tables know each other.
+// lock returns the number of the advisory lock that processes with the same
+// tables take.
 func (c Config) lock() int64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte("sallyport/sqlstore/" + c.Prefix))

@@ -16,12 +16,14 @@ import (
 //go:embed migrations/*/*.sql
 var files embed.FS
 
-// migration is one file, which goose could run as well.
+// migration is one file in the format of goose.
 type migration struct {
 	version int64
 	name    string
 	text    string
-	users   bool // is about the users' table
+
+	// users: it concerns the table of users.
+	users bool
 }
 
 // migrations returns all files of the flavour, oldest first.
@@ -60,10 +62,12 @@ func (c Config) migrations() []migration {
 	return needed
 }
 
-// Migrations returns the files that [Migrate] would run, for hosts that have a
-// tool for it. They are in goose's format, one file a version, with c.Prefix in
-// them, and lie at the root; each says itself in the table sallyport_migrations
-// that it was applied, which is where Open looks. It fails if c is wrong.
+// Migrations returns the files that [Migrate] would run, for hosts with a
+// migration tool. They are in goose's format, one file for each version, with
+// c.Prefix in their names of tables, and are in the root of the file system. Each
+// records its version in the table sallyport_migrations, which Open reads. If the
+// Config is invalid, it returns one error that joins all defects: *ConfigError
+// values.
 func Migrations(c Config) (fs.FS, error) {
 	wrong := configcheck.List{Package: "sqlstore"}
 	c = c.withDefaults(wrong.At("Config."))
@@ -90,14 +94,14 @@ func Migrations(c Config) (fs.FS, error) {
 	return zip.NewReader(bytes.NewReader(archive.Bytes()), int64(archive.Len()))
 }
 
-// up returns the statements that apply the migration. One ends with the line
-// that ends with a semicolon, as goose has it.
+// up returns the statements that apply the migration. As in goose, a statement
+// ends with the line that ends with a semicolon.
 func (m migration) up() []string {
 	_, text, _ := strings.Cut(m.text, "-- +goose Up\n")
 	text, _, _ = strings.Cut(text, "-- +goose Down\n")
 	statements := strings.Split(strings.TrimSpace(text), ";\n")
 	for i, statement := range statements {
-		statements[i] = strings.TrimSuffix(statement, ";") // the last one's
+		statements[i] = strings.TrimSuffix(statement, ";") // only the last statement has it
 	}
 	return statements
 }

@@ -10,9 +10,12 @@ import (
 	"github.com/sallyport-go/sallyport/store/passwords"
 )
 
-// SetPassword gives the user with this ID another password, and with it another
-// CredentialVersion. ErrNotFound if there is no such user. It ends no session: call
-// PasswordChanged of the tokens.Authority for that.
+// SetPassword replaces the password of the user with this ID, and changes their
+// CredentialVersion. It ends no session: call PasswordChanged of the
+// tokens.Authority after it.
+//
+// It returns [store.ErrNotFound] if there is no such user, [passwords.ErrBusy],
+// [passwords.ErrTooLong], or [errors.ErrUnsupported] if Config.Users is set.
 func (s *Store) SetPassword(ctx context.Context, id, password string) error {
 	if err := s.keepsUsers("SetPassword"); err != nil {
 		return err
@@ -27,12 +30,15 @@ func (s *Store) SetPassword(ctx context.Context, id, password string) error {
 	return s.setHash(ctx, "SetPassword", id, hash)
 }
 
-// SetHash gives the user with this ID the password that encoded is a hash of, in
-// one of the forms that package passwords reads: say, a bcrypt hash out of an
-// older system's table. Their CredentialVersion changes. A hash that the store would
-// make otherwise itself is replaced when the user logs in. One that cannot be read,
-// or is empty, counts as a wrong password at a login: Authenticate returns a
-// [store.FaultError], after the same work. ErrNotFound if there is no such user.
+// SetHash replaces the password of the user with this ID by the one that encoded
+// is a hash of, in one of the forms that package passwords reads, for example a
+// bcrypt hash of an older system. Their CredentialVersion changes. A hash that
+// differs from those the store makes is replaced when the user logs in.
+//
+// encoded is not checked. If it cannot be read or is empty, a login counts as one
+// with a wrong password: Authenticate returns a [store.FaultError], after the
+// same work. SetHash returns [store.ErrNotFound] if there is no such user, or
+// [errors.ErrUnsupported] if Config.Users is set.
 func (s *Store) SetHash(ctx context.Context, id, encoded string) error {
 	if err := s.keepsUsers("SetHash"); err != nil {
 		return err
@@ -48,9 +54,10 @@ func (s *Store) setHash(ctx context.Context, doing, id, encoded string) error {
 	return found(doing, rows)
 }
 
-// Authenticate returns the user whom login and password name together; see
-// [store.Users]. When more logins come at once than the hasher takes, it returns
-// [passwords.ErrBusy]. No transaction and no connection is held while it hashes.
+// Authenticate returns the user with this login and password; see [store.Users].
+// It returns [passwords.ErrBusy] if there are more logins than the hasher
+// accepts. It holds no transaction and no connection while it hashes. If
+// Config.Users is set, it calls that.
 func (s *Store) Authenticate(ctx context.Context, login, password string) (store.User, error) {
 	if s.host != nil {
 		return s.host.Authenticate(ctx, login, password)
@@ -62,8 +69,7 @@ func (s *Store) Authenticate(ctx context.Context, login, password string) (store
 	return u, err
 }
 
-// verified returns the user with this login if the password is theirs, else
-// ErrMismatch.
+// verified returns the user with this login and password, or ErrMismatch.
 func (s *Store) verified(ctx context.Context, login, password string) (store.User, error) {
 	const doing = "Authenticate"
 	u, err := one(ctx, s.db, doing, scanUser, s.user.byLogin, login)
@@ -85,19 +91,19 @@ func (s *Store) verified(ctx context.Context, login, password string) (store.Use
 	if renew {
 		s.renew(ctx, u, password)
 	}
-	// They may have been removed, or given another tier, while we were working;
-	// their login may even be another's by now, so it is the ID that counts.
+	// Read the user again, by the ID: while the password was hashed they may have
+	// been removed or changed, and another user may have their login.
 	now, err := one(ctx, s.db, doing, scanUser, s.user.read, u.ID)
 	if errors.Is(err, store.ErrNotFound) {
 		return store.User{}, passwords.ErrMismatch
 	}
-	now.CredentialVersion = u.CredentialVersion // that of the hash which was verified
+	now.CredentialVersion = u.CredentialVersion // the version of the hash that was verified
 	return now.User, err
 }
 
-// renew replaces the hash that the password was verified with by a current one:
-// only that hash, for the user may have another password by now. It is no matter
-// if that fails: the next login tries again.
+// renew replaces the hash with which the password was verified by a current one,
+// unless the user has another hash by now. Its errors are ignored: the next login
+// tries again.
 func (s *Store) renew(ctx context.Context, verified hashed, password string) {
 	hash, err := s.passwords.Hash(ctx, password)
 	if err != nil {

@@ -17,7 +17,7 @@ const (
 type sessionSQL struct{ create, read, exists, advance, revoke, ofUser, revokeOfUser, revokedOfUser, deleteEnded string }
 
 func newSessionSQL(f flavour) sessionSQL {
-	end := f.either("min(idle_until, expires_at)", "LEAST(idle_until, expires_at)") // as the index has it
+	end := f.either("min(idle_until, expires_at)", "LEAST(idle_until, expires_at)") // the expression of the index
 	return sessionSQL{
 		create: f.sql("INSERT INTO sallyport_sessions (" + sessionColumns + ") " +
 			"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING"),
@@ -27,8 +27,7 @@ func newSessionSQL(f flavour) sessionSQL {
 			"WHERE id = $1 AND generation = $2 AND revoked_at IS NULL"),
 		revoke: f.sql("UPDATE sallyport_sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL"),
 		ofUser: f.sql(selectSession + "WHERE user_id = $1 AND revoked_at IS NULL ORDER BY created_at, id"),
-		// In order, so that two who end a user's sessions at once do not end up
-		// waiting for one another.
+		// Ordered, so that two concurrent calls for one user do not deadlock.
 		revokeOfUser: f.either(
 			"UPDATE sallyport_sessions SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL",
 			"UPDATE sallyport_sessions SET revoked_at = $2 WHERE id = ANY (ARRAY("+
@@ -55,9 +54,9 @@ func (s *Store) Session(ctx context.Context, id string) (store.Session, error) {
 	return one(ctx, s.db, "Session", scanSession, s.session.read, id)
 }
 
-// AdvanceSession moves a session from one generation to the next; see
-// [store.Sessions]. The condition and the write are one statement, which nothing
-// comes between. Only a caller that has lost reads the session again, to learn the cause.
+// AdvanceSession advances a session by one generation; see [store.Sessions]. The
+// condition and the write are one statement, so no other write comes between
+// them. Only a caller that has lost reads the session again, to learn the cause.
 func (s *Store) AdvanceSession(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
 	rows, err := s.exec(ctx, "AdvanceSession", s.session.advance, id, from, micros(at), micros(idleUntil))
 	if err != nil || rows == 1 {
@@ -75,7 +74,8 @@ func (s *Store) AdvanceSession(ctx context.Context, id string, from int64, at, i
 
 var errNoTime = errors.New("the time must not be zero: a zero time means \"not revoked\"")
 
-// RevokeSession ends a session; see [store.Sessions]. It fails if at is zero.
+// RevokeSession ends a session; see [store.Sessions]. It returns an error if at
+// is zero.
 func (s *Store) RevokeSession(ctx context.Context, id string, at time.Time) error {
 	return s.revoke(ctx, "RevokeSession", s.session.revoke, id, at)
 }
@@ -86,21 +86,21 @@ func (s *Store) UserSessions(ctx context.Context, userID string) ([]store.Sessio
 	return many(ctx, s.db, "UserSessions", scanSession, s.session.ofUser, userID)
 }
 
-// revokesFor is how long a user's sessions are being ended at most.
+// revokesFor limits the statement that ends all sessions of a user.
 const revokesFor = time.Minute
 
 // RevokeUserSessions ends all sessions of a user with one statement, and returns
 // with another the IDs of those that were revoked at since or later; see
-// [store.Sessions]. It fails if at is zero.
+// [store.Sessions]. It returns an error if at is zero.
 //
-// A RETURNING would save the second round trip, and lose what it is for: the rows
-// that a call which failed has revoked, or one that runs at the same time, would
-// be in the answer of neither. And a client that goes away while it reads the
-// answer would undo the revocation.
+// A user with very many sessions may need longer than ctx allows.
+// RevokeUserSessions then returns an error, and the first statement continues,
+// for at most a minute: a cancelled statement would end no session, however often
+// it is repeated.
 //
-// A user with very many sessions may need longer than ctx has. RevokeUserSessions
-// then returns, and the first statement goes on, for a minute at most: a statement
-// that is cancelled would end no session at all, however often it is tried.
+// The two statements are not one with RETURNING: the rows that a failed call has
+// revoked, or a concurrent one, would then be in the result of neither. And a
+// client that disconnects while it reads the result would undo the revocation.
 func (s *Store) RevokeUserSessions(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
 	const doing = "RevokeUserSessions"
 	if err := ctx.Err(); err != nil {
@@ -131,11 +131,11 @@ func (s *Store) revoke(ctx context.Context, doing, statement, id string, at time
 	return err
 }
 
-// DeleteExpiredSessions forgets the sessions that have expired before; see
-// [store.Sessions]. It deletes a thousand at a time, each thousand for good and
-// with a pause after it, so that no other call waits for long however many there are;
-// when it fails half-way, it has deleted as many as it says. On PostgreSQL a
-// session that is being written at that very moment is left to the next call.
+// DeleteExpiredSessions deletes the sessions that expired by before; see
+// [store.Sessions]. It deletes 1000 at a time, commits them and pauses, so that
+// no other call waits for long. If it fails, it returns how many it has deleted
+// by then. On PostgreSQL it skips sessions that another transaction is writing;
+// the next call deletes them.
 func (s *Store) DeleteExpiredSessions(ctx context.Context, before time.Time) (int, error) {
 	return s.deleteEnded(ctx, "DeleteExpiredSessions", s.session.deleteEnded, before)
 }

@@ -8,8 +8,8 @@ import (
 
 const leastPostgres = 13
 
-// settings returns all that is wrong with how the database, and the connection
-// to it, are set.
+// settings returns all defects in the settings of the database and the
+// connection.
 func (i inspection) settings(ctx context.Context) []error {
 	if i.dialect == SQLite {
 		return i.sqliteSettings(ctx)
@@ -37,7 +37,7 @@ func (i inspection) sqliteSettings(ctx context.Context) (errs []error) {
 	wrong := func(format string, args ...any) {
 		errs = append(errs, fmt.Errorf("sqlstore: SQLite: "+format, args...))
 	}
-	if file.String == "" { // no other process uses it, and nothing outlives it
+	if file.String == "" { // no other process uses it, and it ends with this one
 		if !i.alone {
 			wrong("a database in memory is each connection's own: call db.SetMaxOpenConns(1)")
 		}
@@ -86,7 +86,7 @@ func (i inspection) postgresSettings(ctx context.Context) (errs []error) {
 	return errs
 }
 
-// silent is for the first that is asked.
+// silent wraps an error of the first query.
 func (i inspection) silent(err error) error {
 	return fmt.Errorf("sqlstore: Config.Dialect is %s, but the database does not answer as one: %w", i.dialect, err)
 }

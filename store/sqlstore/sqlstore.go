@@ -10,11 +10,11 @@ import (
 	"github.com/sallyport-go/sallyport/store/passwords"
 )
 
-// Store remembers users, sessions, API keys, clients and ended sessions in a
-// database. It is a [store.Store], a [store.APIKeys], a [store.Clients] and a
-// [store.Revocations]. Any number of goroutines may use it at once, and any
-// number of processes its database. Nothing is cached: what one node has written
-// all nodes read.
+// Store keeps users, sessions, API keys, clients and the deny list in a database.
+// Create it with [Open]. It is a [store.Store], a [store.APIKeys], a
+// [store.Clients] and a [store.Revocations]. It is safe for concurrent use, and
+// any number of processes may use the database. It caches nothing: all nodes read
+// what one node has written.
 type Store struct {
 	db        *sql.DB
 	host      store.Users // Config.Users
@@ -34,15 +34,15 @@ var (
 	_ store.Revocations = (*Store)(nil)
 )
 
-// Open returns a Store on db, which stays the host's: it is neither closed nor
-// set otherwise.
+// Open returns a Store on db, which belongs to the host: the Store neither closes
+// it nor changes its settings. It starts no goroutine and creates no table.
 //
-// It fails if c is wrong, and then returns all that is: *ConfigError values, joined.
-// It also fails if the database cannot
-// be reached, is set so that the contract would not hold (see the package's
-// documentation), does not have exactly the tables that this release works with,
-// or does not let them be read and written. What it does to find out leaves
-// nothing behind. It makes no table and never falls back to something else.
+// If the Config is invalid, Open returns one error that joins all defects:
+// *ConfigError values, each with the path of its field. It also returns an error
+// if the database cannot be reached, has settings with which the contract of
+// package store would not hold (see the package's documentation), does not have
+// exactly the tables of this release, or does not allow to read and write them.
+// The checks leave no data behind.
 func Open(ctx context.Context, db *sql.DB, c Config) (*Store, error) {
 	c, err := checked(db, c)
 	if err != nil {
@@ -69,7 +69,7 @@ func Open(ctx context.Context, db *sql.DB, c Config) (*Store, error) {
 	}, nil
 }
 
-// exec runs a statement and says how many rows it has changed.
+// exec runs a statement and returns how many rows it has changed.
 func (s *Store) exec(ctx context.Context, doing, statement string, args ...any) (int64, error) {
 	result, err := s.db.ExecContext(ctx, statement, args...)
 	if err != nil {
@@ -103,7 +103,7 @@ func one[T any](ctx context.Context, db database, doing string, scan func(row) (
 	return found, nil
 }
 
-// many returns all rows that the query finds. Half a list is none.
+// many returns all rows that the query finds, or an error and none of them.
 func many[T any](ctx context.Context, db database, doing string, scan func(row) (T, error), query string, args ...any) ([]T, error) {
 	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// table is one that a Store works with, and what serving needs of it.
+// table is a table of a Store, with the rights that serving needs.
 type table struct{ name, columns, rights string }
 
 var migrationsTable = table{"sallyport_migrations", "version", "SELECT"}
@@ -26,8 +26,8 @@ func (i inspection) tables() []table {
 	return tables
 }
 
-// there reports whether a table is. On PostgreSQL it does not ask to_regclass,
-// which remembers what was not there before we waited for a lock.
+// there reports whether a table exists. On PostgreSQL it does not use
+// to_regclass, which would return an outdated result after the wait for a lock.
 func (i inspection) there(ctx context.Context, table string) (there bool, err error) {
 	query := i.either(
 		"SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = $1)",
@@ -39,7 +39,7 @@ func (i inspection) there(ctx context.Context, table string) (there bool, err er
 	return there, nil
 }
 
-// usable reports what keeps a table from being used as a Store would.
+// usable returns why a Store cannot use a table.
 func (i inspection) usable(ctx context.Context, t table) error {
 	there, err := i.there(ctx, t.name)
 	if err != nil {
@@ -51,15 +51,15 @@ func (i inspection) usable(ctx context.Context, t table) error {
 	if err := i.permitted(ctx, t); err != nil {
 		return err
 	}
-	// Whether the columns are there is what the database says itself, and it
-	// reads no row for it.
+	// The database checks the columns when it parses the statement, which reads no
+	// row.
 	if _, err := i.conn.ExecContext(ctx, i.sql("SELECT "+t.columns+" FROM "+t.name+" WHERE 1 = 0")); err != nil {
 		return i.wrong(t.name, err)
 	}
 	return nil
 }
 
-// permitted reports which rights PostgreSQL does not give the role. SQLite has no
+// permitted returns which rights the role lacks on PostgreSQL. SQLite has no
 // roles.
 func (i inspection) permitted(ctx context.Context, t table) error {
 	if i.dialect == SQLite {
@@ -84,8 +84,8 @@ func (i inspection) permitted(ctx context.Context, t table) error {
 	return nil
 }
 
-// writable reports what keeps SQLite from writing: it takes the lock for a write
-// that there is nothing to be written by.
+// writable returns why SQLite cannot write. Its statement takes the lock for
+// writing and changes no row.
 func (i inspection) writable(ctx context.Context) error {
 	if _, err := i.conn.ExecContext(ctx, i.sql("DELETE FROM sallyport_sessions WHERE id IS NULL")); err != nil {
 		return fmt.Errorf("sqlstore: the database cannot be written to: %w", err)

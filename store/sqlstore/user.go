@@ -38,9 +38,13 @@ type hashed struct {
 
 var errTaken = fmt.Errorf("the user's ID or login is taken: %w", store.ErrConflict)
 
-// AddUser adds a user who logs in with u.Login and password. ErrConflict if the
-// ID or the login is taken. The store makes the user's CredentialVersion, and
-// ignores that of u.
+// AddUser adds a user who logs in with u.Login and password. u.ID and u.Login
+// must not be empty. The store chooses the CredentialVersion, and ignores that of
+// u.
+//
+// It returns [store.ErrConflict] if the ID or the login is taken,
+// [passwords.ErrBusy], [passwords.ErrTooLong], or [errors.ErrUnsupported] if
+// Config.Users is set.
 func (s *Store) AddUser(ctx context.Context, u store.User, password string) error {
 	if err := s.manages("AddUser", u); err != nil {
 		return err
@@ -63,11 +67,13 @@ func (s *Store) AddUser(ctx context.Context, u store.User, password string) erro
 	return err
 }
 
-// SetUser replaces what is known of the user with u.ID: a new tier, other
-// scopes, another login. They keep their password. Another login changes their
-// CredentialVersion; that of u is ignored, so that a user who was read before
-// somebody's SetPassword does not bring the old one back. ErrNotFound if there is
-// no such user, ErrConflict if the login is another's.
+// SetUser replaces the user with the same ID, for example to change the tier, the
+// scopes or the login. The password does not change. Another login changes the
+// CredentialVersion. That of u is ignored, so that a user who was read before a
+// concurrent SetPassword does not restore the old one.
+//
+// It returns [store.ErrNotFound] if there is no such user, [store.ErrConflict] if
+// the login is another user's, or [errors.ErrUnsupported] if Config.Users is set.
 func (s *Store) SetUser(ctx context.Context, u store.User) error {
 	if err := s.manages("SetUser", u); err != nil {
 		return err
@@ -76,17 +82,17 @@ func (s *Store) SetUser(ctx context.Context, u store.User) error {
 	if err == nil {
 		return found("SetUser", rows)
 	}
-	// Each driver has words of its own for a login that is another's. That it is
-	// one is a fact all the same, to be looked up.
+	// Each driver reports a taken login in another way, so look it up.
 	if others, e := one(ctx, s.db, "SetUser", value[bool], s.user.others, u.ID, u.Login); e == nil && others {
 		return fmt.Errorf("sqlstore: SetUser: %w", errTaken)
 	}
 	return err
 }
 
-// RemoveUser forgets the user with this ID, whose login is free from then on;
-// their ID should never be given to somebody else. ErrNotFound if there is no
-// such user. Their sessions and keys stay until they expire, and are refused.
+// RemoveUser deletes the user with this ID. Their login can be used again; their
+// ID should never be given to another user. Their sessions and keys stay until
+// they expire, and are rejected. It returns [store.ErrNotFound] if there is no
+// such user, or [errors.ErrUnsupported] if Config.Users is set.
 func (s *Store) RemoveUser(ctx context.Context, id string) error {
 	if err := s.keepsUsers("RemoveUser"); err != nil {
 		return err
@@ -98,7 +104,8 @@ func (s *Store) RemoveUser(ctx context.Context, id string) error {
 	return found("RemoveUser", rows)
 }
 
-// User returns the user with this ID; see [store.Users].
+// User returns the user with this ID; see [store.Users]. If Config.Users is set,
+// it calls that.
 func (s *Store) User(ctx context.Context, id string) (store.User, error) {
 	if s.host != nil {
 		return s.host.User(ctx, id)
@@ -107,7 +114,7 @@ func (s *Store) User(ctx context.Context, id string) (store.User, error) {
 	return u.User, err
 }
 
-// found says that there was a user to be written, or not.
+// found returns ErrNotFound if no row was written.
 func found(doing string, rows int64) error {
 	if rows == 0 {
 		return fmt.Errorf("sqlstore: %s: %w", doing, store.ErrNotFound)
@@ -115,7 +122,7 @@ func found(doing string, rows int64) error {
 	return nil
 }
 
-// manages reports what keeps the store from writing u.
+// manages returns why the store cannot write u.
 func (s *Store) manages(doing string, u store.User) error {
 	if err := s.keepsUsers(doing); err != nil {
 		return err

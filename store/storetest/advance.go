@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	racers = 64 // callers at once
+	racers = 64 // concurrent callers
 	rounds = 16 // how often they race
 
 	losers = "The others, callers with a generation that is not the session's, and callers after a revocation get ErrConflict and change nothing."
@@ -90,8 +90,8 @@ func advancesOnce(t *trial) {
 	}
 }
 
-// advancesOnceAtOneTime gives all callers the same arguments, as a stopped clock
-// does, one after the other and all at once.
+// advancesOnceAtOneTime gives all callers the same arguments, as with a stopped
+// clock, first one after the other and then concurrently.
 func advancesOnceAtOneTime(t *trial) {
 	s := t.opens()
 	for range 3 {

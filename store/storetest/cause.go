@@ -9,8 +9,8 @@ import (
 	"github.com/sallyport-go/sallyport/store"
 )
 
-// causeRules are tried first. What breaks one of them breaks many others, which
-// are then not reported beside it.
+// causeRules are tested first. A store that breaks one of them breaks many
+// others, which are then not reported.
 var causeRules = []rule{
 	{
 		name:     "Times are kept to the microsecond",
@@ -21,14 +21,14 @@ var causeRules = []rule{
 	},
 }
 
-// keepsMicroseconds names every time that comes back cut, or all of them if they
-// come back moved by the same. A single time that is another altogether is for
-// other rules to report.
+// keepsMicroseconds reports the times that come back truncated, or all of them if
+// they are shifted by the same duration. If a single time is different, other
+// rules report that.
 func keepsMicroseconds(t *trial) {
 	var cut []string
 	var moved []time.Duration
 	s := t.newSession()
-	s.CreatedAt = t.now.Truncate(time.Second).Add(567891 * time.Microsecond) // which no two units cut or round alike
+	s.CreatedAt = t.now.Truncate(time.Second).Add(567891 * time.Microsecond) // each unit truncates or rounds it differently
 	s.AdvancedAt, s.IdleUntil, s.ExpiresAt = s.CreatedAt.Add(time.Hour), s.CreatedAt.Add(day), s.CreatedAt.Add(2*day)
 	revoked := s.CreatedAt.Add(2 * time.Hour)
 	got, ok := t.keptOf(s, revoked)
@@ -70,7 +70,7 @@ func (t *trial) keptOf(s store.Session, revoked time.Time) (store.Session, bool)
 	return got, err == nil
 }
 
-// howCut says what was cut from a time; empty if it was not.
+// howCut returns what was removed from a time, or "" if nothing was.
 func howCut(got, want time.Time) string {
 	if got.Equal(want) {
 		return ""

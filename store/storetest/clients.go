@@ -52,7 +52,7 @@ var clientRules = []rule{
 	},
 }
 
-// newClient makes up a confidential client with an ID of its own.
+// newClient returns a new confidential client.
 func newClient() store.Client {
 	return store.Client{
 		ID:      unique("client"),
@@ -65,7 +65,7 @@ func newClient() store.Client {
 	}
 }
 
-// registers makes the client, as far as the fixture can.
+// registers creates the client, if the fixture can.
 func (t *trial) registers(c store.Client) store.Client {
 	if t.Clients == nil || t.SetClient == nil {
 		t.skipf("needs Fixture.Clients and Fixture.SetClient")
@@ -116,7 +116,7 @@ func missesRemovedClient(t *trial) {
 	if t.RemoveClient == nil {
 		t.skipf("needs Fixture.RemoveClient")
 	}
-	t.findsClient(removed, "Fixture.SetClient") // so that there is every chance to remember it
+	t.findsClient(removed, "Fixture.SetClient") // so that the store can cache it
 	t.must(t.RemoveClient(t.ctx, removed.ID), "Fixture.RemoveClient(%q)", removed.ID)
 	t.missesClient(removed.ID, "Fixture.RemoveClient")
 	t.findsClient(other, "Fixture.RemoveClient of another")

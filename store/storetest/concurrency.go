@@ -24,8 +24,8 @@ var concurrencyRules = []rule{
 	},
 }
 
-// worksConcurrently lets several callers call all methods for one user, and checks
-// that each caller reads what it wrote itself.
+// worksConcurrently lets several callers call all methods for one user, and
+// checks that each caller reads its own writes.
 func worksConcurrently(t *trial) {
 	const callers, each = 16, 4
 	user := unique("user")
@@ -65,7 +65,7 @@ func (t *trial) lives(s store.Session) (store.Session, error) {
 		}
 	}
 	s.Generation = 4
-	if strings.Contains(s.ID, "A") { // as good as a coin
+	if strings.Contains(s.ID, "A") { // a random bit
 		if err := t.Store.RevokeSession(t.ctx, s.ID, t.now); err != nil {
 			return s, fmt.Errorf("RevokeSession: %w", err)
 		}

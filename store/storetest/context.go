@@ -27,8 +27,8 @@ var contextRules = []rule{
 	},
 }
 
-// soon is generous: what it tells apart is a method that heeds its context and
-// one that does not.
+// soon is long enough to distinguish a method that respects its context from one
+// that does not.
 const soon = 5 * time.Second
 
 // call is a method with arguments.
@@ -109,7 +109,7 @@ func (t *trial) sayNothingWhenDone(calls []call) {
 	}
 }
 
-// soon calls the method, and fails the rule if it does not come back.
+// soon calls the method, and fails the rule if it does not return.
 func (t *trial) soon(ctx context.Context, c call) error {
 	returned := make(chan error, 1)
 	go func() { returned <- c.do(ctx) }()
@@ -132,7 +132,7 @@ func isSentinel(err error) bool {
 	return slices.ContainsFunc(sentinels, func(sentinel error) bool { return errors.Is(err, sentinel) })
 }
 
-// fickle is a context that is live until it has been looked at so many times.
+// fickle is a context that is done after it has been read a number of times.
 type fickle struct {
 	context.Context
 

@@ -178,7 +178,7 @@ func deniesManyUntilTheLater(t *trial) {
 			t.deniesAll(sids, t.now.Add(until))
 			t.isDenied(sids[1], true, "DenySessions twice")
 		}
-		return // until when it stays is not to be seen
+		return // a method that returns the end does not exist
 	}
 	past := t.pastForDenials()
 	at := func(i int) time.Time { return past.Add(time.Duration(i) * time.Second) }
@@ -221,7 +221,7 @@ func deniesUntilTheLater(t *trial) {
 		t.isDenied(sid, true, "DenySession twice")
 	}
 	if t.ForgetsExpired {
-		return // until when it stays is not to be seen
+		return // a method that returns the end does not exist
 	}
 	past := t.pastForDenials()
 	at := func(i int) time.Time { return past.Add(time.Duration(i) * time.Second) }

@@ -140,7 +140,7 @@ func saysHowMany(t *trial) {
 	past := t.past()
 	want := len(t.expired(past))
 	t.opens()
-	// A store that forgets by itself has been here before.
+	// A store that deletes expired rows itself may have deleted them.
 	if n := t.deletes(past); n < 0 || n > want || n != want && !t.ForgetsExpired {
 		t.failf("DeleteExpiredSessions: said %d, of %d that had expired", n, want)
 	}

@@ -24,14 +24,14 @@ var historyRules = []rule{{
 const (
 	histories = 12 // sessions
 	writers   = 3  // callers of each that write
-	readers   = 3  // and that look on meanwhile
+	readers   = 3  // callers of each that only read
 	turns     = 10 // calls of a writer
 	looks     = 40 // calls of a reader, at most
 	thinking  = 10 * time.Second
 )
 
-// happensInOneOrder lets callers do at random what may be done to a session, while
-// others look on, and looks for an order in which what they were told makes sense.
+// happensInOneOrder lets callers make random calls for one session, while others
+// read it, and looks for an order of the calls that explains all results.
 func happensInOneOrder(t *trial) {
 	for range histories {
 		h := &history{trial: t, session: t.newSession()}
@@ -51,7 +51,7 @@ func happensInOneOrder(t *trial) {
 	}
 }
 
-// history is what is done to one session.
+// history is the calls for one session.
 type history struct {
 	*trial
 
@@ -68,13 +68,13 @@ type act struct {
 	row      row // of CreateSession
 }
 
-// told is what it was answered.
+// told is the result of a call.
 type told struct {
 	err error // nil, or a sentinel
 	row row   // of Session
 }
 
-// row is what can be seen of the session.
+// row is the visible state of the session.
 type row struct {
 	there                                 bool
 	user                                  string
@@ -89,8 +89,8 @@ func rowOf(s store.Session) row {
 	return r
 }
 
-// writes makes the calls of one writer. It advances only what it has seen, for
-// no client knows the ID of a session before it is there.
+// writes makes the calls of one writer. It advances only a generation that it has
+// read, because no client knows the ID of a session before it exists.
 func (h *history) writes(client int) (made []porcupine.Operation, err error) {
 	var seen row
 	for turn := range turns {

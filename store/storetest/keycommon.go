@@ -12,7 +12,7 @@ import (
 	"github.com/sallyport-go/sallyport/store"
 )
 
-// keyCommonRules are what holds for every method, tried on keys.
+// keyCommonRules are rules for every method, tested with keys.
 var keyCommonRules = []rule{
 	{
 		name:  "Key IDs are compared byte by byte",

@@ -77,7 +77,7 @@ func forgetsEndedKeys(t *trial) {
 		t.must(t.keys().RevokeAPIKey(t.ctx, k.ID, t.now), "RevokeAPIKey of a key that was forgotten")
 		t.missesKey(k.Digest, "DeleteExpiredAPIKeys, when used and revoked afterwards")
 	}
-	again := gone[0] // nothing of it is left
+	again := gone[0] // it is completely deleted
 	again.ExpiresAt = t.now.Add(day)
 	t.findsKey(t.addsKey(again), "CreateAPIKey of a key that was forgotten")
 }

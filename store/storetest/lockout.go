@@ -17,7 +17,7 @@ var lockoutRules = []rule{
 	},
 }
 
-// locksOut sends the user away, once the store has had every chance to remember
+// locksOut locks the user out, after the store has had every chance to cache
 // them.
 func (t *trial) locksOut(u store.User, password string) {
 	if t.LockOut == nil {

@@ -11,7 +11,7 @@ import (
 const (
 	fullTable = 50_000 // sessions, unless Fixture.Many says otherwise
 	heavy     = 400    // of one user, or a quarter of them if those are fewer
-	samples   = 100    // that are looked at
+	samples   = 100    // that are read
 )
 
 var manyRules = []rule{{
@@ -21,7 +21,7 @@ var manyRules = []rule{{
 	check: keepsMany,
 }}
 
-// keepsMany fills the table, a half of it with what has expired.
+// keepsMany fills the table, half of it with expired sessions.
 func keepsMany(t *trial) {
 	n := t.Many
 	if n == 0 {

@@ -33,7 +33,7 @@ func (t *trial) withoutDatabase(do func()) {
 	t.must(err, "Fixture.Break")
 	restored := false
 	defer func() {
-		if !restored { // the rule was broken, and the next one needs the database
+		if !restored { // the rule has failed, and the next one needs the database
 			_ = restore(t.ctx)
 		}
 	}()
@@ -103,7 +103,7 @@ func recoversFromAnOutage(t *trial) {
 			cancel()
 		}
 	})
-	// A pool may have dead connections left, each of which fails one call.
+	// The pool may still have dead connections, each of which fails one call.
 	ctx, cancel := context.WithTimeout(t.ctx, soon)
 	defer cancel()
 	var err error

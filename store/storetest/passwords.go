@@ -76,7 +76,7 @@ func doesNotTrimPassword(t *trial) {
 func doesNotFoldPassword(t *trial) {
 	p := unique("Correct horse é ß")
 	others := slices.DeleteFunc(lookAlikes(p), func(other string) bool {
-		return other == decomposed(p) // which may be the same: see the contract
+		return other == decomposed(p) // equivalent in Unicode, which the contract allows to match
 	})
 	t.opensOnly(p, others...)
 }
@@ -103,7 +103,7 @@ func takesTheSameWork(t *trial) {
 	ada, password := t.ada()
 	missing, _ := newUser("unknown")
 	wrong, unknown := time.Hour, time.Hour
-	for range measures { // in turns, so that a slow moment of the machine hits both
+	for range measures { // in turns, so that a slow moment of the machine affects both
 		wrong = min(wrong, t.timesRefusal(ada.Login, password+"!"))
 		unknown = min(unknown, t.timesRefusal(missing.Login, password+"!"))
 	}

@@ -72,7 +72,7 @@ func returnsWhatItEnded(t *trial) {
 	user := unique("user")
 	all := t.opensMany(user)
 	all[0] = t.advances(all[0], t.now, t.now.Add(day))
-	// As a login that hands out no refresh token leaves it.
+	// the session of a login without a refresh token
 	short := t.newSession()
 	short.UserID = user
 	short.IdleUntil = t.now.Add(time.Hour)

@@ -6,18 +6,17 @@ import (
 	"time"
 )
 
-// rule is one sentence of the contract and how to find out whether a store
-// keeps it.
+// rule is a sentence of the contract, and how to test it.
 type rule struct {
 	name  string
 	says  string // quoted from package store, word by word
 	why   string
 	check func(t *trial)
 
-	explains bool // other failures, so that they are not reported beside it
+	explains bool // a failure explains those of other rules, which are then not reported
 }
 
-// rules returns all there are, in the order in which they are read best.
+// rules returns all rules, in the order in which they are tested.
 func rules() []rule {
 	return slices.Concat(
 		causeRules, userRules, passwordRules, lockoutRules, versionRules,
@@ -28,15 +27,15 @@ func rules() []rule {
 	)
 }
 
-// try finds out whether the fixture keeps the rule. It returns neither a failure
-// nor a reason to skip when it does.
+// try tests a fixture. If the fixture keeps the rule, it returns neither a
+// failure nor a reason to skip.
 func (r rule) try(ctx context.Context, f Fixture) (failure *Failure, skipped string) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	t := &trial{Fixture: f, ctx: ctx, now: time.Now().UTC().Truncate(time.Microsecond)}
 
-	// In a goroutine of its own, as package testing does it, so that failf and
-	// skipf can end it from any depth and a store's panic keeps its stack.
+	// In its own goroutine, as in package testing, so that failf and skipf can end
+	// it from any depth, and a panic of the store keeps its stack.
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -23,7 +23,7 @@ var sliceRules = []rule{
 	},
 }
 
-// spoil does with a slice what only its owner may do.
+// spoil changes a slice that belongs to the caller.
 func spoil(scopes []string) {
 	for i := range scopes {
 		scopes[i] = "everything"

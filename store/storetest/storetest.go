@@ -1,68 +1,67 @@
-// Package storetest is the conformance suite of package store: it tells a host
-// whether its own Store keeps the contract. It is three lines in a test:
+// Package storetest is the conformance suite of package store: it tests whether a
+// host's own Store keeps the contract. It takes three lines in a test:
 //
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, open)
 //	}
 //
-// and a function that says what there is to be tested:
+// and a function that returns what to test:
 //
 //	func open(t *testing.T) storetest.Fixture {
 //		s := shop.NewStore(testDatabase(t))
 //		return storetest.Fixture{Store: s, APIKeys: s, AddUser: s.Register, LockOut: s.Block}
 //	}
 //
-// Each rule quotes the sentence of the contract that it stands for. When it
-// fails it prints that sentence, what the store did instead, what would break
-// for the users of the library, and the line that found out. A column that cuts
-// times breaks most rules at once: the first one names it, and the others are
-// then skipped with what they found.
+// Each rule quotes a sentence of the contract. If it fails, it prints that
+// sentence, what the store did instead, what would break for the users of the
+// library, and the line of the suite. A column that truncates times breaks most
+// rules at once: the first one reports it, and the others are skipped with what
+// they found.
 //
 // # What the suite does to a database
 //
-// Every rule makes up its own random identifiers and expects no table to be
-// empty, so that one database may serve all rules and many runs. Sessions, keys,
-// denials and clients are left behind. Only what deletes the expired reaches
-// further: the suite calls it with times in the year 2001, by which nothing that
-// matters has expired. Two runs at once on one database would count each other's.
-// A run is some fifteen thousand calls, many of them at once, and 50 000 more that
-// fill the table unless [Fixture.Many] or go test -short says otherwise.
+// Each rule uses random identifiers and does not expect an empty table, so that
+// one database may serve all rules and many runs. Sessions, keys, denials and
+// clients are left behind. The rules about expired rows delete by times in the
+// year 2001, so they delete only what had expired by then. Two concurrent runs on
+// one database would count each other's rows. A run makes about 15000 calls, many
+// of them concurrently, and 50000 more that fill the table unless [Fixture.Many]
+// or go test -short says otherwise.
 //
 // # What the suite does not check
 //
-// A field of [Fixture] that is left out leaves rules out; each is skipped with a
-// line that says what was not checked (go test -v shows them). The most important
-// ones are Break (what the store says when it has lost its database), SetPassword
+// If a field of [Fixture] is not set, its rules are skipped, each with a line
+// that says what was not checked (go test -v shows them). The most important ones
+// are Break (what the store returns when it has lost its database), SetPassword
 // (whether a login with the old password survives the change), AddUserToRenew,
 // LockOut and Reopen.
 //
-// The suite sees a store through its methods, in one process, for a few seconds.
-// It cannot see:
+// The suite uses the store through its methods, in one process, for seconds. It
+// cannot check:
 //
-//   - Whether a write outlives a crash of the machine, a failover, or the restore
+//   - Whether a write survives a crash of the machine, a failover, or the restore
 //     of a backup.
 //   - Whether a second node sees a write at once. A store that caches, or reads
 //     from a replica, passes if its own process sees its own writes.
-//   - What happens once in a million calls. What many callers do to a session at
-//     once is tried a thousand times and given to a checker of histories
-//     (porcupine), which finds what no single look does, and no more.
-//   - How the store behaves under load, with a full table, or with a pool that is
-//     exhausted: how long calls wait, and whether they find their indexes.
+//   - What happens once in a million calls. Concurrent calls for one session are
+//     made a thousand times, and their history is checked with porcupine, which
+//     proves no more than that.
+//   - How the store behaves under load, with a full table, or with an exhausted
+//     pool: how long calls wait, and whether they find their indexes.
 //   - Whether RevokeUserSessions and DenySessions take one round trip or one for
-//     each session. With 100 000 sessions that is the difference between a second
+//     each session. With 100000 sessions that is the difference between a second
 //     and a timeout.
-//   - A database that answers slowly, or with half an answer: a connection that
-//     breaks between two rows, or after a commit and before its answer.
-//   - Whether a sweep holds locks that only some writes need, such as those of the
-//     very rows that it deletes.
-//   - Whether the CredentialVersion changes with whatever else the host's users log
-//     in with: a new login, a factor that was removed, a lock-out that was lifted.
-//   - How long Authenticate takes for each reason of a refusal, beyond the one
+//   - A database that answers slowly, or only in part: a connection that breaks
+//     between two rows, or after a commit and before its answer.
+//   - Whether a sweep holds locks that only some writes need, such as those of
+//     the rows that it deletes.
+//   - Whether the CredentialVersion changes with everything else that the host's
+//     users log in with: a new login, a removed factor, a lifted lockout.
+//   - How long Authenticate takes for each reason of a rejection, beyond the one
 //     comparison of an unknown login with a wrong password.
 //   - Rights, encryption, and what the database itself writes into its logs.
 //
-// A store that passes under the race detector (go test -race) has passed more than
-// one that passes without.
+// Run it with the race detector too (go test -race).
 package storetest
 
 import (
@@ -73,86 +72,85 @@ import (
 	"github.com/sallyport-go/sallyport/store"
 )
 
-// Fixture is what the rules are tried on. All but Store may be left out; the
-// rules that need more are then skipped, and say so.
+// Fixture is a store under test, and what the suite needs to test it. All fields
+// but Store are optional; rules that need more are skipped, and say so.
 type Fixture struct {
-	// Store is the store under test. Required.
+	// Store is required: the store under test.
 	Store store.Store
 
-	// APIKeys is what the host would put into the configuration's field of that
-	// name; often the same value as Store. Nil skips the rules for keys.
+	// APIKeys is the host's store of API keys; often the same value as Store. Nil:
+	// the rules for keys are skipped.
 	APIKeys store.APIKeys
 
-	// AddUser makes a user who logs in with u.Login and password, and returns
-	// them as Store is to return them from now on: a store that gives out IDs of
-	// its own, or knows no seats, returns another ID and none. The
-	// CredentialVersion may be left out: only the store knows it. It returns
-	// [errors.ErrUnsupported], wrapped or not, for a user whom the host would
-	// never have, say because all of its logins are e-mail addresses; a rule
-	// that is about such a user is then skipped. Nil skips the rules that need a
-	// user.
+	// AddUser creates a user who logs in with u.Login and password, and returns the
+	// user as Store will return them. A store that chooses IDs itself, or stores no
+	// seats, returns another ID and none. The CredentialVersion may be empty: only
+	// the store knows it. AddUser returns [errors.ErrUnsupported], wrapped or not,
+	// for a user that the host would never have, for example because all of its
+	// logins are e-mail addresses; a rule about such a user is then skipped. Nil:
+	// the rules that need a user are skipped.
 	AddUser func(ctx context.Context, u store.User, password string) (store.User, error)
 
-	// SetPassword gives the user with this ID another password, as the host does
-	// it. Nil skips the rules about a password that changes.
+	// SetPassword replaces the password of the user with this ID, as the host does.
+	// Nil: the rules about a changed password are skipped.
 	SetPassword func(ctx context.Context, id, password string) error
 
-	// AddUserToRenew is AddUser for a user whose password hash is of a kind that
-	// Authenticate replaces by a better one: with fewer rounds, say, or of an
-	// older scheme. Nil skips the rules about hashes that are renewed, for a store
-	// that renews none.
+	// AddUserToRenew is AddUser for a user whose password hash is one that
+	// Authenticate replaces by a better one, for example with fewer rounds, or of an
+	// older scheme. Nil: the rules about renewed hashes are skipped. Leave it nil
+	// for a store that renews none.
 	AddUserToRenew func(ctx context.Context, u store.User, password string) (store.User, error)
 
-	// LockOut deletes the user with this ID or locks them out, as the host does
-	// it. Nil skips the rules about users who may no longer enter.
+	// LockOut deletes the user with this ID or locks them out, as the host does.
+	// Nil: the rules about users who may no longer log in are skipped.
 	LockOut func(ctx context.Context, id string) error
 
-	// Clients is what the host would put into the configuration's field of that
-	// name, and SetClient registers a client there, as the host does it. Unless
-	// both are set the rules for clients are skipped.
-	Clients   store.Clients
+	// Clients is the host's store of clients. Unless it and SetClient are set, the
+	// rules for clients are skipped.
+	Clients store.Clients
+
+	// SetClient registers a client in Clients, as the host does.
 	SetClient func(ctx context.Context, c store.Client) error
 
-	// RemoveClient sees to it that the client with this ID may no longer be used.
-	// Nil skips the rules about such clients.
+	// RemoveClient makes the client with this ID unusable. Nil: the rules about such
+	// clients are skipped.
 	RemoveClient func(ctx context.Context, id string) error
 
-	// Revocations is what the host would put into the configuration's field of
-	// that name: the deny list. Nil skips the rules for it.
+	// Revocations is the host's deny list. Nil: the rules for it are skipped.
 	Revocations store.Revocations
 
-	// Reopen closes what there is and opens it once more, as a process does that
-	// is started again: nothing may be carried over but what is in the database.
-	// It returns what is to be tested from then on. Nil skips the rules about
-	// restarts, for a store that does not outlive its process.
+	// Reopen closes the store and opens it again, as a process does that is
+	// restarted: only what is in the database may survive. It returns the fixture
+	// that is tested from then on. Nil: the rules about restarts are skipped. Leave
+	// it nil for a store that does not outlive its process.
 	Reopen func(ctx context.Context) (Fixture, error)
 
-	// Break cuts the store off from its database, as a network that fails does, and
-	// returns how to restore the connection: a proxy between the two that is
-	// stopped and started will do. What is tested goes on as it is, with the pool
-	// that it has. Nil skips the rules about a database that is away.
+	// Break disconnects the store from its database, as a network failure does, and
+	// returns a function that restores the connection. For example, it stops and
+	// starts a proxy between the two. The store keeps running with its pool of
+	// connections. Nil: the rules about an unavailable database are skipped.
 	Break func(ctx context.Context) (restore func(ctx context.Context) error, err error)
 
 	// Batch is how many sessions DeleteExpiredSessions deletes in one step, for a
-	// store that deletes more than a thousand. Two rules make a few times as many
-	// of them. Zero: 1000, and neither rule is tried where the tests are to be
-	// short (go test -short).
+	// store that deletes more than 1000. Two rules create several times as many.
+	// Zero: 1000, and both rules are skipped with go test -short.
 	Batch int
 
-	// Many is how many sessions the rule about many makes, for a database that
-	// takes its time. Zero: 50 000, but none where the tests are to be short (go
-	// test -short).
+	// Many is how many sessions the rule about a full table creates, for a database
+	// that is slow. Zero: 50000, or none with go test -short.
 	Many int
 
-	// ForgetsExpired says that the store forgets expired sessions and denials by
-	// itself, by a time to live or a job of its own. Rules that look for an
-	// expired session are then skipped.
+	// ForgetsExpired says that the store deletes expired sessions and denials
+	// itself, by a time to live or a job of its own. Rules that look for an expired
+	// session are then skipped. False: the store keeps them until
+	// DeleteExpiredSessions and DeleteExpiredDenials.
 	ForgetsExpired bool
 }
 
-// Run tries every rule on a store, each in a subtest of its own, one after the
-// other. It calls open for each of them; open may return a fresh store or the
-// same one each time, and uses t to clean up after it.
+// Run tests a store with each rule, in a subtest of its own, one after the other.
+// It calls open for each of them; open may return a new store or the same one
+// each time, and can register its cleanup with t. If a rule fails that explains
+// others, such as one about truncated times, the others are skipped.
 func Run(t *testing.T, open func(t *testing.T) Fixture) {
 	t.Helper()
 	var cause *Failure
@@ -174,9 +172,9 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 	}
 }
 
-// Check tries every rule on one fixture and returns nil if all hold, else the
-// [*Failure] of each that does not, joined. It is Run for those who have no
-// *testing.T. Of rules that were skipped it says nothing.
+// Check tests one fixture with each rule, for callers without a *testing.T. It
+// returns nil if all rules hold, or else the [*Failure] of each that does not,
+// joined. It does not say which rules were skipped.
 func Check(ctx context.Context, f Fixture) error {
 	var failures []error
 	var cause *Failure

@@ -25,8 +25,8 @@ var sweepRules = []rule{
 	},
 }
 
-// defaultBatch is how many sessions a store deletes at a time unless the fixture
-// says otherwise.
+// defaultBatch is how many sessions a store deletes at a time unless
+// Fixture.Batch says otherwise.
 const defaultBatch = 1000
 
 // expireMany adds sessions that have expired by then. Some of them, all over the
@@ -48,7 +48,7 @@ func (t *trial) expireMany(n int, past time.Time) (user string) {
 	return user
 }
 
-// batch is how many sessions the store deletes at a time.
+// batch returns how many sessions the store deletes at a time.
 func (t *trial) batch() int {
 	switch {
 	case t.ForgetsExpired:
@@ -61,8 +61,8 @@ func (t *trial) batch() int {
 	return t.Batch
 }
 
-// watching is a context that keeps its users waiting whenever they look at it,
-// until the watcher has looked at the store: between two steps of a sweep.
+// watching is a context that blocks whenever it is read until the watcher has
+// read the store, between two steps of a sweep.
 type watching struct {
 	context.Context
 
@@ -80,8 +80,9 @@ func (w *watching) look() {
 func (w *watching) Err() error            { w.look(); return w.Context.Err() }
 func (w *watching) Done() <-chan struct{} { w.look(); return w.Context.Done() }
 
-// glance is how long a step of the sweep is kept waiting at most. Where it holds a
-// lock as it looks at its context, no write comes to its end however long it waits.
+// glance is how long a step of the sweep is blocked at most. If the sweep holds a
+// lock while it reads its context, no write completes, however long it is
+// blocked.
 const glance = 20 * time.Millisecond
 
 // sweeping is a sweep that is watched.
@@ -97,10 +98,10 @@ type sweeping struct {
 	looked      chan struct{}
 }
 
-// deletesSomeAtATime looks whether a write of another session comes to its end
-// while the sweep is half-way: when some of the expired are gone and some are not.
-// No time is measured: a sweep in one step is never seen half-way, and one that
-// holds a lock lets no write come to its end before it does itself.
+// deletesSomeAtATime checks that a write of another session completes while the
+// sweep is half-way: when some of the expired sessions are deleted and some are
+// not. It measures no time: a sweep in one step is never seen half-way, and a
+// sweep with a lock lets no write complete before its end.
 func deletesSomeAtATime(t *trial) {
 	n := 3 * t.batch()
 	past := t.past()
@@ -175,7 +176,7 @@ func (s *sweeping) watches() error {
 	}
 }
 
-// deletesForGood breaks sweeps off, and looks whether the next one finds again
+// deletesForGood cancels sweeps, and checks that the next one does not find again
 // what they have deleted.
 func deletesForGood(t *trial) {
 	n := t.batch() + t.batch()/2
@@ -192,7 +193,7 @@ func deletesForGood(t *trial) {
 		}
 		t.noSentinel(err, "DeleteExpiredSessions with a context that ends half-way")
 	}
-	// It may be fewer: what was deleted when the context ended need not be told.
+	// It may be fewer: a cancelled sweep need not return what it deleted.
 	if rest := t.deletes(past); gone+rest > n {
 		t.failf("DeleteExpiredSessions, broken off: said %d, and then %d more, of %d in all: what was deleted had come back", gone, rest, n)
 	}

@@ -44,8 +44,7 @@ var textRules = []rule{
 	},
 }
 
-// lookAlikes returns texts that are not s, and that something between here and
-// the disk may take for it.
+// lookAlikes returns texts that are not s, and that a database may treat as s.
 func lookAlikes(s string) []string {
 	alike := []string{s + " ", " " + s, s + "\u200b", "0" + s}
 	for _, other := range []string{
@@ -75,7 +74,7 @@ func swapCase(r rune) rune {
 	return unicode.ToUpper(r)
 }
 
-// texts are valid UTF-8 without NUL that has broken somebody's store.
+// texts are valid UTF-8 without NUL that a store has broken on.
 var texts = []string{
 	`it's`, `say "hi"`, "`id`", `C:\new\table`, `\`, `100%`, `%s %d %!`, `a_b`,
 	"two\nlines\r\nand a\ttab", " spaces around ", "  ", "\u00a0",

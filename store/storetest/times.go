@@ -79,7 +79,8 @@ func keepsZeroTimes(t *trial) {
 	t.finds(s, "CreateSession without an end")
 }
 
-// takesTimesAsTheyCome does all within one microsecond, and then goes back.
+// takesTimesAsTheyCome does everything within one microsecond, and then with
+// earlier times.
 func takesTimesAsTheyCome(t *trial) {
 	user := unique("user")
 	same := make([]store.Session, 5)

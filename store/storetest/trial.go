@@ -15,7 +15,7 @@ import (
 
 const day = 24 * time.Hour
 
-// trial is one rule being tried on one fixture.
+// trial is one rule that is tested on one fixture.
 type trial struct {
 	Fixture
 
@@ -33,13 +33,13 @@ func (t *trial) failf(format string, args ...any) {
 	runtime.Goexit()
 }
 
-// skipf ends the trial: the fixture does not have what the rule is about.
+// skipf ends the trial: the fixture lacks what the rule tests.
 func (t *trial) skipf(format string, args ...any) {
 	t.skipped = fmt.Sprintf(format, args...)
 	runtime.Goexit()
 }
 
-// line is where the rule itself was when it ended, whatever helper ended it.
+// line returns the line of the rule at which it ended, whatever helper ended it.
 func line() string {
 	at := "?"
 	pcs := make([]uintptr, 32)

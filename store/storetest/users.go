@@ -107,7 +107,7 @@ func (t *trial) refuses(login, password string) {
 
 func authenticates(t *trial) {
 	ada, password := t.ada()
-	t.ada() // so that there is somebody else to be mistaken for
+	t.ada() // another user, with whom a store could confuse them
 	t.enters(ada, ada.Login, password)
 }
 

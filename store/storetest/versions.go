@@ -174,7 +174,7 @@ func (t *trial) duringAChange(u store.User, old, password string) []string {
 	begun := make(chan struct{}, loops)
 	told := make([][]string, loops)
 	ended := make(chan error, loops)
-	ctx, cancel := context.WithCancel(t.ctx) // should the rule end before they do
+	ctx, cancel := context.WithCancel(t.ctx) // if the rule ends before they do
 	defer cancel()
 	for i := range loops {
 		go func() {

@@ -9,9 +9,9 @@ import (
 )
 
 // ConfigError is one defect of the keys passed to [NewSet], [NewRing] or
-// [Ring.Replace]. They join all defects into one error; use [errors.As] to read one,
-// or [configerror.All] to list them. Its Path is "Keys", "Keys[2]" for the third key,
-// or "Keys[2].Secret" for a field of it. It never contains a secret.
+// [Ring.Replace]. They join all defects into one error; use [errors.As] to read
+// one, or [configerror.All] to list them. Its Path is "Keys", "Keys[2]" for the
+// third key, or "Keys[2].Secret" for a field of it. It never contains a secret.
 type ConfigError = configerror.Error
 
 // defect is what is wrong with a key, or with one field of it.

@@ -35,8 +35,8 @@ func (*Ring) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "keys.Ring{}
 // SignsFrom that has passed signs. All keys verify until they retire. A key that
 // signs may retire only after another has started to sign.
 //
-// If keys are invalid, it returns one error that joins all defects, each as an
-// [Error].
+// If keys are invalid, it returns one error that joins all defects: *ConfigError
+// values.
 func NewRing(keys ...Key) (*Ring, error) {
 	r := &Ring{}
 	if err := r.Replace(keys...); err != nil {

@@ -24,8 +24,8 @@ func (Set) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "keys.Set{}") 
 // required, no two may have the same ID, and no key may be in it twice, not even
 // for two algorithms (RFC 8725 §3.1). A key that only verifies is allowed.
 //
-// If keys are invalid, it returns one error that joins all defects, each as an
-// [Error].
+// If keys are invalid, it returns one error that joins all defects: *ConfigError
+// values.
 func NewSet(keys ...Key) (*Set, error) {
 	wrong := newProblems()
 	set := checkKeys(keys, wrong)
