@@ -28,6 +28,14 @@ func (a *Auth) sameSite(r *http.Request) error {
 	return nil
 }
 
+// maxAccess returns the maximum size of an access token in bytes; 0 without cookies.
+func (a *Auth) maxAccess() int {
+	if a.cookies == nil {
+		return 0
+	}
+	return a.cookies.maxAccess
+}
+
 var errTwoCookies = errors.New("a cookie stands twice")
 
 // cookie is a cookie's value; "" if it is not there. Two of one name are refused:

@@ -66,6 +66,7 @@ const maxCookie = 4096
 // cookies are what a Cookies says, ready to be used.
 type cookies struct {
 	access, refresh http.Cookie // without a value
+	maxAccess       int         // the longest access token that fits into its cookie, in bytes
 	origins         *http.CrossOriginProtection
 }
 
@@ -102,6 +103,7 @@ func (c *Cookies) compiled(refreshes bool, complain complaint) *cookies {
 	if where == "/" {
 		k.refresh.Name = "__Host-" + refresh //nolint:gosec // as above
 	}
+	k.maxAccess = maxCookie - len(setCookie(k.access, "", time.Duration(1<<63-1)))
 	return k
 }
 
@@ -133,14 +135,6 @@ func isCookieName(s string) bool {
 
 func isCookiePath(s string) bool {
 	return s[0] == '/' && path.Clean(s) == s && len(s) <= 1024 && isQuotable(s) && !strings.ContainsAny(s, "; ")
-}
-
-// maxAccess returns the maximum size of an access token in bytes; 0 without cookies.
-func (k *cookies) maxAccess() int {
-	if k == nil {
-		return 0
-	}
-	return maxCookie - len(setCookie(k.access, "", time.Duration(1<<63-1)))
 }
 
 // granted answers with the pair in cookies. Without a refresh token it clears the

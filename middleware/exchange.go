@@ -30,7 +30,7 @@ func (a *Auth) exchangeKey(r *http.Request, key tokens.KeyRequest) (tokens.Pair,
 		return enter()
 	}
 	p, err := attemptSecrets(a, r, presented{clientID: key.ClientID, clientSecret: key.ClientSecret, token: key.Key}, enter)
-	if size := a.cookies.maxAccess(); err == nil && size > 0 && len(p.AccessToken) > size {
+	if size := a.maxAccess(); err == nil && size > 0 && len(p.AccessToken) > size {
 		return tokens.Pair{}, wire.NewError(wire.ReasonInternal, tokens.ErrClaims)
 	}
 	return p, err

@@ -22,7 +22,7 @@ func (a *Auth) CheckLogin(r *http.Request) (tokens.Pair, error) {
 	if err != nil {
 		return tokens.Pair{}, err
 	}
-	login.MaxAccess = a.cookies.maxAccess()
+	login.MaxAccess = a.maxAccess()
 	return a.login(r, login)
 }
 

@@ -37,7 +37,7 @@ func (a *Auth) readRefresh(r *http.Request) (refresh tokens.RefreshRequest, byCo
 		return tokens.RefreshRequest{}, false, err
 	}
 	refresh, err = a.dialect.ReadRefresh(p)
-	refresh.MaxAccess = a.cookies.maxAccess()
+	refresh.MaxAccess = a.maxAccess()
 	if a.cookies == nil || !lacksRefresh(err) {
 		return refresh, false, err
 	}

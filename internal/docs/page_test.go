@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -104,10 +105,15 @@ func (p page) prose() string {
 	return strings.Join(kept, "")
 }
 
+// replacing is held while a page is read and written: several tests make parts of one page.
+var replacing sync.Mutex
+
 // replaced puts lines between two marks of a page, and with -update writes the
 // page. Without it, a page that has other lines there fails the test.
 func replaced(t *testing.T, name, begin, end, lines string) {
 	t.Helper()
+	replacing.Lock()
+	defer replacing.Unlock()
 	text := read(t, name)
 	before, rest, ok := strings.Cut(text, begin+"\n")
 	_, after, found := strings.Cut(rest, end)

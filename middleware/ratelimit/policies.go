@@ -154,6 +154,34 @@ func newTier(name string, t Tier) *tier {
 	return &tier{t, p}
 }
 
+// windows are all that a request must fit into, the tier's own first.
+func (t Tier) windows(name string) []Window {
+	all := make([]Window, 0, 1+len(t.Also))
+	all = append(all, Window{name, t.Limit, t.Period, t.PerSeat, t.Max, t.Algorithm, t.Burst})
+	for _, w := range t.Also {
+		if w.Name == "" {
+			w.Name = name + "-" + periodName(w.Period)
+		}
+		all = append(all, w)
+	}
+	return all
+}
+
+// periodName says a period to a person.
+func periodName(d time.Duration) string {
+	switch d {
+	case time.Second:
+		return "second"
+	case time.Minute:
+		return "minute"
+	case time.Hour:
+		return "hour"
+	case 24 * time.Hour:
+		return "day"
+	}
+	return d.String()
+}
+
 func newRule(r Rule) policies {
 	key := ruleKey(r.Name)
 	p := policies{
@@ -175,7 +203,7 @@ func concurrentPolicy(name string, limit int) Policy {
 // tier: a caller who changes tiers in the middle of a window keeps what was
 // spent. The owner comes last, so that no two of them can have one key.
 func tierKey(period time.Duration) string {
-	return "tier/" + strconv.FormatInt(seconds(period), 10) + "/"
+	return "tier/" + strconv.FormatInt(int64(period/time.Second), 10) + "/"
 }
 
 // ruleKey begins the key of a rule's counter. The name stands behind its length, so

@@ -128,34 +128,6 @@ func (w Window) check(path string, counters Counters, complain complaint) {
 	}
 }
 
-// windows are all that a request must fit into, the tier's own first.
-func (t Tier) windows(name string) []Window {
-	all := make([]Window, 0, 1+len(t.Also))
-	all = append(all, Window{name, t.Limit, t.Period, t.PerSeat, t.Max, t.Algorithm, t.Burst})
-	for _, w := range t.Also {
-		if w.Name == "" {
-			w.Name = name + "-" + periodName(w.Period)
-		}
-		all = append(all, w)
-	}
-	return all
-}
-
-// periodName says a period to a person.
-func periodName(d time.Duration) string {
-	switch d {
-	case time.Second:
-		return "second"
-	case time.Minute:
-		return "minute"
-	case time.Hour:
-		return "hour"
-	case 24 * time.Hour:
-		return "day"
-	}
-	return d.String()
-}
-
 // seconds rounds up: a client that waits as long as it was told must get in.
 func seconds(d time.Duration) int64 {
 	if d <= 0 {
