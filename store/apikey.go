@@ -6,47 +6,46 @@ import (
 	"time"
 )
 
-// APIKeys stores long-lived keys that users made for their scripts. A store
-// that has it is named in a field of its own; nothing asks for it by type
-// assertion.
+// APIKeys stores long-lived keys that users create for their programs. It is
+// optional: see the field of this name in the Config of package tokens.
 type APIKeys interface {
-	// CreateAPIKey adds a key. ErrConflict if its ID or its Digest is taken, in
-	// which case the key that has it stays as it was.
+	// CreateAPIKey adds a key. It returns ErrConflict if its ID or its Digest is
+	// taken, and does not change the key that has it.
 	CreateAPIKey(ctx context.Context, k APIKey) error
 
-	// APIKey returns the key with this digest, live, revoked or expired.
-	// ErrNotFound if there is none.
+	// APIKey returns the key with this digest, whether it is active, revoked or
+	// expired. It returns ErrNotFound if there is none.
 	APIKey(ctx context.Context, digest Digest) (APIKey, error)
 
-	// UserAPIKeys returns a user's keys that are not revoked, oldest first; none
-	// is no error.
+	// UserAPIKeys returns a user's keys that are not revoked, oldest first; a user
+	// without keys is not an error.
 	UserAPIKeys(ctx context.Context, userID string) ([]APIKey, error)
 
-	// UseAPIKey notes that a key was used. LastUsedAt never moves back. A key
-	// that does not exist is no error.
+	// UseAPIKey records that a key was used. LastUsedAt never becomes earlier. A key
+	// that does not exist is not an error.
 	UseAPIKey(ctx context.Context, id string, at time.Time) error
 
-	// RevokeAPIKey ends a key for good. It is committed when RevokeAPIKey
-	// returns nil. A key that is revoked already keeps its first RevokedAt; one
-	// that does not exist is no error. A zero time is refused with an error that
-	// is no sentinel, and ends nothing.
+	// RevokeAPIKey ends a key permanently. It is committed when RevokeAPIKey returns
+	// nil. A key that is revoked already keeps its first RevokedAt; one that does
+	// not exist is not an error. A zero time is rejected with an error that is not a
+	// sentinel, and ends nothing.
 	RevokeAPIKey(ctx context.Context, id string, at time.Time) error
 
-	// DeleteExpiredAPIKeys forgets the keys whose ExpiresAt or RevokedAt is set
-	// and not after before, and says how many they were. It forgets no other: a
-	// key that neither ends nor was revoked stays for ever. A key that is being
+	// DeleteExpiredAPIKeys deletes the keys whose ExpiresAt or RevokedAt is set and
+	// not after before, and returns how many that was. It deletes no other: a key
+	// that neither expires nor was revoked stays forever. A key that is being
 	// written at that moment may be left to the next call.
 	DeleteExpiredAPIKeys(ctx context.Context, before time.Time) (int, error)
 }
 
-// Digest is the SHA-256 of an API key. A key has more than 128 random bits, so
-// that no slow hash is needed, and a look-up by digest tells nothing by its
-// timing.
+// Digest is the SHA-256 of an API key or of a client secret. Both must be random,
+// of 128 bits or more. Then a slow hash is not needed, and the timing of a lookup
+// by digest reveals nothing about the key.
 type Digest = [sha256.Size]byte
 
-// APIKey is what is kept of a long-lived key: all but the key.
+// APIKey is the row of a long-lived key. It does not contain the key.
 type APIKey struct {
-	// ID names the key to its owner; it is no secret.
+	// ID identifies the key for its owner. It is not secret.
 	ID string
 
 	// Digest is the SHA-256 of the key.
@@ -55,20 +54,27 @@ type APIKey struct {
 	// UserID is the ID of the user whose key it is.
 	UserID string
 
-	// CredentialVersion is the one that the user had when the key was made, or
-	// rather that of the session with which it was made: see [User]. It never
-	// changes, and is empty for a user who had none.
+	// CredentialVersion is that of the user, or of the session with which the key
+	// was created: see [User]. It never changes. Empty: the user had none.
 	CredentialVersion string
 
-	// Label tells the user which of their keys this is ("CI of the shop").
+	// Label tells the user which of their keys this is, for example "CI of the
+	// shop".
 	Label string
 
-	// Scopes narrow the key to a part of what the user may do; empty narrows
-	// nothing.
+	// Scopes limit the key to a part of what the user may do, each a scope-token
+	// (RFC 6749 §3.3). Empty: they do not limit it.
 	Scopes []string
 
-	CreatedAt  time.Time
-	ExpiresAt  time.Time // zero: never
-	LastUsedAt time.Time // zero: not yet
-	RevokedAt  time.Time // zero: not revoked
+	// CreatedAt is when the key was created.
+	CreatedAt time.Time
+
+	// ExpiresAt is when the key expires. Zero: never.
+	ExpiresAt time.Time
+
+	// LastUsedAt is when the key was last exchanged. Zero: never.
+	LastUsedAt time.Time
+
+	// RevokedAt is when the key was revoked. Zero: it is not revoked.
+	RevokedAt time.Time
 }

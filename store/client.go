@@ -7,61 +7,68 @@ import (
 	"time"
 )
 
-// Clients looks up the registered OAuth clients. A store that has it is
-// named in a field of its own; nothing asks for it by type assertion. The
-// host registers the clients by means of its own.
+// Clients looks up the registered OAuth clients. It is optional: see the field of
+// this name in the Config of package tokens. The host registers clients in a way
+// of its own.
 type Clients interface {
 	// Client returns the client with this ID, and ErrNotFound if there is none
 	// or it may no longer be used.
 	Client(ctx context.Context, id string) (Client, error)
 }
 
-// Client is an application that users log in through: RFC 6749 §2.
+// Client is an application that users log in with (RFC 6749 §2).
 type Client struct {
-	// ID is the client_id. Never empty.
+	// ID is the client_id, for example "web". It must not be empty.
 	ID string
 
-	// Name tells people which application it is.
+	// Name tells people which application it is. Empty: it has no name.
 	Name string
 
-	// Secrets are the SHA-256 digests of the client's secrets, which are random:
-	// each of them is good, so that one can be replaced while the other still
-	// works. None makes the client public.
+	// Secrets are the SHA-256 digests of the client's secrets, which must be random:
+	// see NewClientSecret of package tokens. Each of them is accepted, so that one
+	// can be replaced while the other is still in use. Empty: the client is public
+	// (RFC 6749 §2.1).
 	Secrets []Digest
 
-	// Grants are the grant types that the client may use, as RFC 6749 spells
-	// them ("password", "refresh_token").
+	// Grants are the grant types that the client may use (RFC 6749), for example
+	// "password" and "refresh_token". Empty: it may use none.
 	Grants []string
 
-	// Scopes are what the client may ask for; empty: whatever the user holds.
+	// Scopes are what the client may request. Empty: all scopes that the user holds.
 	Scopes []string
 
-	// Refresh is what becomes of its refresh tokens; empty: RefreshRotate.
+	// Refresh says how the client's refresh tokens rotate. Empty: RefreshRotate.
 	Refresh RefreshPolicy
 
-	// Grace is how long after its first use a refresh token of the client is
-	// answered again with the same successor: 300 s at most. It counts where
-	// Refresh is RefreshRotate.
+	// Grace is how long after the first use of a refresh token of the client a
+	// second use gets the same successor: 0 to 300 s. It applies only with
+	// RefreshRotate. Zero: a second use ends the session.
 	Grace time.Duration
 }
 
-// RefreshPolicy is what becomes of a client's refresh tokens.
+// RefreshPolicy says how a client's refresh tokens rotate.
 type RefreshPolicy string
 
 // The policies.
 const (
-	RefreshNone   RefreshPolicy = "none"   // it gets none
-	RefreshRotate RefreshPolicy = "rotate" // one use each, and the client's Grace
-	RefreshStrict RefreshPolicy = "strict" // one use each, whatever the Grace
+	// RefreshNone: the client gets no refresh tokens.
+	RefreshNone RefreshPolicy = "none"
+
+	// RefreshRotate: each refresh token is valid once, and within the client's Grace
+	// again.
+	RefreshRotate RefreshPolicy = "rotate"
+
+	// RefreshStrict: each refresh token is valid once, whatever the Grace.
+	RefreshStrict RefreshPolicy = "strict"
 )
 
-// MaxGrace is the longest Grace of a Client.
+// MaxGrace is the maximum Grace of a Client.
 const MaxGrace = 300 * time.Second
 
-// Check returns all that is wrong with a client at once, or nil: an ID that is
-// empty, a policy that is none of the above, a Grace that is negative or more
-// than MaxGrace. A store calls it before it registers a client; one that is
-// wrong all the same is as good as one that could not be read.
+// Check returns an error that joins all defects of a client, or nil: an empty ID,
+// a policy that is none of the above, or a Grace that is not 0 to MaxGrace. A
+// store calls it before it registers a client. If a client in a store is invalid,
+// Sallyport answers with 503.
 func (c Client) Check() error {
 	var errs []error
 	if c.ID == "" {

@@ -2,64 +2,70 @@
 // data: its users, their sessions and, if the host has them, API keys, OAuth
 // clients and a deny list. It needs the standard library only.
 //
-// A host implements [Store] on its own tables, or starts with
-// store/memstore. The author of a Store runs store/storetest against it:
-// each sentence below that says what a method does is a rule there.
+// A host implements [Store] on its own tables, or uses store/memstore,
+// store/sqlstore or store/redisstore. Test your own implementation with
+// store/storetest: it tests each sentence below that says what a method does.
 //
 // # What holds for every method
 //
-// Methods are called by many goroutines at once. To all callers CreateSession,
-// Session, AdvanceSession and RevokeSession of one session happen one after the
-// other, each at a moment between its call and its return.
+// Methods are called by many goroutines concurrently. The calls of CreateSession,
+// Session, AdvanceSession and RevokeSession for one session are linearizable: all
+// callers see them one after the other, each at a moment between its call and its
+// return.
 //
-// An error that is not one of this package's sentinels means "the store
-// failed". Sallyport answers it with 503: it never takes it for "not found",
-// for theft or for success. So a driver's error is to be returned as it is, or
-// wrapped, and never translated into a sentinel that it does not mean.
-// Sentinels may be wrapped; they are recognised with [errors.Is].
+// An error that is none of ErrNotFound, ErrConflict and ErrBadCredentials (the
+// sentinels) means that the store failed. Sallyport answers it with 503, and
+// never treats it as "not found", as a reused token or as success. A store must
+// return a driver's error unchanged or wrapped, and must not translate it into a
+// sentinel with another meaning. Sentinels may be wrapped; Sallyport tests for
+// them with [errors.Is].
 //
-// Such an error may have a method RetryAfter() time.Duration: how long until the
-// same call is worth another try. The 503 then says so in Retry-After.
+// An error that means that the store failed may have a method RetryAfter()
+// time.Duration: how long until the same call may succeed. The 503 then has that
+// Retry-After.
 //
-// When the context is done a method returns soon, with an error that is not a
-// sentinel. It may or may not have done its work by then.
+// When its context is done, a method returns soon, with an error that is not a
+// sentinel. By then it may or may not have made its change.
 //
-// Identifiers are compared byte by byte: "a" and "A" are two, "a" and "a " are
-// two, and a column whose collation folds either is wrong for them. Session and
-// key identifiers are at most 64 bytes of URL-safe ASCII. All other strings are
+// Identifiers are compared byte by byte: "a" and "A" are different, "a" and "a "
+// are different, and a column whose collation ignores either difference is wrong.
+// Session and key identifiers are 1 to 64 letters, digits or any of -._~ (the
+// unreserved characters of RFC 3986 §2.3). All other strings but passwords are
 // valid UTF-8 without NUL and at most 512 bytes.
 //
-// A store that outlives the process forgets nothing when it is closed and opened
+// A store that outlives the process loses nothing when it is closed and opened
 // again.
 //
-// Times come in UTC, cut to the microsecond. They come back equal (as
-// [time.Time.Equal] has it), and a zero time comes back zero.
+// Sallyport passes times in UTC, truncated to the microsecond. A store returns
+// them equal (by [time.Time.Equal]), and a zero time as zero.
 //
 // A slice that is passed in or returned belongs to the caller: a store keeps and
-// gives out copies.
+// returns copies.
 //
-// No method looks at a clock: what is expired is decided by the caller.
+// No method uses a clock: the caller decides what has expired.
 //
-// A method that deletes what has expired holds no other call up for long, however
-// much there is: it deletes some at a time. When it fails half-way, what it has
-// deleted stays deleted.
+// A method that deletes expired rows delays no other call for long, however many
+// there are: it deletes in batches. If it fails half-way, what it has deleted
+// stays deleted.
 package store
 
 import "errors"
 
-// Store is what a host implements: its users and their sessions.
+// Store has the users and their sessions. It is required: each other interface of
+// this package is optional, and has a field of its own in the Config of package
+// tokens.
 type Store interface {
 	Users
 	Sessions
 }
 
 var (
-	// ErrNotFound means that the store has looked, and that the thing asked for does
+	// ErrNotFound means that the store has looked, and that what was asked for does
 	// not exist.
 	ErrNotFound = errors.New("store: not found")
 
 	// ErrConflict means that a write was not made because its condition does not
-	// hold (any longer): another caller was faster, or the identifier is taken.
+	// hold: another caller was faster, or the identifier is taken.
 	ErrConflict = errors.New("store: conflict")
 
 	// ErrBadCredentials means that the login and the password do not match. It

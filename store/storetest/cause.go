@@ -14,7 +14,7 @@ import (
 var causeRules = []rule{
 	{
 		name:     "Times are kept to the microsecond",
-		says:     "They come back equal (as [time.Time.Equal] has it)",
+		says:     "A store returns them equal (by [time.Time.Equal])",
 		why:      "a column that cuts or moves times opens and shuts the retry window of a refresh, ends sessions early, and fails most other rules for this one reason",
 		check:    keepsMicroseconds,
 		explains: true,

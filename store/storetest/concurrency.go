@@ -12,13 +12,13 @@ import (
 var concurrencyRules = []rule{
 	{
 		name:  "Methods are called by many goroutines at once",
-		says:  "Methods are called by many goroutines at once.",
+		says:  "Methods are called by many goroutines concurrently.",
 		why:   "every request is a goroutine: a login that is lost when another comes at the same moment is lost every day",
 		check: worksConcurrently,
 	},
 	{
 		name:  "Session returns what the last write has left",
-		says:  "as the last write that returned has left it: a read replica that lags will not do.",
+		says:  "with the result of every write that has completed: a lagging read replica is wrong.",
 		why:   "a refresh that lost its race reads the session to tell a retry from a theft: by an old row the user's retry looks like a theft",
 		check: readsLastWrite,
 	},

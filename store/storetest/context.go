@@ -10,7 +10,7 @@ import (
 	"github.com/sallyport-go/sallyport/store"
 )
 
-const doneContext = "When the context is done a method returns soon, with an error that is not a sentinel."
+const doneContext = "When its context is done, a method returns soon, with an error that is not a sentinel."
 
 var contextRules = []rule{
 	{
@@ -21,7 +21,7 @@ var contextRules = []rule{
 	},
 	{
 		name:  "A context that ends half-way is no answer",
-		says:  "It may or may not have done its work by then.",
+		says:  "By then it may or may not have made its change.",
 		why:   "a driver's error at the second of two statements would be taken for a fact, and a write that was undone for one that was made",
 		check: saysNothingHalfWay,
 	},

@@ -13,7 +13,7 @@ import (
 
 const (
 	laterOfTwo     = "A session that is on the list already stays on it until the later of the two times."
-	forgetsDenials = "DeleteExpiredDenials forgets the sessions whose time is not after before, and no other, and says how many they were."
+	forgetsDenials = "DeleteExpiredDenials deletes the sessions whose time is not after before, and no other, and returns how many that was."
 )
 
 var denialRules = []rule{
@@ -43,7 +43,7 @@ var denialRules = []rule{
 	},
 	{
 		name:  "DenySessions takes the same session twice, and none",
-		says:  "one that is given twice is put on the list once, and none is no error.",
+		says:  "a session that is passed twice is put on the list once, and an empty list is not an error.",
 		why:   "a logout everywhere would be answered with 503, for ever, since the same sessions are found again",
 		check: deniesTwiceAndNone,
 	},

@@ -7,7 +7,7 @@ import (
 	"github.com/sallyport-go/sallyport/store"
 )
 
-const forgets = "DeleteExpiredSessions forgets the sessions whose IdleUntil or ExpiresAt is not after before, revoked or not, and says how many they were."
+const forgets = "DeleteExpiredSessions deletes the sessions whose IdleUntil or ExpiresAt is not after before, revoked or not, and returns how many that was."
 
 var expiryRules = []rule{
 	{
@@ -18,7 +18,7 @@ var expiryRules = []rule{
 	},
 	{
 		name:  "DeleteExpiredSessions keeps what lives",
-		says:  "It forgets no other",
+		says:  "It deletes no other",
 		why:   "users are logged out whenever the host tidies up",
 		check: keepsLive,
 	},
@@ -30,13 +30,13 @@ var expiryRules = []rule{
 	},
 	{
 		name:  "DeleteExpiredSessions says how many",
-		says:  "and says how many they were.",
+		says:  "and returns how many that was.",
 		why:   "a host that deletes until nothing is left would stop too early, or never",
 		check: saysHowMany,
 	},
 	{
 		name:  "No method looks at a clock",
-		says:  "No method looks at a clock: what is expired is decided by the caller.",
+		says:  "No method uses a clock: the caller decides what has expired.",
 		why:   "a store whose clock is ahead says ErrNotFound of a session that the library still takes for live, or ErrConflict, which looks like a theft",
 		check: looksAtNoClock,
 	},

@@ -16,7 +16,7 @@ import (
 
 var historyRules = []rule{{
 	name:  "What many do to a session happens in one order",
-	says:  "To all callers CreateSession, Session, AdvanceSession and RevokeSession of one session happen one after the other, each at a moment between its call and its return.",
+	says:  "The calls of CreateSession, Session, AdvanceSession and RevokeSession for one session are linearizable: all callers see them one after the other, each at a moment between its call and its return.",
 	why:   "a generation that is seen and then gone again, or a conflict without another caller, is taken for a stolen token, and ends the session of a conforming user",
 	check: happensInOneOrder,
 }}

@@ -34,7 +34,7 @@ var keyCommonRules = []rule{
 	},
 	{
 		name:  "Times of a key come back equal",
-		says:  "They come back equal (as [time.Time.Equal] has it), and a zero time comes back zero.",
+		says:  "A store returns them equal (by [time.Time.Equal]), and a zero time as zero.",
 		why:   "an ExpiresAt of zero is never: any other value ends the key, or gives it a use that it did not have",
 		check: keepsKeyTimes,
 	},
@@ -52,7 +52,7 @@ var keyCommonRules = []rule{
 	},
 	{
 		name:  "Methods for keys are called by many goroutines at once",
-		says:  "Methods are called by many goroutines at once.",
+		says:  "Methods are called by many goroutines concurrently.",
 		why:   "a hundred jobs start at the full hour, each with a key",
 		check: keysWorkInCrowd,
 	},

@@ -6,7 +6,7 @@ import (
 	"github.com/sallyport-go/sallyport/store"
 )
 
-const forgetsKeys = "DeleteExpiredAPIKeys forgets the keys whose ExpiresAt or RevokedAt is set and not after before, and says how many they were."
+const forgetsKeys = "DeleteExpiredAPIKeys deletes the keys whose ExpiresAt or RevokedAt is set and not after before, and returns how many that was."
 
 var keyExpiryRules = []rule{
 	{
@@ -17,13 +17,13 @@ var keyExpiryRules = []rule{
 	},
 	{
 		name:  "DeleteExpiredAPIKeys keeps what has not ended",
-		says:  "It forgets no other: a key that neither ends nor was revoked stays for ever.",
+		says:  "It deletes no other: a key that neither expires nor was revoked stays forever.",
 		why:   "a script that has run for years stops one night, without a reason that anyone can find",
 		check: keepsKeysThatLive,
 	},
 	{
 		name:  "DeleteExpiredAPIKeys says how many",
-		says:  "and says how many they were.",
+		says:  "and returns how many that was.",
 		why:   "a host that deletes until nothing is left would stop too early, or never",
 		check: saysHowManyKeys,
 	},

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	takenKey  = "ErrConflict if its ID or its Digest is taken, in which case the key that has it stays as it was."
-	usersKeys = "UserAPIKeys returns a user's keys that are not revoked, oldest first; none is no error."
+	takenKey  = "It returns ErrConflict if its ID or its Digest is taken, and does not change the key that has it."
+	usersKeys = "UserAPIKeys returns a user's keys that are not revoked, oldest first; a user without keys is not an error."
 )
 
 var keyRules = []rule{
@@ -35,7 +35,7 @@ var keyRules = []rule{
 	},
 	{
 		name:  "APIKey returns the key, live, revoked or expired",
-		says:  "APIKey returns the key with this digest, live, revoked or expired.",
+		says:  "APIKey returns the key with this digest, whether it is active, revoked or expired.",
 		why:   "an owner who asks why their script was refused is told the wrong reason, and the event names no key",
 		check: returnsDeadKeys,
 	},

@@ -9,25 +9,25 @@ import (
 var keyUseRules = []rule{
 	{
 		name:  "UseAPIKey notes the use",
-		says:  "UseAPIKey notes that a key was used.",
+		says:  "UseAPIKey records that a key was used.",
 		why:   "by the last use an owner tells a key that is needed from one that is not, or that somebody stole",
 		check: notesUse,
 	},
 	{
 		name:  "UseAPIKey never moves LastUsedAt back",
-		says:  "LastUsedAt never moves back.",
+		says:  "LastUsedAt never becomes earlier.",
 		why:   "a late write of a slow node hides the use that was stolen",
 		check: movesNoUseBack,
 	},
 	{
 		name:  "UseAPIKey of an unknown key is no error",
-		says:  "A key that does not exist is no error.",
+		says:  "A key that does not exist is not an error.",
 		why:   "the exchange of a key that its owner has just deleted would be answered with 503",
 		check: usesUnknownKey,
 	},
 	{
 		name:  "RevokeAPIKey is committed when it returns, and for good",
-		says:  "RevokeAPIKey ends a key for good. It is committed when RevokeAPIKey returns nil.",
+		says:  "RevokeAPIKey ends a key permanently. It is committed when RevokeAPIKey returns nil.",
 		why:   "a key that was found in a public repository goes on working",
 		check: revokesKeyForGood,
 	},
@@ -39,19 +39,19 @@ var keyUseRules = []rule{
 	},
 	{
 		name:  "RevokeAPIKey refuses a zero time",
-		says:  "A zero time is refused with an error that is no sentinel, and ends nothing.",
+		says:  "A zero time is rejected with an error that is not a sentinel, and ends nothing.",
 		why:   "a zero RevokedAt is that of a key which was not revoked: its owner is told that it has ended, and it goes on",
 		check: refusesTimelessKeyRevocation,
 	},
 	{
 		name:  "RevokeAPIKey ends no other key",
-		says:  "RevokeAPIKey ends a key for good.",
+		says:  "RevokeAPIKey ends a key permanently.",
 		why:   "one script's key is taken away, and another's stops working",
 		check: revokesOnlyOneKey,
 	},
 	{
 		name:  "RevokeAPIKey of an unknown key is no error",
-		says:  "one that does not exist is no error.",
+		says:  "one that does not exist is not an error.",
 		why:   "a second click on the button would be answered with 503",
 		check: revokesUnknownKey,
 	},

@@ -2,7 +2,7 @@ package storetest
 
 import "github.com/sallyport-go/sallyport/store"
 
-const usersSessions = "UserSessions returns a user's sessions that are not revoked, oldest first; none is no error."
+const usersSessions = "UserSessions returns a user's sessions that are not revoked, oldest first; a user without sessions is not an error."
 
 var listRules = []rule{
 	{

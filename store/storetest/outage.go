@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-const noSentinels = "So a driver's error is to be returned as it is, or wrapped, and never translated into a sentinel that it does not mean."
+const noSentinels = "A store must return a driver's error unchanged or wrapped, and must not translate it into a sentinel with another meaning."
 
 var outageRules = []rule{
 	{
@@ -18,7 +18,7 @@ var outageRules = []rule{
 	},
 	{
 		name:  "A connection that is back is used",
-		says:  "ErrNotFound means that the store has looked, and that the thing asked for does not exist.",
+		says:  "ErrNotFound means that the store has looked, and that what was asked for does not exist.",
 		why:   "what the store learnt during an outage is no fact: a host would have to restart every node",
 		check: recoversFromAnOutage,
 	},

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-const exactly = "The password is compared exactly as it is given: neither trimmed, nor cut, nor folded."
+const exactly = "The password is compared exactly as it is given: it is not trimmed, truncated or folded."
 
 var passwordRules = []rule{
 	{

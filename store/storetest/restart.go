@@ -7,7 +7,7 @@ import (
 	"github.com/sallyport-go/sallyport/store"
 )
 
-const outlives = "A store that outlives the process forgets nothing when it is closed and opened again."
+const outlives = "A store that outlives the process loses nothing when it is closed and opened again."
 
 var restartRules = []rule{
 	{

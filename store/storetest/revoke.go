@@ -9,7 +9,7 @@ import (
 	"github.com/sallyport-go/sallyport/store"
 )
 
-const forGood = "RevokeSession ends a session for good: nothing advances it afterwards, and nothing un-revokes it."
+const forGood = "RevokeSession ends a session permanently: no call advances it afterwards, and no call undoes the revocation."
 
 var revokeRules = []rule{
 	{
@@ -32,19 +32,19 @@ var revokeRules = []rule{
 	},
 	{
 		name:  "RevokeSession of an unknown session is no error",
-		says:  "one that does not exist is no error.",
+		says:  "one that does not exist is not an error.",
 		why:   "a logout after the session was forgotten would be answered with 503, for ever",
 		check: revokesUnknown,
 	},
 	{
 		name:  "RevokeSession refuses a zero time",
-		says:  "A zero time is refused with an error that is no sentinel, and ends nothing.",
+		says:  "A zero time is rejected with an error that is not a sentinel, and ends nothing.",
 		why:   "a zero RevokedAt is that of a session which was not revoked: the caller is told that it has ended, and it goes on, or ends and comes back",
 		check: refusesTimelessRevocation,
 	},
 	{
 		name:  "RevokeSession ends no other session",
-		says:  "RevokeSession ends a session for good",
+		says:  "RevokeSession ends a session permanently",
 		why:   "a logout on the telephone would log the laptop out",
 		check: revokesOnlyOne,
 	},

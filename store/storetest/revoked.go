@@ -9,9 +9,9 @@ import (
 )
 
 const (
-	whatItEnded = "It returns the IDs of the sessions that it ended, and of those that other calls of it, made before or at the same time, ended at since or later"
-	mayReturn   = "It may return more of the user's sessions that are revoked, but never one that is not, and none that the store has forgotten."
-	endsFirst   = "It ends them before it looks for what to return, so that after an error all of them may have ended; the same call may be made again, and ends the rest."
+	whatItEnded = "It returns the IDs of the sessions that it ended, and of those that earlier or concurrent calls of it ended at since or later"
+	mayReturn   = "It may return other revoked sessions of the user, but no session that is not revoked, and none that the store has deleted."
+	endsFirst   = "It ends them before it reads what to return, so after an error all of them may have ended; the same call may be made again, and ends the rest."
 )
 
 var revokedRules = []rule{
@@ -23,7 +23,7 @@ var revokedRules = []rule{
 	},
 	{
 		name:  "RevokeUserSessions returns each ID once",
-		says:  "Each ID is returned once, in any order; none is no error.",
+		says:  "Each ID is returned once, in any order; a user without sessions is not an error.",
 		why:   "a user without sessions could not log out everywhere, and the deny list would be asked for more than there is",
 		check: returnsEachOnce,
 	},

@@ -6,7 +6,7 @@ import (
 	"github.com/sallyport-go/sallyport/store"
 )
 
-const callersSlices = "A slice that is passed in or returned belongs to the caller: a store keeps and gives out copies."
+const callersSlices = "A slice that is passed in or returned belongs to the caller: a store keeps and returns copies."
 
 var sliceRules = []rule{
 	{

@@ -13,13 +13,13 @@ import (
 var sweepRules = []rule{
 	{
 		name:  "DeleteExpiredSessions deletes some at a time",
-		says:  "A method that deletes what has expired holds no other call up for long, however much there is: it deletes some at a time.",
+		says:  "A method that deletes expired rows delays no other call for long, however many there are: it deletes in batches.",
 		why:   "one statement or one transaction for a night's worth of sessions holds its locks for seconds: logins and refreshes wait for it, and time out",
 		check: deletesSomeAtATime,
 	},
 	{
 		name:  "What was deleted stays deleted",
-		says:  "When it fails half-way, what it has deleted stays deleted.",
+		says:  "If it fails half-way, what it has deleted stays deleted.",
 		why:   "a sweep that is undone when its time is over never comes to its end: the table grows for ever",
 		check: deletesForGood,
 	},

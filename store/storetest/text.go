@@ -8,7 +8,7 @@ import (
 
 const (
 	byteByByte = "Identifiers are compared byte by byte"
-	anyText    = "All other strings are valid UTF-8 without NUL and at most 512 bytes."
+	anyText    = "All other strings but passwords are valid UTF-8 without NUL and at most 512 bytes."
 )
 
 var textRules = []rule{
@@ -20,7 +20,7 @@ var textRules = []rule{
 	},
 	{
 		name:  "Session IDs may have 64 bytes",
-		says:  "Session and key identifiers are at most 64 bytes of URL-safe ASCII.",
+		says:  "Session and key identifiers are 1 to 64 letters, digits or any of -._~",
 		why:   "an ID that is cut is not found again, and its user is logged out at the first refresh",
 		check: keepsLongIDs,
 	},

@@ -10,19 +10,19 @@ import (
 var timeRules = []rule{
 	{
 		name:  "Times come back equal",
-		says:  "They come back equal (as [time.Time.Equal] has it)",
+		says:  "A store returns them equal (by [time.Time.Equal])",
 		why:   "the retry window of a refresh is a few seconds wide: a time that is cut, rounded or moved to another zone opens or shuts it",
 		check: keepsTimes,
 	},
 	{
 		name:  "A zero time comes back zero",
-		says:  "and a zero time comes back zero.",
+		says:  "and a zero time as zero.",
 		why:   "a RevokedAt that comes back as 1970 ends a session that was not revoked",
 		check: keepsZeroTimes,
 	},
 	{
 		name:  "Times need not move on",
-		says:  "No method looks at a clock: what is expired is decided by the caller.",
+		says:  "No method uses a clock: the caller decides what has expired.",
 		why:   "nodes' clocks differ: a store that compares times refuses the refresh on a node which is behind, and that looks like a theft",
 		check: takesTimesAsTheyCome,
 	},

@@ -10,7 +10,7 @@ import (
 var userRules = []rule{
 	{
 		name:  "Authenticate returns the user",
-		says:  "Authenticate returns the user whom login and password name together.",
+		says:  "Authenticate returns the user with this login and this password.",
 		why:   "the tier, seats, account and scopes of the first access token are what Authenticate returns",
 		check: authenticates,
 	},
@@ -34,7 +34,7 @@ var userRules = []rule{
 	},
 	{
 		name:  "User says ErrNotFound of an unknown ID",
-		says:  "ErrNotFound means that the store has looked, and that the thing asked for does not exist.",
+		says:  "ErrNotFound means that the store has looked, and that what was asked for does not exist.",
 		why:   "any other error means 503: clients of a deleted user would retry for ever instead of logging out",
 		check: missesUnknownUser,
 	},

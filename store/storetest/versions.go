@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	verifiedVersion = "The CredentialVersion is that of the very row whose password was verified: it is read together with the hash, before the work, and never again after it."
-	renewal         = "A hash that is renewed on the way replaces only the one that was verified, and leaves the version as it is."
+	verifiedVersion = "The CredentialVersion of the result is that of the row whose password was verified: it is read together with the hash, before the work, and not again after it."
+	renewal         = "If Authenticate renews the hash, it replaces only the one that was verified, and does not change the version."
 )
 
 var versionRules = []rule{
@@ -34,7 +34,7 @@ var versionRules = []rule{
 	},
 	{
 		name:  "A new password changes the CredentialVersion",
-		says:  "It shows every write that has returned: a cache or a read replica that lags will not do",
+		says:  "It returns the result of every write that has completed: a cache or a lagging read replica is wrong",
 		why:   "a login that is under way with the old password finds out by it: if User shows the old version, the session that it opens survives the change",
 		check: changesVersion,
 	},
