@@ -9,7 +9,8 @@ import (
 // refresh advances it, and a logout, a reused refresh token or its age ends it. A
 // year of hourly refreshes leaves one row.
 type Sessions interface {
-	// CreateSession adds a session. ErrConflict if the ID is taken, in which case
+	// CreateSession adds a session. Every field comes back as it was given.
+	// ErrConflict if the ID is taken, in which case
 	// the session that has it stays as it was.
 	CreateSession(ctx context.Context, s Session) error
 
@@ -90,8 +91,22 @@ type Session struct {
 	// Generation counts the refreshes. It begins at 1.
 	Generation int64
 
-	// CreatedAt is when the user logged in.
+	// CreatedAt is when the session was created.
 	CreatedAt time.Time
+
+	// AuthenticatedAt is when the user last proved who they are: at the login, or
+	// later where the host asked them again. A refresh does not change it. Zero: the
+	// session was created by a release that did not store it.
+	AuthenticatedAt time.Time
+
+	// Methods are how the user proved it, by the names of RFC 8176 §2 ("pwd",
+	// "otp", "mfa"): 16 at most, each a scope-token of RFC 6749 §3.3 of at most 128
+	// bytes. It never changes, and is empty where it is not known.
+	Methods []string
+
+	// Actor is the ID of the user who acts in the place of UserID, such as support
+	// staff. It never changes. Empty: the user acts for themselves.
+	Actor string
 
 	// AdvancedAt is when the session came to its Generation.
 	AdvancedAt time.Time

@@ -20,7 +20,7 @@ const MaxAccessToken = 8 << 10
 
 // registered are the claims that only Sallyport sets: those of RFC 9068 §2.2 and
 // RFC 7519 §4.1, and its own.
-var registered = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope", "sid", "acct", "tier", "seats", "restricted"}
+var registered = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope", "sid", "acct", "tier", "seats", "restricted", "auth_time", "amr"}
 
 // clockDifference is how many seconds "nbf" is before "iat", so that nodes whose
 // clocks are slightly behind accept a new token at once.
@@ -44,6 +44,9 @@ type claims struct {
 	Seats     int    `json:"seats,omitempty"`
 
 	Restricted bool `json:"restricted,omitempty"`
+
+	AuthenticatedAt *int64 `json:"auth_time,omitempty"`
+	Methods         texts  `json:"amr,omitempty"`
 }
 
 // aud is a string or an array of strings: RFC 7519 §4.1.3.
@@ -57,6 +60,13 @@ func (a *aud) UnmarshalJSON(text []byte) error {
 		*a = aud{one}
 		return nil
 	}
+	return json.Unmarshal(text, (*texts)(a))
+}
+
+// texts is an array of strings, none of which is null.
+type texts []string
+
+func (t *texts) UnmarshalJSON(text []byte) error {
 	var all []*string
 	if err := json.Unmarshal(text, &all); err != nil {
 		return err
@@ -65,7 +75,7 @@ func (a *aud) UnmarshalJSON(text []byte) error {
 		if one == nil {
 			return errors.New("null in an array of strings")
 		}
-		*a = append(*a, *one)
+		*t = append(*t, *one)
 	}
 	return nil
 }
@@ -119,7 +129,17 @@ func (c claims) principal(payload []byte) Principal {
 		ExpiresAt:  time.Unix(*c.ExpiresAt, 0).UTC(),
 		Restricted: c.Restricted,
 		claims:     string(payload),
+
+		AuthenticatedAt: instant(c.AuthenticatedAt),
 	}
+}
+
+// instant is a NumericDate of RFC 7519 §2; the zero time if there is none.
+func instant(seconds *int64) time.Time {
+	if seconds == nil {
+		return time.Time{}
+	}
+	return time.Unix(*seconds, 0).UTC()
 }
 
 // readHeader returns the algorithm and the kid that a header names, if the

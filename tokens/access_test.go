@@ -80,6 +80,7 @@ func TestAccessToken(t *testing.T) {
 			"iss": issuer, "sub": alice.ID, "aud": audience, "exp": now + 17*60, "nbf": now - 10, "iat": now,
 			"client_id": "shop", "scope": "read write admin", "acct": "acme", "tier": "free", "seats": 3.0,
 			"jti": p.Principal.TokenID, "sid": p.Principal.SessionID,
+			"auth_time": now, "amr": []any{"pwd"},
 		}
 		if !reflect.DeepEqual(claims, want) {
 			t.Errorf("the claims are %v\nwant %v", claims, want)
@@ -97,6 +98,7 @@ func TestAccessToken(t *testing.T) {
 		want := map[string]any{
 			"iss": issuer, "sub": bob.ID, "aud": audience, "exp": now + 3600, "nbf": now - 10, "iat": now,
 			"client_id": "", "tier": "premium", "seats": 1.0, "jti": p.Principal.TokenID,
+			"auth_time": now, "amr": []any{"pwd"},
 		}
 		if got := claimsOf(t, p.AccessToken); !reflect.DeepEqual(got, want) {
 			t.Errorf("the claims are %v\nwant %v", got, want)

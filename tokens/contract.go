@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sallyport-go/sallyport/store"
@@ -166,10 +167,24 @@ func checkSession(s *store.Session) error {
 		return badString("Session.CredentialVersion", s.CredentialVersion)
 	case !isString(s.Label):
 		return badString("Session.Label", s.Label)
+	case !isString(s.Actor):
+		return badString("Session.Actor", s.Actor)
+	case !areMethods(s.Methods):
+		return broken("Session.Methods", badMethods)
 	case s.Generation < 1:
 		return broken("Session.Generation", "must be 1 or more")
 	}
 	return checkScopeList("Session.Scopes", s.Scopes)
+}
+
+const badMethods = "must be at most 16, each a scope-token of RFC 6749 section 3.3, of 1 to 128 bytes"
+
+// maxMethods is the maximum number of methods of a session.
+const maxMethods = 16
+
+// areMethods reports whether names can be the Methods of a session.
+func areMethods(names []string) bool {
+	return len(names) <= maxMethods && !slices.ContainsFunc(names, func(name string) bool { return !isScopeToken(name) })
 }
 
 func checkKey(k *store.APIKey) error {

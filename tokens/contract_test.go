@@ -60,6 +60,8 @@ func TestFaultA12WhatAStoreReturnsIsCheckedBeforeItIsUsed(t *testing.T) {
 		{"Session.ClientID", func(f *foreign, v string) { f.session = func(s *store.Session) { s.ClientID = v } }},
 		{"Session.Label", func(f *foreign, v string) { f.session = func(s *store.Session) { s.Label = v } }},
 		{"Session.CredentialVersion", func(f *foreign, v string) { f.session = func(s *store.Session) { s.CredentialVersion = v } }},
+		{"Session.Actor", func(f *foreign, v string) { f.session = func(s *store.Session) { s.Actor = v } }},
+		{"Session.Methods", func(f *foreign, v string) { f.session = func(s *store.Session) { s.Methods = []string{"pwd", v} } }},
 		{"Session.Scopes", func(f *foreign, v string) { f.session = func(s *store.Session) { s.Scopes = []string{v} } }},
 	}
 	keys := []spoil{
@@ -76,7 +78,7 @@ func TestFaultA12WhatAStoreReturnsIsCheckedBeforeItIsUsed(t *testing.T) {
 		{"Client.Scopes", func(f *foreign, v string) { f.client = func(c *store.Client) { c.Scopes = []string{v} } }},
 	}
 	// mayBeEmpty: a user without an account, a login without a client, ...
-	mayBeEmpty := []string{"User.Login", "User.Account", "User.Tier", "Session.ClientID", "Session.Label", "APIKey.Label", "User.CredentialVersion", "Session.CredentialVersion", "APIKey.CredentialVersion", "Client.Name", "Client.Grants"}
+	mayBeEmpty := []string{"User.Login", "User.Account", "User.Tier", "Session.ClientID", "Session.Label", "Session.Actor", "APIKey.Label", "User.CredentialVersion", "Session.CredentialVersion", "APIKey.CredentialVersion", "Client.Name", "Client.Grants"}
 	values := []struct{ name, value string }{
 		{"16 raw bytes", "\xde\xad\xbe\xef\x80\x81\x82\x83\x84\x85\x86\x87\x88\x89\x8a\x8b"},
 		{"a NUL", "u\x00alice"},
@@ -207,6 +209,9 @@ func TestFaultA12ListsBelongToWhomTheyWereAskedFor(t *testing.T) {
 			func(ctx context.Context, a *tokens.Authority) error { return errorOf(a.UserAPIKeys(ctx, alice.ID)) }},
 		{"a session that never began", func(f *foreign) { f.session = func(s *store.Session) { s.Generation = 0 } }, "Session.Generation",
 			func(ctx context.Context, a *tokens.Authority) error { return errorOf(a.Sessions(ctx, alice.ID)) }},
+		{"more methods than a session can have", func(f *foreign) {
+			f.session = func(s *store.Session) { s.Methods = slices.Repeat([]string{"pwd"}, 17) }
+		}, "Session.Methods", func(ctx context.Context, a *tokens.Authority) error { return errorOf(a.Sessions(ctx, alice.ID)) }},
 		{"more seats than JSON can say", func(f *foreign) { f.user = func(u *store.User) { u.Seats = 1 << 53 } }, "User.Seats",
 			func(ctx context.Context, a *tokens.Authority) error {
 				return errorOf(a.Login(ctx, tokens.LoginRequest{Login: "alice", Password: password}))

@@ -178,7 +178,7 @@ func (a *Authority) firstPair(ctx context.Context, u store.User, s *store.Sessio
 	if refreshes {
 		return a.pairOf(ctx, u, *s, c, granted, asked)
 	}
-	from := origin{clientID: s.ClientID, narrow: len(s.Scopes)+len(c.Scopes) > 0}
+	from := origin{clientID: s.ClientID, narrow: len(s.Scopes)+len(c.Scopes) > 0, at: s.AuthenticatedAt, methods: s.Methods}
 	if a.revocations != nil {
 		from.sid = sessionSID(s.ID)
 	}
@@ -261,12 +261,16 @@ func (a *Authority) user(ctx context.Context, id string, refused error) (store.U
 	return u, nil
 }
 
-// newSession returns a session that begins now.
+// methodPassword is the name that RFC 8176 §2 gives to authentication by a password.
+const methodPassword = "pwd"
+
+// newSession returns a session that begins now, of a user whose password was right.
 func (a *Authority) newSession(u store.User, c client, name string) store.Session {
 	now := a.now()
 	ends := now.Add(a.sessionTTL)
 	return store.Session{
 		ID: newSessionID(), UserID: u.ID, CredentialVersion: u.CredentialVersion, ClientID: c.ID, Generation: 1, CreatedAt: now, AdvancedAt: now,
+		AuthenticatedAt: now, Methods: []string{methodPassword},
 		IdleUntil: earlier(now.Add(a.idleTTL), ends), ExpiresAt: ends, Label: label(name),
 	}
 }

@@ -17,7 +17,10 @@ func (a *Authority) pairOf(ctx context.Context, u store.User, s store.Session, c
 	if err != nil {
 		return Pair{}, unavailable("refresh token", err)
 	}
-	from := origin{clientID: s.ClientID, sid: sessionSID(s.ID), narrow: len(s.Scopes)+len(c.Scopes) > 0}
+	from := origin{
+		clientID: s.ClientID, sid: sessionSID(s.ID), narrow: len(s.Scopes)+len(c.Scopes) > 0,
+		at: s.AuthenticatedAt, methods: s.Methods,
+	}
 	p, err := a.pair(ctx, u, from, granted, asked, s.ExpiresAt)
 	if err != nil {
 		return Pair{}, err
@@ -36,6 +39,10 @@ type origin struct {
 
 	// narrow: a session or a client limits the scopes, even if the user has no more.
 	narrow bool
+
+	// at is when the user was authenticated, if that is known, and methods is how.
+	at      time.Time
+	methods []string
 }
 
 // restricted reports whether an access token may do less than its user. If the
@@ -73,6 +80,11 @@ func (a *Authority) pair(ctx context.Context, u store.User, from origin, granted
 		ExpiresAt: &expires, NotBefore: &early, IssuedAt: &issued,
 		TokenID: rand.Text(), ClientID: from.clientID, SessionID: from.sid, Scope: strings.Join(granted, " "),
 		Account: u.Account, Tier: u.Tier, Seats: max(u.Seats, 1), Restricted: from.restricted(u, granted),
+		Methods: from.methods,
+	}
+	if !from.at.IsZero() {
+		authenticated := from.at.Unix()
+		c.AuthenticatedAt = &authenticated
 	}
 	p := Pair{
 		ExpiresIn: time.Duration(expires-issued) * time.Second,

@@ -47,6 +47,11 @@ type Principal struct {
 	// TokenID identifies the token ("jti", RFC 7519 §4.1.7).
 	TokenID string
 
+	// AuthenticatedAt is when the user was authenticated ("auth_time"), in whole
+	// seconds. Refreshing does not change it. Zero: the token was made from an API
+	// key, or of a session for which it is not known.
+	AuthenticatedAt time.Time
+
 	// IssuedAt and ExpiresAt are "iat" and "exp", in whole seconds.
 	IssuedAt, ExpiresAt time.Time
 
@@ -66,6 +71,17 @@ func (p Principal) HasScope(name string) bool {
 
 // Scopes returns the granted scope-tokens in a new slice, or an empty slice.
 func (p Principal) Scopes() []string { return strings.Fields(p.Scope) }
+
+// Methods returns how the user was authenticated ("amr"), by the names of RFC 8176
+// §2, in a new slice: "pwd" for a password. None: the token was made from an API key,
+// or of a session for which it is not known.
+func (p Principal) Methods() []string {
+	var c struct {
+		Methods texts `json:"amr"`
+	}
+	_ = p.Claims(&c) // Verify has read them
+	return c.Methods
+}
 
 // Claims decodes all claims of the token, registered ones and the host's own,
 // into v as [json.Unmarshal] does, and returns its error. The zero Principal has

@@ -27,6 +27,8 @@ type scanned struct {
 	exp, nbf, iat, seats   int64
 	hasExp, hasNbf, hasIat bool
 	restricted             bool
+	authTime               int64
+	hasAuthTime            bool
 }
 
 // scanClaims reads claims. It returns false if decodeClaims must read them.
@@ -79,6 +81,11 @@ func scanClaims(text []byte, issuer, audience string) (c scanned, ok bool) { //n
 		case "restricted":
 			n = 13
 			c.restricted, ok = s.boolean()
+		case "auth_time":
+			n, c.hasAuthTime = 14, true
+			c.authTime, ok = s.integer()
+		case "amr":
+			n, ok = 15, s.array(func(span) {})
 		default:
 			if known == maxUnknown || !isPlainName(name.in(text)) {
 				return false

@@ -96,24 +96,36 @@ func (s *scanner) textOf(member int) (int, span, bool) {
 
 // audience reads a string or an array of strings, and reports whether ours is one.
 func (s *scanner) audience(ours string) (found, ok bool) {
-	if !s.next('[') {
+	if s.at < len(s.text) && s.text[s.at] <= ' ' {
+		s.space()
+	}
+	if s.at < len(s.text) && s.text[s.at] == '"' {
 		value, ok := s.plain()
 		return ok && string(value.in(s.text)) == ours, ok
 	}
+	ok = s.array(func(value span) { found = found || string(value.in(s.text)) == ours })
+	return ok && found, ok
+}
+
+// array reads an array of strings without escapes.
+func (s *scanner) array(each func(value span)) bool {
+	if !s.next('[') {
+		return false
+	}
 	if s.next(']') {
-		return false, true
+		return true
 	}
 	for {
 		value, ok := s.plain()
 		if !ok {
-			return false, false
+			return false
 		}
-		found = found || string(value.in(s.text)) == ours
+		each(value)
 		if s.next(']') {
-			return found, true
+			return true
 		}
 		if !s.next(',') {
-			return false, false
+			return false
 		}
 	}
 }

@@ -123,7 +123,7 @@ func (v *Verifier) read(payload []byte) (c unverified, err error) {
 		from *int64
 		to   *int64
 		has  *bool
-	}{{c.read.ExpiresAt, &c.exp, &c.hasExp}, {c.read.NotBefore, &c.nbf, &c.hasNbf}, {c.read.IssuedAt, &c.iat, &c.hasIat}} {
+	}{{c.read.ExpiresAt, &c.exp, &c.hasExp}, {c.read.NotBefore, &c.nbf, &c.hasNbf}, {c.read.IssuedAt, &c.iat, &c.hasIat}, {c.read.AuthenticatedAt, &c.authTime, &c.hasAuthTime}} {
 		if n.from != nil {
 			*n.to, *n.has = *n.from, true
 		}
@@ -144,14 +144,18 @@ func (c *unverified) principal(payload []byte) Principal {
 	if c.read != nil {
 		return c.read.principal(payload)
 	}
+	var authenticated time.Time
+	if c.hasAuthTime {
+		authenticated = time.Unix(c.authTime, 0).UTC()
+	}
 	text := string(payload) // shared by the strings of the Principal
 	return Principal{
 		Subject: text[c.subject.a:c.subject.b], Account: text[c.account.a:c.account.b], Tier: text[c.tier.a:c.tier.b],
 		Seats: int(c.seats), ClientID: text[c.clientID.a:c.clientID.b], Scope: text[c.scope.a:c.scope.b],
 		SessionID: text[c.sessionID.a:c.sessionID.b], TokenID: text[c.tokenID.a:c.tokenID.b],
 		IssuedAt: time.Unix(c.iat, 0).UTC(), ExpiresAt: time.Unix(c.exp, 0).UTC(),
-		Restricted: c.restricted,
-		claims:     text,
+		Restricted: c.restricted, AuthenticatedAt: authenticated,
+		claims: text,
 	}
 }
 
@@ -164,7 +168,7 @@ func (v *Verifier) check(c *unverified, now time.Time) (expired bool, err error)
 		return false, errIssuer
 	case !c.audience:
 		return false, errAudience
-	case !c.isComplete(), !inRange(c.exp), !inRange(c.iat), c.hasNbf && !inRange(c.nbf):
+	case !c.isComplete(), !inRange(c.exp), !inRange(c.iat), c.hasNbf && !inRange(c.nbf), c.hasAuthTime && !inRange(c.authTime):
 		return false, errClaims
 	case c.hasNbf && now.Add(v.leeway).Before(time.Unix(c.nbf, 0)):
 		return false, errClaims

@@ -17,21 +17,18 @@ CREATE TABLE IF NOT EXISTS users (
     login_version INTEGER NOT NULL DEFAULT 1
 ) STRICT, WITHOUT ROWID;
 
--- One row a login, however often it is refreshed. Times are microseconds since
--- 1970, and NULL is no time: an integer is neither rounded nor moved to a zone.
+-- One row a login, however often it is refreshed: the session as JSON, and the
+-- fields that a condition names. Times are microseconds since 1970: an integer is
+-- neither rounded nor moved to a zone. NULL is a session that was not revoked.
 CREATE TABLE IF NOT EXISTS sessions (
-    id          TEXT    PRIMARY KEY,
-    user_id     TEXT    NOT NULL,
-    client_id   TEXT    NOT NULL,
-    scopes      TEXT    NOT NULL,
-    generation  INTEGER NOT NULL,
-    created_at  INTEGER NOT NULL,
-    advanced_at INTEGER NOT NULL,
-    idle_until  INTEGER NOT NULL,
-    expires_at  INTEGER NOT NULL,
-    revoked_at  INTEGER,
-    label       TEXT    NOT NULL,
-    version     TEXT    NOT NULL -- the user's login_version at the login
+    id         TEXT    PRIMARY KEY,
+    user_id    TEXT    NOT NULL,
+    generation INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    idle_until INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    revoked_at INTEGER,
+    session    TEXT    NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX IF NOT EXISTS sessions_of_user ON sessions (user_id, created_at);

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"strings"
 	"time"
@@ -75,25 +76,25 @@ func (s *Store) renew(ctx context.Context, id, old, password string) {
 	}
 }
 
-const selectSession = `SELECT id, user_id, client_id, scopes, generation, created_at, advanced_at, idle_until, expires_at, revoked_at, label, version FROM sessions WHERE `
-
-// CreateSession learns from the row count that the ID was taken, not from the
-// driver's words for it.
+// CreateSession stores the session as JSON, and beside it, in columns of their own,
+// the fields that a condition names. It learns from the row count that the ID was
+// taken, not from the driver's words for it.
 func (s *Store) CreateSession(ctx context.Context, n store.Session) error {
-	rows, err := s.exec(ctx, `INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
-		n.ID, n.UserID, n.ClientID, strings.Join(n.Scopes, " "), n.Generation, // no scope has a space in it
-		micros(n.CreatedAt), micros(n.AdvancedAt), micros(n.IdleUntil), micros(n.ExpiresAt), ended(n.RevokedAt), n.Label, n.CredentialVersion)
+	row, err := json.Marshal(n)
+	if err != nil {
+		return err
+	}
+	rows, err := s.exec(ctx, `INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, nullif(?, ?), ?) ON CONFLICT (id) DO NOTHING`,
+		n.ID, n.UserID, n.Generation, n.CreatedAt.UnixMicro(), n.IdleUntil.UnixMicro(), n.ExpiresAt.UnixMicro(),
+		n.RevokedAt.UnixMicro(), time.Time{}.UnixMicro(), string(row))
 	if err == nil && rows == 0 {
 		return store.ErrConflict
 	}
 	return err
 }
 
-func (s *Store) Session(ctx context.Context, id string) (store.Session, error) {
-	found, err := scan(s.db.QueryRowContext(ctx, selectSession+"id = ?", id))
-	if errors.Is(err, sql.ErrNoRows) {
-		return store.Session{}, store.ErrNotFound
-	}
+func (s *Store) Session(ctx context.Context, id string) (found store.Session, err error) {
+	err = s.query(ctx, &found, `SELECT session FROM sessions WHERE id = ?`, id)
 	return found, err
 }
 
@@ -101,8 +102,9 @@ func (s *Store) Session(ctx context.Context, id string) (store.Session, error) {
 // between. A SELECT before it would let two callers see the same generation,
 // and both would win, in a transaction too.
 func (s *Store) AdvanceSession(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
-	rows, err := s.exec(ctx, `UPDATE sessions SET generation = generation + 1, advanced_at = ?, idle_until = ?
-		WHERE id = ? AND generation = ? AND revoked_at IS NULL`, micros(at), micros(idleUntil), id, from)
+	rows, err := s.exec(ctx, `UPDATE sessions SET generation = generation + 1, idle_until = ?,
+		session = json_set(session, '$.Generation', generation + 1, '$.AdvancedAt', ?, '$.IdleUntil', ?)
+		WHERE id = ? AND generation = ? AND revoked_at IS NULL`, idleUntil.UnixMicro(), text(at), text(idleUntil), id, from)
 	if err != nil || rows == 1 {
 		return err
 	}
@@ -112,57 +114,34 @@ func (s *Store) AdvanceSession(ctx context.Context, id string, from int64, at, i
 	return store.ErrConflict
 }
 
-var errNoTime = errors.New("the time of a revocation must not be zero: a zero time means that the session was not revoked")
-
 func (s *Store) RevokeSession(ctx context.Context, id string, at time.Time) error {
+	return s.revoke(ctx, "id = ?", id, at)
+}
+
+func (s *Store) revoke(ctx context.Context, which, id string, at time.Time) error {
 	if at.IsZero() {
-		return errNoTime
+		return errors.New("the time of a revocation must not be zero: a zero time means that the session was not revoked")
 	}
-	_, err := s.exec(ctx, `UPDATE sessions SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL`, micros(at), id)
+	_, err := s.exec(ctx, `UPDATE sessions SET revoked_at = ?, session = json_set(session, '$.RevokedAt', ?)
+		WHERE revoked_at IS NULL AND `+which, at.UnixMicro(), text(at), id)
 	return err
 }
 
 // RevokeUserSessions is two statements, so that a call after one that failed, or
 // one at the same time, returns the same sessions. An UPDATE with RETURNING would
 // return them to one of the two.
-func (s *Store) RevokeUserSessions(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
-	if at.IsZero() {
-		return nil, errNoTime
-	}
-	if _, err := s.exec(ctx, `UPDATE sessions SET revoked_at = ? WHERE user_id = ? AND revoked_at IS NULL`, micros(at), userID); err != nil {
+func (s *Store) RevokeUserSessions(ctx context.Context, userID string, at, since time.Time) (ids []string, err error) {
+	if err := s.revoke(ctx, "user_id = ?", userID, at); err != nil {
 		return nil, err
 	}
-	rows, err := s.db.QueryContext(ctx, `SELECT id FROM sessions WHERE user_id = ? AND revoked_at >= ?`, userID, micros(since))
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	var ids []string
-	for rows.Next() {
-		var id string
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		ids = append(ids, id)
-	}
-	return ids, rows.Err()
+	err = s.query(ctx, &ids, `SELECT json_group_array(id) FROM sessions WHERE user_id = ? AND revoked_at >= ?`, userID, since.UnixMicro())
+	return ids, err
 }
 
-func (s *Store) UserSessions(ctx context.Context, userID string) ([]store.Session, error) {
-	rows, err := s.db.QueryContext(ctx, selectSession+"user_id = ? AND revoked_at IS NULL ORDER BY created_at, id", userID)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	var all []store.Session
-	for rows.Next() {
-		next, err := scan(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, next)
-	}
-	return all, rows.Err() // half a list is none
+func (s *Store) UserSessions(ctx context.Context, userID string) (all []store.Session, err error) {
+	err = s.query(ctx, &all, `SELECT json_group_array(json(session)) FROM (
+		SELECT session FROM sessions WHERE user_id = ? AND revoked_at IS NULL ORDER BY created_at, id)`, userID)
+	return all, err
 }
 
 // DeleteExpiredSessions is what Authority.Sweep calls. SQLite has one writer at a
@@ -170,12 +149,25 @@ func (s *Store) UserSessions(ctx context.Context, userID string) ([]store.Sessio
 func (s *Store) DeleteExpiredSessions(ctx context.Context, before time.Time) (gone int, err error) {
 	for {
 		rows, err := s.exec(ctx, `DELETE FROM sessions WHERE id IN (
-			SELECT id FROM sessions WHERE min(idle_until, expires_at) <= ? LIMIT 1000)`, micros(before))
+			SELECT id FROM sessions WHERE min(idle_until, expires_at) <= ? LIMIT 1000)`, before.UnixMicro())
 		gone += int(rows)
 		if err != nil || rows < 1000 {
 			return gone, err
 		}
 	}
+}
+
+// query decodes the one column of the one row that a statement finds, which is JSON.
+func (s *Store) query(ctx context.Context, into any, statement string, args ...any) error {
+	var found []byte
+	err := s.db.QueryRowContext(ctx, statement, args...).Scan(&found)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return store.ErrNotFound
+	case err != nil:
+		return err
+	}
+	return json.Unmarshal(found, into)
 }
 
 // exec says how many rows a statement has changed.
@@ -187,30 +179,5 @@ func (s *Store) exec(ctx context.Context, statement string, args ...any) (int64,
 	return result.RowsAffected()
 }
 
-func scan(row interface{ Scan(dest ...any) error }) (store.Session, error) {
-	var s store.Session
-	var scopes string
-	var created, advanced, idle, expires int64
-	var revoked sql.NullInt64
-	err := row.Scan(&s.ID, &s.UserID, &s.ClientID, &scopes, &s.Generation, &created, &advanced, &idle, &expires, &revoked, &s.Label, &s.CredentialVersion)
-	s.Scopes = strings.Fields(scopes)
-	s.CreatedAt, s.AdvancedAt = moment(created), moment(advanced)
-	s.IdleUntil, s.ExpiresAt = moment(idle), moment(expires)
-	if revoked.Valid {
-		s.RevokedAt = moment(revoked.Int64)
-	}
-	return s, err
-}
-
-// micros is how a time is stored, a zero one like any other.
-func micros(t time.Time) int64 { return t.UnixMicro() }
-
-func moment(micros int64) time.Time { return time.UnixMicro(micros).UTC() }
-
-// ended is how a time is stored that need not be there.
-func ended(t time.Time) any {
-	if t.IsZero() {
-		return nil
-	}
-	return micros(t)
-}
+// text is a time as encoding/json writes it.
+func text(at time.Time) string { return at.Format(time.RFC3339Nano) }

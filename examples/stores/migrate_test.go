@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io/fs"
 	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -33,7 +35,7 @@ func TestManyMigrateAtOnce(t *testing.T) {
 		close(start)
 		at.Wait()
 		must(t, errs...)
-		if got := versions(t, p); got != "1 2 3 4 5" {
+		if got := versions(t, p); got != "1 2 3 4 5 6" {
 			t.Errorf("the versions are %s", got)
 		}
 	})
@@ -42,6 +44,28 @@ func TestManyMigrateAtOnce(t *testing.T) {
 func versions(t *testing.T, p *place) string {
 	t.Helper()
 	return strings.Join(strings.Fields(lines(t, p.db(t), "SELECT version FROM sallyport_migrations ORDER BY version", 0)), " ")
+}
+
+// downTo returns the statements that undo all migrations after a version, the newest
+// first, as a tool for migrations runs them.
+func downTo(t *testing.T, p *place, version int) (statements []string) {
+	t.Helper()
+	files, err := sqlstore.Migrations(p.config)
+	must(t, err)
+	names, err := fs.Glob(files, "*")
+	must(t, err)
+	for _, name := range slices.Backward(names) {
+		if n, err := strconv.Atoi(name[:5]); err != nil || n <= version {
+			continue
+		}
+		text, err := fs.ReadFile(files, name)
+		must(t, err)
+		_, down, _ := strings.Cut(string(text), "-- +goose Down\n")
+		for statement := range strings.SplitSeq(strings.TrimSpace(down), ";\n") {
+			statements = append(statements, strings.TrimSuffix(statement, ";"))
+		}
+	}
+	return statements
 }
 
 func TestMigrateOnceMoreChangesNothing(t *testing.T) {

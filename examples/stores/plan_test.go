@@ -17,8 +17,8 @@ const many = 20_000
 // crowd fills the tables with many rows, each user's scattered over them. n is
 // the table of the numbers up to many, and noon is noon.
 var crowd = []string{
-	"INSERT INTO sallyport_sessions SELECT 'id-' || n, 'user-' || n % 5000, 'web', '[]', 1, noon + n, noon + n, noon + n * 1000000, noon + n * 3000000, NULL, '', '' FROM numbers",
-	"INSERT INTO sallyport_api_keys SELECT 'id-' || n, digest, 'user-' || n % 5000, '', '[]', noon + n, CASE n % 2 WHEN 1 THEN noon + n * 1000000 END, NULL, CASE n % 3 WHEN 1 THEN noon + n * 2000000 END, '' FROM numbers",
+	"INSERT INTO sallyport_sessions (id, user_id, client_id, scopes, generation, created_at, advanced_at, idle_until, expires_at, revoked_at, label, credential_version) SELECT 'id-' || n, 'user-' || n % 5000, 'web', '[]', 1, noon + n, noon + n, noon + n * 1000000, noon + n * 3000000, NULL, '', '' FROM numbers",
+	"INSERT INTO sallyport_api_keys (id, digest, user_id, label, scopes, created_at, expires_at, last_used_at, revoked_at, credential_version) SELECT 'id-' || n, hash, 'user-' || n % 5000, '', '[]', noon + n, CASE n % 2 WHEN 1 THEN noon + n * 1000000 END, NULL, CASE n % 3 WHEN 1 THEN noon + n * 2000000 END, '' FROM numbers",
 	"INSERT INTO sallyport_clients SELECT 'id-' || n, '', '[]', '[]', '[]', '', 0 FROM numbers",
 	"INSERT INTO sallyport_denials SELECT 'id-' || n, noon + n * 1000000 FROM numbers",
 	"INSERT INTO sallyport_users SELECT 'id-' || n, 'login-' || n, '', '', 1, '[]', '', '' FROM numbers",
@@ -37,7 +37,7 @@ func TestPlans(t *testing.T) {
 			numbers = fmt.Sprintf("(WITH RECURSIVE up (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM up WHERE n < %d) SELECT n FROM up)", many)
 			digest = "unhex(printf('%064x', n))"
 		}
-		words := strings.NewReplacer("FROM numbers", "FROM "+numbers, "digest", digest, "noon", fmt.Sprint(noon.UnixMicro()))
+		words := strings.NewReplacer("FROM numbers", "FROM "+numbers, "hash", digest, "noon", fmt.Sprint(noon.UnixMicro()))
 		for _, statement := range crowd {
 			p.run(t, db, words.Replace(statement))
 		}

@@ -64,7 +64,7 @@ func TestManyAreDeletedInBatches(t *testing.T) {
 		if p.config.Dialect == sqlstore.SQLite {
 			numbers = "(WITH RECURSIVE up (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM up WHERE n < 2500) SELECT n FROM up)"
 		}
-		p.run(t, db, fmt.Sprintf("INSERT INTO sallyport_sessions SELECT 'id-' || n, 'user', '', '[]', 1, 0, 0, %[1]d, %[1]d + n, NULL, '', '' FROM %[2]s",
+		p.run(t, db, fmt.Sprintf("INSERT INTO sallyport_sessions (id, user_id, client_id, scopes, generation, created_at, advanced_at, idle_until, expires_at, revoked_at, label, credential_version) SELECT 'id-' || n, 'user', '', '[]', 1, 0, 0, %[1]d, %[1]d + n, NULL, '', '' FROM %[2]s",
 			noon.UnixMicro(), numbers))
 		live := session("live", 1)
 		must(t, s.CreateSession(t.Context(), live))

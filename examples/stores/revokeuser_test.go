@@ -35,7 +35,7 @@ func manySessions(t *testing.T, p *place, db *sql.DB, n int) {
 	if p.config.Dialect == sqlstore.SQLite {
 		numbers = fmt.Sprintf("(WITH RECURSIVE up (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM up WHERE n < %d) SELECT n FROM up)", n)
 	}
-	p.run(t, db, fmt.Sprintf("INSERT INTO sallyport_sessions SELECT 'id-' || n, 'u1', 'web', '[]', 1, %[1]d + n, %[1]d + n, %[2]d, %[2]d, NULL, 'Firefox', 'v1' FROM %[3]s",
+	p.run(t, db, fmt.Sprintf("INSERT INTO sallyport_sessions (id, user_id, client_id, scopes, generation, created_at, advanced_at, idle_until, expires_at, revoked_at, label, credential_version) SELECT 'id-' || n, 'u1', 'web', '[]', 1, %[1]d + n, %[1]d + n, %[2]d, %[2]d, NULL, 'Firefox', 'v1' FROM %[3]s",
 		noon.UnixMicro(), noon.Add(24*time.Hour).UnixMicro(), numbers))
 }
 
@@ -236,12 +236,7 @@ func TestRowsFromBeforeThereWereVersions(t *testing.T) {
 		db := p.db(t)
 		s := p.store(t, db)
 		must(t, s.AddUser(t.Context(), ada, adas), s.CreateSession(t.Context(), session("s1", 24)), s.CreateAPIKey(t.Context(), keyOfAda))
-		p.run(t, db,
-			"DROP INDEX sallyport_sessions_revoked",
-			"ALTER TABLE sallyport_sessions DROP COLUMN credential_version",
-			"ALTER TABLE sallyport_api_keys DROP COLUMN credential_version",
-			"ALTER TABLE sallyport_users DROP COLUMN credential_version",
-			"DELETE FROM sallyport_migrations WHERE version > 3")
+		p.run(t, db, downTo(t, p, 3)...)
 		refuses(t, db, p.config, "lack 00004_credential_versions.sql: run sqlstore.Migrate")
 		s = p.store(t, db)
 		u, err := s.Authenticate(t.Context(), "ada", adas)
@@ -252,6 +247,9 @@ func TestRowsFromBeforeThereWereVersions(t *testing.T) {
 		must(t, err)
 		if u.CredentialVersion+old.CredentialVersion+k.CredentialVersion != "" {
 			t.Errorf("the versions are %q, %q and %q", u.CredentialVersion, old.CredentialVersion, k.CredentialVersion)
+		}
+		if !old.AuthenticatedAt.IsZero() || len(old.Methods) > 0 || old.Actor != "" {
+			t.Errorf("when and how the user was authenticated is %v, %q, %q", old.AuthenticatedAt, old.Methods, old.Actor)
 		}
 		must(t, s.SetPassword(t.Context(), "u1", "another horse"))
 		if u, err = s.User(t.Context(), "u1"); err != nil || u.CredentialVersion == "" {

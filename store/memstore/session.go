@@ -23,7 +23,7 @@ type session struct {
 // out returns a copy for a caller.
 func (s *session) out() store.Session {
 	c := s.Session
-	c.Scopes = slices.Clone(s.Scopes)
+	c.Scopes, c.Methods = slices.Clone(s.Scopes), slices.Clone(s.Methods)
 	return c
 }
 
@@ -161,7 +161,7 @@ func (s *Store) DeleteExpiredSessions(ctx context.Context, before time.Time) (in
 
 // insert adds a new session.
 func (s *Store) insert(added store.Session) {
-	added.Scopes = slices.Clone(added.Scopes)
+	added.Scopes, added.Methods = slices.Clone(added.Scopes), slices.Clone(added.Methods)
 	n := &session{Session: added, older: s.opened[added.UserID]}
 	if n.older != nil {
 		n.older.newer = n

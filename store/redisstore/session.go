@@ -41,6 +41,9 @@ func (s *Store) CreateSession(ctx context.Context, session store.Session) error 
 	f.moment("revoked", session.RevokedAt)
 	f.text("label", session.Label)
 	f.text("version", session.CredentialVersion)
+	f.moment("authenticated", session.AuthenticatedAt)
+	f.list("methods", session.Methods)
+	f.text("actor", session.Actor)
 	created, err := s.run(ctx, creating, s.sessionKey(session.ID), append(fields{ends}, f...)...)
 	switch {
 	case err != nil:
@@ -91,6 +94,9 @@ func (r record) session(id string) (store.Session, error) {
 		Label:      r["label"],
 
 		CredentialVersion: r["version"],
+		AuthenticatedAt:   in.moment("authenticated"),
+		Methods:           in.list("methods"),
+		Actor:             r["actor"],
 	}
 	return s, in.err
 }

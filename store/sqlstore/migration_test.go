@@ -33,7 +33,7 @@ func TestMigrations(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := []string{"00001_sessions.sql", "00002_users.sql", "00003_key_ends.sql", "00004_credential_versions.sql", "00005_users_version.sql"}
+			want := []string{"00001_sessions.sql", "00002_users.sql", "00003_key_ends.sql", "00004_credential_versions.sql", "00005_users_version.sql", "00006_authentication.sql"}
 			if got := names(t, files); !slices.Equal(got, want) {
 				t.Errorf("the files are %v, want %v", got, want)
 			}
@@ -56,7 +56,7 @@ func TestMigrations(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want = []string{want[0], want[2], want[3]}
+			want = []string{want[0], want[2], want[3], want[5]}
 			if got := names(t, files); !slices.Equal(got, want) {
 				t.Errorf("the files of a host with users of its own are %v, want %v", got, want)
 			}

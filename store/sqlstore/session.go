@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	sessionColumns = "id, user_id, client_id, scopes, generation, created_at, advanced_at, idle_until, expires_at, revoked_at, label, credential_version"
-	selectSession  = "SELECT " + sessionColumns + " FROM sallyport_sessions "
+	sessionColumns = "id, user_id, client_id, scopes, generation, created_at, advanced_at, idle_until, expires_at, revoked_at, label, credential_version, " +
+		"authenticated_at, methods, actor"
+	selectSession = "SELECT " + sessionColumns + " FROM sallyport_sessions "
 )
 
 type sessionSQL struct{ create, read, exists, advance, revoke, ofUser, revokeOfUser, revokedOfUser, deleteEnded string }
@@ -20,7 +21,7 @@ func newSessionSQL(f flavour) sessionSQL {
 	end := f.either("min(idle_until, expires_at)", "LEAST(idle_until, expires_at)") // the expression of the index
 	return sessionSQL{
 		create: f.sql("INSERT INTO sallyport_sessions (" + sessionColumns + ") " +
-			"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING"),
+			"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING"),
 		read:   f.sql(selectSession + "WHERE id = $1"),
 		exists: f.sql("SELECT EXISTS (SELECT 1 FROM sallyport_sessions WHERE id = $1)"),
 		advance: f.sql("UPDATE sallyport_sessions SET generation = generation + 1, advanced_at = $3, idle_until = $4 " +
@@ -42,7 +43,8 @@ func newSessionSQL(f flavour) sessionSQL {
 func (s *Store) CreateSession(ctx context.Context, n store.Session) error {
 	rows, err := s.exec(ctx, "CreateSession", s.session.create,
 		n.ID, n.UserID, n.ClientID, array(n.Scopes), n.Generation, micros(n.CreatedAt), micros(n.AdvancedAt),
-		micros(n.IdleUntil), micros(n.ExpiresAt), optional(n.RevokedAt), n.Label, n.CredentialVersion)
+		micros(n.IdleUntil), micros(n.ExpiresAt), optional(n.RevokedAt), n.Label, n.CredentialVersion,
+		optional(n.AuthenticatedAt), array(n.Methods), n.Actor)
 	if err == nil && rows == 0 {
 		return fmt.Errorf("sqlstore: CreateSession: the ID is taken: %w", store.ErrConflict)
 	}
@@ -143,6 +145,7 @@ func (s *Store) DeleteExpiredSessions(ctx context.Context, before time.Time) (in
 func scanSession(r row) (store.Session, error) {
 	var s store.Session
 	err := r.Scan(&s.ID, &s.UserID, &s.ClientID, list{&s.Scopes}, &s.Generation, instant{&s.CreatedAt}, instant{&s.AdvancedAt},
-		instant{&s.IdleUntil}, instant{&s.ExpiresAt}, instant{&s.RevokedAt}, &s.Label, &s.CredentialVersion)
+		instant{&s.IdleUntil}, instant{&s.ExpiresAt}, instant{&s.RevokedAt}, &s.Label, &s.CredentialVersion,
+		instant{&s.AuthenticatedAt}, list{&s.Methods}, &s.Actor)
 	return s, err
 }

@@ -1,6 +1,12 @@
 package storetest
 
-import "github.com/sallyport-go/sallyport/store"
+import (
+	"crypto/rand"
+	"strings"
+	"time"
+
+	"github.com/sallyport-go/sallyport/store"
+)
 
 const takenSession = "ErrConflict if the ID is taken, in which case the session that has it stays as it was."
 
@@ -10,6 +16,12 @@ var createRules = []rule{
 		says:  "CreateSession adds a session.",
 		why:   "a refresh is decided by what was kept: a client, a scope or an end that is lost lets in whom it should not",
 		check: keepsSession,
+	},
+	{
+		name:  "A session keeps when and how its user was authenticated",
+		says:  "Every field comes back as it was given.",
+		why:   "a route that asks for a fresh login or a second factor would be open to every session, or to none; and what support staff did in a user's name would look like the user's own doing",
+		check: keepsAuthentication,
 	},
 	{
 		name:  "CreateSession says ErrConflict when the ID is taken",
@@ -46,6 +58,26 @@ func keepsSession(t *trial) {
 	old.Generation, old.AdvancedAt = 8760, t.now.Add(-day)
 	t.creates(old)
 	t.finds(old, "CreateSession at a later generation")
+}
+
+func keepsAuthentication(t *trial) {
+	unknown, alone, strange := t.newSession(), t.newSession(), t.newSession()
+	unknown.AuthenticatedAt, unknown.Methods, unknown.Actor = time.Time{}, nil, ""
+	alone.AuthenticatedAt, alone.Methods, alone.Actor = alone.CreatedAt.Add(-day), []string{"pwd"}, ""
+	strange.Methods = make([]string, 16)
+	for i := range strange.Methods {
+		strange.Methods[i] = strings.Repeat(rand.Text(), 5)[:128]
+	}
+	strange.Methods[0], strange.Methods[1] = "user", `a,b:'c'{d}`
+	strange.Actor = strings.Repeat("é", 256)
+	for _, s := range []store.Session{unknown, alone, strange} {
+		t.creates(s)
+		t.finds(s, "CreateSession")
+		t.lists(s.UserID, s)
+		s = t.advances(s, t.now.Add(time.Hour), t.now.Add(day))
+		t.finds(s, "AdvanceSession")
+		t.finds(t.revokes(s, t.now.Add(2*time.Hour)), "RevokeSession")
+	}
 }
 
 func refusesTakenID(t *trial) {

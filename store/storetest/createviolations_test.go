@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"time"
 
 	"github.com/sallyport-go/sallyport/store"
 )
@@ -35,6 +36,17 @@ var createViolations = []violation{
 		if s.Label == "" {
 			s.Label = "NULL"
 		}
+	})},
+	{"CreateSession loses the methods", "A session keeps when and how its user was authenticated", creating(func(s *store.Session) { s.Methods = nil })},
+	{"CreateSession keeps the first method only", "A session keeps when and how its user was authenticated", creating(func(s *store.Session) { s.Methods = s.Methods[:min(1, len(s.Methods))] })},
+	{"CreateSession loses the actor", "A session keeps when and how its user was authenticated", creating(func(s *store.Session) { s.Actor = "" })},
+	{"CreateSession takes the login for the authentication", "A session keeps when and how its user was authenticated", creating(func(s *store.Session) { s.AuthenticatedAt = s.CreatedAt })},
+	{"AdvanceSession takes a refresh for an authentication", "A session keeps when and how its user was authenticated", advancing(func(s *store.Session, from int64, at, idleUntil time.Time) error {
+		if s.Generation != from || !s.RevokedAt.IsZero() {
+			return conflict("session")
+		}
+		s.Generation, s.AdvancedAt, s.IdleUntil, s.AuthenticatedAt = from+1, at, idleUntil, at
+		return nil
 	})},
 	{"CreateSession overwrites", "CreateSession says ErrConflict when the ID is taken", func(r *rig) {
 		r.Store = override{Store: r.Store, create: r.reference.put}

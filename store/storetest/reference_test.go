@@ -84,6 +84,12 @@ func (p *reference) editAll(ctx context.Context, change func(s *store.Session)) 
 	return nil
 }
 
+// copied is a session with slices of its own.
+func copied(s store.Session) store.Session {
+	s.Scopes, s.Methods = slices.Clone(s.Scopes), slices.Clone(s.Methods)
+	return s
+}
+
 // put adds or replaces a session.
 func (p *reference) put(ctx context.Context, s store.Session) error {
 	leave, err := p.enter(ctx)
@@ -91,7 +97,7 @@ func (p *reference) put(ctx context.Context, s store.Session) error {
 		return err
 	}
 	defer leave()
-	s.Scopes = slices.Clone(s.Scopes)
+	s = copied(s)
 	p.sessions[s.ID] = s
 	return nil
 }
@@ -106,8 +112,7 @@ func (p *reference) list(ctx context.Context, wanted func(s store.Session) bool)
 	var found []store.Session
 	for _, s := range p.sessions {
 		if wanted(s) {
-			s.Scopes = slices.Clone(s.Scopes)
-			found = append(found, s)
+			found = append(found, copied(s))
 		}
 	}
 	return found, nil
@@ -155,7 +160,7 @@ func (p *reference) CreateSession(ctx context.Context, s store.Session) error {
 	if _, taken := p.sessions[s.ID]; taken {
 		return conflict("session")
 	}
-	s.Scopes = slices.Clone(s.Scopes)
+	s = copied(s)
 	p.sessions[s.ID] = s
 	return nil
 }
@@ -170,8 +175,8 @@ func (p *reference) Session(ctx context.Context, id string) (store.Session, erro
 	if !ok {
 		return store.Session{}, notFound("session")
 	}
-	s.Scopes = append([]string{}, s.Scopes...)
-	for _, at := range []*time.Time{&s.CreatedAt, &s.AdvancedAt, &s.IdleUntil, &s.ExpiresAt, &s.RevokedAt} {
+	s.Scopes, s.Methods = append([]string{}, s.Scopes...), append([]string{}, s.Methods...)
+	for _, at := range []*time.Time{&s.AuthenticatedAt, &s.CreatedAt, &s.AdvancedAt, &s.IdleUntil, &s.ExpiresAt, &s.RevokedAt} {
 		*at = elsewhere(*at)
 	}
 	return s, nil

@@ -25,13 +25,17 @@ func (t *trial) newSession() store.Session {
 		IdleUntil:  created.Add(30 * day),
 		ExpiresAt:  created.Add(90 * day),
 		Label:      "Firefox on Linux",
+
+		AuthenticatedAt: created.Add(-time.Minute),
+		Methods:         []string{"pwd", "otp", "mfa"},
+		Actor:           "support-7",
 	}
 }
 
 // creates adds the session and returns it.
 func (t *trial) creates(s store.Session) store.Session {
 	given := s
-	given.Scopes = slices.Clone(s.Scopes)
+	given.Scopes, given.Methods = slices.Clone(s.Scopes), slices.Clone(s.Methods)
 	t.must(t.Store.CreateSession(t.ctx, given), "CreateSession(%q)", s.ID)
 	return s
 }

@@ -33,23 +33,27 @@ func spoil(scopes []string) {
 func keepsCopies(t *trial) {
 	s := t.newSession()
 	given := s
-	given.Scopes = slices.Clone(s.Scopes)
+	given.Scopes, given.Methods = slices.Clone(s.Scopes), slices.Clone(s.Methods)
 	t.must(t.Store.CreateSession(t.ctx, given), "CreateSession")
 	spoil(given.Scopes)
+	spoil(given.Methods)
 	t.finds(s, "a change of the slice that it was given")
 	t.lists(s.UserID, s)
 }
 
 func givesOutCopies(t *trial) {
 	s := t.opens()
-	spoil(t.reads(s.ID).Scopes)
+	got := t.reads(s.ID)
+	spoil(got.Scopes)
+	spoil(got.Methods)
 	t.finds(s, "a change of the slice that Session returned")
 
-	got, err := t.Store.UserSessions(t.ctx, s.UserID)
+	listed, err := t.Store.UserSessions(t.ctx, s.UserID)
 	t.must(err, "UserSessions")
-	for i := range got {
-		spoil(got[i].Scopes)
-		got[i] = store.Session{}
+	for i := range listed {
+		spoil(listed[i].Scopes)
+		spoil(listed[i].Methods)
+		listed[i] = store.Session{}
 	}
 	t.finds(s, "a change of the slice that UserSessions returned")
 	t.lists(s.UserID, s)
