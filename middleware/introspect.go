@@ -13,7 +13,7 @@ import (
 // ask. An inactive token (RFC 7662
 // "active": false) is no error: it is the zero Introspection, whatever the reason.
 func (a *Auth) CheckIntrospect(r *http.Request) (tokens.Introspection, error) {
-	p, err := a.params(r, wire.OAuth2{}.Accepts())
+	p, err := a.params(r, standard)
 	if err != nil {
 		return tokens.Introspection{}, err
 	}
@@ -32,7 +32,7 @@ func (a *Auth) CheckIntrospect(r *http.Request) (tokens.Introspection, error) {
 	}
 	token := p.Get("token")
 	if token == "" {
-		return tokens.Introspection{}, wire.Missing("token")
+		return tokens.Introspection{}, p.Explain(wire.Missing("token"))
 	}
 	return a.tokens.Introspect(ctx, tokens.Secret(token))
 }

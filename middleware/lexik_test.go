@@ -12,7 +12,7 @@ import (
 // What every answer of the Lexik dialect with a body has.
 const (
 	lexikJSON      = "Cache-Control: no-store\nContent-Type: application/json\nX-Content-Type-Options: nosniff"
-	lexikChallenge = "Www-Authenticate: Bearer"
+	lexikChallenge = "Www-Authenticate: Bearer realm=\"api\""
 
 	lexikToken       = `{"token":"{jwt}"}`
 	lexikWrong       = `{"code":401,"message":"Invalid credentials."}`
@@ -162,12 +162,12 @@ func TestLexikLogin(t *testing.T) {
 		{
 			name:    "a body that is none of the three is 400",
 			request: "POST /login\nContent-Type: application/xml\n\n<a/>",
-			status:  400, header: lexikJSON, body: lexikBad,
+			status:  400, header: lexikJSON, body: `{"code":400,"message":"The body must be a form (application/x-www-form-urlencoded) or multipart/form-data or JSON (application/json)."}`,
 		},
 		{
 			name:    "a broken form is 400",
 			request: "POST /login\n" + form + "\n\n_username=%",
-			status:  400, header: lexikJSON, body: lexikBad,
+			status:  400, header: lexikJSON, body: `{"code":400,"message":"The body must be percent-encoded as application/x-www-form-urlencoded."}`,
 		},
 		{
 			name:    "a body over the cap is 413 (D16)",

@@ -20,7 +20,7 @@ func (a *Auth) CheckLogin(r *http.Request) (tokens.Pair, error) {
 	}
 	login, err := a.dialect.ReadLogin(p)
 	if err != nil {
-		return tokens.Pair{}, err
+		return tokens.Pair{}, p.Explain(err)
 	}
 	login.MaxAccess = a.maxAccess()
 	return a.login(r, login)

@@ -10,7 +10,8 @@ import (
 
 // CheckLogout ends the session of the refresh token that the request presents
 // or, in dialects that have it so, of its access token. An invalid
-// refresh token is no error: ended is false.
+// refresh token is no error: the session of the access token is ended, if there is a
+// valid one beside it, and else ended is false.
 //
 // The session's refresh tokens are dead when CheckLogout returns. So are its
 // access tokens where the Authority has a deny list; else they are good until
@@ -33,7 +34,7 @@ func (a *Auth) CheckLogout(r *http.Request) (ended bool, err error) {
 		return a.logoutByCookie(r, refresh)
 	}
 	if err != nil {
-		return false, err
+		return false, p.Explain(err)
 	}
 	return a.logout(r, refresh, ok)
 }
@@ -62,15 +63,30 @@ func (a *Auth) logout(r *http.Request, refresh tokens.RefreshRequest, ok bool) (
 			clientID: refresh.ClientID, clientSecret: refresh.ClientSecret, token: refresh.Token,
 		}, func() (struct{}, error) { return struct{}{}, a.tokens.Logout(a.located(r), refresh) })
 		if errors.Is(err, tokens.ErrInvalidRefresh) {
-			return false, nil
+			return a.logoutBearerToo(r)
 		}
 		return err == nil, err
 	}
+	err = a.logoutBearer(r)
+	return err == nil, err
+}
+
+// logoutBearer ends the session of the access token.
+func (a *Auth) logoutBearer(r *http.Request) error {
 	principal, err := a.CheckBearer(r)
 	if err != nil {
-		return false, err
+		return err
 	}
-	err = a.tokens.LogoutPrincipal(a.located(r), principal)
+	return a.tokens.LogoutPrincipal(a.located(r), principal)
+}
+
+// logoutBearerToo ends the session of the access token of a request whose refresh
+// token is invalid. It is no error if there is none.
+func (a *Auth) logoutBearerToo(r *http.Request) (ended bool, err error) {
+	err = a.logoutBearer(r)
+	if err != nil && wire.AsError(err).Reason != wire.ReasonUnavailable {
+		return false, nil // nothing was left to end
+	}
 	return err == nil, err
 }
 

@@ -14,19 +14,26 @@ const (
 	oauth2Problem = "Cache-Control: no-store\nContent-Type: application/problem+json\nPragma: no-cache\nX-Content-Type-Options: nosniff"
 	oauth2Empty   = "Cache-Control: no-store\nPragma: no-cache"
 
-	oauth2Pair      = `{"access_token":"{jwt}","token_type":"Bearer","expires_in":3600,"refresh_token":"{refresh}","scope":"read write"}`
-	oauth2Malformed = `{"error":"invalid_request","error_description":"The request is malformed"}`
-	oauth2Grant     = `{"error":"unsupported_grant_type","error_description":"The grant type is not supported here"}`
-	oauth2Missing   = `{"error":"invalid_request","error_description":"A required parameter is missing"}`
-	oauth2Wrong     = `{"error":"invalid_grant","error_description":"Invalid user name or password"}`
-	oauth2Scope     = `{"error":"invalid_scope","error_description":"The scope cannot be granted"}`
-	oauth2Refresh   = `{"error":"invalid_grant","error_description":"The refresh token is invalid, expired or revoked"}`
-	oauth2NoRefresh = `{"error":"invalid_request","error_description":"The refresh token is missing"}`
-	oauth2TooLarge  = `{"error":"invalid_request","error_description":"The body is too large"}`
-	oauth2Method    = `{"error":"invalid_request","error_description":"Use POST"}`
-	oauth2Down      = `{"error":"temporarily_unavailable","error_description":"Try again later"}`
-	oauth2Two       = `{"error":"invalid_request","error_description":"More than one Authorization header"}`
-	oauth2TwoHeader = `Www-Authenticate: Bearer realm="api", error="invalid_request", error_description="More than one Authorization header"`
+	oauth2Pair       = `{"access_token":"{jwt}","token_type":"Bearer","expires_in":3600,"refresh_token":"{refresh}","scope":"read write"}`
+	oauth2Malformed  = `{"error":"invalid_request","error_description":"The request is malformed"}`
+	oauth2Grant      = `{"error":"unsupported_grant_type","error_description":"The grant type is not supported here"}`
+	oauth2Missing    = `{"error":"invalid_request","error_description":"A required parameter is missing"}`
+	oauth2Kinds      = `{"error":"invalid_request","error_description":"The body must be a form (application/x-www-form-urlencoded) or multipart/form-data"}`
+	oauth2NoForm     = `{"error":"invalid_request","error_description":"The body must be percent-encoded as application/x-www-form-urlencoded"}`
+	oauth2Twice      = `{"error":"invalid_request","error_description":"A parameter or a header is repeated"}`
+	oauth2NoUsername = `{"error":"invalid_request","error_description":"The parameter username is missing"}`
+	oauth2NoPassword = `{"error":"invalid_request","error_description":"The parameter password is missing"}`
+	oauth2NoGrant    = `{"error":"invalid_request","error_description":"The parameter grant_type is missing"}`
+	oauth2FormsOnly  = `{"error":"invalid_request","error_description":"The body must be a form (application/x-www-form-urlencoded)"}`
+	oauth2Wrong      = `{"error":"invalid_grant","error_description":"Invalid user name or password"}`
+	oauth2Scope      = `{"error":"invalid_scope","error_description":"The scope cannot be granted"}`
+	oauth2Refresh    = `{"error":"invalid_grant","error_description":"The refresh token is invalid, expired or revoked"}`
+	oauth2NoRefresh  = `{"error":"invalid_request","error_description":"The refresh token is missing"}`
+	oauth2TooLarge   = `{"error":"invalid_request","error_description":"The body must be 16384 bytes or less"}`
+	oauth2Method     = `{"error":"invalid_request","error_description":"Use POST"}`
+	oauth2Down       = `{"error":"temporarily_unavailable","error_description":"Try again later"}`
+	oauth2Two        = `{"error":"invalid_request","error_description":"More than one Authorization header"}`
+	oauth2TwoHeader  = `Www-Authenticate: Bearer realm="api", error="invalid_request", error_description="More than one Authorization header"`
 
 	// D46: no quote, no backslash, nothing but ASCII.
 	oauth2NoBearer   = `Www-Authenticate: Bearer realm="api"`
@@ -117,22 +124,22 @@ func TestOAuth2Login(t *testing.T) {
 		{
 			name:    "a missing username is 400 (D9)",
 			request: "POST /login\n" + form + "\n\npassword=x",
-			status:  400, header: oauth2JSON, body: oauth2Missing,
+			status:  400, header: oauth2JSON, body: oauth2NoUsername,
 		},
 		{
 			name:    "an empty username is a missing one (D4)",
 			request: "POST /login\n" + form + "\n\nusername=&password=x",
-			status:  400, header: oauth2JSON, body: oauth2Missing,
+			status:  400, header: oauth2JSON, body: oauth2NoUsername,
 		},
 		{
 			name:    "a missing password is 400 (D9)",
 			request: "POST /login\n" + form + "\n\nusername=alice",
-			status:  400, header: oauth2JSON, body: oauth2Missing,
+			status:  400, header: oauth2JSON, body: oauth2NoPassword,
 		},
 		{
 			name:    "a request without a body misses everything",
 			request: "POST /login\n\n",
-			status:  400, header: oauth2JSON, body: oauth2Missing,
+			status:  400, header: oauth2JSON, body: oauth2NoUsername,
 		},
 		{
 			name:    "another grant_type is not served at login (D8)",
@@ -142,32 +149,32 @@ func TestOAuth2Login(t *testing.T) {
 		{
 			name:    "JSON is refused, and no silent login (P20, D22)",
 			request: "POST /login\nContent-Type: application/json\n\n" + `{"username":"alice","password":"correct horse & battery"}`,
-			status:  400, header: oauth2JSON, body: oauth2Malformed,
+			status:  400, header: oauth2JSON, body: oauth2Kinds,
 		},
 		{
-			name:    "multipart is refused",
-			request: "POST /login\nContent-Type: multipart/form-data; boundary=b\n\n--b\r\nContent-Disposition: form-data; name=\"username\"\r\n\r\nalice\r\n--b--\r\n",
-			status:  400, header: oauth2JSON, body: oauth2Malformed,
+			name:    "multipart is read",
+			request: "POST /login\n" + multipart("grant_type", "password", "username", "alice", "password", password),
+			status:  200, header: oauth2JSON, body: oauth2Pair,
 		},
 		{
 			name:    "a form without a Content-Type is refused",
 			request: "POST /login\n\n" + goodForm,
-			status:  400, header: oauth2JSON, body: oauth2Malformed,
+			status:  400, header: oauth2JSON, body: oauth2Kinds,
 		},
 		{
 			name:    "a broken form is 400",
 			request: "POST /login\n" + form + "\n\nusername=%zz&password=x",
-			status:  400, header: oauth2JSON, body: oauth2Malformed,
+			status:  400, header: oauth2JSON, body: oauth2NoForm,
 		},
 		{
 			name:    "a parameter that stands twice is 400 (P20, D6)",
 			request: "POST /login\n" + form + "\n\nusername=alice&" + goodForm,
-			status:  400, header: oauth2JSON, body: oauth2Malformed,
+			status:  400, header: oauth2JSON, body: oauth2Twice,
 		},
 		{
 			name:    "credentials in the query are not read (P19, D3)",
 			request: "POST /login?" + goodForm + "\n" + form + "\n\n",
-			status:  400, header: oauth2JSON, body: oauth2Missing,
+			status:  400, header: oauth2JSON, body: oauth2NoUsername,
 		},
 		{
 			name:    "a body over the cap is 413 (D16)",
@@ -254,12 +261,12 @@ func TestOAuth2Refresh(t *testing.T) {
 		{
 			name:    "a token that stands twice is 400",
 			request: "POST /refresh\nrefresh-token: {refresh}\n" + form + "\n\nrefresh_token={refresh}",
-			status:  400, header: oauth2JSON, body: oauth2Malformed,
+			status:  400, header: oauth2JSON, body: oauth2Twice,
 		},
 		{
 			name:    "two refresh-token headers are 400",
 			request: "POST /refresh\nrefresh-token: {refresh}\nrefresh-token: {refresh}\n\n",
-			status:  400, header: oauth2JSON, body: oauth2Malformed,
+			status:  400, header: oauth2JSON, body: oauth2Twice,
 		},
 		{
 			name:    "an unknown token is invalid_grant (D52)",
@@ -294,7 +301,7 @@ func TestOAuth2Refresh(t *testing.T) {
 		{
 			name:    "JSON is refused",
 			request: "POST /refresh\nContent-Type: application/json\n\n" + `{"refresh_token":"{refresh}"}`,
-			status:  400, header: oauth2JSON, body: oauth2Malformed,
+			status:  400, header: oauth2JSON, body: oauth2Kinds,
 		},
 		{
 			name:    "a body over the cap is 413",
@@ -351,13 +358,13 @@ func TestOAuth2Logout(t *testing.T) {
 			name:    "two refresh tokens are 400",
 			request: "POST /logout\nrefresh-token: {refresh}\n" + form + "\n\nrefresh_token={refresh}",
 			status:  400, header: oauth2Problem,
-			body: `{"type":"about:blank","title":"Bad Request","status":400,"detail":"The request is malformed"}`,
+			body: `{"type":"about:blank","title":"Bad Request","status":400,"detail":"A parameter or a header is repeated"}`,
 		},
 		{
 			name:    "a body over the cap is 413",
 			request: "POST /logout\n" + form + "\n\nrefresh_token=" + tooLong,
 			status:  413, header: oauth2Problem,
-			body: `{"type":"about:blank","title":"Request Entity Too Large","status":413,"detail":"The body is too large"}`,
+			body: `{"type":"about:blank","title":"Request Entity Too Large","status":413,"detail":"The body must be 16384 bytes or less"}`,
 		},
 		{
 			name:    "GET is 405",

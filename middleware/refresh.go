@@ -39,11 +39,11 @@ func (a *Auth) readRefresh(r *http.Request) (refresh tokens.RefreshRequest, byCo
 	refresh, err = a.dialect.ReadRefresh(p)
 	refresh.MaxAccess = a.maxAccess()
 	if a.cookies == nil || !lacksRefresh(err) {
-		return refresh, false, err
+		return refresh, false, p.Explain(err)
 	}
 	token, failed := cookie(r, a.cookies.refresh.Name)
 	if failed != nil || token == "" {
-		return refresh, false, cmp.Or(failed, err)
+		return refresh, false, cmp.Or(failed, p.Explain(err))
 	}
 	refresh.Token = token
 	return refresh, true, nil

@@ -11,6 +11,9 @@ import (
 
 var errNoTokens = errors.New("middleware: Config.Tokens is nil: this Auth has only a Verifier")
 
+// standard is what the standard's endpoints read: RFC 6749 has forms only.
+var standard = wire.Accepts{}
+
 // params reads the parameters of a login, refresh, logout or token request.
 func (a *Auth) params(r *http.Request, accepts wire.Accepts) (*wire.Params, error) {
 	if a.tokens == nil {

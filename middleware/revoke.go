@@ -18,7 +18,7 @@ import (
 // cookies, where there are Config.Cookies: then the answer clears them, as that
 // of a logout does.
 func (a *Auth) CheckRevoke(r *http.Request) (own bool, err error) {
-	p, err := a.params(r, wire.OAuth2{}.Accepts())
+	p, err := a.params(r, standard)
 	if err != nil {
 		return false, err
 	}
@@ -29,7 +29,7 @@ func (a *Auth) CheckRevoke(r *http.Request) (own bool, err error) {
 	}
 	token := p.Get("token")
 	if token == "" {
-		return false, wire.Missing("token")
+		return false, p.Explain(wire.Missing("token"))
 	}
 	revoke := tokens.RevokeRequest{Token: tokens.Secret(token), ClientID: c.ID, ClientSecret: c.Secret}
 	if err := revoke.Check(); err != nil { // what is malformed is refused before anything is counted

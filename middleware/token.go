@@ -13,13 +13,13 @@ import (
 // the Authority has API keys: an API key is the subject_token, and
 // tokens.TokenTypeAPIKey its type.
 func (a *Auth) CheckToken(r *http.Request) (tokens.Pair, error) {
-	p, err := a.params(r, wire.OAuth2{}.Accepts())
+	p, err := a.params(r, standard)
 	if err != nil {
 		return tokens.Pair{}, err
 	}
 	switch grant := p.Get("grant_type"); {
 	case grant == "":
-		return tokens.Pair{}, wire.Missing("grant_type")
+		return tokens.Pair{}, p.Explain(wire.Missing("grant_type"))
 	case grant == "refresh_token":
 		refresh, err := p.RefreshGrant()
 		if err != nil {

@@ -55,7 +55,7 @@ func TestToken(t *testing.T) {
 				{
 					name:    "no grant_type is invalid_request (D7)",
 					request: "POST /token\n" + form + "\n\nrefresh_token={refresh}",
-					status:  400, header: oauth2JSON, body: oauth2Missing,
+					status:  400, header: oauth2JSON, body: oauth2NoGrant,
 				},
 				{
 					name:    "an unknown one is unsupported (D8)",
@@ -81,7 +81,7 @@ func TestToken(t *testing.T) {
 				{
 					name:    "a grant in the query is none (D3)",
 					request: "POST /token?grant_type=refresh_token&refresh_token={refresh}\n" + form + "\n\n",
-					status:  400, header: oauth2JSON, body: oauth2Missing,
+					status:  400, header: oauth2JSON, body: oauth2NoGrant,
 				},
 				{
 					name:    "GET is 405 (D1)",
@@ -91,7 +91,7 @@ func TestToken(t *testing.T) {
 				{
 					name:    "JSON is refused (D22)",
 					request: "POST /token\n" + jsonType + "\n\n" + `{"grant_type":"refresh_token","refresh_token":"{refresh}"}`,
-					status:  400, header: oauth2JSON, body: oauth2Malformed,
+					status:  400, header: oauth2JSON, body: oauth2FormsOnly,
 				},
 				{
 					name:    "a store that fails is 503 (D49, D50)",
@@ -118,8 +118,8 @@ func TestPasswordGrant(t *testing.T) {
 		{"no scope is all that the user has (D19)", "grant_type=password&scope=&" + goodForm, 200, oauth2Pair},
 		{"a wrong password is invalid_grant (D10)", "grant_type=password&username=alice&password=x", 400, oauth2Wrong},
 		{"an unknown user is the same (D11)", "grant_type=password&username=%22%C3%A9&password=x", 400, oauth2Wrong},
-		{"no password is invalid_request (D9)", "grant_type=password&username=alice", 400, oauth2Missing},
-		{"no user is invalid_request (D9)", "grant_type=password&password=x", 400, oauth2Missing},
+		{"no password is invalid_request (D9)", "grant_type=password&username=alice", 400, oauth2NoPassword},
+		{"no user is invalid_request (D9)", "grant_type=password&password=x", 400, oauth2NoUsername},
 		{"a scope with two spaces in it is none", "grant_type=password&scope=read++write&" + goodForm, 400, oauth2Scope},
 		{"nothing of the scope is invalid_scope (D18)", "grant_type=password&scope=admin&" + goodForm, 400, oauth2Scope},
 		{"a refresh token is served besides", "grant_type=refresh_token&refresh_token=x", 400, oauth2Refresh},

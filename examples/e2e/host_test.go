@@ -12,6 +12,7 @@ import (
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/store/passwords"
@@ -62,8 +63,8 @@ func newHost(t *testing.T, grace time.Duration) *httptest.Server {
 		t.Fatal(err)
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("/auth/jwt/login", auth.Login)
-	mux.HandleFunc("/auth/jwt/postman-refresh", auth.Token)
+	mux.HandleFunc("/auth/jwt/login", auth.WithDialect(wire.FastAPI{}).Login)
+	mux.HandleFunc("/auth/jwt/postman-refresh", auth.WithDialect(wire.PostmanRefresh{}).Refresh)
 	mux.HandleFunc("/oauth/token", auth.Token)
 	mux.Handle("/me", auth.Protect(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p, _ := tokens.PrincipalFrom(r.Context())

@@ -15,7 +15,7 @@ import (
 
 // routes are where golang.org/x/oauth2 logs in and where it refreshes.
 var routes = []struct{ name, login, refresh string }{
-	{"the password flow's own routes", "/auth/jwt/login", "/auth/jwt/postman-refresh"},
+	{"the routes of FastAPI", "/auth/jwt/login", "/auth/jwt/postman-refresh"},
 	{"the token endpoint", "/oauth/token", "/oauth/token"},
 }
 
@@ -39,7 +39,7 @@ func errorCode(t *testing.T, err error) string {
 	return e.ErrorCode
 }
 
-func TestXOAuth2LogsInCallsAndRefreshes(t *testing.T) {
+func TestFaultB2XOAuth2LogsInCallsAndRefreshes(t *testing.T) {
 	t.Parallel()
 	for _, route := range routes {
 		t.Run(route.name, func(t *testing.T) {
@@ -97,7 +97,7 @@ func TestXOAuth2IsToldWhatIsWrong(t *testing.T) {
 
 	t.Run("a wrong password is invalid_grant", func(t *testing.T) {
 		t.Parallel()
-		_, err := config(server, "/auth/jwt/login", "app").PasswordCredentialsToken(ctx, login, "wrong")
+		_, err := config(server, "/oauth/token", "app").PasswordCredentialsToken(ctx, login, "wrong")
 		if code := errorCode(t, err); code != "invalid_grant" {
 			t.Errorf("has %q", code)
 		}

@@ -38,7 +38,7 @@ A script exchanges its API key:
 
   curl -s -d refresh_token=%[3]s %[1]s/api/login_refresh
 
-An OAuth 2.0 client logs in, and refreshes once with each refresh token:
+A client of a FastAPI application logs in, and refreshes once with each refresh token:
 
   curl -s -d grant_type=password -d username=bob --data-urlencode 'password=%[2]s' %[1]s/auth/jwt/login
   curl -s -X POST -H "refresh-token: $REFRESH" %[1]s/auth/jwt/refresh

@@ -89,13 +89,16 @@ func newHost(ctx context.Context, o options, s stores, issuer string, log *slog.
 func (h *host) routes() http.Handler {
 	mux := http.NewServeMux()
 
-	// OAuth 2.0's password flow, and the standard's endpoints
+	// the password flow of FastAPI applications with fastapi-users
+	fastapi := h.auth.WithDialect(wire.FastAPI{})
+	mux.HandleFunc("/auth/jwt/login", fastapi.Login)
+	mux.HandleFunc("/auth/jwt/refresh", fastapi.Refresh)
+	mux.HandleFunc("/auth/jwt/postman-refresh", h.auth.WithDialect(wire.PostmanRefresh{}).Refresh)
+	mux.HandleFunc("/auth/jwt/logout", fastapi.Logout)
+	mux.HandleFunc("/auth/jwt/logout-everywhere", fastapi.LogoutEverywhere)
+
+	// the standard's endpoints
 	oauth := h.auth
-	mux.HandleFunc("/auth/jwt/login", oauth.Login)
-	mux.HandleFunc("/auth/jwt/refresh", oauth.Refresh)
-	mux.HandleFunc("/auth/jwt/postman-refresh", oauth.Token)
-	mux.HandleFunc("/auth/jwt/logout", oauth.Logout)
-	mux.HandleFunc("/auth/jwt/logout-everywhere", oauth.LogoutEverywhere)
 	mux.HandleFunc("/oauth/token", oauth.Token)
 	mux.HandleFunc("/oauth/revoke", oauth.Revoke)
 	mux.HandleFunc("/oauth/introspect", oauth.Introspect)

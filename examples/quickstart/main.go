@@ -1,5 +1,5 @@
 // Command quickstart is a small API with everything that Sallyport has in front
-// of it: the routes of a Symfony API, of an OAuth 2.0 password flow and of the
+// of it: the routes of a Symfony API, of a FastAPI application and of the
 // standard, all on one store. It prints demo users and the curl lines to try it
 // with.
 //

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"bytes"
+	"io"
+	"mime/multipart"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -90,4 +94,68 @@ func TestAnAPIKeyIsExchangedAtTheTokenEndpoint(t *testing.T) {
 	if status := s.code(t, http.MethodPost, "/oauth/introspect", "", "token="+access); status != http.StatusUnauthorized {
 		t.Errorf("anybody may introspect: %d", status)
 	}
+}
+
+func TestFaultB2TheRoutesOfFastAPIAnswerAsTheSeedDocument(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	form, jsonBody := "application/x-www-form-urlencoded", "application/json"
+	login := "grant_type=password&username=bob&password=" + url.QueryEscape(demoPassword)
+	post := func(path, contentType, body string, header ...string) (int, string) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.base+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if contentType != "" {
+			r.Header.Set("Content-Type", contentType)
+		}
+		for i := 0; i < len(header); i += 2 {
+			r.Header.Set(header[i], header[i+1])
+		}
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = response.Body.Close() }()
+		text, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return response.StatusCode, string(text)
+	}
+	seed := regexp.MustCompile(`^\{"access_token":"[^"]+","refresh_token":"([^"]+)","token_type":"bearer","expires_in":3600\}$`)
+	granted := func(status int, body string) (refresh string) {
+		t.Helper()
+		found := seed.FindStringSubmatch(body)
+		if status != http.StatusOK || found == nil {
+			t.Fatalf("%d %s", status, body)
+		}
+		return found[1]
+	}
+	refused := func(status int, body string) func(int, string) {
+		return func(gotStatus int, gotBody string) {
+			t.Helper()
+			if gotStatus != status || gotBody != body {
+				t.Errorf("%d %s, want %d %s", gotStatus, gotBody, status, body)
+			}
+		}
+	}
+	var fields bytes.Buffer
+	m := multipart.NewWriter(&fields)
+	for _, f := range [][2]string{{"username", "bob"}, {"password", demoPassword}} {
+		if err := m.WriteField(f[0], f[1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_ = m.Close()
+	granted(post("/auth/jwt/login", m.FormDataContentType(), fields.String()))
+	first := granted(post("/auth/jwt/login", form, login))
+	second := granted(post("/auth/jwt/refresh", "", "", "refresh-token", first))
+	third := granted(post("/auth/jwt/refresh", jsonBody, "{}", "refresh-token", second))
+	fourth := granted(post("/auth/jwt/postman-refresh", form, "grant_type=refresh_token&refresh_token="+third, "Authorization", "Basic Og=="))
+	refused(400, `{"detail":"LOGIN_BAD_CREDENTIALS"}`)(post("/auth/jwt/login", form, "username=bob&password=wrong"))
+	refused(401, `{"detail":"Unauthorized"}`)(post("/auth/jwt/refresh", "", "", "refresh-token", first))
+	refused(400, `{"error":"invalid_grant","error_description":"The refresh token is invalid, expired or revoked"}`)(
+		post("/auth/jwt/postman-refresh", form, "grant_type=refresh_token&refresh_token="+fourth))
 }

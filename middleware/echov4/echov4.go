@@ -15,6 +15,7 @@ package echov4
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/netip"
 
@@ -201,6 +202,7 @@ func (a *Auth) published(c echo.Context, answer wire.Answer, err error) error {
 // handler. It removes Content-Type, because Echo keeps one that is set and the
 // handler may write another body.
 func (a *Auth) refuse(c echo.Context, auth *middleware.Auth, route wire.Route, err error) error {
+	err = byBodyLimit(err)
 	answer := auth.Refused(route, err)
 	mediaType := answer.Header.Get(echo.HeaderContentType)
 	header := c.Response().Header()
@@ -212,6 +214,15 @@ func (a *Auth) refuse(c echo.Context, auth *middleware.Auth, route wire.Route, e
 		Message:  body{answer.Body, cause.Description, mediaType, header},
 		Internal: cause,
 	}
+}
+
+// byBodyLimit is the refusal of a body that was too long for Echo's own BodyLimit, or
+// err.
+func byBodyLimit(err error) error {
+	if e, ok := errors.AsType[*echo.HTTPError](err); ok && e.Code == http.StatusRequestEntityTooLarge {
+		return wire.NewError(wire.ReasonTooLarge, err)
+	}
+	return err
 }
 
 // body is the body of a refusal. It is not a string, because Echo's Debug mode adds

@@ -42,6 +42,11 @@ const (
 		"--x\r\nContent-Disposition: form-data; name=\"_password\"\r\n\r\n" + password + "\r\n--x--\r\n"
 )
 
+// named gives the two fields of a multipart body other names.
+func named(body, login, pass string) string {
+	return strings.NewReplacer("_username", login, "_password", pass).Replace(body)
+}
+
 func endpoints(c *config) { c.auth.Endpoints.Token, c.auth.Endpoints.JWKS = "/token", "/jwks" }
 
 const accessCookie = "Cookie: __Host-access_token={access}"
@@ -330,6 +335,13 @@ var twins = []twin{
 	{name: "FastAPI: no refresh token", dialect: fastAPI, request: bare("POST /refresh"), status: 422, reason: wire.ReasonNoRefresh},
 	{name: "FastAPI: two refresh tokens", dialect: fastAPI, given: []step{login}, request: bare("POST /refresh", "refresh-token: {refresh}", "refresh-token: {refresh}"), status: 400, reason: wire.ReasonMalformed},
 	{name: "FastAPI: a spent refresh token", dialect: fastAPI, given: []step{login, refresh}, request: bare("POST /refresh", "refresh-token: {spent}"), status: 401, reason: wire.ReasonEnded},
+	{name: "FastAPI: multipart (B1)", dialect: fastAPI, request: request{line: "POST /login", header: []string{boundary}, body: named(multipart, "username", "password")}, status: 200},
+	{name: "OAuth2: multipart (B1)", request: request{line: "POST /login", header: []string{boundary}, body: named(multipart, "username", "password")}, status: 200},
+	{name: "FastAPI: JSON beside the refresh token (B3)", dialect: fastAPI, given: []step{login}, request: asJSON("POST /refresh", "{}", "refresh-token: {refresh}"), status: 200},
+	{name: "FastAPI: a scope that is none (B4)", dialect: fastAPI, request: form("POST /login", "scope=a++%22&"+alicesOwn), status: 200},
+	{name: "FastAPI: a logout with an expired bearer and a refresh token (B4)", dialect: fastAPI, given: []step{login, later(2 * time.Hour)}, request: bare("POST /logout", bearer, "refresh-token: {refresh}"), status: 204},
+	{name: "postman-refresh: a refresh (B2)", dialect: wire.PostmanRefresh{}, given: []step{login}, request: form("POST /refresh", "grant_type=refresh_token&refresh_token={refresh}"), status: 200},
+	{name: "postman-refresh: a token that is none (B2)", dialect: wire.PostmanRefresh{}, request: form("POST /refresh", "grant_type=refresh_token&refresh_token=x"), status: 400, reason: wire.ReasonRefresh},
 	{name: "FastAPI: a logout", dialect: fastAPI, given: []step{login}, request: bare("POST /logout", bearer), status: 204},
 	{name: "FastAPI: a logout without a token", dialect: fastAPI, request: bare("POST /logout"), status: 401, reason: wire.ReasonNoBearer},
 	{name: "FastAPI: a logout everywhere", dialect: fastAPI, given: []step{login}, request: bare("POST /everywhere", bearer), status: 204},

@@ -2,7 +2,6 @@ package wire
 
 import (
 	"encoding/base64"
-	"errors"
 	"net/url"
 	"strings"
 
@@ -15,11 +14,11 @@ type Client struct {
 	Secret tokens.Secret
 }
 
-var (
-	errTwoClients = errors.New("the client says who it is in two ways")
-	errBasic      = errors.New("the Basic credentials are not base64, or have no colon")
-	errExchange   = errors.New("an exchange of another kind than an API key for an access token")
-	errBasicForm  = errors.New("the Basic credentials are not form-encoded")
+const (
+	errTwoClients malformed = "The client must be named in one way, in Basic or in the body"
+	errBasic      malformed = "The Basic credentials must be base64 of ID:secret"
+	errExchange   malformed = "Only an API key can be exchanged, for an access token"
+	errBasicForm  malformed = "The ID in the Basic credentials must be form-encoded UTF-8"
 )
 
 // Client reads the OAuth client of the request, from HTTP Basic or the body:

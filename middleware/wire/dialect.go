@@ -13,7 +13,8 @@ import (
 )
 
 // Dialect is how one family of clients writes its requests and reads the
-// answers. [OAuth2], [Lexik] and [FastAPI] are three; a host may write a fourth.
+// answers. [OAuth2], [Lexik], [FastAPI] and [PostmanRefresh] are four; a host may write
+// its own.
 // Its methods are called by many goroutines at once, and decide nothing: they
 // read and write.
 type Dialect interface {
@@ -59,7 +60,7 @@ type Accepts struct {
 	JSON      bool // an object of strings, whatever its Content-Type
 	Multipart bool // multipart/form-data
 	APIKeys   bool // an API key in the place of a refresh token
-	Unknown   bool // a body of another kind, as if it were empty
+	Unknown   bool // a body of another kind: parameters are missing then, and it is not malformed
 }
 
 // Answer is a response, ready to be written.

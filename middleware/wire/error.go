@@ -58,8 +58,8 @@ type Error struct {
 	Code        string
 	Description string
 
-	// Fields lists the missing or wrong parameters, if Reason is ReasonMissing or
-	// ReasonGrantType.
+	// Fields lists the missing or wrong parameters, if Reason is ReasonMissing,
+	// ReasonNoRefresh or ReasonGrantType.
 	Fields []Field
 
 	// Allow lists the allowed methods, if Reason is ReasonMethod. Empty: POST.
@@ -87,7 +87,7 @@ type Field struct {
 	In, Name string // "body" or "header", and the parameter's name
 	Missing  bool   // the parameter is missing; otherwise its value is wrong
 	Value    string // the wrong value, of a parameter that is not secret
-	Want     string // the pattern that it should match
+	Want     string // the pattern that it should match; of content-type, which bodies are read
 }
 
 // Error returns the reason and the cause, for the log.
@@ -142,8 +142,14 @@ var table = map[Reason]Error{
 func NewError(reason Reason, cause error) *Error {
 	e := table[reason]
 	e.Reason, e.Err = reason, cause
+	if m, ok := errors.AsType[malformed](cause); ok && reason == ReasonMalformed {
+		e.Description = string(m)
+	}
 	return &e
 }
+
+// isSpecific reports whether the description says more than the reason does.
+func (e *Error) isSpecific() bool { return e.Description != table[e.Reason].Description }
 
 // RefusesRequest makes the error a ratelimit.Refusal, so that the host's TierOf,
 // Override and ByKey can refuse a request with it.
@@ -246,6 +252,7 @@ func limited(e *ratelimit.Error) *Error {
 // Missing refuses a request without a body parameter that is required.
 func Missing(name string) *Error {
 	e := NewError(ReasonMissing, nil)
+	e.Description = "The parameter " + name + " is missing"
 	e.Fields = []Field{{In: "body", Name: name, Missing: true}}
 	return e
 }

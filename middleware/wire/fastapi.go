@@ -1,23 +1,27 @@
 package wire
 
 import (
+	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
-// FastAPI is the dialect of FastAPI applications with fastapi-users: a form to
+// FastAPI is the wire format of FastAPI applications with fastapi-users: a form to
 // log in, the refresh token in a refresh-token header, "detail" where something
-// is wrong.
+// is wrong. [PostmanRefresh] is the format of their postman-refresh route.
 type FastAPI struct{}
 
-// Accepts is a form; a body of another kind has none of the parameters.
-func (FastAPI) Accepts() Accepts { return Accepts{Unknown: true} }
+// Accepts returns that forms and multipart/form-data are read. A body of another kind
+// has none of the parameters.
+func (FastAPI) Accepts() Accepts { return Accepts{Multipart: true, Unknown: true} }
 
-// ReadLogin reads username, password, scope, client_id and client_secret, which
-// are all in the body. Scopes that the user does not hold are ignored; others
-// narrow the session.
+// ReadLogin reads username, password, scope, client_id and client_secret from the
+// body. Without a client_id the client is that of HTTP Basic, which Postman sends.
+// Scopes that the user does not hold, and what is no scope at all, are ignored; other
+// scopes narrow the session.
 func (FastAPI) ReadLogin(p *Params) (tokens.LoginRequest, error) {
 	var wrong []Field
 	reason := ReasonMissing
@@ -35,36 +39,79 @@ func (FastAPI) ReadLogin(p *Params) (tokens.LoginRequest, error) {
 		e.Fields = wrong
 		return tokens.LoginRequest{}, e
 	}
-	scopes, err := tokens.ParseScope(p.Get("scope"))
+	c, err := p.fastAPIClient()
+	if err != nil {
+		return tokens.LoginRequest{}, err
+	}
+	scopes, err := lenientScope(p.Get("scope"))
 	if err != nil {
 		return tokens.LoginRequest{}, err
 	}
 	return tokens.LoginRequest{
 		Login:    p.Get("username"),
 		Password: tokens.Secret(p.Get("password")),
-		ClientID: p.Get("client_id"), ClientSecret: tokens.Secret(p.Get("client_secret")),
+		ClientID: c.ID, ClientSecret: c.Secret,
 		Scopes: scopes, IgnoreUnknownScopes: true, // fastapi-users looks at none
 		Label: p.Header.Get("User-Agent"),
 	}, nil
 }
 
-// ReadRefresh reads the refresh-token header.
+// fastAPIClient reads the client: that of the body, which is the only one that FastAPI
+// itself reads, or else that of Basic. Basic credentials that are malformed are those
+// of somebody else, unless clients must be registered.
+func (p *Params) fastAPIClient() (Client, error) {
+	if id := p.Get("client_id"); id != "" {
+		return Client{id, tokens.Secret(p.Get("client_secret"))}, nil
+	}
+	c, err := p.Client()
+	if !p.registered && (errors.Is(err, errBasic) || errors.Is(err, errBasicForm)) {
+		return Client{}, nil
+	}
+	return c, err
+}
+
+// lenientScope returns the scope-tokens of a scope, and ignores what is none.
+func lenientScope(scope string) ([]string, error) {
+	var known []string
+	for name := range strings.FieldsSeq(scope) {
+		if _, err := tokens.ParseScope(name); err == nil {
+			known = append(known, name)
+		}
+	}
+	return tokens.ParseScope(strings.Join(known, " "))
+}
+
+// ReadRefresh reads the refresh-token header. The client is that of the body, if there
+// is one, or that of HTTP Basic if clients must be registered.
 func (FastAPI) ReadRefresh(p *Params) (tokens.RefreshRequest, error) {
 	token, err := p.refreshHeader()
 	if err != nil {
 		return tokens.RefreshRequest{}, err
 	}
+	r := tokens.RefreshRequest{Token: tokens.Secret(token)}
+	if p.registered || p.Get("client_id") != "" {
+		c, err := p.fastAPIClient()
+		if err != nil {
+			return tokens.RefreshRequest{}, err
+		}
+		r.ClientID, r.ClientSecret = c.ID, c.Secret
+	}
 	if token == "" {
 		e := NewError(ReasonNoRefresh, nil)
 		e.Fields = []Field{{In: "header", Name: "refresh-token", Missing: true}}
-		return tokens.RefreshRequest{}, e
+		return r, e
 	}
-	return tokens.RefreshRequest{Token: tokens.Secret(token)}, nil
+	return r, nil
 }
 
-// ReadLogout leaves it to the access token.
-func (FastAPI) ReadLogout(*Params) (tokens.RefreshRequest, bool, error) {
-	return tokens.RefreshRequest{}, false, nil
+// ReadLogout reads the refresh-token header. Without one the access token says which
+// session ends.
+func (d FastAPI) ReadLogout(p *Params) (tokens.RefreshRequest, bool, error) {
+	r, err := d.ReadRefresh(p)
+	if err != nil && AsError(err).Reason == ReasonNoRefresh {
+		return r, false, nil
+	}
+	return r, err == nil, err
 }
 
 // Granted has exactly four members.
@@ -81,13 +128,13 @@ func (FastAPI) Granted(p tokens.Pair) Answer {
 func (FastAPI) LoggedOut(bool) Answer { return Empty(http.StatusNoContent) }
 
 // Refused is {"detail": ...}.
-func (FastAPI) Refused(route Route, _ string, e *Error) Answer {
+func (FastAPI) Refused(route Route, realm string, e *Error) Answer {
 	status, detail := fastAPIWords(route, e)
 	a := JSON(status, struct {
 		Detail any `json:"detail"`
 	}{detail})
 	if status == http.StatusUnauthorized {
-		a.Header.Set("WWW-Authenticate", "Bearer")
+		a.Header.Set("WWW-Authenticate", challenge(realm))
 	}
 	return a.common(e)
 }
@@ -102,7 +149,11 @@ func fastAPIWords(route Route, e *Error) (status int, detail any) {
 	case ReasonRefresh, ReasonEnded:
 		status = http.StatusUnauthorized
 	case ReasonMalformed:
-		if route != RouteAPI {
+		switch {
+		case route == RouteAPI:
+		case e.isSpecific():
+			return status, "There was an error parsing the body. " + e.Description
+		default:
 			return status, "There was an error parsing the body"
 		}
 	case ReasonScope, ReasonTwoBearers:
@@ -127,14 +178,17 @@ func fastAPIFields(fields []Field) []fastAPIField {
 	out := []fastAPIField{}
 	for _, f := range fields {
 		loc := [2]string{f.In, f.Name}
-		if f.Missing {
+		switch {
+		case f.Missing:
 			out = append(out, fastAPIField{Type: "missing", Loc: loc, Msg: "Field required"})
-			continue
+		case f.In == "header":
+			out = append(out, fastAPIField{Type: "value_error", Loc: loc, Msg: "Value error, " + f.Want, Input: &f.Value})
+		default:
+			out = append(out, fastAPIField{
+				Type: "string_pattern_mismatch", Loc: loc, Msg: "String should match pattern '" + f.Want + "'",
+				Input: &f.Value, Ctx: &fastAPIContext{f.Want},
+			})
 		}
-		out = append(out, fastAPIField{
-			Type: "string_pattern_mismatch", Loc: loc, Msg: "String should match pattern '" + f.Want + "'",
-			Input: &f.Value, Ctx: &fastAPIContext{f.Want},
-		})
 	}
 	return out
 }

@@ -50,9 +50,10 @@ func (d Lexik) ReadLogin(p *Params) (tokens.LoginRequest, error) {
 	}, nil
 }
 
-// ReadRefresh reads refresh_token.
+// ReadRefresh reads refresh_token. White space around it, such as the line end of a
+// file, is trimmed.
 func (Lexik) ReadRefresh(p *Params) (tokens.RefreshRequest, error) {
-	token := p.Get("refresh_token")
+	token := strings.TrimSpace(p.Get("refresh_token"))
 	if token == "" {
 		return tokens.RefreshRequest{}, NewError(ReasonNoRefresh, nil)
 	}
@@ -88,11 +89,11 @@ type lexikMessage struct {
 }
 
 // Refused is {"code": ..., "message": ...}.
-func (Lexik) Refused(route Route, _ string, e *Error) Answer {
+func (Lexik) Refused(route Route, realm string, e *Error) Answer {
 	status, message := lexikWords(route, e)
 	a := JSON(status, lexikMessage{status, message})
 	if status == http.StatusUnauthorized && route != RouteRefresh {
-		a.Header.Set("WWW-Authenticate", "Bearer")
+		a.Header.Set("WWW-Authenticate", challenge(realm))
 	}
 	return a.common(e)
 }
@@ -131,6 +132,9 @@ func lexikWords(route Route, e *Error) (status int, message string) {
 	case ReasonMalformed:
 		if errors.Is(e.Err, errJSON) {
 			return e.Status, "Invalid JSON."
+		}
+		if e.isSpecific() {
+			return e.Status, e.Description + "."
 		}
 	}
 	return e.Status, http.StatusText(e.Status)

@@ -12,8 +12,9 @@ import (
 // Clients authenticate with HTTP Basic or in the body (§2.3.1).
 type OAuth2 struct{}
 
-// Accepts returns that only forms are read.
-func (OAuth2) Accepts() Accepts { return Accepts{} }
+// Accepts returns that forms and multipart/form-data are read. The standard's own
+// endpoints (token, revoke, introspect) read forms only.
+func (OAuth2) Accepts() Accepts { return Accepts{Multipart: true} }
 
 // ReadLogin reads username, password, scope and the client.
 func (OAuth2) ReadLogin(p *Params) (tokens.LoginRequest, error) {
@@ -82,20 +83,26 @@ func (OAuth2) Refused(route Route, realm string, e *Error) Answer {
 	case ReasonClient:
 		a.Header.Set("WWW-Authenticate", `Basic realm="`+realm+`"`)
 	case ReasonNoBearer:
-		a.Header.Set("WWW-Authenticate", `Bearer realm="`+realm+`"`)
+		a.Header.Set("WWW-Authenticate", challenge(realm))
 	case ReasonBearer, ReasonBearerForm, ReasonExpired, ReasonTwoBearers, ReasonForbidden:
-		challenge := `Bearer realm="` + realm + `", error="` + e.Code + `", error_description="` + e.Description + `"`
+		text := challenge(realm) + `, error="` + e.Code + `", error_description="` + e.Description + `"`
 		if e.Scope != "" && isQuotable(e.Scope) {
-			challenge += `, scope="` + e.Scope + `"`
+			text += `, scope="` + e.Scope + `"`
 		}
-		a.Header.Set("WWW-Authenticate", challenge)
+		a.Header.Set("WWW-Authenticate", text)
 	}
 	return a.NoCache().common(e)
 }
 
+// challenge is that of RFC 6750 §3, which wants a parameter: some clients cannot parse
+// one without.
+func challenge(realm string) string { return `Bearer realm="` + realm + `"` }
+
 const (
-	mediaJSON    = "application/json"
-	mediaProblem = "application/problem+json"
+	mediaForm      = "application/x-www-form-urlencoded"
+	mediaMultipart = "multipart/form-data"
+	mediaJSON      = "application/json"
+	mediaProblem   = "application/problem+json"
 )
 
 // problem is RFC 9457, with the types of the rate limit draft if a limit was

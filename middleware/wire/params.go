@@ -1,16 +1,10 @@
 package wire
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
-	"io"
 	"mime"
-	"mime/multipart"
 	"net/http"
-	"net/url"
-	"strings"
-	"unicode/utf8"
+	"slices"
 )
 
 // Params are the headers and the body parameters of a login, refresh, logout or
@@ -18,7 +12,8 @@ import (
 type Params struct {
 	Header     http.Header
 	values     map[string]string
-	registered bool // clients must be registered
+	unread     *unread // the body was of a kind that is not read here; nil: it was read
+	registered bool    // clients must be registered
 }
 
 // Get returns a parameter; "" if it is not there.
@@ -30,14 +25,28 @@ func (p *Params) Lookup(name string) (string, bool) {
 	return v, ok
 }
 
-var (
-	errJSON      = errors.New("the body is not one JSON object of strings")
-	errTwice     = errors.New("a parameter or a header is repeated")
-	errText      = errors.New("a parameter is not UTF-8, or has a NUL in it")
-	errMedia     = errors.New("the Content-Type is not supported here")
-	errEncoding  = errors.New("the body is compressed")
-	errMultipart = errors.New("the body is not multipart, from its first boundary to its last")
+// malformed says what a request must be like. The sentence is for the developer at the
+// other end: it has nothing of the request in it.
+type malformed string
+
+// Error returns the sentence.
+func (m malformed) Error() string { return string(m) }
+
+const (
+	errJSON      malformed = "The body must be one JSON object"
+	errTwice     malformed = "A parameter or a header is repeated"
+	errText      malformed = "Parameters must be UTF-8, without NUL"
+	errMedia     malformed = "The Content-Type is malformed or repeated"
+	errCharset   malformed = "The charset of the body must be UTF-8"
+	errEncoding  malformed = "The body must not be compressed"
+	errMultipart malformed = "The body must be complete multipart/form-data, of at most 100 parts"
+	errForm      malformed = "The body must be percent-encoded as application/x-www-form-urlencoded"
+	errObject    malformed = "The body must be a JSON object, with Content-Type application/json"
+	errLate      malformed = "The body was not received in time"
 )
+
+// maxParts is how many parts of multipart/form-data are read.
+const maxParts = 100
 
 // Limits bounds what Read reads.
 type Limits struct {
@@ -50,7 +59,13 @@ type Limits struct {
 }
 
 // Read reads the parameters of a POST and refuses any request that is ambiguous. It
-// reads at most limits.MaxBody bytes.
+// reads at most limits.MaxBody bytes, and writes no file.
+//
+// A body of a kind that accepts does not name is not read: the request has then the
+// parameters of its headers only. See [Params.Explain].
+//
+// Where a middleware has read the body before, Read takes r.PostForm. It never takes
+// parameters of the URL.
 func Read(r *http.Request, accepts Accepts, limits Limits) (*Params, error) {
 	if r.Method != http.MethodPost {
 		return nil, NewError(ReasonMethod, nil)
@@ -62,16 +77,49 @@ func Read(r *http.Request, accepts Accepts, limits Limits) (*Params, error) {
 	if err != nil {
 		return nil, err
 	}
-	values, err := parse(r.Header.Get("Content-Type"), body, accepts)
-	if err != nil {
-		return nil, NewError(ReasonMalformed, err)
+	p := &Params{Header: r.Header, registered: limits.Registered}
+	if err := p.parse(r, body, accepts, limits.MaxBody); err != nil {
+		return nil, asMalformed(err)
 	}
-	for name, value := range values {
+	for name, value := range p.values {
 		if !isText(name) || !isText(value) {
 			return nil, NewError(ReasonMalformed, errText)
 		}
 	}
-	return &Params{Header: r.Header, values: values, registered: limits.Registered}, nil
+	return p, nil
+}
+
+func asMalformed(err error) error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	return NewError(ReasonMalformed, err)
+}
+
+// unread is a body that was not read.
+type unread struct {
+	want    malformed
+	media   string // what the request says that it is
+	lenient bool   // Accepts.Unknown
+}
+
+// Explain returns err. If err says that a parameter is missing, and the request had a
+// body of a kind that is not read here, the error that is returned says which kinds
+// are. Handlers pass what a Dialect returns through it, so that a client that sends JSON
+// to a format of forms is told so, and a body that is not needed is ignored.
+func (p *Params) Explain(err error) error {
+	e, ok := errors.AsType[*Error](err)
+	if !ok || p.unread == nil || e.Reason != ReasonMissing && e.Reason != ReasonNoRefresh {
+		return err
+	}
+	if !p.unread.lenient {
+		return NewError(ReasonMalformed, p.unread.want)
+	}
+	explained := *e
+	explained.Fields = append(slices.Clip(e.Fields), Field{
+		In: "header", Name: "content-type", Value: p.unread.media, Want: string(p.unread.want),
+	})
+	return &explained
 }
 
 // ReadObject reads a body that is one JSON object without repeated names.
@@ -82,164 +130,13 @@ func ReadObject(r *http.Request, limits Limits) (map[string]any, error) {
 		return nil, err
 	}
 	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != mediaJSON {
-		return nil, NewError(ReasonMalformed, errMedia)
+		return nil, NewError(ReasonMalformed, errObject)
 	}
 	object, err := parseObject(body)
 	if err != nil {
 		return nil, NewError(ReasonMalformed, err)
 	}
 	return object, nil
-}
-
-// readBody reads a request's body, and no more of it than the limit.
-func readBody(r *http.Request, limit int64) ([]byte, error) {
-	if r.ContentLength > limit {
-		return nil, NewError(ReasonTooLarge, nil)
-	}
-	if len(r.Header["Content-Type"]) > 1 {
-		return nil, NewError(ReasonMalformed, errTwice)
-	}
-	for _, coding := range r.Header["Content-Encoding"] {
-		if coding != "" && !strings.EqualFold(coding, "identity") {
-			return nil, NewError(ReasonMalformed, errEncoding)
-		}
-	}
-	if r.Body == nil {
-		return nil, nil
-	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
-	var capped *http.MaxBytesError
-	switch {
-	case errors.As(err, &capped), int64(len(body)) > limit:
-		return nil, NewError(ReasonTooLarge, err)
-	case err != nil:
-		return nil, NewError(ReasonMalformed, err)
-	}
-	return body, nil
-}
-
-func isText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
-
-func parse(contentType string, body []byte, accepts Accepts) (map[string]string, error) {
-	var media string
-	var args map[string]string
-	if contentType != "" {
-		var err error
-		if media, args, err = mime.ParseMediaType(contentType); err != nil {
-			return nil, err
-		}
-		if charset := args["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") {
-			return nil, errMedia
-		}
-	}
-	switch {
-	case accepts.JSON && (media == mediaJSON || strings.HasSuffix(media, "+json") || bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{"))):
-		return parseJSON(body)
-	case accepts.Multipart && media == "multipart/form-data":
-		return parseMultipart(body, args["boundary"])
-	case media == "application/x-www-form-urlencoded":
-		return parseForm(body)
-	case len(body) == 0, accepts.Unknown:
-		return nil, nil
-	}
-	return nil, errMedia
-}
-
-func parseForm(body []byte) (map[string]string, error) {
-	form, err := url.ParseQuery(string(body))
-	if err != nil {
-		return nil, errors.New("not a form") // its text would quote the body
-	}
-	values := make(map[string]string, len(form))
-	for name, all := range form {
-		if len(all) > 1 { // RFC 6749 §3.2
-			return nil, errTwice
-		}
-		values[name] = all[0]
-	}
-	return values, nil
-}
-
-// parseJSON takes the strings of one flat object. What else is in it is not
-// read, unless it stands where a string is wanted: then it is not there.
-func parseJSON(body []byte) (map[string]string, error) {
-	object, err := parseObject(body)
-	if err != nil {
-		return nil, err
-	}
-	values := map[string]string{}
-	for name, value := range object {
-		if s, ok := value.(string); ok {
-			values[name] = s
-		}
-	}
-	return values, nil
-}
-
-// parseObject takes one object, in which no name stands twice, and nothing
-// behind it.
-func parseObject(body []byte) (map[string]any, error) {
-	if !utf8.Valid(body) {
-		return nil, errJSON
-	}
-	d := json.NewDecoder(bytes.NewReader(body))
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return nil, errJSON
-	}
-	object := map[string]any{}
-	for d.More() {
-		t, err := d.Token()
-		name, ok := t.(string)
-		if err != nil || !ok {
-			return nil, errJSON
-		}
-		if _, twice := object[name]; twice {
-			return nil, errTwice
-		}
-		var value any
-		if err := d.Decode(&value); err != nil {
-			return nil, errJSON
-		}
-		object[name] = value
-	}
-	if _, err := d.Token(); err != nil {
-		return nil, errJSON
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errJSON
-	}
-	return object, nil
-}
-
-func parseMultipart(body []byte, boundary string) (map[string]string, error) {
-	// the reader takes a body that breaks off between two parts for a whole one,
-	// and does not look at what is behind the last
-	_, rest, ok := bytes.Cut(body, []byte("--"+boundary+"--"))
-	if !ok || len(bytes.TrimSpace(rest)) > 0 {
-		return nil, errMultipart
-	}
-	values := map[string]string{}
-	r := multipart.NewReader(bytes.NewReader(body), boundary)
-	for {
-		part, err := r.NextPart()
-		if err == io.EOF { //nolint:errorlint // one that comes too early is wrapped
-			return values, nil
-		}
-		if err != nil {
-			return nil, errMultipart
-		}
-		value, err := io.ReadAll(part)
-		if err != nil {
-			return nil, errMultipart
-		}
-		if part.FileName() != "" {
-			continue
-		}
-		if _, twice := values[part.FormName()]; twice {
-			return nil, errTwice
-		}
-		values[part.FormName()] = string(value)
-	}
 }
 
 // refreshHeader reads the refresh-token header; "" if there is none.

@@ -1,0 +1,83 @@
+package wire
+
+import (
+	"compress/gzip"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// readBody reads a request's body, and no more of it than the limit.
+func readBody(r *http.Request, limit int64) ([]byte, error) {
+	if r.ContentLength > limit {
+		return nil, tooLarge(limit, nil)
+	}
+	if len(r.Header["Content-Type"]) > 1 {
+		return nil, NewError(ReasonMalformed, errMedia)
+	}
+	if isCompressed(r) {
+		return nil, NewError(ReasonMalformed, errEncoding)
+	}
+	if r.Body == nil {
+		return nil, nil
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
+	switch {
+	case err != nil:
+		return nil, unreadable(err)
+	case int64(len(body)) > limit:
+		return nil, tooLarge(limit, nil)
+	}
+	return body, nil
+}
+
+func tooLarge(limit int64, cause error) *Error {
+	e := NewError(ReasonTooLarge, cause)
+	e.Description = "The body must be " + strconv.FormatInt(limit, 10) + " bytes or less"
+	return e
+}
+
+// unreadable is the refusal of a body whose reader has failed: with the status that
+// the limit of a host's middleware has for it, if it has one.
+func unreadable(err error) error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	if e, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return tooLarge(e.Limit, err)
+	}
+	status := 0
+	if e, ok := errors.AsType[interface {
+		error
+		StatusCode() int
+	}](err); ok {
+		status = e.StatusCode()
+	}
+	switch {
+	case status == http.StatusRequestEntityTooLarge:
+		return NewError(ReasonTooLarge, err)
+	case status == http.StatusRequestTimeout, errors.Is(err, os.ErrDeadlineExceeded):
+		e := NewError(ReasonMalformed, err)
+		e.Status, e.Description = http.StatusRequestTimeout, string(errLate)
+		return e
+	}
+	return NewError(ReasonMalformed, err)
+}
+
+// isCompressed reports whether the body would have to be decompressed. A middleware
+// that has done it with a gzip.Reader may have left the header as it was.
+func isCompressed(r *http.Request) bool {
+	codings := r.Header["Content-Encoding"]
+	if _, ok := r.Body.(*gzip.Reader); ok && len(codings) == 1 && strings.EqualFold(codings[0], "gzip") {
+		return false
+	}
+	for _, coding := range codings {
+		if coding != "" && !strings.EqualFold(coding, "identity") {
+			return true
+		}
+	}
+	return false
+}
