@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
@@ -24,7 +25,11 @@ func (c attemptCounters) counting() (context.Context, context.CancelFunc) {
 // failed reports a failure of the counters, and refuses unless the host wants it
 // otherwise.
 func (c attemptCounters) failed(err error) error {
-	c.auth.tokens.Report(c.auth.located(c.request), events.Event{Kind: events.CounterFailure, Policy: "bruteforce", Err: err})
+	kind := events.CounterFailure
+	if errors.Is(err, ratelimit.ErrBusy) {
+		kind = events.CountersBusy
+	}
+	c.auth.tokens.Report(c.auth.located(c.request), events.Event{Kind: kind, Policy: "bruteforce", Err: err})
 	if c.auth.guard.onFailure == ratelimit.FailOpen {
 		return nil
 	}

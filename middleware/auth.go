@@ -92,8 +92,8 @@ type Config struct {
 	// keys and refresh tokens. The zero value is the safe default.
 	BruteForce BruteForce
 
-	// CounterTimeout is the maximum time that one decision waits for the counters. It
-	// must not be negative. Zero: 250 ms.
+	// CounterTimeout is the maximum time that one decision waits for the counters, and
+	// for a connection to them. It must not be negative. Zero: 2 s.
 	CounterTimeout time.Duration
 
 	// Cookies keeps the tokens of browsers in cookies that scripts cannot read. Nil:
@@ -148,7 +148,7 @@ type verifier interface {
 }
 
 const (
-	defaultCounterTimeout = 250 * time.Millisecond
+	defaultCounterTimeout = 2 * time.Second
 	defaultMaxBody        = 16 << 10
 	maxMaxBody            = 1 << 20
 )

@@ -88,6 +88,7 @@ var limitEvents = map[ratelimit.EventKind]events.Kind{
 	ratelimit.EventShadowLimited:  events.ShadowLimited,
 	ratelimit.EventNearLimit:      events.NearLimit,
 	ratelimit.EventCounterFailure: events.CounterFailure,
+	ratelimit.EventCountersBusy:   events.CountersBusy,
 	ratelimit.EventFault:          events.Fault,
 }
 

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // Proxy forwards TCP connections between a client and a server. It works for any
@@ -29,6 +30,7 @@ type Proxy struct {
 	hits     int
 	requests int
 	silent   bool
+	delay    time.Duration
 	conns    map[net.Conn]struct{}
 }
 
@@ -117,6 +119,13 @@ func (p *Proxy) Silence(silent bool) {
 	p.silent = silent
 }
 
+// Delay makes each request take this much longer.
+func (p *Proxy) Delay(delay time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.delay = delay
+}
+
 // Silent reports whether the proxy is silent.
 func (p *Proxy) Silent() bool {
 	p.mu.Lock()
@@ -149,21 +158,21 @@ func (p *Proxy) close(conn net.Conn) {
 }
 
 // seen records a request. It returns how many bytes of the reply to forward, or -1
-// for all of it, and whether the proxy is silent.
-func (p *Proxy) seen(request []byte) (keep int, silent bool) {
+// for all of it, how long to wait before, and whether the proxy is silent.
+func (p *Proxy) seen(request []byte) (keep int, delay time.Duration, silent bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.requests++
 	if len(p.marks) == 0 {
-		return -1, p.silent
+		return -1, p.delay, p.silent
 	}
 	for _, mark := range p.marks {
 		if !bytes.Contains(request, mark) {
-			return -1, p.silent
+			return -1, p.delay, p.silent
 		}
 	}
 	p.hits++
-	return p.keep, p.silent
+	return p.keep, p.delay, p.silent
 }
 
 func (p *Proxy) serve(ctx context.Context, client net.Conn) {
@@ -207,13 +216,16 @@ func (p *Proxy) serve(ctx context.Context, client net.Conn) {
 		if err != nil {
 			return
 		}
-		cut, silent := p.seen(buffer[:n])
+		cut, delay, silent := p.seen(buffer[:n])
 		if silent {
 			_, _ = io.Copy(io.Discard, client)
 			return
 		}
 		if cut >= 0 {
 			keep.Store(int64(cut))
+		}
+		if delay > 0 {
+			<-time.After(delay)
 		}
 		if _, err := server.Write(buffer[:n]); err != nil {
 			return

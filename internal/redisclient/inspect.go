@@ -118,7 +118,7 @@ func inspect(ctx context.Context, node redis.UniversalClient) (info, error) {
 // HasTransientPrefix reports whether an error reply means that the server serves no
 // requests for now.
 func HasTransientPrefix(err error) bool {
-	for _, prefix := range []string{"LOADING", "CLUSTERDOWN", "MASTERDOWN", "READONLY", "OOM", "MISCONF", "NOREPLICAS", "NOAUTH", "TRYAGAIN"} {
+	for _, prefix := range []string{"LOADING", "CLUSTERDOWN", "MASTERDOWN", "READONLY", "OOM", "MISCONF", "NOREPLICAS", "NOAUTH"} {
 		if redis.HasErrorPrefix(err, prefix) {
 			return true
 		}

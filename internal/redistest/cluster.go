@@ -79,3 +79,73 @@ func await(t testing.TB, nodes []node, command string, says ...string) {
 		t.Fatalf("%s: not all nodes reply with %q", command, says)
 	}
 }
+
+// Move is a slot of a Cluster that is on its way from one node to another.
+type Move struct {
+	t        testing.TB
+	from, to *redis.Client
+	slot     int64
+	toID     string
+}
+
+// MoveSlot begins to move the slot of a key to another master of the Cluster. Until
+// Finish, its nodes redirect or refuse the commands on keys of this slot, as while a
+// Cluster is resharded.
+func MoveSlot(t testing.TB, masters []string, key string) *Move {
+	t.Helper()
+	m := &Move{t: t}
+	var ids []string
+	var nodes []*redis.Client
+	for _, addr := range masters {
+		n := redis.NewClient(&redis.Options{Addr: addr})
+		t.Cleanup(func() { _ = n.Close() })
+		nodes, ids = append(nodes, n), append(ids, n.ClusterMyID(t.Context()).Val())
+	}
+	m.slot = nodes[0].ClusterKeySlot(t.Context(), key).Val()
+	from := 0
+	for i, n := range nodes {
+		if err := n.Exists(t.Context(), key).Err(); err == nil {
+			from = i
+		}
+	}
+	to := (from + 1) % len(nodes)
+	m.from, m.to, m.toID = nodes[from], nodes[to], ids[to]
+	m.do(m.to, "setslot", m.slot, "importing", ids[from])
+	m.do(m.from, "setslot", m.slot, "migrating", m.toID)
+	return m
+}
+
+// Refusals returns how often the source has refused commands with TRYAGAIN.
+func (m *Move) Refusals() int {
+	m.t.Helper()
+	text := m.from.Info(m.t.Context(), "errorstats").Val()
+	_, text, _ = strings.Cut(text, "errorstat_TRYAGAIN:count=")
+	n, _ := strconv.Atoi(strings.TrimSpace(strings.SplitN(text, "\n", 2)[0]))
+	return n
+}
+
+// Finish moves the keys of the slot, and then the slot.
+func (m *Move) Finish() {
+	m.t.Helper()
+	host, port, _ := net.SplitHostPort(m.to.Options().Addr)
+	for {
+		keys := m.from.ClusterGetKeysInSlot(m.t.Context(), int(m.slot), 100).Val()
+		if len(keys) == 0 {
+			break
+		}
+		for _, key := range keys {
+			if err := m.from.Migrate(m.t.Context(), host, port, key, 0, 5e9).Err(); err != nil {
+				m.t.Fatal(err)
+			}
+		}
+	}
+	m.do(m.to, "setslot", m.slot, "node", m.toID)
+	m.do(m.from, "setslot", m.slot, "node", m.toID)
+}
+
+func (m *Move) do(n *redis.Client, args ...any) {
+	m.t.Helper()
+	if err := n.Do(m.t.Context(), append([]any{"cluster"}, args...)...).Err(); err != nil {
+		m.t.Fatalf("cluster %v: %v", args, err)
+	}
+}

@@ -47,9 +47,10 @@ func URL(t testing.TB) string {
 type Server struct {
 	Addr string
 
-	args []string
-	dir  string
-	cmd  *exec.Cmd
+	args   []string
+	dir    string
+	config string // of a Sentinel; empty: it is none
+	cmd    *exec.Cmd
 }
 
 // Start starts a server without persistence, with these additional arguments, and
@@ -82,6 +83,9 @@ func (s *Server) Run(t testing.TB) bool {
 	args := append([]string{
 		"--bind", host, "--port", port, "--dir", s.dir, "--save", "", "--appendonly", "no", "--loglevel", "warning", "--repl-diskless-sync-delay", "0",
 	}, s.args...)
+	if s.config != "" {
+		args = []string{s.config, "--sentinel", "--bind", host, "--port", port, "--dir", s.dir}
+	}
 	s.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), path, args...) //nolint:gosec // it is redis-server
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -56,7 +56,9 @@ type Config struct {
 	Nodes int
 
 	// CounterTimeout is how long one decision may wait for the counters, TierOf and
-	// Override together. Zero: 250 ms.
+	// Override together, and for a connection to the counters. Zero: 2 s. Counters that
+	// do not answer cost less: rediscounters gives a server 1 s, and then calls it once
+	// a second until it answers again.
 	CounterTimeout time.Duration
 
 	// Events is called for each event, by many goroutines at once. Nil: not called.
@@ -71,7 +73,7 @@ type Config struct {
 	Now func() time.Time
 }
 
-const defaultCounterTimeout = 250 * time.Millisecond
+const defaultCounterTimeout = 2 * time.Second
 
 func (c Config) check() error {
 	var wrong complaints

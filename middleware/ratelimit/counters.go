@@ -50,9 +50,16 @@ type Counters interface {
 	Close() error
 }
 
-// ErrCircuitOpen means that the circuit breaker is open: the counters have failed
-// several times in a row and are not called until the next probe.
-var ErrCircuitOpen = errors.New("ratelimit: the circuit breaker is open: the counters have failed several times in a row")
+var (
+	// ErrCircuitOpen means that the circuit breaker is open: the counters do not answer
+	// and are not called until the next probe.
+	ErrCircuitOpen = errors.New("ratelimit: the circuit breaker is open: the counters do not answer")
+
+	// ErrBusy means that this process had no connection to the counters free for as
+	// long as the call could wait. It says nothing about the counters. A Limiter reports
+	// it as EventCountersBusy.
+	ErrBusy = errors.New("ratelimit: all connections to the counters are in use")
+)
 
 // Charge is what one request costs under one policy.
 type Charge struct {

@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 )
 
@@ -22,6 +23,12 @@ const (
 	// EventCounterFailure means that the counters, TierOf or Override failed.
 	EventCounterFailure EventKind = "counter_failure"
 
+	// EventCountersBusy means that a decision waited for a connection to the counters
+	// for as long as it could: ErrBusy. The counters are not at fault; this process has
+	// too few connections for its load. OnCounterFailure says what becomes of the
+	// request.
+	EventCountersBusy EventKind = "counters_busy"
+
 	// EventFault means that the host's configuration or functions are at fault.
 	EventFault EventKind = "fault"
 )
@@ -40,7 +47,7 @@ type Event struct {
 	// Policy is the name of the policy; empty if the event is of none.
 	Policy string
 
-	// Err is the cause of EventCounterFailure and EventFault.
+	// Err is the cause of EventCounterFailure, EventCountersBusy and EventFault.
 	Err error
 }
 
@@ -48,6 +55,9 @@ type Event struct {
 func (l *Limiter) report(s *subject, kind EventKind, policy string, err error) {
 	if l.config.Events == nil {
 		return
+	}
+	if kind == EventCounterFailure && errors.Is(err, ErrBusy) {
+		kind = EventCountersBusy
 	}
 	e := Event{Kind: kind, Caller: s.Caller, Policy: policy, Err: err}
 	if a, err := l.config.ClientIP(s.request); err == nil {

@@ -70,6 +70,7 @@ import (
 const (
 	defaultPrefix  = "sallyport:"
 	defaultTimeout = 2 * time.Second
+	probeEvery     = time.Second
 )
 
 // Config configures a [Store].
@@ -85,7 +86,8 @@ type Config struct {
 
 	// Timeout limits how long a method waits for Redis, if its context has no
 	// earlier deadline. Methods that work in batches have it for each batch.
-	// Positive. Zero: 2 s.
+	// SessionDenied gives Redis half of it to answer; the rest is for waiting for a
+	// connection of this node. Positive. Zero: 2 s.
 	Timeout time.Duration
 
 	// Replicas is how many replicas must have received a write before it counts as
@@ -116,6 +118,7 @@ type Store struct {
 	prefix   string
 	timeout  time.Duration
 	replicas int
+	guard    *redisclient.Guard // of the deny list
 }
 
 var (
@@ -137,7 +140,10 @@ type ConfigError = configerror.Error
 // defects: *ConfigError values, each with the path of its field. New also returns
 // an error, with advice, if the server cannot be reached, has too few replicas,
 // or evicts keys. There is no fallback. If the server fails later, methods return
-// errors until it is back; no restart is needed. go-redis writes a line to
+// errors until it is back; no restart is needed. SessionDenied, which every request may
+// call, has a circuit breaker, as rediscounters.New describes it, and shares it with
+// the counters that have the same client: while the server does not answer, one call
+// in a second tries it, and all others fail in less than a millisecond. go-redis writes a line to
 // standard error when it cannot connect, which redis.SetLogger changes; this
 // package writes none.
 func New(ctx context.Context, client redis.UniversalClient, c Config) (*Store, error) {
@@ -160,7 +166,10 @@ func New(ctx context.Context, client redis.UniversalClient, c Config) (*Store, e
 	if c.Timeout == 0 {
 		c.Timeout = defaultTimeout
 	}
-	s := &Store{Users: c.Users, client: client, prefix: c.Prefix, timeout: c.Timeout, replicas: c.Replicas}
+	s := &Store{
+		Users: c.Users, client: client, prefix: c.Prefix, timeout: c.Timeout, replicas: c.Replicas,
+		guard: &redisclient.Guard{Client: client, Timeout: c.Timeout / 2, ProbeEvery: probeEvery},
+	}
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	if err := s.probe(ctx, !c.InsecureEviction); err != nil {

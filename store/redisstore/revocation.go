@@ -56,7 +56,11 @@ func (s *Store) DenySessions(ctx context.Context, sids []string, until time.Time
 func (s *Store) SessionDenied(ctx context.Context, sid string) (bool, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	n, err := s.client.Exists(ctx, s.denialKey(sid)).Result()
+	var n int64
+	err := s.guard.Call(ctx, s.denialKey(sid), func(ctx context.Context) (err error) {
+		n, err = s.client.Exists(ctx, s.denialKey(sid)).Result()
+		return err
+	})
 	if err != nil {
 		return false, failedRead("SessionDenied", err)
 	}

@@ -37,6 +37,7 @@ const (
 	NearLimit        Kind = "near_limit"        // a caller has used the share of a limit that NearLimit names
 	ShadowLimited    Kind = "shadow_limited"    // a limit in shadow mode would have rejected a request
 	CounterFailure   Kind = "counter_failure"   // the counters returned an error
+	CountersBusy     Kind = "counters_busy"     // this node had no connection to the counters free in time; the counters are not at fault
 	ProxyFault       Kind = "proxy_fault"       // a trusted proxy's header could not be parsed
 	Fault            Kind = "fault"             // the host's configuration, code or data has a defect
 )
@@ -113,7 +114,7 @@ func Log(log *slog.Logger) func(context.Context, Event) {
 	return func(ctx context.Context, e Event) {
 		level := slog.LevelInfo
 		switch e.Kind {
-		case Reuse, Throttled, StoreFailure, ClockFault, KeysFailure, CounterFailure, ProxyFault, Fault:
+		case Reuse, Throttled, StoreFailure, ClockFault, KeysFailure, CounterFailure, CountersBusy, ProxyFault, Fault:
 			level = slog.LevelWarn
 		}
 		log.LogAttrs(ctx, level, "sallyport", slog.Any("event", e))

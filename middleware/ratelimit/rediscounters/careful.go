@@ -17,6 +17,7 @@ import (
 type careful struct {
 	redis.UniversalClient
 
+	guard      *redisclient.Guard
 	inspection *inspection
 	scripts    sync.Map // of redisclient.Script, by SHA
 }
@@ -54,20 +55,32 @@ const noEnd = int64(-1)
 func (c *careful) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
 	script, _ := c.scripts.Load(sha)
 	run := script.(redisclient.Script) //nolint:forcetypeassert // the driver has loaded it
-	if err := c.inspection.check(ctx); err != nil {
-		cmd := redis.NewCmd(ctx)
-		cmd.SetErr(err)
-		return cmd
+	var cmd *redis.Cmd
+	err := c.guard.Call(ctx, keys[0], func(ctx context.Context) error {
+		if err := c.inspection.check(ctx); err != nil {
+			return err
+		}
+		cmd = c.run(ctx, run, keys[0], args)
+		return cmd.Err()
+	})
+	if err != nil {
+		cmd = redis.NewCmd(ctx)
+		cmd.SetErr(failed(err))
 	}
+	return cmd
+}
+
+// run runs a script, and mends its counter.
+func (c *careful) run(ctx context.Context, script redisclient.Script, key string, args []any) *redis.Cmd {
 	if len(args) != 2 {
-		return run.Run(ctx, c.UniversalClient, keys[0], args...)
+		return script.Run(ctx, c.UniversalClient, key, args...)
 	}
 	if count, ok := args[0].(int64); ok && count < 0 {
-		run = refunding
+		script = refunding
 	}
-	cmd := run.Run(ctx, c.UniversalClient, keys[0], args...)
+	cmd := script.Run(ctx, c.UniversalClient, key, args...)
 	if reply, _ := cmd.Slice(); len(reply) == 2 && reply[1] == noEnd {
-		if err := ending.Run(ctx, c.UniversalClient, keys[0], args[1]).Err(); err != nil {
+		if err := ending.Run(ctx, c.UniversalClient, key, args[1]).Err(); err != nil {
 			cmd.SetErr(err)
 		}
 	}

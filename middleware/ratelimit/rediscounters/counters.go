@@ -12,20 +12,20 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sallyport-go/sallyport/internal/redisclient"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 )
 
 // counters decide with one script.
 type counters struct {
-	client  redis.UniversalClient
-	secret  []byte
-	prefix  string // of all keys, with the hash tag in it
-	now     func() time.Time
-	timeout time.Duration
-	breaker breaker
-	denied  *denied
-	leases  *leases          // nil: none
-	clock   func() time.Time // a test's, instead of the server's
+	client redis.UniversalClient
+	secret []byte
+	prefix string // of all keys, with the hash tag in it
+	now    func() time.Time
+	guard  *redisclient.Guard
+	denied *denied
+	leases *leases          // nil: none
+	clock  func() time.Time // a test's, instead of the server's
 
 	inspection     *inspection
 	sourceCounters int64
@@ -115,11 +115,6 @@ func (c *counters) run(ctx context.Context, todo string, charges []ratelimit.Cha
 	if len(charges) == 0 {
 		return answer{0}, nil
 	}
-	if c.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, c.timeout)
-		defer cancel()
-	}
 	keys := make([]string, 1, 1+3*len(charges))
 	keys[0] = c.prefix + "resets"
 	args := make([]any, 3, 3+8*len(charges))
@@ -145,7 +140,7 @@ func (c *counters) run(ctx context.Context, todo string, charges []ratelimit.Cha
 		args = append(args, int64(p.Algorithm), p.Limit, p.Window.Microseconds(), burst, charge.Cost, done, more, sourced)
 	}
 	var reply []int64
-	err := c.breaker.ask(ctx, func() (err error) {
+	err := c.guard.Call(ctx, keys[0], func(ctx context.Context) (err error) {
 		if err := c.inspection.check(ctx); err != nil {
 			return err
 		}
@@ -153,7 +148,7 @@ func (c *counters) run(ctx context.Context, todo string, charges []ratelimit.Cha
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("rediscounters: %w", err)
+		return nil, failed(err)
 	}
 	if len(reply) != 1 && len(reply) != 1+answerWords*len(charges) {
 		return nil, fmt.Errorf("rediscounters: the server answers with %d numbers", len(reply))

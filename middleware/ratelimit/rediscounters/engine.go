@@ -19,21 +19,20 @@ import (
 // without Redis and to go on after it was restarted: for hosts that want the
 // engine. They count fixed windows only. A charge costs one round trip; one that is
 // refused costs two more, in which it is given back. Of the Config they read Secret,
-// Prefix, Timeout (for the first look at the server) and InsecureEviction, and the
-// client and the server are as New wants them. They know no Source: how many keys one
+// Prefix, Timeout, ProbeEvery, OnWait, Now and InsecureEviction. The client and the
+// server are as New wants them, and the circuit breaker is that of New. They know no Source: how many keys one
 // makes is not bounded.
 func Engine(client redis.UniversalClient, c Config) (ratelimit.Counters, error) {
 	if err := c.check(client); err != nil {
 		return nil, err
 	}
-	if c.Prefix == "" {
-		c.Prefix = defaultPrefix
-	}
+	c = c.withDefaults()
+	c.Pipeline = false
 	looked := &inspection{client: client, evicting: c.InsecureEviction}
 	if err := looked.begin(c.Prefix+":probe", c.Timeout); err != nil {
 		return nil, fmt.Errorf("rediscounters: Engine: %w", err)
 	}
-	store, err := driver.NewStoreWithOptions(&careful{UniversalClient: client, inspection: looked}, limiter.StoreOptions{Prefix: c.Prefix})
+	store, err := driver.NewStoreWithOptions(&careful{UniversalClient: client, guard: c.guard(client), inspection: looked}, limiter.StoreOptions{Prefix: c.Prefix})
 	if err != nil { // it only loads its scripts, which careful does by itself
 		return nil, fmt.Errorf("rediscounters: %w", err)
 	}

@@ -20,15 +20,9 @@ type inspection struct {
 	done     atomic.Bool
 }
 
-// inspectedWithin is how long New waits for a server, if Config.Timeout says nothing.
-const inspectedWithin = 2 * time.Second
-
 // begin returns an error that stays until somebody changes the server or the client.
 // One that may pass is met again by the first decision.
 func (i *inspection) begin(key string, timeout time.Duration) error {
-	if timeout == 0 {
-		timeout = inspectedWithin
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	if err := redisclient.Probing.Run(ctx, i.client, key, "1").Err(); err != nil {

@@ -31,6 +31,9 @@ func by(a ratelimit.Algorithm, c ratelimit.Charge) ratelimit.Charge {
 func configured(t testing.TB, client redis.UniversalClient, prefix string, c rediscounters.Config) ratelimit.Counters {
 	t.Helper()
 	c.Secret, c.Prefix = secret, strings.TrimSuffix(prefix, ":")
+	if c.Timeout == 0 {
+		c.Timeout = patience
+	}
 	n, err := rediscounters.New(client, c)
 	if err != nil {
 		t.Fatal(err)

@@ -61,7 +61,7 @@ func dialCluster(t testing.TB, addrs []string) *redis.ClusterClient {
 // counters returns Counters with this prefix.
 func counters(t testing.TB, client redis.UniversalClient, prefix string) ratelimit.Counters {
 	t.Helper()
-	c, err := rediscounters.New(client, rediscounters.Config{Secret: secret, Prefix: strings.TrimSuffix(prefix, ":")})
+	c, err := rediscounters.New(client, rediscounters.Config{Secret: secret, Prefix: strings.TrimSuffix(prefix, ":"), Timeout: patience})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +76,7 @@ func counters(t testing.TB, client redis.UniversalClient, prefix string) ratelim
 // engine returns Counters on ulule's driver.
 func engine(t testing.TB, client redis.UniversalClient, prefix string) ratelimit.Counters {
 	t.Helper()
-	c, err := rediscounters.Engine(client, rediscounters.Config{Secret: secret, Prefix: strings.TrimSuffix(prefix, ":")})
+	c, err := rediscounters.Engine(client, rediscounters.Config{Secret: secret, Prefix: strings.TrimSuffix(prefix, ":"), Timeout: patience})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,6 +27,7 @@ const (
 	leastSourceCounters   = 1 << 6
 	mostSourceCounters    = 1_000_000
 
+	defaultTimeout    = time.Second
 	defaultProbeEvery = time.Second
 )
 
@@ -72,13 +73,21 @@ type Config struct {
 	// its makers call experimental.
 	Pipeline bool
 
-	// Timeout is how long a decision may take at most, besides what its context
-	// says. Zero: as the context says.
+	// Timeout is how long the server may take to answer. It does not include the time
+	// that a decision waits for a connection of this node: only the decision's context
+	// bounds that. It must not be negative. Zero: 1 s.
 	Timeout time.Duration
 
-	// ProbeEvery is how often a server that does not answer is asked again; in
-	// between every decision is [ratelimit.ErrCircuitOpen] at once. Zero: a second.
+	// ProbeEvery is how often a server that does not answer is called again. Between two
+	// probes every decision returns [ratelimit.ErrCircuitOpen] at once. It must not be
+	// negative. Zero: 1 s.
 	ProbeEvery time.Duration
+
+	// OnWait is called with the time that a decision has waited because all connections
+	// of the client were in use, for a histogram: if it grows, the node needs a larger
+	// PoolSize, or Pipeline. It is not called for decisions that did not wait, and must
+	// be safe for concurrent use. Nil: not called.
+	OnWait func(time.Duration)
 
 	// Now is the clock that says how long a server is left alone, for how long a
 	// refusal is known, and what a lease is still worth. Windows are measured by the
@@ -112,12 +121,22 @@ type ConfigError = configerror.Error
 // Then look up maxmemory-policy in the provider's console.
 //
 // A server that does not answer, or that says it cannot serve now, is no error, so
-// that a service starts without it. New waits for it as long as Config.Timeout says, or
-// 2 s; the first decision tries it out then, in a round trip more. Until Redis is there
+// that a service starts without it. New waits for it as long as Config.Timeout says;
+// the first decision tries it out then, in a round trip more. Until Redis is there
 // every decision is an error, and Config.OnCounterFailure of package ratelimit
-// says what becomes of the request; no restart is needed afterwards. Five failures
-// in a row, and only one decision in ProbeEvery asks. After an error a charge may
-// have been made, but never twice, however often the client is told to retry.
+// says what becomes of the request; no restart is needed afterwards. After an error a
+// charge may have been made, but never twice, however often the client is told to
+// retry.
+//
+// A circuit breaker keeps requests from waiting for a server that does not serve. It
+// opens when the server accepts no connection, when it answers nothing for
+// Config.Timeout, or when five calls in a row fail by the server or the network. Then
+// one decision in ProbeEvery calls it, and all others are [ratelimit.ErrCircuitOpen] in
+// less than a millisecond. A decision that waits for a connection of this node longer
+// than its context allows is [ratelimit.ErrBusy], and does not open it; nor does a
+// caller who leaves, or a slot of a Cluster that moves to another node: that decision
+// is made again until its context ends. Counters and redisstore.Stores that have the
+// same client share the breaker, one for each server.
 //
 // A counter is one key, of about 150 bytes with Redis' own, until its window has
 // ended, until its bucket has leaked, or until all of it is refunded. Redis has no
@@ -134,21 +153,10 @@ func New(client redis.UniversalClient, c Config) (ratelimit.Counters, error) {
 	if err := c.check(client); err != nil {
 		return nil, err
 	}
-	if c.Prefix == "" {
-		c.Prefix = defaultPrefix
-	}
-	if c.SourceCounters == 0 {
-		c.SourceCounters = defaultSourceCounters
-	}
-	if c.ProbeEvery == 0 {
-		c.ProbeEvery = defaultProbeEvery
-	}
-	if c.Now == nil {
-		c.Now = time.Now
-	}
+	c = c.withDefaults()
 	n := &counters{
 		client: client, secret: slices.Clone(c.Secret), prefix: c.Prefix + ":{" + tag(c) + "}:",
-		now: c.Now, timeout: c.Timeout, breaker: breaker{now: c.Now, interval: c.ProbeEvery}, denied: newDenied(),
+		now: c.Now, guard: c.guard(client), denied: newDenied(),
 		inspection: &inspection{client: client, evicting: c.InsecureEviction}, sourceCounters: c.SourceCounters,
 	}
 	if err := n.inspection.begin(n.prefix+"probe", c.Timeout); err != nil {
@@ -194,4 +202,23 @@ func (c Config) check(client redis.UniversalClient) error {
 		complain("SourceCounters", "must be %d to %d, got %d", leastSourceCounters, mostSourceCounters, c.SourceCounters)
 	}
 	return wrong.Err()
+}
+
+func (c Config) withDefaults() Config {
+	if c.Prefix == "" {
+		c.Prefix = defaultPrefix
+	}
+	if c.SourceCounters == 0 {
+		c.SourceCounters = defaultSourceCounters
+	}
+	if c.Timeout == 0 {
+		c.Timeout = defaultTimeout
+	}
+	if c.ProbeEvery == 0 {
+		c.ProbeEvery = defaultProbeEvery
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
 }
