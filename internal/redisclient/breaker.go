@@ -48,7 +48,7 @@ const (
 	nothing outcome = iota // neither that it serves nor that it does not
 	answers                // it serves
 	fails                  // this call failed by the server or the network
-	silent                 // it does not serve at all: it accepts no connection, or answers nobody
+	silent                 // it does not serve at all: it accepts no connection, or answers no call
 )
 
 // note takes the outcome of a call that began at a time, by the clock of this machine.
