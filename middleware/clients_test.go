@@ -2,6 +2,8 @@ package middleware_test
 
 import (
 	"compress/gzip"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"io"
 	"net/http"
@@ -13,6 +15,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/wire"
+	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -360,6 +363,120 @@ func TestFaultD5ARefusalSaysWhichBodyIsWanted(t *testing.T) {
 			if strings.Contains(w.Body.String(), "alice") {
 				t.Errorf("the answer repeats the request: %s", w.Body)
 			}
+		})
+	}
+}
+
+func TestFaultB5SecretsThatWereNeverFormEncodedOpen(t *testing.T) {
+	t.Parallel()
+	registered := func(c *config) {
+		registering(c)
+		w := c.tokens.Store.(*recordingStore)
+		for id, secret := range map[string]string{"plain": "a+b%41/=", "id+x": "one+two", "id x": "three", "percent": "100%"} {
+			row := store.Client{ID: id, Grants: []string{tokens.GrantPassword, tokens.GrantRefresh}, Secrets: []store.Digest{sha256.Sum256([]byte(secret))}}
+			if err := w.memory.SetClient(t.Context(), row); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, x := range []struct {
+		name, id, secret string // as they are in Basic
+		client           string // whose they are; empty: no client's
+	}{
+		{"a secret as it is", "plain", "a+b%41/=", "plain"},
+		{"a secret that was encoded", "plain", "a%2Bb%2541%2F%3D", "plain"},
+		{"a secret that was encoded in part", "plain", "a%2Bb%2541/=", "plain"},
+		{"what decodes to another text", "plain", "a%2Bb%41/=", ""},
+		{"a secret that was encoded twice", "plain", "a%252Bb%252541%252F%253D", ""},
+		{"a secret that is no form", "percent", "100%", "percent"},
+		{"the same, encoded", "percent", "100%25", "percent"},
+		{"an ID and a secret as they are", "id+x", "one+two", "id+x"},
+		{"both encoded", "id%2Bx", "one%2Btwo", "id+x"},
+		{"an ID as it is, and the secret of the client with the other reading", "id+x", "three", "id x"},
+		{"an ID of one reading with the secret of the other", "id%2Bx", "three", ""},
+		{"no secret", "plain", "", ""},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			t.Parallel()
+			for _, dialect := range []wire.Dialect{wire.OAuth2{}, wire.FastAPI{}} {
+				d := open(t, registered, speaking(dialect))
+				head := with(basicAsSent(x.id, x.secret))
+				w := d.ask(t, "POST /login\n"+head+"\n\n"+goodForm)
+				if x.client == "" {
+					wantStatus(t, w, http.StatusUnauthorized)
+					continue
+				}
+				wantStatus(t, w, http.StatusOK)
+				if got := d.principal(t, w).ClientID; got != x.client {
+					t.Errorf("client = %q", got)
+				}
+				refresh := refreshForm.FindString(w.Body.String())
+				w = d.ask(t, "POST /token\n"+head+"\n\ngrant_type=refresh_token&refresh_token="+refresh)
+				wantStatus(t, w, http.StatusOK)
+				refresh = refreshForm.FindString(w.Body.String())
+				wantStatus(t, d.ask(t, "POST /revoke\n"+head+"\n\ntoken="+refresh), http.StatusOK)
+			}
+		})
+	}
+	t.Run("in the body there is one reading", func(t *testing.T) {
+		t.Parallel()
+		d := open(t, registered)
+		wantStatus(t, d.ask(t, "POST /login\n"+form+"\n\n"+goodForm+"&client_id=plain&client_secret=a%2Bb%2541/%3D"), http.StatusOK)
+		wantStatus(t, d.ask(t, "POST /login\n"+form+"\n\n"+goodForm+"&client_id=plain&client_secret=a%252Bb%252541%252F%253D"), http.StatusUnauthorized)
+	})
+	t.Run("two readings are one attempt", func(t *testing.T) {
+		t.Parallel()
+		count := func(secret string) (n int) {
+			d := open(t, registered)
+			for d.ask(t, "POST /login\n"+with(basicAsSent("plain", secret))+"\n\n"+goodForm).Code != http.StatusTooManyRequests {
+				n++
+			}
+			return n
+		}
+		if once, twice := count("wrong"), count("wrong+"); once != twice || once == 0 {
+			t.Errorf("%d attempts with one reading, %d with two", once, twice)
+		}
+	})
+}
+
+func basicAsSent(id, secret string) string {
+	return "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(id+":"+secret))
+}
+
+func TestFaultB5AnAccountIsTheSameClientAtLoginAndRefresh(t *testing.T) {
+	t.Parallel()
+	mail := store.User{ID: "u-mail", Login: "mail", Account: "a+b@example.com", Tier: "free", Seats: 1}
+	accounts := func(c *config) {
+		c.tokens.AccountAsClient = true
+		if err := c.tokens.Store.(*recordingStore).memory.AddUser(t.Context(), mail, password); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, x := range []struct{ name, login, account, header, body string }{
+		{"in Basic", "alice", "acme", basicAsSent("acme", ""), ""},
+		{"in Basic, with a secret that means nothing", "alice", "acme", basicAsSent("acme", "x%y+"), ""},
+		{"in the body", "alice", "acme", "", "&client_id=acme&client_secret=x"},
+		{"in both", "alice", "acme", basicAsSent("acme", ""), "&client_id=acme"},
+		{"in Basic, as it is", "mail", mail.Account, basicAsSent(mail.Account, ""), ""},
+		{"in Basic, encoded", "mail", mail.Account, basicAsSent("a%2Bb%40example.com", ""), ""},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			t.Parallel()
+			d := open(t, accounts, speaking(wire.FastAPI{}))
+			login := "username=" + x.login + "&password=correct+horse+%26+battery"
+			w := d.ask(t, "POST /login\n"+with(x.header)+"\n\n"+login+x.body)
+			wantStatus(t, w, http.StatusOK)
+			if got := d.principal(t, w).ClientID; got != x.account {
+				t.Errorf("client = %q, want %q", got, x.account)
+			}
+			refresh := func() string { return refreshForm.FindString(w.Body.String()) }
+			w = d.ask(t, "POST /refresh\nrefresh-token: "+refresh()+"\n"+with(x.header)+"\n\n"+strings.TrimPrefix(x.body, "&"))
+			wantStatus(t, w, http.StatusOK)
+			d.mux.HandleFunc("/postman-refresh", d.WithDialect(wire.PostmanRefresh{}).Refresh)
+			w = d.ask(t, "POST /postman-refresh\n"+with(x.header)+"\n\ngrant_type=refresh_token&refresh_token="+refresh()+x.body)
+			wantStatus(t, w, http.StatusOK)
+			w = d.ask(t, "POST /postman-refresh\n"+with(basicAsSent("other", ""))+"\n\ngrant_type=refresh_token&refresh_token="+refresh())
+			wantStatus(t, w, http.StatusBadRequest)
 		})
 	}
 }

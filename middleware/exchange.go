@@ -12,7 +12,8 @@ import (
 func (a *Auth) exchange(r *http.Request, refresh tokens.RefreshRequest, keys bool) (tokens.Pair, error) {
 	if keys && a.tokens.IsAPIKey(refresh.Token) {
 		return a.exchangeKey(r, tokens.KeyRequest{
-			Key: refresh.Token, ClientID: refresh.ClientID, ClientSecret: refresh.ClientSecret, Scopes: refresh.Scopes,
+			Key: refresh.Token, ClientID: refresh.ClientID, ClientSecret: refresh.ClientSecret, ClientAsSent: refresh.ClientAsSent,
+			Scopes: refresh.Scopes,
 		})
 	}
 	enter := func() (tokens.Pair, error) { return a.tokens.Refresh(a.located(r), refresh) }

@@ -23,7 +23,7 @@ func (a *Auth) CheckIntrospect(r *http.Request) (tokens.Introspection, error) {
 	}
 	ctx := a.located(r)
 	ask := func() (struct{}, error) { return struct{}{}, a.asks(ctx, c) }
-	if (tokens.RevokeRequest{ClientID: c.ID}).Check() != nil { // what is malformed is refused before anything is counted
+	if (tokens.RevokeRequest{ClientID: c.ID, ClientAsSent: c.AsSent}).Check() != nil { // what is malformed is refused before anything is counted
 		_, err := ask()
 		return tokens.Introspection{}, err
 	}
@@ -39,7 +39,7 @@ func (a *Auth) CheckIntrospect(r *http.Request) (tokens.Introspection, error) {
 
 // asks sees whether a client may ask about tokens.
 func (a *Auth) asks(ctx context.Context, c wire.Client) error {
-	registered, err := a.tokens.AuthenticateClient(ctx, c.ID, c.Secret)
+	registered, err := a.tokens.AuthenticateClient(ctx, c.ID, c.Secret, c.AsSent)
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ func (a *Auth) CheckRevoke(r *http.Request) (own bool, err error) {
 	if token == "" {
 		return false, p.Explain(wire.Missing("token"))
 	}
-	revoke := tokens.RevokeRequest{Token: tokens.Secret(token), ClientID: c.ID, ClientSecret: c.Secret}
+	revoke := tokens.RevokeRequest{Token: tokens.Secret(token), ClientID: c.ID, ClientSecret: c.Secret, ClientAsSent: c.AsSent}
 	if err := revoke.Check(); err != nil { // what is malformed is refused before anything is counted
 		return false, err
 	}

@@ -53,6 +53,9 @@ type KeyRequest struct {
 	// secret for the client, and ignored otherwise.
 	ClientSecret Secret
 
+	// ClientAsSent is as in LoginRequest.
+	ClientAsSent ClientCredentials
+
 	// Scopes narrow the access token: at most 64 scope-tokens. Each must be held by
 	// the user now, and allowed by the key and the client, or the exchange returns
 	// ErrInvalidScope. Nil: all such scopes. Empty and not nil: ErrInvalidScope.
@@ -162,7 +165,7 @@ func (a *Authority) exchange(ctx context.Context, r KeyRequest) (Pair, store.API
 	if err := r.Check(); err != nil {
 		return Pair{}, store.APIKey{}, err
 	}
-	c, err := a.admit(ctx, r.ClientID, r.ClientSecret, GrantExchange)
+	c, err := a.admit(ctx, r.ClientID, r.ClientSecret, r.ClientAsSent, GrantExchange)
 	if err != nil {
 		return Pair{}, store.APIKey{}, err
 	}

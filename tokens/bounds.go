@@ -17,7 +17,7 @@ import (
 // login, a login of more than 512 bytes, a password of more than 4096 bytes, or
 // either not of UTF-8 without NUL.
 func (r LoginRequest) Check() error {
-	if err := checkClientID(r.ClientID); err != nil {
+	if err := checkClientID(r.ClientID, r.ClientAsSent); err != nil {
 		return err
 	}
 	if err := checkScopes(r.Scopes); err != nil {
@@ -36,7 +36,7 @@ func (r LoginRequest) Check() error {
 //
 // It returns ErrMalformed or ErrInvalidScope.
 func (r RefreshRequest) Check() error {
-	if err := checkClientID(r.ClientID); err != nil {
+	if err := checkClientID(r.ClientID, r.ClientAsSent); err != nil {
 		return err
 	}
 	return checkScopes(r.Scopes)
@@ -47,7 +47,7 @@ func (r RefreshRequest) Check() error {
 //
 // It returns ErrMalformed or ErrInvalidScope.
 func (r KeyRequest) Check() error {
-	if err := checkClientID(r.ClientID); err != nil {
+	if err := checkClientID(r.ClientID, r.ClientAsSent); err != nil {
 		return err
 	}
 	return checkScopes(r.Scopes)
@@ -57,10 +57,10 @@ func (r KeyRequest) Check() error {
 // LoginRequest.Check does. It does not read the token.
 //
 // It returns ErrMalformed.
-func (r RevokeRequest) Check() error { return checkClientID(r.ClientID) }
+func (r RevokeRequest) Check() error { return checkClientID(r.ClientID, r.ClientAsSent) }
 
-func checkClientID(id string) error {
-	if !isString(id) {
+func checkClientID(id string, asSent ClientCredentials) error {
+	if !isString(id) || !isString(asSent.ID) {
 		return fmt.Errorf("%w: client identifier", ErrMalformed)
 	}
 	return nil

@@ -46,6 +46,9 @@ type client struct {
 	// account: no such client is registered, and AccountAsClient accepts the ID as
 	// that of the user's account.
 	account bool
+
+	// otherID is the ID of an account in the second reading of the credentials.
+	otherID string
 }
 
 // registers reports whether a client must be known, as a registered one or as an
@@ -65,18 +68,45 @@ func (a *Authority) RegistersClients() bool { return a.clients != nil }
 func (a *Authority) RequiresClients() bool { return a.strict() }
 
 // admit authenticates a client, and checks that it may use a grant type.
-func (a *Authority) admit(ctx context.Context, id string, secret Secret, grant string) (client, error) {
-	c, err := a.authenticate(ctx, id, secret)
+func (a *Authority) admit(ctx context.Context, id string, secret Secret, asSent ClientCredentials, grant string) (client, error) {
+	c, err := a.authenticateEither(ctx, id, secret, asSent)
 	if err != nil {
 		return client{}, err
 	}
 	return c, c.may(grant)
 }
 
-// authenticate returns the client with an ID and a secret. A request that names
-// no client is that of Config.DefaultClient. If it returns an error, no other
+// ClientCredentials are the ID and the secret of a client.
+type ClientCredentials struct {
+	ID     string
+	Secret Secret
+}
+
+// authenticateEither returns the client with an ID and a secret, or that with the ID
+// and the secret of the second reading. The zero value of that means that there is
+// one reading only.
+func (a *Authority) authenticateEither(ctx context.Context, id string, secret Secret, asSent ClientCredentials) (client, error) {
+	if asSent.ID == "" || asSent.ID == id {
+		return a.authenticate(ctx, id, secret, asSent.Secret)
+	}
+	c, err := a.authenticate(ctx, id, secret)
+	if c.registered || err != nil && !errors.Is(err, ErrInvalidClient) {
+		return c, err
+	}
+	other, otherErr := a.authenticate(ctx, asSent.ID, asSent.Secret)
+	if err != nil || other.registered {
+		return other, otherErr
+	}
+	if c.account { // its user says which of the two it is
+		c.otherID = asSent.ID
+	}
+	return c, nil
+}
+
+// authenticate returns the client with an ID and one of the secrets. A request that
+// names no client is that of Config.DefaultClient. If it returns an error, no other
 // check was made.
-func (a *Authority) authenticate(ctx context.Context, id string, secret Secret) (client, error) {
+func (a *Authority) authenticate(ctx context.Context, id string, secrets ...Secret) (client, error) {
 	if !isString(id) {
 		return client{}, fmt.Errorf("%w: client identifier", ErrMalformed)
 	}
@@ -87,13 +117,13 @@ func (a *Authority) authenticate(ctx context.Context, id string, secret Secret) 
 		if id = a.defaultClient; id == "" && a.strict() {
 			return client{}, fmt.Errorf("%w: the request names none", ErrInvalidClient)
 		}
-		secret = ""
+		secrets = nil
 	}
 	c, err := a.client(ctx, id)
 	if err != nil {
 		return client{}, err
 	}
-	if !opens(c.Secrets, secret) {
+	if !opens(c.Secrets, secrets) {
 		return client{}, fmt.Errorf("%w: secret", ErrInvalidClient)
 	}
 	return c, nil
@@ -106,10 +136,13 @@ func (a *Authority) authenticate(ctx context.Context, id string, secret Secret) 
 //
 // It returns ErrInvalidClient, ErrMalformed for an ID that no store could hold,
 // or ErrUnavailable.
-func (a *Authority) AuthenticateClient(ctx context.Context, id string, secret Secret) (store.Client, error) {
+//
+// asSent is another reading of the same credentials: see
+// LoginRequest.ClientAsSent. Its zero value is none.
+func (a *Authority) AuthenticateClient(ctx context.Context, id string, secret Secret, asSent ClientCredentials) (store.Client, error) {
 	within, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
-	c, err := a.authenticate(within, id, secret)
+	c, err := a.authenticateEither(within, id, secret, asSent)
 	if err == nil && len(c.Secrets) == 0 {
 		err = fmt.Errorf("%w: it has no secret", ErrInvalidClient)
 	}
@@ -140,20 +173,24 @@ func (a *Authority) client(ctx context.Context, id string) (client, error) {
 	return client{Client: c, registered: true}, nil
 }
 
-// opens reports whether a secret is one of those with these digests. If there are
-// no digests, the client is public and a secret is ignored, because some clients
-// always send one. All digests are compared, in constant time.
-func opens(digests []store.Digest, secret Secret) bool {
+// opens reports whether one of the secrets is one of those with these digests. If
+// there are no digests, the client is public and a secret is ignored, because some
+// clients always send one. All digests are compared, in constant time.
+func opens(digests []store.Digest, secrets []Secret) bool {
 	if len(digests) == 0 {
 		return true
 	}
-	sum := sha256.Sum256([]byte(secret))
 	found := 0
-	for _, d := range digests {
-		found |= subtle.ConstantTimeCompare(sum[:], d[:])
+	for _, secret := range secrets {
+		if secret == "" { // one that was omitted: RFC 6749 §2.3.1
+			continue
+		}
+		sum := sha256.Sum256([]byte(secret))
+		for _, d := range digests {
+			found |= subtle.ConstantTimeCompare(sum[:], d[:])
+		}
 	}
-	// an empty secret is one that was omitted: RFC 6749 §2.3.1
-	return found == 1 && secret != ""
+	return found == 1
 }
 
 // holder returns the client that presents a token of a session: the client that
@@ -169,6 +206,9 @@ func (a *Authority) holder(ctx context.Context, named client, s store.Session) (
 	}
 	// a session without a client, from before Config.Clients was set
 	of := or(s.ClientID, a.defaultClient)
+	if of != "" && named.otherID == of {
+		named.ID = of
+	}
 	switch {
 	case of == "" && a.anyClient:
 		return named, nil
@@ -189,11 +229,11 @@ func (a *Authority) holder(ctx context.Context, named client, s store.Session) (
 
 // presenter authenticates the client that a request for a session names. If the
 // request names none, it returns the zero client, which holder then replaces.
-func (a *Authority) presenter(ctx context.Context, id string, secret Secret) (client, error) {
+func (a *Authority) presenter(ctx context.Context, id string, secret Secret, asSent ClientCredentials) (client, error) {
 	if id == "" || !a.registers() {
 		return client{Client: store.Client{ID: id}}, nil
 	}
-	return a.authenticate(ctx, id, secret)
+	return a.authenticateEither(ctx, id, secret, asSent)
 }
 
 // may reports whether the client is allowed a grant type.
@@ -235,7 +275,11 @@ func (c client) mayAsk(r LoginRequest) error {
 }
 
 // isOf reports whether an account that serves as a client is the user's:
-// User.Account or, if that is empty, User.ID.
-func (c client) isOf(u store.User) bool {
-	return !c.account || c.ID == or(u.Account, u.ID)
+// User.Account or, if that is empty, User.ID. The client has that ID then.
+func (c *client) isOf(u store.User) bool {
+	account := or(u.Account, u.ID)
+	if c.otherID == account {
+		c.ID = account
+	}
+	return !c.account || c.ID == account
 }

@@ -142,7 +142,7 @@ func TestFaultA12WhatAStoreReturnsIsCheckedBeforeItIsUsed(t *testing.T) {
 			return errorOf(a.Introspect(ctx, m.pair.RefreshToken))
 		}},
 		{"AuthenticateClient", [][]spoil{clients}, func(ctx context.Context, a *tokens.Authority, _ made) error {
-			return errorOf(a.AuthenticateClient(ctx, "web", ""))
+			return errorOf(a.AuthenticateClient(ctx, "web", "", tokens.ClientCredentials{}))
 		}},
 	}
 	for _, method := range methods {

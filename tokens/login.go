@@ -33,6 +33,12 @@ type LoginRequest struct {
 	// secret for the client, and ignored otherwise.
 	ClientSecret Secret
 
+	// ClientAsSent is another reading of the client's credentials, which is tried as
+	// well: HTTP Basic as it was sent, by a client that did not form-encode its ID and
+	// secret (RFC 6749 §2.3.1). ClientID and ClientSecret are the decoded ones then.
+	// The zero value means that there is one reading only.
+	ClientAsSent ClientCredentials
+
 	// Scopes is the requested scope, at most 64 scope-tokens (RFC 6749 §3.3). All of
 	// it is granted, and the session never gets more. A scope that the user does not
 	// hold, or that the client may not have, is ErrInvalidScope. Nil: all scopes
@@ -107,7 +113,7 @@ func (a *Authority) login(ctx context.Context, r LoginRequest) (Pair, error) {
 	if err := r.Check(); err != nil {
 		return Pair{}, err
 	}
-	c, err := a.admit(ctx, r.ClientID, r.ClientSecret, GrantPassword)
+	c, err := a.admit(ctx, r.ClientID, r.ClientSecret, r.ClientAsSent, GrantPassword)
 	if err != nil {
 		return Pair{}, err
 	}

@@ -21,7 +21,7 @@ import (
 func (a *Authority) Logout(ctx context.Context, r RefreshRequest) error {
 	ctx, cancel := a.bounded(ctx)
 	defer cancel()
-	named, err := a.presenter(ctx, r.ClientID, r.ClientSecret)
+	named, err := a.presenter(ctx, r.ClientID, r.ClientSecret, r.ClientAsSent)
 	if err != nil {
 		return a.clientRefused(ctx, r.ClientID, err)
 	}

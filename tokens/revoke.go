@@ -19,6 +19,9 @@ type RevokeRequest struct {
 
 	// ClientSecret is the client's secret, as in RefreshRequest.
 	ClientSecret Secret
+
+	// ClientAsSent is as in LoginRequest.
+	ClientAsSent ClientCredentials
 }
 
 // Revoke ends what a token belongs to (RFC 7009): the session of a refresh token
@@ -40,7 +43,7 @@ type RevokeRequest struct {
 func (a *Authority) Revoke(ctx context.Context, r RevokeRequest) (sid string, err error) {
 	ctx, cancel := a.bounded(ctx)
 	defer cancel()
-	named, err := a.presenter(ctx, r.ClientID, r.ClientSecret)
+	named, err := a.presenter(ctx, r.ClientID, r.ClientSecret, r.ClientAsSent)
 	if err != nil {
 		return "", a.clientRefused(ctx, r.ClientID, err)
 	}

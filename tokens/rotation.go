@@ -25,6 +25,9 @@ type RefreshRequest struct {
 	// secret for the client, and ignored otherwise.
 	ClientSecret Secret
 
+	// ClientAsSent is as in LoginRequest.
+	ClientAsSent ClientCredentials
+
 	// Scopes narrow the access token of this refresh, and of no later one: at most
 	// 64 scope-tokens. Each must be held by the user now, and allowed by the session
 	// and its client; otherwise Refresh returns ErrInvalidScope and the session
@@ -66,7 +69,7 @@ func (a *Authority) Refresh(ctx context.Context, r RefreshRequest) (Pair, error)
 		a.Report(ctx, events.Event{Kind: events.RefreshRefused, ClientID: printable(r.ClientID), Err: err})
 		return Pair{}, err
 	}
-	named, err := a.presenter(ctx, r.ClientID, r.ClientSecret)
+	named, err := a.presenter(ctx, r.ClientID, r.ClientSecret, r.ClientAsSent)
 	if err == nil {
 		err = named.mayRefresh()
 	}

@@ -12,19 +12,22 @@ import (
 type Client struct {
 	ID     string
 	Secret tokens.Secret
+
+	// AsSent is HTTP Basic as it was sent, if that is not the same.
+	AsSent tokens.ClientCredentials
 }
 
 const (
 	errTwoClients malformed = "The client must be named in one way, in Basic or in the body"
 	errBasic      malformed = "The Basic credentials must be base64 of ID:secret"
 	errExchange   malformed = "Only an API key can be exchanged, for an access token"
-	errBasicForm  malformed = "The ID in the Basic credentials must be form-encoded UTF-8"
+	errBasicForm  malformed = "The ID in the Basic credentials must be UTF-8, without NUL"
 )
 
 // Client reads the OAuth client of the request, from HTTP Basic or the body:
 // RFC 6749 §2.3.1 and §3.2.1. A secret may not be sent in both.
 func (p *Params) Client() (Client, error) {
-	c := Client{p.Get("client_id"), tokens.Secret(p.Get("client_secret"))}
+	c := Client{ID: p.Get("client_id"), Secret: tokens.Secret(p.Get("client_secret"))}
 	scheme, credentials, _ := strings.Cut(p.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Basic") {
 		return c, nil
@@ -35,29 +38,36 @@ func (p *Params) Client() (Client, error) {
 		return Client{}, NewError(ReasonClient, err)
 	case err != nil:
 		return Client{}, NewError(ReasonMalformed, err)
-	case c.Secret != "", c.ID != "" && c.ID != basic.ID:
+	case c.Secret != "", c.ID != "" && c.ID != basic.ID && c.ID != basic.AsSent.ID:
 		return Client{}, NewError(ReasonMalformed, errTwoClients)
 	}
 	return basic, nil
 }
 
 // readBasic decodes both halves as forms, which is what RFC 6749 §2.3.1 adds to
-// RFC 7617. A secret that is no form stands for itself, for some clients do not
-// know that.
+// RFC 7617. Some clients do not encode them: what is no form stands for itself, and
+// what is one may stand for itself as well.
 func readBasic(credentials string) (Client, error) {
 	text, err := base64.StdEncoding.DecodeString(strings.TrimSpace(credentials))
 	id, secret, ok := strings.Cut(string(text), ":")
 	if err != nil || !ok {
 		return Client{}, errBasic
 	}
-	id, err = url.QueryUnescape(id)
-	if err != nil || !isText(id) {
-		return Client{}, errBasicForm
+	sent := tokens.ClientCredentials{ID: id, Secret: tokens.Secret(secret)}
+	if decoded, err := url.QueryUnescape(id); err == nil {
+		id = decoded
 	}
 	if decoded, err := url.QueryUnescape(secret); err == nil {
 		secret = decoded
 	}
-	return Client{id, tokens.Secret(secret)}, nil
+	if !isText(id) || !isText(sent.ID) {
+		return Client{}, errBasicForm
+	}
+	c := Client{ID: id, Secret: tokens.Secret(secret)}
+	if c.ID != sent.ID || c.Secret != sent.Secret {
+		c.AsSent = sent
+	}
+	return c, nil
 }
 
 // PasswordGrant reads RFC 6749 §4.3.2.
@@ -78,7 +88,7 @@ func (p *Params) PasswordGrant() (tokens.LoginRequest, error) {
 	return tokens.LoginRequest{
 		Login:    p.Get("username"),
 		Password: tokens.Secret(p.Get("password")),
-		ClientID: c.ID, ClientSecret: c.Secret,
+		ClientID: c.ID, ClientSecret: c.Secret, ClientAsSent: c.AsSent,
 		Scopes: scopes,
 		Label:  p.Header.Get("User-Agent"),
 	}, nil
@@ -105,7 +115,7 @@ func (p *Params) RefreshGrant() (tokens.RefreshRequest, error) {
 	if err != nil {
 		return tokens.RefreshRequest{}, err
 	}
-	r := tokens.RefreshRequest{Token: tokens.Secret(token), ClientID: c.ID, ClientSecret: c.Secret, Scopes: scopes}
+	r := tokens.RefreshRequest{Token: tokens.Secret(token), ClientID: c.ID, ClientSecret: c.Secret, ClientAsSent: c.AsSent, Scopes: scopes}
 	if token == "" {
 		return r, NewError(ReasonNoRefresh, nil)
 	}
@@ -145,6 +155,6 @@ func (p *Params) ExchangeGrant(audience string) (tokens.KeyRequest, error) {
 		return tokens.KeyRequest{}, err
 	}
 	return tokens.KeyRequest{
-		Key: tokens.Secret(p.Get("subject_token")), ClientID: c.ID, ClientSecret: c.Secret, Scopes: scopes,
+		Key: tokens.Secret(p.Get("subject_token")), ClientID: c.ID, ClientSecret: c.Secret, ClientAsSent: c.AsSent, Scopes: scopes,
 	}, nil
 }

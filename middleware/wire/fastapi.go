@@ -50,7 +50,7 @@ func (FastAPI) ReadLogin(p *Params) (tokens.LoginRequest, error) {
 	return tokens.LoginRequest{
 		Login:    p.Get("username"),
 		Password: tokens.Secret(p.Get("password")),
-		ClientID: c.ID, ClientSecret: c.Secret,
+		ClientID: c.ID, ClientSecret: c.Secret, ClientAsSent: c.AsSent,
 		Scopes: scopes, IgnoreUnknownScopes: true, // fastapi-users looks at none
 		Label: p.Header.Get("User-Agent"),
 	}, nil
@@ -61,7 +61,7 @@ func (FastAPI) ReadLogin(p *Params) (tokens.LoginRequest, error) {
 // of somebody else, unless clients must be registered.
 func (p *Params) fastAPIClient() (Client, error) {
 	if id := p.Get("client_id"); id != "" {
-		return Client{id, tokens.Secret(p.Get("client_secret"))}, nil
+		return Client{ID: id, Secret: tokens.Secret(p.Get("client_secret"))}, nil
 	}
 	c, err := p.Client()
 	if !p.registered && (errors.Is(err, errBasic) || errors.Is(err, errBasicForm)) {
@@ -94,7 +94,7 @@ func (FastAPI) ReadRefresh(p *Params) (tokens.RefreshRequest, error) {
 		if err != nil {
 			return tokens.RefreshRequest{}, err
 		}
-		r.ClientID, r.ClientSecret = c.ID, c.Secret
+		r.ClientID, r.ClientSecret, r.ClientAsSent = c.ID, c.Secret, c.AsSent
 	}
 	if token == "" {
 		e := NewError(ReasonNoRefresh, nil)
