@@ -10,8 +10,8 @@ import (
 	"github.com/sallyport-go/sallyport/store/passwords"
 )
 
-// A login, as a store makes it: an unknown one costs as much as a wrong
-// password, and a hash of an older kind is renewed while the password is there.
+// A store checks a login: an unknown login costs as much work as a wrong password,
+// and a hash of an older scheme is renewed while the password is known.
 func Example() {
 	hasher, err := passwords.New(passwords.Config{})
 	if err != nil {
@@ -26,8 +26,8 @@ func Example() {
 	authenticate := func(ctx context.Context, login, password string) error {
 		encoded, ok := hashes[login]
 		if !ok {
-			// Not simply ErrMismatch: that answer would come so soon that it tells
-			// everybody who has an account.
+			// Not simply ErrMismatch: that answer would be so fast that it reveals who
+			// has an account.
 			return hasher.VerifyUnknown(ctx, password)
 		}
 		renew, err := hasher.Verify(ctx, encoded, password)
@@ -49,21 +49,21 @@ func Example() {
 	} {
 		switch err := authenticate(context.Background(), try[0], try[1]); {
 		case err == nil:
-			fmt.Println(try[0], "may enter; the hash begins with", hashes[try[0]][:31])
+			fmt.Println(try[0], "is logged in; the hash begins with", hashes[try[0]][:31])
 		case errors.Is(err, passwords.ErrMismatch):
-			fmt.Println(try[0], "may not") // 401
+			fmt.Println(try[0], "is rejected") // 401
 		default:
 			fmt.Println("try again later:", err) // 503: busy, or a row that cannot be read
 		}
 	}
 	// Output:
-	// ada may enter; the hash begins with $argon2id$v=19$m=19456,t=2,p=1$
-	// ada may not
-	// bob may not
+	// ada is logged in; the hash begins with $argon2id$v=19$m=19456,t=2,p=1$
+	// ada is rejected
+	// bob is rejected
 }
 
-// Logins of one address, or to one name, do not take all places of the queue: the
-// hasher shares its turns out by what WithCaller tells it.
+// With WithCaller the hasher shares its turns out by address and by login, so that the
+// logins of one caller do not delay all others.
 func ExampleWithCaller() {
 	hasher, err := passwords.New(passwords.Config{})
 	if err != nil {

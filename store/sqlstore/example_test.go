@@ -7,13 +7,14 @@ import (
 	"io/fs"
 	"time"
 
+	"github.com/sallyport-go/sallyport/configerror"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/sqlstore"
 )
 
-// Users, sessions, API keys, clients and the deny list in a database of the host's.
-// The host imports the driver, here pgx ("github.com/jackc/pgx/v5/stdlib"). The
-// examples that run are in examples/stores, with SQLite.
+// Users, sessions, API keys, clients and the deny list are in the host's database. The
+// host imports the driver, here pgx ("github.com/jackc/pgx/v5/stdlib"). The module
+// examples/stores has examples that run, with SQLite.
 func Example() { //nolint:testableexamples // it needs a driver and a server
 	ctx := context.Background()
 	db, err := sql.Open("pgx", "postgres://app@db.internal/app?sslmode=verify-full&connect_timeout=5")
@@ -33,12 +34,12 @@ func Example() { //nolint:testableexamples // it needs a driver and a server
 	if err := users.AddUser(ctx, store.User{ID: "u1", Login: "ada", Tier: "free"}, "correct horse"); err != nil {
 		panic(err)
 	}
-	// users goes into tokens.Config, as Store and as APIKeys.
+	// users is the Store, the APIKeys, the Clients and the Revocations of a tokens.Config.
 	n, err := users.DeleteExpiredSessions(ctx, time.Now())
 	fmt.Println(n, err)
 }
 
-// A host with a migration tool of its own takes the files from here.
+// A host with a migration tool takes the files from Migrations.
 func ExampleMigrations() {
 	files, err := sqlstore.Migrations(sqlstore.Config{Dialect: sqlstore.PostgreSQL, Prefix: "auth_"})
 	if err != nil {
@@ -48,4 +49,16 @@ func ExampleMigrations() {
 	fmt.Println(names, err)
 	// Output:
 	// [00001_sessions.sql] <nil>
+}
+
+// Open checks the whole Config before it uses the database.
+func ExampleOpen_wrong() {
+	_, err := sqlstore.Open(context.Background(), nil, sqlstore.Config{Dialect: "mysql", Prefix: "Auth"})
+	for e := range configerror.All(err) {
+		fmt.Printf("%s: %s\n", e.Path, e.Problem)
+	}
+	// Output:
+	// db: must be a *sql.DB, got nil
+	// Config.Dialect: must be SQLite or PostgreSQL, got "mysql"
+	// Config.Prefix: must be a letter, then letters, digits and underscores, lower-case, 32 at most, got "Auth"
 }

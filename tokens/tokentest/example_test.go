@@ -3,6 +3,7 @@ package tokentest_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/sallyport-go/sallyport/tokens"
@@ -48,6 +49,33 @@ func ExampleCheck_wrong() {
 		return nil
 	})
 	fmt.Println(err != nil)
+	// Output:
+	// true
+}
+
+// An endpoint must answer each invalid token with the same 401. This one reveals which
+// tokens have expired, and why the others are invalid.
+func ExampleCheckHandler_wrong() {
+	target := tokentest.Target{
+		Keys:   []keys.Key{{ID: "k1", Algorithm: "HS256", Secret: keys.NewSecret()}},
+		Issuer: "https://issuer.example", Audience: "api",
+	}
+	set, err := keys.NewSet(target.Keys...)
+	if err != nil {
+		panic(err)
+	}
+	verifier, err := tokens.NewVerifier(tokens.VerifierConfig{Keys: set, Issuer: target.Issuer, Audience: target.Audience})
+	if err != nil {
+		panic(err)
+	}
+	endpoint := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if _, err := verifier.Verify(r.Context(), tokens.Secret(token)); err != nil {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			http.Error(w, err.Error(), http.StatusUnauthorized) // instead of one text for all
+		}
+	})
+	fmt.Println(tokentest.CheckHandler(context.Background(), target, endpoint, "/") != nil)
 	// Output:
 	// true
 }
