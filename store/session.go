@@ -9,9 +9,9 @@ import (
 // refresh advances it, and a logout, a reused refresh token or its age ends it. A
 // year of hourly refreshes leaves one row.
 type Sessions interface {
-	// CreateSession adds a session. Every field comes back as it was given.
-	// ErrConflict if the ID is taken, in which case
-	// the session that has it stays as it was.
+	// CreateSession adds a session. Every field comes back as it was given. It
+	// returns ErrConflict if the ID is taken, and does not change the session that
+	// has it.
 	CreateSession(ctx context.Context, s Session) error
 
 	// Session returns the session with this ID, whether it is active, revoked or
@@ -72,7 +72,7 @@ type Session struct {
 	// token.
 	ID string
 
-	// UserID is the ID of the user who logged in.
+	// UserID is the ID of the user whose session it is.
 	UserID string
 
 	// CredentialVersion is that of the user at the login: see [User]. A session
@@ -88,27 +88,28 @@ type Session struct {
 	// (RFC 6749 §3.3). Empty: they do not limit it.
 	Scopes []string
 
-	// Generation counts the refreshes. It begins at 1.
+	// Generation counts the refreshes. It begins at 1, and each refresh adds 1.
 	Generation int64
 
 	// CreatedAt is when the session was created.
 	CreatedAt time.Time
 
 	// AuthenticatedAt is when the user last proved who they are: at the login, or
-	// later where the host asked them again. A refresh does not change it. Zero: the
+	// later if the host asked them again. A refresh does not change it. Zero: the
 	// session was created by a release that did not store it.
 	AuthenticatedAt time.Time
 
-	// Methods are how the user proved it, by the names of RFC 8176 §2 ("pwd",
-	// "otp", "mfa"): 16 at most, each a scope-token of RFC 6749 §3.3 of at most 128
-	// bytes. It never changes, and is empty where it is not known.
+	// Methods are how the user proved it, by the names of RFC 8176 §2, for example
+	// "pwd", "otp" and "mfa": at most 16, each a scope-token (RFC 6749 §3.3) of 1 to
+	// 128 bytes. They never change. Empty: it is not known.
 	Methods []string
 
-	// Actor is the ID of the user who acts in the place of UserID, such as support
-	// staff. It never changes. Empty: the user acts for themselves.
+	// Actor is the ID of the user who acts for UserID, for example of support staff.
+	// It never changes. Empty: the user acts for themselves.
 	Actor string
 
-	// AdvancedAt is when the session came to its Generation.
+	// AdvancedAt is when the session reached its Generation: when it was created or
+	// last refreshed.
 	AdvancedAt time.Time
 
 	// IdleUntil is when the session expires unless it is refreshed before.

@@ -170,10 +170,10 @@ type Config struct {
 	// Config.Timeout. It must be safe for concurrent use. Nil: no additional claims.
 	//
 	// It must not return a registered claim: iss, sub, aud, exp, nbf, iat, jti,
-	// client_id, scope, sid, acct, tier, seats or restricted, in any letter case. If
-	// it does, if the values are not JSON, or if the token would be longer than
-	// MaxAccessToken, the operation returns ErrClaims. If Claims returns an error,
-	// the operation returns ErrUnavailable.
+	// client_id, scope, sid, acct, tier, seats, restricted, auth_time or amr, in any
+	// letter case. If it does, if the values are not JSON, or if the token would be
+	// longer than MaxAccessToken, the operation returns ErrClaims. If Claims returns
+	// an error, the operation returns ErrUnavailable.
 	Claims func(context.Context, store.User) (map[string]any, error)
 
 	// Events receives the events, for a security log: see package events. It is

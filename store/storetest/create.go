@@ -8,7 +8,7 @@ import (
 	"github.com/sallyport-go/sallyport/store"
 )
 
-const takenSession = "ErrConflict if the ID is taken, in which case the session that has it stays as it was."
+const takenSession = "It returns ErrConflict if the ID is taken, and does not change the session that has it."
 
 var createRules = []rule{
 	{
