@@ -72,7 +72,8 @@ func (a *Auth) CreateAPIKey(w http.ResponseWriter, r *http.Request) {
 }
 
 // CheckRevokeAPIKey ends the API key of the user who is signed in that has this
-// ID, for DELETE. It is committed when CheckRevokeAPIKey returns nil, and runs to
+// ID, for DELETE. If id is empty, it is that of the path, as EndSession describes. It
+// is committed when CheckRevokeAPIKey returns nil, and runs to
 // its end also if the client disconnects, as CheckLogout does.
 func (a *Auth) CheckRevokeAPIKey(r *http.Request, id string) error {
 	r = undisturbed(r)
@@ -80,13 +81,13 @@ func (a *Auth) CheckRevokeAPIKey(r *http.Request, id string) error {
 	if err != nil {
 		return err
 	}
-	return found(a.tokens.RevokeAPIKey(a.located(r), p.Subject, id))
+	return found(a.tokens.RevokeAPIKey(a.located(r), p.Subject, pathID(r, id)))
 }
 
-// RevokeAPIKey answers what CheckRevokeAPIKey decides; the ID is the path's
-// wildcard {id}.
+// RevokeAPIKey answers what CheckRevokeAPIKey decides. The ID is in the path, as that
+// of EndSession is.
 func (a *Auth) RevokeAPIKey(w http.ResponseWriter, r *http.Request) {
-	a.done(w, a.CheckRevokeAPIKey(r, r.PathValue("id")))
+	a.done(w, a.CheckRevokeAPIKey(r, ""))
 }
 
 // errNoKeys means that the handler is mounted but tokens.Config.APIKeys is nil.

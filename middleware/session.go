@@ -79,7 +79,8 @@ func (a *Auth) Sessions(w http.ResponseWriter, r *http.Request) {
 }
 
 // CheckEndSession ends the session of the user who is signed in that has this
-// ID, for DELETE. It is committed when CheckEndSession returns nil, and runs to
+// ID, for DELETE. If id is empty, it is that of the path, as EndSession describes. It
+// is committed when CheckEndSession returns nil, and runs to
 // its end also if the client disconnects, as CheckLogout does.
 //
 // own reports whether that was the session of the request's own access token or
@@ -90,16 +91,18 @@ func (a *Auth) CheckEndSession(r *http.Request, id string) (own bool, err error)
 	if err != nil {
 		return false, err
 	}
+	id = pathID(r, id)
 	if err := found(a.tokens.EndSession(a.located(r), p.Subject, id)); err != nil {
 		return false, err
 	}
 	return id == p.SessionID || a.hasCookiesOf(r, id), nil
 }
 
-// EndSession answers what CheckEndSession decides; the ID is the path's
-// wildcard {id}.
+// EndSession answers what CheckEndSession decides. The ID is the wildcard {id} of the
+// path. Where the router sets no r.PathValue, as gin and fiber do not, it is the last
+// segment of the path. If it is another segment there, call r.SetPathValue first.
 func (a *Auth) EndSession(w http.ResponseWriter, r *http.Request) {
-	own, err := a.CheckEndSession(r, r.PathValue("id"))
+	own, err := a.CheckEndSession(r, "")
 	if err != nil {
 		a.Refused(wire.RouteAPI, err).Write(w)
 		return

@@ -7,6 +7,9 @@ import (
 	"bytes"
 	"context"
 	"debug/buildinfo"
+	"encoding/json"
+	"errors"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -26,19 +29,27 @@ import (
 	_ "github.com/sallyport-go/sallyport/middleware"
 	_ "github.com/sallyport-go/sallyport/middleware/clientip"
 	_ "github.com/sallyport-go/sallyport/middleware/echov4"
+	_ "github.com/sallyport-go/sallyport/middleware/echov5"
 	_ "github.com/sallyport-go/sallyport/store/memstore"
 )
 
-// maxLines is how long a program may be.
-const maxLines = 60
+const (
+	maxLines   = 60 // of a program
+	maxWrapper = 15 // of the function in use.go that converts middleware, if there is one
+)
 
-// starters are the programs, each with the module of its framework.
-var starters = []struct{ name, framework string }{
-	{"nethttp", ""},
-	{"echo", "github.com/labstack/echo/v4"},
-	{"chi", "github.com/go-chi/chi/v5"},
-	{"gin", "github.com/gin-gonic/gin"},
-	{"fiber", "github.com/gofiber/fiber/v2"},
+// starters are the programs, each with the module of its framework. One with a wrapper
+// has use.go, and routes for the sessions of its user.
+var starters = []struct {
+	name, framework string
+	wrapper         bool
+}{
+	{name: "nethttp"},
+	{name: "echo", framework: "github.com/labstack/echo/v4"},
+	{name: "echov5", framework: "github.com/labstack/echo/v5"},
+	{name: "chi", framework: "github.com/go-chi/chi/v5"},
+	{name: "gin", framework: "github.com/gin-gonic/gin", wrapper: true},
+	{name: "fiber", framework: "github.com/gofiber/fiber/v3", wrapper: true},
 }
 
 // unwanted are modules that a program must not link unless they are its framework's:
@@ -58,7 +69,11 @@ func TestStarters(t *testing.T) {
 			binary := build(t, s.name, addr)
 			links(t, binary, s.framework)
 			start(t, binary, addr)
-			use(t, hosttest.At(t, "http://"+addr))
+			host := hosttest.At(t, "http://"+addr)
+			use(t, host)
+			if s.wrapper {
+				endSession(t, host)
+			}
 		})
 	}
 }
@@ -94,6 +109,32 @@ func use(t *testing.T, host *hosttest.Host) {
 	}
 }
 
+// endSession logs in and ends the session by its ID, which the router of the framework
+// has in a place of its own.
+func endSession(t *testing.T, host *hosttest.Host) {
+	t.Helper()
+	pair := host.Post(t, "/auth/jwt/login", "username", "ada", "password", "correct horse").Pair(t)
+	var list struct {
+		Sessions []struct {
+			ID      string
+			Current bool
+		}
+	}
+	sessions := host.Get(t, "/auth/sessions", pair.Access)
+	if err := json.Unmarshal([]byte(sessions.Body), &list); err != nil {
+		t.Fatalf("sessions = %d %s: %v", sessions.Status, sessions.Body, err)
+	}
+	end := hosttest.Request{Method: http.MethodDelete, Bearer: pair.Access}
+	for _, s := range list.Sessions {
+		if s.Current {
+			end.Path = "/auth/sessions/" + s.ID
+		}
+	}
+	host.Do(t, end).Is(t, http.StatusNoContent, "")
+	host.Post(t, "/auth/jwt/refresh", "refresh_token", pair.Refresh).Is(t, http.StatusBadRequest, "invalid_grant")
+	host.Do(t, end).Is(t, http.StatusNotFound, "")
+}
+
 // build copies a program and its go.mod to a temporary folder, lets it listen on
 // addr, builds it there and returns the path of the binary.
 func build(t *testing.T, name, addr string) string {
@@ -107,8 +148,18 @@ func build(t *testing.T, name, addr string) string {
 		{"main.go", `"127.0.0.1:8080"`, strconv.Quote(addr)},
 		{"go.mod", "=> ../../..\n", "=> " + strconv.Quote(root) + "\n"},
 		{"go.sum", "", ""},
+		{"use.go", "", ""},
 	} {
 		text, err := os.ReadFile(filepath.Join(name, c.file))
+		if c.file == "use.go" {
+			if errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			_, function, _ := bytes.Cut(text, []byte("\nfunc "))
+			if lines := bytes.Count(function, []byte("\n")); lines < 2 || lines > maxWrapper {
+				t.Errorf("the function in %s/use.go has %d lines, want %d or fewer", name, lines, maxWrapper)
+			}
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -119,7 +170,7 @@ func build(t *testing.T, name, addr string) string {
 			t.Errorf("%s/main.go has %d lines, want %d or fewer", name, lines, maxLines)
 		}
 		text = bytes.Replace(text, []byte(c.old), []byte(c.new), 1)
-		if err := os.WriteFile(filepath.Join(folder, c.file), text, 0o600); err != nil { //nolint:gosec // a folder of the test, and one of three names
+		if err := os.WriteFile(filepath.Join(folder, c.file), text, 0o600); err != nil { //nolint:gosec // a folder of the test, and one of four names
 			t.Fatal(err)
 		}
 	}
@@ -163,6 +214,9 @@ func links(t *testing.T, binary, framework string) {
 		ofFramework := framework != "" && strings.HasPrefix(framework, organisation(m.Path))
 		if !ofFramework && slices.ContainsFunc(unwanted, func(u string) bool { return strings.HasPrefix(m.Path, u) }) {
 			t.Errorf("the binary links %s", m.Path)
+		}
+		if strings.HasPrefix(m.Path, "github.com/labstack/echo/") && m.Path != framework {
+			t.Errorf("the binary links another version of Echo: %s", m.Path)
 		}
 	}
 	// Without these the list is not what it is taken for.

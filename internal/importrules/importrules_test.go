@@ -14,7 +14,9 @@ const (
 
 	jwt    = "github.com/golang-jwt/jwt/v5"
 	ulule  = "github.com/ulule/limiter/v3"
-	echo   = "github.com/labstack/echo/v4"
+	echo   = "github.com/labstack/echo" // each major version
+	echo4  = echo + "/v4"
+	echo5  = echo + "/v5"
 	redis  = "github.com/redis/go-redis/v9"
 	crypto = "golang.org/x/crypto"
 	text   = "golang.org/x/text"
@@ -29,7 +31,7 @@ var linkedModules = map[string][]string{
 	crypto: {"golang.org/x/sys"},
 	ulule:  {"github.com/pkg/errors"},
 	redis:  {"github.com/cespare/xxhash/v2", "go.uber.org/atomic", "golang.org/x/sys"},
-	echo: {
+	echo4: {
 		"github.com/labstack/gommon",
 		"github.com/mattn/go-colorable",
 		"github.com/mattn/go-isatty",
@@ -164,11 +166,33 @@ var rules = []rule{
 		forbidden: []string{"net/http"},
 	},
 	{
-		promise:   "the Echo adapter imports the middleware only and links no Redis client",
+		promise:   "what the adapters share links no framework",
+		pkg:       "middleware/internal/adapter",
+		imports:   []string{"middleware", "middleware/ratelimit", "middleware/wire", "tokens"},
+		forbidden: []string{echo, redis},
+	},
+	{
+		promise:   "the adapter for Echo v4 imports the middleware only, and links neither Echo v5 nor a Redis client",
 		pkg:       "middleware/echov4",
-		imports:   []string{"middleware", "middleware/ratelimit", "middleware/wire", "tokens", "tokens/events"},
-		modules:   []string{echo},
-		forbidden: []string{redis},
+		imports:   []string{"middleware", "middleware/internal/adapter", "middleware/ratelimit", "tokens"},
+		modules:   []string{echo4},
+		forbidden: []string{echo5, redis},
+	},
+	{
+		promise:   "the adapter for Echo v5 imports the middleware only, and links neither Echo v4 nor a Redis client",
+		pkg:       "middleware/echov5",
+		imports:   []string{"middleware", "middleware/internal/adapter", "middleware/ratelimit", "tokens"},
+		modules:   []string{echo5},
+		forbidden: []string{echo4, redis},
+	},
+	{
+		promise: "the shared tests of the adapters link no framework",
+		pkg:     "internal/adaptertest",
+		imports: []string{
+			"middleware", "middleware/clientip", "middleware/ratelimit", "middleware/wire",
+			"store", "store/memstore", "store/passwords", "tokens", "tokens/keys",
+		},
+		forbidden: []string{echo, redis},
 	},
 	{
 		promise:   "the SQL store links no driver",

@@ -40,7 +40,8 @@ type moduleRule struct {
 var moduleRules = []moduleRule{
 	{promise: "golang-jwt is imported by one file of tokens/keys, and by the tests of tokens", mod: jwt, dir: "tokens/keys", also: []string{"tokens", "tokens/tokentest"}, files: 1},
 	{promise: "ulule/limiter is imported by one file of the rate limits and one of the counters on Redis", mod: ulule, dir: "middleware/ratelimit", also: []string{"middleware/ratelimit/rediscounters", "middleware/ratelimit/countertest"}, files: 2},
-	{promise: "Echo is imported by its adapter only", mod: echo, dir: "middleware/echov4"},
+	{promise: "Echo v4 is imported by its adapter, and by the tests of what both adapters share", mod: echo4, dir: "middleware/echov4", also: []string{"middleware/internal/adapter"}, files: 1},
+	{promise: "Echo v5 is imported by its adapter, and by the tests of what both adapters share", mod: echo5, dir: "middleware/echov5", also: []string{"middleware/internal/adapter"}, files: 1},
 	{promise: "the linearizability checker is imported by one file of the test suite, which no program links", mod: porcupine, dir: "store/storetest", files: 1},
 	{promise: "go-redis is imported by the packages for Redis only", mod: redis, dir: "store/redisstore", also: []string{"middleware/ratelimit/rediscounters", "internal/redisclient", "internal/redistest"}},
 }

@@ -2,11 +2,8 @@ package echov4_test
 
 import (
 	"bytes"
-	"compress/gzip"
 	"errors"
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 	echomw "github.com/labstack/echo/v4/middleware"
 
+	"github.com/sallyport-go/sallyport/internal/adaptertest"
 	"github.com/sallyport-go/sallyport/middleware/echov4"
 	"github.com/sallyport-go/sallyport/middleware/wire"
 )
@@ -95,63 +93,26 @@ func TestChainLeavesRefusalsAsTheyAre(t *testing.T) {
 	for name, chain := range chains {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			refusals(t, func(t *testing.T, tw twin, h *fixture) {
+			adaptertest.RunRefusals(t, func(h *adaptertest.Fixture) (http.Handler, func() []int) {
 				var r record
 				e := app(h, nil)
 				e.HTTPErrorHandler = e.DefaultHTTPErrorHandler
 				e.Use(chain(&r)...)
-				asked := tw.request
-				asked.header = append([]string{"Accept-Encoding: gzip", "Origin: https://shop.example"}, asked.header...)
-				got := asked.serve(t, h, e)
-				other := tw.open(t)
-				want := tw.request.serve(t, other, mux(other))
-				if got.Code != want.Code {
-					t.Errorf("status = %d, want %d", got.Code, want.Code)
-				}
-				if len(r.status) != 1 || r.status[0] != want.Code {
-					t.Errorf("recorded = %d, want %d", r.status, want.Code)
-				}
-				for name := range want.Header() {
-					if tw.method() == http.MethodHead && name == "Content-Type" {
-						continue
-					}
-					if got.Header().Get(name) != want.Header().Get(name) {
-						t.Errorf("%s = %q, want %q", name, got.Header()[name], want.Header()[name])
-					}
-				}
-				if body := decoded(t, got); tw.method() != http.MethodHead && body != want.Body.String()+"\n" {
-					t.Errorf("body = %q, want %q and a newline", body, want.Body)
-				}
+				return e, func() []int { return r.status }
 			})
 		})
 	}
 }
 
-func decoded(t *testing.T, w *httptest.ResponseRecorder) string {
-	t.Helper()
-	if w.Header().Get("Content-Encoding") != "gzip" {
-		return w.Body.String()
-	}
-	r, err := gzip.NewReader(w.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := io.ReadAll(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
 // Headers that other middlewares set before Auth are kept.
 func TestChainKeepsItsHeaders(t *testing.T) {
 	t.Parallel()
-	h := open(t)
+	h := adaptertest.Open(t)
 	e := echo.New()
 	var r record
 	e.Use(echomw.RequestID(), echomw.CORS(), echomw.Gzip(), r.careful)
-	mount(e, h.auth)
-	w := bare("GET /bearer", "Origin: https://shop.example", "Accept-Encoding: gzip", "X-Request-Id: r-1").serve(t, h, e)
+	mount(e, h.Auth)
+	w := adaptertest.Bare("GET /bearer", "Origin: https://shop.example", "Accept-Encoding: gzip", "X-Request-Id: r-1").Serve(t, h, e)
 	for name, want := range map[string]string{
 		"X-Request-Id":                "r-1",
 		"Access-Control-Allow-Origin": "*",
@@ -168,11 +129,11 @@ func TestChainKeepsItsHeaders(t *testing.T) {
 // A browser's preflight carries no token. The CORS middleware answers it.
 func TestChainAnswersAPreflightBeforeAuth(t *testing.T) {
 	t.Parallel()
-	h := open(t)
+	h := adaptertest.Open(t)
 	e := echo.New()
-	e.Use(echomw.CORS(), echov4.New(h.auth).Protect)
+	e.Use(echomw.CORS(), echov4.New(h.Auth).Protect)
 	e.GET("/", func(c echo.Context) error { return c.NoContent(http.StatusNoContent) })
-	w := bare("OPTIONS /", "Origin: https://shop.example", "Access-Control-Request-Method: GET").serve(t, h, e)
+	w := adaptertest.Bare("OPTIONS /", "Origin: https://shop.example", "Access-Control-Request-Method: GET").Serve(t, h, e)
 	if w.Code != http.StatusNoContent || w.Header().Get("WWW-Authenticate") != "" {
 		t.Errorf("answer = %d %v, want CORS's 204", w.Code, w.Header())
 	}
@@ -187,12 +148,12 @@ func TestChainLeavesALogoutEmpty(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := open(t)
-			login(t, h)
+			h := adaptertest.Open(t)
+			adaptertest.Login(t, h)
 			e := echo.New()
 			e.Use(chain...)
-			mount(e, h.auth)
-			w := form("POST /logout", "refresh_token={refresh}", "Accept-Encoding: gzip").serve(t, h, e)
+			mount(e, h.Auth)
+			w := adaptertest.Form("POST /logout", "refresh_token={refresh}", "Accept-Encoding: gzip").Serve(t, h, e)
 			if w.Code != http.StatusNoContent || w.Body.Len() != 0 {
 				t.Errorf("answer = %d %q, want 204", w.Code, w.Body)
 			}
@@ -208,13 +169,13 @@ func TestChainLeavesALogoutEmpty(t *testing.T) {
 // Recover answers a panic in the handler. It is not a refusal.
 func TestChainRecovers(t *testing.T) {
 	t.Parallel()
-	h := open(t)
-	login(t, h)
+	h := adaptertest.Open(t)
+	adaptertest.Login(t, h)
 	e := echo.New()
 	var r record
 	e.Use(r.careful, echomw.RecoverWithConfig(echomw.RecoverConfig{DisablePrintStack: true}))
-	e.GET("/", func(echo.Context) error { panic("a host's mistake") }, echov4.New(h.auth).Protect)
-	w := bare("GET /", bearer).serve(t, h, e)
+	e.GET("/", func(echo.Context) error { panic("a host's mistake") }, echov4.New(h.Auth).Protect)
+	w := adaptertest.Bare("GET /", adaptertest.Bearer).Serve(t, h, e)
 	if w.Code != 500 || strings.Contains(w.Body.String(), "mistake") || w.Header().Get("RateLimit") == "" {
 		t.Errorf("answer = %d %v %q, want Echo's 500 of a counted request", w.Code, w.Header(), w.Body)
 	}
@@ -224,20 +185,20 @@ func TestChainRecovers(t *testing.T) {
 // Response().Committed.
 func TestChainAsksAHandlerTwice(t *testing.T) {
 	t.Parallel()
-	h := open(t)
+	h := adaptertest.Open(t)
 	written := 0
 	e := app(h, func(err error, c echo.Context) {
 		if c.Response().Committed {
 			return
 		}
 		written++
-		if err := c.JSON(401, map[string]string{"reason": string(reason(err))}); err != nil {
+		if err := c.JSON(401, map[string]string{"reason": string(adaptertest.Reason(err))}); err != nil {
 			t.Error(err)
 		}
 	})
 	var r record
 	e.Use(r.twice)
-	w := bare("GET /bearer").serve(t, h, e)
+	w := adaptertest.Bare("GET /bearer").Serve(t, h, e)
 	if want := `{"reason":"no_bearer"}` + "\n"; written != 1 || w.Body.String() != want {
 		t.Errorf("written %d times: %q, want %q", written, w.Body, want)
 	}
@@ -246,7 +207,7 @@ func TestChainAsksAHandlerTwice(t *testing.T) {
 // A middleware in front of Auth may answer a refusal itself.
 func TestChainMayAnswerItself(t *testing.T) {
 	t.Parallel()
-	h := open(t)
+	h := adaptertest.Open(t)
 	e := app(h, func(error, echo.Context) { t.Error("the handler was asked") })
 	e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -257,7 +218,7 @@ func TestChainMayAnswerItself(t *testing.T) {
 			return nil
 		}
 	})
-	w := bare("GET /bearer").serve(t, h, e)
+	w := adaptertest.Bare("GET /bearer").Serve(t, h, e)
 	if w.Code != 303 || w.Header().Get("Location") != "/login" {
 		t.Errorf("answer = %d %v, want a redirection", w.Code, w.Header())
 	}
@@ -266,7 +227,7 @@ func TestChainMayAnswerItself(t *testing.T) {
 // Echo's log of a refusal has no secret in it.
 func TestChainLogsNoSecret(t *testing.T) {
 	t.Parallel()
-	refusals(t, func(t *testing.T, tw twin, h *fixture) {
+	adaptertest.Refusals(t, func(t *testing.T, tw adaptertest.Twin, h *adaptertest.Fixture) {
 		var log bytes.Buffer
 		var mu sync.Mutex
 		e := app(h, nil)
@@ -283,14 +244,14 @@ func TestChainLogsNoSecret(t *testing.T) {
 				return err
 			},
 		}))
-		tw.request.serve(t, h, e)
+		tw.Request.Serve(t, h, e)
 		text := log.String()
-		for word, value := range h.words {
+		for word, value := range h.Words {
 			if word != "key id" && strings.Contains(text, value) {
 				t.Errorf("the log has {%s} in it: %s", word, text)
 			}
 		}
-		if strings.Contains(text, password) {
+		if strings.Contains(text, adaptertest.Password) {
 			t.Errorf("the log has the password in it: %s", text)
 		}
 	})

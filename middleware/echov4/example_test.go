@@ -215,15 +215,15 @@ func authority() (*tokens.Authority, tokens.Secret) {
 		Passwords: must(passwords.New(passwords.Config{Memory: 64, Time: 1, Threads: 1, InsecureParameters: true})),
 	}))
 	ada := store.User{ID: "u-ada", Login: "ada", Account: "acme", Tier: "free", Scopes: []string{"read"}}
-	if err := users.AddUser(ctx, ada, password); err != nil {
+	if err := users.AddUser(ctx, ada, "correct horse"); err != nil {
 		panic(err)
 	}
 	a := must(tokens.New(tokens.Config{
 		Store: users, Issuer: "https://issuer.example", Audience: "https://api.example",
-		Keys:        []keys.Key{{Algorithm: "HS256", Secret: secret("access")}},
-		RefreshKeys: []keys.Secret{secret("refresh")},
+		Keys:        []keys.Key{{Algorithm: "HS256", Secret: keys.NewSecret()}},
+		RefreshKeys: []keys.Secret{keys.NewSecret()},
 	}))
-	return a, must(a.Login(ctx, tokens.LoginRequest{Login: "ada", Password: password})).AccessToken
+	return a, must(a.Login(ctx, tokens.LoginRequest{Login: "ada", Password: "correct horse"})).AccessToken
 }
 
 func must[T any](v T, err error) T {

@@ -11,35 +11,15 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/sallyport-go/sallyport/internal/adaptertest"
+	"github.com/sallyport-go/sallyport/middleware/echov4"
 	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
-// app returns an Echo app with the fixture's routes and an error handler.
-func app(h *fixture, handle echo.HTTPErrorHandler) *echo.Echo {
-	e := echo.New()
-	e.HTTPErrorHandler = handle
-	mount(e, h.auth)
-	return e
-}
-
-// refusals calls f with each refusal of the table that a handler may answer.
-func refusals(t *testing.T, f func(t *testing.T, tw twin, h *fixture)) {
-	t.Helper()
-	for _, tw := range twins {
-		if tw.reason == "" || tw.from != "" {
-			continue
-		}
-		t.Run(tw.name, func(t *testing.T) {
-			t.Parallel()
-			f(t, tw, tw.open(t))
-		})
-	}
-}
-
 func TestHandlerSeesTheRefusal(t *testing.T) {
 	t.Parallel()
-	refusals(t, func(t *testing.T, tw twin, h *fixture) {
+	adaptertest.Refusals(t, func(t *testing.T, tw adaptertest.Twin, h *adaptertest.Fixture) {
 		calls := 0
 		e := app(h, func(err error, c echo.Context) {
 			calls++
@@ -47,17 +27,17 @@ func TestHandlerSeesTheRefusal(t *testing.T) {
 			if !ok {
 				t.Fatalf("the handler got a %T", err)
 			}
-			if he.Code != tw.status {
-				t.Errorf("Code = %d, want %d", he.Code, tw.status)
+			if he.Code != tw.Status {
+				t.Errorf("Code = %d, want %d", he.Code, tw.Status)
 			}
 			var refusal *wire.Error
-			if !errors.As(err, &refusal) || refusal.Reason != tw.reason {
-				t.Fatalf("wire.Error = %v, want one for the reason %q", refusal, tw.reason)
+			if !errors.As(err, &refusal) || refusal.Reason != tw.Reason {
+				t.Fatalf("wire.Error = %v, want one for the reason %q", refusal, tw.Reason)
 			}
 			if got := fmt.Sprint(he.Message); got == "" || got != refusal.Description {
 				t.Errorf("Message = %q, want %q", got, refusal.Description)
 			}
-			if strings.Contains(err.Error(), password) || h.words["access"] != "" && strings.Contains(err.Error(), h.words["access"]) {
+			if strings.Contains(err.Error(), adaptertest.Password) || h.Words["access"] != "" && strings.Contains(err.Error(), h.Words["access"]) {
 				t.Error("the error's text has a secret in it")
 			}
 			if c.Response().Committed {
@@ -67,7 +47,7 @@ func TestHandlerSeesTheRefusal(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		w := tw.request.serve(t, h, e)
+		w := tw.Request.Serve(t, h, e)
 		if calls != 1 {
 			t.Errorf("the handler was called %d times", calls)
 		}
@@ -79,36 +59,9 @@ func TestHandlerSeesTheRefusal(t *testing.T) {
 
 func TestHandlerFindsTheHeadersSet(t *testing.T) {
 	t.Parallel()
-	want := map[string]struct {
-		request request
-		given   []step
-		header  []string
-	}{
-		"a challenge":     {bare("GET /bearer"), nil, []string{"WWW-Authenticate"}},
-		"a limit":         {bare("GET /protected", bearer), []step{login, spend(4)}, []string{"Retry-After", "RateLimit", "RateLimit-Policy", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"}},
-		"a store's fault": {form("POST /login", alicesOwn), []step{storeFails}, []string{"Retry-After"}},
-		"a wrong method":  {bare("GET /login"), nil, []string{"Allow"}},
-	}
-	for name, tt := range want {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			h := open(t)
-			for _, happens := range tt.given {
-				happens(t, h)
-			}
-			e := app(h, func(_ error, c echo.Context) {
-				for _, name := range append(tt.header, "Cache-Control", "X-Content-Type-Options") {
-					if c.Response().Header().Get(name) == "" {
-						t.Errorf("%s is not set", name)
-					}
-				}
-				if got := c.Response().Header().Get("Content-Type"); got != "" {
-					t.Errorf("Content-Type = %q, want the handler's to set", got)
-				}
-			})
-			tt.request.serve(t, h, e)
-		})
-	}
+	adaptertest.RunHeaders(t, func(h *adaptertest.Fixture, check func(http.Header)) http.Handler {
+		return app(h, func(_ error, c echo.Context) { check(c.Response().Header()) })
+	})
 }
 
 // The Content-Type is that of the body that the error handler writes.
@@ -168,7 +121,7 @@ func TestHandlerNamesItsMediaType(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := open(t)
+			h := adaptertest.Open(t)
 			e := app(h, func(err error, c echo.Context) {
 				var he *echo.HTTPError
 				if !errors.As(err, &he) {
@@ -178,7 +131,7 @@ func TestHandlerNamesItsMediaType(t *testing.T) {
 					t.Error(err)
 				}
 			})
-			w := bare("GET /bearer").serve(t, h, e)
+			w := adaptertest.Bare("GET /bearer").Serve(t, h, e)
 			if w.Code != 401 || w.Header().Get("WWW-Authenticate") != `Bearer realm="shop"` {
 				t.Errorf("answer = %d %v, want a 401 with a challenge", w.Code, w.Header())
 			}
@@ -202,7 +155,7 @@ func TestHandlerReplacesAnOuterMediaType(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := open(t)
+			h := adaptertest.Open(t)
 			e := app(h, nil)
 			e.HTTPErrorHandler = handle(e)
 			e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
@@ -211,7 +164,7 @@ func TestHandlerReplacesAnOuterMediaType(t *testing.T) {
 					return next(c)
 				}
 			})
-			w := bare("GET /bearer").serve(t, h, e)
+			w := adaptertest.Bare("GET /bearer").Serve(t, h, e)
 			if got := w.Header().Get("Content-Type"); got != name {
 				t.Errorf("Content-Type = %q, want %q", got, name)
 			}
@@ -223,19 +176,19 @@ func TestHandlerReplacesAnOuterMediaType(t *testing.T) {
 // string, so the cause stays out of the answer.
 func TestHandlerOfEchoHidesTheCauseInDebug(t *testing.T) {
 	t.Parallel()
-	refusals(t, func(t *testing.T, tw twin, h *fixture) {
+	adaptertest.Refusals(t, func(t *testing.T, tw adaptertest.Twin, h *adaptertest.Fixture) {
 		e := app(h, nil)
 		e.HTTPErrorHandler = e.DefaultHTTPErrorHandler
 		e.Debug = true
-		w := tw.request.serve(t, h, e)
-		if w.Code != tw.status {
-			t.Errorf("status = %d, want %d", w.Code, tw.status)
+		w := tw.Request.Serve(t, h, e)
+		if w.Code != tw.Status {
+			t.Errorf("status = %d, want %d", w.Code, tw.Status)
 		}
-		if tw.method() == http.MethodHead {
+		if tw.Method() == http.MethodHead {
 			return
 		}
-		other := tw.open(t)
-		std := tw.request.serve(t, other, mux(other))
+		other := tw.Open(t)
+		std := tw.Request.Serve(t, other, adaptertest.Mux(other))
 		var got, want any
 		if err := errors.Join(json.Unmarshal(w.Body.Bytes(), &got), json.Unmarshal(std.Body.Bytes(), &want)); err != nil {
 			t.Fatal(err)
@@ -246,34 +199,18 @@ func TestHandlerOfEchoHidesTheCauseInDebug(t *testing.T) {
 	})
 }
 
-// mute is a Dialect whose refusals have no body, or one that is not JSON.
-type mute struct {
-	wire.OAuth2
-
-	body []byte
-}
-
-func (m mute) Refused(_ wire.Route, _ string, e *wire.Error) wire.Answer {
-	return wire.Answer{Status: e.Status, Header: http.Header{"X-Refused": {string(e.Reason)}}, Body: m.body}
-}
-
 // Echo's error handler would answer 200 if a message failed to marshal.
 func TestHandlerOfEchoNeverAnswers200ToARefusal(t *testing.T) {
 	t.Parallel()
-	for name, body := range map[string][]byte{
-		"no body":                 nil,
-		"an empty body":           {},
-		"a body that is not JSON": []byte("Come in"),
-		"two documents":           []byte("{}{}"),
-	} {
+	for name, body := range adaptertest.MuteBodies() {
 		for _, debug := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, debug %v", name, debug), func(t *testing.T) {
 				t.Parallel()
-				h := open(t, func(c *config) { c.auth.Dialect = mute{body: body} })
+				h := adaptertest.Open(t, func(c *adaptertest.Config) { c.Auth.Dialect = adaptertest.Mute{Body: body} })
 				e := app(h, nil)
 				e.HTTPErrorHandler = e.DefaultHTTPErrorHandler
 				e.Debug = debug
-				w := bare("GET /bearer").serve(t, h, e)
+				w := adaptertest.Bare("GET /bearer").Serve(t, h, e)
 				if w.Code != 401 || w.Body.String() != "null\n" {
 					t.Errorf("answer = %d %q, want 401 null", w.Code, w.Body)
 				}
@@ -292,12 +229,12 @@ func TestHandlerOfEchoNeverAnswers200ToARefusal(t *testing.T) {
 // distinguish them where the wire format does not.
 func TestHandlerFindsTheCause(t *testing.T) {
 	t.Parallel()
-	h := open(t)
-	login(t, h)
-	refresh(t, h)
+	h := adaptertest.Open(t)
+	adaptertest.Login(t, h)
+	adaptertest.Refresh(t, h)
 	var got error
 	e := app(h, func(err error, c echo.Context) { got = errors.Join(err, c.NoContent(400)) })
-	form("POST /refresh", "refresh_token={spent}").serve(t, h, e)
+	adaptertest.Form("POST /refresh", "refresh_token={spent}").Serve(t, h, e)
 	if !errors.Is(got, tokens.ErrReused) {
 		t.Errorf("error = %v, want %v", got, tokens.ErrReused)
 	}
@@ -306,15 +243,16 @@ func TestHandlerFindsTheCause(t *testing.T) {
 // Errors of the host's own handlers reach the error handler unchanged.
 func TestHandlerSeesTheHostsOwnErrors(t *testing.T) {
 	t.Parallel()
-	h := open(t)
-	login(t, h)
+	h := adaptertest.Open(t)
+	adaptertest.Login(t, h)
+	auth := echov4.New(h.Auth)
 	teapot := echo.NewHTTPError(http.StatusTeapot)
 	var got error
 	e := app(h, func(err error, c echo.Context) { got = errors.Join(err, c.NoContent(418)) })
-	e.GET("/tea", func(echo.Context) error { return teapot }, protected(h), scoped(h, "read"))
+	e.GET("/tea", func(echo.Context) error { return teapot }, auth.Protect, auth.RequireScope("read"))
 	w := httptest.NewRecorder()
-	e.ServeHTTP(w, bare("GET /tea", bearer).to(t, h, ""))
-	if !errors.Is(got, teapot) || reason(got) != "" {
+	e.ServeHTTP(w, adaptertest.Bare("GET /tea", adaptertest.Bearer).To(t, h, ""))
+	if !errors.Is(got, teapot) || adaptertest.Reason(got) != "" {
 		t.Errorf("error = %v, want %v alone", got, teapot)
 	}
 	if w.Header().Get("RateLimit") == "" {

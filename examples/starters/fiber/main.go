@@ -6,8 +6,8 @@ import (
 	"log"
 	"time"
 
-	"github.com/gofiber/fiber/v2"
-	"github.com/gofiber/fiber/v2/middleware/adaptor"
+	"github.com/gofiber/fiber/v3"
+	"github.com/gofiber/fiber/v3/middleware/adaptor"
 
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
@@ -36,7 +36,9 @@ func main() {
 	app := fiber.New(fiber.Config{ReadTimeout: 5 * time.Second})
 	app.Post("/auth/jwt/login", adaptor.HTTPHandlerFunc(auth.Login))
 	app.Post("/auth/jwt/refresh", adaptor.HTTPHandlerFunc(auth.Refresh))
-	app.Get("/hello", adaptor.HTTPMiddleware(auth.Protect), func(c *fiber.Ctx) error {
+	app.Get("/auth/sessions", adaptor.HTTPHandlerFunc(auth.Sessions))
+	app.Delete("/auth/sessions/:id", adaptor.HTTPHandlerFunc(auth.EndSession))
+	app.Get("/hello", use(auth.Protect), func(c fiber.Ctx) error {
 		user, _ := tokens.PrincipalFrom(c.Context())
 		return c.SendString("hello, " + user.Subject + "\n")
 	})

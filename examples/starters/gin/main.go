@@ -36,20 +36,13 @@ func main() {
 	r := gin.Default()
 	r.POST("/auth/jwt/login", gin.WrapF(auth.Login))
 	r.POST("/auth/jwt/refresh", gin.WrapF(auth.Refresh))
+	r.GET("/auth/sessions", gin.WrapF(auth.Sessions))
+	r.DELETE("/auth/sessions/:id", gin.WrapF(auth.EndSession))
 	r.GET("/hello", use(auth.Protect), func(c *gin.Context) {
 		user, _ := tokens.PrincipalFrom(c.Request.Context())
 		c.String(http.StatusOK, "hello, %s\n", user.Subject)
 	})
 	log.Fatal(r.Run("127.0.0.1:8080"))
-}
-
-// use makes a middleware of net/http one of gin.
-func use(m func(http.Handler) http.Handler) gin.HandlerFunc {
-	return func(c *gin.Context) {
-		next := func(_ http.ResponseWriter, r *http.Request) { c.Request = r; c.Next() }
-		m(http.HandlerFunc(next)).ServeHTTP(c.Writer, c.Request)
-		c.Abort() // the handlers behind m have run by now, or must not run
-	}
 }
 
 func must[T any](v T, err error) T {

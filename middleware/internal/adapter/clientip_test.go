@@ -1,25 +1,28 @@
-package echov4_test
+package adapter_test
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
 
-	"github.com/labstack/echo/v4"
-
+	"github.com/sallyport-go/sallyport/internal/adaptertest"
 	"github.com/sallyport-go/sallyport/middleware"
-	"github.com/sallyport-go/sallyport/middleware/echov4"
 	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
+// extract is Echo's IPExtractor, in both versions.
+type extract = func(*http.Request) string
+
+// extractors are Echo's. proxied trusts the proxies of one network only.
+type extractors struct{ direct, forwarded, proxied, realIP extract }
+
 // trusting sets ClientIP to what the extractor returns.
-func trusting(extract echo.IPExtractor) func(*config) {
-	return func(c *config) { c.auth.ClientIP = echov4.ClientIP(extract) }
+func (v version[C, H, M]) trusting(extract extract) func(*adaptertest.Config) {
+	return func(c *adaptertest.Config) { c.Auth.ClientIP = v.clientIP(extract) }
 }
 
 // call is a request with the address of its connection.
@@ -33,63 +36,63 @@ type call struct {
 // under the same address as two earlier ones.
 func TestClientIPIsTheExtractorsAddress(t *testing.T) {
 	t.Parallel()
-	_, balancers, err := net.ParseCIDR("203.0.113.0/24")
-	if err != nil {
-		t.Fatal(err)
-	}
+	both(t, v4.testClientIPIsTheExtractorsAddress, v5.testClientIPIsTheExtractorsAddress)
+}
+
+func (v version[C, H, M]) testClientIPIsTheExtractorsAddress(t *testing.T) {
 	const xff, xri = "X-Forwarded-For: ", "X-Real-Ip: "
 	tests := map[string]struct {
-		extract echo.IPExtractor
+		extract extract
 		calls   []call
 	}{
-		"direct: the port does not matter": {echo.ExtractIPDirect(), []call{
+		"direct: the port does not matter": {v.extractors.direct, []call{
 			{"192.0.2.1:1", nil, 200}, {"192.0.2.1:2", nil, 200}, {"192.0.2.1:3", nil, 429}, {"192.0.2.2:1", nil, 200},
 		}},
-		"direct: forged headers change nothing": {echo.ExtractIPDirect(), []call{
+		"direct: forged headers change nothing": {v.extractors.direct, []call{
 			{"192.0.2.1:1", []string{xff + "198.51.100.1"}, 200},
 			{"192.0.2.1:1", []string{xff + "198.51.100.2, 10.0.0.1"}, 200},
 			{"192.0.2.1:1", []string{xff + "198.51.100.3"}, 429},
 			{"192.0.2.1:1", []string{xri + "198.51.100.4"}, 429},
 			{"192.0.2.1:1", []string{"Forwarded: for=198.51.100.5", "True-Client-Ip: 198.51.100.6"}, 429},
 		}},
-		"direct: a caller cannot spend another caller's limit": {echo.ExtractIPDirect(), []call{
+		"direct: a caller cannot spend another caller's limit": {v.extractors.direct, []call{
 			{"192.0.2.1:1", []string{xff + "192.0.2.2", xri + "192.0.2.2"}, 200},
 			{"192.0.2.1:1", []string{xff + "192.0.2.2", xri + "192.0.2.2"}, 200},
 			{"192.0.2.2:1", nil, 200},
 		}},
-		"direct: a proxy on the same machine is not trusted either": {echo.ExtractIPDirect(), []call{
+		"direct: a proxy on the same machine is not trusted either": {v.extractors.direct, []call{
 			{"127.0.0.1:1", []string{xff + "198.51.100.1"}, 200},
 			{"127.0.0.1:1", []string{xff + "198.51.100.2"}, 200},
 			{"127.0.0.1:1", []string{xff + "198.51.100.3"}, 429},
 		}},
-		"direct: one IPv4 address in two notations is one": {echo.ExtractIPDirect(), []call{
+		"direct: one IPv4 address in two notations is one": {v.extractors.direct, []call{
 			{"192.0.2.1:1", nil, 200}, {"[::ffff:192.0.2.1]:1", nil, 200}, {"192.0.2.1:1", nil, 429},
 		}},
-		"direct: a /64 is one customer": {echo.ExtractIPDirect(), []call{
+		"direct: a /64 is one customer": {v.extractors.direct, []call{
 			{"[2001:db8::1]:1", nil, 200}, {"[2001:db8::ffff]:1", nil, 200}, {"[2001:db8::2%eth0]:1", nil, 429}, {"[2001:db8:0:1::1]:1", nil, 200},
 		}},
-		"X-Forwarded-For: a proxy's clients are told apart": {echo.ExtractIPFromXFFHeader(), []call{
+		"X-Forwarded-For: a proxy's clients are told apart": {v.extractors.forwarded, []call{
 			{"10.0.0.1:1", []string{xff + "198.51.100.1"}, 200},
 			{"10.0.0.2:1", []string{xff + "198.51.100.1"}, 200},
 			{"10.0.0.1:1", []string{xff + "198.51.100.1"}, 429},
 			{"10.0.0.1:1", []string{xff + "198.51.100.2"}, 200},
 		}},
-		"X-Forwarded-For: addresses that the client itself prepends are not believed": {echo.ExtractIPFromXFFHeader(), []call{
+		"X-Forwarded-For: addresses that the client itself prepends are not believed": {v.extractors.forwarded, []call{
 			{"10.0.0.1:1", []string{xff + "1.1.1.1, 198.51.100.1"}, 200},
 			{"10.0.0.1:1", []string{xff + "1.1.1.2, 198.51.100.1"}, 200},
 			{"10.0.0.1:1", []string{xff + "1.1.1.3", xff + "198.51.100.1"}, 429},
 			{"10.0.0.1:1", []string{xff + "198.51.100.1", xri + "1.1.1.4"}, 429},
 		}},
-		"X-Forwarded-For: a client that is not a trusted proxy is not believed": {echo.ExtractIPFromXFFHeader(), []call{
+		"X-Forwarded-For: a client that is not a trusted proxy is not believed": {v.extractors.forwarded, []call{
 			{"192.0.2.1:1", []string{xff + "198.51.100.1"}, 200},
 			{"192.0.2.1:1", []string{xff + "198.51.100.2"}, 200},
 			{"192.0.2.1:1", []string{xff + "198.51.100.3"}, 429},
 		}},
-		"X-Forwarded-For: an invalid value counts as the proxy's address": {echo.ExtractIPFromXFFHeader(), []call{
+		"X-Forwarded-For: an invalid value counts as the proxy's address": {v.extractors.forwarded, []call{
 			{"10.0.0.1:1", []string{xff + "x"}, 200}, {"10.0.0.1:1", []string{xff + "y"}, 200}, {"10.0.0.1:1", []string{xff + "z"}, 429},
 		}},
 		"X-Forwarded-For: only proxies that the app trusts are believed": {
-			echo.ExtractIPFromXFFHeader(echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false), echo.TrustIPRange(balancers)), []call{
+			v.extractors.proxied, []call{
 				{"10.0.0.1:1", []string{xff + "198.51.100.1"}, 200},
 				{"10.0.0.1:1", []string{xff + "198.51.100.2"}, 200},
 				{"10.0.0.1:1", []string{xff + "198.51.100.3"}, 429},
@@ -98,7 +101,7 @@ func TestClientIPIsTheExtractorsAddress(t *testing.T) {
 				{"203.0.113.9:1", []string{xff + "198.51.100.3"}, 429},
 			},
 		},
-		"X-Real-Ip: a proxy's clients are told apart": {echo.ExtractIPFromRealIPHeader(), []call{
+		"X-Real-Ip: a proxy's clients are told apart": {v.extractors.realIP, []call{
 			{"10.0.0.1:1", []string{xri + "198.51.100.1"}, 200},
 			{"10.0.0.1:1", []string{xri + "[2001:db8::1]"}, 200},
 			{"10.0.0.1:1", []string{xri + "198.51.100.1", xff + "198.51.100.9"}, 200},
@@ -114,9 +117,8 @@ func TestClientIPIsTheExtractorsAddress(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := open(t, trusting(tt.extract))
-			e := echo.New() // without an IPExtractor: Context.RealIP would believe any header
-			mount(e, h.auth)
+			h := adaptertest.Open(t, v.trusting(tt.extract))
+			e := v.mounted(h.Auth) // without an IPExtractor: Context.RealIP of v4 would believe any header
 			for i, c := range tt.calls {
 				w := c.serve(t, h, e)
 				if w.Code != c.status {
@@ -127,9 +129,9 @@ func TestClientIPIsTheExtractorsAddress(t *testing.T) {
 	}
 }
 
-func (c call) serve(t *testing.T, h *fixture, handler http.Handler) *httptest.ResponseRecorder {
+func (c call) serve(t *testing.T, h *adaptertest.Fixture, handler http.Handler) *httptest.ResponseRecorder {
 	t.Helper()
-	r := bare("GET /limited", c.header...).to(t, h, "")
+	r := adaptertest.Bare("GET /limited", c.header...).To(t, h, "")
 	r.RemoteAddr = c.from
 	w := httptest.NewRecorder()
 	handler.ServeHTTP(w, r)
@@ -138,21 +140,25 @@ func (c call) serve(t *testing.T, h *fixture, handler http.Handler) *httptest.Re
 
 func TestClientIPReturnsTheExtractorsAddress(t *testing.T) {
 	t.Parallel()
+	both(t, v4.testClientIPReturnsTheExtractorsAddress, v5.testClientIPReturnsTheExtractorsAddress)
+}
+
+func (v version[C, H, M]) testClientIPReturnsTheExtractorsAddress(t *testing.T) {
 	r := httptest.NewRequestWithContext(t.Context(), "GET", "/", nil)
 	r.RemoteAddr = "10.0.0.1:1"
 	r.Header.Set("X-Forwarded-For", "1.1.1.1, 2001:db8::7")
 	for name, tt := range map[string]struct {
-		extract echo.IPExtractor
+		extract extract
 		want    string
 	}{
-		"direct":          {echo.ExtractIPDirect(), "10.0.0.1"},
-		"X-Forwarded-For": {echo.ExtractIPFromXFFHeader(), "2001:db8::7"},
-		"X-Real-Ip":       {echo.ExtractIPFromRealIPHeader(), "10.0.0.1"},
+		"direct":          {v.extractors.direct, "10.0.0.1"},
+		"X-Forwarded-For": {v.extractors.forwarded, "2001:db8::7"},
+		"X-Real-Ip":       {v.extractors.realIP, "10.0.0.1"},
 		"the app's":       {func(*http.Request) string { return "192.0.2.9" }, "192.0.2.9"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := echov4.ClientIP(tt.extract)(r)
+			got, err := v.clientIP(tt.extract)(r)
 			if err != nil || got != netip.MustParseAddr(tt.want) {
 				t.Errorf("ClientIP = %v, %v, want %s", got, err, tt.want)
 			}
@@ -162,12 +168,15 @@ func TestClientIPReturnsTheExtractorsAddress(t *testing.T) {
 
 func TestClientIPOfNilIsNil(t *testing.T) {
 	t.Parallel()
-	e := echo.New()
-	if echov4.ClientIP(e.IPExtractor) != nil {
+	both(t, v4.testClientIPOfNilIsNil, v5.testClientIPOfNilIsNil)
+}
+
+func (v version[C, H, M]) testClientIPOfNilIsNil(t *testing.T) {
+	if v.clientIP(nil) != nil {
 		t.Error("an app without an IPExtractor has a ClientIP")
 	}
-	h := open(t)
-	_, err := middleware.New(middleware.Config{Tokens: h.authority, Tiers: tiers, ClientIP: echov4.ClientIP(nil)})
+	h := adaptertest.Open(t)
+	_, err := middleware.New(middleware.Config{Tokens: h.Authority, Tiers: adaptertest.Tiers, ClientIP: v.clientIP(nil)})
 	if err == nil || !strings.Contains(err.Error(), "middleware: Config.ClientIP: ") {
 		t.Errorf("error = %v, want one that names Config.ClientIP", err)
 	}
@@ -177,6 +186,10 @@ func TestClientIPOfNilIsNil(t *testing.T) {
 // limit, one of them could spend it for all.
 func TestClientIPThatIsInvalidIsRejected(t *testing.T) {
 	t.Parallel()
+	both(t, v4.testClientIPThatIsInvalidIsRejected, v5.testClientIPThatIsInvalidIsRejected)
+}
+
+func (v version[C, H, M]) testClientIPThatIsInvalidIsRejected(t *testing.T) {
 	for name, text := range map[string]string{
 		"nothing":              "",
 		"a name":               "localhost",
@@ -189,18 +202,13 @@ func TestClientIPThatIsInvalidIsRejected(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := open(t, trusting(func(*http.Request) string { return text }))
-			var refusal error
-			e := app(h, nil)
-			e.HTTPErrorHandler = func(err error, c echo.Context) {
-				refusal = err
-				e.DefaultHTTPErrorHandler(err, c)
+			h := adaptertest.Open(t, v.trusting(func(*http.Request) string { return text }))
+			e, refusal := v.server("").Serve(h)
+			w := adaptertest.Bare("GET /limited").Serve(t, h, e)
+			if w.Code != 400 || adaptertest.Reason(refusal()) != wire.ReasonMalformed {
+				t.Errorf("answer = %d for %v, want 400 for %s", w.Code, refusal(), wire.ReasonMalformed)
 			}
-			w := bare("GET /limited").serve(t, h, e)
-			if w.Code != 400 || reason(refusal) != wire.ReasonMalformed {
-				t.Errorf("answer = %d for %v, want 400 for %s", w.Code, refusal, wire.ReasonMalformed)
-			}
-			if n := h.counters.keys(); n != 0 {
+			if n := h.Counters.Keys(); n != 0 {
 				t.Errorf("%d counters were charged", n)
 			}
 			if text != "" && strings.Contains(w.Body.String(), text) {
@@ -213,13 +221,16 @@ func TestClientIPThatIsInvalidIsRejected(t *testing.T) {
 // Events carry the same address.
 func TestClientIPIsInTheEvents(t *testing.T) {
 	t.Parallel()
+	both(t, v4.testClientIPIsInTheEvents, v5.testClientIPIsInTheEvents)
+}
+
+func (v version[C, H, M]) testClientIPIsInTheEvents(t *testing.T) {
 	var told []events.Event
-	h := open(t, trusting(echo.ExtractIPFromXFFHeader()), func(c *config) {
-		c.tokens.Events = func(_ context.Context, e events.Event) { told = append(told, e) }
+	h := adaptertest.Open(t, v.trusting(v.extractors.forwarded), func(c *adaptertest.Config) {
+		c.Tokens.Events = func(_ context.Context, e events.Event) { told = append(told, e) }
 	})
-	e := echo.New()
-	mount(e, h.auth)
-	r := form("POST /login", alicesOwn, "X-Forwarded-For: 198.51.100.1").to(t, h, "")
+	e := v.mounted(h.Auth)
+	r := adaptertest.Form("POST /login", adaptertest.AlicesLogin, "X-Forwarded-For: 198.51.100.1").To(t, h, "")
 	r.RemoteAddr = "10.0.0.1:1"
 	e.ServeHTTP(httptest.NewRecorder(), r)
 	if len(told) != 1 || told[0].Address != netip.MustParseAddr("198.51.100.1") {

@@ -1,4 +1,4 @@
-package echov4_test
+package adaptertest
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 // rate limit headers do not depend on when the test runs.
 type fakeCounters struct {
 	now     func() time.Time
-	failure error
+	Failure error
 
 	mu      sync.Mutex
 	windows map[string]window
@@ -51,7 +51,7 @@ func (l *fakeCounters) Reset(_ context.Context, charges []ratelimit.Charge) erro
 	for _, c := range charges {
 		delete(l.windows, c.Key)
 	}
-	return l.failure
+	return l.Failure
 }
 
 func (l *fakeCounters) Refund(_ context.Context, charges []ratelimit.Charge) error {
@@ -62,7 +62,7 @@ func (l *fakeCounters) Refund(_ context.Context, charges []ratelimit.Charge) err
 		w.spent = max(w.spent-c.Cost, 0)
 		l.windows[c.Key] = w
 	}
-	return l.failure
+	return l.Failure
 }
 
 func (l *fakeCounters) Check(p ratelimit.Policy) error { return p.Check() }
@@ -80,7 +80,7 @@ func (l *fakeCounters) peek(charges []ratelimit.Charge) (ratelimit.Decision, err
 		d.Status = append(d.Status, s)
 		d.Allowed = d.Allowed && s.Allowed
 	}
-	return d, l.failure
+	return d, l.Failure
 }
 
 func (l *fakeCounters) window(c ratelimit.Charge) window {
@@ -90,8 +90,8 @@ func (l *fakeCounters) window(c ratelimit.Charge) window {
 	return window{ends: l.now().Add(c.Policy.Window)}
 }
 
-// keys returns the number of counters that were charged.
-func (l *fakeCounters) keys() int {
+// Keys returns the number of counters that were charged.
+func (l *fakeCounters) Keys() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.windows)

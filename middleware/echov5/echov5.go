@@ -1,0 +1,160 @@
+// Package echov5 adapts package middleware to Echo v5. Its handlers and
+// middlewares have the same names and send the same answers as those for net/http.
+// For Echo v4 there is package echov4.
+//
+// Refusals are returned as errors, so that the app's HTTPErrorHandler answers them.
+// echo.StatusCode returns the status of a refusal, and errors.As finds the
+// *wire.Error in it. Echo's default handler sends the body in the Auth's wire format,
+// as net/http does. echo.ProblemDetailsHTTPErrorHandler sends a problem document with
+// the description as its detail, in every wire format.
+//
+// A handler that looks for an *echo.HTTPError with errors.As finds one whose Code is
+// the status and whose Message is the description. Neither names the cause.
+//
+// The headers of the refusal are set before the error is returned, except
+// Content-Type. The error is a json.Marshaler: a handler that writes it with
+// Context.JSON sends the same body as net/http, with the right Content-Type. A handler
+// that writes another body keeps its own.
+//
+// Echo's ContextTimeout replaces each error whose cause is a deadline by its own 503,
+// that of a store that was too slow among them. Set its ErrorHandler to keep the body.
+package echov5
+
+import (
+	"net/http"
+	"net/netip"
+
+	"github.com/labstack/echo/v5"
+
+	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/internal/adapter"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+// Auth is a middleware.Auth for an Echo app. It is safe for concurrent use. Make it
+// with [New].
+type Auth struct {
+	core adapter.Auth[*echo.Context, echo.HandlerFunc, http.ResponseWriter]
+}
+
+// New returns an Auth for an Echo app, with the decisions and answers of auth.
+func New(auth *middleware.Auth) *Auth {
+	return &Auth{adapter.New[*echo.Context, echo.HandlerFunc](auth, refused, echo.StatusCode)}
+}
+
+// WithContextKey returns an Auth that also puts the principal into the echo.Context
+// under a key, for apps whose handlers look there: c.Get(key) is a
+// tokens.Principal.
+func (a *Auth) WithContextKey(key string) *Auth { return &Auth{a.core.WithContextKey(key)} }
+
+// ClientIP converts an echo.IPExtractor to the ClientIP of a middleware.Config.
+// Pass the app's e.IPExtractor after you have set it: echo.ExtractIPDirect() for
+// clients that connect to the server directly. ClientIP of nil is nil, which
+// middleware.New rejects.
+func ClientIP(extract echo.IPExtractor) func(*http.Request) (netip.Addr, error) {
+	if extract == nil {
+		return nil
+	}
+	return func(r *http.Request) (netip.Addr, error) { return netip.ParseAddr(extract(r)) }
+}
+
+// Principal returns the principal of the request, and false if there is none.
+func Principal(c *echo.Context) (tokens.Principal, bool) {
+	return tokens.PrincipalFrom(c.Request().Context())
+}
+
+// Login answers what middleware.Auth.CheckLogin decides.
+func (a *Auth) Login(c *echo.Context) error { return a.core.Login(c) }
+
+// Refresh answers what middleware.Auth.CheckRefresh decides.
+func (a *Auth) Refresh(c *echo.Context) error { return a.core.Refresh(c) }
+
+// Token answers what middleware.Auth.CheckToken decides.
+func (a *Auth) Token(c *echo.Context) error { return a.core.Token(c) }
+
+// Logout answers what middleware.Auth.CheckLogout decides.
+func (a *Auth) Logout(c *echo.Context) error { return a.core.Logout(c) }
+
+// LogoutEverywhere answers what middleware.Auth.CheckLogoutEverywhere decides.
+func (a *Auth) LogoutEverywhere(c *echo.Context) error { return a.core.LogoutEverywhere(c) }
+
+// Revoke answers what middleware.Auth.CheckRevoke decides.
+func (a *Auth) Revoke(c *echo.Context) error { return a.core.Revoke(c) }
+
+// Introspect answers what middleware.Auth.CheckIntrospect decides.
+func (a *Auth) Introspect(c *echo.Context) error { return a.core.Introspect(c) }
+
+// JWKS answers what middleware.Auth.CheckJWKS decides.
+func (a *Auth) JWKS(c *echo.Context) error { return a.core.JWKS(c) }
+
+// Metadata answers what middleware.Auth.CheckMetadata decides. Mount it at
+// middleware.MetadataPath.
+func (a *Auth) Metadata(c *echo.Context) error { return a.core.Metadata(c) }
+
+// Sessions answers what middleware.Auth.CheckSessions decides.
+func (a *Auth) Sessions(c *echo.Context) error { return a.core.Sessions(c) }
+
+// EndSession answers what middleware.Auth.CheckEndSession decides. The ID is the
+// path parameter "id" or, if the route has none, the last segment of the path.
+func (a *Auth) EndSession(c *echo.Context) error { return a.core.EndSession(c) }
+
+// EndOtherSessions answers what middleware.Auth.CheckEndOtherSessions decides.
+func (a *Auth) EndOtherSessions(c *echo.Context) error { return a.core.EndOtherSessions(c) }
+
+// APIKeys answers what middleware.Auth.CheckAPIKeys decides.
+func (a *Auth) APIKeys(c *echo.Context) error { return a.core.APIKeys(c) }
+
+// CreateAPIKey answers what middleware.Auth.CheckCreateAPIKey decides.
+func (a *Auth) CreateAPIKey(c *echo.Context) error { return a.core.CreateAPIKey(c) }
+
+// RevokeAPIKey answers what middleware.Auth.CheckRevokeAPIKey decides. The ID is
+// the path parameter "id" or, if the route has none, the last segment of the path.
+func (a *Auth) RevokeAPIKey(c *echo.Context) error { return a.core.RevokeAPIKey(c) }
+
+// Quota answers what middleware.Auth.CheckQuota decides.
+func (a *Auth) Quota(c *echo.Context) error { return a.core.Quota(c) }
+
+// Bearer is middleware.Auth.Bearer.
+func (a *Auth) Bearer(next echo.HandlerFunc) echo.HandlerFunc { return a.core.Bearer(next) }
+
+// OptionalBearer is middleware.Auth.OptionalBearer.
+func (a *Auth) OptionalBearer(next echo.HandlerFunc) echo.HandlerFunc {
+	return a.core.OptionalBearer(next)
+}
+
+// Limit is middleware.Auth.Limit.
+func (a *Auth) Limit(next echo.HandlerFunc) echo.HandlerFunc { return a.core.Limit(next) }
+
+// Protect is Bearer, then Limit.
+func (a *Auth) Protect(next echo.HandlerFunc) echo.HandlerFunc { return a.core.Protect(next) }
+
+// LimitBy is ratelimit.Limiter.Limit for a Limiter of the same Auth.
+func (a *Auth) LimitBy(l *ratelimit.Limiter) echo.MiddlewareFunc { return a.core.LimitBy(l) }
+
+// RequireScope is middleware.Auth.RequireScope.
+func (a *Auth) RequireScope(scopes ...string) echo.MiddlewareFunc {
+	return a.core.RequireScope(scopes...)
+}
+
+// refusal is a refusal as an error. It is not an *echo.HTTPError, which has no place
+// for a body.
+type refusal struct{ adapter.Refusal }
+
+func refused(r adapter.Refusal) error { return refusal{r} }
+
+// Error names the cause, as that of an *echo.HTTPError does.
+func (r refusal) Error() string { return r.Cause.Error() }
+
+// StatusCode makes refusal an echo.HTTPStatusCoder.
+func (r refusal) StatusCode() int { return r.Status }
+
+// ProblemError makes refusal an echo.ProblemErrorer.
+func (r refusal) ProblemError() *echo.ProblemError {
+	return &echo.ProblemError{Status: r.Status, Detail: r.String()}
+}
+
+// Unwrap returns an *echo.HTTPError too, for handlers that know no other error.
+func (r refusal) Unwrap() []error {
+	return []error{r.Cause, echo.NewHTTPError(r.Status, r.String())}
+}
