@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"compress/gzip"
 	"errors"
 	"io"
 	"net/http"
@@ -68,10 +67,11 @@ func unreadable(err error) error {
 }
 
 // isCompressed reports whether the body would have to be decompressed. A middleware
-// that has done it with a gzip.Reader may have left the header as it was.
+// that has done it with a gzip.Reader, or with a reader that embeds one as that of
+// Echo v5 does, may have left the header as it was.
 func isCompressed(r *http.Request) bool {
 	codings := r.Header["Content-Encoding"]
-	if _, ok := r.Body.(*gzip.Reader); ok && len(codings) == 1 && strings.EqualFold(codings[0], "gzip") {
+	if _, ok := r.Body.(interface{ Multistream(ok bool) }); ok && len(codings) == 1 && strings.EqualFold(codings[0], "gzip") {
 		return false
 	}
 	for _, coding := range codings {

@@ -79,7 +79,7 @@ var v4 = version[echo4.Context, echo4.HandlerFunc, echo4.MiddlewareFunc]{
 	},
 	principal:  echov4.Principal,
 	wrap:       echo4.WrapHandler,
-	decompress: func() echo4.MiddlewareFunc { return echomw4.Decompress() },
+	decompress: echomw4.Decompress,
 	bodyLimit:  func(bytes int64) echo4.MiddlewareFunc { return echomw4.BodyLimit(strconv.FormatInt(bytes, 10)) },
 	clientIP: func(e extract) func(*http.Request) (netip.Addr, error) {
 		return echov4.ClientIP(e)
@@ -118,8 +118,8 @@ var v5 = version[*echo5.Context, echo5.HandlerFunc, echo5.MiddlewareFunc]{
 	},
 	principal:  echov5.Principal,
 	wrap:       echo5.WrapHandler,
-	decompress: func() echo5.MiddlewareFunc { return echomw5.Decompress() },
-	bodyLimit:  func(bytes int64) echo5.MiddlewareFunc { return echomw5.BodyLimit(bytes) },
+	decompress: echomw5.Decompress,
+	bodyLimit:  echomw5.BodyLimit,
 	clientIP: func(e extract) func(*http.Request) (netip.Addr, error) {
 		return echov5.ClientIP(e)
 	},
