@@ -44,18 +44,18 @@ type description struct {
 	lines   []string
 }
 
-func (d *description) add(format string, parts ...any) {
+func (d *description) addf(format string, parts ...any) {
 	d.lines = append(d.lines, fmt.Sprintf(format+"\n", parts...))
 }
 
 func (d *description) object(o types.Object) {
 	switch o := o.(type) {
 	case *types.Const:
-		d.add("const %s %s = %s", o.Name(), d.text(o.Type()), o.Val().ExactString())
+		d.addf("const %s %s = %s", o.Name(), d.text(o.Type()), o.Val().ExactString())
 	case *types.Var:
-		d.add("var %s %s", o.Name(), d.text(o.Type()))
+		d.addf("var %s %s", o.Name(), d.text(o.Type()))
 	case *types.Func:
-		d.add("func %s%s", o.Name(), d.signature(o.Signature()))
+		d.addf("func %s%s", o.Name(), d.signature(o.Signature()))
 	case *types.TypeName:
 		d.typeName(o)
 	}
@@ -63,21 +63,21 @@ func (d *description) object(o types.Object) {
 
 func (d *description) typeName(o *types.TypeName) {
 	if alias, ok := o.Type().(*types.Alias); ok {
-		d.add("type %s = %s", o.Name(), d.text(alias.Rhs()))
+		d.addf("type %s = %s", o.Name(), d.text(alias.Rhs()))
 		return
 	}
 	named := o.Type().(*types.Named)
 	name := o.Name()
 	switch under := named.Underlying().(type) {
 	case *types.Struct:
-		d.add("type %s%s struct", name, d.params(named.TypeParams()))
+		d.addf("type %s%s struct", name, d.params(named.TypeParams()))
 		d.fields(name, under)
 	case *types.Interface:
-		d.add("type %s%s interface", name, d.params(named.TypeParams()))
+		d.addf("type %s%s interface", name, d.params(named.TypeParams()))
 		d.interfaceMethods(name, under)
 		return
 	default:
-		d.add("type %s%s %s", name, d.params(named.TypeParams()), d.text(under))
+		d.addf("type %s%s %s", name, d.params(named.TypeParams()), d.text(under))
 	}
 	values := types.NewMethodSet(named)
 	pointers := types.NewMethodSet(types.NewPointer(named))
@@ -90,7 +90,7 @@ func (d *description) typeName(o *types.TypeName) {
 		if values.Lookup(f.Pkg(), f.Name()) != nil {
 			receiver = name
 		}
-		d.add("method (%s) %s%s", receiver, f.Name(), d.signature(method.Type().(*types.Signature)))
+		d.addf("method (%s) %s%s", receiver, f.Name(), d.signature(method.Type().(*types.Signature)))
 	}
 }
 
@@ -103,13 +103,13 @@ func (d *description) fields(name string, s *types.Struct) {
 		case !f.Exported():
 			hidden = true
 		case f.Embedded():
-			d.add("field %s.%s embedded", name, d.text(f.Type()))
+			d.addf("field %s.%s embedded", name, d.text(f.Type()))
 		default:
-			d.add("field %s.%s %s", name, f.Name(), d.text(f.Type()))
+			d.addf("field %s.%s %s", name, f.Name(), d.text(f.Type()))
 		}
 	}
 	if hidden {
-		d.add("field %s has unexported fields", name)
+		d.addf("field %s has unexported fields", name)
 	}
 }
 
@@ -118,16 +118,16 @@ func (d *description) fields(name string, s *types.Struct) {
 func (d *description) interfaceMethods(name string, i *types.Interface) {
 	for f := range i.Methods() {
 		if !f.Exported() {
-			d.add("method (%s) has unexported methods", name)
+			d.addf("method (%s) has unexported methods", name)
 			continue
 		}
-		d.add("method (%s) %s%s", name, f.Name(), d.signature(f.Signature()))
+		d.addf("method (%s) %s%s", name, f.Name(), d.signature(f.Signature()))
 	}
 	for embedded := range i.EmbeddedTypes() {
 		if types.IsInterface(embedded) {
 			continue // its methods are listed
 		}
-		d.add("union (%s) %s", name, d.text(embedded))
+		d.addf("union (%s) %s", name, d.text(embedded))
 	}
 }
 
