@@ -136,6 +136,10 @@ func (w *recordingStore) APIKey(ctx context.Context, digest store.Digest) (store
 	return asked(w, "APIKey", func() (store.APIKey, error) { return w.memory.APIKey(ctx, digest) })
 }
 
+func (w *recordingStore) APIKeyByID(ctx context.Context, id string) (store.APIKey, error) {
+	return asked(w, "APIKeyByID", func() (store.APIKey, error) { return w.memory.APIKeyByID(ctx, id) })
+}
+
 func (w *recordingStore) UserAPIKeys(ctx context.Context, userID string) ([]store.APIKey, error) {
 	return asked(w, "UserAPIKeys", func() ([]store.APIKey, error) { return w.memory.UserAPIKeys(ctx, userID) })
 }

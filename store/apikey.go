@@ -17,6 +17,10 @@ type APIKeys interface {
 	// expired. It returns ErrNotFound if there is none.
 	APIKey(ctx context.Context, digest Digest) (APIKey, error)
 
+	// APIKeyByID returns the key with this ID, whether it is active, revoked or
+	// expired. It returns ErrNotFound if there is none.
+	APIKeyByID(ctx context.Context, id string) (APIKey, error)
+
 	// UserAPIKeys returns a user's keys that are not revoked, oldest first; a user
 	// without keys is not an error.
 	UserAPIKeys(ctx context.Context, userID string) ([]APIKey, error)

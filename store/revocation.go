@@ -9,8 +9,8 @@ import (
 // last access token has expired. It is optional: see the field of this name in
 // the Config of package tokens.
 //
-// A session is identified here by the "sid" of its access tokens, which is not
-// its ID in Sessions.
+// A session is identified here by the "sid" of its access tokens: its ID. So is an
+// API key from which access tokens were made.
 type Revocations interface {
 	// DenySession puts a session on the list until a time. It is committed when
 	// DenySession returns nil. A session that is on the list already stays on it

@@ -68,8 +68,8 @@ type Sessions interface {
 // Generation 1, and its IdleUntil and its ExpiresAt are both the end of that
 // access token. For a store it is a session like any other.
 type Session struct {
-	// ID identifies the session. It is part of the refresh token, and of no access
-	// token.
+	// ID identifies the session. It is the "sid" of its access tokens, and a one-way
+	// hash of what its refresh tokens contain: no token can be made from it.
 	ID string
 
 	// UserID is the ID of the user whose session it is.

@@ -124,7 +124,7 @@ func (a *Authority) createKey(
 	text := a.prefix + "_ak_" + rand.Text()
 	text += checksum(text)
 	k := store.APIKey{
-		ID: newSessionID(), Digest: sha256.Sum256([]byte(text)), UserID: user.ID, CredentialVersion: version, Label: label(name),
+		ID: rand.Text(), Digest: sha256.Sum256([]byte(text)), UserID: user.ID, CredentialVersion: version, Label: label(name),
 		Scopes: both(scopes, scopes), CreatedAt: a.now(), ExpiresAt: expires.UTC().Truncate(time.Microsecond),
 	}
 	if err := a.apiKeys.CreateAPIKey(ctx, k); err != nil {
@@ -188,7 +188,7 @@ func (a *Authority) exchange(ctx context.Context, r KeyRequest) (Pair, store.API
 	if err != nil {
 		return Pair{}, k, err
 	}
-	p, err := a.pair(ctx, user, origin{clientID: c.ID, sid: keySID(k.ID), key: true}, granted, r.Scopes, k.ExpiresAt)
+	p, err := a.pair(ctx, user, origin{clientID: c.ID, sid: k.ID, key: true}, granted, r.Scopes, k.ExpiresAt)
 	if errors.Is(err, errOver) {
 		return Pair{}, k, fmt.Errorf("%w: expired", ErrInvalidKey)
 	}

@@ -88,6 +88,17 @@ func (c checkedKeys) APIKey(ctx context.Context, digest store.Digest) (store.API
 	return orNothing(k, err)
 }
 
+func (c checkedKeys) APIKeyByID(ctx context.Context, id string) (store.APIKey, error) {
+	k, err := c.APIKeys.APIKeyByID(ctx, id)
+	if err == nil {
+		err = checkKey(&k)
+	}
+	if err == nil && k.ID != id {
+		err = broken("APIKey.ID", notAsked)
+	}
+	return orNothing(k, err)
+}
+
 func (c checkedKeys) UserAPIKeys(ctx context.Context, userID string) ([]store.APIKey, error) {
 	all, err := c.APIKeys.UserAPIKeys(ctx, userID)
 	for i := range all {

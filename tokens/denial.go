@@ -37,7 +37,7 @@ type ended struct {
 func endedSessions(sessions ...store.Session) []ended {
 	all := make([]ended, len(sessions))
 	for i, s := range sessions {
-		all[i] = ended{sessionSID(s.ID), s.ExpiresAt}
+		all[i] = ended{s.ID, s.ExpiresAt}
 	}
 	return all
 }
@@ -142,13 +142,9 @@ func (a *Authority) denyOpen(ctx context.Context, userID string) {
 // denyMany denies the access tokens of sessions with one call, even if the caller
 // disconnects.
 func (a *Authority) denyMany(ctx context.Context, ids []string, until time.Time) error {
-	sids := make([]string, len(ids))
-	for i, id := range ids {
-		sids[i] = sessionSID(id)
-	}
 	ctx, cancel := a.bounded(ctx)
 	defer cancel()
-	if err := a.revocations.DenySessions(ctx, sids, until); err != nil {
+	if err := a.revocations.DenySessions(ctx, ids, until); err != nil {
 		return unavailable("deny sessions", err)
 	}
 	return nil

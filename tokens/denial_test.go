@@ -39,7 +39,7 @@ var endings = []struct {
 		},
 	},
 	{
-		"a logout with the access token", []string{"UserSessions", "DenySession", "RevokeSession"}, "RevokeSession", nil, false,
+		"a logout with the access token", []string{"Session", "DenySession", "RevokeSession"}, "RevokeSession", nil, false,
 		func(t *testing.T, r *fixture, _, two tokens.Pair) error {
 			t.Helper()
 			return r.LogoutPrincipal(t.Context(), two.Principal)

@@ -47,6 +47,14 @@ func (f *foreign) APIKey(ctx context.Context, digest store.Digest) (store.APIKey
 	return k, err
 }
 
+func (f *foreign) APIKeyByID(ctx context.Context, id string) (store.APIKey, error) {
+	k, err := f.storeSpy.APIKeyByID(ctx, id)
+	if err == nil && f.key != nil {
+		f.key(&k)
+	}
+	return k, err
+}
+
 func (f *foreign) Client(ctx context.Context, id string) (store.Client, error) {
 	c, err := f.storeSpy.Client(ctx, id)
 	if err == nil && f.client != nil {

@@ -121,7 +121,7 @@ func (a *Authority) registeredClient(ctx context.Context, id string) (client, er
 }
 
 func (a *Authority) introspectRefresh(ctx context.Context, shown presented) (Introspection, error) {
-	s, err := a.session(ctx, shown.sessionID)
+	s, err := a.session(ctx, shown.secret.id())
 	if err != nil {
 		return Introspection{}, err
 	}
@@ -144,7 +144,7 @@ func (a *Authority) introspectRefresh(ctx context.Context, shown presented) (Int
 	}
 	return Introspection{
 		Active: true, Refresh: true, Subject: s.UserID, ClientID: s.ClientID,
-		Scope: strings.Join(held(user.Scopes, s.Scopes, c.Scopes), " "), SessionID: sessionSID(s.ID),
+		Scope: strings.Join(held(user.Scopes, s.Scopes, c.Scopes), " "), SessionID: s.ID,
 		IssuedAt: s.AdvancedAt, ExpiresAt: earlier(s.IdleUntil, s.ExpiresAt),
 	}, nil
 }

@@ -138,12 +138,12 @@ func (a *Authority) login(ctx context.Context, r LoginRequest) (Pair, error) {
 		return Pair{}, err
 	}
 
-	s := a.newSession(user, c, r.Label)
+	s, secret := a.newSession(user, c, r.Label)
 	if len(asked) > 0 {
 		s.Scopes = granted
 	}
 	refreshes := !r.AccessOnly && c.mayRefresh() == nil
-	p, err := a.firstPair(ctx, user, &s, c, refreshes, granted, r.Scopes)
+	p, err := a.firstPair(ctx, user, &s, secret, c, refreshes, granted, r.Scopes)
 	if err == nil {
 		err = p.fits(r.MaxAccess)
 	}
@@ -180,13 +180,15 @@ func (a *Authority) openSession(ctx context.Context, u store.User, s store.Sessi
 // firstPair makes the tokens of a login. Without a refresh token there is no
 // session or, if access tokens can be denied, a session that ends with the access
 // token.
-func (a *Authority) firstPair(ctx context.Context, u store.User, s *store.Session, c client, refreshes bool, granted, asked []string) (Pair, error) {
+func (a *Authority) firstPair(
+	ctx context.Context, u store.User, s *store.Session, secret sessionSecret, c client, refreshes bool, granted, asked []string,
+) (Pair, error) {
 	if refreshes {
-		return a.pairOf(ctx, u, *s, c, granted, asked)
+		return a.pairOf(ctx, u, *s, secret, c, granted, asked)
 	}
 	from := origin{clientID: s.ClientID, narrow: len(s.Scopes)+len(c.Scopes) > 0, at: s.AuthenticatedAt, methods: s.Methods}
 	if a.revocations != nil {
-		from.sid = sessionSID(s.ID)
+		from.sid = s.ID
 	}
 	p, err := a.pair(ctx, u, from, granted, asked, time.Time{})
 	s.IdleUntil, s.ExpiresAt = p.Principal.ExpiresAt.UTC(), p.Principal.ExpiresAt.UTC()
@@ -270,15 +272,17 @@ func (a *Authority) user(ctx context.Context, id string, refused error) (store.U
 // methodPassword is the name that RFC 8176 §2 gives to authentication by a password.
 const methodPassword = "pwd"
 
-// newSession returns a session that begins now, of a user whose password was right.
-func (a *Authority) newSession(u store.User, c client, name string) store.Session {
+// newSession returns a session that begins now, of a user whose password was right,
+// and its secret.
+func (a *Authority) newSession(u store.User, c client, name string) (store.Session, sessionSecret) {
+	secret := newSessionSecret()
 	now := a.now()
 	ends := now.Add(a.sessionTTL)
 	return store.Session{
-		ID: newSessionID(), UserID: u.ID, CredentialVersion: u.CredentialVersion, ClientID: c.ID, Generation: 1, CreatedAt: now, AdvancedAt: now,
+		ID: secret.id(), UserID: u.ID, CredentialVersion: u.CredentialVersion, ClientID: c.ID, Generation: 1, CreatedAt: now, AdvancedAt: now,
 		AuthenticatedAt: now, Methods: []string{methodPassword},
 		IdleUntil: earlier(now.Add(a.idleTTL), ends), ExpiresAt: ends, Label: label(name),
-	}
+	}, secret
 }
 
 var errOver = errors.New("less than a second is left")

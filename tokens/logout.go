@@ -34,7 +34,7 @@ func (a *Authority) Logout(ctx context.Context, r RefreshRequest) error {
 
 // logout ends the session of a genuine token, for an authenticated client.
 func (a *Authority) logout(ctx context.Context, named client, token presented) error {
-	s, err := a.session(ctx, token.sessionID)
+	s, err := a.session(ctx, token.secret.id())
 	if err != nil {
 		return a.failed(ctx, err)
 	}
@@ -90,26 +90,24 @@ func (a *Authority) loggedOut(ctx context.Context, s store.Session, err error) e
 	if err != nil {
 		return a.failed(ctx, err)
 	}
-	a.Report(ctx, events.Event{Kind: events.Logout, UserID: s.UserID, ClientID: s.ClientID, SessionID: sessionSID(s.ID), Generation: s.Generation})
+	a.Report(ctx, events.Event{Kind: events.Logout, UserID: s.UserID, ClientID: s.ClientID, SessionID: s.ID, Generation: s.Generation})
 	return nil
 }
 
 // sessionOf returns the session of a user with this "sid", which is all that an
 // access token has. It returns false if the session was revoked or is unknown.
 func (a *Authority) sessionOf(ctx context.Context, userID, sid string) (store.Session, bool, error) {
-	if sid == "" {
+	if !isStoreID(sid) {
 		return store.Session{}, false, nil
 	}
-	sessions, err := a.store.UserSessions(ctx, userID)
-	if err != nil {
-		return store.Session{}, false, unavailable("user's sessions", err)
+	s, err := a.store.Session(ctx, sid)
+	switch {
+	case errors.Is(err, store.ErrNotFound), err == nil && (s.UserID != userID || !s.RevokedAt.IsZero()):
+		return store.Session{}, false, nil
+	case err != nil:
+		return store.Session{}, false, unavailable("session", err)
 	}
-	for _, s := range sessions {
-		if sessionSID(s.ID) == sid {
-			return s, true, nil
-		}
-	}
-	return store.Session{}, false, nil
+	return s, true, nil
 }
 
 // clientRefused reports an error that concerns the client or the store, and

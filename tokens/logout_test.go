@@ -2,6 +2,7 @@ package tokens_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -174,11 +175,33 @@ func TestLogoutPrincipal(t *testing.T) {
 		})
 	})
 
-	t.Run("a session's ID is not its sid", func(t *testing.T) {
+	t.Run("a sid that no store can have is asked for nowhere", func(t *testing.T) {
 		t.Parallel()
 		r := open(t)
 		p := r.login(t).Principal
-		p.SessionID = r.store.row(t).ID
+		for _, sid := range []string{"", "a b", "a/b", "é", "a\x00", strings.Repeat("a", 65)} {
+			p.SessionID = sid
+			r.store.take()
+			if err := r.LogoutPrincipal(t.Context(), p); err != nil {
+				t.Error(err)
+			}
+			if ok, err := r.EndSession(t.Context(), alice.ID, sid); ok || err != nil {
+				t.Errorf("EndSession(%q) = %t, %v", sid, ok, err)
+			}
+			if ok, err := r.RevokeAPIKey(t.Context(), alice.ID, sid); ok || err != nil {
+				t.Errorf("RevokeAPIKey(%q) = %t, %v", sid, ok, err)
+			}
+			if calls := r.store.take(); len(calls) > 0 {
+				t.Errorf("%q: calls = %q", sid, calls)
+			}
+		}
+	})
+	t.Run("a session's secret does not name it", func(t *testing.T) {
+		t.Parallel()
+		r := open(t)
+		one := r.login(t)
+		p := one.Principal
+		p.SessionID = secretOf(t, one.RefreshToken)
 		r.unchanged(t, func() {
 			if err := r.LogoutPrincipal(t.Context(), p); err != nil {
 				t.Error(err)

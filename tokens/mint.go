@@ -12,20 +12,18 @@ import (
 )
 
 // pairOf makes the tokens of a session as it will be.
-func (a *Authority) pairOf(ctx context.Context, u store.User, s store.Session, c client, granted, asked []string) (Pair, error) {
-	token, err := a.refresh.make(presented{s.ID, s.Generation})
-	if err != nil {
-		return Pair{}, unavailable("refresh token", err)
-	}
+func (a *Authority) pairOf(
+	ctx context.Context, u store.User, s store.Session, secret sessionSecret, c client, granted, asked []string,
+) (Pair, error) {
 	from := origin{
-		clientID: s.ClientID, sid: sessionSID(s.ID), narrow: len(s.Scopes)+len(c.Scopes) > 0,
+		clientID: s.ClientID, sid: s.ID, narrow: len(s.Scopes)+len(c.Scopes) > 0,
 		at: s.AuthenticatedAt, methods: s.Methods,
 	}
 	p, err := a.pair(ctx, u, from, granted, asked, s.ExpiresAt)
 	if err != nil {
 		return Pair{}, err
 	}
-	p.RefreshToken, p.RefreshExpiresIn = token, s.IdleUntil.Sub(a.now()).Truncate(time.Second)
+	p.RefreshToken, p.RefreshExpiresIn = a.refresh.make(presented{secret, s.Generation}), s.IdleUntil.Sub(a.now()).Truncate(time.Second)
 	return p, nil
 }
 

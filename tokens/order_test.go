@@ -87,13 +87,13 @@ var operations = []operation{
 		},
 	},
 	{
-		name: "LogoutPrincipal", calls: []string{"UserSessions", "RevokeSession"},
+		name: "LogoutPrincipal", calls: []string{"Session", "RevokeSession"},
 		ready: func(t *testing.T, r *fixture) func() error {
 			t.Helper()
 			one := r.login(t)
 			return func() error { return r.LogoutPrincipal(t.Context(), one.Principal) }
 		},
-		odd: map[string][]error{"UserSessions": {store.ErrNotFound}},
+		odd: map[string][]error{"Session": {store.ErrConflict}},
 	},
 	{
 		name: "LogoutEverywhere", calls: []string{"RevokeUserSessions"}, times: map[string]int{"RevokeUserSessions": 4},
@@ -163,13 +163,13 @@ var operations = []operation{
 		odd: map[string][]error{"APIKey": {store.ErrConflict}},
 	},
 	{
-		name: "Introspect", calls: []string{"UserSessions", "User"},
+		name: "Introspect", calls: []string{"Session", "User"},
 		ready: func(t *testing.T, r *fixture) func() error {
 			t.Helper()
 			one := r.login(t)
 			return func() error { return introspected(t, r, one.AccessToken) }
 		},
-		odd: map[string][]error{"UserSessions": {store.ErrNotFound}},
+		odd: map[string][]error{"Session": {store.ErrConflict}},
 	},
 	{
 		name: "Introspect of a refresh token", calls: []string{"Session", "User"},
@@ -190,7 +190,7 @@ var operations = []operation{
 		},
 	},
 	{
-		name: "EndSession", calls: []string{"UserSessions", "RevokeSession"},
+		name: "EndSession", calls: []string{"Session", "RevokeSession"},
 		ready: func(t *testing.T, r *fixture) func() error {
 			t.Helper()
 			one := r.login(t)
@@ -210,7 +210,7 @@ var operations = []operation{
 		},
 	},
 	{
-		name: "CreateOwnAPIKey", calls: []string{"UserSessions", "User", "CreateAPIKey", "User"},
+		name: "CreateOwnAPIKey", calls: []string{"Session", "User", "CreateAPIKey", "User"},
 		ready: func(t *testing.T, r *fixture) func() error {
 			t.Helper()
 			one := r.login(t)
@@ -221,7 +221,7 @@ var operations = []operation{
 		},
 	},
 	{
-		name: "RevokeAPIKey", calls: []string{"UserAPIKeys", "RevokeAPIKey"},
+		name: "RevokeAPIKey", calls: []string{"APIKeyByID", "RevokeAPIKey"},
 		ready: func(t *testing.T, r *fixture) func() error {
 			t.Helper()
 			_, row := r.apiKey(t)

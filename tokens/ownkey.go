@@ -111,17 +111,17 @@ func (a *Authority) UserAPIKeys(ctx context.Context, userID string) ([]store.API
 //
 // It returns ErrMalformed if Config.APIKeys is nil, or ErrUnavailable.
 func (a *Authority) RevokeAPIKey(ctx context.Context, userID, id string) (bool, error) {
-	keys, err := a.UserAPIKeys(context.WithoutCancel(ctx), userID)
-	if err != nil {
-		return false, err
+	if a.apiKeys == nil {
+		return false, errNoAPIKeys
 	}
-	for _, k := range keys {
-		if k.ID == id {
-			err := a.revokeKey(ctx, k)
-			return err == nil, err
-		}
+	within, cancel := a.bounded(ctx)
+	defer cancel()
+	k, ok, err := a.keyOf(within, userID, id)
+	if err != nil || !ok {
+		return false, a.failed(ctx, err)
 	}
-	return false, nil
+	err = a.revokeKey(ctx, k)
+	return err == nil, err
 }
 
 // revokingKey returns the write that revokes a key.
@@ -133,6 +133,6 @@ func (a *Authority) revokeKey(ctx context.Context, k store.APIKey) error {
 	if err := a.revoke(ctx, endedKeys(k), a.revokingKey(k)); err != nil {
 		return a.failed(ctx, err)
 	}
-	a.Report(ctx, events.Event{Kind: events.KeyRevoked, UserID: k.UserID, KeyID: k.ID, SessionID: keySID(k.ID)})
+	a.Report(ctx, events.Event{Kind: events.KeyRevoked, UserID: k.UserID, KeyID: k.ID, SessionID: k.ID})
 	return nil
 }

@@ -48,7 +48,7 @@ func TestCreateOwnAPIKey(t *testing.T) {
 			if err != nil || !slices.Equal(row.Scopes, test.want) || row.UserID != alice.ID || row.Label != "CI" {
 				t.Errorf("%v, %+v", err, row)
 			}
-			if calls := r.store.take(); !slices.Equal(calls, []string{"UserSessions", "User", "CreateAPIKey", "User"}) {
+			if calls := r.store.take(); !slices.Equal(calls, []string{"Session", "User", "CreateAPIKey", "User"}) {
 				t.Errorf("calls = %q", calls)
 			}
 		})
@@ -101,7 +101,7 @@ func TestRevokeAPIKey(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, call := range []string{"UserAPIKeys", "DenySession"} {
+		for _, call := range []string{"APIKeyByID", "DenySession"} {
 			r.store.step(always(call, errDriver), nil)
 			r.journal.Take()
 			_, err := r.RevokeAPIKey(t.Context(), alice.ID, row.ID)

@@ -77,7 +77,7 @@ func (a *Authority) endKeys(ctx context.Context, userID string) error {
 			if err := a.write(ctx, endedKeys(k), now, a.revokingKey(k)); err != nil {
 				return err
 			}
-			a.Report(ctx, events.Event{Kind: events.KeyRevoked, UserID: k.UserID, KeyID: k.ID, SessionID: keySID(k.ID)})
+			a.Report(ctx, events.Event{Kind: events.KeyRevoked, UserID: k.UserID, KeyID: k.ID, SessionID: k.ID})
 		}
 	}
 	return nil
@@ -86,7 +86,7 @@ func (a *Authority) endKeys(ctx context.Context, userID string) error {
 func endedKeys(keys ...store.APIKey) []ended {
 	all := make([]ended, len(keys))
 	for i, k := range keys {
-		all[i] = ended{keySID(k.ID), k.ExpiresAt}
+		all[i] = ended{k.ID, k.ExpiresAt}
 	}
 	return all
 }

@@ -227,7 +227,7 @@ func TestFaultA2ATokenOfTheOldPasswordMakesNoKey(t *testing.T) {
 		wantError(t, err, tokens.ErrNoSession)
 		none(t, r, key)
 	})
-	for _, call := range []string{"UserSessions", "User", "CreateAPIKey"} {
+	for _, call := range []string{"Session", "User", "CreateAPIKey"} {
 		t.Run("not while it changes, before "+call, func(t *testing.T) {
 			t.Parallel()
 			r := open(t)

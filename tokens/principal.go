@@ -39,9 +39,9 @@ type Principal struct {
 	// keys.
 	Restricted bool
 
-	// SessionID identifies the session ("sid"). It is a one-way hash of the
-	// session's ID in the store, or of the ID of the API key that was exchanged for
-	// the token. Empty: the token has neither.
+	// SessionID identifies the session ("sid"): it is its ID in the store, a one-way
+	// hash of what the refresh tokens contain. In a token that was made from an API
+	// key it is the ID of the key. Empty: the token has neither.
 	SessionID string
 
 	// TokenID identifies the token ("jti", RFC 7519 §4.1.7).

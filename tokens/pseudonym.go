@@ -17,7 +17,7 @@ func (a *Authority) Pseudonym(text string) string {
 // does not call Config.Store or the deny list, so the session may have ended.
 func (a *Authority) SessionOf(ctx context.Context, token Secret) string {
 	if shown, ok := a.refresh.open(token); ok {
-		return sessionSID(shown.sessionID)
+		return shown.secret.id()
 	}
 	p, err := a.verifier.Verify(ctx, token)
 	if err != nil {

@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"errors"
 	"io"
 	"strings"
 
@@ -16,16 +15,17 @@ import (
 
 // A refresh token is a prefix and 61 bytes in base64url:
 //
-//	version 1 | key 4 | session 16 | generation 8 | HMAC-SHA-256 32
+//	version 1 | key 4 | secret of the session 16 | generation 8 | HMAC-SHA-256 32
 //
-// It is computed from the session's row and the refresh key, so the store keeps no
-// token, and a crash between the write and the response loses none. Neither the row
-// nor the key alone is enough to compute it.
+// The next token of a session is computed from the one that is presented and the
+// refresh key, so the store keeps no token, and a crash between the write and the
+// response loses none. The session's row has a hash of the secret: neither the row
+// nor the refresh key, nor both, are enough to compute a token.
 const (
 	refreshVersion = 1
 	refreshKeyID   = 4
-	sessionIDBytes = 16
-	refreshBody    = 1 + refreshKeyID + sessionIDBytes + 8
+	secretBytes    = 16
+	refreshBody    = 1 + refreshKeyID + secretBytes + 8
 	refreshBytes   = refreshBody + sha256.Size
 )
 
@@ -34,14 +34,26 @@ var (
 	refreshLength = strict.EncodedLen(refreshBytes)
 )
 
-// errForeignSession means that the store returned a session whose ID this package
-// did not create.
-var errForeignSession = errors.New("tokens: the session has an ID that was not made here")
-
 // presented is the content of a genuine refresh token.
 type presented struct {
-	sessionID  string
+	secret     sessionSecret
 	generation int64
+}
+
+// sessionSecret are the random bytes by which the refresh tokens of a session name
+// it. They are in no other place.
+type sessionSecret [secretBytes]byte
+
+func newSessionSecret() (s sessionSecret) {
+	_, _ = rand.Read(s[:]) // never fails
+	return s
+}
+
+// id returns the ID of the session, a hash of its secret. It is in the store and in
+// access tokens ("sid"), and does not help to forge a refresh token.
+func (s sessionSecret) id() string {
+	sum := sha256.Sum256([]byte("sallyport sid\x00" + b64(s[:])))
+	return b64(sum[:secretBytes])
 }
 
 // refreshKeys makes tokens with the first key, and opens those of all keys.
@@ -77,19 +89,15 @@ func (k refreshKey) mac(label string, body []byte) []byte {
 
 // make returns the token of one generation of a session. It is always the same,
 // so that a retry gets the same successor.
-func (r refreshKeys) make(p presented) (Secret, error) {
-	id, err := strict.DecodeString(p.sessionID)
-	if err != nil || len(id) != sessionIDBytes {
-		return "", errForeignSession
-	}
+func (r refreshKeys) make(p presented) Secret {
 	key := r.keys[0]
 	b := make([]byte, 0, refreshBytes)
 	b = append(b, refreshVersion)
 	b = append(b, key.id[:]...)
-	b = append(b, id...)
+	b = append(b, p.secret[:]...)
 	b = binary.BigEndian.AppendUint64(b, uint64(p.generation)) //nolint:gosec // generations count up from 1
 	b = append(b, key.mac(r.prefix, b)...)
-	return Secret(r.prefix + strict.EncodeToString(b)), nil
+	return Secret(r.prefix + strict.EncodeToString(b))
 }
 
 // open reads a token and reports whether it is genuine. It does not call the
@@ -109,27 +117,7 @@ func (r refreshKeys) open(token Secret) (presented, bool) {
 			continue
 		}
 		generation := int64(binary.BigEndian.Uint64(body[refreshBody-8:])) //nolint:gosec // under our own MAC
-		return presented{strict.EncodeToString(body[1+refreshKeyID : refreshBody-8]), generation}, true
+		return presented{sessionSecret(body[1+refreshKeyID : refreshBody-8]), generation}, true
 	}
 	return presented{}, false
-}
-
-// newSessionID returns 128 random bits in base64url, which every store can hold
-// unchanged.
-func newSessionID() string {
-	var id [sessionIDBytes]byte
-	_, _ = rand.Read(id[:]) // never fails
-	return strict.EncodeToString(id[:])
-}
-
-// sessionSID returns the "sid" of a session. It identifies the session, and does
-// not reveal the session's ID in the store.
-func sessionSID(id string) string { return derivedSID("sallyport sid", id) }
-
-// keySID returns the "sid" of the access tokens that were made from an API key.
-func keySID(id string) string { return derivedSID("sallyport key", id) }
-
-func derivedSID(of, id string) string {
-	sum := sha256.Sum256([]byte(of + "\x00" + id))
-	return b64(sum[:sessionIDBytes])
 }

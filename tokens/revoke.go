@@ -51,7 +51,7 @@ func (a *Authority) Revoke(ctx context.Context, r RevokeRequest) (sid string, er
 		err := a.logout(ctx, named, token)
 		switch {
 		case err == nil, errors.Is(err, ErrRevokedRefresh):
-			return sessionSID(token.sessionID), nil
+			return token.secret.id(), nil
 		case errors.Is(err, ErrInvalidRefresh): // unknown, or another client's
 			return "", nil
 		}
@@ -92,12 +92,12 @@ func (a *Authority) revokePresentedKey(ctx context.Context, key Secret) (sid str
 	case k.RevokedAt.IsZero():
 		return "", nil
 	default:
-		err = a.failed(ctx, a.denyAgain(ctx, keySID(k.ID), a.over(k.RevokedAt)))
+		err = a.failed(ctx, a.denyAgain(ctx, k.ID, a.over(k.RevokedAt)))
 	}
 	if err != nil {
 		return "", err
 	}
-	return keySID(k.ID), nil
+	return k.ID, nil
 }
 
 // revokeAccess ends the session of an access token.
@@ -128,14 +128,15 @@ func (a *Authority) keyOf(ctx context.Context, userID, sid string) (store.APIKey
 	if a.apiKeys == nil {
 		return store.APIKey{}, false, nil
 	}
-	keys, err := a.apiKeys.UserAPIKeys(ctx, userID)
-	if err != nil {
-		return store.APIKey{}, false, unavailable("user's API keys", err)
+	if !isStoreID(sid) {
+		return store.APIKey{}, false, nil
 	}
-	for _, k := range keys {
-		if keySID(k.ID) == sid {
-			return k, true, nil
-		}
+	k, err := a.apiKeys.APIKeyByID(ctx, sid)
+	switch {
+	case errors.Is(err, store.ErrNotFound), err == nil && (k.UserID != userID || !k.RevokedAt.IsZero()):
+		return store.APIKey{}, false, nil
+	case err != nil:
+		return store.APIKey{}, false, unavailable("API key", err)
 	}
-	return store.APIKey{}, false, nil
+	return k, true, nil
 }

@@ -86,7 +86,7 @@ func (a *Authority) Refresh(ctx context.Context, r RefreshRequest) (Pair, error)
 	s, p, err := a.rotate(ctx, token, named, r)
 	e := events.Event{
 		Kind: events.Refresh, UserID: s.UserID, Account: p.Principal.Account, ClientID: s.ClientID,
-		SessionID: sessionSID(token.sessionID), Generation: token.generation, Err: err,
+		SessionID: token.secret.id(), Generation: token.generation, Err: err,
 	}
 	switch {
 	case err == nil && p.Replayed:
@@ -121,7 +121,7 @@ const (
 // needed.
 func (a *Authority) rotate(ctx context.Context, token presented, named client, r RefreshRequest) (store.Session, Pair, error) {
 	for range 2 {
-		s, err := a.session(ctx, token.sessionID)
+		s, err := a.session(ctx, token.secret.id())
 		if err != nil {
 			return store.Session{}, Pair{}, err
 		}
@@ -145,7 +145,7 @@ func (a *Authority) rotate(ctx context.Context, token presented, named client, r
 			next.Generation++
 			next.IdleUntil = earlier(now.Add(a.idleTTL), s.ExpiresAt)
 		}
-		p, err := a.successor(ctx, next, c, r)
+		p, err := a.successor(ctx, next, token.secret, c, r)
 		if errors.Is(err, errMoved) {
 			return s, Pair{}, errors.Join(a.revokePresented(ctx, s), err)
 		}
@@ -219,7 +219,7 @@ const maxClockSkew = 2 * time.Second
 // revoked, its access tokens are denied now, in case they were not.
 func (a *Authority) refuse(ctx context.Context, s store.Session, over error) error {
 	if errors.Is(over, ErrRevokedRefresh) {
-		if err := a.denyAgain(ctx, sessionSID(s.ID), a.over(s.RevokedAt)); err != nil {
+		if err := a.denyAgain(ctx, s.ID, a.over(s.RevokedAt)); err != nil {
 			return err
 		}
 	}
@@ -237,7 +237,7 @@ func (a *Authority) revokeReused(ctx context.Context, s store.Session) error {
 
 // successor makes the tokens of a session as it will be, for its user as they are
 // now.
-func (a *Authority) successor(ctx context.Context, s store.Session, c client, r RefreshRequest) (Pair, error) {
+func (a *Authority) successor(ctx context.Context, s store.Session, secret sessionSecret, c client, r RefreshRequest) (Pair, error) {
 	user, err := a.user(ctx, s.UserID, ErrRevokedRefresh)
 	if err != nil {
 		return Pair{}, err
@@ -249,7 +249,7 @@ func (a *Authority) successor(ctx context.Context, s store.Session, c client, r 
 	if err != nil {
 		return Pair{}, err
 	}
-	p, err := a.pairOf(ctx, user, s, c, granted, r.Scopes)
+	p, err := a.pairOf(ctx, user, s, secret, c, granted, r.Scopes)
 	switch {
 	case errors.Is(err, errOver):
 		return Pair{}, ErrExpiredRefresh

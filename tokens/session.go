@@ -42,7 +42,7 @@ func (a *Authority) Sessions(ctx context.Context, userID string) ([]OpenSession,
 	for _, s := range sessions {
 		if lasts(s, now) {
 			all = append(all, OpenSession{
-				ID: sessionSID(s.ID), ClientID: s.ClientID, Scopes: s.Scopes, Label: s.Label,
+				ID: s.ID, ClientID: s.ClientID, Scopes: s.Scopes, Label: s.Label,
 				CreatedAt: s.CreatedAt, LastUsedAt: s.AdvancedAt, ExpiresAt: earlier(s.IdleUntil, s.ExpiresAt),
 			})
 		}
@@ -83,7 +83,7 @@ func (a *Authority) EndOtherSessions(ctx context.Context, p Principal) error {
 	own := false
 	var others []store.Session
 	for _, s := range sessions {
-		if sessionSID(s.ID) != p.SessionID {
+		if s.ID != p.SessionID {
 			others = append(others, s)
 			continue
 		}

@@ -22,7 +22,7 @@ func (a *Authority) endOldestSessions(ctx context.Context, newest store.Session)
 		within, cancel := a.bounded(ctx)
 		defer cancel()
 		err = a.endAll(within, oldest, func(s store.Session) {
-			a.Report(ctx, events.Event{Kind: events.SessionLimit, UserID: s.UserID, ClientID: s.ClientID, SessionID: sessionSID(s.ID), Generation: s.Generation})
+			a.Report(ctx, events.Event{Kind: events.SessionLimit, UserID: s.UserID, ClientID: s.ClientID, SessionID: s.ID, Generation: s.Generation})
 		})
 	}
 	if err != nil {

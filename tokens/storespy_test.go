@@ -153,6 +153,10 @@ func (w *storeSpy) APIKey(ctx context.Context, digest store.Digest) (store.APIKe
 	return asked(ctx, w, "APIKey", func() (store.APIKey, error) { return w.memory.APIKey(ctx, digest) })
 }
 
+func (w *storeSpy) APIKeyByID(ctx context.Context, id string) (store.APIKey, error) {
+	return asked(ctx, w, "APIKeyByID", func() (store.APIKey, error) { return w.memory.APIKeyByID(ctx, id) })
+}
+
 func (w *storeSpy) UserAPIKeys(ctx context.Context, userID string) ([]store.APIKey, error) {
 	return asked(ctx, w, "UserAPIKeys", func() ([]store.APIKey, error) { return w.memory.UserAPIKeys(ctx, userID) })
 }

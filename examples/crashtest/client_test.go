@@ -2,6 +2,7 @@ package crashtest_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -94,7 +95,10 @@ func (c client) enters(ctx context.Context) (token, error) {
 type token string
 
 // session is the ID of its session.
-func (t token) session() string { return base64.RawURLEncoding.EncodeToString(t.body()[5:21]) }
+func (t token) session() string {
+	sum := sha256.Sum256([]byte("sallyport sid\x00" + base64.RawURLEncoding.EncodeToString(t.body()[5:21])))
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
+}
 
 // generation is the one of its session that it belongs to.
 func (t token) generation() int64 {

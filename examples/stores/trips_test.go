@@ -74,6 +74,10 @@ var works = []work{
 		_, err := s.APIKey(ctx, keyOfAda.Digest)
 		return err
 	}, nil, 1, "api_keys_digest_key"},
+	{"APIKeyByID", func(ctx context.Context, s *sqlstore.Store) error {
+		_, err := s.APIKeyByID(ctx, "k1")
+		return err
+	}, nil, 1, "api_keys_pkey"},
 	{"CreateAPIKey, taken", func(ctx context.Context, s *sqlstore.Store) error { return s.CreateAPIKey(ctx, keyOfAda) }, store.ErrConflict, 1, ""},
 	{"UserAPIKeys", func(ctx context.Context, s *sqlstore.Store) error {
 		_, err := s.UserAPIKeys(ctx, "u1")

@@ -203,6 +203,13 @@ func (s *failingStore) RevokeUserSessions(ctx context.Context, userID string, at
 	return s.Store.RevokeUserSessions(ctx, userID, at, since)
 }
 
+func (s *failingStore) APIKeyByID(ctx context.Context, id string) (store.APIKey, error) {
+	if s.Failure != nil {
+		return store.APIKey{}, s.Failure
+	}
+	return s.Store.APIKeyByID(ctx, id)
+}
+
 func (s *failingStore) APIKey(ctx context.Context, digest store.Digest) (store.APIKey, error) {
 	if s.Failure != nil {
 		return store.APIKey{}, s.Failure

@@ -91,6 +91,20 @@ func (s *Store) APIKey(ctx context.Context, digest store.Digest) (store.APIKey, 
 	return found.out(), nil
 }
 
+// APIKeyByID returns the key with this ID; see [store.APIKeys].
+func (s *Store) APIKeyByID(ctx context.Context, id string) (store.APIKey, error) {
+	if err := ctx.Err(); err != nil {
+		return store.APIKey{}, err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	found := s.keys[id]
+	if found == nil {
+		return store.APIKey{}, store.ErrNotFound
+	}
+	return found.out(), nil
+}
+
 // UserAPIKeys returns a user's keys that are not revoked, oldest first; see
 // [store.APIKeys].
 func (s *Store) UserAPIKeys(ctx context.Context, userID string) ([]store.APIKey, error) {

@@ -118,6 +118,24 @@ func (s *Store) APIKey(ctx context.Context, digest store.Digest) (store.APIKey, 
 	return k, nil
 }
 
+// APIKeyByID returns the key with this ID; see [store.APIKeys].
+func (s *Store) APIKeyByID(ctx context.Context, id string) (store.APIKey, error) {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	found, err := s.client.HGetAll(ctx, s.apiKeyKey(id)).Result()
+	if err != nil {
+		return store.APIKey{}, failedRead("APIKeyByID", err)
+	}
+	if len(found) == 0 {
+		return store.APIKey{}, store.ErrNotFound
+	}
+	k, err := record(found).apiKey(id)
+	if err != nil {
+		return store.APIKey{}, failedRead("APIKeyByID", err)
+	}
+	return k, nil
+}
+
 func (r record) apiKey(id string) (store.APIKey, error) {
 	in := reader{record: r}
 	k := store.APIKey{

@@ -13,7 +13,7 @@ const (
 	selectKey  = "SELECT " + keyColumns + " FROM sallyport_api_keys "
 )
 
-type keySQL struct{ create, read, ofUser, use, revoke, deleteEnded string }
+type keySQL struct{ create, read, readByID, ofUser, use, revoke, deleteEnded string }
 
 func newKeySQL(f flavour) keySQL {
 	// The expression of the index. LEAST ignores NULL; SQLite's min does not.
@@ -21,10 +21,11 @@ func newKeySQL(f flavour) keySQL {
 	return keySQL{
 		create: f.sql("INSERT INTO sallyport_api_keys (" + keyColumns + ") " +
 			"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING"), // of the ID or of the digest
-		read:   f.sql(selectKey + "WHERE digest = $1"),
-		ofUser: f.sql(selectKey + "WHERE user_id = $1 AND revoked_at IS NULL ORDER BY created_at, id"),
-		use:    f.sql("UPDATE sallyport_api_keys SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)"),
-		revoke: f.sql("UPDATE sallyport_api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL"),
+		read:     f.sql(selectKey + "WHERE digest = $1"),
+		readByID: f.sql(selectKey + "WHERE id = $1"),
+		ofUser:   f.sql(selectKey + "WHERE user_id = $1 AND revoked_at IS NULL ORDER BY created_at, id"),
+		use:      f.sql("UPDATE sallyport_api_keys SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)"),
+		revoke:   f.sql("UPDATE sallyport_api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL"),
 
 		deleteEnded: f.deleteEnded("sallyport_api_keys", "id", end),
 	}
@@ -45,6 +46,11 @@ func (s *Store) CreateAPIKey(ctx context.Context, k store.APIKey) error {
 // APIKey returns the key with this digest; see [store.APIKeys].
 func (s *Store) APIKey(ctx context.Context, digest store.Digest) (store.APIKey, error) {
 	return one(ctx, s.db, "APIKey", scanKey, s.key.read, digest[:])
+}
+
+// APIKeyByID returns the key with this ID; see [store.APIKeys].
+func (s *Store) APIKeyByID(ctx context.Context, id string) (store.APIKey, error) {
+	return one(ctx, s.db, "APIKeyByID", scanKey, s.key.readByID, id)
 }
 
 // UserAPIKeys returns a user's keys that are not revoked, oldest first; see

@@ -155,6 +155,10 @@ func (t *trial) keyCalls() []call {
 				_, err := t.keys().APIKey(ctx, k.Digest)
 				return err
 			}},
+			call{"APIKeyByID", func(ctx context.Context) error {
+				_, err := t.keys().APIKeyByID(ctx, k.ID)
+				return err
+			}},
 			call{"UserAPIKeys", func(ctx context.Context) error {
 				_, err := t.keys().UserAPIKeys(ctx, k.UserID)
 				return err

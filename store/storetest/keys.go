@@ -40,6 +40,18 @@ var keyRules = []rule{
 		check: returnsDeadKeys,
 	},
 	{
+		name:  "APIKeyByID returns the key, active, revoked or expired",
+		says:  "APIKeyByID returns the key with this ID, whether it is active, revoked or expired.",
+		why:   "an owner could not revoke the key, and a token that was made from it could not be checked against it",
+		check: returnsKeysByID,
+	},
+	{
+		name:  "APIKeyByID says ErrNotFound of an unknown ID",
+		says:  "It returns ErrNotFound if there is none.",
+		why:   "any other error means 503 for an access token of a session; no error means that a token which belongs to no key is active",
+		check: missesUnknownKeyID,
+	},
+	{
 		name:  "APIKey says ErrNotFound of an unknown digest",
 		says:  "ErrNotFound if there is none.",
 		why:   "any other error means 503, and a wrong key that is tried for ever; no error means that the key is accepted",
@@ -196,6 +208,36 @@ func returnsDeadKeys(t *trial) {
 	t.listsKeysOf(k.UserID, k)
 	t.findsKey(t.revokesKey(k, t.now), "RevokeAPIKey, when expired")
 	t.findsKey(t.revokesKey(t.addsKey(t.newKey()), t.now), "RevokeAPIKey")
+}
+
+// byID fails the rule unless APIKeyByID returns exactly this key.
+func (t *trial) byID(want store.APIKey, after string) {
+	got, err := t.keys().APIKeyByID(t.ctx, want.ID)
+	t.must(err, "APIKeyByID(%q), after %s", want.ID, after)
+	if d := difference(got, want); d != "" {
+		t.failf("APIKeyByID, after %s: %s", after, d)
+	}
+}
+
+func returnsKeysByID(t *trial) {
+	k := t.addsKey(t.newKey())
+	other := t.addsKeyFor(k.UserID)
+	t.byID(k, "CreateAPIKey")
+	t.byID(t.usesKey(k, t.now), "UseAPIKey")
+	t.byID(other, "UseAPIKey of another key")
+	t.byID(t.revokesKey(other, t.now), "RevokeAPIKey")
+	expired := t.newKey()
+	expired.CreatedAt, expired.ExpiresAt = t.now.Add(-2*day), t.now.Add(-day)
+	t.byID(t.addsKey(expired), "CreateAPIKey, when expired")
+}
+
+func missesUnknownKeyID(t *trial) {
+	k := t.addsKey(t.newKey())
+	s := t.opens()
+	for _, id := range append(lookAlikes(k.ID), t.newKey().ID, s.ID, "", k.ID[1:], k.ID[:len(k.ID)-1]) {
+		_, err := t.keys().APIKeyByID(t.ctx, id)
+		t.wants(err, store.ErrNotFound, "APIKeyByID(%q)", id)
+	}
 }
 
 func missesUnknownKey(t *trial) {

@@ -56,6 +56,19 @@ func keyErr(instead error) func(r *rig) {
 	}
 }
 
+// namingKeys replaces which IDs APIKeyByID takes for the one it was given.
+func namingKeys(same func(k store.APIKey, id string) bool) func(r *rig) {
+	return func(r *rig) {
+		r.APIKeys = overrideKeys{APIKeys: r.reference, byID: func(ctx context.Context, id string) (store.APIKey, error) {
+			found, err := r.reference.listKeys(ctx, func(k store.APIKey) bool { return same(k, id) })
+			if err == nil && len(found) == 0 {
+				err = store.ErrNotFound
+			}
+			return append(found, store.APIKey{})[0], err
+		}}
+	}
+}
+
 // usingKeys replaces what UseAPIKey does with the key.
 func usingKeys(change func(k *store.APIKey, at time.Time)) func(r *rig) {
 	return func(r *rig) {
@@ -88,6 +101,27 @@ func missing(ctx context.Context, p *reference, id string) error {
 }
 
 var keyViolations = []violation{
+	{"APIKeyByID returns no revoked key", "APIKeyByID returns the key, active, revoked or expired", namingKeys(func(k store.APIKey, id string) bool {
+		return k.ID == id && k.RevokedAt.IsZero()
+	})},
+	{"APIKeyByID returns no expired key", "APIKeyByID returns the key, active, revoked or expired", namingKeys(func(k store.APIKey, id string) bool {
+		return k.ID == id && k.ExpiresAt.After(time.Now())
+	})},
+	{"APIKeyByID folds the ID", "APIKeyByID says ErrNotFound of an unknown ID", namingKeys(func(k store.APIKey, id string) bool {
+		return strings.EqualFold(k.ID, id)
+	})},
+	{"APIKeyByID looks for what begins with the ID", "APIKeyByID says ErrNotFound of an unknown ID", namingKeys(func(k store.APIKey, id string) bool {
+		return strings.HasPrefix(k.ID, id)
+	})},
+	{"APIKeyByID returns an error of its own", "APIKeyByID says ErrNotFound of an unknown ID", func(r *rig) {
+		r.APIKeys = overrideKeys{APIKeys: r.reference, byID: func(ctx context.Context, id string) (store.APIKey, error) {
+			k, err := r.reference.APIKeyByID(ctx, id)
+			if err != nil {
+				err = errDriver
+			}
+			return k, err
+		}}
+	}},
 	{"CreateAPIKey loses the scopes", "CreateAPIKey keeps all of a key", creatingKeys(func(k *store.APIKey) { k.Scopes = nil })},
 	{"CreateAPIKey loses the end", "CreateAPIKey keeps all of a key", creatingKeys(func(k *store.APIKey) { k.ExpiresAt = time.Time{} })},
 	{"CreateAPIKey overwrites", "CreateAPIKey says ErrConflict when the ID or the digest is taken", func(r *rig) {

@@ -91,6 +91,7 @@ type overrideKeys struct {
 
 	create func(ctx context.Context, k store.APIKey) error
 	key    func(ctx context.Context, digest store.Digest) (store.APIKey, error)
+	byID   func(ctx context.Context, id string) (store.APIKey, error)
 	list   func(ctx context.Context, userID string) ([]store.APIKey, error)
 	use    func(ctx context.Context, id string, at time.Time) error
 	revoke func(ctx context.Context, id string, at time.Time) error
@@ -109,6 +110,13 @@ func (b overrideKeys) APIKey(ctx context.Context, digest store.Digest) (store.AP
 		return b.APIKeys.APIKey(ctx, digest)
 	}
 	return b.key(ctx, digest)
+}
+
+func (b overrideKeys) APIKeyByID(ctx context.Context, id string) (store.APIKey, error) {
+	if b.byID == nil {
+		return b.APIKeys.APIKeyByID(ctx, id)
+	}
+	return b.byID(ctx, id)
 }
 
 func (b overrideKeys) UserAPIKeys(ctx context.Context, userID string) ([]store.APIKey, error) {

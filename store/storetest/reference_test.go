@@ -328,6 +328,17 @@ func (p *reference) APIKey(ctx context.Context, digest store.Digest) (store.APIK
 	return found[0], nil
 }
 
+func (p *reference) APIKeyByID(ctx context.Context, id string) (store.APIKey, error) {
+	found, err := p.listKeys(ctx, func(k store.APIKey) bool { return k.ID == id })
+	if err != nil {
+		return store.APIKey{}, err
+	}
+	if len(found) == 0 {
+		return store.APIKey{}, notFound("key")
+	}
+	return found[0], nil
+}
+
 func (p *reference) UserAPIKeys(ctx context.Context, userID string) ([]store.APIKey, error) {
 	return p.listKeys(ctx, func(k store.APIKey) bool { return k.UserID == userID && k.RevokedAt.IsZero() })
 }
