@@ -9,6 +9,7 @@ import (
 	// below link has changed.
 	_ "github.com/sallyport-go/sallyport/middleware"
 	_ "github.com/sallyport-go/sallyport/middleware/echov4"
+	_ "github.com/sallyport-go/sallyport/middleware/echov5"
 	_ "github.com/sallyport-go/sallyport/store/memstore"
 )
 
@@ -32,7 +33,8 @@ func TestWhatHostsLink(t *testing.T) {
 		},
 		{"a net/http host links no framework and no database", "../nethttp", frameworks + " " + databases, "github.com/golang-jwt/jwt/v5"},
 		{"the shortest host links no framework and no database", "../hello", frameworks + " " + databases, "github.com/golang-jwt/jwt/v5"},
-		{"a host on Echo links no database", "../echoapp", databases, "github.com/labstack/echo/v4"},
+		{"a host on Echo v4 links no database and no Echo v5", "../echoapp", databases + " github.com/labstack/echo/v5", "github.com/labstack/echo/v4"},
+		{"a host on Echo v5 links no database and no Echo v4", "../echov5app", databases + " github.com/labstack/echo/v4 github.com/labstack/gommon", "github.com/labstack/echo/v5"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
