@@ -17,9 +17,6 @@ import (
 	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/middleware/wire"
-	"github.com/sallyport-go/sallyport/store"
-	"github.com/sallyport-go/sallyport/store/memstore"
-	"github.com/sallyport-go/sallyport/store/passwords"
 	"github.com/sallyport-go/sallyport/tokens"
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
@@ -193,23 +190,12 @@ func adas() *middleware.Auth {
 
 // ada is an Authority whose store knows one user.
 func ada() *tokens.Authority {
-	hasher, err := passwords.New(passwords.Config{Memory: 64, Time: 1, InsecureParameters: true})
-	if err != nil {
-		panic(err)
-	}
-	users, err := memstore.New(memstore.Config{Passwords: hasher})
-	if err != nil {
-		panic(err)
-	}
-	if err := users.AddUser(context.Background(), store.User{ID: "1", Login: "ada", Tier: "free"}, "correct horse"); err != nil {
-		panic(err)
-	}
 	_, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		panic(err)
 	}
 	authority, err := tokens.New(tokens.Config{
-		Store: users, Issuer: "https://issuer.example", Audience: "api",
+		Store: adaStore(), Issuer: "https://issuer.example", Audience: "api",
 		Keys:        []keys.Key{{Algorithm: "EdDSA", Private: private}},
 		RefreshKeys: []keys.Secret{keys.NewSecret()},
 	})

@@ -14,25 +14,27 @@ import (
 	"strings"
 )
 
-// ErrNoAddress is returned where r.RemoteAddr is not an address. A server of
-// net/http always sets an address; a middleware that overwrites RemoteAddr with
-// a header of the client may not.
+// ErrNoAddress means that r.RemoteAddr is not an address. A server of net/http
+// always sets an address; a middleware that overwrites RemoteAddr with a header
+// of the client may not.
 var ErrNoAddress = errors.New("clientip: the request's RemoteAddr is not an address")
 
-// local stands for the peer on a Unix domain socket, which has no address.
+// local replaces the address of a peer on a Unix domain socket, which has none.
 var local = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 
-// RemoteAddr returns the address of the connection, for a server that its
-// clients reach directly. It trusts no header. Behind a proxy it is the proxy's
-// address, and all clients share one limit: use [BehindProxies] there.
+// RemoteAddr returns the address of the connection, for a server to which its
+// clients connect directly. It trusts no header. Behind a proxy it is the proxy's
+// address, so that all clients share one limit: use [BehindProxies] there.
 //
-// It reads r.RemoteAddr with a port or without, since some middleware drops the
-// port; an IPv6 address may stand in brackets. A connection over a Unix domain
-// socket counts as 127.0.0.1, so that all clients of the socket share one limit.
-// Anything else is ErrNoAddress.
+// It reads r.RemoteAddr with a port or without, because some middleware removes
+// the port; an IPv6 address may be in brackets. An IPv4 address in IPv6 is
+// returned as IPv4. A connection over a Unix domain socket counts as 127.0.0.1,
+// so that all clients of the socket share one limit. For anything else it returns
+// ErrNoAddress.
 //
 // A middleware in front of Sallyport that sets RemoteAddr from a header decides
-// which headers to trust instead of this package. Most of them trust every client.
+// which headers to trust instead of this package. Most of them trust every
+// client.
 func RemoteAddr(r *http.Request) (netip.Addr, error) {
 	if isUnixSocket(r) {
 		return local, nil
@@ -51,9 +53,9 @@ func RemoteAddr(r *http.Request) (netip.Addr, error) {
 	return a.Unmap(), nil
 }
 
-// isUnixSocket reports whether the request came over a Unix domain socket. The
-// listener says so and not RemoteAddr, which a middleware may have set to
-// something that a client wrote.
+// isUnixSocket reports whether the request came over a Unix domain socket. It
+// asks the listener and not RemoteAddr, which a middleware may have set to what a
+// client wrote.
 func isUnixSocket(r *http.Request) bool {
 	listener, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	return ok && listener.Network() == "unix"

@@ -13,7 +13,7 @@ var (
 	errNoFor     = errors.New("an entry has no for parameter")
 )
 
-// cutListed cuts the last entry off a list that commas separate.
+// cutListed cuts the last entry off a list with commas.
 func cutListed(line string) (rest, entry string, more bool) {
 	i := strings.LastIndexByte(line, ',')
 	return line[:max(i, 0)], line[i+1:], i >= 0
@@ -77,7 +77,7 @@ func cutElement(line string) (rest, element string, more bool) {
 	return "", line, false
 }
 
-// isEscaped reports whether an odd number of backslashes stands before i.
+// isEscaped reports whether an odd number of backslashes precedes i.
 func isEscaped(s string, i int) bool {
 	before := s[:i]
 	return (len(before)-len(strings.TrimRight(before, `\`)))%2 == 1
@@ -113,7 +113,7 @@ func parseElement(element string) (netip.Addr, error) {
 	return parseHop(node)
 }
 
-// cutValue cuts a token or a quoted-string off s, and the semicolon behind it.
+// cutValue cuts a token or a quoted-string off s, and the semicolon after it.
 func cutValue(s string) (value, rest string, ok bool) {
 	if s == "" || s[0] != '"' {
 		value, rest, _ = strings.Cut(s, ";")

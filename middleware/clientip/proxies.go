@@ -13,55 +13,59 @@ import (
 	"github.com/sallyport-go/sallyport/internal/configcheck"
 )
 
-// Proxies configures [BehindProxies]: which proxies stand in front of the host,
-// and which header they write.
+// Proxies configures [BehindProxies]: which proxies are in front of the host, and
+// which header they write.
 type Proxies struct {
-	// Trusted lists the networks that the proxies connect from. It must not
-	// contain a network that a client can connect from, because the headers of such
-	// a client would be believed. Required, unless UnixSocket is set.
+	// Trusted is required, unless UnixSocket is set: the networks from which the
+	// proxies connect, for example 10.0.0.0/8. It must not contain a network from
+	// which a client can connect, because the headers of such a client would be
+	// trusted. A network of all addresses is an error.
 	Trusted []netip.Prefix
 
-	// UnixSocket trusts every connection over a Unix domain socket as a proxy's.
-	// The permissions of the socket's file decide who can connect. False: such a
-	// connection counts as 127.0.0.1, whatever its headers say.
+	// UnixSocket trusts every connection over a Unix domain socket as that of a
+	// proxy. The permissions of the socket's file decide who can connect. False:
+	// such a connection counts as 127.0.0.1, whatever its headers say.
 	UnixSocket bool
 
 	// Header is the header in which the proxies write the client's address.
 	// "Forwarded" is read as RFC 7239 defines it; any other is read as a list of
 	// addresses to which each proxy appends one. The proxies must append to the
-	// header or replace it: a client can forge a header that they pass on as it
-	// came. Empty: "X-Forwarded-For".
+	// header or replace it: a client can forge a header that they pass on unchanged.
+	// Empty: "X-Forwarded-For".
 	Header string
 
-	// Hops is the number of proxies between a client and the host, 0 or more.
-	// With 1 the last entry of the header is the client, even if it is in a
-	// trusted network. Zero: as many as Trusted names.
+	// Hops is the number of proxies between a client and the host, 0 or more. With 1
+	// the last entry of the header is the client, even if it is in a trusted
+	// network. Set it if clients are in a trusted network too. Zero: as many as
+	// Trusted contains.
 	Hops int
 
-	// OnFault is called when a trusted proxy's header cannot be parsed, once for
-	// each time that the address is asked for, by many goroutines at once. Set it
-	// to the ReportProxyFault method of your tokens.Authority to have an event of
-	// it. Nil: not called.
+	// OnFault is called if a trusted proxy's header cannot be parsed, once for each
+	// time that the address is determined. It must be safe for concurrent use. Set
+	// it to the ReportProxyFault method of your tokens.Authority to report an event.
+	// Nil: it is not called.
 	OnFault func(ctx context.Context, proxy netip.Addr, err error)
 }
 
-// ConfigError is one invalid field of Proxies.
+// ConfigError is one invalid field of [Proxies].
 type ConfigError = configerror.Error
 
-// BehindProxies returns a ClientIP function for a host behind proxies, or all that is
-// wrong with p: *ConfigError values, joined.
+// BehindProxies returns a ClientIP function for a host behind proxies. It is safe
+// for concurrent use.
 //
 // A connection from an address that is not trusted is the client, whatever
 // headers it sends. On a connection from a trusted proxy the header is read from
 // right to left, over all of its lines, past the trusted addresses: the first
-// address that is not trusted is the client. Entries further left are not
-// read, because the client may have written them. Empty entries are ignored (RFC 9110
-// §5.6.1.2). At an entry that is not an address ("unknown", an obfuscated
-// identifier, an address with a zone) the search ends: the request counts as the
-// proxy's own, and OnFault is called. Without the header the request counts as
-// the proxy's own, too.
+// address that is not trusted is the client. Entries further left are not read,
+// because the client may have written them. Empty entries are ignored (RFC 9110
+// §5.6.1.2). Addresses may have ports, and IPv6 addresses brackets.
 //
-// Addresses may have ports, and IPv6 addresses brackets.
+// If an entry is not an address ("unknown", an obfuscated identifier, an address
+// with a zone), the search ends: the request counts as the proxy's own, and
+// OnFault is called. A request without the header counts as the proxy's own, too.
+//
+// If p is invalid, BehindProxies returns one error that joins all defects:
+// *ConfigError values.
 func BehindProxies(p Proxies) (func(*http.Request) (netip.Addr, error), error) {
 	if p.Header == "" {
 		p.Header = "X-Forwarded-For"

@@ -48,13 +48,13 @@ func resets(t *trial) {
 	t.take(true, t.hour("a", 60, 60))
 }
 
-// outlay is something that was admitted.
+// outlay is an admitted cost.
 type outlay struct {
 	at   time.Duration
 	cost int64
 }
 
-// since adds up what was admitted at a time or later.
+// since returns the sum of what was admitted at a time or later.
 func since(all []outlay, at time.Duration) (sum int64) {
 	for _, o := range all {
 		if o.at >= at {
@@ -64,13 +64,14 @@ func since(all []outlay, at time.Duration) (sum int64) {
 	return sum
 }
 
-// A model decides as the algorithm should, from all that it ever admitted.
+// A model decides as the algorithm should, from all that it admitted before.
 type model func(all []outlay, now time.Duration, limit, cost int64) bool
 
 const modelWindow = 12 * time.Second
 
-// models are plain and slow. A rolling window is let to refuse what a step of a
-// twelfth would, and must never admit what the window would not.
+// model returns the model of the algorithm. Models are simple and slow. A rolling
+// window may reject what a step of a twelfth would, and must never admit what the
+// window would not.
 func (t *trial) model() model {
 	switch t.algorithm {
 	case ratelimit.GCRA:

@@ -1,9 +1,11 @@
-// Package countertest tells whether counters keep what [ratelimit.Counters]
-// promises. A host that writes some runs it in three lines:
+// Package countertest tests whether counters keep the contract of
+// [ratelimit.Counters]. A host that implements its own runs it in three lines:
 //
 //	func TestCounters(t *testing.T) {
 //		countertest.Run(t, open) // open returns a countertest.Fixture
 //	}
+//
+// CheckHeaders tests the quota headers of a response.
 package countertest
 
 import (
@@ -16,57 +18,60 @@ import (
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 )
 
-// Fixture is counters under test, with nothing counted yet.
+// Fixture is the counters under test, in which nothing is counted yet.
 type Fixture struct {
-	// Counters is required.
+	// Counters is required: the counters under test.
 	Counters ratelimit.Counters
 
-	// Pass lets time pass for the counters. Without it the rules that are about
-	// time are skipped, and that is much.
+	// Pass lets time pass for the counters, for example with [Clock]. Nil: the rules
+	// about time are skipped, which are many.
 	Pass func(time.Duration)
 
-	// Unend takes the end away from all that is counted, as a hand or another
-	// program might do to counters that a server forgets by itself. Nil: these
-	// cannot lose it.
+	// Unend removes the expiry from all counters, as another program might do on a
+	// server. Nil: the rule about it is skipped. Leave it nil for counters whose
+	// expiry cannot be lost.
 	Unend func()
 
-	// KeepsWindows says that a counter which has given back all that it had stays until
-	// its window ends, as those of ratelimit.FromLimiter do. The rule that it is as if
-	// it had never been is then skipped.
+	// KeepsWindows says that a counter of which all is refunded stays until its
+	// window ends, as those of ratelimit.FromLimiter do. The rule that it is then as
+	// if it had never been made is skipped. False: that rule is tested.
 	KeepsWindows bool
 
-	// Capacity is how many counters each group has at most. Zero: no bound, or one that
-	// a test cannot reach. The rules about a full group make twice as many counters, or
-	// 512.
+	// Capacity is the maximum number of counters of each group. The rules about a
+	// full group make twice as many counters. Zero: there is no limit, or one that a
+	// test cannot reach; they make 512.
 	Capacity int
 
-	// RoundsUp is by how much these counters say too long, for instance a second
-	// if they tell time in seconds.
+	// RoundsUp is by how much the times of these counters may be too long, for
+	// example 1 s if they count in whole seconds. Zero: they are exact.
 	RoundsUp time.Duration
 }
 
-// Clock is time that stands still until somebody lets it pass.
+// Clock is a clock that stands still until Pass is called. It is safe for
+// concurrent use.
 type Clock struct{ passed chan time.Duration }
 
-// NewClock returns a Clock that shows some moment of 2026.
+// NewClock returns a Clock that shows a time in 2026.
 func NewClock() *Clock {
 	c := &Clock{passed: make(chan time.Duration, 1)}
 	c.passed <- 0
 	return c
 }
 
-// Now is what the clock shows.
+// Now returns the time that the clock shows.
 func (c *Clock) Now() time.Time {
 	d := <-c.passed
 	c.passed <- d
 	return time.Unix(1795420000, 0).Add(d)
 }
 
-// Pass lets time pass.
+// Pass advances the clock by d.
 func (c *Clock) Pass(d time.Duration) { c.passed <- d + <-c.passed }
 
-// Run tries every rule, by each Algorithm that the counters can count by. Open is
-// called for each, and makes a Fixture of its own.
+// Run tests counters with each rule, for each Algorithm that they accept, in
+// parallel subtests. It calls open for each rule; open must return counters in
+// which nothing is counted yet, and can register its cleanup with t. Rules for
+// which the Fixture lacks something are skipped.
 func Run(t *testing.T, open func(t *testing.T) Fixture) {
 	t.Helper()
 	for _, algorithm := range []ratelimit.Algorithm{ratelimit.FixedWindow, ratelimit.GCRA, ratelimit.Rolling} {
@@ -114,7 +119,7 @@ func (r rule) try(ctx context.Context, f Fixture, a ratelimit.Algorithm) (err er
 
 var errStop = errors.New("countertest: enough")
 
-// trial is one rule tried on one Fixture.
+// trial is one rule that is tested on one Fixture.
 type trial struct {
 	Fixture
 
@@ -137,7 +142,7 @@ func (t *trial) must(what string, err error) {
 	}
 }
 
-// hour is so much of an hour's limit.
+// hour returns a charge with a window of an hour.
 func (t *trial) hour(key string, limit, cost int64) ratelimit.Charge {
 	return t.charge(key, limit, cost, time.Hour)
 }
@@ -146,7 +151,7 @@ func (t *trial) charge(key string, limit, cost int64, window time.Duration) rate
 	return ratelimit.Charge{Key: key, Cost: cost, Policy: ratelimit.Policy{Name: "p", Limit: limit, Window: window, Algorithm: t.algorithm}}
 }
 
-// take wants a Take to be allowed or refused.
+// take requires a Take to be allowed or rejected.
 func (t *trial) take(want bool, charges ...ratelimit.Charge) ratelimit.Decision {
 	d, err := t.Counters.Take(t.ctx, charges, nil)
 	return t.decided("Take", d, err, want, charges)
@@ -176,7 +181,7 @@ func (t *trial) decided(what string, d ratelimit.Decision, err error, want bool,
 	return d
 }
 
-// left wants so much to be left.
+// left requires this much to be left.
 func (t *trial) left(key string, limit, want int64) {
 	if d := t.peek(want > 0, t.hour(key, limit, 1)); d.Status[0].Remaining != want {
 		t.errorf("%d of %d are left, want %d", d.Status[0].Remaining, limit, want)

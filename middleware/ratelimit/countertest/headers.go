@@ -16,12 +16,14 @@ var (
 	wholeNumber = regexp.MustCompile(`^\d{1,15}$`)
 )
 
-// CheckHeaders returns what is wrong with the headers about limits in an answer
-// that was given at a time: RateLimit-Policy and RateLimit as the draft of the
-// IETF has them, X-RateLimit-Limit, -Remaining and -Reset as GitHub has them, and
-// Retry-After. A 429 has Retry-After, in seconds, no shorter than RateLimit's t,
-// and forbids caches to keep it; an answer of 2xx has no Retry-After. Of the two
-// families one may be missing, and both may be in any other answer than a 429.
+// CheckHeaders returns all that is wrong with the quota headers of a response
+// that was written at a time, joined, or nil. It checks RateLimit-Policy and
+// RateLimit by the IETF draft (versions 08 to 11), X-RateLimit-Limit, -Remaining
+// and -Reset in GitHub's format, and Retry-After (RFC 9110 §10.2.3).
+//
+// A 429 must have one of the two families, a Retry-After in seconds that is not
+// shorter than t in RateLimit, and Cache-Control: no-store. A 2xx must not have
+// Retry-After. Any other response may have neither family.
 func CheckHeaders(status int, h http.Header, at time.Time) error {
 	c := headers{Header: h}
 	for _, name := range []string{"RateLimit-Policy", "RateLimit", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After"} {
@@ -43,7 +45,7 @@ func CheckHeaders(status int, h http.Header, at time.Time) error {
 	return errors.Join(c.errs...)
 }
 
-// headers are those of an answer, and what is wrong with them.
+// headers are those of a response, and what is wrong with them.
 type headers struct {
 	http.Header
 
@@ -54,7 +56,7 @@ func (c *headers) wrongf(format string, args ...any) {
 	c.errs = append(c.errs, fmt.Errorf(format, args...))
 }
 
-// number returns what is in a field, and whether a number is.
+// number returns the number in a header, and whether there is one.
 func (c *headers) number(name string) (int64, bool) {
 	v := c.Get(name)
 	if v == "" {
@@ -68,7 +70,7 @@ func (c *headers) number(name string) (int64, bool) {
 	return n, err == nil
 }
 
-// draft checks the fields of the IETF's draft, and returns the longest t.
+// draft checks the headers of the IETF draft, and returns the longest t.
 func (c *headers) draft() int64 {
 	longest := int64(0)
 	for _, field := range []struct {
@@ -93,7 +95,7 @@ func (c *headers) draft() int64 {
 	return longest
 }
 
-// github checks the X- fields, and reports whether they are there.
+// github checks the X- headers, and reports whether they are present.
 func (c *headers) github(at time.Time) bool {
 	limit, limited := c.number("X-RateLimit-Limit")
 	remaining, remains := c.number("X-RateLimit-Remaining")

@@ -12,16 +12,16 @@ import (
 
 func canPass(f Fixture) bool { return f.Pass != nil }
 
-// groups are in the order in which they are flooded.
+// groups are in the order in which they are filled.
 var groups = []ratelimit.Group{ratelimit.GroupAttempts, ratelimit.GroupAddresses, ratelimit.GroupKnown, ratelimit.GroupCallers}
 
-// of is a charge in a group, by a source.
+// of returns a charge in a group, by a source.
 func (t *trial) of(g ratelimit.Group, source int, c ratelimit.Charge) ratelimit.Charge {
 	c.Group, c.Source = g, strconv.Itoa(source)
 	return c
 }
 
-// many is how many counters fill a group.
+// many returns how many counters fill a group.
 func (t *trial) many() int {
 	if t.Capacity > 0 {
 		return 2 * t.Capacity
@@ -32,7 +32,7 @@ func (t *trial) many() int {
 var rules = []rule{
 	{
 		name: "what is spent is counted, up to the limit",
-		why:  "a limit that is not the limit is what a customer finds out first",
+		why:  "a wrong limit is what a customer notices first",
 		check: func(t *trial) {
 			for left := int64(4); left >= 0; left-- {
 				if d := t.take(true, t.hour("a", 5, 1)); d.Status[0].Remaining != left {
@@ -48,7 +48,7 @@ var rules = []rule{
 	},
 	{
 		name: "what is refused spends nothing",
-		why:  "one costly request too many would shut its caller out of the cheap ones",
+		why:  "one rejected costly request would use up the limit of the cheap ones",
 		check: func(t *trial) {
 			t.take(true, t.hour("a", 100, 95))
 			for range 20 {
@@ -62,7 +62,7 @@ var rules = []rule{
 	},
 	{
 		name: "all charges are made, or none",
-		why:  "a request that the limit of a second refuses would be paid for in the limit of the hour",
+		why:  "a request that the limit of a second rejects would use up the limit of the hour",
 		check: func(t *trial) {
 			for i := range 3 {
 				charges := []ratelimit.Charge{t.hour("a", 9, 2), t.hour("b", 9, 2), t.hour("c", 9, 2)}
@@ -79,7 +79,7 @@ var rules = []rule{
 	},
 	{
 		name: "of callers at once exactly the limit is let in",
-		why:  "who asks many times at once would get more than who asks in turn",
+		why:  "concurrent requests would get more than sequential ones",
 		check: func(t *trial) {
 			const limit = 200
 			var let, failed atomic.Int64
@@ -189,7 +189,7 @@ var rules = []rule{
 	},
 	{
 		name: "a look writes nothing",
-		why:  "who looks at what is left would have less",
+		why:  "a caller that reads its quota would have less",
 		check: func(t *trial) {
 			for range 20 {
 				t.peek(true, t.hour("a", 5, 5))
@@ -204,7 +204,7 @@ var rules = []rule{
 	},
 	{
 		name: "a reset forgets what was counted, of this counter and no other",
-		why:  "support could not let a customer in again, or would let another in",
+		why:  "support staff could not reset a customer, or would reset another",
 		check: func(t *trial) {
 			t.take(true, t.hour("a", 5, 5), t.hour("b", 5, 5))
 			t.take(false, t.hour("a", 5, 1))
@@ -215,7 +215,7 @@ var rules = []rule{
 	},
 	{
 		name: "work that is done is charged beyond the limit, and refuses nothing",
-		why:  "who has little left would get the largest answers for nothing",
+		why:  "a caller with little left would get the largest responses for nothing",
 		check: func(t *trial) {
 			done := t.hour("a", 10, 15)
 			done.Done = true
@@ -270,7 +270,7 @@ var rules = []rule{
 	},
 	{
 		name: "a charge that is none is an error, and makes none of the others",
-		why:  "a mistake in a host's code would let everybody in",
+		why:  "a mistake in a host's code would admit all callers",
 		check: func(t *trial) {
 			for _, bad := range []ratelimit.Charge{
 				t.hour("", 1, 1), t.hour("b", 1, 0), t.hour("b", 1, -1), t.hour("b", 1, math.MaxInt64),
@@ -288,25 +288,25 @@ var rules = []rule{
 	},
 	{
 		name:  "who waits as long as it is told gets in",
-		why:   "clients sleep as long as Retry-After says, and would be refused again and again",
+		why:   "clients wait as long as Retry-After says, and would be rejected again and again",
 		wants: canPass,
 		check: waits,
 	},
 	{
 		name:  "all is there again when it is said to be, and a window's end does not move",
-		why:   "a window that every request prolongs shuts a busy caller out for ever",
+		why:   "a window that every request extends rejects a busy caller forever",
 		wants: canPass,
 		check: resets,
 	},
 	{
 		name:  "any schedule is decided as a plain model of the algorithm decides it",
-		why:   "an algorithm that is nearly right is wrong for somebody",
+		why:   "an algorithm that is nearly right is wrong for one caller",
 		wants: func(f Fixture) bool { return f.Pass != nil && f.RoundsUp == 0 },
 		check: followsModel,
 	},
 	{
 		name:  "a counter that has lost its end gets one",
-		why:   "its caller would be shut out for ever",
+		why:   "its caller would be rejected forever",
 		wants: func(f Fixture) bool { return f.Pass != nil && f.Unend != nil },
 		check: func(t *trial) {
 			t.take(true, t.hour("a", 5, 5))
