@@ -9,12 +9,11 @@ package middleware
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net/http"
 	"net/netip"
 	"time"
 
+	"github.com/sallyport-go/sallyport/internal/configcheck"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/store"
@@ -153,16 +152,15 @@ const (
 	maxMaxBody            = 1 << 20
 )
 
-// New returns an Auth, or all that is wrong with the Config at once, each with
-// the path of its field.
+// New returns an Auth, or all that is wrong with the Config: *ConfigError values,
+// joined. A Config that New accepts can work: fields that contradict one another, or
+// that would have no effect, are errors.
 func New(c Config) (*Auth, error) {
-	var wrong []error
-	complain := func(path, format string, args ...any) {
-		// a tier's name in the path may have a percent sign in it
-		wrong = append(wrong, fmt.Errorf("middleware: Config.%s: "+format, append([]any{path}, args...)...))
-	}
+	wrong := configcheck.List{Package: "middleware"}
+	complain := wrong.At("Config.")
 	c.checkTokens(complain)
-	if c.Counters == nil {
+	c.checkDialect(complain)
+	if c.Counters == nil || !configcheck.Optional("Counters", c.Counters, complain) {
 		c.Counters = ratelimit.Memory()
 	}
 	if c.Now == nil {
@@ -182,8 +180,8 @@ func New(c Config) (*Auth, error) {
 	if !isQuotable(c.Realm) {
 		complain("Realm", "must be printable ASCII without quotes and backslashes, got %q", c.Realm)
 	}
-	if len(wrong) > 0 {
-		return nil, errors.Join(wrong...)
+	if err := wrong.Err(); err != nil {
+		return nil, err
 	}
 	*a = Auth{
 		tokens: c.Tokens, verifier: c.Tokens, clientIP: c.ClientIP, dialect: c.Dialect,
@@ -207,18 +205,6 @@ func New(c Config) (*Auth, error) {
 		a.maxBody = defaultMaxBody
 	}
 	return a, nil
-}
-
-// complaint notes what is wrong with the field at the path.
-type complaint = func(path, format string, args ...any)
-
-func (c Config) checkTokens(complain complaint) {
-	switch {
-	case c.Tokens == nil && c.Verifier == nil:
-		complain("Tokens", "is required")
-	case c.Tokens != nil && c.Verifier != nil:
-		complain("Verifier", "must be nil if Tokens is set")
-	}
 }
 
 // WithDialect returns the same Auth with another wire format. Both use the same

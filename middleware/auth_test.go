@@ -25,7 +25,7 @@ func TestNew(t *testing.T) {
 		{
 			"an empty Config is told all that is required, at once",
 			func(c *middleware.Config) { *c = middleware.Config{} },
-			"middleware: Config.Tokens: is required\n" +
+			"middleware: Config.Tokens: is required, or Verifier\n" +
 				"middleware: Config.ClientIP: is required: it states whom you trust, for instance clientip.RemoteAddr\n" +
 				"middleware: Config.Tiers: is required: at least one",
 		},
@@ -36,8 +36,8 @@ func TestNew(t *testing.T) {
 				c.Tiers = ratelimit.Tiers{"free": {Limit: -1, Period: time.Millisecond, Max: 5}}
 			},
 			"middleware: Config.Tiers[\"free\"].Limit: must be 0 or more, got -1\n" +
-				"middleware: Config.Tiers[\"free\"].Max: is for tiers with PerSeat\n" +
-				"middleware: Config.Tiers[\"free\"].Period: must be whole seconds, at least one, got 1ms\n" +
+				"middleware: Config.Tiers[\"free\"].Max: must be 0 without PerSeat, got 5\n" +
+				"middleware: Config.Tiers[\"free\"].Period: must be whole seconds, got 1ms\n" +
 				"middleware: Config.OnCounterFailure: must be FailClosed, FailOpen or FailLocal, got 4\n" +
 				"middleware: Config.Nodes: must be the number of processes, 1 or more, got -1\n" +
 				"middleware: Config.CounterTimeout: must be a positive time, got -1ns\n" +
@@ -55,8 +55,8 @@ func TestNew(t *testing.T) {
 		{"a realm with a line end is not", func(c *middleware.Config) { c.Realm = "a\r\nb" }, `middleware: Config.Realm: must be printable ASCII without quotes and backslashes, got "a\r\nb"`},
 		{"a realm that is not ASCII is not", func(c *middleware.Config) { c.Realm = "é" }, `middleware: Config.Realm: must be printable ASCII without quotes and backslashes, got "é"`},
 		{"a limit of none is good", func(c *middleware.Config) { c.Tiers["none"] = ratelimit.Tier{Period: time.Second} }, ""},
-		{"a period of a second and a half is not", func(c *middleware.Config) { c.Tiers["x"] = ratelimit.Tier{Period: 1500 * time.Millisecond} }, `middleware: Config.Tiers["x"].Period: must be whole seconds, at least one, got 1.5s`},
-		{"no period is not", func(c *middleware.Config) { c.Tiers["x"] = ratelimit.Tier{Limit: 1} }, `middleware: Config.Tiers["x"].Period: must be whole seconds, at least one, got 0s`},
+		{"a period of a second and a half is not", func(c *middleware.Config) { c.Tiers["x"] = ratelimit.Tier{Period: 1500 * time.Millisecond} }, `middleware: Config.Tiers["x"].Period: must be whole seconds, got 1.5s`},
+		{"no period is not", func(c *middleware.Config) { c.Tiers["x"] = ratelimit.Tier{Limit: 1} }, `middleware: Config.Tiers["x"].Period: is required, in whole seconds`},
 		{"a cap below the limit is not", func(c *middleware.Config) {
 			c.Tiers["x"] = ratelimit.Tier{Limit: 10, Period: time.Second, PerSeat: true, Max: 9}
 		}, `middleware: Config.Tiers["x"].Max: must be Limit (10) or more, got 9`},
@@ -66,10 +66,10 @@ func TestNew(t *testing.T) {
 		{"a cap below nothing is not", func(c *middleware.Config) {
 			c.Tiers["x"] = ratelimit.Tier{Limit: 0, Period: time.Second, PerSeat: true, Max: -1}
 		}, `middleware: Config.Tiers["x"].Max: must be Limit (0) or more, got -1`},
-		{"a tier without a name is not", func(c *middleware.Config) { c.Tiers[""] = ratelimit.Tier{Period: time.Second} }, `middleware: Config.Tiers[""]: must have a name of 1 to 64 printable ASCII characters without quotes and backslashes`},
-		{"a name that a header cannot hold is not", func(c *middleware.Config) { c.Tiers["größer"] = ratelimit.Tier{Period: time.Second} }, `middleware: Config.Tiers["größer"]: must have a name of 1 to 64 printable ASCII characters without quotes and backslashes`},
+		{"a tier without a name is not", func(c *middleware.Config) { c.Tiers[""] = ratelimit.Tier{Period: time.Second} }, `middleware: Config.Tiers[""]: must have a name of 1 to 64 printable ASCII characters without quotes and backslashes, got ""`},
+		{"a name that a header cannot hold is not", func(c *middleware.Config) { c.Tiers["größer"] = ratelimit.Tier{Period: time.Second} }, `middleware: Config.Tiers["größer"]: must have a name of 1 to 64 printable ASCII characters without quotes and backslashes, got "größer"`},
 		{"a name of 64 characters is good", func(c *middleware.Config) { c.Tiers[strings.Repeat("a", 64)] = ratelimit.Tier{Period: time.Second} }, ""},
-		{"one of 65 is not", func(c *middleware.Config) { c.Tiers[strings.Repeat("a", 65)] = ratelimit.Tier{Period: time.Second} }, `middleware: Config.Tiers["` + strings.Repeat("a", 65) + `"]: must have a name of 1 to 64 printable ASCII characters without quotes and backslashes`},
+		{"one of 65 is not", func(c *middleware.Config) { c.Tiers[strings.Repeat("a", 65)] = ratelimit.Tier{Period: time.Second} }, `middleware: Config.Tiers["` + strings.Repeat("a", 65) + `"]: must have a name of 1 to 64 printable ASCII characters without quotes and backslashes, got "` + strings.Repeat("a", 65) + `"`},
 		{"a name with a percent sign is told as it is", func(c *middleware.Config) { c.Tiers["50%d"] = ratelimit.Tier{Limit: -3, Period: time.Second} }, `middleware: Config.Tiers["50%d"].Limit: must be 0 or more, got -3`},
 	} {
 		t.Run(x.name, func(t *testing.T) {

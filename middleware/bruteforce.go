@@ -197,7 +197,7 @@ func (g BruteForce) guard(c ratelimit.Counters, complain complaint) guard {
 			p.Algorithm = ratelimit.FixedWindow
 		}
 		if err := c.Check(p); err != nil {
-			complain("Counters", "cannot count %s: %w", path, err)
+			complain("Counters", "must support what %s requires: %v", path, err)
 		}
 		made.policies[i] = p
 	}

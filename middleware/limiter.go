@@ -2,10 +2,10 @@ package middleware
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/netip"
 
+	"github.com/sallyport-go/sallyport/internal/configcheck"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
@@ -36,30 +36,8 @@ func (a *Auth) limiter(c Config, complain complaint) *ratelimit.Limiter {
 		}
 	}
 	l, err := ratelimit.New(config)
-	complainOf(err, complain)
+	configcheck.Repeat(err, "Config.", complain) // its Config has fields of the same names
 	return l
-}
-
-// complainOf repeats what package ratelimit has complained of. Its Config has
-// fields of the same names.
-func complainOf(err error, complain complaint) {
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return
-	}
-	for _, err := range joined.Unwrap() {
-		if e, ok := errors.AsType[*ratelimit.ConfigError](err); ok {
-			complain(trimConfig(e.Path), "%s", e.Problem)
-		}
-	}
-}
-
-func trimConfig(path string) string {
-	const prefix = "Config."
-	if len(path) > len(prefix) && path[:len(prefix)] == prefix {
-		return path[len(prefix):]
-	}
-	return path
 }
 
 // identify names the caller of a request by its principal.

@@ -50,7 +50,7 @@ type metadata struct {
 var errNoEndpoints = errors.New("middleware: Config.Endpoints is empty: there is nothing to tell")
 
 // checkEndpoints complains of endpoints that no client could use.
-func (c Config) checkEndpoints(complain func(path, format string, args ...any)) {
+func (c Config) checkEndpoints(complain complaint) {
 	if c.Endpoints == (Endpoints{}) {
 		return
 	}
@@ -63,7 +63,7 @@ func (c Config) checkEndpoints(complain func(path, format string, args ...any)) 
 		err = errors.New("must have no query")
 	}
 	if err != nil {
-		complain("Endpoints", "the issuer %q: %w", c.Tokens.Issuer(), err)
+		complain("Endpoints", "must be empty with the issuer %q, which %v", c.Tokens.Issuer(), err)
 		return
 	}
 	if c.Endpoints.Token == "" {
@@ -75,8 +75,12 @@ func (c Config) checkEndpoints(complain func(path, format string, args ...any)) 
 		if e.value == "" {
 			continue
 		}
-		if _, err := webURL(at(issuer, e.value)); err != nil {
-			complain("Endpoints."+e.name, "%q: %w", e.value, err)
+		_, err := webURL(at(issuer, e.value))
+		if err == nil {
+			err = c.checkPublished(e.name)
+		}
+		if err != nil {
+			complain("Endpoints."+e.name, "%v, got %q", err, e.value)
 		}
 	}
 }

@@ -779,24 +779,24 @@ func TestLimitConfig(t *testing.T) {
 			{Name: "c", Limit: 1, Period: time.Second, Burst: 1},
 		},
 	})
-	want := `ratelimit: LimitConfig.Rules[0].Name: must have a name of 1 to 64 printable ASCII characters without quotes and backslashes
+	want := `ratelimit: LimitConfig.Rules[0].Name: must have a name of 1 to 64 printable ASCII characters without quotes and backslashes, got ""
 ratelimit: LimitConfig.Rules[0].Period: is required, or Concurrent
 ratelimit: LimitConfig.Rules[1].Limit: must be 0 or more, got -1
-ratelimit: LimitConfig.Rules[1].Period: must be whole seconds, at least one, got 1ms
+ratelimit: LimitConfig.Rules[1].Period: must be whole seconds, got 1ms
 ratelimit: LimitConfig.Rules[1].By: must be 1 to 32 bits of IPv4 and 1 to 128 of IPv6, got 0 and 129
 ratelimit: LimitConfig.Rules[1].Unit: must be up to 64 printable ASCII characters without quotes and backslashes, got "\""
 ratelimit: LimitConfig.Rules[1].Concurrent: must be 0 or more, got -1
-ratelimit: LimitConfig.Rules[2].Period: is required for Limit and Late
+ratelimit: LimitConfig.Rules[2].Period: is required for Limit, Algorithm, Burst, Late and Unit
 ratelimit: LimitConfig.Rules[2].Name: must be unique, got "a" twice
-ratelimit: LimitConfig.Rules[3].By: must have a function in ByKey
-ratelimit: LimitConfig.Rules[3].Cost: is not for rules with Late, whose cost AddCost tells
-ratelimit: LimitConfig.Rules[4]: ratelimit: Policy.Burst is for GCRA, not for a fixed window
+ratelimit: LimitConfig.Rules[3].By: must have a function in ByKey, got nil
+ratelimit: LimitConfig.Rules[3].Cost: must be nil with Late: AddCost tells the cost
+ratelimit: LimitConfig.Rules[4].Burst: must be 0 unless the Algorithm is GCRA, got 1 for a fixed window
 ratelimit: LimitConfig.NearLimit: must be 1 to 100 per cent, got 101
 ratelimit: LimitConfig.OnCounterFailure: must not be FailLocal without Config.Nodes`
 	if err == nil || err.Error() != want {
 		t.Errorf("error =\n%v\nwant\n%s", err, want)
 	}
-	if _, err := d.Limits(ratelimit.LimitConfig{WithoutTier: true}); err == nil || !strings.Contains(err.Error(), "LimitConfig.Rules: is required") {
+	if _, err := d.Limits(ratelimit.LimitConfig{WithoutTier: true}); err == nil || !strings.Contains(err.Error(), "LimitConfig.Rules: must have at least one rule") {
 		t.Errorf("error = %v", err)
 	}
 }

@@ -157,7 +157,8 @@ func TestMetadata(t *testing.T) {
 		t.Parallel()
 		got := told(t, func(c *config) {
 			c.tokens.Issuer = "https://issuer.example/shop"
-			c.auth.PasswordGrant = true
+			registering(c)
+			c.tokens.Keys = append(c.tokens.Keys, ecKey(t, "es"))
 			c.auth.Endpoints = middleware.Endpoints{
 				Token: "/shop/token", JWKS: "https://keys.example/jwks.json", Revoke: "/shop/revoke", Introspect: "/shop/introspect",
 			}
@@ -198,7 +199,8 @@ func TestMetadata(t *testing.T) {
 
 	t.Run("endpoints that no client could use are told at start-up, all at once", func(t *testing.T) {
 		t.Parallel()
-		good := open(t).config
+		good := open(t, registering).config
+		good.tokens.Keys = append(good.tokens.Keys, ecKey(t, "es"))
 		for _, test := range []struct {
 			issuer    string
 			endpoints middleware.Endpoints
@@ -208,13 +210,13 @@ func TestMetadata(t *testing.T) {
 			{
 				"https://a.example",
 				middleware.Endpoints{Token: "token", JWKS: "http://a.example/jwks", Revoke: "/revoke#x", Introspect: "//%"},
-				"middleware: Config.Endpoints.Token: \"token\": must be https with a host and an optional path\n" +
-					"middleware: Config.Endpoints.JWKS: \"http://a.example/jwks\": must be https\n" +
-					"middleware: Config.Endpoints.Revoke: \"/revoke#x\": must have no fragment\n" +
-					"middleware: Config.Endpoints.Introspect: \"//%\": must be a URL",
+				"middleware: Config.Endpoints.Token: must be https with a host and an optional path, got \"token\"\n" +
+					"middleware: Config.Endpoints.JWKS: must be https, got \"http://a.example/jwks\"\n" +
+					"middleware: Config.Endpoints.Revoke: must have no fragment, got \"/revoke#x\"\n" +
+					"middleware: Config.Endpoints.Introspect: must be a URL, got \"//%\"",
 			},
-			{"my shop", middleware.Endpoints{Token: "/token"}, `middleware: Config.Endpoints: the issuer "my shop": must be https with a host and an optional path`},
-			{"https://a.example?b", middleware.Endpoints{Token: "/token"}, `middleware: Config.Endpoints: the issuer "https://a.example?b": must have no query`},
+			{"my shop", middleware.Endpoints{Token: "/token"}, `middleware: Config.Endpoints: must be empty with the issuer "my shop", which must be https with a host and an optional path`},
+			{"https://a.example?b", middleware.Endpoints{Token: "/token"}, `middleware: Config.Endpoints: must be empty with the issuer "https://a.example?b", which must have no query`},
 			{"http://[::1]:80", middleware.Endpoints{Token: "/token"}, ""},
 			{"http://localhost", middleware.Endpoints{Token: "/token"}, ""},
 		} {

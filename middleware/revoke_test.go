@@ -182,7 +182,7 @@ func TestRevoke(t *testing.T) {
 	})
 	t.Run("the answer is the standard's, whatever the dialect", func(t *testing.T) {
 		t.Parallel()
-		d := open(t, registering, speaking(wire.Lexik{}))
+		d := open(t, registering, speaking(wire.Lexik{}), func(c *config) { c.tokens.DefaultClient = "web" })
 		wantClientRefused(t, d.ask(t, "POST /revoke\n"+form+"\n\ntoken=x&client_id=unknown"))
 		wantClientRefused(t, d.ask(t, "POST /introspect\n"+form+"\n\ntoken=x&client_id=unknown"))
 	})

@@ -75,29 +75,7 @@ const (
 func New(c Config) (*Authority, error) {
 	wrong := configcheck.List{Package: "tokens"}
 	complain := wrong.At("Config.")
-	configcheck.Required("Store", c.Store, complain)
-	configcheck.Optional("APIKeys", c.APIKeys, complain)
-	configcheck.Optional("Clients", c.Clients, complain)
-	configcheck.Optional("Revocations", c.Revocations, complain)
-	checkNames(c.Issuer, c.Audience, complain)
-	switch {
-	case !isString(c.DefaultClient):
-		complain("DefaultClient", "must be valid UTF-8 without NUL, at most %d bytes", maxString)
-	case c.DefaultClient != "" && c.Clients == nil:
-		complain("DefaultClient", "requires Clients, in which %q is registered", c.DefaultClient)
-	}
-	if c.InsecureUnregisteredClients && (c.Clients == nil || c.AccountAsClient) {
-		complain("InsecureUnregisteredClients", "requires Clients, and no AccountAsClient")
-	}
-	if c.InsecureIgnoreDenyFailure && c.Revocations == nil {
-		complain("InsecureIgnoreDenyFailure", "requires Revocations")
-	}
-	if c.PasswordEndsAPIKeys && c.APIKeys == nil {
-		complain("PasswordEndsAPIKeys", "requires APIKeys")
-	}
-	if c.MaxSessions < 0 {
-		complain("MaxSessions", "must be at least 1, or 0 for no limit, got %d", c.MaxSessions)
-	}
+	c.checkStores(complain)
 	prefix := or(c.Prefix, "sp")
 	if !isPrefix(prefix) {
 		complain("Prefix", "must be 2 to 16 lower-case letters and digits, got %q", prefix)
@@ -105,27 +83,7 @@ func New(c Config) (*Authority, error) {
 	ring := ringOf(c, complain)
 	checkRefreshKeys(c, complain)
 	remembered := newCache(c.Cache, complain)
-	for _, d := range []struct {
-		name        string
-		value       *time.Duration
-		zero, unit  time.Duration
-		least, most time.Duration
-	}{
-		{"AccessTTL", &c.AccessTTL, defaultAccessTTL, time.Second, time.Second, maxTTL},
-		{"IdleTTL", &c.IdleTTL, 30 * 24 * time.Hour, time.Microsecond, time.Second, maxTTL},
-		{"SessionTTL", &c.SessionTTL, 90 * 24 * time.Hour, time.Microsecond, time.Second, maxTTL},
-		{"RetryGrace", &c.RetryGrace, 0, time.Microsecond, 0, maxGrace},
-		{"Leeway", &c.Leeway, 0, time.Microsecond, 0, maxLeeway},
-		{"Timeout", &c.Timeout, 5 * time.Second, 1, 1, maxTTL},
-	} {
-		*d.value = or(*d.value, d.zero)
-		switch {
-		case *d.value < d.least, *d.value > d.most:
-			complain(d.name, "must be %v to %v, got %v", d.least, d.most, *d.value)
-		case *d.value%d.unit != 0:
-			complain(d.name, "must be a multiple of %v, got %v", d.unit, *d.value)
-		}
-	}
+	c.checkTimes(complain)
 	if err := wrong.Err(); err != nil {
 		return nil, err
 	}

@@ -58,6 +58,9 @@ func (a *Authority) registers() bool { return a.clients != nil || a.accountAsCli
 // strict reports whether a client must be registered or be an account.
 func (a *Authority) strict() bool { return a.clients != nil && !a.anyClient }
 
+// DefaultClient returns Config.DefaultClient.
+func (a *Authority) DefaultClient() string { return a.defaultClient }
+
 // RegistersClients reports whether Config.Clients is set, so that registered
 // clients are authenticated.
 func (a *Authority) RegistersClients() bool { return a.clients != nil }

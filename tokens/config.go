@@ -113,7 +113,8 @@ type Config struct {
 	AccessTTL time.Duration
 
 	// IdleTTL is how long a session lasts without a refresh, in whole microseconds,
-	// from 1 s to 100 years. Zero: 30 days.
+	// from 1 s to 100 years, and at least AccessTTL or SessionTTL, whichever is shorter.
+	// Zero: 30 days.
 	IdleTTL time.Duration
 
 	// SessionTTL is the maximum lifetime of a session, however often it is
@@ -184,6 +185,67 @@ type Config struct {
 	// Now is the clock, for tests. It must be safe for concurrent use. Nil:
 	// time.Now.
 	Now func() time.Time
+}
+
+// checkStores complains of the Store and the optional stores, and of what requires one
+// of them.
+func (c *Config) checkStores(complain configcheck.Complain) {
+	configcheck.Required("Store", c.Store, complain)
+	configcheck.Optional("APIKeys", c.APIKeys, complain)
+	configcheck.Optional("Clients", c.Clients, complain)
+	configcheck.Optional("Revocations", c.Revocations, complain)
+	checkNames(c.Issuer, c.Audience, complain)
+	switch {
+	case !isString(c.DefaultClient):
+		complain("DefaultClient", "must be valid UTF-8 without NUL, at most %d bytes", maxString)
+	case c.DefaultClient != "" && c.Clients == nil:
+		complain("DefaultClient", "requires Clients, in which %q is registered", c.DefaultClient)
+	}
+	if c.InsecureUnregisteredClients && (c.Clients == nil || c.AccountAsClient) {
+		complain("InsecureUnregisteredClients", "requires Clients, and no AccountAsClient")
+	}
+	if c.InsecureIgnoreDenyFailure && c.Revocations == nil {
+		complain("InsecureIgnoreDenyFailure", "requires Revocations")
+	}
+	if c.PasswordEndsAPIKeys && c.APIKeys == nil {
+		complain("PasswordEndsAPIKeys", "requires APIKeys")
+	}
+	if c.MaxSessions < 0 {
+		complain("MaxSessions", "must be at least 1, or 0 for no limit, got %d", c.MaxSessions)
+	}
+}
+
+// checkTimes sets the durations that are zero, and complains of those that are out of
+// bounds.
+func (c *Config) checkTimes(complain configcheck.Complain) {
+	valid := true
+	for _, d := range []struct {
+		name        string
+		value       *time.Duration
+		zero, unit  time.Duration
+		least, most time.Duration
+	}{
+		{"AccessTTL", &c.AccessTTL, defaultAccessTTL, time.Second, time.Second, maxTTL},
+		{"IdleTTL", &c.IdleTTL, 30 * 24 * time.Hour, time.Microsecond, time.Second, maxTTL},
+		{"SessionTTL", &c.SessionTTL, 90 * 24 * time.Hour, time.Microsecond, time.Second, maxTTL},
+		{"RetryGrace", &c.RetryGrace, 0, time.Microsecond, 0, maxGrace},
+		{"Leeway", &c.Leeway, 0, time.Microsecond, 0, maxLeeway},
+		{"Timeout", &c.Timeout, 5 * time.Second, 1, 1, maxTTL},
+	} {
+		*d.value = or(*d.value, d.zero)
+		switch {
+		case *d.value < d.least, *d.value > d.most:
+			complain(d.name, "must be %v to %v, got %v", d.least, d.most, *d.value)
+			valid = false
+		case *d.value%d.unit != 0:
+			complain(d.name, "must be a multiple of %v, got %v", d.unit, *d.value)
+			valid = false
+		}
+	}
+	if valid && c.IdleTTL < c.AccessTTL && c.IdleTTL < c.SessionTTL {
+		// a client that refreshes when its access token expires would find the session expired
+		complain("IdleTTL", "must be at least AccessTTL (%v), or SessionTTL (%v), got %v", c.AccessTTL, c.SessionTTL, c.IdleTTL)
+	}
 }
 
 // ringOf returns Config.KeyRing, or a new ring of Config.Keys.

@@ -165,7 +165,9 @@ func TestRetryGrace(t *testing.T) {
 
 	t.Run("a replay outlives neither the idle end nor the absolute one", func(t *testing.T) {
 		t.Parallel()
-		r := open(t, graceOf(grace), func(c *tokens.Config) { c.IdleTTL, c.SessionTTL = 20*time.Second, time.Minute })
+		r := open(t, graceOf(grace), func(c *tokens.Config) {
+			c.AccessTTL, c.IdleTTL, c.SessionTTL = 20*time.Second, 20*time.Second, time.Minute
+		})
 		one := r.login(t)
 		r.refresh(t, one.RefreshToken)
 		r.clock.move(20 * time.Second)

@@ -82,7 +82,7 @@ func TestCreateOwnAPIKey(t *testing.T) {
 	})
 	t.Run("a session that has expired makes none", func(t *testing.T) {
 		t.Parallel()
-		r := open(t, func(c *tokens.Config) { c.IdleTTL = time.Minute })
+		r := open(t, func(c *tokens.Config) { c.AccessTTL, c.IdleTTL = time.Minute, time.Minute })
 		p := r.login(t).Principal
 		r.clock.move(time.Minute)
 		_, _, err := r.CreateOwnAPIKey(t.Context(), p, "", nil, time.Time{})

@@ -169,6 +169,12 @@ func ownClaims(c *Config) {
 	}
 }
 
+// secretive has a default client that must show a secret, which no login of Lexik can.
+func secretive(c *Config) {
+	registering(c)
+	c.Tokens.DefaultClient = "api"
+}
+
 // registering registers an app without a secret and an api that may introspect,
 // and has a deny list.
 func registering(c *Config) {

@@ -49,7 +49,7 @@ func named(body, login, pass string) string {
 	return strings.NewReplacer("_username", login, "_password", pass).Replace(body)
 }
 
-func endpoints(c *Config) { c.Auth.Endpoints.Token, c.Auth.Endpoints.JWKS = "/token", "/jwks" }
+func endpoints(c *Config) { c.Auth.Endpoints.Token, c.Auth.Endpoints.Revoke = "/token", "/revoke" }
 
 const accessCookie = "Cookie: __Host-access_token={access}"
 
@@ -145,7 +145,7 @@ var Twins = []Twin{
 	{Name: "no client", Config: registering, Request: Form("POST /login", AlicesLogin), Status: 401, Reason: wire.ReasonClient},
 	{Name: "a client that may not", Config: registering, Request: Form("POST /token", "grant_type=password&client_id=mute&"+AlicesLogin), Status: 400, Reason: wire.ReasonClientGrant},
 	{Name: "an unknown client of a FastAPI host", Dialect: fastAPI, Config: registering, Request: Form("POST /login", "client_id=unknown&"+AlicesLogin), Status: 401, Reason: wire.ReasonClient},
-	{Name: "a Lexik host that names no client", Dialect: lexik, Config: registering, Request: Form("POST /login", "_username=alice&_password="+Password), Status: 401, Reason: wire.ReasonClient},
+	{Name: "a Lexik host whose default client has a secret", Dialect: lexik, Config: secretive, Request: Form("POST /login", "_username=alice&_password="+Password), Status: 401, Reason: wire.ReasonClient},
 	{Name: "an API key is exchanged", Given: []Step{key}, Request: Form("POST /token", exchanging+"&subject_token={key}"), Status: 200},
 	{Name: "a revoked API key is exchanged", Given: []Step{key, revokeKey}, Request: Form("POST /token", exchanging+"&subject_token={key}"), Status: 400, Reason: wire.ReasonKey},
 	{Name: "an API key for another audience", Given: []Step{key}, Request: Form("POST /token", exchanging+"&audience=x&subject_token={key}"), Status: 400, Reason: wire.ReasonTarget},

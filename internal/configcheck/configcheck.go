@@ -41,15 +41,17 @@ func Repeat(err error, prefix string, complain Complain) {
 	}
 }
 
-// Optional complains of an interface that is not nil but holds a nil pointer: its
-// first method would panic.
-func Optional(path string, v any, complain Complain) {
+// Optional complains of an interface that is not nil but holds a nil pointer, because
+// its methods would panic, and reports whether it is usable.
+func Optional(path string, v any, complain Complain) (usable bool) {
 	if v == nil {
-		return
+		return true
 	}
 	if r := reflect.ValueOf(v); r.Kind() == reflect.Pointer && r.IsNil() {
 		complain(path, "must not be a nil %T", v)
+		return false
 	}
+	return true
 }
 
 // Required complains of an interface that is nil, and of one that holds a nil

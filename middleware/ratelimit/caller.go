@@ -93,7 +93,7 @@ func ByNetwork(bits4, bits6 int) By {
 func ByKey(key func(*http.Request) (string, error)) By {
 	b := By{kind: byHost, key: key}
 	if key == nil {
-		b.complaints = append(b.complaints, "must have a function in ByKey")
+		b.complaints = append(b.complaints, "must have a function in ByKey, got nil")
 	}
 	return b
 }

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/netip"
 	"time"
+
+	"github.com/sallyport-go/sallyport/internal/configcheck"
 )
 
 // Config configures a Limiter. The zero value of a field that is not required is
@@ -75,14 +77,18 @@ type Config struct {
 
 const defaultCounterTimeout = 2 * time.Second
 
-func (c Config) check() error {
-	var wrong complaints
-	complain := wrong.at("Config.")
+// check sets Counters if they are nil, and returns all that is wrong.
+func (c *Config) check() error {
+	wrong := complaints()
+	complain := wrong.At("Config.")
+	if c.Counters == nil || !configcheck.Optional("Counters", c.Counters, complain) {
+		c.Counters = Memory()
+	}
 	if c.ClientIP == nil {
 		complain("ClientIP", "is required: it states whom you trust, for instance clientip.RemoteAddr")
 	}
 	c.Tiers.check(c.Counters, complain)
-	c.Limit.check(c.Counters, wrong.at("Config.Limit."))
+	c.Limit.check(c.Counters, wrong.At("Config.Limit."))
 	c.Headers.check(complain)
 	c.OnCounterFailure.check("OnCounterFailure", complain)
 	local := c.OnCounterFailure == FailLocal || c.Limit.OnCounterFailure == FailLocal
@@ -92,7 +98,7 @@ func (c Config) check() error {
 	if c.CounterTimeout < 0 {
 		complain("CounterTimeout", "must be a positive time, got %v", c.CounterTimeout)
 	}
-	return wrong.joined()
+	return wrong.Err()
 }
 
 // refuse is Config.Refuse by default.

@@ -187,22 +187,39 @@ func (a Algorithm) String() string {
 	return fmt.Sprintf("Algorithm(%d)", uint8(a))
 }
 
-// Check returns an error if the policy is invalid for all Counters.
+// Check returns a *ConfigError if the policy is invalid for all Counters.
 func (p Policy) Check() error { return p.check() }
 
 // check does not copy what is checked with every charge.
 func (p *Policy) check() error {
-	switch {
-	case p.Window < time.Second || p.Window%time.Second != 0 || p.Window > MaxWindow:
-		return fmt.Errorf("ratelimit: Policy.Window: must be whole seconds, at most ten years, got %v", p.Window)
-	case p.Algorithm > Rolling:
-		return fmt.Errorf("ratelimit: Policy.Algorithm: must be FixedWindow, GCRA or Rolling, got %v", p.Algorithm)
-	case p.Burst != 0 && p.Algorithm != GCRA:
-		return fmt.Errorf("ratelimit: Policy.Burst is for GCRA, not for a %v", p.Algorithm)
-	case p.Burst < 0 || p.Burst > 0 && p.Burst > p.Limit:
-		return fmt.Errorf("ratelimit: Policy.Burst: must be 1 to Limit (%d), got %d", p.Limit, p.Burst)
+	if wrong := p.invalid(); wrong != nil {
+		return wrong
 	}
 	return nil
+}
+
+// invalid returns the first field of the policy that is invalid for all Counters, nil
+// if there is none.
+func (p *Policy) invalid() *ConfigError {
+	switch {
+	case p.Window == 0:
+		return p.wrong("Window", "is required, in whole seconds")
+	case p.Window < time.Second && p.Window%time.Second == 0 || p.Window > MaxWindow:
+		return p.wrong("Window", "must be 1s to ten years, got %v", p.Window)
+	case p.Window%time.Second != 0:
+		return p.wrong("Window", "must be whole seconds, got %v", p.Window)
+	case p.Algorithm > Rolling:
+		return p.wrong("Algorithm", "must be FixedWindow, GCRA or Rolling, got %v", p.Algorithm)
+	case p.Burst != 0 && p.Algorithm != GCRA:
+		return p.wrong("Burst", "must be 0 unless the Algorithm is GCRA, got %d for a %v", p.Burst, p.Algorithm)
+	case p.Burst < 0 || p.Burst > 0 && p.Burst > p.Limit:
+		return p.wrong("Burst", "must be 1 to Limit (%d), got %d", p.Limit, p.Burst)
+	}
+	return nil
+}
+
+func (*Policy) wrong(field, format string, args ...any) *ConfigError {
+	return &ConfigError{Package: "ratelimit", Path: "Policy." + field, Problem: fmt.Sprintf(format, args...)}
 }
 
 // MaxWindow is the longest Window of a Policy: ten years.

@@ -2,10 +2,12 @@ package ratelimit
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/sallyport-go/sallyport/configerror"
+	"github.com/sallyport-go/sallyport/internal/configcheck"
 )
 
 // Reason says why a request was refused.
@@ -129,28 +131,12 @@ func unavailable(cause error) *Error {
 	return &Error{Reason: ReasonUnavailable, RetryAfter: retryUnavailable, Description: "Try again later", Err: cause}
 }
 
-// ConfigError is one thing that is wrong with a configuration.
-type ConfigError struct {
-	// Path is the path of the field, such as `Config.Tiers["free"].Period`.
-	Path string
-
-	// Problem says what the field must be and what it is.
-	Problem string
-}
-
-// Error returns the path and the problem.
-func (e *ConfigError) Error() string { return "ratelimit: " + e.Path + ": " + e.Problem }
+// ConfigError is one invalid field of a Config, a LimitConfig, a MemoryConfig or a
+// Policy.
+type ConfigError = configerror.Error
 
 // complaint notes what is wrong with the field at the path.
-type complaint = func(path, format string, args ...any)
+type complaint = configcheck.Complain
 
-// complaints collects what is wrong, below a path.
-type complaints []error
-
-func (c *complaints) at(parent string) complaint {
-	return func(path, format string, args ...any) {
-		*c = append(*c, &ConfigError{parent + path, fmt.Sprintf(format, args...)})
-	}
-}
-
-func (c *complaints) joined() error { return errors.Join(*c...) }
+// complaints returns an empty list of what is wrong.
+func complaints() configcheck.List { return configcheck.List{Package: "ratelimit"} }

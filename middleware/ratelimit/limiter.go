@@ -36,9 +36,6 @@ type core struct {
 
 // New returns a Limiter, or all that is wrong with c: *ConfigError values, joined.
 func New(c Config) (*Limiter, error) {
-	if c.Counters == nil {
-		c.Counters = Memory()
-	}
 	if err := c.check(); err != nil {
 		return nil, err
 	}
@@ -63,14 +60,14 @@ func New(c Config) (*Limiter, error) {
 // Limits returns a Limiter that counts as another LimitConfig says, with the same
 // tiers and counters, or all that is wrong with c: *ConfigError values, joined.
 func (l *Limiter) Limits(c LimitConfig) (*Limiter, error) {
-	var wrong complaints
-	complain := wrong.at("LimitConfig.")
+	wrong := complaints()
+	complain := wrong.At("LimitConfig.")
 	c.check(l.config.Counters, complain)
 	if c.OnCounterFailure == FailLocal && l.config.Nodes == 0 {
 		complain("OnCounterFailure", "must not be FailLocal without Config.Nodes")
 	}
-	if len(wrong) > 0 {
-		return nil, wrong.joined()
+	if err := wrong.Err(); err != nil {
+		return nil, err
 	}
 	return l.limiter(c, l.refused), nil
 }

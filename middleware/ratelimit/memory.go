@@ -68,8 +68,8 @@ func Memory() Counters {
 // A counter that is over its limit is never forgotten to make a place, marks excepted.
 func NewMemory(c MemoryConfig) (Counters, error) {
 	m := &inMemory{now: c.clock(), seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
-	var wrong complaints
-	complain := wrong.at("MemoryConfig.")
+	wrong := complaints()
+	complain := wrong.At("MemoryConfig.")
 	if c.MaxCounters == 0 {
 		c.MaxCounters = defaultMaxCounters
 	}
@@ -89,8 +89,8 @@ func NewMemory(c MemoryConfig) (Counters, error) {
 		}
 		m.groups[g].init(m, Group(g), capacity.most)
 	}
-	if len(wrong) > 0 {
-		return nil, wrong.joined()
+	if err := wrong.Err(); err != nil {
+		return nil, err
 	}
 	return m, nil
 }

@@ -112,10 +112,10 @@ func (l *Limiter) tier(ctx context.Context, s *subject) (*tier, int, error) {
 		}
 		return nil, 0, err
 	}
-	var wrong complaints
-	own.check("Override's tier", name, l.config.Counters, wrong.at(""))
-	if len(wrong) > 0 {
-		return nil, 0, misconfigured(wrong.joined())
+	wrong := complaints()
+	own.check("Config.Override's Tier", name, l.config.Counters, wrong.At(""))
+	if err := wrong.Err(); err != nil {
+		return nil, 0, misconfigured(err)
 	}
 	return newTier(name, own), seats, nil
 }

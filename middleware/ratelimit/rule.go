@@ -74,7 +74,7 @@ type Rule struct {
 
 func (c LimitConfig) check(counters Counters, complain complaint) {
 	if c.WithoutTier && len(c.Rules) == 0 {
-		complain("Rules", "is required with WithoutTier: at least one")
+		complain("Rules", "must have at least one rule with WithoutTier, got none")
 	}
 	for i, r := range c.Rules {
 		path := fmt.Sprintf("Rules[%d]", i)
@@ -98,15 +98,15 @@ func (r Rule) check(path string, counters Counters, complain complaint) {
 		r.window().check(path, counters, complain)
 	case r.Concurrent == 0:
 		complain(path+".Period", "is required, or Concurrent")
-	case r.Limit != 0 || r.Late:
-		complain(path+".Period", "is required for Limit and Late")
+	case r.Limit != 0 || r.Late || r.Burst != 0 || r.Algorithm != FixedWindow || r.Unit != "":
+		complain(path+".Period", "is required for Limit, Algorithm, Burst, Late and Unit")
 	}
 	r.By.check(path+".By", complain)
 	if len(r.Unit) > 64 || !isQuotable(r.Unit) {
 		complain(path+".Unit", "must be up to 64 printable ASCII characters without quotes and backslashes, got %q", r.Unit)
 	}
 	if r.Late && r.Cost != nil {
-		complain(path+".Cost", "is not for rules with Late, whose cost AddCost tells")
+		complain(path+".Cost", "must be nil with Late: AddCost tells the cost")
 	}
 	if r.Concurrent < 0 {
 		complain(path+".Concurrent", "must be 0 or more, got %d", r.Concurrent)

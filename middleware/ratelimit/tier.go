@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -79,7 +80,7 @@ func (t Tiers) check(counters Counters, complain complaint) {
 
 func checkName(path, name string, complain complaint) {
 	if name == "" || len(name) > 64 || !isQuotable(name) {
-		complain(path, "must have a name of 1 to 64 printable ASCII characters without quotes and backslashes")
+		complain(path, "must have a name of 1 to 64 printable ASCII characters without quotes and backslashes, got %q", name)
 	}
 }
 
@@ -94,7 +95,7 @@ func (t Tier) check(path, name string, counters Counters, complain complaint) {
 		w.check(at, counters, complain)
 		for _, other := range windows[:i] {
 			if w.Period == other.Period && w.Algorithm == other.Algorithm {
-				complain(at+".Period", "must differ from that of %q, with which it would share a counter", other.Name)
+				complain(at+".Period", "must differ from that of %q, with which it would share a counter, got %v twice", other.Name, w.Period)
 			}
 			if w.Name == other.Name {
 				complain(at+".Name", "must be unique in the tier, got %q twice", w.Name)
@@ -113,18 +114,19 @@ func (w Window) check(path string, counters Counters, complain complaint) {
 	}
 	switch {
 	case w.Max != 0 && !w.PerSeat:
-		complain(path+".Max", "is for tiers with PerSeat")
+		complain(path+".Max", "must be 0 without PerSeat, got %d", w.Max)
 	case w.Max != 0 && w.Max < w.Limit:
 		complain(path+".Max", "must be Limit (%d) or more, got %d", w.Limit, w.Max)
 	}
-	if w.Period < time.Second || w.Period%time.Second != 0 {
-		complain(path+".Period", "must be whole seconds, at least one, got %v", w.Period)
-		return
-	}
-	if err := w.policy(1).Check(); err != nil {
-		complain(path, "%v", err)
-	} else if err := counters.Check(w.policy(1)); err != nil {
-		complain(path, "is not for the counters: %v", err)
+	policy := w.policy(1)
+	if wrong := policy.invalid(); wrong != nil {
+		field := strings.TrimPrefix(wrong.Path, "Policy")
+		if field == ".Window" {
+			field = ".Period"
+		}
+		complain(path+field, "%s", wrong.Problem)
+	} else if err := counters.Check(policy); err != nil {
+		complain(path+".Algorithm", "must be one that the Counters support: %v", err)
 	}
 }
 

@@ -61,6 +61,10 @@ type Accepts struct {
 	Multipart bool // multipart/form-data
 	APIKeys   bool // an API key in the place of a refresh token
 	Unknown   bool // a body of another kind: parameters are missing then, and it is not malformed
+
+	// NoClient: no request names an OAuth client. Where clients are required, logins
+	// then need a default client.
+	NoClient bool
 }
 
 // Answer is a response, ready to be written.

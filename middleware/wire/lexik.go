@@ -26,7 +26,9 @@ type Lexik struct {
 }
 
 // Accepts is a form, JSON or multipart, and API keys.
-func (Lexik) Accepts() Accepts { return Accepts{JSON: true, Multipart: true, APIKeys: true} }
+func (Lexik) Accepts() Accepts {
+	return Accepts{JSON: true, Multipart: true, APIKeys: true, NoClient: true}
+}
 
 // ReadLogin reads the two parameters. The name is trimmed, the password is not.
 func (d Lexik) ReadLogin(p *Params) (tokens.LoginRequest, error) {
