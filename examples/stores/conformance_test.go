@@ -74,6 +74,6 @@ func fixture(t *testing.T, s *sqlstore.Store) storetest.Fixture {
 		LockOut: s.RemoveUser,
 		Clients: s, SetClient: s.SetClient, RemoveClient: s.RemoveClient,
 		Revocations: s,
-		Many:        5000, // each a commit that waits for the disk
+		Many:        5000, // each a commit; PostgreSQL waits for the disk
 	}
 }

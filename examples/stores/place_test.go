@@ -3,12 +3,14 @@ package stores_test
 import (
 	"database/sql"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
+	"github.com/sallyport-go/sallyport/examples/internal/hosttest"
 	"github.com/sallyport-go/sallyport/examples/internal/postgrestest"
 	"github.com/sallyport-go/sallyport/store/sqlstore"
 )
@@ -32,11 +34,16 @@ func both(t *testing.T, test func(t *testing.T, p *place)) {
 
 const pragmas = "?_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
 
-// inSQLite is a file of its own.
+// inSQLite is a file of its own. It lies in memory, but for as many sessions as
+// SALLYPORT_SESSIONS says: how long they take is measured on the disk.
 func inSQLite(t *testing.T) *place {
 	t.Helper()
+	folder := hosttest.MemoryFolder
+	if os.Getenv("SALLYPORT_SESSIONS") != "" {
+		folder = testing.TB.TempDir
+	}
 	return &place{
-		driver: "sqlite", dsn: "file:" + filepath.ToSlash(filepath.Join(t.TempDir(), "auth.db")) + pragmas,
+		driver: "sqlite", dsn: "file:" + filepath.ToSlash(filepath.Join(folder(t), "auth.db")) + pragmas,
 		config: sqlstore.Config{Dialect: sqlstore.SQLite, Passwords: quick(t, 64)},
 	}
 }

@@ -3,6 +3,7 @@ package redistest
 import (
 	"context"
 	"crypto/rand"
+	"slices"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
@@ -15,8 +16,14 @@ func Prefix(t testing.TB, client redis.UniversalClient) string {
 	prefix := "sallyport-test-" + rand.Text() + ":"
 	t.Cleanup(func() {
 		ctx := context.WithoutCancel(t.Context())
-		for _, key := range Keys(t, client, prefix) {
-			if err := client.Del(ctx, key).Err(); err != nil {
+		for keys := range slices.Chunk(Keys(t, client, prefix), 1000) {
+			// one key each: those of a Cluster lie on several nodes
+			if _, err := client.Pipelined(ctx, func(p redis.Pipeliner) error {
+				for _, key := range keys {
+					p.Del(ctx, key)
+				}
+				return nil
+			}); err != nil {
 				t.Errorf("cleaning up: %v", err)
 			}
 		}

@@ -21,14 +21,14 @@ import (
 )
 
 // URL returns the URL of a server that other tests may use at the same time: that of
-// SALLYPORT_REDIS, or else of a server that it starts for this test. A test must use
-// keys with a [Prefix] only. Without a server the test is skipped, or fails if
-// SALLYPORT_REQUIRE_SERVICES is set.
+// SALLYPORT_REDIS, or else of a server that the tests of the package share. A test must
+// use keys with a [Prefix] only, and leave the server's settings alone. Without a server
+// the test is skipped, or fails if SALLYPORT_REQUIRE_SERVICES is set.
 func URL(t testing.TB) string {
 	t.Helper()
 	url := os.Getenv("SALLYPORT_REDIS") //nolint:forbidigo // a test has no Config
 	if url == "" {
-		return Start(t).URL()
+		return one.get(t, func(t testing.TB) string { return Start(t).URL() })
 	}
 	options, err := redis.ParseURL(url)
 	if err != nil {

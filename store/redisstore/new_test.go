@@ -93,7 +93,7 @@ func TestNewOnServers(t *testing.T) {
 	})
 	t.Run("a node of a Cluster, without the Cluster", func(t *testing.T) {
 		t.Parallel()
-		for _, addr := range redistest.Cluster(t, 0) {
+		for _, addr := range redistest.SharedCluster(t) {
 			refused(t, dial(t, "redis://"+addr), good, "redis.NewClusterClient")
 		}
 	})

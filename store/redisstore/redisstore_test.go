@@ -57,7 +57,7 @@ func TestStore(t *testing.T) {
 	})
 	t.Run("on a Cluster", func(t *testing.T) {
 		t.Parallel()
-		nodes := redistest.Cluster(t, 0)
+		nodes := redistest.SharedCluster(t)
 		dials := func(t *testing.T) redis.UniversalClient { return dialCluster(t, nodes) }
 		storetest.Run(t, fixture(dials, dials, 5000))
 		manySessions(t, dialCluster(t, nodes))

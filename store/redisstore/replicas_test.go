@@ -61,7 +61,7 @@ func TestReplicas(t *testing.T) {
 
 func TestReplicasOfCluster(t *testing.T) {
 	t.Parallel()
-	refused(t, dialCluster(t, redistest.Cluster(t, 0)),
+	refused(t, dialCluster(t, redistest.SharedCluster(t)),
 		redisstore.Config{Users: noUsers{}, Replicas: 1, Timeout: time.Second}, "0 of 1")
 
 	s := open(t, dialCluster(t, redistest.Cluster(t, 1)), redisstore.Config{Replicas: 1})

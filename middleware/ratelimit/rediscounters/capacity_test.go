@@ -133,7 +133,7 @@ func TestFaultA1KeysOnRedis(t *testing.T) {
 	}
 	t.Run("what was counted in a shared counter is remembered when a source may make counters again", func(t *testing.T) {
 		t.Parallel()
-		for _, client := range []redis.UniversalClient{dial(t, redistest.URL(t)), dialCluster(t, redistest.Cluster(t, 0))} {
+		for _, client := range []redis.UniversalClient{dial(t, redistest.URL(t)), dialCluster(t, redistest.SharedCluster(t))} {
 			clock := countertest.NewClock()
 			config := config
 			config.Now = clock.Now

@@ -278,7 +278,7 @@ func TestF31NodeClock(t *testing.T) {
 // All keys of a decision have one hash tag, so a Cluster keeps them together.
 func TestF30Cluster(t *testing.T) {
 	t.Parallel()
-	cluster := dialCluster(t, redistest.Cluster(t, 0))
+	cluster := dialCluster(t, redistest.SharedCluster(t))
 	for _, pipelined := range []bool{false, true} {
 		prefix := redistest.Prefix(t, cluster)
 		c := configured(t, cluster, prefix, rediscounters.Config{Pipeline: pipelined})

@@ -34,7 +34,7 @@ func TestNew(t *testing.T) {
 func TestCounters(t *testing.T) {
 	t.Parallel()
 	single := dial(t, redistest.URL(t))
-	cluster := dialCluster(t, redistest.Cluster(t, 0))
+	cluster := dialCluster(t, redistest.SharedCluster(t))
 	for name, open := range map[string]func(t *testing.T) ratelimit.Counters{
 		"in memory":                   func(*testing.T) ratelimit.Counters { return ratelimit.Memory() },
 		"on a server":                 func(t *testing.T) ratelimit.Counters { return counters(t, single, redistest.Prefix(t, single)) },
