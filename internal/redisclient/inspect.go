@@ -10,8 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Probing is a Script that writes and deletes its key. It shows whether the server
-// accepts the commands that later scripts need. Its argument is any value.
+// Probing is a Script that writes and deletes its key. Its argument is any value.
 var Probing = NewScript(`
 redis.call('SET', KEYS[1], ARGV[1], 'PX', 1000)
 return redis.call('DEL', KEYS[1])`)
@@ -25,7 +24,6 @@ var advice = []struct {
 }{
 	{"NOAUTH", "the server requires a password: set it in the client's options", true},
 	{"WRONGPASS", "the server does not know this user and password", true},
-	{"NOPERM", "this user's ACL on the server must allow +@read +@write +@scripting and all keys that begin with Config.Prefix", true},
 	{"READONLY", "this is a replica: the client must have the address of the master, or of Sentinel", true},
 	{"MOVED", clusterNode, true},
 	{"This instance has cluster support disabled", "the server is not part of a Cluster: make the client with redis.NewClient", true},
@@ -38,8 +36,15 @@ var advice = []struct {
 
 const clusterNode = "the server is a node of a Cluster: make the client with redis.NewClusterClient"
 
-// Advice returns what to do about an error of the first command.
-func Advice(err error) string {
+// Explain adds to an error of Try, or of the first command, what to do about it.
+func Explain(err error) error {
+	if _, ok := errors.AsType[*permissionError](err); ok {
+		return err
+	}
+	return fmt.Errorf("%s: %w", advise(err), err)
+}
+
+func advise(err error) string {
 	for _, known := range advice {
 		if redis.HasErrorPrefix(err, known.reply) {
 			return known.advice

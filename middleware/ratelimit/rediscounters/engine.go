@@ -28,8 +28,8 @@ func Engine(client redis.UniversalClient, c Config) (ratelimit.Counters, error) 
 	}
 	c = c.withDefaults()
 	c.Pipeline = false
-	looked := &inspection{client: client, evicting: c.InsecureEviction}
-	if err := looked.begin(c.Prefix+":probe", c.Timeout); err != nil {
+	looked := &inspection{client: client, prefix: c.Prefix + ":", key: c.Prefix + ":probe", evicting: c.InsecureEviction}
+	if err := looked.begin(c.Timeout); err != nil {
 		return nil, fmt.Errorf("rediscounters: Engine: %w", err)
 	}
 	store, err := driver.NewStoreWithOptions(&careful{UniversalClient: client, guard: c.guard(client), inspection: looked}, limiter.StoreOptions{Prefix: c.Prefix})

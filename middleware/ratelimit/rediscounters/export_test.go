@@ -29,3 +29,6 @@ func Refusals(n int, wait time.Duration) int {
 
 // MostRefusals is how many refusals are remembered.
 const MostRefusals = mostDenied
+
+// ACL returns the rules of an ACL for keys that begin with a prefix.
+func ACL(prefix string, cluster bool) string { return commands.ACL(prefix, cluster) }

@@ -2,7 +2,6 @@ package rediscounters
 
 import (
 	"context"
-	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -16,21 +15,25 @@ import (
 // each decision, until it is.
 type inspection struct {
 	client   redis.UniversalClient
-	evicting bool // is accepted
+	prefix   string
+	key      string // for the commands that it tries
+	evicting bool   // is accepted
 	done     atomic.Bool
+}
+
+// commands are all that this package sends.
+var commands = redisclient.Commands{
+	Sent: []string{"DEL key"},
+	Scripted: []string{
+		"TIME", "SET key 1 PX 1000", "GET key", "INCR key", "INCRBY key 1", "DECRBY key 1", "PEXPIRE key 1000", "PTTL key", "DEL key",
+	},
 }
 
 // begin returns an error that stays until somebody changes the server or the client.
 // One that may pass is met again by the first decision.
-func (i *inspection) begin(key string, timeout time.Duration) error {
+func (i *inspection) begin(timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	if err := redisclient.Probing.Run(ctx, i.client, key, "1").Err(); err != nil {
-		if redisclient.Stays(err) {
-			return fmt.Errorf("%s: %w", redisclient.Advice(err), err)
-		}
-		return nil
-	}
 	if err := i.check(ctx); redisclient.Stays(err) {
 		return err
 	}
@@ -40,6 +43,9 @@ func (i *inspection) begin(key string, timeout time.Duration) error {
 func (i *inspection) check(ctx context.Context) error {
 	if i.done.Load() {
 		return nil
+	}
+	if err := commands.Try(ctx, i.client, i.prefix, i.key); err != nil {
+		return redisclient.Explain(err)
 	}
 	if err := redisclient.Inspect(ctx, i.client, "counters", i.evicting); err != nil {
 		return err

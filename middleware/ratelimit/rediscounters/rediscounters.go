@@ -157,9 +157,10 @@ func New(client redis.UniversalClient, c Config) (ratelimit.Counters, error) {
 	n := &counters{
 		client: client, secret: slices.Clone(c.Secret), prefix: c.Prefix + ":{" + tag(c) + "}:",
 		now: c.Now, guard: c.guard(client), denied: newDenied(),
-		inspection: &inspection{client: client, evicting: c.InsecureEviction}, sourceCounters: c.SourceCounters,
+		sourceCounters: c.SourceCounters,
 	}
-	if err := n.inspection.begin(n.prefix+"probe", c.Timeout); err != nil {
+	n.inspection = &inspection{client: client, prefix: c.Prefix + ":", key: n.prefix + "probe", evicting: c.InsecureEviction}
+	if err := n.inspection.begin(c.Timeout); err != nil {
 		return nil, fmt.Errorf("rediscounters: New: %w", err)
 	}
 	if c.Lease > 0 {
