@@ -34,6 +34,8 @@ func (c Commands) ACL(prefix string, cluster bool) string {
 
 // trying runs the commands in the lines of ARGV[1], and returns the names of those that
 // the user may not run. Another error ends it.
+//
+//nolint:dupword // where one block of Lua ends, another does
 var trying = NewScript(`
 local missing = {}
 for line in string.gmatch(ARGV[1], '[^\n]+') do

@@ -64,7 +64,7 @@ func TestFaultC4ACL(t *testing.T) {
 		nodes := redistest.Cluster(t, 0)
 		for _, addr := range nodes {
 			admin := redis.NewClient(&redis.Options{Addr: addr})
-			defer func() { _ = admin.Close() }()
+			t.Cleanup(func() { _ = admin.Close() })
 			args := []any{"acl", "setuser", "app", "on", ">right"}
 			for rule := range strings.FieldsSeq(redisstore.ACL("sallyport:", true)) {
 				args = append(args, rule)
