@@ -81,7 +81,10 @@ func (a *Authority) admit(ctx context.Context, id string, secret Secret, asSent 
 
 // ClientCredentials are the ID and the secret of a client.
 type ClientCredentials struct {
-	ID     string
+	// ID is the client_id.
+	ID string
+
+	// Secret is the client_secret.
 	Secret Secret
 }
 

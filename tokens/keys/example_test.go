@@ -17,7 +17,7 @@ import (
 // A host keeps its private keys in files, such as those of
 // openssl genpkey -algorithm ed25519. The first key signs, and all of them verify.
 func ExampleReadFiles() {
-	files := fstest.MapFS{ // os.DirFS("/etc/myapi")
+	files := fstest.MapFS{ // in a host a directory: see os.DirFS
 		"keys/2026-06.pem": {Data: privateKey()},
 		"keys/2026-01.pem": {Data: privateKey()},
 	}
