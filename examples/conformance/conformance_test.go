@@ -1,8 +1,8 @@
 // Package conformance_test holds what RFC 6749, 6750, 7009, 7515, 7517, 7519,
 // 7638, 7662, 8414, 8725, 9068, 9457 and 9700, OAuth 2.1, ASVS 5 and NIST SP
 // 800-63B ask of an authorization server and of an API behind one, as far as one
-// or two HTTP exchanges can tell. Each requirement is a subtest on net/http and on
-// Echo, and a line of the table in README.md, which is generated from the results.
+// or two HTTP exchanges can tell. Each requirement is a subtest on net/http, Echo v4 and
+// Echo v5, and a line of the table in README.md, which is generated from the results.
 package conformance_test
 
 import (
@@ -124,7 +124,7 @@ func table(results []string) string {
 		counts[r]++
 	}
 	b.WriteString("# Conformance with the standards\n\n" +
-		"Each line is a subtest of `TestConformance`, which is run on net/http and on Echo; " +
+		"Each line is a subtest of `TestConformance`, which is run on net/http, Echo v4 and Echo v5; " +
 		"the table is generated from its results. `go test -run 'TestConformance/requirement/D084' ./examples/conformance -v` runs one.\n\n")
 	fmt.Fprintf(&b, "%d requirements: %d held, %d held with a deviation that is explained, %d do not apply, %d fail.\n\n",
 		len(results), counts["held"], counts["held, but"], counts["does not apply"], counts["FAILS"])

@@ -20,11 +20,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/labstack/echo/v4"
+	echo4 "github.com/labstack/echo/v4"
+	echo5 "github.com/labstack/echo/v5"
 
+	"github.com/sallyport-go/sallyport/internal/adaptertest"
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/middleware/echov4"
+	"github.com/sallyport-go/sallyport/middleware/echov5"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/store"
@@ -123,27 +126,41 @@ var adapters = []struct {
 		h.Handler = mux
 		return h
 	}},
-	{"Echo", func(t *testing.T, edits ...edit) *host {
+	{"Echo v4", func(t *testing.T, edits ...edit) *host {
 		t.Helper()
 		h, inner := newHost(t, edits)
-		auth := echov4.New(inner)
-		e := echo.New()
-		for path, handler := range map[string]echo.HandlerFunc{
-			"/oauth/token": auth.Token, "/login": auth.Login, "/refresh": auth.Refresh,
-			"/logout": auth.Logout, "/everywhere": auth.LogoutEverywhere,
-			"/jwks": auth.JWKS, metadataPath: auth.Metadata, "/revoke": auth.Revoke, "/introspect": auth.Introspect,
-			"/sessions": auth.Sessions,
-		} {
-			e.Any(path, handler)
-		}
-		e.DELETE("/sessions/:id", auth.EndSession)
-		me := echo.WrapHandler(http.HandlerFunc(me))
-		e.Any("/me", me, auth.Protect)
-		e.Any("/search", me, auth.OptionalBearer, auth.Limit)
-		e.Any("/write", me, auth.Bearer, auth.RequireScope("write"))
+		e := echo4.New()
+		mount(echov4.New(inner), echo4.WrapHandler(http.HandlerFunc(me)), func(path string, h echo4.HandlerFunc, m ...echo4.MiddlewareFunc) {
+			e.Any(path, h, m...)
+		})
 		h.Handler = e
 		return h
 	}},
+	{"Echo v5", func(t *testing.T, edits ...edit) *host {
+		t.Helper()
+		h, inner := newHost(t, edits)
+		e := echo5.New()
+		mount(echov5.New(inner), echo5.WrapHandler(http.HandlerFunc(me)), func(path string, h echo5.HandlerFunc, m ...echo5.MiddlewareFunc) {
+			e.Any(path, h, m...)
+		})
+		h.Handler = e
+		return h
+	}},
+}
+
+// mount mounts everything on Echo.
+func mount[C any, H ~func(C) error, M ~func(H) H](auth adaptertest.Names[C, H, M], me H, on func(path string, h H, m ...M)) {
+	for path, handler := range map[string]H{
+		"/oauth/token": auth.Token, "/login": auth.Login, "/refresh": auth.Refresh,
+		"/logout": auth.Logout, "/everywhere": auth.LogoutEverywhere,
+		"/jwks": auth.JWKS, metadataPath: auth.Metadata, "/revoke": auth.Revoke, "/introspect": auth.Introspect,
+		"/sessions": auth.Sessions, "/sessions/:id": auth.EndSession,
+	} {
+		on(path, handler)
+	}
+	on("/me", me, auth.Protect)
+	on("/search", me, auth.OptionalBearer, auth.Limit)
+	on("/write", me, auth.Bearer, auth.RequireScope("write"))
 }
 
 // me is the host's own handler.
