@@ -49,10 +49,15 @@ type claims struct {
 	Methods         texts  `json:"amr,omitempty"`
 }
 
+// minted is claims as they are minted: with one audience, as a string.
+type minted struct {
+	claims
+
+	Audience string `json:"aud"`
+}
+
 // aud is a string or an array of strings: RFC 7519 §4.1.3.
 type aud []string
-
-func (a aud) MarshalJSON() ([]byte, error) { return json.Marshal(a[0]) }
 
 func (a *aud) UnmarshalJSON(text []byte) error {
 	var one string
@@ -82,7 +87,7 @@ func (t *texts) UnmarshalJSON(text []byte) error {
 
 // mint signs c with the key. The host's extra claims are added, and must not have
 // the name of a registered claim.
-func mint(key *keys.Member, c claims, extra map[string]any) (string, Principal, error) {
+func mint(key *keys.Member, c minted, extra map[string]any) (string, Principal, error) {
 	payload, err := json.Marshal(c)
 	if err != nil {
 		return "", Principal{}, fmt.Errorf("%w: %w", ErrClaims, err)
@@ -103,16 +108,28 @@ func mint(key *keys.Member, c claims, extra map[string]any) (string, Principal, 
 			return "", Principal{}, fmt.Errorf("%w: %w", ErrClaims, err)
 		}
 	}
-	signed := key.Header() + b64(payload)
-	signature, err := key.Sign(signed)
+	token, err := signed(key, payload)
 	if err != nil {
-		return "", Principal{}, fmt.Errorf("tokens: sign: %w", err)
-	}
-	token := signed + "." + b64(signature)
-	if len(token) > MaxAccessToken {
-		return "", Principal{}, fmt.Errorf("%w: the token would have %d bytes, and %d are the most", ErrClaims, len(token), MaxAccessToken)
+		return "", Principal{}, err
 	}
 	return token, c.principal(payload), nil
+}
+
+// signed returns the token that has this payload.
+func signed(key *keys.Member, payload []byte) (string, error) {
+	b := scratches.Get().(*scratch) //nolint:forcetypeassert // of New
+	defer scratches.Put(b)
+	text := append(b.token[:0], key.Header()...)
+	text = strict.AppendEncode(text, payload)
+	signature, err := key.Sign(string(text))
+	if err != nil {
+		return "", fmt.Errorf("tokens: sign: %w", err)
+	}
+	text = strict.AppendEncode(append(text, '.'), signature)
+	if len(text) > MaxAccessToken {
+		return "", fmt.Errorf("%w: the token would have %d bytes, and %d are the most", ErrClaims, len(text), MaxAccessToken)
+	}
+	return string(text), nil
 }
 
 func (c claims) principal(payload []byte) Principal {

@@ -290,13 +290,15 @@ func checkRefreshKeys(c Config, complain configcheck.Complain) {
 	}
 }
 
+const maxPrefix = 16 // bytes of Config.Prefix
+
 func isPrefix(s string) bool {
 	for i := range len(s) {
 		if (s[i] < 'a' || s[i] > 'z') && (s[i] < '0' || s[i] > '9') {
 			return false
 		}
 	}
-	return len(s) >= 2 && len(s) <= 16
+	return len(s) >= 2 && len(s) <= maxPrefix
 }
 
 func or[T comparable](v, zero T) T {

@@ -62,7 +62,6 @@ func (a *Authority) pair(ctx context.Context, u store.User, from origin, granted
 		return Pair{}, unavailable("keys", errors.New("none signs"))
 	}
 	issued := now.Unix()
-	early := issued - clockDifference
 	expires := issued + int64(a.accessTTL/time.Second)
 	if !end.IsZero() {
 		expires = min(expires, end.Unix())
@@ -73,9 +72,10 @@ func (a *Authority) pair(ctx context.Context, u store.User, from origin, granted
 	if expires <= issued {
 		return Pair{}, errOver
 	}
+	times := [...]int64{expires, issued - clockDifference, issued}
 	c := claims{
-		Issuer: a.issuer, Subject: u.ID, Audience: aud{a.audience},
-		ExpiresAt: &expires, NotBefore: &early, IssuedAt: &issued,
+		Issuer: a.issuer, Subject: u.ID,
+		ExpiresAt: &times[0], NotBefore: &times[1], IssuedAt: &times[2],
 		TokenID: rand.Text(), ClientID: from.clientID, SessionID: from.sid, Scope: strings.Join(granted, " "),
 		Account: u.Account, Tier: u.Tier, Seats: max(u.Seats, 1), Restricted: from.restricted(u, granted),
 		Methods: from.methods,
@@ -95,7 +95,7 @@ func (a *Authority) pair(ctx context.Context, u store.User, from origin, granted
 			return Pair{}, unavailable("claims", err)
 		}
 	}
-	token, principal, err := mint(key, c, extra)
+	token, principal, err := mint(key, minted{c, a.audience}, extra)
 	if err != nil {
 		return Pair{}, err
 	}

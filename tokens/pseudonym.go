@@ -8,7 +8,8 @@ import "context"
 // trying all candidates. Nodes with the same RefreshKeys[0] return the same
 // pseudonym. A new RefreshKeys[0] changes all pseudonyms.
 func (a *Authority) Pseudonym(text string) string {
-	return b64(a.refresh.keys[0].mac("sallyport pseudonym", []byte(text))[:16])
+	sum := a.refresh.keys[0].mac("sallyport pseudonym", []byte(text))
+	return b64(sum[:16])
 }
 
 // SessionOf returns the "sid" of the session or API key that a token belongs to.

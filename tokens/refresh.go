@@ -7,8 +7,9 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"io"
+	"hash"
 	"strings"
+	"sync"
 
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
@@ -27,12 +28,11 @@ const (
 	secretBytes    = 16
 	refreshBody    = 1 + refreshKeyID + secretBytes + 8
 	refreshBytes   = refreshBody + sha256.Size
+	refreshDigits  = (refreshBytes*8 + 5) / 6                // in base64url
+	maxRefresh     = maxPrefix + len("_rt_") + refreshDigits // with the prefix
 )
 
-var (
-	strict        = base64.RawURLEncoding.Strict()
-	refreshLength = strict.EncodedLen(refreshBytes)
-)
+var strict = base64.RawURLEncoding.Strict()
 
 // presented is the content of a genuine refresh token.
 type presented struct {
@@ -52,7 +52,8 @@ func newSessionSecret() (s sessionSecret) {
 // id returns the ID of the session, a hash of its secret. It is in the store and in
 // access tokens ("sid"), and does not help to forge a refresh token.
 func (s sessionSecret) id() string {
-	sum := sha256.Sum256([]byte("sallyport sid\x00" + b64(s[:])))
+	var text [64]byte // enough, so that none is allocated
+	sum := sha256.Sum256(strict.AppendEncode(append(text[:0], "sallyport sid\x00"...), s[:]))
 	return b64(sum[:secretBytes])
 }
 
@@ -63,8 +64,16 @@ type refreshKeys struct {
 }
 
 type refreshKey struct {
-	id     [refreshKeyID]byte
-	secret []byte
+	id   [refreshKeyID]byte
+	macs *sync.Pool // of *refreshMAC
+}
+
+// refreshMAC is a reused HMAC with the memory that it needs: the key schedule costs
+// more than hashing a short text.
+type refreshMAC struct {
+	hash hash.Hash
+	text [64]byte // a label and a refresh token's body; for a longer text memory is allocated
+	sum  [sha256.Size]byte
 }
 
 func b64(b []byte) string { return strict.EncodeToString(b) }
@@ -72,48 +81,60 @@ func b64(b []byte) string { return strict.EncodeToString(b) }
 func newRefreshKeys(prefix string, secrets []keys.Secret) refreshKeys {
 	r := refreshKeys{prefix: prefix + "_rt_"}
 	for _, s := range secrets {
-		k := refreshKey{secret: []byte(s)}
-		copy(k.id[:], k.mac("sallyport refresh key id", nil))
+		secret := []byte(s)
+		k := refreshKey{macs: &sync.Pool{New: func() any { return &refreshMAC{hash: hmac.New(sha256.New, secret)} }}}
+		sum := k.mac("sallyport refresh key id", nil)
+		copy(k.id[:], sum[:])
 		r.keys = append(r.keys, k)
 	}
 	return r
 }
 
-func (k refreshKey) mac(label string, body []byte) []byte {
-	m := hmac.New(sha256.New, k.secret)
-	_, _ = io.WriteString(m, label)
-	_, _ = m.Write([]byte{0})
-	_, _ = m.Write(body)
-	return m.Sum(nil)
+// mac returns the MAC of a label and a text.
+func (k refreshKey) mac(label string, body []byte) [sha256.Size]byte {
+	m := k.macs.Get().(*refreshMAC) //nolint:forcetypeassert // of New
+	defer k.macs.Put(m)
+	m.hash.Reset()
+	text := append(append(append(m.text[:0], label...), 0), body...)
+	_, _ = m.hash.Write(text)
+	m.hash.Sum(m.sum[:0])
+	return m.sum
 }
 
 // make returns the token of one generation of a session. It is always the same,
 // so that a retry gets the same successor.
 func (r refreshKeys) make(p presented) Secret {
 	key := r.keys[0]
-	b := make([]byte, 0, refreshBytes)
-	b = append(b, refreshVersion)
+	var body [refreshBytes]byte
+	b := append(body[:0], refreshVersion)
 	b = append(b, key.id[:]...)
 	b = append(b, p.secret[:]...)
 	b = binary.BigEndian.AppendUint64(b, uint64(p.generation)) //nolint:gosec // generations count up from 1
-	b = append(b, key.mac(r.prefix, b)...)
-	return Secret(r.prefix + strict.EncodeToString(b))
+	sum := key.mac(r.prefix, b)
+	b = append(b, sum[:]...)
+	var text [maxRefresh]byte
+	return Secret(strict.AppendEncode(append(text[:0], r.prefix...), b))
 }
 
 // open reads a token and reports whether it is genuine. It does not call the
 // store, and rejects a token of another length before it decodes it.
 func (r refreshKeys) open(token Secret) (presented, bool) {
 	text, ok := strings.CutPrefix(string(token), r.prefix)
-	if !ok || len(text) != refreshLength || strings.ContainsAny(text, "\r\n") { // the decoder skips line ends
+	if !ok || len(text) != refreshDigits || strings.ContainsAny(text, "\r\n") { // the decoder skips line ends
 		return presented{}, false
 	}
-	b, err := strict.DecodeString(text)
-	if err != nil || len(b) != refreshBytes || b[0] != refreshVersion {
+	var b [refreshBytes]byte
+	var digits [refreshDigits]byte
+	n, err := strict.Decode(b[:], digits[:copy(digits[:], text)])
+	if err != nil || n != refreshBytes || b[0] != refreshVersion {
 		return presented{}, false
 	}
 	body, sum := b[:refreshBody], b[refreshBody:]
 	for _, key := range r.keys {
-		if !bytes.Equal(key.id[:], body[1:1+refreshKeyID]) || !hmac.Equal(sum, key.mac(r.prefix, body)) {
+		if !bytes.Equal(key.id[:], body[1:1+refreshKeyID]) {
+			continue
+		}
+		if want := key.mac(r.prefix, body); !hmac.Equal(sum, want[:]) {
 			continue
 		}
 		generation := int64(binary.BigEndian.Uint64(body[refreshBody-8:])) //nolint:gosec // under our own MAC

@@ -62,8 +62,11 @@ func isScopeToken(s string) bool {
 // duplicates.
 func both(a, b []string) []string {
 	var out []string
-	for _, s := range a {
+	for i, s := range a {
 		if slices.Contains(b, s) && !slices.Contains(out, s) {
+			if out == nil {
+				out = make([]string, 0, len(a)-i)
+			}
 			out = append(out, s)
 		}
 	}

@@ -100,15 +100,18 @@ func JSON(status int, v any) Answer { return document(status, mediaJSON, v) }
 
 // Empty returns an answer without a body, which no cache may store.
 func Empty(status int) Answer {
-	a := Answer{Status: status, Header: make(http.Header, mostHeaders)}
-	a.Header.Set("Cache-Control", "no-store")
+	a := Answer{Status: status, Header: http.Header{}}
+	if status >= http.StatusBadRequest {
+		a.Header = make(http.Header, mostHeaders)
+	}
+	a.Header["Cache-Control"] = []string{"no-store"}
 	return a
 }
 
 func document(status int, mediaType string, v any) Answer {
 	a := Empty(status)
-	a.Header.Set("Content-Type", mediaType)
-	a.Header.Set("X-Content-Type-Options", "nosniff")
+	values := []string{mediaType, "nosniff"}
+	a.Header["Content-Type"], a.Header["X-Content-Type-Options"] = values[:1:1], values[1:]
 	a.Body, _ = json.Marshal(v) // structs of strings and numbers
 	return a
 }

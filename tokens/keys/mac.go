@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/sha512"
@@ -18,22 +19,39 @@ type mac struct {
 	sum  [sha512.Size]byte
 }
 
-// verifyHMAC is golang-jwt's SigningMethodHMAC.Verify with a reused HMAC: its key
-// schedule costs more than hashing a short text.
-func (m *Member) verifyHMAC(secret []byte, signed string, signature []byte) error {
+// hmacOf returns a mac that has read the text. The caller puts it back.
+func (m *Member) hmacOf(secret []byte, text string) *mac {
 	h, _ := m.macs.Get().(*mac)
 	if h == nil {
 		h = &mac{hash: hmac.New(hashes[m.algorithm], secret)}
 	}
-	for signed != "" {
-		n := copy(h.text[:], signed)
+	for text != "" {
+		n := copy(h.text[:], text)
 		_, _ = h.hash.Write(h.text[:n])
-		signed = signed[n:]
+		text = text[n:]
 	}
-	same := hmac.Equal(h.hash.Sum(h.sum[:0]), signature)
+	return h
+}
+
+// putBack makes a mac ready for the next text.
+func (m *Member) putBack(h *mac) {
 	h.hash.Reset()
 	m.macs.Put(h)
-	if !same {
+}
+
+// signHMAC is golang-jwt's SigningMethodHMAC.Sign with a reused HMAC: its key
+// schedule costs more than hashing a short text.
+func (m *Member) signHMAC(secret []byte, text string) []byte {
+	h := m.hmacOf(secret, text)
+	defer m.putBack(h)
+	return bytes.Clone(h.hash.Sum(h.sum[:0]))
+}
+
+// verifyHMAC is golang-jwt's SigningMethodHMAC.Verify with a reused HMAC.
+func (m *Member) verifyHMAC(secret []byte, text string, signature []byte) error {
+	h := m.hmacOf(secret, text)
+	defer m.putBack(h)
+	if !hmac.Equal(h.hash.Sum(h.sum[:0]), signature) {
 		return errSignature
 	}
 	return nil

@@ -95,7 +95,12 @@ func (m *Member) Retired(now time.Time) bool {
 
 // Sign returns the signature of a text. It returns an error if the key only
 // verifies.
-func (m *Member) Sign(signed string) ([]byte, error) { return m.method.Sign(signed, m.sign) }
+func (m *Member) Sign(signed string) ([]byte, error) {
+	if secret, ok := m.sign.([]byte); ok {
+		return m.signHMAC(secret, signed), nil
+	}
+	return m.method.Sign(signed, m.sign)
+}
 
 // Verify returns nil if signature is the key's signature of the text signed, and
 // an error otherwise. It does not check whether the key has retired, and does not
