@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/sallyport-go/sallyport/internal/unread"
 	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
 )
@@ -18,6 +19,12 @@ func (a *Auth) Refused(route wire.Route, err error) wire.Answer {
 	return answer
 }
 
+// refused writes a refusal, and reads past the body that may be left.
+func (a *Auth) refused(w http.ResponseWriter, r *http.Request, route wire.Route, err error) {
+	unread.Discard(r)
+	a.Refused(route, err).Write(w)
+}
+
 // Granted answers with a pair in the Auth's dialect or, where there are
 // Config.Cookies, in cookies and with 204.
 func (a *Auth) Granted(p tokens.Pair) wire.Answer {
@@ -28,9 +35,9 @@ func (a *Auth) Granted(p tokens.Pair) wire.Answer {
 }
 
 // grant answers a login, a refresh or an exchange.
-func (a *Auth) grant(w http.ResponseWriter, route wire.Route, p tokens.Pair, err error) {
+func (a *Auth) grant(w http.ResponseWriter, r *http.Request, route wire.Route, p tokens.Pair, err error) {
 	if err != nil {
-		a.Refused(route, err).Write(w)
+		a.refused(w, r, route, err)
 		return
 	}
 	a.Granted(p).Write(w)

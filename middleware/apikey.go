@@ -33,7 +33,7 @@ func (a *Auth) CheckAPIKeys(r *http.Request) ([]store.APIKey, error) {
 func (a *Auth) APIKeys(w http.ResponseWriter, r *http.Request) {
 	keys, err := a.CheckAPIKeys(r)
 	if err != nil {
-		a.Refused(wire.RouteAPI, err).Write(w)
+		a.refused(w, r, wire.RouteAPI, err)
 		return
 	}
 	a.APIKeysListed(keys).Write(w)
@@ -65,7 +65,7 @@ func (a *Auth) CheckCreateAPIKey(r *http.Request) (CreatedKey, error) {
 func (a *Auth) CreateAPIKey(w http.ResponseWriter, r *http.Request) {
 	k, err := a.CheckCreateAPIKey(r)
 	if err != nil {
-		a.Refused(wire.RouteAPI, err).Write(w)
+		a.refused(w, r, wire.RouteAPI, err)
 		return
 	}
 	a.APIKeyCreated(k).Write(w)
@@ -87,7 +87,7 @@ func (a *Auth) CheckRevokeAPIKey(r *http.Request, id string) error {
 // RevokeAPIKey answers what CheckRevokeAPIKey decides. The ID is in the path, as that
 // of EndSession is.
 func (a *Auth) RevokeAPIKey(w http.ResponseWriter, r *http.Request) {
-	a.done(w, a.CheckRevokeAPIKey(r, ""))
+	a.done(w, r, a.CheckRevokeAPIKey(r, ""))
 }
 
 // errNoKeys means that the handler is mounted but tokens.Config.APIKeys is nil.

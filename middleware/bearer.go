@@ -67,7 +67,7 @@ func (a *Auth) identified(next http.Handler, check func(*http.Request) (tokens.P
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p, err := check(r)
 		if err != nil {
-			a.Refused(wire.RouteAPI, err).Write(w)
+			a.refused(w, r, wire.RouteAPI, err)
 			return
 		}
 		if p.Subject != "" {
@@ -100,7 +100,7 @@ func (a *Auth) RequireScope(scopes ...string) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if err := a.CheckScope(r, scopes...); err != nil {
-				a.Refused(wire.RouteAPI, err).Write(w)
+				a.refused(w, r, wire.RouteAPI, err)
 				return
 			}
 			next.ServeHTTP(w, r)

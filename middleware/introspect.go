@@ -53,7 +53,7 @@ func (a *Auth) asks(ctx context.Context, c wire.Client) error {
 func (a *Auth) Introspect(w http.ResponseWriter, r *http.Request) {
 	i, err := a.CheckIntrospect(r)
 	if err != nil {
-		a.WithDialect(wire.OAuth2{}).Refused(wire.RouteToken, err).Write(w)
+		a.WithDialect(wire.OAuth2{}).refused(w, r, wire.RouteToken, err)
 		return
 	}
 	a.Introspected(i).Write(w)

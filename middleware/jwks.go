@@ -28,12 +28,12 @@ func (a *Auth) CheckJWKS(r *http.Request) (wire.Answer, error) {
 // JWKS answers what CheckJWKS decides.
 func (a *Auth) JWKS(w http.ResponseWriter, r *http.Request) {
 	answer, err := a.CheckJWKS(r)
-	a.published(w, answer, err)
+	a.published(w, r, answer, err)
 }
 
-func (a *Auth) published(w http.ResponseWriter, answer wire.Answer, err error) {
+func (a *Auth) published(w http.ResponseWriter, r *http.Request, answer wire.Answer, err error) {
 	if err != nil {
-		a.Refused(wire.RouteAPI, err).Write(w)
+		a.refused(w, r, wire.RouteAPI, err)
 		return
 	}
 	answer.Write(w)

@@ -83,6 +83,6 @@ func (a *Auth) limitEvent(ctx context.Context, e ratelimit.Event) {
 }
 
 // refuse answers a refusal of the Limiter.
-func (a *Auth) refuse(w http.ResponseWriter, _ *http.Request, err error) {
-	a.Refused(wire.RouteAPI, err).Write(w)
+func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	a.refused(w, r, wire.RouteAPI, err)
 }

@@ -50,5 +50,5 @@ func (a *Auth) login(r *http.Request, login tokens.LoginRequest) (tokens.Pair, e
 // Login answers what CheckLogin decides.
 func (a *Auth) Login(w http.ResponseWriter, r *http.Request) {
 	p, err := a.CheckLogin(r)
-	a.grant(w, wire.RouteLogin, p, err)
+	a.grant(w, r, wire.RouteLogin, p, err)
 }

@@ -93,7 +93,7 @@ func (a *Auth) logoutBearerToo(r *http.Request) (ended bool, err error) {
 // Logout answers what CheckLogout decides.
 func (a *Auth) Logout(w http.ResponseWriter, r *http.Request) {
 	ended, err := a.CheckLogout(r)
-	a.loggedOut(w, ended, err)
+	a.loggedOut(w, r, ended, err)
 }
 
 // CheckLogoutEverywhere ends all sessions of the user whose access token the
@@ -120,12 +120,12 @@ func (a *Auth) CheckLogoutEverywhere(r *http.Request) error {
 // LogoutEverywhere answers what CheckLogoutEverywhere decides.
 func (a *Auth) LogoutEverywhere(w http.ResponseWriter, r *http.Request) {
 	err := a.CheckLogoutEverywhere(r)
-	a.loggedOut(w, err == nil, err)
+	a.loggedOut(w, r, err == nil, err)
 }
 
-func (a *Auth) loggedOut(w http.ResponseWriter, ended bool, err error) {
+func (a *Auth) loggedOut(w http.ResponseWriter, r *http.Request, ended bool, err error) {
 	if err != nil {
-		a.Refused(wire.RouteLogout, err).Write(w)
+		a.refused(w, r, wire.RouteLogout, err)
 		return
 	}
 	a.LoggedOut(ended).Write(w)

@@ -187,5 +187,5 @@ func (a *Auth) CheckMetadata(r *http.Request) (wire.Answer, error) {
 // Metadata answers what CheckMetadata decides. Mount it at [MetadataPath].
 func (a *Auth) Metadata(w http.ResponseWriter, r *http.Request) {
 	answer, err := a.CheckMetadata(r)
-	a.published(w, answer, err)
+	a.published(w, r, answer, err)
 }

@@ -52,5 +52,5 @@ func (a *Auth) readRefresh(r *http.Request) (refresh tokens.RefreshRequest, byCo
 // Refresh answers what CheckRefresh decides.
 func (a *Auth) Refresh(w http.ResponseWriter, r *http.Request) {
 	p, err := a.CheckRefresh(r)
-	a.grant(w, wire.RouteRefresh, p, err)
+	a.grant(w, r, wire.RouteRefresh, p, err)
 }

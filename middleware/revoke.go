@@ -52,7 +52,7 @@ func (a *Auth) CheckRevoke(r *http.Request) (own bool, err error) {
 func (a *Auth) Revoke(w http.ResponseWriter, r *http.Request) {
 	own, err := a.CheckRevoke(r)
 	if err != nil {
-		a.WithDialect(wire.OAuth2{}).Refused(wire.RouteToken, err).Write(w)
+		a.WithDialect(wire.OAuth2{}).refused(w, r, wire.RouteToken, err)
 		return
 	}
 	a.Revoked(own).Write(w)

@@ -72,7 +72,7 @@ func (a *Auth) CheckSessions(r *http.Request) (SessionList, error) {
 func (a *Auth) Sessions(w http.ResponseWriter, r *http.Request) {
 	list, err := a.CheckSessions(r)
 	if err != nil {
-		a.Refused(wire.RouteAPI, err).Write(w)
+		a.refused(w, r, wire.RouteAPI, err)
 		return
 	}
 	a.SessionsListed(list).Write(w)
@@ -104,7 +104,7 @@ func (a *Auth) CheckEndSession(r *http.Request, id string) (own bool, err error)
 func (a *Auth) EndSession(w http.ResponseWriter, r *http.Request) {
 	own, err := a.CheckEndSession(r, "")
 	if err != nil {
-		a.Refused(wire.RouteAPI, err).Write(w)
+		a.refused(w, r, wire.RouteAPI, err)
 		return
 	}
 	a.SessionEnded(own).Write(w)
@@ -128,7 +128,7 @@ func (a *Auth) CheckEndOtherSessions(r *http.Request) error {
 
 // EndOtherSessions answers what CheckEndOtherSessions decides.
 func (a *Auth) EndOtherSessions(w http.ResponseWriter, r *http.Request) {
-	a.done(w, a.CheckEndOtherSessions(r))
+	a.done(w, r, a.CheckEndOtherSessions(r))
 }
 
 // found makes a refusal of what was not there.
@@ -139,9 +139,9 @@ func found(ok bool, err error) error {
 	return err
 }
 
-func (a *Auth) done(w http.ResponseWriter, err error) {
+func (a *Auth) done(w http.ResponseWriter, r *http.Request, err error) {
 	if err != nil {
-		a.Refused(wire.RouteAPI, err).Write(w)
+		a.refused(w, r, wire.RouteAPI, err)
 		return
 	}
 	a.Done().Write(w)

@@ -45,5 +45,5 @@ func (a *Auth) CheckToken(r *http.Request) (tokens.Pair, error) {
 // Token answers what CheckToken decides, as RFC 6749 specifies.
 func (a *Auth) Token(w http.ResponseWriter, r *http.Request) {
 	p, err := a.CheckToken(r)
-	a.WithDialect(wire.OAuth2{}).WithoutCookies().grant(w, wire.RouteToken, p, err)
+	a.WithDialect(wire.OAuth2{}).WithoutCookies().grant(w, r, wire.RouteToken, p, err)
 }

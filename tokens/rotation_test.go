@@ -307,8 +307,8 @@ func TestARefreshAllocatesLittle(t *testing.T) { //nolint:paralleltest // it cou
 			t.Error(err)
 		}
 	})
-	// of which the store's are 3, and its deadline's 4
-	if most := 1.0; got > most && !raced {
+	// the deadline and the store allocate too
+	if most := 24.0; got > most && !raced {
 		t.Errorf("%v allocations, want %v at most", got, most)
 	}
 }

@@ -74,7 +74,7 @@ func newHost(t *testing.T) *host {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /login", auth.Login)
-	mux.Handle("GET /me", auth.Bearer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	mux.Handle("/me", auth.Bearer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p, _ := tokens.PrincipalFrom(r.Context())
 		_, _ = fmt.Fprint(w, p.Subject)
 	})))
@@ -82,7 +82,7 @@ func newHost(t *testing.T) *host {
 		address, err := clientIP(r)
 		_, _ = fmt.Fprint(w, address, " ", err)
 	})
-	mux.Handle("GET /limited", auth.Limit(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
+	mux.Handle("/limited", auth.Limit(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
 
 	h := &host{}
 	server := httptest.NewServer(mux)

@@ -32,10 +32,11 @@ func TestFaultB9ProxiesInFront(t *testing.T) {
 						first := 2 + 4*(2*i+j) // each has addresses of its own
 						one := newClient(t, f, protocol, first)
 						other := newClient(t, f, protocol, first+1)
-						t.Run("the client's address is that of the client", func(t *testing.T) { addressIsRight(t, one, other) }) //nolint:paralleltest // in order
-						t.Run("no header of a client counts", func(t *testing.T) { headersDoNotCount(t, one) })                   //nolint:paralleltest // in order
-						t.Run("one client uses up no limit but its own", func(t *testing.T) { limitIsOnes(t, one, other) })       //nolint:paralleltest // in order
-						t.Run("each answer gets through", func(t *testing.T) { answersGetThrough(t, other) })                     //nolint:paralleltest // in order
+						t.Run("the client's address is that of the client", func(t *testing.T) { addressIsRight(t, one, other) })   //nolint:paralleltest // in order
+						t.Run("no header of a client counts", func(t *testing.T) { headersDoNotCount(t, one) })                     //nolint:paralleltest // in order
+						t.Run("one client uses up no limit but its own", func(t *testing.T) { limitIsOnes(t, one, other) })         //nolint:paralleltest // in order
+						t.Run("each answer gets through", func(t *testing.T) { answersGetThrough(t, other) })                       //nolint:paralleltest // in order
+						t.Run("an upload that is refused gets its answer", func(t *testing.T) { uploadsAreRefused(t, one, other) }) //nolint:paralleltest // in order
 					})
 				}
 			}
@@ -129,6 +130,27 @@ func answersGetThrough(t *testing.T, c *client) {
 	form.Set("password", "wrong")
 	if got := c.post("/login", form); got.status != http.StatusBadRequest || !strings.Contains(got.body, "invalid_grant") {
 		t.Errorf("with a wrong password: %d %s", got.status, got.body)
+	}
+	form.Set("password", strings.Repeat("x", 32<<10))
+	if got := c.post("/login", form); got.status != http.StatusRequestEntityTooLarge {
+		t.Errorf("with a body that is too large: %d %s", got.status, got.body)
+	}
+}
+
+// uploadsAreRefused: a refusal that comes before a large body was read gets through,
+// so that a client whose access token has expired in the meantime is told to fetch
+// another.
+func uploadsAreRefused(t *testing.T, limited, other *client) {
+	t.Helper()
+	upload := url.Values{"file": {strings.Repeat("x", 200<<10)}}
+	if got := other.post("/me", upload); got.status != http.StatusUnauthorized {
+		t.Errorf("an upload without a token: %d %s", got.status, got.body)
+	}
+	if got := limited.post("/limited", upload); got.status != http.StatusTooManyRequests {
+		t.Errorf("an upload over the limit: %d %s", got.status, got.body)
+	}
+	if got := other.post("/login", upload); got.status != http.StatusRequestEntityTooLarge {
+		t.Errorf("a login that is too large: %d %s", got.status, got.body)
 	}
 }
 

@@ -108,6 +108,10 @@ var rules = []rule{
 		forbidden: []string{"net/http"},
 	},
 	{
+		promise: "the reader past a refused body needs the standard library only",
+		pkg:     "internal/unread",
+	},
+	{
 		promise:   "the strict reader of JSON needs the standard library only",
 		pkg:       "internal/strictjson",
 		forbidden: []string{"net/http"},
@@ -139,7 +143,7 @@ var rules = []rule{
 	{
 		promise:   "a net/http host links neither Echo nor a Redis client",
 		pkg:       "middleware",
-		imports:   []string{"store", "tokens", "tokens/events", "middleware/ratelimit", "middleware/wire", "internal/network", "configerror", "internal/configcheck"},
+		imports:   []string{"store", "tokens", "tokens/events", "middleware/ratelimit", "middleware/wire", "internal/network", "internal/unread", "configerror", "internal/configcheck"},
 		forbidden: []string{echo, redis},
 	},
 	{
@@ -151,7 +155,7 @@ var rules = []rule{
 	{
 		promise:   "rate limits do not import tokens, and link neither golang-jwt nor x/crypto",
 		pkg:       "middleware/ratelimit",
-		imports:   []string{"internal/keytable", "internal/network", "configerror", "internal/configcheck"},
+		imports:   []string{"internal/keytable", "internal/network", "internal/unread", "configerror", "internal/configcheck"},
 		modules:   []string{ulule},
 		forbidden: []string{echo, redis, jwt, crypto, modulePath + "/tokens", modulePath + "/store"},
 	},

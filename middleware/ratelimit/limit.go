@@ -3,6 +3,8 @@ package ratelimit
 import (
 	"context"
 	"net/http"
+
+	"github.com/sallyport-go/sallyport/internal/unread"
 )
 
 // CheckLimit counts a request under all of its policies, or under none if one of
@@ -48,6 +50,7 @@ func (l *Limiter) Limit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p, err := l.CheckLimit(r)
 		if err != nil {
+			unread.Discard(r)
 			l.refused(w, r, err)
 			return
 		}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+
+	"github.com/sallyport-go/sallyport/internal/unread"
 )
 
 // CheckQuota returns the quota of a request's caller and charges nothing. If the
@@ -30,6 +32,7 @@ func (l *Limiter) CheckQuota(r *http.Request) (Quota, error) {
 func (l *Limiter) Quota(w http.ResponseWriter, r *http.Request) {
 	q, err := l.CheckQuota(r)
 	if err != nil {
+		unread.Discard(r)
 		l.refused(w, r, err)
 		return
 	}
