@@ -10,9 +10,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/labstack/echo/v5"
+
 	"github.com/sallyport-go/sallyport/examples/internal/processtest"
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
+	"github.com/sallyport-go/sallyport/middleware/echov5"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/memstore"
@@ -83,6 +86,9 @@ func newHost(t *testing.T) *host {
 		_, _ = fmt.Fprint(w, address, " ", err)
 	})
 	mux.Handle("/limited", auth.Limit(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
+	app := echo.New()
+	app.POST("/echo/me", func(c *echo.Context) error { return c.NoContent(http.StatusOK) }, echov5.New(auth).Bearer)
+	mux.Handle("/echo/", app)
 
 	h := &host{}
 	server := httptest.NewServer(mux)

@@ -143,8 +143,10 @@ func answersGetThrough(t *testing.T, c *client) {
 func uploadsAreRefused(t *testing.T, limited, other *client) {
 	t.Helper()
 	upload := url.Values{"file": {strings.Repeat("x", 200<<10)}}
-	if got := other.post("/me", upload); got.status != http.StatusUnauthorized {
-		t.Errorf("an upload without a token: %d %s", got.status, got.body)
+	for _, path := range []string{"/me", "/echo/me"} {
+		if got := other.post(path, upload); got.status != http.StatusUnauthorized {
+			t.Errorf("an upload to %s without a token: %d %s", path, got.status, got.body)
+		}
 	}
 	if got := limited.post("/limited", upload); got.status != http.StatusTooManyRequests {
 		t.Errorf("an upload over the limit: %d %s", got.status, got.body)

@@ -172,7 +172,7 @@ var rules = []rule{
 	{
 		promise:   "what the adapters share links no framework",
 		pkg:       "middleware/internal/adapter",
-		imports:   []string{"middleware", "middleware/ratelimit", "middleware/wire", "tokens"},
+		imports:   []string{"internal/unread", "middleware", "middleware/ratelimit", "middleware/wire", "tokens"},
 		forbidden: []string{echo, redis},
 	},
 	{

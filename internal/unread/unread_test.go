@@ -19,7 +19,7 @@ func TestDiscard(t *testing.T) {
 		left int
 	}{
 		{"of a connection that closes at most 1 MiB is read", func(r *http.Request) { r.Close = true }, size - 1<<20},
-		{"of a connection that stays open nothing is read", func(*http.Request) {}, size},
+		{"nothing is read of a connection that stays open", func(*http.Request) {}, size},
 		{"of HTTP/2 nothing is read", func(r *http.Request) { r.Close, r.ProtoMajor = true, 2 }, size},
 		{
 			"of a client that waits for the answer nothing is read",

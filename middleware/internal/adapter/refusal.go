@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 
+	"github.com/sallyport-go/sallyport/internal/unread"
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/wire"
 )
@@ -25,6 +26,7 @@ const contentType = "Content-Type"
 // It removes Content-Type, because a framework keeps one that is set and the handler
 // may write another body.
 func (a Auth[C, H, W]) refuse(c C, auth *middleware.Auth, route wire.Route, err error) error {
+	unread.Discard(c.Request())
 	// A middleware of the framework in front of the handler has limited the body.
 	if a.status(err) == http.StatusRequestEntityTooLarge {
 		err = wire.NewError(wire.ReasonTooLarge, err)
