@@ -1,14 +1,18 @@
 package middleware_test
 
 import (
+	"bufio"
 	"compress/gzip"
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +21,7 @@ import (
 	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 // What clients of the original systems send, and what they expect. Each test has the
@@ -323,6 +328,80 @@ func TestFaultB8EachOuterLimitHasItsOwnStatus(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestFaultB10AClientThatGoesIsNoFailureOfTheStore(t *testing.T) {
+	t.Parallel()
+	t.Run("that closes its half of the connection behind the request", func(t *testing.T) {
+		t.Parallel()
+		for _, dialect := range dialects {
+			d := open(t, speaking(dialect.dialect))
+			p := d.login(t, alice)
+			d.journal.Take()
+			gone := make(chan struct{})
+			d.store.step(func(string) { <-gone })
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				go func() {
+					<-r.Context().Done()
+					close(gone)
+				}()
+				d.mux.ServeHTTP(w, r)
+			}))
+			defer server.Close()
+			conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = conn.Close() }()
+			body := "refresh_token=" + string(p.RefreshToken)
+			text := "POST /refresh HTTP/1.1\r\nHost: x\r\n" + form + "\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body
+			if dialect.name == "FastAPI" {
+				text = "POST /refresh HTTP/1.1\r\nHost: x\r\nrefresh-token: " + string(p.RefreshToken) + "\r\nContent-Length: 0\r\n\r\n"
+			}
+			if _, err := io.WriteString(conn, text); err != nil {
+				t.Fatal(err)
+			}
+			if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+				t.Fatal(err)
+			}
+			response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = response.Body.Close()
+			for _, e := range d.journal.Take() {
+				if e.Kind == events.StoreFailure {
+					t.Errorf("%s: %d, and event %v", dialect.name, response.StatusCode, e)
+				}
+			}
+		}
+	})
+	t.Run("that closes its connection", func(t *testing.T) {
+		t.Parallel()
+		for _, text := range []string{
+			"POST /login\n" + form + "\n\n" + goodForm, "POST /refresh\nrefresh-token: {refresh}\n\n",
+			"POST /token\n" + form + "\n\ngrant_type=refresh_token&refresh_token={refresh}", "GET /sessions\nAuthorization: Bearer {access}\n\n",
+		} {
+			d := open(t)
+			r := request(t, d.fill(t, text))
+			d.journal.Take()
+			ctx, cancel := context.WithCancel(t.Context())
+			d.store.step(func(string) {
+				cancel()
+				d.store.fail(context.Canceled)
+			})
+			d.send(r.WithContext(ctx))
+			d.store.step(nil)
+			d.journal.WantKinds(t, events.ClientGone)
+		}
+	})
+	t.Run("a store that fails meanwhile is told of by the others", func(t *testing.T) {
+		t.Parallel()
+		d := open(t)
+		d.store.fail(context.Canceled) // of its own making
+		wantStatus(t, d.ask(t, "POST /login\n"+form+"\n\n"+goodForm), http.StatusServiceUnavailable)
+		d.journal.WantKinds(t, events.StoreFailure)
+	})
 }
 
 func TestFaultD5ARefusalSaysWhichBodyIsWanted(t *testing.T) {

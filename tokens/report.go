@@ -8,15 +8,27 @@ import (
 )
 
 // Report passes an event to Config.Events, with At and Address filled in: the
-// current time, and the address that events.WithAddress put into ctx. Packages on
-// top of this one call it. Without Config.Events it does nothing.
+// current time, and the address that events.WithAddress put into ctx. If ctx is
+// cancelled, a StoreFailure or KeysFailure is reported as ClientGone. Packages on top
+// of this one call it. Without Config.Events it does nothing.
 func (a *Authority) Report(ctx context.Context, e events.Event) {
 	if a.events == nil {
 		return
 	}
 	e.At = a.now()
 	e.Address = events.AddressFrom(ctx)
+	e.Kind = kindFor(ctx, e.Kind)
 	a.events(ctx, e)
+}
+
+// kindFor returns the kind of an event in a context: once the client has gone, calls
+// of the store and of the source of keys end early, and not for a fault of theirs. A
+// deadline that has passed is one.
+func kindFor(ctx context.Context, kind events.Kind) events.Kind {
+	if (kind == events.StoreFailure || kind == events.KeysFailure) && errors.Is(ctx.Err(), context.Canceled) {
+		return events.ClientGone
+	}
+	return kind
 }
 
 // unavailableKind returns the kind of event for an ErrUnavailable.

@@ -124,6 +124,7 @@ func (v *Verifier) Report(ctx context.Context, e events.Event) {
 	}
 	e.At = v.clock().UTC().Truncate(time.Microsecond)
 	e.Address = events.AddressFrom(ctx)
+	e.Kind = kindFor(ctx, e.Kind)
 	v.events(ctx, e)
 }
 

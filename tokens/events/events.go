@@ -32,6 +32,7 @@ const (
 	StoreFailure     Kind = "store_failure"     // the store returned an error that is none of package store's
 	ClockFault       Kind = "clock_fault"       // this node's clock is behind that of another: tokens.ErrClock
 	KeysFailure      Kind = "keys_failure"      // the source of keys returned an error
+	ClientGone       Kind = "client_gone"       // the client closed its connection, or its half of it, before it was answered
 	Throttled        Kind = "throttled"         // brute-force protection rejected an attempt before any credential was checked
 	Limited          Kind = "limited"           // a rate limit rejected a request
 	NearLimit        Kind = "near_limit"        // a caller has used the share of a limit that NearLimit names
