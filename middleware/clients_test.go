@@ -347,12 +347,12 @@ func TestFaultB10AClientThatGoesIsNoFailureOfTheStore(t *testing.T) {
 				}()
 				d.mux.ServeHTTP(w, r)
 			}))
-			defer server.Close()
+			t.Cleanup(server.Close)
 			conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer func() { _ = conn.Close() }()
+			t.Cleanup(func() { _ = conn.Close() })
 			body := "refresh_token=" + string(p.RefreshToken)
 			text := "POST /refresh HTTP/1.1\r\nHost: x\r\n" + form + "\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body
 			if dialect.name == "FastAPI" {

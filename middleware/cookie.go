@@ -2,12 +2,15 @@ package middleware
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 // sameSite refuses what pages of other origins make a browser do, where there
@@ -58,6 +61,19 @@ func cookie(r *http.Request, name string) (tokens.Secret, error) {
 	return tokens.Secret(value), nil
 }
 
+// browserSession stands behind the refresh token in a cookie that the browser is to
+// forget when it is closed: a request does not say how long a cookie lasts. It is in
+// no token of ours.
+const browserSession = "~"
+
+// refreshCookie returns the token of the refresh cookie, "" if there is none, and
+// whether the browser is to forget it when it is closed.
+func (a *Auth) refreshCookie(r *http.Request) (token tokens.Secret, forgets bool, err error) {
+	value, err := cookie(r, a.cookies.refresh.Name)
+	text, forgets := strings.CutSuffix(string(value), browserSession)
+	return tokens.Secret(text), forgets, err
+}
+
 // cookieBearer is CheckBearer for a request without an Authorization header. An
 // invalid token is cleared, unless it has only expired: else OptionalBearer would refuse
 // the browser until the cookie expires. An Auth with a Verifier only clears nothing,
@@ -92,9 +108,10 @@ func (a *Auth) hasCookiesOf(r *http.Request, sid string) bool {
 	if a.cookies == nil || sid == "" {
 		return false
 	}
-	for _, name := range []string{a.cookies.access.Name, a.cookies.refresh.Name} {
-		token, err := cookie(r, name)
-		if err == nil && token != "" && a.tokens.SessionOf(r.Context(), token) == sid {
+	access, _ := cookie(r, a.cookies.access.Name)
+	refresh, _, _ := a.refreshCookie(r)
+	for _, token := range []tokens.Secret{access, refresh} {
+		if token != "" && a.tokens.SessionOf(r.Context(), token) == sid {
 			return true
 		}
 	}
@@ -133,3 +150,71 @@ func (c *clears) Error() string { return c.refusal.Error() }
 
 // Unwrap returns the refusal.
 func (c *clears) Unwrap() error { return c.refusal }
+
+// granted answers with the pair in cookies. Without a refresh token it clears the
+// refresh cookie, which could belong to the previous user of the browser.
+func (k *cookies) granted(p tokens.Pair) wire.Answer {
+	a := wire.Empty(http.StatusNoContent).NoCache()
+	access := setCookie(k.access, p.AccessToken, p.ExpiresIn)
+	refresh := setCookie(k.refresh, p.RefreshToken, p.RefreshExpiresIn)
+	if p.BrowserSession {
+		access = setBrowserCookie(k.access, p.AccessToken)
+		if p.RefreshToken != "" {
+			refresh = setBrowserCookie(k.refresh, p.RefreshToken+browserSession)
+		}
+	}
+	a.Header.Add("Set-Cookie", access)
+	a.Header.Add("Set-Cookie", refresh)
+	return a
+}
+
+// forget clears the access cookie, or both.
+func (k *cookies) forget(a wire.Answer, what forgets) {
+	if what >= forgetsAccess {
+		a.Header.Add("Set-Cookie", setCookie(k.access, "", 0))
+	}
+	if what >= forgetsBoth {
+		a.Header.Add("Set-Cookie", setCookie(k.refresh, "", 0))
+	}
+}
+
+// setCookie is a Set-Cookie that lasts as long as its token, and one that clears
+// the cookie if that is not even a second.
+func setCookie(c http.Cookie, token tokens.Secret, ttl time.Duration) string { //nolint:gosec // c has them all
+	c.Value, c.MaxAge = string(token), int(ttl/time.Second)
+	if c.MaxAge <= 0 {
+		c.Value, c.MaxAge = "", -1
+	}
+	return c.String()
+}
+
+// setBrowserCookie is a Set-Cookie that lasts until the browser is closed.
+func setBrowserCookie(c http.Cookie, token tokens.Secret) string { //nolint:gosec // c has them all
+	c.Value = string(token)
+	return c.String()
+}
+
+const (
+	defaultMaxHeader = 4096
+	headerOfOthers   = 512 // bytes of the header that the host and the server add
+)
+
+// checkHeader reports a response whose header a proxy may not carry.
+func (a *Auth) checkHeader(r *http.Request, p tokens.Pair) {
+	if a.cookies == nil {
+		return
+	}
+	size := headerOfOthers
+	for name, values := range a.cookies.granted(p).Header {
+		for _, value := range values {
+			size += len(name) + len(": ") + len(value) + len("\r\n")
+		}
+	}
+	if size <= a.cookies.maxHeader {
+		return
+	}
+	a.tokens.Report(a.located(r), events.Event{Kind: events.Fault, UserID: p.Principal.Subject, Err: fmt.Errorf(
+		"middleware: the header of a response with cookies has about %d bytes: Config.Cookies.MaxHeader is %d. "+
+			"A proxy may answer 502 in its place: put less into the claims of the access token, or have the proxy take more and raise MaxHeader",
+		size, a.cookies.maxHeader)})
+}

@@ -7,9 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/sallyport-go/sallyport/middleware/wire"
-	"github.com/sallyport-go/sallyport/tokens"
 )
 
 // Cookies keep the tokens of browsers where no script can read them: Login and
@@ -57,6 +54,30 @@ type Cookies struct {
 	// insecure because pages of any site can then send authenticated GET requests, and
 	// only CrossOriginProtection rejects the others. It requires TrustedOrigins.
 	InsecureCrossSite bool
+
+	// Partitioned makes browsers keep the cookies apart for each site in whose pages
+	// they are set (CHIPS). Browsers that block third-party cookies, as Chromium can,
+	// send those of InsecureCrossSite only with it. It requires InsecureCrossSite.
+	Partitioned bool
+
+	// Remember names the parameter of a login with which users choose to stay logged
+	// in: "1", "true", "on" or "yes", or true in JSON. The cookies of other logins have
+	// no Max-Age, so that the browser forgets them when it is closed, also after
+	// refreshes. The session itself lasts as long as any other. Empty: all cookies last
+	// as long as their tokens. 64 bytes or less, in printable ASCII.
+	Remember string
+
+	// ReplaceSession makes a login end the session whose refresh cookie comes with it,
+	// so that a browser has one session. It needs Login below RefreshPath, because
+	// browsers send the refresh cookie nowhere else. A cookie whose token is invalid is
+	// ignored. False: the earlier session lasts until it expires.
+	ReplaceSession bool
+
+	// MaxHeader is how many bytes the header of a response to a login or a refresh may
+	// have, 1,024 to 65,536. A larger one is sent, and reported as an events.Fault,
+	// because a proxy may answer 502 in its place. 512 bytes are counted for headers of
+	// others. Zero: 4096, which is the default of nginx (proxy_buffer_size).
+	MaxHeader int
 }
 
 // maxCookie is the longest Set-Cookie, with its attributes: every browser keeps
@@ -68,6 +89,9 @@ type cookies struct {
 	access, refresh http.Cookie // without a value
 	maxAccess       int         // the longest access token that fits into its cookie, in bytes
 	origins         *http.CrossOriginProtection
+	remember        string
+	replaces        bool
+	maxHeader       int
 }
 
 // compiled is nil where cookies are off.
@@ -75,7 +99,10 @@ func (c *Cookies) compiled(refreshes bool, complain complaint) *cookies {
 	if c == nil {
 		return nil
 	}
-	k := &cookies{origins: http.NewCrossOriginProtection()}
+	k := &cookies{
+		origins: http.NewCrossOriginProtection(), remember: c.Remember, replaces: c.ReplaceSession, maxHeader: cmp.Or(c.MaxHeader, defaultMaxHeader),
+	}
+	c.checkChoices(complain)
 	access, refresh := cmp.Or(c.Access, "access_token"), cmp.Or(c.Refresh, "refresh_token")
 	for _, name := range []struct{ field, value string }{{"Access", access}, {"Refresh", refresh}} {
 		if !isCookieName(name.value) {
@@ -98,13 +125,26 @@ func (c *Cookies) compiled(refreshes bool, complain complaint) *cookies {
 			complain("Cookies.TrustedOrigins["+strconv.Itoa(i)+"]", "must be a scheme and a host, got %q", origin)
 		}
 	}
-	k.access = http.Cookie{Name: "__Host-" + access, Path: "/", Secure: true, HttpOnly: true, SameSite: mode}       //nolint:gosec // mode is one of the three
-	k.refresh = http.Cookie{Name: "__Secure-" + refresh, Path: where, Secure: true, HttpOnly: true, SameSite: mode} //nolint:gosec // mode is one of the three
+	k.access = http.Cookie{Name: "__Host-" + access, Path: "/", Secure: true, HttpOnly: true, SameSite: mode, Partitioned: c.Partitioned}       //nolint:gosec // mode is one of the three
+	k.refresh = http.Cookie{Name: "__Secure-" + refresh, Path: where, Secure: true, HttpOnly: true, SameSite: mode, Partitioned: c.Partitioned} //nolint:gosec // mode is one of the three
 	if where == "/" {
 		k.refresh.Name = "__Host-" + refresh //nolint:gosec // as above
 	}
 	k.maxAccess = maxCookie - len(setCookie(k.access, "", time.Duration(1<<63-1)))
 	return k
+}
+
+// checkChoices checks the fields that a browser or a proxy asks for.
+func (c *Cookies) checkChoices(complain complaint) {
+	if c.Partitioned && !c.InsecureCrossSite {
+		complain("Cookies.Partitioned", "must be false unless InsecureCrossSite is set")
+	}
+	if len(c.Remember) > 64 || !isQuotable(c.Remember) {
+		complain("Cookies.Remember", "must be 64 bytes or less of printable ASCII without quotes and backslashes, got %q", c.Remember)
+	}
+	if c.MaxHeader != 0 && (c.MaxHeader < 1<<10 || c.MaxHeader > 1<<16) {
+		complain("Cookies.MaxHeader", "must be 1024 to 65536, got %d", c.MaxHeader)
+	}
 }
 
 func (c *Cookies) sameSite(complain complaint) http.SameSite {
@@ -135,33 +175,4 @@ func isCookieName(s string) bool {
 
 func isCookiePath(s string) bool {
 	return s[0] == '/' && path.Clean(s) == s && len(s) <= 1024 && isQuotable(s) && !strings.ContainsAny(s, "; ")
-}
-
-// granted answers with the pair in cookies. Without a refresh token it clears the
-// refresh cookie, which could belong to the previous user of the browser.
-func (k *cookies) granted(p tokens.Pair) wire.Answer {
-	a := wire.Empty(http.StatusNoContent).NoCache()
-	a.Header.Add("Set-Cookie", setCookie(k.access, p.AccessToken, p.ExpiresIn))
-	a.Header.Add("Set-Cookie", setCookie(k.refresh, p.RefreshToken, p.RefreshExpiresIn))
-	return a
-}
-
-// forget clears the access cookie, or both.
-func (k *cookies) forget(a wire.Answer, what forgets) {
-	if what >= forgetsAccess {
-		a.Header.Add("Set-Cookie", setCookie(k.access, "", 0))
-	}
-	if what >= forgetsBoth {
-		a.Header.Add("Set-Cookie", setCookie(k.refresh, "", 0))
-	}
-}
-
-// setCookie is a Set-Cookie that lasts as long as its token, and one that clears
-// the cookie if that is not even a second.
-func setCookie(c http.Cookie, token tokens.Secret, ttl time.Duration) string { //nolint:gosec // c has them all
-	c.Value, c.MaxAge = string(token), int(ttl/time.Second)
-	if c.MaxAge <= 0 {
-		c.Value, c.MaxAge = "", -1
-	}
-	return c.String()
 }

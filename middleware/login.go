@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/sallyport-go/sallyport/middleware/wire"
@@ -23,7 +24,33 @@ func (a *Auth) CheckLogin(r *http.Request) (tokens.Pair, error) {
 		return tokens.Pair{}, p.Explain(err)
 	}
 	login.MaxAccess = a.maxAccess()
-	return a.login(r, login)
+	pair, err := a.login(r, login)
+	if err != nil {
+		return tokens.Pair{}, err
+	}
+	pair.BrowserSession = a.forgetsLogin(p)
+	a.replaceSession(r)
+	a.checkHeader(r, pair)
+	return pair, nil
+}
+
+// forgetsLogin reports whether the browser is to forget the tokens of a login when it
+// is closed.
+func (a *Auth) forgetsLogin(p *wire.Params) bool {
+	return a.cookies != nil && a.cookies.remember != "" && !p.IsTrue(a.cookies.remember)
+}
+
+// replaceSession ends the session whose refresh cookie came with a login that has
+// succeeded. The login is valid whatever becomes of it.
+func (a *Auth) replaceSession(r *http.Request) {
+	if a.cookies == nil || !a.cookies.replaces {
+		return
+	}
+	token, _, err := a.refreshCookie(r)
+	if err != nil || !a.tokens.IsRefreshToken(token) {
+		return
+	}
+	_ = a.tokens.Logout(context.WithoutCancel(a.located(r)), tokens.RefreshRequest{Token: token}) // reported as an event
 }
 
 // login lets a user in, unless too many attempts have failed.

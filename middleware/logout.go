@@ -43,11 +43,17 @@ func (a *Auth) CheckLogout(r *http.Request) (ended bool, err error) {
 // Authorization: Bearer or only the access cookie is there, of that. If there is
 // nothing to end, the cookies go all the same.
 func (a *Auth) logoutByCookie(r *http.Request, refresh tokens.RefreshRequest) (ended bool, err error) {
-	if !saysBearer(r) {
-		if refresh.Token, err = cookie(r, a.cookies.refresh.Name); err != nil {
-			return false, err
+	token, _, err := a.refreshCookie(r)
+	if err != nil {
+		return false, err
+	}
+	if saysBearer(r) {
+		err = a.logoutBearer(r)
+		if err == nil || token == "" || wire.AsError(err).Reason == wire.ReasonUnavailable {
+			return err == nil, clearing(err, forgetsBoth, wire.ReasonNoBearer, wire.ReasonBearer, wire.ReasonExpired)
 		}
 	}
+	refresh.Token = token
 	ended, err = a.logout(r, refresh, refresh.Token != "")
 	return ended, clearing(err, forgetsBoth, wire.ReasonNoBearer, wire.ReasonBearer, wire.ReasonExpired)
 }

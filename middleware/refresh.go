@@ -21,12 +21,16 @@ func (a *Auth) CheckRefresh(r *http.Request) (tokens.Pair, error) {
 	if err != nil {
 		return tokens.Pair{}, err
 	}
-	if byCookie {
-		p, err := a.exchange(r, refresh, false)
-		// after a failure of the store the cookie stays, because its token may be valid
-		return p, clearing(err, forgetsBoth, wire.ReasonRefresh, wire.ReasonEnded)
+	p, err := a.exchange(r, refresh, a.dialect.Accepts().APIKeys && !byCookie)
+	if err == nil {
+		a.checkHeader(r, p)
 	}
-	return a.exchange(r, refresh, a.dialect.Accepts().APIKeys)
+	if !byCookie {
+		return p, err
+	}
+	_, p.BrowserSession, _ = a.refreshCookie(r)
+	// after a failure of the store the cookie stays, because its token may be valid
+	return p, clearing(err, forgetsBoth, wire.ReasonRefresh, wire.ReasonEnded)
 }
 
 // readRefresh reads the refresh token of a request or, where it has none and there
@@ -41,7 +45,7 @@ func (a *Auth) readRefresh(r *http.Request) (refresh tokens.RefreshRequest, byCo
 	if a.cookies == nil || !lacksRefresh(err) {
 		return refresh, false, p.Explain(err)
 	}
-	token, failed := cookie(r, a.cookies.refresh.Name)
+	token, _, failed := a.refreshCookie(r)
 	if failed != nil || token == "" {
 		return refresh, false, cmp.Or(failed, p.Explain(err))
 	}

@@ -35,6 +35,10 @@ type Pair struct {
 	// Exchanged reports that the access token was made from an API key (RFC 8693).
 	Exchanged bool
 
+	// BrowserSession asks that the browser forgets the tokens when it is closed. The
+	// Authority does not set it; package middleware does, for its cookies.
+	BrowserSession bool
+
 	// Principal is the principal of the access token.
 	Principal Principal
 }

@@ -95,6 +95,24 @@ func TestBrowser(t *testing.T) {
 			change: func(_ host, c *config) { c.auth.Cookies.RefreshPath = "/" },
 		},
 		{Name: "the app works without TLS on localhost", Does: "develops"},
+		{
+			Name: "FaultB11: a front end on another site can log in, refresh and log out with Partitioned, where the browser blocks third-party cookies", Does: "afarFrontEnd",
+			Wants: wants{"kept": true},
+			change: func(h host, c *config) {
+				c.auth.Cookies.InsecureCrossSite, c.auth.Cookies.Partitioned, c.auth.Cookies.TrustedOrigins = true, true, []string{h.Afar}
+			},
+		},
+		{
+			Name: "FaultB11: without Partitioned it cannot", Does: "afarFrontEnd",
+			Wants: wants{"kept": false},
+			change: func(h host, c *config) {
+				c.auth.Cookies.InsecureCrossSite, c.auth.Cookies.TrustedOrigins = true, []string{h.Afar}
+			},
+		},
+		{
+			Name: "FaultB14: the browser forgets the cookies of a login that did not choose to be remembered", Does: "forgets",
+			change: func(_ host, c *config) { c.auth.Cookies.Remember = "remember_me" },
+		},
 	}
 	for i := range promises {
 		promises[i].Host = newHost(t, promises[i].change)

@@ -7,6 +7,8 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -89,6 +91,12 @@ func newHost(t *testing.T) *host {
 	app := echo.New()
 	app.POST("/echo/me", func(c *echo.Context) error { return c.NoContent(http.StatusOK) }, echov5.New(auth).Bearer)
 	mux.Handle("/echo/", app)
+	mux.HandleFunc("GET /header", func(w http.ResponseWriter, r *http.Request) {
+		w.Header()["Date"] = nil
+		n, _ := strconv.Atoi(r.URL.Query().Get("bytes"))
+		const others = len("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Padding: \r\n\r\n")
+		w.Header().Set("X-Padding", strings.Repeat("x", n-others))
+	})
 
 	h := &host{}
 	server := httptest.NewServer(mux)

@@ -55,10 +55,23 @@ const accessCookie = "Cookie: __Host-access_token={access}"
 
 func inCookies(c *Config) { c.Auth.Cookies = &middleware.Cookies{RefreshPath: "/auth"} }
 
+func forgetful(c *Config) {
+	c.Auth.Cookies = &middleware.Cookies{RefreshPath: "/auth", Remember: "remember_me"}
+}
+
+func partitioned(c *Config) {
+	c.Auth.Cookies = &middleware.Cookies{
+		RefreshPath: "/auth", InsecureCrossSite: true, Partitioned: true, TrustedOrigins: []string{"https://app.example.com"},
+	}
+}
+
 var tooLong = "username=" + strings.Repeat("a", 17<<10)
 
 // Twins has a request for each handler and middleware, and for each reason of a refusal.
 var Twins = []Twin{
+	{Name: "a login that the browser forgets (B14)", Config: forgetful, Request: Form("POST /login", AlicesLogin), Status: 204},
+	{Name: "a login with partitioned cookies (B11)", Config: partitioned, Request: Form("POST /login", AlicesLogin), Status: 204},
+
 	// Documents.
 	{Name: "the keys", Request: Bare("GET /jwks"), Status: 200},
 	{Name: "the keys by HEAD", Request: Bare("HEAD /jwks"), Status: 200},

@@ -5,6 +5,7 @@ import (
 	"mime"
 	"net/http"
 	"slices"
+	"strings"
 )
 
 // Params are the headers and the body parameters of a login, refresh, logout or
@@ -12,8 +13,9 @@ import (
 type Params struct {
 	Header     http.Header
 	values     map[string]string
-	unread     *unread // the body was of a kind that is not read here; nil: it was read
-	registered bool    // clients must be registered
+	trues      map[string]bool // what is true in JSON
+	unread     *unread         // the body was of a kind that is not read here; nil: it was read
+	registered bool            // clients must be registered
 }
 
 // Get returns a parameter; "" if it is not there.
@@ -23,6 +25,16 @@ func (p *Params) Get(name string) string { return p.values[name] }
 func (p *Params) Lookup(name string) (string, bool) {
 	v, ok := p.values[name]
 	return v, ok
+}
+
+// IsTrue reports whether a parameter is "1", "true", "on" or "yes", in any case, or
+// true in JSON.
+func (p *Params) IsTrue(name string) bool {
+	switch strings.ToLower(p.values[name]) {
+	case "1", "true", "on", "yes":
+		return true
+	}
+	return p.trues[name]
 }
 
 // malformed says what a request must be like. The sentence is for the developer at the

@@ -31,7 +31,7 @@ func (p *Params) parse(r *http.Request, body []byte, accepts Accepts, limit int6
 	case isJSON && isNothing(body):
 		p.unread = &unread{errJSON, media, accepts.Unknown}
 	case isJSON:
-		p.values, err = parseJSON(body)
+		p.values, p.trues, err = parseJSON(body)
 	case len(body) == 0 && media == "":
 	case media == mediaForm:
 		p.values, err = parseForm(body)
@@ -138,20 +138,24 @@ func parseForm(body []byte) (map[string]string, error) {
 	return single(form)
 }
 
-// parseJSON takes the strings of one flat object. What else is in it is not
-// read, unless it stands where a string is wanted: then it is not there.
-func parseJSON(body []byte) (map[string]string, error) {
+// parseJSON takes the strings of one flat object, and the names that are true. What
+// else is in it is not read, unless it stands where a string is wanted: then it is not
+// there.
+func parseJSON(body []byte) (values map[string]string, trues map[string]bool, err error) {
 	object, err := parseObject(body)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	values := map[string]string{}
+	values, trues = map[string]string{}, map[string]bool{}
 	for name, value := range object {
-		if s, ok := value.(string); ok {
-			values[name] = s
+		switch v := value.(type) {
+		case string:
+			values[name] = v
+		case bool:
+			trues[name] = v
 		}
 	}
-	return values, nil
+	return values, trues, nil
 }
 
 // parseObject takes one object, in which no name stands twice, and nothing

@@ -13,6 +13,7 @@ const browser = await chromium.launch({
   args: [
     "--disable-gpu",
     "--disable-quic",
+    "--test-third-party-cookie-phaseout", // third-party cookies are blocked, as users may choose
     "--ignore-certificate-errors", // the only certificate that it sees is the test's own
     "--host-resolver-rules=MAP *.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE localhost", // no other host is contacted
   ],

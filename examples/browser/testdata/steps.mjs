@@ -313,3 +313,34 @@ export async function develops({ context, open, local }) {
   await refreshes(tab);
   await isIn(tab);
 }
+
+// afarFrontEnd is what a page of another site does, which the app trusts. A browser
+// that does not keep its cookies lets it do nothing.
+export async function afarFrontEnd({ context, open, app, afar, kept }) {
+  const tab = await open(afar);
+  await signIn(tab, app);
+  if (!kept) return isOut(tab, app);
+  await isIn(tab, app);
+  await refreshes(tab, app);
+  await isIn(tab, app);
+  const own = await open(app); // where the cookies of the other site do not count
+  await isOut(own);
+  assert.equal((await ask(tab, "POST", app + "/auth/logout")).status, 204);
+  await isOut(tab, app);
+  assert.deepEqual(await context.cookies(), []);
+}
+
+// forgets looks for the time at which a cookie ends; -1 is when the browser is closed.
+export async function forgets({ context, open, app }) {
+  const tab = await open(app);
+  const ends = async () => (await context.cookies()).map((c) => c.expires > 0);
+  await signIn(tab);
+  assert.deepEqual(await ends(), [false, false]);
+  await refreshes(tab);
+  assert.deepEqual(await ends(), [false, false]);
+  await isIn(tab);
+  const answer = await ask(tab, "POST", "/auth/login", { ...person, remember_me: "on" });
+  assert.equal(answer.status, 204);
+  await refreshes(tab);
+  assert.deepEqual(await ends(), [true, true]);
+}
