@@ -8,12 +8,14 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/tokens"
 	"github.com/sallyport-go/sallyport/tokens/events"
@@ -271,9 +273,9 @@ func TestF33AFailureIsNoRefusal(t *testing.T) {
 }
 
 // F36: what a whole limit costs a request of a known caller, headers and all: the
-// pass, the counter's key, the request that knows the pass, and the headers' text.
-// A second window is a second key.
-func TestF36ALimitIsFourAllocations(t *testing.T) { //nolint:paralleltest // others would be counted too
+// pass, the request that knows the pass, and the headers' text, in 500 bytes. A second
+// window costs no more.
+func TestF36ALimitIsThreeAllocations(t *testing.T) { //nolint:paralleltest // others would be counted too
 	nothing := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 	for windows, also := range [][]ratelimit.Window{nil, {{Limit: 1 << 40, Period: time.Minute}}} {
 		d := open(t, func(c *config) {
@@ -282,13 +284,49 @@ func TestF36ALimitIsFourAllocations(t *testing.T) { //nolint:paralleltest // oth
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
 		r = r.WithContext(tokens.WithPrincipal(r.Context(), d.login(t, alice).Principal))
 		w, limited := httptest.NewRecorder(), d.Limit(nothing)
-		if n := testing.AllocsPerRun(1000, func() { limited.ServeHTTP(w, r) }); n > float64(4+windows) && !raced {
-			t.Errorf("%d windows: %v allocations, want %d", 1+windows, n, 4+windows)
+		if n := testing.AllocsPerRun(1000, func() { limited.ServeHTTP(w, r) }); n > 3 && !raced {
+			t.Errorf("%d windows: %v allocations, want 3", 1+windows, n)
+		}
+		if n := bytesPerRun(1000, func() { limited.ServeHTTP(w, r) }); n > 500 && !raced {
+			t.Errorf("%d windows: %d bytes, want 500 or fewer", 1+windows, n)
 		}
 		if w.Header().Get("X-RateLimit-Remaining") == "" {
 			t.Error("it has no headers")
 		}
 	}
+}
+
+// F36: a caller without a token, who is counted by address, costs no more.
+func TestF36ALimitByAddressIsThreeAllocations(t *testing.T) { //nolint:paralleltest // others would be counted too
+	nothing := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	d := open(t, func(c *config) {
+		c.auth.Tiers = ratelimit.Tiers{ratelimit.Anonymous: {Limit: 1 << 40, Period: time.Hour}}
+		c.auth.ClientIP = clientip.RemoteAddr
+	})
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
+	w, limited := httptest.NewRecorder(), d.Limit(nothing)
+	if n := testing.AllocsPerRun(1000, func() { limited.ServeHTTP(w, r) }); n > 3 && !raced {
+		t.Errorf("%v allocations, want 3", n)
+	}
+	if n := bytesPerRun(1000, func() { limited.ServeHTTP(w, r) }); n > 500 && !raced {
+		t.Errorf("%d bytes, want 500 or fewer", n)
+	}
+	if w.Header().Get("X-RateLimit-Remaining") == "" {
+		t.Error("it has no headers")
+	}
+}
+
+// bytesPerRun is how many bytes a call of f allocates.
+func bytesPerRun(runs int, f func()) uint64 {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	f()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range runs {
+		f()
+	}
+	runtime.ReadMemStats(&after)
+	return (after.TotalAlloc - before.TotalAlloc) / uint64(runs)
 }
 
 // F36: what the headers cost.

@@ -3,9 +3,11 @@ package ratelimit
 import (
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"net/http"
 	"net/netip"
 
+	"github.com/sallyport-go/sallyport/internal/keytable"
 	"github.com/sallyport-go/sallyport/internal/network"
 )
 
@@ -112,15 +114,12 @@ type subject struct {
 	request *http.Request
 }
 
-// identify asks the host who sends a request.
-func (l *Limiter) identify(r *http.Request) (subject, error) {
-	s := subject{request: r}
-	if l.config.Identify == nil {
-		return s, nil
+// identify asks the host who sends the request.
+func (l *Limiter) identify(s *subject) (err error) {
+	if l.config.Identify != nil {
+		s.Caller, err = l.config.Identify(s.request)
 	}
-	var err error
-	s.Caller, err = l.config.Identify(r)
-	return s, err
+	return err
 }
 
 // owner is whose counter it is: what kind of owner, and which, by an id or by a
@@ -187,36 +186,56 @@ func (c *core) network(s *subject, b *By) (netip.Prefix, error) {
 	return net, nil
 }
 
-// key is that of the owner's counter, behind the beginning of all such keys.
-func (o owner) key(beginning string) string {
-	var buffer [96]byte // which most fit into
-	key := append(append(append(buffer[:0], beginning...), o.kind...), '/')
-	if o.kind == byAddress {
-		return string(o.network.AppendTo(key))
-	}
-	return string(append(key, o.id...))
-}
-
-// charge is a charge on the owner's counter. The group follows from the kind of the
-// owner alone, so that support staff find the counter. Counters by address are made by
-// callers who are not authenticated: an IPv4 /24 or an IPv6 /48 is one source.
-func (o owner) charge(beginning string, p Policy, cost int64) Charge {
-	c := Charge{Policy: p, Cost: cost}
-	if o.kind != byAddress {
-		c.Key = o.key(beginning)
-		return c
-	}
-	addr, bits := o.network.Addr(), 48
-	if addr.Is4() {
-		bits = 24
-	}
+// locate gives an item the key of the owner's counter, and says who takes its place.
+// The group follows from the kind of the owner alone, so that support staff find the
+// counter. Counters by address are made by callers who are not authenticated: an IPv4
+// /24 or an IPv6 /48 is one source.
+//
+// Counters in memory and those of the requests in flight get hashes instead, which cost
+// no memory.
+func (c *core) locate(it *item, o *owner) {
 	var buffer [144]byte // which most fit into
-	text := o.network.AppendTo(append(append(append(buffer[:0], beginning...), o.kind...), '/'))
-	end := len(text)
-	if source, err := addr.Prefix(min(bits, o.network.Bits())); err == nil {
-		text = source.AppendTo(text)
+	text := append(append(append(buffer[:0], it.key...), o.kind...), '/')
+	var end int
+	if o.kind == byAddress {
+		text = o.network.AppendTo(text)
+		end = len(text)
+		text = appendSource(text, o.network)
+		it.charge.Group = GroupAddresses
+	} else {
+		text = append(text, o.id...)
+		end = len(text)
+	}
+	if c.memory != nil || it.concurrent {
+		it.hashed = hash(c.seeds, text[:end], text[end:])
+		return
 	}
 	both := string(text) // one allocation for two
-	c.Group, c.Key, c.Source = GroupAddresses, both[:end], both[end:]
-	return c
+	it.charge.Key, it.charge.Source = both[:end], both[end:]
+}
+
+// appendSource appends the source of a network: see Charge.Source.
+func appendSource(text []byte, net netip.Prefix) []byte {
+	bits := 48
+	if net.Addr().Is4() {
+		bits = 24
+	}
+	if source, err := net.Addr().Prefix(min(bits, net.Bits())); err == nil {
+		text = source.AppendTo(text)
+	}
+	return text
+}
+
+// hashed has the hashes of a charge's Key and Source.
+type hashed struct {
+	key    keytable.Key
+	source uint32
+}
+
+// hash hashes a Key and a Source. It keeps nothing of them.
+func hash(seeds *[2]maphash.Seed, key, source []byte) hashed {
+	return hashed{
+		key:    keytable.Key{maphash.Bytes(seeds[0], key), maphash.Bytes(seeds[1], key)},
+		source: uint32(maphash.Bytes(seeds[0], source)), //nolint:gosec // some bits are enough
+	}
 }

@@ -92,6 +92,10 @@ type Charge struct {
 	// refuses nothing. What is over the limit has to pass before there is anything
 	// left, but no longer than two windows.
 	Done bool
+
+	// hashed stands for Key and Source, which are empty then. Only counters in memory
+	// get such charges, and only from a Limiter.
+	hashed *hashed
 }
 
 // Group is a kind of caller. Each group has capacity of its own: when one is full,
@@ -231,7 +235,7 @@ var errCharge = errors.New("ratelimit: a charge must have a key, a cost of 1 to 
 func (c Charge) Check() error { return c.check() }
 
 func (c *Charge) check() error {
-	if c.Key == "" || c.Cost < 1 || c.Cost > math.MaxInt32 || c.Group > GroupKnown {
+	if c.Key == "" && c.hashed == nil || c.Cost < 1 || c.Cost > math.MaxInt32 || c.Group > GroupKnown {
 		return errCharge
 	}
 	return c.Policy.check()

@@ -51,7 +51,7 @@ func (h Headers) check(complain complaint) {
 func (q Quota) SetHeader(h http.Header) { q.setHeader(h, nil) }
 
 // setHeader may have a place for the lists of the values.
-func (q Quota) setHeader(h http.Header, lists *valueLists) {
+func (q *Quota) setHeader(h http.Header, lists []string) {
 	nearest := q.nearest()
 	if nearest == nil || q.silent {
 		return
@@ -61,39 +61,65 @@ func (q Quota) setHeader(h http.Header, lists *valueLists) {
 	text := buffer[:0]
 	switch q.form.Draft {
 	case Draft11:
-		text = v.end("Ratelimit-Policy", appendPolicies(text, q.Usage))
+		if list := describedList(q.Usage); list != "" {
+			v.constant("Ratelimit-Policy", list, len(text))
+		} else {
+			text = v.end("Ratelimit-Policy", appendPolicies(text, q.Usage))
+		}
 		text = strconv.AppendInt(append(appendString(text, nearest.Policy.Name), ";r="...), nearest.Remaining, 10)
 		text = v.end("Ratelimit", strconv.AppendInt(append(text, ";t="...), seconds(nearest.wait()), 10))
 	case Draft06:
 		text = v.end("Ratelimit-Policy", appendOlderPolicies(text, q.Usage))
-		text = v.end("Ratelimit-Limit", strconv.AppendInt(text, nearest.Policy.Limit, 10))
+		text = v.limit("Ratelimit-Limit", text, nearest)
 		text = v.end("Ratelimit-Remaining", strconv.AppendInt(text, nearest.Remaining, 10))
 		text = v.end("Ratelimit-Reset", strconv.AppendInt(text, seconds(nearest.wait()), 10))
 	}
 	if !q.form.NoXRateLimit {
-		text = v.end("X-Ratelimit-Limit", strconv.AppendInt(text, nearest.Policy.Limit, 10))
+		text = v.limit("X-Ratelimit-Limit", text, nearest)
 		text = v.end("X-Ratelimit-Remaining", strconv.AppendInt(text, nearest.Remaining, 10))
 		text = v.end("X-Ratelimit-Reset", strconv.AppendInt(text, q.reset(nearest), 10))
 	}
-	if lists == nil {
-		lists = new(valueLists)
+	if len(lists) < v.n {
+		lists = make([]string, v.n)
 	}
 	v.set(h, string(text), lists)
 }
 
-// values are those of the headers, one behind the other in one text. They become
-// one string, and their lists of one value one array: two allocations for a
-// response, or one where the response has a place for the lists. They are its own,
-// for another middleware may change them.
-type values struct {
-	names [mostValues]string
-	ends  [mostValues]int
-	n     int
+// describedList returns the list of policies that all of a tier or of a rule have, if
+// these are their Usage; else "".
+func describedList(all []Usage) string {
+	first := all[0].policy
+	if first == nil || first.texts == nil || first.texts.of != len(all) {
+		return ""
+	}
+	for i := range all {
+		p := all[i].policy
+		if !p.isDescribed(all[i].Policy.Limit) || p.tier != first.tier || p.texts.list != first.texts.list {
+			return ""
+		}
+	}
+	return first.texts.list
 }
 
-const mostValues = 7
+// values are those of the headers, one behind the other in one text, but for those that
+// were made before. They become one string, and their lists of one value one array: two
+// allocations for a response, or one where the response has a place for the lists. The
+// lists are its own, for another middleware may change them.
+type values struct {
+	names     [mostValues]string
+	constants [mostValues]string
+	ends      [mostValues]int
+	n         int
+}
 
-type valueLists [mostValues]string
+const (
+	mostValues = 7
+
+	// valuesInPass is how many there are by Draft11.
+	valuesInPass = 5
+)
+
+type valueLists [valuesInPass]string
 
 // end ends a value, unless there is nothing in it.
 func (v *values) end(name string, text []byte) []byte {
@@ -105,10 +131,27 @@ func (v *values) end(name string, text []byte) []byte {
 	return text
 }
 
-func (v *values) set(h http.Header, text string, lists *valueLists) {
+// constant adds a value that is not a part of the text, which has this length.
+func (v *values) constant(name, value string, length int) {
+	v.names[v.n], v.constants[v.n], v.ends[v.n] = name, value, length
+	v.n++
+}
+
+// limit adds the limit of a policy.
+func (v *values) limit(name string, text []byte, u *Usage) []byte {
+	if u.policy.isDescribed(u.Policy.Limit) {
+		v.constant(name, u.policy.texts.limit, len(text))
+		return text
+	}
+	return v.end(name, strconv.AppendInt(text, u.Policy.Limit, 10))
+}
+
+func (v *values) set(h http.Header, text string, lists []string) {
 	from := 0
 	for i, name := range v.names[:v.n] {
-		lists[i] = text[from:v.ends[i]]
+		if lists[i] = v.constants[i]; lists[i] == "" {
+			lists[i] = text[from:v.ends[i]]
+		}
 		from = v.ends[i]
 		h[name] = lists[i : i+1 : i+1]
 	}

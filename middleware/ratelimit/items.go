@@ -5,13 +5,16 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"github.com/sallyport-go/sallyport/internal/keytable"
 )
 
 // item is what a request has to do with one policy.
 type item struct {
-	*trait
+	*policy
 
 	charge Charge // whose Cost is what was spent
+	hashed hashed // of the charge's Key and Source, where it has none
 	status Status
 
 	known  bool // the status is
@@ -27,6 +30,15 @@ func (it *item) isCounted() bool { return !it.concurrent }
 func (it *item) isLate() bool    { return !it.concurrent && it.late }
 func (it *item) isDue() bool     { return !it.concurrent && !it.late }
 
+// asked is the charge as the counters get it.
+func (it *item) asked() Charge {
+	c := it.charge
+	if c.Key == "" {
+		c.hashed = &it.hashed
+	}
+	return c
+}
+
 // overLimit reports whether an item refuses the request.
 func overLimit(items []item) bool {
 	for i := range items {
@@ -39,7 +51,8 @@ func overLimit(items []item) bool {
 
 // charge takes the places in flight and charges the counters, or does neither: where
 // an item is over its limit, all places are given back. An error refuses the request.
-func (l *Limiter) charge(ctx context.Context, s *subject, items []item) error {
+func (l *Limiter) charge(ctx context.Context, n *record) error {
+	items := n.items
 	admitted := false
 	defer func() {
 		if !admitted { // refused, or the counters or the hook for events have panicked
@@ -50,18 +63,18 @@ func (l *Limiter) charge(ctx context.Context, s *subject, items []item) error {
 	if overLimit(items) {
 		return nil
 	}
-	if err := l.count(ctx, s, items); err != nil || overLimit(items) {
+	if err := l.count(ctx, n); err != nil || overLimit(items) {
 		return err
 	}
-	l.reportShares(s, items)
+	l.reportShares(&n.subject, items)
 	admitted = true
 	return nil
 }
 
-// inflight counts the requests that are being answered, by caller.
+// inflight counts the requests that are being answered, by a hash of the caller.
 type inflight struct {
 	mu  sync.Mutex
-	now map[string]int
+	now map[keytable.Key]int
 }
 
 // retryPlace is the Retry-After where too many requests of a caller are in
@@ -76,7 +89,7 @@ func (f *inflight) enter(items []item) {
 			continue
 		}
 		it.known = true
-		it.status.Remaining, it.made = f.take(it.charge.Key, it.charge.Policy.Limit)
+		it.status.Remaining, it.made = f.take(it.hashed.key, it.charge.Policy.Limit)
 		if !it.made {
 			it.over = true
 			it.status.ResetAfter, it.status.RetryAfter = retryPlace, retryPlace
@@ -86,7 +99,7 @@ func (f *inflight) enter(items []item) {
 
 // take takes a place, and reports how many are left. It takes none if there are not
 // limit of them.
-func (f *inflight) take(key string, limit int64) (left int64, ok bool) {
+func (f *inflight) take(key keytable.Key, limit int64) (left int64, ok bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if int64(f.now[key]) >= limit {
@@ -105,9 +118,9 @@ func (f *inflight) leave(items []item) {
 		}
 		it.made = false
 		f.mu.Lock()
-		f.now[it.charge.Key]--
-		if f.now[it.charge.Key] <= 0 {
-			delete(f.now, it.charge.Key)
+		f.now[it.hashed.key]--
+		if f.now[it.hashed.key] <= 0 {
+			delete(f.now, it.hashed.key)
 		}
 		f.mu.Unlock()
 	}
@@ -118,7 +131,7 @@ func (f *inflight) look(items []item) {
 	for i := range items {
 		if it := &items[i]; it.concurrent {
 			f.mu.Lock()
-			it.known, it.status.Remaining = true, max(it.charge.Policy.Limit-int64(f.now[it.charge.Key]), 0)
+			it.known, it.status.Remaining = true, max(it.charge.Policy.Limit-int64(f.now[it.hashed.key]), 0)
 			f.mu.Unlock()
 		}
 	}
@@ -135,12 +148,11 @@ func (l *Limiter) deadline(ctx context.Context) (context.Context, context.Cancel
 
 // count charges the items, with the counters that stand in where they fail and
 // the host wants it.
-func (l *Limiter) count(ctx context.Context, s *subject, items []item) error {
+func (l *Limiter) count(ctx context.Context, n *record) error {
+	items, s, b := n.items, &n.subject, &n.batch
 	if len(items) == 0 {
 		return nil
 	}
-	b := l.batch()
-	defer l.release(b)
 	err := b.take(ctx, l.config.Counters, items)
 	if err == nil {
 		return nil
@@ -187,24 +199,6 @@ type batch struct {
 	status  []Status
 }
 
-// batch returns a batch to be used for one request. Counters in memory keep
-// nothing of what they are asked, so a batch can be used again; other counters may.
-func (l *Limiter) batch() *batch {
-	if b, ok := l.batches.Get().(*batch); ok {
-		return b
-	}
-	return new(batch)
-}
-
-// release gives a batch back.
-func (l *Limiter) release(b *batch) {
-	if l.inMemory {
-		clear(b.items[:cap(b.items)])
-		clear(b.charges[:cap(b.charges)])
-		l.batches.Put(b)
-	}
-}
-
 // of makes it the batch of some of the items.
 func (b *batch) of(items []item, some func(*item) bool) {
 	b.items, b.charges = b.items[:0], b.charges[:0]
@@ -216,7 +210,7 @@ func (b *batch) of(items []item, some func(*item) bool) {
 }
 
 func (b *batch) add(it *item) {
-	b.items, b.charges = append(b.items, it), append(b.charges, it.charge)
+	b.items, b.charges = append(b.items, it), append(b.charges, it.asked())
 }
 
 var errConfused = errors.New("ratelimit: the counters answered something else than they were asked")
@@ -283,7 +277,7 @@ func (b *batch) take(ctx context.Context, counters Counters, items []item) error
 
 func (it *item) usage() Usage {
 	return Usage{
-		Policy: it.charge.Policy, Unit: it.unit, tier: it.tier, Known: it.known, Violated: it.over,
+		Policy: it.charge.Policy, Unit: it.unit, policy: it.policy, Known: it.known, Violated: it.over,
 		Remaining: it.status.Remaining, ResetAfter: it.status.ResetAfter, RetryAfter: it.status.RetryAfter,
 	}
 }

@@ -3,6 +3,7 @@ package ratelimit
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/sallyport-go/sallyport/internal/unread"
 )
@@ -12,34 +13,41 @@ import (
 // host's functions. The caller of CheckLimit answers the Request of the Pass, and
 // calls its Done afterwards.
 func (l *Limiter) CheckLimit(r *http.Request) (*Pass, error) {
-	p := &Pass{limiter: l, request: r, outer: passOf(r.Context()), at: l.config.Now()}
-	cost, err := costOf(l.route.Cost, r, 1)
-	if err != nil {
-		return nil, l.refusal(&subject{request: r}, err)
-	}
-	if cost == 0 {
-		return p, nil
-	}
-	s, err := l.identify(r)
-	p.caller = s.Caller
-	if err != nil {
-		return p, l.unknown(&s, err)
-	}
-	ctx, cancel := l.deadline(r.Context())
-	defer cancel()
-	items, err := l.items(ctx, &s, cost, p.buffer[:0])
-	if err != nil {
-		return p, l.unknown(&s, err)
-	}
-	items = p.rest(items)
-	if err := l.charge(ctx, &s, items); err != nil {
+	n := l.newRecord(r)
+	if err := l.decide(n); err != nil {
+		l.recycle(n)
 		return nil, err
 	}
-	if overLimit(items) {
-		return nil, l.refuse(ctx, p, &s, items)
+	return n.pass(), nil
+}
+
+// decide counts the request of a record, or returns why it is refused.
+func (l *Limiter) decide(n *record) error {
+	cost, err := costOf(l.route.Cost, n.subject.request, 1)
+	if err != nil {
+		return l.refusal(&n.subject, err)
 	}
-	p.keep(items)
-	return p, nil
+	if cost == 0 {
+		return nil
+	}
+	if err := l.identify(&n.subject); err != nil {
+		return l.unknown(&n.subject, err)
+	}
+	ctx, cancel := l.deadline(n.subject.request.Context())
+	defer cancel()
+	items, err := l.items(ctx, &n.subject, cost, n.items)
+	if err != nil {
+		return l.unknown(&n.subject, err)
+	}
+	n.items = n.outside(items)
+	if err := l.charge(ctx, n); err != nil {
+		return err
+	}
+	if overLimit(n.items) {
+		return l.refuse(ctx, n)
+	}
+	n.keep()
+	return nil
 }
 
 // Limit counts requests, sets headers that tell what is left, and refuses the
@@ -54,26 +62,69 @@ func (l *Limiter) Limit(next http.Handler) http.Handler {
 			l.refused(w, r, err)
 			return
 		}
-		defer p.Done()
+		defer p.finish(true)
 		p.SetHeader(w.Header())
 		next.ServeHTTP(w, p.Request())
 	})
 }
 
-type passKey struct{}
-
-// passContext is a context that knows its pass.
-type passContext struct {
-	context.Context //nolint:containedctx // it is one
-
-	pass *Pass
+// record is what is known of a request while it is counted and answered.
+type record struct {
+	limiter *Limiter
+	subject subject
+	outer   *Pass // of the Limiter further out
+	into    *Pass // outer, if that has all that this Limiter counts
+	at      time.Time
+	items   []item // one for each policy
+	batch   batch
+	done    bool
+	listed  bool // the headers have the lists of the Pass
 }
 
+// newRecord returns the record of a request.
+func (l *Limiter) newRecord(r *http.Request) *record {
+	n, ok := l.records.Get().(*record)
+	if !ok {
+		n = &record{items: make([]item, 0, 2)}
+	}
+	n.limiter, n.subject.request, n.outer, n.at = l, r, passOf(r.Context()), l.config.Now()
+	return n
+}
+
+// recycle lets another request have the record. Counters in memory keep nothing of what
+// they are asked; other counters may, so they get records of their own.
+func (l *Limiter) recycle(n *record) {
+	if l.memory == nil {
+		return
+	}
+	b := batch{items: n.batch.items[:0], charges: n.batch.charges[:0], status: n.batch.status[:0]}
+	clear(b.items[:cap(b.items)])
+	clear(b.charges[:cap(b.charges)])
+	clear(n.items[:cap(n.items)])
+	*n = record{items: n.items[:0], batch: b}
+	l.records.Put(n)
+}
+
+type passKey struct{}
+
+// passContext is a context that knows its pass, which it is a part of.
+type passContext Pass
+
+// Deadline is that of the request's context.
+func (c *passContext) Deadline() (time.Time, bool) { return c.context.Deadline() }
+
+// Done is that of the request's context.
+func (c *passContext) Done() <-chan struct{} { return c.context.Done() }
+
+// Err is that of the request's context.
+func (c *passContext) Err() error { return c.context.Err() }
+
+// Value knows the pass, and all that the request's context knows.
 func (c *passContext) Value(key any) any {
 	if key == (passKey{}) {
-		return c.pass
+		return (*Pass)(c)
 	}
-	return c.Context.Value(key)
+	return c.context.Value(key)
 }
 
 func passOf(ctx context.Context) *Pass {
@@ -81,54 +132,73 @@ func passOf(ctx context.Context) *Pass {
 	return p
 }
 
-// rest is what of the items was not counted by Limiters further out.
-func (p *Pass) rest(items []item) []item {
-	if p.outer == nil || p.outer.limiter.core != p.limiter.core {
+// pass is the Pass of a request that was admitted.
+func (n *record) pass() *Pass {
+	p := &Pass{record: n}
+	if len(n.items) > 0 {
+		p.context = n.subject.request.Context()
+		n.subject.request = n.subject.request.WithContext((*passContext)(p))
+	}
+	return p
+}
+
+// outside is what of the items was not counted by Limiters further out.
+func (n *record) outside(items []item) []item {
+	if n.outer == nil {
 		return items
 	}
-	p.into, p.outer = p.outer, p.outer.outer
-	p.into.mu.Lock()
-	defer p.into.mu.Unlock()
+	n.outer.mu.Lock()
+	defer n.outer.mu.Unlock()
+	had := n.outer.record
+	if had == nil || had.done || had.limiter.core != n.limiter.core {
+		return items
+	}
+	n.into = n.outer
 	rest := items[:0]
-	for _, it := range items {
-		if had := p.into.same(&it); had != nil {
-			if it.charge.Cost -= had.charge.Cost; it.charge.Cost <= 0 || it.late || it.concurrent || had.local || had.failed {
+	for i := range items {
+		it := &items[i]
+		if old := had.same(it); old != nil {
+			if it.charge.Cost -= old.charge.Cost; it.charge.Cost <= 0 || it.late || it.concurrent || old.local || old.failed {
 				continue
 			}
 		}
-		rest = append(rest, it)
+		rest = append(rest, *it)
 	}
 	return rest
 }
 
-// keep keeps what the request was charged: in the pass of the Limiter further out, if
-// there is one.
-func (p *Pass) keep(items []item) {
-	if p.into == nil {
-		p.items = items
-		p.context = passContext{p.request.Context(), p}
-		p.request = p.request.WithContext(&p.context)
+// keep adds the items to those of the Limiter further out, if that has all that this one
+// counts.
+func (n *record) keep() {
+	if n.into == nil {
 		return
 	}
-	p.into.mu.Lock()
-	defer p.into.mu.Unlock()
-	for _, it := range items {
-		if had := p.into.same(&it); had != nil {
-			had.charge.Cost += it.charge.Cost
-			had.status = it.status
+	n.into.mu.Lock()
+	defer n.into.mu.Unlock()
+	had := n.into.record
+	if had == nil || had.done { // its request has been answered in the meantime
+		n.into = nil
+		return
+	}
+	for i := range n.items {
+		it := &n.items[i]
+		if old := had.same(it); old != nil {
+			old.charge.Cost += it.charge.Cost
+			old.status = it.status
 			continue
 		}
-		p.into.items = append(p.into.items, it)
+		had.items = append(had.items, *it)
 	}
+	n.items = n.items[:0]
 }
 
-// same is p's item for the same counter, nil if it has none.
-func (p *Pass) same(it *item) *item {
-	for i := range p.items {
-		had := &p.items[i]
-		a, b := &had.charge, &it.charge
-		if a.Key == b.Key && a.Policy.Window == b.Policy.Window && a.Policy.Algorithm == b.Policy.Algorithm && had.concurrent == it.concurrent {
-			return had
+// same is the record's item for the same counter, nil if it has none.
+func (n *record) same(it *item) *item {
+	for i := range n.items {
+		old := &n.items[i]
+		a, b := &old.charge, &it.charge
+		if a.Key == b.Key && old.hashed == it.hashed && a.Policy.Window == b.Policy.Window && a.Policy.Algorithm == b.Policy.Algorithm && old.concurrent == it.concurrent {
+			return old
 		}
 	}
 	return nil

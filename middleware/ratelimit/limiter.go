@@ -1,9 +1,12 @@
 package ratelimit
 
 import (
+	"hash/maphash"
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/sallyport-go/sallyport/internal/keytable"
 )
 
 // Limiter counts the requests of a route, or of a group of routes. It is safe for
@@ -27,10 +30,11 @@ type Limiter struct {
 type core struct {
 	config   Config
 	tiers    map[string]*tier
-	local    Counters // for FailLocal
-	inMemory bool     // the counters are
-	prompt   bool     // nothing that is asked about a request waits for anything
-	batches  sync.Pool
+	local    Counters         // for FailLocal
+	memory   *inMemory        // the counters, if they are in memory
+	seeds    *[2]maphash.Seed // of what is hashed instead of the keys
+	prompt   bool             // nothing that is asked about a request waits for anything
+	records  sync.Pool
 	inflight *inflight
 }
 
@@ -48,12 +52,16 @@ func New(c Config) (*Limiter, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	shared := &core{config: c, tiers: c.Tiers.ready(), inflight: &inflight{now: map[string]int{}}}
+	shared := &core{config: c, tiers: c.Tiers.ready(), inflight: &inflight{now: map[keytable.Key]int{}}}
 	if c.Nodes > 0 {
 		shared.local = Memory()
 	}
-	_, shared.inMemory = c.Counters.(*inMemory)
-	shared.prompt = shared.inMemory && c.TierOf == nil && c.Override == nil
+	if shared.memory, _ = c.Counters.(*inMemory); shared.memory != nil {
+		shared.seeds = &shared.memory.seeds
+	} else {
+		shared.seeds = &[2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
+	}
+	shared.prompt = shared.memory != nil && c.TierOf == nil && c.Override == nil
 	return shared.limiter(c.Limit, c.Refuse), nil
 }
 
@@ -76,7 +84,9 @@ func (l *Limiter) Limits(c LimitConfig) (*Limiter, error) {
 func (c *core) limiter(route LimitConfig, refused func(http.ResponseWriter, *http.Request, error)) *Limiter {
 	l := &Limiter{core: c, route: route, onFailure: route.OnCounterFailure, refused: refused}
 	for _, r := range route.Rules {
-		l.rules = append(l.rules, newRule(r))
+		rule := newRule(r)
+		rule.describe()
+		l.rules = append(l.rules, rule)
 	}
 	if l.onFailure == FailDefault {
 		l.onFailure = c.config.OnCounterFailure

@@ -262,8 +262,12 @@ func (m *inMemory) shard(k keytable.Key, c *Charge) *shard {
 // key is the name of a charge's counter among those of its group and algorithm: 128 bits,
 // so that no two callers ever share one. Windows of another length have others.
 func (m *inMemory) key(c *Charge) keytable.Key {
-	return keytable.Key{
-		maphash.String(m.seeds[0], c.Key),
-		maphash.String(m.seeds[1], c.Key) ^ uint64(c.Policy.Window)*0x9e3779b97f4a7c15, //nolint:gosec // any bits do
+	var k keytable.Key
+	if c.hashed != nil {
+		k = c.hashed.key
+	} else {
+		k = keytable.Key{maphash.String(m.seeds[0], c.Key), maphash.String(m.seeds[1], c.Key)}
 	}
+	k[1] ^= uint64(c.Policy.Window) * 0x9e3779b97f4a7c15 //nolint:gosec // any bits do
+	return k
 }

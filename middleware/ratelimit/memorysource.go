@@ -76,9 +76,15 @@ func (p *partition) origin(c *Charge) origin {
 	if c.Policy.Burst > 0 {
 		limit = c.Policy.Burst
 	}
+	var source uint32
+	if c.hashed != nil {
+		source = c.hashed.source
+	} else {
+		source = uint32(maphash.String(*p.seed, c.Source)) //nolint:gosec // some bits are enough
+	}
 	return origin{
-		source: uint32(maphash.String(*p.seed, c.Source)), //nolint:gosec // some bits are enough
-		window: uint32(c.Policy.Window / time.Second),     //nolint:gosec // at most ten years
+		source: source,
+		window: uint32(c.Policy.Window / time.Second), //nolint:gosec // at most ten years
 		half:   uint32(min(max(limit/2, 0), math.MaxUint32)),
 	}
 }

@@ -5,47 +5,46 @@ import (
 	"net/http"
 	"slices"
 	"sync"
-	"time"
 )
 
 // Pass is a request that CheckLimit has admitted. The caller of CheckLimit must call
 // Done when the request has been answered, also after a panic.
 type Pass struct {
-	limiter *Limiter
-	request *http.Request // with the pass in its context
-	into    *Pass         // of the Limits further out, which has all that this one counts
-	outer   *Pass         // of a Limiter with other counters
-	caller  Caller
-	at      time.Time
-
-	mu    sync.Mutex
-	items []item // one for each policy
-	done  bool
-
-	context passContext // the request's
-	buffer  [2]item     // for the items, which suffices for most
-	lists   valueLists  // of the headers, for the first to ask for them
-	listed  bool
+	context context.Context //nolint:containedctx // a passContext is one
+	mu      sync.Mutex
+	record  *record    // nil: the request was answered, and another has the record
+	lists   valueLists // of the headers, for the first to ask for them
 }
 
 // Request is the request to answer, whose context [AddCost] knows.
-func (p *Pass) Request() *http.Request { return p.request }
+func (p *Pass) Request() *http.Request { return p.record.subject.request }
 
 // Quota is how the caller stands after this request.
-func (p *Pass) Quota() Quota {
-	if p.into != nil {
-		return p.into.Quota()
-	}
+func (p *Pass) Quota() (q Quota) {
+	p.counted(func(n *record) { q = n.quota(nil) })
+	return q
+}
+
+// counted calls f with the record in which the request is counted: that of the Limiter
+// further out, if there is one. Where that has been answered there is none, as when an
+// http.TimeoutHandler stands between the two.
+func (p *Pass) counted(f func(*record)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.limiter.quota(p.at, p.items, nil)
+	switch {
+	case p.record == nil:
+	case p.record.into != nil:
+		p.record.into.counted(f)
+	default:
+		f(p.record)
+	}
 }
 
 // quota returns the quota of the caller. dst is reused for the Usage.
-func (l *Limiter) quota(at time.Time, items []item, dst []Usage) Quota {
-	q := Quota{At: at, form: l.config.Headers, Usage: slices.Grow(dst, len(items))}
-	for i := range items {
-		it := &items[i]
+func (n *record) quota(dst []Usage) Quota {
+	q := Quota{At: n.at, form: n.limiter.config.Headers, Usage: slices.Grow(dst, len(n.items))}
+	for i := range n.items {
+		it := &n.items[i]
 		q.silent = q.silent || it.local || it.failed
 		if !it.shadow {
 			q.Usage = append(q.Usage, it.usage())
@@ -56,19 +55,16 @@ func (l *Limiter) quota(at time.Time, items []item, dst []Usage) Quota {
 
 // SetHeader sets the headers that tell what is left: see [Quota.SetHeader].
 func (p *Pass) SetHeader(h http.Header) {
-	if p.into != nil {
-		p.into.SetHeader(h)
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var buffer [4]Usage
-	lists := &p.lists
-	if p.listed {
-		lists = nil
-	}
-	p.listed = true
-	p.limiter.quota(p.at, p.items, buffer[:0]).setHeader(h, lists)
+	p.counted(func(n *record) {
+		var buffer [4]Usage
+		q := n.quota(buffer[:0])
+		lists := p.lists[:]
+		if p.record.listed {
+			lists = nil
+		}
+		p.record.listed = true
+		q.setHeader(h, lists)
+	})
 }
 
 // AddCost tells, while a request is being answered, what else it costs under
@@ -80,24 +76,29 @@ func (p *Pass) SetHeader(h http.Header) {
 // It reports whether the request in ctx is counted under such a policy. It is
 // safe for concurrent use.
 func AddCost(ctx context.Context, policy string, n int64) bool {
-	for p := passOf(ctx); p != nil; p = p.outer {
-		if p.add(policy, n) {
+	for p := passOf(ctx); p != nil; {
+		added, outer := p.add(policy, n)
+		if added {
 			return true
 		}
+		p = outer
 	}
 	return false
 }
 
-func (p *Pass) add(policy string, n int64) bool {
+func (p *Pass) add(policy string, n int64) (added bool, outer *Pass) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for i := range p.items {
-		if it := &p.items[i]; it.charge.Policy.Name == policy && !it.concurrent && !p.done {
+	if p.record == nil {
+		return false, nil
+	}
+	for i := range p.record.items {
+		if it := &p.record.items[i]; it.charge.Policy.Name == policy && !it.concurrent && !p.record.done {
 			it.added = saturated(it.added, n)
-			return true
+			return true, nil
 		}
 	}
-	return false
+	return false, p.record.outer
 }
 
 func saturated(a, b int64) int64 {
@@ -107,75 +108,90 @@ func saturated(a, b int64) int64 {
 
 // Done gives back the request's places among those in flight, and charges what
 // AddCost has told. A second call does nothing.
-func (p *Pass) Done() {
+func (p *Pass) Done() { p.finish(false) }
+
+// finish does what Done does. With last the Pass is not used any more but by AddCost, for
+// a handler that goes on with the request's context, and its record is for another
+// request.
+func (p *Pass) finish(last bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.done {
+	n := p.record
+	if n == nil || n.done {
 		return
 	}
-	p.done = true
-	p.limiter.inflight.leave(p.items)
-	if slices.ContainsFunc(p.items, func(it item) bool { return it.added != 0 && !it.failed }) {
-		p.settle()
+	n.done = true
+	n.limiter.inflight.leave(n.items)
+	if slices.ContainsFunc(n.items, func(it item) bool { return it.added != 0 && !it.failed }) {
+		n.settle()
+	}
+	if last {
+		p.record = nil
+		n.limiter.recycle(n)
 	}
 }
 
 // settle charges what AddCost has told.
-func (p *Pass) settle() {
-	ctx, cancel := p.limiter.deadline(p.request.Context())
+func (n *record) settle() {
+	l := n.limiter
+	ctx, cancel := l.deadline(n.subject.request.Context())
 	defer cancel()
 	for _, local := range []bool{false, true} {
 		var more, less []Charge
-		for i := range p.items {
-			it := &p.items[i]
+		for i := range n.items {
+			it := &n.items[i]
 			if it.local != local || it.failed || it.added == 0 {
 				continue
 			}
-			c := it.charge
+			c := it.asked()
 			c.Cost, c.Done = min(it.added, maxCost), true
 			switch {
 			case it.added > 0:
 				more = append(more, c)
-			case it.made && p.limiter.config.Now().Sub(p.at) < it.status.ResetAfter: // else it was in another window
+			case it.made && l.config.Now().Sub(n.at) < it.status.ResetAfter: // else it was in another window
 				c.Cost, c.Done = min(-it.added, it.charge.Cost), false
 				less = append(less, c)
 			}
 		}
 		var err error
 		if len(more) > 0 {
-			_, err = p.limiter.countersFor(local).Take(ctx, more, nil)
+			_, err = l.countersFor(local).Take(ctx, more, nil)
 		}
 		if err == nil && len(less) > 0 {
-			err = p.limiter.countersFor(local).Refund(ctx, less)
+			err = l.countersFor(local).Refund(ctx, less)
 		}
 		if err != nil {
-			p.limiter.report(&subject{p.caller, p.request}, EventCounterFailure, append(more, less...)[0].Policy.Name, err)
+			l.report(&n.subject, EventCounterFailure, append(more, less...)[0].Policy.Name, err)
 		}
 	}
 }
 
-// refund takes back what the request was charged, when it is refused further in.
-func (p *Pass) refund(ctx context.Context) error {
+// refund takes back what the request was charged, when it is refused further in, and
+// appends its items to those of the refusal.
+func (p *Pass) refund(ctx context.Context, refused []item) ([]item, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	since := p.limiter.config.Now().Sub(p.at)
+	n := p.record
+	if n == nil {
+		return refused, nil
+	}
+	var failed error
+	since := n.limiter.config.Now().Sub(n.at)
 	for _, local := range []bool{false, true} {
 		var charges []Charge
-		for i := range p.items {
-			it := &p.items[i]
+		for i := range n.items {
+			it := &n.items[i]
 			if !it.made || it.concurrent || it.local != local || since >= it.status.ResetAfter {
 				continue
 			}
 			it.made = false
 			it.status.Remaining += it.charge.Cost
-			charges = append(charges, it.charge)
+			charges = append(charges, it.asked())
 		}
-		if len(charges) == 0 {
+		if len(charges) == 0 || failed != nil {
 			continue
 		}
-		if err := p.limiter.countersFor(local).Refund(ctx, charges); err != nil {
-			return err
-		}
+		failed = n.limiter.countersFor(local).Refund(ctx, charges)
 	}
-	return nil
+	return append(slices.Clone(n.items), refused...), failed
 }

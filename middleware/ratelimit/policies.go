@@ -13,13 +13,10 @@ import (
 // policies are those of a tier or of a rule, ready to count: all of them count the
 // same caller.
 type policies struct {
-	by         By
-	windows    []window
-	concurrent Policy // Limit 0: any number of requests in flight
-	places     string // the beginning of the keys of the requests in flight
-	cost       func(*http.Request) int64
-
-	trait, place trait
+	by   By
+	all  []policy
+	late bool // the cost comes from AddCost
+	cost func(*http.Request) int64
 }
 
 // tier is a Tier, ready to count.
@@ -29,20 +26,20 @@ type tier struct {
 	policies policies
 }
 
-// window is a Window, ready to count.
-type window struct {
-	Window
+// policy is one limit of a tier or of a rule, and what can be said of it before a
+// request comes.
+type policy struct {
+	window Window
+	base   Policy // for one seat
+	key    string // the beginning of its counters' keys
+	tier   string // the tier that it belongs to; empty: it belongs to a rule
+	unit   string
+	late   bool // the cost comes from AddCost
+	shadow bool
 
-	key string // the beginning of its counters' keys
-}
+	concurrent bool // requests in flight are limited, and the window has no Period
 
-// trait is what all items of a policy have in common.
-type trait struct {
-	unit       string
-	tier       string // the tier that the policy belongs to; empty: it is a rule
-	late       bool   // its cost comes from AddCost
-	shadow     bool
-	concurrent bool // the charge's Key is that of the requests in flight
+	texts *texts // nil: they are made when they are needed
 }
 
 // items appends an item for each policy of the subject: those of their tier, then those
@@ -138,19 +135,20 @@ func (t Tiers) ready() map[string]*tier {
 	for name, one := range t {
 		one.Also = slices.Clone(one.Also)
 		all[name] = newTier(name, one)
+		all[name].policies.describe()
 	}
 	return all
 }
 
 func newTier(name string, t Tier) *tier {
-	p := policies{
-		by: t.By, concurrent: concurrentPolicy(name, t.Concurrent), places: "tier/",
-		trait: trait{tier: name, shadow: t.Shadow},
-		place: trait{tier: name, shadow: t.Shadow, unit: unitConcurrent, concurrent: true},
-	}
+	p := policies{by: t.By}
 	for _, w := range t.windows(name) {
-		p.windows = append(p.windows, window{w, tierKey(w.Period)})
+		p.all = append(p.all, policy{window: w, key: tierKey(w.Period), tier: name, shadow: t.Shadow})
 	}
+	if t.Concurrent > 0 {
+		p.all = append(p.all, policy{window: inFlight(name, t.Concurrent), key: "tier/", tier: name, shadow: t.Shadow, unit: unitConcurrent, concurrent: true})
+	}
+	p.rebase()
 	return &tier{t, p}
 }
 
@@ -183,20 +181,28 @@ func periodName(d time.Duration) string {
 }
 
 func newRule(r Rule) policies {
+	p := policies{by: r.By, cost: r.Cost, late: r.Late}
 	key := ruleKey(r.Name)
-	p := policies{
-		by: r.By, concurrent: concurrentPolicy(r.Name, r.Concurrent), places: key, cost: r.Cost,
-		trait: trait{unit: r.Unit, late: r.Late, shadow: r.Shadow},
-		place: trait{unit: unitConcurrent, shadow: r.Shadow, concurrent: true},
-	}
 	if r.Period > 0 {
-		p.windows = []window{{r.window(), key}}
+		p.all = append(p.all, policy{window: r.window(), key: key, unit: r.Unit, late: r.Late, shadow: r.Shadow})
 	}
+	if r.Concurrent > 0 {
+		p.all = append(p.all, policy{window: inFlight(r.Name, r.Concurrent), key: key, unit: unitConcurrent, shadow: r.Shadow, concurrent: true})
+	}
+	p.rebase()
 	return p
 }
 
-func concurrentPolicy(name string, limit int) Policy {
-	return Policy{Name: name + "-concurrent", Limit: int64(limit)}
+// rebase sets the limits for one seat.
+func (p *policies) rebase() {
+	for i := range p.all {
+		p.all[i].base = p.all[i].window.policy(1)
+	}
+}
+
+// inFlight is a limit of requests in flight.
+func inFlight(name string, limit int) Window {
+	return Window{Name: name + "-concurrent", Limit: int64(limit)}
 }
 
 // tierKey begins the key of a tier's counter. It names the window and not the
@@ -216,15 +222,20 @@ func (p *policies) items(c *core, s *subject, seats int, cost int64, items []ite
 	if err != nil {
 		return nil, err
 	}
-	if p.trait.late {
+	if p.late {
 		cost = 1
 	}
-	for i := range p.windows {
-		w := &p.windows[i]
-		items = append(items, item{trait: &p.trait, charge: o.charge(w.key, w.policy(seats), cost)})
-	}
-	if p.concurrent.Limit > 0 {
-		items = append(items, item{trait: &p.place, charge: Charge{Key: o.key(p.places), Policy: p.concurrent, Cost: 1}})
+	for i := range p.all {
+		one := &p.all[i]
+		items = append(items, item{policy: one, charge: Charge{Policy: one.base, Cost: cost}})
+		it := &items[len(items)-1]
+		if seats > 1 && one.window.PerSeat {
+			it.charge.Policy = one.window.policy(seats)
+		}
+		if one.concurrent {
+			it.charge.Cost = 1
+		}
+		c.locate(it, &o)
 	}
 	return items, nil
 }

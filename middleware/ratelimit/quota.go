@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -44,7 +45,7 @@ type Usage struct {
 	RetryAfter time.Duration
 	Violated   bool
 
-	tier string // that the policy belongs to
+	policy *policy // nil: it is not one of a Limiter
 }
 
 // unitConcurrent is the draft's quota unit of a limit of requests in flight.
@@ -99,18 +100,55 @@ func (q Quota) Violated() []string {
 
 // sentence says a refusal to a person.
 func (u *Usage) sentence() string {
-	of := "rule " + u.Policy.Name
-	if u.tier != "" {
-		of = "plan " + u.tier
+	if u.policy.isDescribed(u.Policy.Limit) {
+		return u.policy.texts.sentence
 	}
-	unit := u.Unit
+	return sentence(u.policy, u.Policy.Limit)
+}
+
+func sentence(p *policy, limit int64) string {
+	of := "rule " + p.window.Name
+	if p.tier != "" {
+		of = "plan " + p.tier
+	}
+	unit := p.unit
 	switch unit {
 	case unitConcurrent:
-		return fmt.Sprintf("The limit of %d requests at once of the %s is reached", u.Policy.Limit, of)
+		return fmt.Sprintf("The limit of %d requests at once of the %s is reached", limit, of)
 	case "":
 		unit = "requests"
 	}
-	return fmt.Sprintf("The limit of %d %s per %s of the %s is reached", u.Policy.Limit, unit, periodName(u.Policy.Window), of)
+	return fmt.Sprintf("The limit of %d %s per %s of the %s is reached", limit, unit, periodName(p.window.Period), of)
+}
+
+// texts are what can be said of a policy before a request comes, for one seat.
+type texts struct {
+	limit    string // in digits
+	policy   string // in RateLimit-Policy
+	list     string // all policies of the tier or rule, in RateLimit-Policy
+	of       int    // how many those are
+	sentence string // says a refusal to a person
+}
+
+// isDescribed reports whether the policy, with this limit, is what its texts say.
+func (p *policy) isDescribed(limit int64) bool {
+	return p != nil && p.texts != nil && p.base.Limit == limit
+}
+
+// describe makes the texts.
+func (p *policies) describe() {
+	var all []Usage
+	for i := range p.all {
+		all = append(all, Usage{Policy: p.all[i].base, Unit: p.all[i].unit})
+	}
+	list := string(appendPolicies(nil, all))
+	for i := range p.all {
+		one := &p.all[i]
+		one.texts = &texts{
+			limit: strconv.FormatInt(one.base.Limit, 10), policy: string(appendPolicies(nil, all[i:i+1])),
+			list: list, of: len(all), sentence: sentence(one, one.base.Limit),
+		}
+	}
 }
 
 // MarshalJSON returns a document with one object for each policy: name, unit,

@@ -28,19 +28,24 @@ func (l *Limiter) unknown(s *subject, err error) error {
 
 // refuse returns the refusal of a request that is over a limit. What it was
 // charged by Limiters further out is refunded.
-func (l *Limiter) refuse(ctx context.Context, p *Pass, s *subject, items []item) error {
-	if p.into != nil {
-		if err := p.into.refund(ctx); err != nil {
-			l.report(s, EventCounterFailure, "", err)
+func (l *Limiter) refuse(ctx context.Context, n *record) error {
+	if n.into != nil {
+		var err error
+		if n.items, err = n.into.refund(ctx, n.items); err != nil {
+			l.report(&n.subject, EventCounterFailure, "", err)
 		}
-		p.into.mu.Lock()
-		items = append(append([]item(nil), p.into.items...), items...)
-		p.into.mu.Unlock()
 	}
-	q := l.quota(p.at, items, nil)
-	nearest := q.nearest()
-	l.report(s, EventLimited, nearest.Policy.Name, nil)
-	return &Error{
-		Reason: ReasonLimited, Quota: &q, Description: nearest.sentence(), RetryAfter: max(nearest.RetryAfter, time.Second),
+	e := new(struct {
+		Error
+
+		quota Quota
+		usage [2]Usage // which suffices for most
+	})
+	e.quota = n.quota(e.usage[:0])
+	nearest := e.quota.nearest()
+	l.report(&n.subject, EventLimited, nearest.Policy.Name, nil)
+	e.Error = Error{
+		Reason: ReasonLimited, Quota: &e.quota, Description: nearest.sentence(), RetryAfter: max(nearest.RetryAfter, time.Second),
 	}
+	return &e.Error
 }

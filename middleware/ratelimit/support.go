@@ -12,8 +12,8 @@ import (
 // counters fail it returns an error with ReasonUnavailable, whatever
 // Config.OnCounterFailure is.
 func (l *Limiter) CheckQuota(r *http.Request) (Quota, error) {
-	s, err := l.identify(r)
-	if err != nil {
+	s := subject{request: r}
+	if err := l.identify(&s); err != nil {
 		return Quota{}, l.refusal(&s, err)
 	}
 	q, err := l.look(r.Context(), &s)
@@ -48,18 +48,18 @@ func (l *Limiter) Inspect(ctx context.Context, c Caller) (Quota, error) {
 func (l *Limiter) look(ctx context.Context, s *subject) (Quota, error) {
 	ctx, cancel := l.deadline(ctx)
 	defer cancel()
-	at := l.config.Now()
-	items, err := l.items(ctx, s, 1, nil)
-	if err != nil {
+	n := &record{limiter: l, at: l.config.Now()}
+	var err error
+	if n.items, err = l.items(ctx, s, 1, nil); err != nil {
 		return Quota{}, err
 	}
-	l.inflight.look(items)
+	l.inflight.look(n.items)
 	var counted batch
-	counted.of(items, (*item).isCounted)
+	counted.of(n.items, (*item).isCounted)
 	if err := counted.peek(ctx, l.config.Counters); err != nil {
 		return Quota{}, err
 	}
-	return l.quota(at, items, nil), nil
+	return n.quota(nil), nil
 }
 
 // Reset sets what a caller has spent to zero, under all policies.
