@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// readBody reads a request's body, and no more of it than the limit.
+// readBody reads a request's body, at most the limit.
 func readBody(r *http.Request, limit int64) ([]byte, error) {
 	if r.ContentLength > limit {
 		return nil, tooLarge(limit, nil)
@@ -39,8 +39,8 @@ func tooLarge(limit int64, cause error) *Error {
 	return e
 }
 
-// unreadable is the refusal of a body whose reader has failed: with the status that
-// the limit of a host's middleware has for it, if it has one.
+// unreadable returns the rejection of a body whose reader has failed, with the
+// status of the host's middleware if that limits the body.
 func unreadable(err error) error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
@@ -66,9 +66,9 @@ func unreadable(err error) error {
 	return NewError(ReasonMalformed, err)
 }
 
-// isCompressed reports whether the body would have to be decompressed. A middleware
-// that has done it with a gzip.Reader, or with a reader that embeds one as that of
-// Echo v5 does, may have left the header as it was.
+// isCompressed reports whether the body must be decompressed. A middleware that
+// has decompressed it with a gzip.Reader, or with a reader that embeds one as
+// that of Echo v5 does, may have left the header unchanged.
 func isCompressed(r *http.Request) bool {
 	codings := r.Header["Content-Encoding"]
 	if _, ok := r.Body.(interface{ Multistream(ok bool) }); ok && len(codings) == 1 && strings.EqualFold(codings[0], "gzip") {

@@ -8,12 +8,16 @@ import (
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
-// Client is the OAuth client that a request names, and the secret that it shows.
+// Client is the OAuth client that a request names, and its secret.
 type Client struct {
-	ID     string
+	// ID is the client_id. Empty: the request names no client.
+	ID string
+
+	// Secret is the client_secret. Empty: the request has none.
 	Secret tokens.Secret
 
-	// AsSent is HTTP Basic as it was sent, if that is not the same.
+	// AsSent is HTTP Basic as it was sent, if that differs from the decoded ID and
+	// Secret. Zero: it does not.
 	AsSent tokens.ClientCredentials
 }
 
@@ -24,8 +28,8 @@ const (
 	errBasicForm  malformed = "The ID in the Basic credentials must be UTF-8, without NUL"
 )
 
-// Client reads the OAuth client of the request, from HTTP Basic or the body:
-// RFC 6749 §2.3.1 and §3.2.1. A secret may not be sent in both.
+// Client reads the OAuth client of the request, from HTTP Basic or the body (RFC
+// 6749 §2.3.1 and §3.2.1). A secret in both is rejected with ReasonMalformed.
 func (p *Params) Client() (Client, error) {
 	c := Client{ID: p.Get("client_id"), Secret: tokens.Secret(p.Get("client_secret"))}
 	scheme, credentials, _ := strings.Cut(p.Header.Get("Authorization"), " ")
@@ -34,7 +38,7 @@ func (p *Params) Client() (Client, error) {
 	}
 	basic, err := readBasic(credentials)
 	switch {
-	case err != nil && p.registered: // §5.2: that is how it tried to authenticate
+	case err != nil && p.registered: // RFC 6749 §5.2: the client tried to authenticate with Basic
 		return Client{}, NewError(ReasonClient, err)
 	case err != nil:
 		return Client{}, NewError(ReasonMalformed, err)
@@ -45,8 +49,8 @@ func (p *Params) Client() (Client, error) {
 }
 
 // readBasic decodes both halves as forms, which is what RFC 6749 §2.3.1 adds to
-// RFC 7617. Some clients do not encode them: what is no form stands for itself, and
-// what is one may stand for itself as well.
+// RFC 7617. Some clients do not encode them: a half that is not a valid form is
+// used unchanged, and one that is may have been sent unencoded, too.
 func readBasic(credentials string) (Client, error) {
 	text, err := base64.StdEncoding.DecodeString(strings.TrimSpace(credentials))
 	id, secret, ok := strings.Cut(string(text), ":")
@@ -70,14 +74,15 @@ func readBasic(credentials string) (Client, error) {
 	return c, nil
 }
 
-// PasswordGrant reads RFC 6749 §4.3.2.
+// PasswordGrant reads the parameters of RFC 6749 §4.3.2: username, password,
+// scope and the client. It does not check grant_type.
 func (p *Params) PasswordGrant() (tokens.LoginRequest, error) {
 	c, err := p.Client()
 	if err != nil {
 		return tokens.LoginRequest{}, err
 	}
 	for _, name := range []string{"username", "password"} {
-		if p.Get(name) == "" { // §3.2: sent without a value is not sent
+		if p.Get(name) == "" { // RFC 6749 §3.2: a parameter without a value counts as omitted
 			return tokens.LoginRequest{}, Missing(name)
 		}
 	}
@@ -94,7 +99,8 @@ func (p *Params) PasswordGrant() (tokens.LoginRequest, error) {
 	}, nil
 }
 
-// RefreshGrant reads RFC 6749 §6, or the refresh-token header.
+// RefreshGrant reads the parameters of RFC 6749 §6, or the refresh-token header.
+// It does not check grant_type. Without a token it returns ReasonNoRefresh.
 func (p *Params) RefreshGrant() (tokens.RefreshRequest, error) {
 	c, err := p.Client()
 	if err != nil {
@@ -127,7 +133,10 @@ const (
 	typeJWT         = "urn:ietf:params:oauth:token-type:jwt"          //nolint:gosec // a name
 )
 
-// ExchangeGrant reads RFC 8693 §2.1: an API key for an access token of ours.
+// ExchangeGrant reads the parameters of RFC 8693 §2.1 for an API key that is
+// exchanged for an access token with this audience. It does not check grant_type.
+// It rejects another subject_token_type or an actor_token with ReasonMalformed,
+// and another audience or resource with ReasonTarget.
 func (p *Params) ExchangeGrant(audience string) (tokens.KeyRequest, error) {
 	c, err := p.Client()
 	if err != nil {

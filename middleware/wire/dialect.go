@@ -12,78 +12,108 @@ import (
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
-// Dialect is how one family of clients writes its requests and reads the
-// answers. [OAuth2], [Lexik], [FastAPI] and [PostmanRefresh] are four; a host may write
-// its own.
-// Its methods are called by many goroutines at once, and decide nothing: they
-// read and write.
+// Dialect is a wire format: how one family of clients writes its requests and
+// reads the responses. [OAuth2], [Lexik], [FastAPI] and [PostmanRefresh] are
+// four; a host may implement its own, most simply by embedding one of these and
+// replacing a method.
+//
+// Its methods must be safe for concurrent use. They read and write, and decide
+// nothing.
 type Dialect interface {
-	// Accepts says what bodies are read.
+	// Accepts returns which bodies are read.
 	Accepts() Accepts
 
-	// ReadLogin reads who wants in.
+	// ReadLogin reads a login. If a parameter is missing, it returns [Missing].
 	ReadLogin(p *Params) (tokens.LoginRequest, error)
 
-	// ReadRefresh reads the refresh token that is presented; ReasonNoRefresh or
-	// ReasonMissing if there is none.
+	// ReadRefresh reads the presented refresh token. Without one it returns an Error
+	// with ReasonNoRefresh or ReasonMissing.
 	ReadRefresh(p *Params) (tokens.RefreshRequest, error)
 
-	// ReadLogout reads the refresh token whose session is to end. None is no
-	// error if the access token may say it instead: then ok is false.
+	// ReadLogout reads the refresh token whose session must end. If there is none
+	// and the access token may say it instead, ok is false and err is nil.
 	ReadLogout(p *Params) (r tokens.RefreshRequest, ok bool, err error)
 
-	// Granted answers a login, a refresh or an exchange that succeeded.
+	// Granted returns the response to a login, a refresh or an exchange that
+	// succeeded.
 	Granted(p tokens.Pair) Answer
 
-	// LoggedOut answers a logout; ended is false where there was no session to
-	// end.
+	// LoggedOut returns the response to a logout. ended is false if there was no
+	// session to end.
 	LoggedOut(ended bool) Answer
 
-	// Refused answers all that did not succeed.
+	// Refused returns the response to a request that was rejected. realm is
+	// Config.Realm of package middleware, for WWW-Authenticate. It must not write
+	// e.Err, which is for the log.
 	Refused(route Route, realm string, e *Error) Answer
 }
 
-// Route is what kind of request is answered.
+// Route is the kind of a request.
 type Route string
 
 // The routes.
 const (
-	RouteLogin   Route = "login"
+	// RouteLogin is a login.
+	RouteLogin Route = "login"
+
+	// RouteRefresh is a refresh.
 	RouteRefresh Route = "refresh"
-	RouteLogout  Route = "logout"
-	RouteToken   Route = "token" // the standard's endpoints: token, revoke, introspect
-	RouteAPI     Route = "api"   // the host's own, behind Bearer or Limit
+
+	// RouteLogout is a logout.
+	RouteLogout Route = "logout"
+
+	// RouteToken is an endpoint of a standard: token (RFC 6749), revoke (RFC 7009)
+	// or introspect (RFC 7662).
+	RouteToken Route = "token"
+
+	// RouteAPI is one of the host's own routes, behind Bearer or Limit, or one of
+	// Sallyport's for the user's own sessions and keys.
+	RouteAPI Route = "api"
 )
 
-// Accepts says what a dialect reads. A form is always read.
+// Accepts says which bodies a dialect reads, in addition to forms
+// (application/x-www-form-urlencoded).
 type Accepts struct {
-	JSON      bool // an object of strings, whatever its Content-Type
-	Multipart bool // multipart/form-data
-	APIKeys   bool // an API key in the place of a refresh token
-	Unknown   bool // a body of another kind: parameters are missing then, and it is not malformed
+	// JSON: a JSON object, whatever its Content-Type, of which the strings are read.
+	JSON bool
 
-	// NoClient: no request names an OAuth client. Where clients are required, logins
+	// Multipart: multipart/form-data.
+	Multipart bool
+
+	// APIKeys: an API key may be in the place of a refresh token.
+	APIKeys bool
+
+	// Unknown: a body of another kind is not malformed; its parameters are missing.
+	Unknown bool
+
+	// NoClient: no request names an OAuth client. If clients are required, logins
 	// then need a default client.
 	NoClient bool
 }
 
 // Answer is a response, ready to be written.
 type Answer struct {
+	// Status is the HTTP status.
 	Status int
+
+	// Header has the headers.
 	Header http.Header
-	Body   []byte // JSON, or nothing
+
+	// Body is JSON, or empty.
+	Body []byte
 }
 
-// Write writes the answer.
+// Write writes the response.
 func (a Answer) Write(w http.ResponseWriter) {
 	a.SetHeader(w.Header())
 	w.WriteHeader(a.Status)
-	if len(a.Body) > 0 { // a 204 has nothing to write, not even nothing
-		_, _ = w.Write(a.Body) // a client that has hung up is no concern of ours
+	if len(a.Body) > 0 { // a 204 must not have a body, not even an empty one
+		_, _ = w.Write(a.Body) // it fails only if the client has disconnected
 	}
 }
 
-// SetHeader sets the answer's headers. Cookies are added to those that are there.
+// SetHeader sets the response's headers in h, and replaces existing headers of
+// the same names. Cookies are added to existing ones.
 func (a Answer) SetHeader(h http.Header) {
 	cookies := append(slices.Clip(h["Set-Cookie"]), a.Header["Set-Cookie"]...)
 	maps.Copy(h, a.Header)
@@ -92,13 +122,13 @@ func (a Answer) SetHeader(h http.Header) {
 	}
 }
 
-// mostHeaders is how many the answer to a refusal has, in most dialects.
+// mostHeaders is the number of headers of most rejections.
 const mostHeaders = 12
 
-// JSON returns an answer whose body is v in JSON, which no cache may store.
+// JSON returns a response whose body is v in JSON, with Cache-Control: no-store.
 func JSON(status int, v any) Answer { return document(status, mediaJSON, v) }
 
-// Empty returns an answer without a body, which no cache may store.
+// Empty returns a response without a body, with Cache-Control: no-store.
 func Empty(status int) Answer {
 	a := Answer{Status: status, Header: http.Header{}}
 	if status >= http.StatusBadRequest {
@@ -112,17 +142,17 @@ func document(status int, mediaType string, v any) Answer {
 	a := Empty(status)
 	values := []string{mediaType, "nosniff"}
 	a.Header["Content-Type"], a.Header["X-Content-Type-Options"] = values[:1:1], values[1:]
-	a.Body, _ = json.Marshal(v) // structs of strings and numbers
+	a.Body, _ = json.Marshal(v) // cannot fail: structs of strings and numbers
 	return a
 }
 
-// NoCache adds the Pragma header of RFC 6749 §5.1, and returns the answer.
+// NoCache adds the Pragma header of RFC 6749 §5.1, and returns the response.
 func (a Answer) NoCache() Answer {
 	a.Header.Set("Pragma", "no-cache")
 	return a
 }
 
-// common adds the headers that every dialect's refusal has.
+// common adds the headers that the rejections of all dialects have.
 func (a Answer) common(e *Error) Answer {
 	if e.Reason == ReasonMethod {
 		a.Header.Set("Allow", cmp.Or(e.Allow, http.MethodPost))
@@ -136,7 +166,8 @@ func (a Answer) common(e *Error) Answer {
 	return a
 }
 
-// seconds rounds up: a client that waits as long as it was told must get in.
+// seconds rounds up, so that a client that waits as long as it was told is
+// admitted.
 func seconds(d time.Duration) int64 {
 	if d <= 0 {
 		return 0

@@ -10,52 +10,61 @@ import (
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
-// Reason is why a request was refused. A Dialect translates it to its wire format.
+// Reason says why a request was rejected. A Dialect translates it to its wire
+// format. Its text is stable, so that hosts can match it.
 type Reason string
 
 // The reasons.
 const (
-	ReasonMethod      Reason = "method"      // a method that is not served, most often anything but POST
-	ReasonMalformed   Reason = "malformed"   // a request that is malformed or ambiguous
-	ReasonTooLarge    Reason = "too_large"   // a body longer than the maximum
+	ReasonMethod      Reason = "method"      // the method is not allowed
+	ReasonMalformed   Reason = "malformed"   // the request is malformed or ambiguous
+	ReasonTooLarge    Reason = "too_large"   // the body is longer than the maximum
 	ReasonMissing     Reason = "missing"     // a required parameter is missing
-	ReasonGrantType   Reason = "grant_type"  // a grant that is not served here
-	ReasonClient      Reason = "client"      // an OAuth client that is unknown or has a wrong secret
-	ReasonClientGrant Reason = "client_may"  // an OAuth client that may not do this
+	ReasonGrantType   Reason = "grant_type"  // the grant type is not supported
+	ReasonClient      Reason = "client"      // the OAuth client is unknown or has a wrong secret
+	ReasonClientGrant Reason = "client_may"  // the OAuth client may not do this
 	ReasonCredentials Reason = "credentials" // the login and the password do not match
-	ReasonScope       Reason = "scope"       // a scope that cannot be granted
-	ReasonKey         Reason = "key"         // an API key that is invalid, expired or revoked
-	ReasonTarget      Reason = "target"      // an audience for which no token is issued here
-	ReasonTokenType   Reason = "token_type"  // a token of a type that is not supported
-	ReasonNoRefresh   Reason = "no_refresh"  // no refresh token
-	ReasonRefresh     Reason = "refresh"     // an invalid refresh token
-	ReasonEnded       Reason = "ended"       // a refresh token whose session has ended
-	ReasonNoBearer    Reason = "no_bearer"   // no access token
-	ReasonBearerForm  Reason = "bearer_form" // Authorization: Bearer, and more than one word behind it
-	ReasonBearer      Reason = "bearer"      // an access token that is not valid
-	ReasonExpired     Reason = "expired"     // an access token that was valid once
-	ReasonTwoBearers  Reason = "two_bearers" // more than one Authorization header
-	ReasonCrossSite   Reason = "cross_site"  // a request with cookies from a page of another site
+	ReasonScope       Reason = "scope"       // the scope cannot be granted
+	ReasonKey         Reason = "key"         // the API key is invalid, expired or revoked
+	ReasonTarget      Reason = "target"      // no token is issued for this audience
+	ReasonTokenType   Reason = "token_type"  // the type of the token is not supported
+	ReasonNoRefresh   Reason = "no_refresh"  // there is no refresh token
+	ReasonRefresh     Reason = "refresh"     // the refresh token is invalid
+	ReasonEnded       Reason = "ended"       // the session of the refresh token has ended
+	ReasonNoBearer    Reason = "no_bearer"   // there is no access token
+	ReasonBearerForm  Reason = "bearer_form" // Authorization: Bearer is followed by more than one word
+	ReasonBearer      Reason = "bearer"      // the access token is invalid
+	ReasonExpired     Reason = "expired"     // the access token has expired
+	ReasonTwoBearers  Reason = "two_bearers" // there is more than one Authorization header
+	ReasonCrossSite   Reason = "cross_site"  // the request has cookies, and is from a page of another site
 	ReasonForbidden   Reason = "forbidden"   // the access token lacks a scope that the route requires
-	ReasonNoSession   Reason = "no_session"  // an access token without a session, where one is needed
+	ReasonNoSession   Reason = "no_session"  // the access token has no active session, which the route requires
 	ReasonNotFound    Reason = "not_found"   // the user has no such session or API key
 	ReasonLimited     Reason = "limited"     // the tier's limit is reached
 	ReasonThrottled   Reason = "throttled"   // too many failed attempts; this one was not checked
 	ReasonUnavailable Reason = "unavailable" // the store or the counters returned an error
-	ReasonInternal    Reason = "internal"    // the host's configuration or code is at fault
+	ReasonInternal    Reason = "internal"    // the host's configuration or code has a defect
 )
 
-// Error is a refusal. The Dialect makes the answer to the client from it. Err is for
-// the log and must not be sent to the client.
+// Error is the rejection of a request. The Dialect makes the response from it. A
+// host may return one from TierOf, Override and similar functions to reject a
+// request.
 type Error struct {
+	// Reason says why the request was rejected. An Error of the host needs only this
+	// field.
 	Reason Reason
 
-	// Status, Code and Description are what the standard has for the reason: the
-	// HTTP status, the error code of RFC 6749 §5.2 or RFC 6750 §3.1 (if it has
-	// one), and a sentence for the developer at the other end. A dialect may
-	// answer with another status: Answer.Status is the one that is sent.
-	Status      int
-	Code        string
+	// Status is the HTTP status that the standard has for the reason. A dialect may
+	// answer with another one: Answer.Status is the one that is sent. Zero: that of
+	// the Reason.
+	Status int
+
+	// Code is the error code of RFC 6749 §5.2 or RFC 6750 §3.1. Empty: the standard
+	// has none.
+	Code string
+
+	// Description is a sentence for the developer of the client. It must not contain
+	// a secret.
 	Description string
 
 	// Fields lists the missing or wrong parameters, if Reason is ReasonMissing,
@@ -74,7 +83,8 @@ type Error struct {
 	// Quota is what the caller has left, if Reason is ReasonLimited.
 	Quota *ratelimit.Quota
 
-	// Err is the cause.
+	// Err is the cause, for the log. It must not be sent to the client. Nil: there
+	// is none.
 	Err error
 
 	// ReducedCapacity means that the counters of a rate limit failed, if Reason is
@@ -82,12 +92,20 @@ type Error struct {
 	ReducedCapacity bool
 }
 
-// Field is one parameter that is wrong.
+// Field is one missing or wrong parameter.
 type Field struct {
-	In, Name string // "body" or "header", and the parameter's name
-	Missing  bool   // the parameter is missing; otherwise its value is wrong
-	Value    string // the wrong value, of a parameter that is not secret
-	Want     string // the pattern that it should match; of content-type, which bodies are read
+	// In is "body" or "header", and Name is the parameter's name.
+	In, Name string
+
+	// Missing means that the parameter is missing; otherwise its value is wrong.
+	Missing bool
+
+	// Value is the wrong value, of a parameter that is not secret.
+	Value string
+
+	// Want is the pattern that the value should match or, for content-type, which
+	// bodies are read.
+	Want string
 }
 
 // Error returns the reason and the cause, for the log.
@@ -98,14 +116,14 @@ func (e *Error) Error() string {
 	return "wire: " + string(e.Reason) + ": " + e.Err.Error()
 }
 
-// Unwrap returns the cause.
+// Unwrap returns Err.
 func (e *Error) Unwrap() error { return e.Err }
 
-// retryStore is the Retry-After of a 503: long enough for a failover, short enough
-// for a person to wait.
+// retryStore is the Retry-After of a 503: long enough for a failover, and short
+// enough for a person to wait.
 const retryStore = 5 * time.Second
 
-// table has the standard's answer to each reason.
+// table has the standard's response to each reason.
 var table = map[Reason]Error{
 	ReasonMethod:      {Status: http.StatusMethodNotAllowed, Code: "invalid_request", Description: "Use POST"},
 	ReasonMalformed:   {Status: http.StatusBadRequest, Code: "invalid_request", Description: "The request is malformed"},
@@ -137,7 +155,7 @@ var table = map[Reason]Error{
 	ReasonInternal:    {Status: http.StatusInternalServerError, Code: "server_error", Description: "Something is wrong here"},
 }
 
-// NewError returns the refusal for a reason, with its cause: Status, Code,
+// NewError returns the rejection for a reason, with its cause. Status, Code,
 // Description and RetryAfter are what the standard has for it.
 func NewError(reason Reason, cause error) *Error {
 	e := table[reason]
@@ -152,10 +170,11 @@ func NewError(reason Reason, cause error) *Error {
 func (e *Error) isSpecific() bool { return e.Description != table[e.Reason].Description }
 
 // RefusesRequest makes the error a ratelimit.Refusal, so that the host's TierOf,
-// Override and ByKey can refuse a request with it.
+// Override and ByKey can reject a request with it. It returns true for
+// ReasonInternal.
 func (e *Error) RefusesRequest() (fault bool) { return e.completed().Reason == ReasonInternal }
 
-// completed is e with what the table has for its reason, where e has no status.
+// completed returns e with the status of its reason, if it has none.
 func (e *Error) completed() *Error {
 	if e.Status != 0 {
 		return e
@@ -175,15 +194,15 @@ func (e *Error) completed() *Error {
 	return &c
 }
 
-// retrier is an error that says when the same request is worth another try. What a
-// store returns may be one: see package store.
+// retrier is an error with the time after which the same request may succeed: see
+// package store.
 type retrier interface {
 	error
 	RetryAfter() time.Duration
 }
 
-// causes says which reason an error of package tokens is. The first that fits
-// counts, so kinds stand before what they are kinds of.
+// causes maps the errors of package tokens to reasons. The first match counts, so
+// kinds of an error precede it.
 var causes = []struct {
 	err    error
 	reason Reason
@@ -207,9 +226,9 @@ var causes = []struct {
 	{context.Canceled, ReasonUnavailable},
 }
 
-// AsError translates any error into a refusal: the only place where one gets its
-// status. An *Error without a status, as a host makes it of a Reason, gets the
-// table's. What AsError does not know is ReasonInternal.
+// AsError translates any error into a rejection. It is the only place where an
+// error gets its status. An *Error without a status gets that of its Reason. An
+// error that AsError does not know is ReasonInternal.
 func AsError(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.completed()
@@ -229,7 +248,7 @@ func AsError(err error) *Error {
 	return NewError(ReasonInternal, err)
 }
 
-// limited translates a refusal of package ratelimit.
+// limited translates a rejection of package ratelimit.
 func limited(e *ratelimit.Error) *Error {
 	switch e.Reason {
 	case ratelimit.ReasonLimited:
@@ -249,7 +268,7 @@ func limited(e *ratelimit.Error) *Error {
 	}
 }
 
-// Missing refuses a request without a body parameter that is required.
+// Missing returns the rejection of a request without a required body parameter.
 func Missing(name string) *Error {
 	e := NewError(ReasonMissing, nil)
 	e.Description = "The parameter " + name + " is missing"

@@ -9,19 +9,19 @@ import (
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
-// FastAPI is the wire format of FastAPI applications with fastapi-users: a form to
-// log in, the refresh token in a refresh-token header, "detail" where something
-// is wrong. [PostmanRefresh] is the format of their postman-refresh route.
+// FastAPI is the wire format of FastAPI applications with fastapi-users: a form
+// to log in, the refresh token in a refresh-token header, and "detail" in errors.
+// [PostmanRefresh] is the format of their postman-refresh route.
 type FastAPI struct{}
 
-// Accepts returns that forms and multipart/form-data are read. A body of another kind
-// has none of the parameters.
+// Accepts returns that multipart/form-data is read, and that a body of another
+// kind has none of the parameters.
 func (FastAPI) Accepts() Accepts { return Accepts{Multipart: true, Unknown: true} }
 
 // ReadLogin reads username, password, scope, client_id and client_secret from the
-// body. Without a client_id the client is that of HTTP Basic, which Postman sends.
-// Scopes that the user does not hold, and what is no scope at all, are ignored; other
-// scopes narrow the session.
+// body. Without a client_id the client is that of HTTP Basic, which Postman
+// sends. Scopes that the user does not hold, and texts that are not scope-tokens,
+// are ignored; other scopes narrow the session.
 func (FastAPI) ReadLogin(p *Params) (tokens.LoginRequest, error) {
 	var wrong []Field
 	reason := ReasonMissing
@@ -51,14 +51,14 @@ func (FastAPI) ReadLogin(p *Params) (tokens.LoginRequest, error) {
 		Login:    p.Get("username"),
 		Password: tokens.Secret(p.Get("password")),
 		ClientID: c.ID, ClientSecret: c.Secret, ClientAsSent: c.AsSent,
-		Scopes: scopes, IgnoreUnknownScopes: true, // fastapi-users looks at none
+		Scopes: scopes, IgnoreUnknownScopes: true, // fastapi-users ignores scopes
 		Label: p.Header.Get("User-Agent"),
 	}, nil
 }
 
-// fastAPIClient reads the client: that of the body, which is the only one that FastAPI
-// itself reads, or else that of Basic. Basic credentials that are malformed are those
-// of somebody else, unless clients must be registered.
+// fastAPIClient reads the client: that of the body, which is the only one that
+// FastAPI itself reads, or else that of HTTP Basic. Malformed Basic credentials
+// are ignored, unless clients must be registered.
 func (p *Params) fastAPIClient() (Client, error) {
 	if id := p.Get("client_id"); id != "" {
 		return Client{ID: id, Secret: tokens.Secret(p.Get("client_secret"))}, nil
@@ -70,7 +70,7 @@ func (p *Params) fastAPIClient() (Client, error) {
 	return c, err
 }
 
-// lenientScope returns the scope-tokens of a scope, and ignores what is none.
+// lenientScope returns the scope-tokens of a scope, and ignores what is not one.
 func lenientScope(scope string) ([]string, error) {
 	var known []string
 	for name := range strings.FieldsSeq(scope) {
@@ -114,7 +114,8 @@ func (d FastAPI) ReadLogout(p *Params) (tokens.RefreshRequest, bool, error) {
 	return r, err == nil, err
 }
 
-// Granted has exactly four members.
+// Granted returns access_token, refresh_token, token_type and expires_in, always
+// these four.
 func (FastAPI) Granted(p tokens.Pair) Answer {
 	return JSON(http.StatusOK, struct {
 		AccessToken  string `json:"access_token"`
@@ -124,10 +125,10 @@ func (FastAPI) Granted(p tokens.Pair) Answer {
 	}{string(p.AccessToken), string(p.RefreshToken), "bearer", int64(p.ExpiresIn / time.Second)})
 }
 
-// LoggedOut is 204.
+// LoggedOut returns 204.
 func (FastAPI) LoggedOut(bool) Answer { return Empty(http.StatusNoContent) }
 
-// Refused is {"detail": ...}.
+// Refused returns {"detail": ...}.
 func (FastAPI) Refused(route Route, realm string, e *Error) Answer {
 	status, detail := fastAPIWords(route, e)
 	a := JSON(status, struct {

@@ -10,22 +10,24 @@ import (
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
-// Lexik is the dialect of Symfony applications with LexikJWTAuthenticationBundle
-// and a refresh-token bundle. It reads forms, JSON and multipart. A success has
-// only strings in it, and a failure a numeric code, because clients decode one
-// into a map of strings and tell it from the other by that.
+// Lexik is the wire format of Symfony applications with
+// LexikJWTAuthenticationBundle and a refresh-token bundle. It reads forms, JSON
+// and multipart/form-data. A success contains only strings, and a failure a
+// numeric code, because clients decode either into a map of strings and
+// distinguish them by that.
 type Lexik struct {
-	// Username and Password name the parameters of a login. Empty: "_username"
-	// and "_password".
+	// Username and Password name the parameters of a login. Empty: "_username" and
+	// "_password".
 	Username, Password string
 
-	// RefreshTokens makes a login open a session and hand out a refresh token.
-	// Without it a login gives an access token only, and what is presented for
+	// RefreshTokens makes a login create a session and return a refresh token.
+	// False: a login returns only an access token, and what is presented for a
 	// refresh is usually an API key.
 	RefreshTokens bool
 }
 
-// Accepts is a form, JSON or multipart, and API keys.
+// Accepts returns that JSON and multipart/form-data are read, and that an API key
+// may be in the place of a refresh token.
 func (Lexik) Accepts() Accepts {
 	return Accepts{JSON: true, Multipart: true, APIKeys: true, NoClient: true}
 }
@@ -52,8 +54,8 @@ func (d Lexik) ReadLogin(p *Params) (tokens.LoginRequest, error) {
 	}, nil
 }
 
-// ReadRefresh reads refresh_token. White space around it, such as the line end of a
-// file, is trimmed.
+// ReadRefresh reads refresh_token. White space around it, such as the line end of
+// a file, is trimmed.
 func (Lexik) ReadRefresh(p *Params) (tokens.RefreshRequest, error) {
 	token := strings.TrimSpace(p.Get("refresh_token"))
 	if token == "" {
@@ -68,7 +70,7 @@ func (d Lexik) ReadLogout(p *Params) (tokens.RefreshRequest, bool, error) {
 	return r, err == nil, err
 }
 
-// Granted is {"token": ...}, with the refresh token where there is one.
+// Granted returns {"token": ...}, with "refresh_token" if there is one.
 func (Lexik) Granted(p tokens.Pair) Answer {
 	return JSON(http.StatusOK, struct {
 		Token        string `json:"token"`
@@ -76,7 +78,8 @@ func (Lexik) Granted(p tokens.Pair) Answer {
 	}{string(p.AccessToken), string(p.RefreshToken)})
 }
 
-// LoggedOut says which of the two it was.
+// LoggedOut returns 200 with a message that says whether there was a session to
+// end.
 func (Lexik) LoggedOut(ended bool) Answer {
 	message := "The supplied refresh_token is already invalid."
 	if ended {
@@ -90,7 +93,7 @@ type lexikMessage struct {
 	Message string `json:"message"`
 }
 
-// Refused is {"code": ..., "message": ...}.
+// Refused returns {"code": ..., "message": ...}.
 func (Lexik) Refused(route Route, realm string, e *Error) Answer {
 	status, message := lexikWords(route, e)
 	a := JSON(status, lexikMessage{status, message})
@@ -142,7 +145,7 @@ func lexikWords(route Route, e *Error) (status int, message string) {
 	return e.Status, http.StatusText(e.Status)
 }
 
-// minutes says how long to wait, rounded up, as Symfony does.
+// minutes returns how long to wait, rounded up, in Symfony's words.
 func minutes(d time.Duration) string {
 	n := (seconds(d) + 59) / 60
 	if n == 1 {

@@ -7,9 +7,9 @@ import (
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
-// OAuth2 is the wire format of RFC 6749 and RFC 6750. Login takes the form of §4.3.2
-// (grant_type may be missing), refresh a refresh-token header or the form of §6.
-// Clients authenticate with HTTP Basic or in the body (§2.3.1).
+// OAuth2 is the wire format of RFC 6749 and RFC 6750. Login takes the form of
+// §4.3.2 (grant_type may be missing), refresh takes a refresh-token header or the
+// form of §6. Clients authenticate with HTTP Basic or in the body (§2.3.1).
 type OAuth2 struct{}
 
 // Accepts returns that forms and multipart/form-data are read. The standard's own
@@ -42,8 +42,8 @@ func (OAuth2) ReadLogout(p *Params) (tokens.RefreshRequest, bool, error) {
 	return r, err == nil, err
 }
 
-// Granted is the answer of RFC 6749 §5.1, and for an exchange that of RFC 8693
-// §2.2.1.
+// Granted returns the response of RFC 6749 §5.1, and for an exchange that of RFC
+// 8693 §2.2.1.
 func (OAuth2) Granted(p tokens.Pair) Answer {
 	body := struct {
 		AccessToken  string  `json:"access_token"`
@@ -62,13 +62,13 @@ func (OAuth2) Granted(p tokens.Pair) Answer {
 	return JSON(http.StatusOK, body).NoCache()
 }
 
-// LoggedOut is 204, as a revocation that found nothing is no failure.
+// LoggedOut returns 204, whether or not there was a session to end.
 func (OAuth2) LoggedOut(bool) Answer {
 	return Empty(http.StatusNoContent).NoCache()
 }
 
-// Refused is the answer of RFC 6749 §5.2 at login and refresh, and problem
-// details (RFC 9457) with the challenge of RFC 6750 §3 elsewhere.
+// Refused returns the response of RFC 6749 §5.2 for login and refresh, and
+// problem details (RFC 9457) with the challenge of RFC 6750 §3 for other routes.
 func (OAuth2) Refused(route Route, realm string, e *Error) Answer {
 	var a Answer
 	if e.Code == "" || route == RouteAPI || route == RouteLogout {
@@ -94,8 +94,8 @@ func (OAuth2) Refused(route Route, realm string, e *Error) Answer {
 	return a.NoCache().common(e)
 }
 
-// challenge is that of RFC 6750 §3, which wants a parameter: some clients cannot parse
-// one without.
+// challenge is that of RFC 6750 §3. It has a parameter, because some clients
+// cannot parse one without.
 func challenge(realm string) string { return `Bearer realm="` + realm + `"` }
 
 const (

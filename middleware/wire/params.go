@@ -9,8 +9,9 @@ import (
 )
 
 // Params are the headers and the body parameters of a login, refresh, logout or
-// token request. The query is not among them.
+// token request. The query is not among them. Create it with [Read].
 type Params struct {
+	// Header has the headers of the request.
 	Header     http.Header
 	values     map[string]string
 	trues      map[string]bool // what is true in JSON
@@ -18,17 +19,17 @@ type Params struct {
 	registered bool            // clients must be registered
 }
 
-// Get returns a parameter; "" if it is not there.
+// Get returns a parameter of the body, or "" if it is missing.
 func (p *Params) Get(name string) string { return p.values[name] }
 
-// Lookup returns a parameter, and whether it is there.
+// Lookup returns a parameter of the body, and whether it is present.
 func (p *Params) Lookup(name string) (string, bool) {
 	v, ok := p.values[name]
 	return v, ok
 }
 
-// IsTrue reports whether a parameter is "1", "true", "on" or "yes", in any case, or
-// true in JSON.
+// IsTrue reports whether a parameter of the body is "1", "true", "on" or "yes",
+// in any case, or true in JSON.
 func (p *Params) IsTrue(name string) bool {
 	switch strings.ToLower(p.values[name]) {
 	case "1", "true", "on", "yes":
@@ -37,8 +38,8 @@ func (p *Params) IsTrue(name string) bool {
 	return p.trues[name]
 }
 
-// malformed says what a request must be like. The sentence is for the developer at the
-// other end: it has nothing of the request in it.
+// malformed says what a request must be like. The sentence is for the developer
+// of the client: it contains nothing of the request.
 type malformed string
 
 // Error returns the sentence.
@@ -57,12 +58,12 @@ const (
 	errLate      malformed = "The body was not received in time"
 )
 
-// maxParts is how many parts of multipart/form-data are read.
+// maxParts is the maximum number of parts of multipart/form-data.
 const maxParts = 100
 
-// Limits bounds what Read reads.
+// Limits limits what Read and ReadObject read.
 type Limits struct {
-	// MaxBody is the longest body, in bytes.
+	// MaxBody is the maximum length of a body, in bytes. Zero: no body is accepted.
 	MaxBody int64
 
 	// Registered is true if clients must be registered. Malformed credentials of a
@@ -70,14 +71,16 @@ type Limits struct {
 	Registered bool
 }
 
-// Read reads the parameters of a POST and refuses any request that is ambiguous. It
-// reads at most limits.MaxBody bytes, and writes no file.
+// Read reads the parameters of a POST, and rejects a request that is ambiguous:
+// with a repeated parameter or header, with a malformed or compressed body, or
+// with text that is not UTF-8. It reads at most limits.MaxBody bytes, and writes
+// no file.
 //
-// A body of a kind that accepts does not name is not read: the request has then the
-// parameters of its headers only. See [Params.Explain].
+// A body of a kind that accepts does not name is not read: the request then has
+// only the parameters of its headers. See [Params.Explain].
 //
-// Where a middleware has read the body before, Read takes r.PostForm. It never takes
-// parameters of the URL.
+// If a middleware has read the body before, Read takes r.PostForm. It never takes
+// parameters of the URL. Its errors are *Error values.
 func Read(r *http.Request, accepts Accepts, limits Limits) (*Params, error) {
 	if r.Method != http.MethodPost {
 		return nil, NewError(ReasonMethod, nil)
@@ -111,7 +114,7 @@ func asMalformed(err error) error {
 // unread is a body that was not read.
 type unread struct {
 	want    malformed
-	media   string // what the request says that it is
+	media   string // the media type of the request
 	lenient bool   // Accepts.Unknown
 }
 
@@ -134,8 +137,9 @@ func (p *Params) Explain(err error) error {
 	return &explained
 }
 
-// ReadObject reads a body that is one JSON object without repeated names.
-// The Content-Type must be application/json: no form of another site can send that.
+// ReadObject reads a body that is one JSON object without repeated names. The
+// Content-Type must be application/json, which no form of another site can send.
+// Its errors are *Error values.
 func ReadObject(r *http.Request, limits Limits) (map[string]any, error) {
 	body, err := readBody(r, limits.MaxBody)
 	if err != nil {
@@ -151,7 +155,7 @@ func ReadObject(r *http.Request, limits Limits) (map[string]any, error) {
 	return object, nil
 }
 
-// refreshHeader reads the refresh-token header; "" if there is none.
+// refreshHeader reads the refresh-token header, or "" without one.
 func (p *Params) refreshHeader() (string, error) {
 	all := p.Header["Refresh-Token"]
 	if len(all) > 1 {

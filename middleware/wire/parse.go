@@ -133,7 +133,7 @@ func single(form url.Values) (map[string]string, error) {
 func parseForm(body []byte) (map[string]string, error) {
 	form, err := url.ParseQuery(string(body))
 	if err != nil {
-		return nil, errForm // the text of err would quote the body
+		return nil, errForm // the text of err would contain the body
 	}
 	return single(form)
 }

@@ -9,11 +9,11 @@ import (
 	"github.com/sallyport-go/sallyport/internal/redisclient"
 )
 
-// careful is what ulule's driver is given for a client. The driver asks it to
-// load a script that charges (with a count and a period) and one that peeks (with
-// neither), and to run them by their names. Careful keeps their texts itself, so
-// that loading needs no server, and a server that has lost them is sent the text
-// instead of an error being returned.
+// careful is the client that ulule's driver gets. The driver loads a script that
+// charges (with a count and a period) and one that peeks (with neither), and runs
+// them by their hashes. careful keeps their texts itself, so that loading needs
+// no server, and a server that has lost them gets the text instead of returning
+// an error.
 type careful struct {
 	redis.UniversalClient
 
@@ -33,8 +33,8 @@ func (c *careful) ScriptLoad(ctx context.Context, text string) *redis.StringCmd 
 
 var (
 	// refunding gives back what was charged, but never more than was: a counter
-	// whose window has ended meanwhile would begin with a credit. One that has nothing
-	// left is no counter.
+	// whose window has ended meanwhile would begin with a credit. A counter with
+	// nothing left is deleted.
 	refunding = redisclient.NewScript(`
 local spent = tonumber(redis.call('GET', KEYS[1]) or '0')
 local back = math.min(spent, -tonumber(ARGV[1]))
@@ -42,13 +42,13 @@ if back > 0 then spent = redis.call('DECRBY', KEYS[1], back) end
 if spent <= 0 then redis.call('DEL', KEYS[1]) end
 return {spent, redis.call('PTTL', KEYS[1])}`)
 
-	// ending gives a counter an end that has none.
+	// ending gives a counter without an expiry one.
 	ending = redisclient.NewScript(`
 if redis.call('PTTL', KEYS[1]) ~= -1 then return 0 end
 return redis.call('PEXPIRE', KEYS[1], ARGV[1])`)
 )
 
-// noEnd is the time to live of a counter that has no end.
+// noEnd is the time to live of a key without an expiry.
 const noEnd = int64(-1)
 
 // EvalSha runs a script that ScriptLoad has kept, once.

@@ -25,7 +25,7 @@ type counters struct {
 	guard  *redisclient.Guard
 	denied *denied
 	leases *leases          // nil: none
-	clock  func() time.Time // a test's, instead of the server's
+	clock  func() time.Time // of a test, instead of the server's
 
 	inspection     *inspection
 	sourceCounters int64
@@ -91,7 +91,7 @@ func (c *counters) write(ctx context.Context, todo string, charges []ratelimit.C
 	return err
 }
 
-// Close leaves the client to its owner.
+// Close does nothing: the client belongs to its owner.
 func (*counters) Close() error { return nil }
 
 var errSameCounter = errors.New("rediscounters: two charges on one counter")
@@ -110,7 +110,7 @@ func check(charges []ratelimit.Charge) error {
 	return nil
 }
 
-// run asks the server, in one round trip.
+// run runs the script on the server, in one round trip.
 func (c *counters) run(ctx context.Context, todo string, charges []ratelimit.Charge, more int64) (answer, error) {
 	if len(charges) == 0 {
 		return answer{0}, nil
@@ -157,7 +157,7 @@ func (c *counters) run(ctx context.Context, todo string, charges []ratelimit.Cha
 	return reply, nil
 }
 
-// key is the name of a counter.
+// key returns the name of a counter.
 func (c *counters) key(charge ratelimit.Charge) string {
 	if charge.Group == ratelimit.GroupCallers {
 		return c.name("rediscounters/%d/%d/%s", charge.Policy.Algorithm, charge.Policy.Window/time.Second, charge.Key)
@@ -165,28 +165,29 @@ func (c *counters) key(charge ratelimit.Charge) string {
 	return c.name("rediscounters/%v/%d/%d/%s", charge.Group, charge.Policy.Algorithm, charge.Policy.Window/time.Second, charge.Key)
 }
 
-// sourceKey is the name of the number of counters that a source has made.
+// sourceKey returns the name of the key with the number of counters that a source
+// has made.
 func (c *counters) sourceKey(charge ratelimit.Charge) string {
 	return c.name("rediscounters/source/%v/%s", charge.Group, charge.Source)
 }
 
-// sharedKey is the name of the counter that a source shares.
+// sharedKey returns the name of the counter that a source shares.
 func (c *counters) sharedKey(charge ratelimit.Charge) string {
 	return c.name("rediscounters/shared/%v/%d/%d/%s", charge.Group, charge.Policy.Algorithm, charge.Policy.Window/time.Second, charge.Source)
 }
 
-// name makes the name of a key. Half of a SHA-256 is enough that no two callers ever
-// share one. The name does not reveal the caller.
+// name returns the name of a key. Half of a SHA-256 is enough that no two callers
+// ever share one. The name does not reveal the caller.
 func (c *counters) name(format string, args ...any) string {
 	mac := hmac.New(sha256.New, c.secret)
 	_, _ = fmt.Fprintf(mac, format, args...)
 	return c.prefix + base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:sha256.Size/2])
 }
 
-// answer is what the script replies.
+// answer is the reply of the script.
 type answer []int64
 
-// answerWords are the numbers for each charge.
+// answerWords is how many numbers the reply has for each charge.
 const answerWords = 6
 
 func (a answer) decision(charges []ratelimit.Charge, dst []ratelimit.Status) ratelimit.Decision {
@@ -202,8 +203,7 @@ func (a answer) decision(charges []ratelimit.Charge, dst []ratelimit.Status) rat
 	return d
 }
 
-// lease is how much the only charge was given beyond its cost, and for how long
-// that is good.
+// lease returns how much was charged in advance, and for how long that is valid.
 func (a answer) lease() (more int64, good time.Duration) {
 	return a[5], time.Duration(a[6]) * time.Microsecond
 }

@@ -9,18 +9,18 @@ import (
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 )
 
-// mostDenied is how many refusals are remembered: a refusal that is forgotten
+// mostDenied is how many rejections are remembered: a rejection that is forgotten
 // costs a round trip.
 const mostDenied = 1 << 16
 
-// denied remembers refusals until they end: the same charges get the same
-// answer without a round trip. The limits are a part of what is asked,
-// so that one that has changed counts at once.
+// denied remembers rejections until they end: the same charges get the same
+// answer without a round trip. The limits are part of the question, so that a
+// changed limit counts at once.
 type denied struct {
 	seeds [2]maphash.Seed
 
 	mu    sync.Mutex
-	reset int64 // the number of the last reset that the server has told
+	reset int64 // the number of the last reset on the server
 	all   map[[2]uint64]refusal
 }
 
@@ -33,7 +33,8 @@ func newDenied() *denied {
 	return &denied{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, all: map[[2]uint64]refusal{}}
 }
 
-// of is the name of what is asked. A Charge has no pointer but its strings.
+// of returns the name of the charges. A Charge has no pointers except for its
+// strings.
 func (d *denied) of(charges []ratelimit.Charge) (name [2]uint64) {
 	for i, seed := range d.seeds {
 		for _, c := range charges {
@@ -44,7 +45,7 @@ func (d *denied) of(charges []ratelimit.Charge) (name [2]uint64) {
 	return name
 }
 
-// find returns the refusal of what is asked, as it is now.
+// find returns the rejection of the charges, with the times of now.
 func (d *denied) find(name [2]uint64, dst []ratelimit.Status, now time.Time) (ratelimit.Decision, bool) {
 	d.mu.Lock()
 	r, ok := d.all[name]
@@ -65,8 +66,7 @@ func (d *denied) find(name [2]uint64, dst []ratelimit.Status, now time.Time) (ra
 	return ratelimit.Decision{Status: status}, true
 }
 
-// keep remembers a refusal, until the last of the charges that were too much can
-// be made.
+// keep remembers a rejection until the last of its charges can be made.
 func (d *denied) keep(name [2]uint64, status []ratelimit.Status, now time.Time) {
 	wait := time.Duration(0)
 	for _, s := range status {
@@ -80,7 +80,7 @@ func (d *denied) keep(name [2]uint64, status []ratelimit.Status, now time.Time) 
 	d.all[name] = refusal{at: now, until: now.Add(wait), status: slices.Clone(status)}
 }
 
-// evict forgets some refusals that have ended, or one that has not.
+// evict deletes several rejections that have ended, or one that has not.
 func (d *denied) evict(now time.Time) {
 	looked := 0
 	for name, r := range d.all {
@@ -94,8 +94,7 @@ func (d *denied) evict(now time.Time) {
 	}
 }
 
-// heard takes notice of a reset, on whatever node it was: it may have let
-// somebody in.
+// heard records a reset on any node, after which a rejection may no longer hold.
 func (d *denied) heard(reset int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -16,12 +16,15 @@ import (
 )
 
 // Engine returns Counters on ulule/limiter's Redis driver, made safe to start
-// without Redis and to go on after it was restarted: for hosts that want the
-// engine. They count fixed windows only. A charge costs one round trip; one that is
-// refused costs two more, in which it is given back. Of the Config they read Secret,
-// Prefix, Timeout, ProbeEvery, OnWait, Now and InsecureEviction. The client and the
-// server are as New wants them, and the circuit breaker is that of New. They know no Source: how many keys one
-// makes is not bounded.
+// without Redis and to continue after its restart, for hosts that require that
+// driver. Use [New] instead if you can. They count fixed windows only. A charge
+// costs one round trip; one that is rejected costs two more, in which it is given
+// back.
+//
+// Of the Config they read Secret, Prefix, Timeout, ProbeEvery, OnWait, Now and
+// InsecureEviction. The client and the server must be as New requires, and the
+// errors and the circuit breaker are those of New. They ignore Sources: how many
+// keys one makes is not limited.
 func Engine(client redis.UniversalClient, c Config) (ratelimit.Counters, error) {
 	if err := c.check(client); err != nil {
 		return nil, err
@@ -33,13 +36,13 @@ func Engine(client redis.UniversalClient, c Config) (ratelimit.Counters, error) 
 		return nil, fmt.Errorf("rediscounters: Engine: %w", err)
 	}
 	store, err := driver.NewStoreWithOptions(&careful{UniversalClient: client, guard: c.guard(client), inspection: looked}, limiter.StoreOptions{Prefix: c.Prefix})
-	if err != nil { // it only loads its scripts, which careful does by itself
+	if err != nil { // it only loads its scripts, which careful does without a server
 		return nil, fmt.Errorf("rediscounters: %w", err)
 	}
 	return hidden{ratelimit.FromLimiter(store), slices.Clone(c.Secret)}, nil
 }
 
-// hidden are Counters whose keys say nothing to others.
+// hidden are Counters whose keys reveal nothing.
 type hidden struct {
 	ratelimit.Counters
 
@@ -62,13 +65,13 @@ func (h hidden) Refund(ctx context.Context, charges []ratelimit.Charge) error {
 	return h.Counters.Refund(ctx, h.hide(charges))
 }
 
-// hide returns copies of the charges under other keys. Half of a SHA-256 is
-// enough for no two callers ever to share a counter.
+// hide returns copies of the charges with other keys. Half of a SHA-256 is enough
+// that no two callers ever share a counter.
 func (h hidden) hide(charges []ratelimit.Charge) []ratelimit.Charge {
 	charges = slices.Clone(charges)
 	for i, c := range charges {
 		if c.Key == "" {
-			continue // refused inside, as everywhere
+			continue // the inner Counters reject it
 		}
 		mac := hmac.New(sha256.New, h.secret)
 		mac.Write([]byte("rediscounters/" + c.Key))

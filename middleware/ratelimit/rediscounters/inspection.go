@@ -10,14 +10,14 @@ import (
 	"github.com/sallyport-go/sallyport/internal/redisclient"
 )
 
-// inspection looks at a server once: when New is called or, if nothing answers then,
-// before the first decision. A server that is not in order is looked at again with
+// inspection tests a server once: when New is called or, if nothing answers then,
+// before the first decision. A server that is not in order is tested again with
 // each decision, until it is.
 type inspection struct {
 	client   redis.UniversalClient
 	prefix   string
 	key      string // for the commands that it tries
-	evicting bool   // is accepted
+	evicting bool   // a server that evicts is accepted
 	done     atomic.Bool
 }
 
@@ -29,8 +29,8 @@ var commands = redisclient.Commands{
 	},
 }
 
-// begin returns an error that stays until somebody changes the server or the client.
-// One that may pass is met again by the first decision.
+// begin returns an error that stays until the server or the client is changed.
+// The first decision meets one that may pass again.
 func (i *inspection) begin(timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()

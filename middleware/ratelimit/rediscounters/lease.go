@@ -8,25 +8,25 @@ import (
 )
 
 const (
-	// mostLeases is how many callers are watched for whether they are hot.
+	// mostLeases is how many callers are watched for whether they return often.
 	mostLeases = 1 << 12
 
-	// hotWithin is how soon a caller comes back who is worth a lease.
+	// hotWithin is how soon a caller must return to get a lease.
 	hotWithin = 100 * time.Millisecond
 
-	// mostLeaked is how much of what a caller spends may leak out of a lease
-	// meanwhile. Where callers come not much faster than the bucket leaks, leases
-	// would take more out of the limit than the callers do.
+	// mostLeaked is the share of a caller's spending that may leak out of a lease
+	// meanwhile. If callers are not much faster than the bucket leaks, leases would
+	// take more of the limit than the callers do.
 	mostLeaked = 0.1
 )
 
-// leases are charged ahead: a part of the limit that this node may spend by
-// itself until the window, or the step of a rolling one, ends. One of a bucket leaks
-// as the bucket does: what is left of all leases and what was really spent are
-// together never more than what the server has in the bucket, for they leak at least
-// as fast, and spending only moves something from one to the other. What a node does
-// not spend is lost until the window ends, or until it has leaked; nothing is ever
-// admitted beyond the limit.
+// leases are charges in advance: a part of the limit that this node may spend
+// itself until the window, or the step of a rolling one, ends. A lease of a
+// bucket leaks as the bucket does: all leases and what was really spent are
+// together never more than the server has in the bucket, because they leak at
+// least as fast, and spending only moves an amount from one to the other. What a
+// node does not spend is lost until the window ends, or until it has leaked;
+// nothing is ever admitted beyond the limit.
 type leases struct {
 	size int64
 	now  func() time.Time
@@ -36,13 +36,13 @@ type leases struct {
 }
 
 type lease struct {
-	seen   time.Time // the caller
-	asking bool      // somebody asks for a lease
-	stale  bool      // nothing was heard since
-	left   float64   // when it began
-	began  time.Time // not after the server has charged it
+	seen   time.Time // when the caller was last seen
+	asking bool      // a lease has been requested
+	stale  bool      // the server has not answered since
+	left   float64   // at the time began
+	began  time.Time // not after the charge on the server
 	until  time.Time
-	at     time.Time        // the server said so
+	at     time.Time        // when the server returned status
 	status ratelimit.Status // of the counter, without what is left here
 }
 
@@ -51,8 +51,8 @@ func (l *leases) lends(charges []ratelimit.Charge) bool {
 	return l != nil && len(charges) == 1 && !charges[0].Done
 }
 
-// spend makes a charge out of its lease. If there is none, it returns how large a
-// lease to ask for. The caller who asks for it must call keep or answered.
+// spend takes a charge out of its lease. If there is none, it returns how large a
+// lease to request. The caller that requests it must call keep or answered.
 func (l *leases) spend(name [2]uint64, charges []ratelimit.Charge, dst []ratelimit.Status) (d ratelimit.Decision, ask int64, ok bool) {
 	if !l.lends(charges) {
 		return d, 0, false
@@ -60,7 +60,7 @@ func (l *leases) spend(name [2]uint64, charges []ratelimit.Charge, dst []ratelim
 	c := &charges[0]
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := l.now() // when it is this caller's turn: a lease leaks while they wait for it
+	now := l.now() // read under the lock: a lease leaks while the caller waits
 	one, known := l.all[name]
 	if !known && len(l.all) >= mostLeases {
 		l.evict(now)
@@ -80,18 +80,18 @@ func (l *leases) spend(name [2]uint64, charges []ratelimit.Charge, dst []ratelim
 	return d, ask, ok
 }
 
-// hot reports whether a caller who comes back after so long is worth a lease.
+// hot reports whether a caller that returns after this time gets a lease.
 func hot(c *ratelimit.Charge, after time.Duration) bool {
 	return after < hotWithin && (c.Policy.Algorithm != ratelimit.GCRA || leaked(&c.Policy, after) <= mostLeaked*float64(c.Cost))
 }
 
-// leaked is how much a bucket has lost after so long: never less than nothing, even
-// if the clock was set back or the limit is below 0.
+// leaked returns how much a bucket has lost after this time: never less than
+// zero, even if the clock was set back or the limit is below 0.
 func leaked(p *ratelimit.Policy, after time.Duration) float64 {
 	return float64(max(after, 0)) * float64(max(p.Limit, 0)) / float64(p.Window)
 }
 
-// rest is what is left now.
+// rest returns what is left now.
 func (l *lease) rest(p *ratelimit.Policy, now time.Time) float64 {
 	switch {
 	case p.Algorithm == ratelimit.GCRA:
@@ -102,15 +102,15 @@ func (l *lease) rest(p *ratelimit.Policy, now time.Time) float64 {
 	return 0
 }
 
-// keep notes what the server has said of a counter, and what it has charged
-// ahead for the caller, if anything. It was told so at sent, and counted later: what is good
-// until then ends, or leaks, too soon here, and never too late.
+// keep stores what the server returned for a counter, and what it charged in
+// advance for the caller. The request was sent at sent and counted later, so the
+// lease ends, or leaks, too soon here, and never too late.
 func (l *leases) keep(name [2]uint64, p *ratelimit.Policy, ask, more int64, s ratelimit.Status, sent time.Time, good time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	one, known := l.all[name]
 	if !known {
-		return // forgotten in the meantime
+		return // evicted meanwhile
 	}
 	now := l.now()
 	one.hear(s, now)
@@ -120,15 +120,15 @@ func (l *leases) keep(name [2]uint64, p *ratelimit.Policy, ask, more int64, s ra
 	if more > 0 {
 		until, rest := sent.Add(good), one.rest(p, now)
 		if rest > 0 && one.until.Before(until) {
-			until = one.until // what was left may be of the window before
+			until = one.until // the rest may be of the window before
 		}
 		one.left, one.began, one.until = rest+float64(more), sent, until
 	}
 	l.all[name] = one
 }
 
-// hear takes the worst of what the server has said since it was asked for a lease:
-// many ask at once, and the answers come in any order.
+// hear takes the worst of what the server has returned since a lease was
+// requested: many callers ask concurrently, and the answers come in any order.
 func (l *lease) hear(s ratelimit.Status, now time.Time) {
 	s.Allowed, s.RetryAfter = true, 0 // of what is spent here
 	if !l.stale {
@@ -138,12 +138,13 @@ func (l *lease) hear(s ratelimit.Status, now time.Time) {
 	l.status, l.at, l.stale = s, now, false
 }
 
-// resets is in what time all of the limit is there again, as the server has said.
+// resets returns how long it takes until the whole limit is available again, as
+// the server said.
 func (l *lease) resets(now time.Time) time.Duration {
 	return max(l.status.ResetAfter-max(now.Sub(l.at), 0), 0)
 }
 
-// answered notes that the request for a lease has ended.
+// answered records that the request for a lease has ended.
 func (l *leases) answered(name [2]uint64, asked int64) {
 	if asked == 0 {
 		return
@@ -156,8 +157,8 @@ func (l *leases) answered(name [2]uint64, asked int64) {
 	}
 }
 
-// evict forgets a caller: among a sample, the one that was seen least recently.
-// Its lease is lost until the window ends.
+// evict deletes a caller: of a sample, the one that was seen least recently. Its
+// lease is lost until the window ends.
 func (l *leases) evict(now time.Time) {
 	var oldest [2]uint64
 	seen, looked := now, 0
