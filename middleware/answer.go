@@ -9,8 +9,8 @@ import (
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
-// Refused answers an error in the Auth's dialect. It is for adapters, and for
-// hosts that want to refuse as Sallyport does.
+// Refused returns the response to an error in the Auth's wire format, for
+// adapters, and for hosts that reject requests as Sallyport does.
 func (a *Auth) Refused(route wire.Route, err error) wire.Answer {
 	answer := a.dialect.Refused(route, a.realm, wire.AsError(err))
 	if c, ok := errors.AsType[*clears](err); ok && a.cookies != nil {
@@ -25,7 +25,7 @@ func (a *Auth) refused(w http.ResponseWriter, r *http.Request, route wire.Route,
 	a.Refused(route, err).Write(w)
 }
 
-// Granted answers with a pair in the Auth's dialect or, where there are
+// Granted returns the response with a pair in the Auth's wire format or, with
 // Config.Cookies, in cookies and with 204.
 func (a *Auth) Granted(p tokens.Pair) wire.Answer {
 	if a.cookies != nil {
@@ -34,7 +34,7 @@ func (a *Auth) Granted(p tokens.Pair) wire.Answer {
 	return a.dialect.Granted(p)
 }
 
-// grant answers a login, a refresh or an exchange.
+// grant writes the response to a login, a refresh or an exchange.
 func (a *Auth) grant(w http.ResponseWriter, r *http.Request, route wire.Route, p tokens.Pair, err error) {
 	if err != nil {
 		a.refused(w, r, route, err)
@@ -43,14 +43,14 @@ func (a *Auth) grant(w http.ResponseWriter, r *http.Request, route wire.Route, p
 	a.Granted(p).Write(w)
 }
 
-// LoggedOut answers a logout in the Auth's dialect, and clears the cookies where
-// there are any.
+// LoggedOut returns the response to a logout in the Auth's wire format. It clears
+// the cookies of Config.Cookies.
 func (a *Auth) LoggedOut(ended bool) wire.Answer {
 	return a.forgetting(a.dialect.LoggedOut(ended), true)
 }
 
-// forgetting clears the cookies in an answer, where there are any, if the
-// caller's own session has ended.
+// forgetting clears the cookies in a response, if there are any and the caller's
+// own session has ended.
 func (a *Auth) forgetting(answer wire.Answer, own bool) wire.Answer {
 	if own && a.cookies != nil {
 		a.cookies.forget(answer, forgetsBoth)
@@ -58,10 +58,10 @@ func (a *Auth) forgetting(answer wire.Answer, own bool) wire.Answer {
 	return answer
 }
 
-// ClearCookies sets the headers that clear the cookies of Config.Cookies, for a
-// handler of the host's that has ended the caller's own session, such as one that
-// changes the password: see [tokens.Authority.PasswordChanged]. It does nothing
-// where there are no cookies. Call it before the status is written.
+// ClearCookies sets the headers that clear the cookies of Config.Cookies, for the
+// host's own handlers that end the caller's session, such as one that changes the
+// password: see [tokens.Authority.PasswordChanged]. Call it before the status is
+// written. Without Config.Cookies it does nothing.
 func (a *Auth) ClearCookies(w http.ResponseWriter) {
 	answer := wire.Answer{Header: w.Header()}
 	a.forgetting(answer, true)

@@ -12,15 +12,18 @@ import (
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
-// CreatedKey is a new API key. Key is the secret: it is not stored and cannot be read
-// again.
+// CreatedKey is a new API key.
 type CreatedKey struct {
-	Key    tokens.Secret
+	// Key is the key itself. It is not stored and cannot be read again.
+	Key tokens.Secret
+
+	// APIKey is its row in the store.
 	APIKey store.APIKey
 }
 
-// CheckAPIKeys returns the API keys of the user who is signed in, for GET: those
-// that were not revoked, expired ones too.
+// CheckAPIKeys returns the API keys of the user who is signed in that are not
+// revoked, expired ones too. The method must be GET or HEAD. The access token
+// must satisfy Config.AccountScope.
 func (a *Auth) CheckAPIKeys(r *http.Request) ([]store.APIKey, error) {
 	p, err := a.keyOwner(r, http.MethodGet, http.MethodHead)
 	if err != nil {
@@ -29,7 +32,8 @@ func (a *Auth) CheckAPIKeys(r *http.Request) ([]store.APIKey, error) {
 	return a.tokens.UserAPIKeys(a.located(r), p.Subject)
 }
 
-// APIKeys answers what CheckAPIKeys decides, in JSON.
+// APIKeys is a handler that writes the API keys of CheckAPIKeys as JSON, without
+// the keys themselves.
 func (a *Auth) APIKeys(w http.ResponseWriter, r *http.Request) {
 	keys, err := a.CheckAPIKeys(r)
 	if err != nil {
@@ -39,14 +43,16 @@ func (a *Auth) APIKeys(w http.ResponseWriter, r *http.Request) {
 	a.APIKeysListed(keys).Write(w)
 }
 
-// CheckCreateAPIKey makes an API key for the user who is signed in, for POST. The
-// body is a JSON object:
+// CheckCreateAPIKey creates an API key for the user who is signed in. The method
+// must be POST. The access token must satisfy Config.AccountScope. The body is a
+// JSON object with Content-Type application/json:
 //
 //	{"label": "CI of the shop", "scope": "read write", "expires_in": 7776000}
 //
-// in which nothing is required, and nothing else may be. Without a scope the key
-// has that of the access token, and it never has more; without expires_in, in
-// seconds, it does not expire. See [tokens.Authority.CreateOwnAPIKey].
+// All members are optional, and no other is allowed. Without scope the key has
+// that of the access token, and it never has more. expires_in is in seconds, 1 to
+// 3153600000; without it the key does not expire. See
+// [tokens.Authority.CreateOwnAPIKey].
 func (a *Auth) CheckCreateAPIKey(r *http.Request) (CreatedKey, error) {
 	p, err := a.keyOwner(r, http.MethodPost)
 	if err != nil {
@@ -60,8 +66,9 @@ func (a *Auth) CheckCreateAPIKey(r *http.Request) (CreatedKey, error) {
 	return CreatedKey{key, row}, err
 }
 
-// CreateAPIKey answers what CheckCreateAPIKey decides. The answer is the only
-// place in which the key is ever shown.
+// CreateAPIKey is a handler that creates the API key of CheckCreateAPIKey and
+// writes it with 201. The response is the only place in which the key is ever
+// shown.
 func (a *Auth) CreateAPIKey(w http.ResponseWriter, r *http.Request) {
 	k, err := a.CheckCreateAPIKey(r)
 	if err != nil {
@@ -71,10 +78,11 @@ func (a *Auth) CreateAPIKey(w http.ResponseWriter, r *http.Request) {
 	a.APIKeyCreated(k).Write(w)
 }
 
-// CheckRevokeAPIKey ends the API key of the user who is signed in that has this
-// ID, for DELETE. If id is empty, it is that of the path, as EndSession describes. It
-// is committed when CheckRevokeAPIKey returns nil, and runs to
-// its end also if the client disconnects, as CheckLogout does.
+// CheckRevokeAPIKey ends the API key with this ID of the user who is signed in.
+// If id is empty, the ID is taken from the path, as EndSession describes. The
+// method must be DELETE. The access token must satisfy Config.AccountScope. When
+// it returns nil, the revocation is committed. It completes even if the client
+// disconnects. A user without such a key gets ReasonNotFound.
 func (a *Auth) CheckRevokeAPIKey(r *http.Request, id string) error {
 	r = undisturbed(r)
 	p, err := a.keyOwner(r, http.MethodDelete)
@@ -84,8 +92,8 @@ func (a *Auth) CheckRevokeAPIKey(r *http.Request, id string) error {
 	return found(a.tokens.RevokeAPIKey(a.located(r), p.Subject, pathID(r, id)))
 }
 
-// RevokeAPIKey answers what CheckRevokeAPIKey decides. The ID is in the path, as that
-// of EndSession is.
+// RevokeAPIKey is a handler that ends the API key of CheckRevokeAPIKey, and
+// writes 204. Its ID is in the path, as that of EndSession is.
 func (a *Auth) RevokeAPIKey(w http.ResponseWriter, r *http.Request) {
 	a.done(w, r, a.CheckRevokeAPIKey(r, ""))
 }
@@ -101,7 +109,7 @@ func (a *Auth) keyOwner(r *http.Request, methods ...string) (tokens.Principal, e
 	return p, err
 }
 
-// keyWish is what a new key is to be.
+// keyWish is the request for a new key.
 type keyWish struct {
 	label   string
 	scopes  []string
@@ -134,7 +142,7 @@ func (a *Auth) readKeyWish(r *http.Request) (keyWish, error) {
 			ok = ok && seconds >= 1 && seconds <= maxExpiresIn && seconds == math.Trunc(seconds)
 			wish.expires = a.now().Add(time.Duration(seconds) * time.Second)
 		}
-		if !ok { // a misspelt end must not make a key without one
+		if !ok { // a misspelt expires_in must not create a key without an expiry
 			return keyWish{}, wire.NewError(wire.ReasonMalformed, errKeyWish)
 		}
 	}
@@ -165,8 +173,8 @@ func newKeyJSON(k store.APIKey) keyJSON {
 	return j
 }
 
-// APIKeysListed answers with keys, in the order that they have. No key can be
-// made from what it says.
+// APIKeysListed returns the response with keys, in their order. It does not
+// contain the keys themselves.
 func (*Auth) APIKeysListed(keys []store.APIKey) wire.Answer {
 	body := struct {
 		Keys []keyJSON `json:"api_keys"`
@@ -177,7 +185,7 @@ func (*Auth) APIKeysListed(keys []store.APIKey) wire.Answer {
 	return wire.JSON(http.StatusOK, body)
 }
 
-// APIKeyCreated answers with a new key: 201.
+// APIKeyCreated returns the response with a new key: 201.
 func (*Auth) APIKeyCreated(k CreatedKey) wire.Answer {
 	j := newKeyJSON(k.APIKey)
 	j.Key = string(k.Key)

@@ -10,14 +10,14 @@ import (
 
 var errStatuses = errors.New("middleware: the counters returned another number of statuses than there were charges")
 
-// attempt is an attempt to present a secret, while it is decided and made.
+// attempt is an attempt to present a secret.
 type attempt struct {
 	attemptCounters
 
 	paid []budgetCharge
 }
 
-// pay charges all of the budgets, or none of them if one is spent.
+// pay charges all of the budgets, or none of them if one is used up.
 func (t *attempt) pay(all ...budgetCharge) (*overBudget, error) {
 	ctx, cancel := t.counting()
 	defer cancel()
@@ -30,7 +30,7 @@ func (t *attempt) pay(all ...budgetCharge) (*overBudget, error) {
 		err = errStatuses
 	}
 	switch {
-	case err != nil: // it is not known what was charged, so nothing is given back
+	case err != nil: // it is unknown what was charged, so nothing is given back
 		return nil, t.failed(err)
 	case d.Allowed:
 		t.paid = append(t.paid, all...)
@@ -39,9 +39,9 @@ func (t *attempt) pay(all ...budgetCharge) (*overBudget, error) {
 	return &overBudget{charges, d.Status}, nil
 }
 
-// refuse reports that an attempt is over a budget, and makes the refusal. The caller is
-// told to wait as long as over says; the host is told the budget of the reason, if there
-// is one. A refusal does not tell who is known.
+// refuse reports that an attempt is over a budget, and returns the rejection. The
+// caller is told to wait as long as over says; the host is told the budget of the
+// reason, if there is one. A rejection does not reveal who is known.
 func (t *attempt) refuse(over, reason *overBudget) error {
 	e := wire.NewError(wire.ReasonThrottled, nil)
 	var policy string
@@ -53,8 +53,8 @@ func (t *attempt) refuse(over, reason *overBudget) error {
 	return e
 }
 
-// try makes an attempt that is paid for, and gives back what its outcome has not
-// lost. A panic loses nothing.
+// try makes an attempt that is paid for, and gives back what its outcome does not
+// keep. A panic keeps nothing.
 func try[T any](t *attempt, do func() (T, error)) (T, error) {
 	returned := false
 	defer func() {
@@ -68,7 +68,7 @@ func try[T any](t *attempt, do func() (T, error)) (T, error) {
 	return result, err
 }
 
-// settle gives back the charges that the outcome has not lost.
+// settle gives back the charges that the outcome does not keep.
 func (t *attempt) settle(outcome error) {
 	var back []budgetCharge
 	for i := range t.paid {
@@ -91,6 +91,6 @@ func (t *attempt) giveBack(all []budgetCharge) {
 	ctx, cancel := t.counting()
 	defer cancel()
 	if err := t.auth.counters.Refund(ctx, charges); err != nil {
-		_ = t.failed(err) // the answer is what it is
+		_ = t.failed(err) // the response does not depend on it
 	}
 }

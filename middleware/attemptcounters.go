@@ -10,20 +10,20 @@ import (
 	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
-// attemptCounters are the counters of failed attempts, as one request asks them.
+// attemptCounters are the counters of failed attempts, for one request.
 type attemptCounters struct {
 	auth    *Auth
 	request *http.Request
 }
 
-// counting is the context of one decision. A client that disconnects is counted all
-// the same.
+// counting returns the context of one decision. A client that disconnects is
+// still counted.
 func (c attemptCounters) counting() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(c.request.Context()), c.auth.counterTimeout)
 }
 
-// failed reports a failure of the counters, and refuses unless the host wants it
-// otherwise.
+// failed reports a failure of the counters, and rejects the attempt unless
+// BruteForce.OnCounterFailure is FailOpen.
 func (c attemptCounters) failed(err error) error {
 	kind := events.CounterFailure
 	if errors.Is(err, ratelimit.ErrBusy) {

@@ -2,9 +2,11 @@
 // handlers log in, refresh and log out. The middleware verifies bearer tokens and
 // enforces the rate limits of tiers.
 //
-// Each operation has two methods. The method whose name begins with Check decides and
-// writes nothing. The handler or middleware without that prefix calls it and writes
-// the answer, in the wire format of Config.Dialect: see [wire.Dialect].
+// Each operation has two methods. The method whose name begins with Check decides
+// and writes nothing. The handler or middleware without that prefix calls it and
+// writes the response, in the wire format of Config.Dialect: see [wire.Dialect].
+// Pass the error of a Check method to [Auth.Refused] for its response, or to
+// [wire.AsError] for its reason and status.
 package middleware
 
 import (
@@ -21,108 +23,116 @@ import (
 	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
-// Config configures an Auth. The zero value of each field that is not required is the
-// safe default.
+// Config configures an Auth. The zero value of each optional field is the safe
+// default. Functions in it must be safe for concurrent use.
 type Config struct {
 	// Tokens issues and verifies the tokens. It is required, unless Verifier is set.
 	Tokens *tokens.Authority
 
 	// Verifier replaces Tokens in a service that only verifies tokens of another
-	// service. Bearer, OptionalBearer, Limit, Protect and RequireScope work with it. The
-	// handlers that need an Authority answer 500. It must be nil if Tokens is set.
+	// service. Bearer, OptionalBearer, Limit, Protect and RequireScope work with it;
+	// the handlers that need an Authority answer 500. It must be nil if Tokens is
+	// set. Nil: Tokens verifies.
 	Verifier *tokens.Verifier
 
-	// Tiers are the rate limits by tier name. Required.
+	// Tiers is required: the rate limits by tier name.
 	Tiers ratelimit.Tiers
 
-	// ClientIP returns the client address of a request. Required. Use
-	// clientip.RemoteAddr if clients connect to this server directly. Behind proxies
-	// use a function of package clientip that names the trusted ones.
+	// ClientIP is required: it returns the client's address. If clients connect to
+	// this server directly, use clientip.RemoteAddr. Behind proxies use
+	// clientip.BehindProxies, which names the trusted ones. If it returns an error,
+	// requests that are counted by address are rejected with 400.
 	ClientIP func(*http.Request) (netip.Addr, error)
 
 	// Dialect is the wire format of requests and answers. Nil: [wire.OAuth2].
 	Dialect wire.Dialect
 
-	// PasswordGrant enables grant_type=password at the Token endpoint. The default is
-	// off, because RFC 9700 §2.4 forbids this grant. Login does not need it.
+	// PasswordGrant enables grant_type=password at the Token endpoint. Login does
+	// not need it. False: the Token endpoint rejects this grant, because RFC 9700
+	// §2.4 forbids it.
 	PasswordGrant bool
 
-	// Endpoints are the URLs that Metadata publishes. The zero value: Metadata answers
-	// 500.
+	// Endpoints are the URLs that Metadata publishes. Zero: Metadata answers 500.
 	Endpoints Endpoints
 
 	// MayIntrospect reports whether a registered client may use the Introspect
-	// endpoint, for all tokens. Allow resource servers that you run yourself. The client
-	// was authenticated by its secret before the call. Nil: no client may.
+	// endpoint, for all tokens. Allow the resource servers that you run yourself.
+	// The client was authenticated by its secret before the call. Nil: no client
+	// may.
 	MayIntrospect func(context.Context, store.Client) bool
 
-	// TierOf returns the current tier and seats of a principal, if they may differ
-	// from those in the token, for example after an upgrade. A [wire.Error] refuses the
-	// request, for example of a suspended customer. Any other error is a failure of the
-	// counters. Nil: the tier and seats of the token.
+	// TierOf returns the current tier and seats of a principal. Set it if they may
+	// differ from those in the token, for example after an upgrade. A [wire.Error]
+	// rejects the request, for example of a suspended customer. Any other error is
+	// handled as a failure of the counters. Nil: the tier and seats of the token
+	// count.
 	TierOf func(context.Context, tokens.Principal) (tier string, seats int, err error)
 
-	// Override changes the tier of one principal, for a customer with individual
-	// limits. It gets the tier of Tiers, and returns that or another. The result applies
-	// at once, and does not change what was spent. A [wire.Error] refuses the request.
-	// Any other error is a failure of the counters. Nil: no tier is changed.
+	// Override changes the limits of one principal, for a customer with individual
+	// limits. It gets the tier of Tiers, and returns that or another. The result
+	// applies at once, and does not change what was spent. A [wire.Error] rejects
+	// the request. Any other error is handled as a failure of the counters. Nil: no
+	// tier is changed.
 	Override func(context.Context, tokens.Principal, ratelimit.Tier) (ratelimit.Tier, error)
 
-	// Limit configures the methods Limit and Protect. The zero value charges each
+	// Limit configures the methods Limit and Protect. Its zero value charges each
 	// request to the tier of its caller.
 	Limit ratelimit.LimitConfig
 
-	// Headers selects the rate limit headers of answers. The zero value sends all.
+	// Headers selects the rate limit headers. Its zero value sends all.
 	Headers ratelimit.Headers
 
-	// Counters count requests. Share them between processes to enforce one limit for
-	// all. Nil: in the memory of this process.
+	// Counters count requests and failed attempts. Set them if several processes
+	// serve the API: see package rediscounters. Nil: this process counts in its own
+	// memory.
 	Counters ratelimit.Counters
 
-	// OnCounterFailure decides about requests while the counters fail. The zero value
-	// refuses them with 503.
+	// OnCounterFailure says how requests are handled while the counters fail. Zero:
+	// they are rejected with 503.
 	OnCounterFailure ratelimit.FailurePolicy
 
-	// Nodes is the number of processes that serve this API, 1 or more. It is required
-	// for FailLocal.
+	// Nodes is the number of processes that serve this API, 1 or more. It is
+	// required for FailLocal, and ignored otherwise. Zero: unknown.
 	Nodes int
 
 	// BruteForce limits failed logins, and failed attempts with client secrets, API
-	// keys and refresh tokens. The zero value is the safe default.
+	// keys and refresh tokens. Its zero value is the safe default.
 	BruteForce BruteForce
 
 	// CounterTimeout is the maximum time that one decision waits for the counters, and
 	// for a connection to them. It must not be negative. Zero: 2 s.
 	CounterTimeout time.Duration
 
-	// Cookies keeps the tokens of browsers in cookies that scripts cannot read. Nil:
-	// no cookie is read or set.
+	// Cookies keeps the tokens of browsers in cookies that scripts cannot read. Set
+	// it for a web page that calls the API. Nil: no cookie is read or set.
 	Cookies *Cookies
 
-	// AccountScope is the scope that an access token must have for the routes
-	// that manage its user's own account: Sessions, EndSession, EndOtherSessions,
-	// APIKeys, CreateAPIKey, RevokeAPIKey and LogoutEverywhere; without it they
-	// answer 403. Any token that has it is served, also one of an API key. Empty:
-	// these routes serve the tokens of a login that have all the scopes of their
-	// user, and refuse the others (see [tokens.Principal].Restricted).
+	// AccountScope is the scope that an access token must have for the routes that
+	// manage its user's own account: Sessions, EndSession, EndOtherSessions,
+	// APIKeys, CreateAPIKey, RevokeAPIKey and LogoutEverywhere, for example
+	// "account". Without it they answer 403. Any token that has it is accepted, also
+	// one of an API key. It is one scope-token (RFC 6749 §3.3). Empty: these routes
+	// accept the tokens of a login that have all the scopes of their user, and
+	// reject the others (see [tokens.Principal].Restricted).
 	AccountScope string
 
-	// Realm is the realm of WWW-Authenticate, in printable ASCII without quotes and
-	// backslashes. Empty: "api".
+	// Realm is the realm of WWW-Authenticate (RFC 9110 §11.5), in printable ASCII
+	// without quotes and backslashes. Empty: "api".
 	Realm string
 
 	// MaxBody is the maximum size of the body of a login, refresh, logout or token
-	// request, in bytes: 1 to 1,048,576. Zero: 16,384.
+	// request, in bytes: 1 to 1048576. Zero: 16384.
 	MaxBody int64
 
-	// Now is the clock. Nil: time.Now.
+	// Now is the clock, for tests. Nil: time.Now.
 	Now func() time.Time
 }
 
-// Auth provides the HTTP handlers and middleware. It is safe for concurrent use, and
-// its configuration does not change after New.
+// Auth provides the HTTP handlers and middleware. Create it with [New]. It is
+// safe for concurrent use, and its configuration does not change after New. It
+// starts no goroutine.
 type Auth struct {
-	tokens         *tokens.Authority // nil where there is only a Verifier
+	tokens         *tokens.Authority // nil if there is only a Verifier
 	verifier       verifier
 	clientIP       func(*http.Request) (netip.Addr, error)
 	dialect        wire.Dialect
@@ -140,7 +150,7 @@ type Auth struct {
 	now            func() time.Time
 }
 
-// verifier is what verifies and takes events: an Authority, or a Verifier.
+// verifier verifies tokens and takes events: an Authority or a Verifier.
 type verifier interface {
 	Verify(ctx context.Context, token tokens.Secret) (tokens.Principal, error)
 	Report(ctx context.Context, e events.Event)
@@ -152,9 +162,12 @@ const (
 	maxMaxBody            = 1 << 20
 )
 
-// New returns an Auth, or all that is wrong with the Config: *ConfigError values,
-// joined. A Config that New accepts can work: fields that contradict one another, or
-// that would have no effect, are errors.
+// New returns an Auth. It does not call the store or the counters, except for
+// Counters.Check.
+//
+// If the Config is invalid, New returns one error that joins all defects:
+// *ConfigError values, each with the path of its field. Fields that contradict
+// one another, or that would have no effect, are defects too.
 func New(c Config) (*Auth, error) {
 	wrong := configcheck.List{Package: "middleware"}
 	complain := wrong.At("Config.")
@@ -207,8 +220,8 @@ func New(c Config) (*Auth, error) {
 	return a, nil
 }
 
-// WithDialect returns the same Auth with another wire format. Both use the same
-// counters. Nil means [wire.OAuth2], as in the Config.
+// WithDialect returns the same Auth with another wire format, for clients of
+// another kind. Both use the same counters. Nil: [wire.OAuth2], as in the Config.
 func (a *Auth) WithDialect(d wire.Dialect) *Auth {
 	if d == nil {
 		d = wire.OAuth2{}

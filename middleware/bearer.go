@@ -8,10 +8,13 @@ import (
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
-// CheckBearer returns the principal that the request's access token names. The
-// token is read from the one Authorization header or, where there are
-// Config.Cookies and no such header of any kind, from the access cookie; and
-// nowhere else.
+// CheckBearer returns the principal of the request's access token (RFC 6750
+// §2.1). It reads the token from the single Authorization header or, with
+// Config.Cookies and without any such header, from the access cookie, and from no
+// other place. It does not read the context.
+//
+// It returns a wire.Error if there is no token, more than one Authorization
+// header, or a malformed one, and the errors of [tokens.Authority.Verify].
 func (a *Auth) CheckBearer(r *http.Request) (tokens.Principal, error) {
 	all := r.Header["Authorization"]
 	if len(all) > 1 {
@@ -27,7 +30,7 @@ func (a *Auth) CheckBearer(r *http.Request) (tokens.Principal, error) {
 	token = strings.Trim(token, " ")
 	switch {
 	case !strings.EqualFold(scheme, "Bearer"), token == "":
-		// an empty Bearer is how some clients ask to be told to log in
+		// some clients send an empty Bearer to get a challenge
 		return tokens.Principal{}, wire.NewError(wire.ReasonNoBearer, nil)
 	case strings.IndexByte(token, ' ') >= 0:
 		return tokens.Principal{}, wire.NewError(wire.ReasonBearerForm, nil)
@@ -35,15 +38,17 @@ func (a *Auth) CheckBearer(r *http.Request) (tokens.Principal, error) {
 	return a.verifier.Verify(r.Context(), tokens.Secret(token))
 }
 
-// Bearer lets requests with a valid access token through, with the principal in
-// their context: see [tokens.PrincipalFrom].
+// Bearer is a middleware that serves requests with a valid access token, with the
+// principal in their context: see [tokens.PrincipalFrom]. It rejects all others
+// with 401 and a challenge (RFC 6750 §3), or with 503 if the token cannot be
+// verified now.
 func (a *Auth) Bearer(next http.Handler) http.Handler {
 	return a.identified(next, a.CheckBearer)
 }
 
 // CheckOptionalBearer is CheckBearer for routes that anonymous callers may use: a
-// request that bears no token has the zero Principal. One that bears a bad
-// token, or an Authorization: Bearer with nothing behind it, is refused.
+// request without a token gets the zero Principal and no error. A request with an
+// invalid token is rejected, and so is an Authorization: Bearer without a token.
 func (a *Auth) CheckOptionalBearer(r *http.Request) (tokens.Principal, error) {
 	p, err := a.CheckBearer(r)
 	if err != nil && wire.AsError(err).Reason == wire.ReasonNoBearer && !saysBearer(r) {
@@ -57,8 +62,9 @@ func saysBearer(r *http.Request) bool {
 	return strings.EqualFold(scheme, "Bearer")
 }
 
-// OptionalBearer lets requests with a valid access token through as Bearer does, and
-// those with none as anonymous: no principal is in their context.
+// OptionalBearer is a middleware that serves requests with a valid access token
+// as Bearer does, and requests without one as anonymous: no principal is in their
+// context. It rejects requests with an invalid token.
 func (a *Auth) OptionalBearer(next http.Handler) http.Handler {
 	return a.identified(next, a.CheckOptionalBearer)
 }
@@ -77,8 +83,9 @@ func (a *Auth) identified(next http.Handler, check func(*http.Request) (tokens.P
 	})
 }
 
-// CheckScope returns nil if the request's principal has all the scopes. Without
-// a principal in the context the caller is told to log in.
+// CheckScope returns nil if the request's principal has all the scopes. It must
+// run behind Bearer or Protect: without a principal in the context it returns
+// ReasonNoBearer. Without one of the scopes it returns ReasonForbidden.
 func (a *Auth) CheckScope(r *http.Request, scopes ...string) error {
 	p, ok := tokens.PrincipalFrom(r.Context())
 	if !ok {
@@ -94,8 +101,9 @@ func (a *Auth) CheckScope(r *http.Request, scopes ...string) error {
 	return nil
 }
 
-// RequireScope lets requests through whose principal has all the scopes. It
-// stands behind Bearer or Protect.
+// RequireScope returns a middleware that serves requests whose principal has all
+// the scopes, and rejects all others with 403 (RFC 6750 §3.1). Mount it behind
+// Bearer or Protect.
 func (a *Auth) RequireScope(scopes ...string) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

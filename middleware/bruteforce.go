@@ -7,111 +7,116 @@ import (
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 )
 
-// BruteForce configures brute-force protection: how many failed attempts there may be
-// before attempts are refused with 429, before the store is asked or a password is
-// hashed. An attempt is charged before it is made, so that attempts at the same time
-// cannot exceed a budget, and only a failure stays charged: a success, a failure of
-// the store and a panic give back what the attempt had cost.
+// BruteForce configures brute-force protection: how many failed attempts are
+// allowed before attempts get 429, without a call of the store and without
+// hashing a password. An attempt is charged before it is made, so that concurrent
+// attempts cannot exceed a budget, and only a failure stays charged: a success, a
+// failure of the store and a panic give the charge back.
 //
-// A request whose form is wrong is refused before anything is counted. Then the
-// address is charged, then the client is authenticated, and only then are the login
-// and the pair of login and address charged. A text that the caller has chosen (a
-// login, a client ID) is counted only while the budget of the caller's address
-// lasts, so with the defaults one address makes at most 246 counters in an hour, and
-// 242 if it is an IPv4 address: two for each failed login, and the address's own.
-// A refusal makes none. What only successes make, such as the marks of known
-// addresses, is in counters of its own: see [ratelimit.GroupKnown].
+// A request with an invalid form is rejected before anything is counted. Then the
+// address is charged, then the client is authenticated, and only then are the
+// login and the pair of login and address charged. A text that the caller chose
+// (a login, a client ID) is counted only while the budget of the caller's address
+// lasts. So with the defaults one address makes at most 246 counters in an hour,
+// and 242 if it is an IPv4 address: two for each failed login, and the address's
+// own. A rejection makes none. What only successes make, such as the marks of
+// known addresses, is in counters of its own: see [ratelimit.GroupKnown].
 //
-// A login is counted under its pseudonym, whether or not there is such a user. The
-// answers do not differ, nor does Retry-After.
+// A login is counted under its pseudonym (see [tokens.Authority.Pseudonym]),
+// whether or not there is such a user. The responses and their Retry-After do not
+// differ.
 //
-// An IPv6 /56 has four times the budget of an address, and a /48 sixteen times: a
-// customer who has a whole network is not as many callers as it has addresses.
+// An IPv6 /56 has four times the budget of an address, and a /48 sixteen times,
+// because a customer with a whole network must not have as many budgets as it has
+// addresses.
 //
 // The zero value is the safe default.
 type BruteForce struct {
-	// Address is for failed logins and wrong client secrets from one address (IPv6:
-	// one /64), whatever the login or the client. Zero: 60, and one more each minute.
-	// While it is spent, users who are known at the address get in with the right
-	// password; everything else is refused alike.
+	// Address limits failed logins and wrong client secrets from one address (IPv6:
+	// one /64), whatever the login or the client. While it is used up, users who are
+	// known at the address can log in with the right password; all else gets 429.
+	// Zero: 60, and one more each minute.
 	Address Budget
 
-	// Login is for failed logins at one name, from all addresses together. Zero: 50,
-	// and one more every half hour, which is less than 100 in any day. While it is
-	// spent, the user gets in from known addresses only.
+	// Login limits failed logins with one name, from all addresses together. While
+	// it is used up, the user can log in from known addresses only. Zero: 50, and
+	// one more each 30 minutes, which is less than 100 in any day.
 	Login Budget
 
-	// Pair is for failed logins at one name from one address. It starts afresh when
-	// the user gets in. Zero: 20, and one more every three minutes.
+	// Pair limits failed logins with one name from one address. It is reset when the
+	// user logs in. Zero: 20, and one more each 3 minutes.
 	Pair Budget
 
-	// Known is for failed logins at one name from an address that this user has
-	// logged in from before, while Address, Login or Pair is spent. What others do
-	// does not count there. It starts afresh when the user gets in. Zero: 20, and
-	// one more every half hour.
+	// Known limits failed logins with one name from an address from which this user
+	// has logged in before, while Address, Login or Pair is used up. Attempts of
+	// others do not count there. It is reset when the user logs in. Zero: 20, and
+	// one more each 30 minutes.
 	Known Budget
 
 	// AllKnown is Known for all known addresses of one name together, so that many
-	// of them are not many budgets; it starts afresh as well. Have it twice as large
-	// as Known, and twice as fast: then one address cannot spend it. Zero: 40, and
-	// one more every quarter of an hour.
+	// of them are not many budgets. It is reset when the user logs in. Make it twice
+	// as large as Known, and twice as fast, so that one address cannot use it up.
+	// Zero: 40, and one more each 15 minutes.
 	AllKnown Budget
 
-	// KnownFor is how long an address stays known after a login: at least KnownFor and
-	// at most twice as long. It must be whole seconds, 1 s to 366 days. Zero: 30 days.
+	// KnownFor is how long an address stays known after a login: at least KnownFor
+	// and at most twice as long. It must be whole seconds, 1 s to 366 days. Zero: 30
+	// days.
 	KnownFor time.Duration
 
-	// Success is for logins that succeed, of one user from one address: at most Burst
-	// in any Burst × Every. One more is refused with 429 before the password is
-	// hashed. Logins at the same time before the user is known at the address can
-	// exceed it once, by as many as Pair allows. Zero: 60, each second one, which is
-	// 60 in any minute.
+	// Success limits successful logins of one user from one address: at most Burst
+	// in any Burst × Every. One more gets 429 before the password is hashed.
+	// Concurrent logins before the user is known at the address can exceed it once,
+	// by as many as Pair allows. Zero: 60, and one more each second, which is 60 in
+	// any minute.
 	Success Budget
 
-	// Client is for wrong secrets of one OAuth client from one address, within
-	// Address. Zero: 20, and one more each minute. An address that the client has
-	// succeeded from has a second budget of the same size, for the time when Address
-	// or the first one is spent; an API key has one, too, for when Token is spent.
+	// Client limits wrong secrets of one OAuth client from one address, within
+	// Address. An address from which the client has succeeded has a second budget of
+	// the same size, for the time in which Address or the first one is used up; an
+	// API key has one too, for when Token is used up. Zero: 20, and one more each
+	// minute.
 	Client Budget
 
-	// Token is for API keys, refresh tokens and, at the revocation endpoint, access
-	// tokens that are wrong, from one address. A genuine refresh token costs nothing.
-	// Zero: 300, and one more each second.
+	// Token limits wrong API keys, refresh tokens and, at the revocation endpoint,
+	// access tokens, from one address. A genuine refresh token costs nothing. Zero:
+	// 300, and one more each second.
 	Token Budget
 
 	// SameLogin normalizes a login. Logins for which it returns the same text are
-	// counted together. Set it if your store treats further spellings as one login.
+	// counted together. Set it if your store treats more spellings as one login.
 	// Nil: surrounding spaces and the case of letters are ignored.
 	SameLogin func(login string) string
 
-	// OnCounterFailure decides about attempts while the counters fail. It must be zero,
-	// FailClosed or FailOpen. Zero: they are refused with 503, independently of
-	// Config.OnCounterFailure.
+	// OnCounterFailure says how attempts are handled while the counters fail,
+	// independently of Config.OnCounterFailure. It must be zero, FailClosed or
+	// FailOpen. Zero: they get 503.
 	OnCounterFailure ratelimit.FailurePolicy
 
-	// InsecureUnlimited switches brute-force protection off. It is for hosts that count
-	// failed attempts elsewhere, such as in a proxy.
+	// InsecureUnlimited disables brute-force protection. It is for hosts that count
+	// failed attempts elsewhere, such as in a proxy. False: attempts are limited.
 	InsecureUnlimited bool
 }
 
-// Budget limits attempts: Burst at once, and one more after each Every. Counters that
-// have fixed windows only, such as those of [ratelimit.FromLimiter], allow Burst attempts
-// in each window of Burst × Every. The zero value is the default of its field.
+// Budget limits attempts: Burst at once, and one more after each Every. Counters
+// that have fixed windows only, such as those of [ratelimit.FromLimiter], allow
+// Burst attempts in each window of Burst × Every. The zero value is the default
+// of its field.
 type Budget struct {
-	// Burst must be 1 to 1,000,000.
+	// Burst must be 1 to 1000000, unless the whole Budget is zero.
 	Burst int64
 
-	// Every must be whole seconds, 1 s to 366 days.
+	// Every must be whole seconds, 1 s to 366 days, unless the whole Budget is zero.
 	Every time.Duration
 }
 
-// budget is a Budget by its name, as New has found it.
+// budget is a Budget by its name.
 type budget struct {
 	name string
 	zero Budget
 	of   func(*BruteForce) *Budget
 
-	algorithm ratelimit.Algorithm // FixedWindow where the counters have no other
+	algorithm ratelimit.Algorithm // FixedWindow if the counters have no other
 	group     ratelimit.Group
 }
 
@@ -137,7 +142,7 @@ var budgets = [...]budget{
 	ofToken:    {"Token", Budget{300, time.Second}, func(g *BruteForce) *Budget { return &g.Token }, ratelimit.GCRA, ratelimit.GroupAttempts},
 	ofSuccess:  {"Success", Budget{60, time.Second}, func(g *BruteForce) *Budget { return &g.Success }, ratelimit.Rolling, ratelimit.GroupKnown},
 
-	// of a client or an API key at an address that it has succeeded from: as Client
+	// of a client or an API key at an address from which it has succeeded: as Client
 	ofKnownSecret: {group: ratelimit.GroupKnown},
 }
 
@@ -147,7 +152,7 @@ const (
 	maxBurst        = 1_000_000
 )
 
-// guard is BruteForce, ready for use.
+// guard is a compiled BruteForce.
 type guard struct {
 	policies  [len(budgets)]ratelimit.Policy
 	known     ratelimit.Policy // of the marks of known addresses
@@ -156,7 +161,7 @@ type guard struct {
 	off       bool
 }
 
-// guard checks g and the counters, and fills in the defaults.
+// guard checks g and the counters, and sets the defaults.
 func (g BruteForce) guard(c ratelimit.Counters, complain complaint) guard {
 	knownFor, sameLogin := g.KnownFor, g.SameLogin
 	if knownFor == 0 {
@@ -204,7 +209,7 @@ func (g BruteForce) guard(c ratelimit.Counters, complain complaint) guard {
 	return made
 }
 
-// folded is what a login has in common with those that differ in case only.
+// folded returns the text that logins have in common which differ in case only.
 func folded(login string) string {
 	return strings.ToLower(strings.ToUpper(strings.TrimSpace(login)))
 }

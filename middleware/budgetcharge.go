@@ -13,12 +13,12 @@ import (
 type budgetCharge struct {
 	ratelimit.Charge
 
-	lost    []error // the outcomes that lose it
-	success bool    // a success loses it, and nothing else
+	lost    []error // the outcomes that keep it
+	success bool    // only a success keeps it
 }
 
-// isLost reports whether the outcome of an attempt loses the charge. A client that
-// disconnects has had the work done, so what a failure costs stays charged.
+// isLost reports whether the outcome of an attempt keeps the charge. A client
+// that disconnects has had the work done, so what a failure costs stays charged.
 func (c *budgetCharge) isLost(outcome error) bool {
 	if c.success {
 		return outcome == nil
@@ -34,15 +34,15 @@ func (c *budgetCharge) isLost(outcome error) bool {
 	return false
 }
 
-// budgetCharge is the charge of a budget. The parts say whose budget it is.
+// budgetCharge returns the charge of a budget. The parts say whose budget it is.
 func (a *Auth) budgetCharge(budget int, source string, lost []error, parts ...string) budgetCharge {
 	c := a.counter(a.guard.policies[budget], parts...)
 	c.Group, c.Source = budgets[budget].group, source
 	return budgetCharge{Charge: c, lost: lost}
 }
 
-// networkCharges are the charges of a budget that belongs to an address, and those of
-// the wider networks of an IPv6 address.
+// networkCharges returns the charges of a budget of an address, and those of the
+// wider networks of an IPv6 address.
 func (a *Auth) networkCharges(budget int, from clientNetwork, lost ...error) []budgetCharge {
 	all := []budgetCharge{a.budgetCharge(budget, from.source, lost, from.net)}
 	for i, net := range from.wider {

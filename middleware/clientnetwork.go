@@ -11,15 +11,15 @@ import (
 	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
-// clientNetwork is where an attempt comes from.
+// clientNetwork is the origin of an attempt.
 type clientNetwork struct {
 	net    string   // an IPv4 address, or the /64 of an IPv6 address
 	wider  []string // the /56 and the /48 of an IPv6 address
 	source string   // see Charge.Source
 }
 
-// networkOf returns where a request comes from. A request without an address is
-// refused: it would share its counters with all requests without one.
+// networkOf returns the origin of a request. A request without an address is
+// rejected: it would share its counters with all requests without one.
 func (a *Auth) networkOf(r *http.Request) (clientNetwork, error) {
 	addr, err := a.clientIP(r)
 	var net netip.Prefix
@@ -40,17 +40,17 @@ func (a *Auth) networkOf(r *http.Request) (clientNetwork, error) {
 }
 
 // wider is a network that is wider than the /64 of one IPv6 host. Its budgets are
-// so many times those of one address.
+// a multiple of those of one address.
 type wider struct {
 	bits  int
 	times int64
 }
 
-// widerNetworks are the /56 and the /48: one of them is what providers give to one
+// widerNetworks are the /56 and the /48, which are what providers give to one
 // customer.
 var widerNetworks = [...]wider{{56, 4}, {48, 16}}
 
-// of is the policy of the network, given that of one address.
+// of returns the policy of the network, given that of one address.
 func (w wider) of(p ratelimit.Policy) ratelimit.Policy {
 	p.Name += "/" + strconv.Itoa(w.bits)
 	p.Limit *= w.times

@@ -10,14 +10,14 @@ import (
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
-// ConfigError is one invalid field of a Config.
+// ConfigError is one invalid field of a [Config].
 type ConfigError = configerror.Error
 
 // complaint notes what is wrong with the field at the path.
 type complaint = configcheck.Complain
 
-// checkTokens complains of a Config that verifies no tokens, and of fields that are
-// for an Auth that issues tokens.
+// checkTokens complains of a Config that verifies no tokens, and of fields that
+// are for an Auth that issues tokens.
 func (c Config) checkTokens(complain complaint) {
 	switch {
 	case c.Tokens == nil && c.Verifier == nil:
@@ -38,7 +38,7 @@ func (c Config) checkTokens(complain complaint) {
 	}
 }
 
-// checkDialect complains of a wire format in which no login can succeed.
+// checkDialect complains of a wire format with which no login can succeed.
 func (c Config) checkDialect(complain complaint) {
 	usable := c.Dialect != nil && configcheck.Optional("Dialect", c.Dialect, complain)
 	if usable && c.Tokens != nil && namesNoClient(c.Tokens, c.Dialect) {
@@ -46,8 +46,8 @@ func (c Config) checkDialect(complain complaint) {
 	}
 }
 
-// namesNoClient reports whether a client has to be named, and no request of the wire
-// format names one.
+// namesNoClient reports whether a client must be named, and no request of the
+// wire format names one.
 func namesNoClient(a *tokens.Authority, d wire.Dialect) bool {
 	return d.Accepts().NoClient && a.RequiresClients() && a.DefaultClient() == ""
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
-// sameSite refuses what pages of other origins make a browser do, where there
-// are cookies that it would do it with.
+// sameSite rejects requests that pages of other origins make a browser send, if
+// there are cookies.
 func (a *Auth) sameSite(r *http.Request) error {
 	if a.cookies == nil {
 		return nil
@@ -75,9 +75,9 @@ func (a *Auth) refreshCookie(r *http.Request) (token tokens.Secret, forgets bool
 }
 
 // cookieBearer is CheckBearer for a request without an Authorization header. An
-// invalid token is cleared, unless it has only expired: else OptionalBearer would refuse
-// the browser until the cookie expires. An Auth with a Verifier only clears nothing,
-// because the service that set the cookie may know more keys.
+// invalid token is cleared, unless it has only expired: otherwise OptionalBearer
+// would reject the browser until the cookie expires. An Auth with only a Verifier
+// clears nothing, because the service that set the cookie may know more keys.
 func (a *Auth) cookieBearer(r *http.Request) (tokens.Principal, error) {
 	token, err := cookie(r, a.cookies.access.Name)
 	if err != nil {
@@ -127,7 +127,7 @@ const (
 	forgetsBoth
 )
 
-// clearing has a refusal clear cookies if it is for one of these reasons.
+// clearing makes a rejection clear cookies if it is for one of these reasons.
 func clearing(err error, what forgets, reasons ...wire.Reason) error {
 	if err == nil {
 		return nil
@@ -139,16 +139,16 @@ func clearing(err error, what forgets, reasons ...wire.Reason) error {
 	return &clears{e, what}
 }
 
-// clears is a refusal that clears cookies.
+// clears is a rejection that clears cookies.
 type clears struct {
 	refusal *wire.Error
 	what    forgets
 }
 
-// Error returns the refusal's text.
+// Error returns the rejection's text.
 func (c *clears) Error() string { return c.refusal.Error() }
 
-// Unwrap returns the refusal.
+// Unwrap returns the rejection.
 func (c *clears) Unwrap() error { return c.refusal }
 
 // granted answers with the pair in cookies. Without a refresh token it clears the

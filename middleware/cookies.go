@@ -9,85 +9,95 @@ import (
 	"time"
 )
 
-// Cookies keep the tokens of browsers where no script can read them: Login and
-// Refresh answer 204 with two cookies and no token in the body, Refresh and
-// Logout read the refresh cookie, and Bearer, OptionalBearer and Protect the access
-// cookie of requests that have no Authorization header. Every handler that ends
-// the caller's own session clears both (Logout, LogoutEverywhere, EndSession,
-// Revoke; see [Auth.ClearCookies] for handlers of the host's), and so does a
-// refresh whose cookie has an invalid token. The refusal of an access cookie whose
-// token is revoked or not genuine clears that cookie: on routes that allow anonymous
-// callers the browser becomes anonymous. The Token endpoint does not use cookies; see
-// also [Auth.WithoutCookies].
+// Cookies keep the tokens of browsers in cookies that scripts cannot read.
 //
-// The cookies are Secure, HttpOnly and SameSite, for one host only, and go when
-// their token expires. Every request that a cookie authenticates, and every login,
-// refresh and logout, passes [http.CrossOriginProtection] before anything of it
-// is looked at: unsafe methods, and upgrades to WebSocket, from pages of other
-// origins are 403. Give the Authority a RetryGrace, for tabs of one browser refresh
-// at the same time.
+// Login and Refresh answer 204 with two cookies and no token in the body. Refresh
+// and Logout read the refresh cookie. Bearer, OptionalBearer and Protect read the
+// access cookie of requests without an Authorization header. The Token endpoint
+// does not use cookies; see also [Auth.WithoutCookies].
+//
+// Each handler that ends the caller's own session clears both cookies: Logout,
+// LogoutEverywhere, EndSession and Revoke (see [Auth.ClearCookies] for the host's
+// own handlers). So does a refresh whose cookie has an invalid token. If the
+// token of the access cookie is revoked or not genuine, its rejection clears that
+// cookie: on routes that allow anonymous callers the browser becomes anonymous.
+//
+// The cookies are Secure, HttpOnly and SameSite, and are sent to one host only.
+// They expire with their token, unless Remember is set. Each request that a
+// cookie authenticates, and each login, refresh and logout, is checked by
+// [http.CrossOriginProtection] first: unsafe methods, and upgrades to WebSocket,
+// from pages of other origins get 403. Set RetryGrace in the Authority's Config,
+// because the tabs of one browser refresh concurrently.
 type Cookies struct {
-	// RefreshPath is required, unless there is only a Verifier: the path below
-	// which Refresh and Logout are mounted, such as "/auth". Browsers send the
-	// refresh cookie there and nowhere else, and its name begins with __Secure-.
-	// "/" sends it with every request, and its name begins with __Host-, which
-	// keeps hosts of the same domain from setting it.
+	// RefreshPath is required, unless there is only a Verifier: the path below which
+	// Refresh and Logout are mounted, for example "/auth". Browsers send the refresh
+	// cookie only there, and its name begins with __Secure-. With "/" they send it
+	// with every request, and its name begins with __Host-, so that other hosts of
+	// the same domain cannot set it. At most 1024 characters, without a slash at the
+	// end.
 	RefreshPath string
 
-	// Access and Refresh name the cookies, without the prefix. Empty:
-	// "access_token" and "refresh_token". The access cookie's name begins with
-	// __Host-.
+	// Access and Refresh name the cookies, without the prefix: 1 to 64 letters,
+	// digits, "_" and "-", without "__" at the beginning. They must differ. The
+	// access cookie's name begins with __Host-. Empty: "access_token" and
+	// "refresh_token".
 	Access, Refresh string
 
-	// SameSite is http.SameSiteStrictMode or http.SameSiteLaxMode, with which the
-	// access cookie comes along when somebody follows a link from another site.
-	// Zero: strict.
+	// SameSite is http.SameSiteStrictMode or http.SameSiteLaxMode. With the latter a
+	// browser also sends the access cookie when a user follows a link from another
+	// site. Zero: strict.
 	SameSite http.SameSite
 
-	// TrustedOrigins are the other origins whose pages may make requests, such as
-	// "https://app.example.com". It does not configure CORS, which decides whether
-	// their scripts may read the answers.
+	// TrustedOrigins are the other origins whose pages may make requests, for
+	// example "https://app.example.com". They do not configure CORS, which decides
+	// whether the scripts of these pages may read the responses. Empty: only pages
+	// of the same origin may.
 	TrustedOrigins []string
 
-	// InsecureCrossSite makes browsers send the cookies with requests from pages of any
-	// site (SameSite=None). It is for a front end on another site than the API. It is
-	// insecure because pages of any site can then send authenticated GET requests, and
-	// only CrossOriginProtection rejects the others. It requires TrustedOrigins.
+	// InsecureCrossSite makes browsers send the cookies with requests from pages of
+	// any site (SameSite=None), for a web page on another site than the API. It is
+	// insecure because pages of any site can then send authenticated GET requests,
+	// and only CrossOriginProtection rejects the others. It requires TrustedOrigins,
+	// and SameSite must be zero. False: the cookies are sent as SameSite says.
 	InsecureCrossSite bool
 
-	// Partitioned makes browsers keep the cookies apart for each site in whose pages
-	// they are set (CHIPS). Browsers that block third-party cookies, as Chromium can,
-	// send those of InsecureCrossSite only with it. It requires InsecureCrossSite.
+	// Partitioned makes browsers keep the cookies separately for each site in whose
+	// pages they are set (CHIPS). Browsers that block third-party cookies, as
+	// Chromium can, send those of InsecureCrossSite only with it. It requires
+	// InsecureCrossSite. False: the cookies are not partitioned.
 	Partitioned bool
 
 	// Remember names the parameter of a login with which users choose to stay logged
-	// in: "1", "true", "on" or "yes", or true in JSON. The cookies of other logins have
-	// no Max-Age, so that the browser forgets them when it is closed, also after
-	// refreshes. The session itself lasts as long as any other. Empty: all cookies last
-	// as long as their tokens. 64 bytes or less, in printable ASCII.
+	// in, for example "remember_me": its value is "1", "true", "on" or "yes", or
+	// true in JSON. The cookies of other logins have no Max-Age, so that the browser
+	// deletes them when it is closed, also after refreshes. The session itself lasts
+	// as long as any other. At most 64 bytes of printable ASCII. Empty: all cookies
+	// last as long as their tokens.
 	Remember string
 
-	// ReplaceSession makes a login end the session whose refresh cookie comes with it,
-	// so that a browser has one session. It needs Login below RefreshPath, because
-	// browsers send the refresh cookie nowhere else. A cookie whose token is invalid is
-	// ignored. False: the earlier session lasts until it expires.
+	// ReplaceSession makes a login end the session whose refresh cookie is sent with
+	// it, so that a browser has one session. Login must be mounted below
+	// RefreshPath, because browsers send the refresh cookie only there. A cookie
+	// whose token is invalid is ignored. False: the earlier session lasts until it
+	// expires.
 	ReplaceSession bool
 
-	// MaxHeader is how many bytes the header of a response to a login or a refresh may
-	// have, 1,024 to 65,536. A larger one is sent, and reported as an events.Fault,
-	// because a proxy may answer 502 in its place. 512 bytes are counted for headers of
-	// others. Zero: 4096, which is the default of nginx (proxy_buffer_size).
+	// MaxHeader is the size, in bytes, up to which the header of a response to a
+	// login or a refresh is expected to reach the browser: 1024 to 65536. A larger
+	// one is sent, and reported as an events.Fault, because a proxy may answer 502
+	// instead. 512 bytes are counted for the headers of others. Zero: 4096, which is
+	// the default of nginx (proxy_buffer_size).
 	MaxHeader int
 }
 
-// maxCookie is the longest Set-Cookie, with its attributes: every browser keeps
-// one of 4096 bytes.
+// maxCookie is the maximum length of a Set-Cookie with its attributes: every
+// browser accepts 4096 bytes.
 const maxCookie = 4096
 
-// cookies are what a Cookies says, ready to be used.
+// cookies are compiled Cookies.
 type cookies struct {
 	access, refresh http.Cookie // without a value
-	maxAccess       int         // the longest access token that fits into its cookie, in bytes
+	maxAccess       int         // maximum length of an access token in its cookie, in bytes
 	origins         *http.CrossOriginProtection
 	remember        string
 	replaces        bool
@@ -134,7 +144,7 @@ func (c *Cookies) compiled(refreshes bool, complain complaint) *cookies {
 	return k
 }
 
-// checkChoices checks the fields that a browser or a proxy asks for.
+// checkChoices checks the optional fields.
 func (c *Cookies) checkChoices(complain complaint) {
 	if c.Partitioned && !c.InsecureCrossSite {
 		complain("Cookies.Partitioned", "must be false unless InsecureCrossSite is set")

@@ -17,7 +17,7 @@ func (a *Auth) exchange(r *http.Request, refresh tokens.RefreshRequest, keys boo
 		})
 	}
 	enter := func() (tokens.Pair, error) { return a.tokens.Refresh(a.located(r), refresh) }
-	if refresh.Check() != nil { // what is malformed is refused before anything is counted
+	if refresh.Check() != nil { // a malformed request is rejected before anything is counted
 		return enter()
 	}
 	return attemptSecrets(a, r, presented{
@@ -27,7 +27,7 @@ func (a *Auth) exchange(r *http.Request, refresh tokens.RefreshRequest, keys boo
 
 func (a *Auth) exchangeKey(r *http.Request, key tokens.KeyRequest) (tokens.Pair, error) {
 	enter := func() (tokens.Pair, error) { return a.tokens.ExchangeKey(a.located(r), key) }
-	if key.Check() != nil { // what is malformed is refused before anything is counted
+	if key.Check() != nil { // a malformed request is rejected before anything is counted
 		return enter()
 	}
 	p, err := attemptSecrets(a, r, presented{clientID: key.ClientID, clientSecret: key.ClientSecret, token: key.Key}, enter)

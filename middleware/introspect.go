@@ -9,9 +9,10 @@ import (
 )
 
 // CheckIntrospect is the introspection endpoint of RFC 7662, for a registered
-// client that is authenticated by its secret and that Config.MayIntrospect lets
-// ask. An inactive token (RFC 7662
-// "active": false) is no error: it is the zero Introspection, whatever the reason.
+// client that authenticates with its secret and that Config.MayIntrospect allows.
+// An inactive token ("active": false) is not an error: it is the zero
+// Introspection, whatever the reason. Failed attempts with client secrets are
+// limited by Config.BruteForce.
 func (a *Auth) CheckIntrospect(r *http.Request) (tokens.Introspection, error) {
 	p, err := a.params(r, standard)
 	if err != nil {
@@ -23,7 +24,7 @@ func (a *Auth) CheckIntrospect(r *http.Request) (tokens.Introspection, error) {
 	}
 	ctx := a.located(r)
 	ask := func() (struct{}, error) { return struct{}{}, a.asks(ctx, c) }
-	if (tokens.RevokeRequest{ClientID: c.ID, ClientAsSent: c.AsSent}).Check() != nil { // what is malformed is refused before anything is counted
+	if (tokens.RevokeRequest{ClientID: c.ID, ClientAsSent: c.AsSent}).Check() != nil { // a malformed request is rejected before anything is counted
 		_, err := ask()
 		return tokens.Introspection{}, err
 	}
@@ -37,7 +38,7 @@ func (a *Auth) CheckIntrospect(r *http.Request) (tokens.Introspection, error) {
 	return a.tokens.Introspect(ctx, tokens.Secret(token))
 }
 
-// asks sees whether a client may ask about tokens.
+// asks checks whether a client may introspect tokens.
 func (a *Auth) asks(ctx context.Context, c wire.Client) error {
 	registered, err := a.tokens.AuthenticateClient(ctx, c.ID, c.Secret, c.AsSent)
 	if err != nil {
@@ -49,7 +50,8 @@ func (a *Auth) asks(ctx context.Context, c wire.Client) error {
 	return nil
 }
 
-// Introspect answers what CheckIntrospect decides, as RFC 7662 specifies.
+// Introspect is a handler that writes the state of CheckIntrospect, as RFC 7662
+// §2.2 specifies.
 func (a *Auth) Introspect(w http.ResponseWriter, r *http.Request) {
 	i, err := a.CheckIntrospect(r)
 	if err != nil {
@@ -59,8 +61,8 @@ func (a *Auth) Introspect(w http.ResponseWriter, r *http.Request) {
 	a.Introspected(i).Write(w)
 }
 
-// Introspected is the answer of RFC 7662 §2.2. For an inactive token it contains
-// "active": false only.
+// Introspected returns the response of RFC 7662 §2.2. For an inactive token it
+// contains only "active": false.
 func (a *Auth) Introspected(i tokens.Introspection) wire.Answer {
 	type inactive struct {
 		Active bool `json:"active"`

@@ -12,12 +12,12 @@ import (
 const mediaJWKS = "application/jwk-set+json"
 
 // CheckJWKS returns the public keys of the Authority as a JWK Set (RFC 7517 §5),
-// for services that verify its tokens: those that verify now, and those that sign
-// later. HMAC keys are never published; a host that has no others has an empty
-// set.
+// for services that verify its tokens: those that verify now, and those that will
+// sign later. HMAC keys are never published; without other keys the set is empty.
+// The method must be GET or HEAD.
 //
-// Clients may keep it for five minutes. So a key is to be in the set for longer
-// than that before its SignsFrom.
+// Clients may cache it for five minutes, so publish a key for longer than that
+// before its SignsFrom.
 func (a *Auth) CheckJWKS(r *http.Request) (wire.Answer, error) {
 	if a.tokens == nil {
 		return wire.Answer{}, wire.NewError(wire.ReasonInternal, errNoTokens)
@@ -25,7 +25,7 @@ func (a *Auth) CheckJWKS(r *http.Request) (wire.Answer, error) {
 	return document(r, mediaJWKS, a.tokens.JWKS())
 }
 
-// JWKS answers what CheckJWKS decides.
+// JWKS is a handler that writes the JWK Set of CheckJWKS.
 func (a *Auth) JWKS(w http.ResponseWriter, r *http.Request) {
 	answer, err := a.CheckJWKS(r)
 	a.published(w, r, answer, err)
@@ -39,8 +39,8 @@ func (a *Auth) published(w http.ResponseWriter, r *http.Request, answer wire.Ans
 	answer.Write(w)
 }
 
-// document answers GET and HEAD with what anybody may read and keep for a while,
-// and 304 to who has it.
+// document returns the response to GET and HEAD with a public document that may
+// be cached, and 304 to a client that has it.
 func document(r *http.Request, mediaType string, text []byte) (wire.Answer, error) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		e := wire.NewError(wire.ReasonMethod, nil)
@@ -62,7 +62,7 @@ func document(r *http.Request, mediaType string, text []byte) (wire.Answer, erro
 	return answer, nil
 }
 
-// matches is the weak comparison of RFC 9110 §13.1.2.
+// matches is the weak comparison of RFC 9110 §8.8.3.2.
 func matches(fields []string, tag string) bool {
 	for _, field := range fields {
 		for one := range strings.SplitSeq(field, ",") {

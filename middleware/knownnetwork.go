@@ -7,15 +7,16 @@ import (
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 )
 
-// knownNetwork says whether a user, a client or an API key has succeeded from a network before, by two marks: that
-// of the current epoch, and that of the one before. A success makes them, and nothing
-// else does.
+// knownNetwork says whether a user, a client or an API key has succeeded from a
+// network before, by two marks: that of the current epoch, and that of the one
+// before. Only a success makes them.
 type knownNetwork struct {
 	marks []ratelimit.Charge
-	owner string // who has succeeded, and takes the capacity
+	owner string // the owner that has succeeded, and takes the capacity
 }
 
-// knownNetwork is what is known of an owner at a network; kind says what the owner is.
+// knownNetwork returns the marks of an owner at a network; kind says what the
+// owner is.
 func (a *Auth) knownNetwork(kind, owner, net string) knownNetwork {
 	period := int64(a.guard.known.Window / 2 / time.Second)
 	epoch := a.now().Unix() / period
@@ -28,7 +29,7 @@ func (a *Auth) knownNetwork(kind, owner, net string) knownNetwork {
 	return k
 }
 
-// source is who takes the capacity: see Charge.Source.
+// source returns who takes the capacity: see Charge.Source.
 func (k *knownNetwork) source(a *Auth) string { return a.tokens.Pseudonym("bruteforce/" + k.owner) }
 
 // isKnown reports whether one of the marks was made.
@@ -42,7 +43,7 @@ func (k *knownNetwork) isKnown(c attemptCounters) (bool, error) {
 	return !d.Allowed, nil
 }
 
-// makeKnown makes the mark of the current epoch, unless it is there.
+// makeKnown makes the mark of the current epoch, unless it exists.
 func (k *knownNetwork) makeKnown(c attemptCounters) {
 	ctx, cancel := c.counting()
 	defer cancel()

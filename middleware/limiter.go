@@ -12,13 +12,13 @@ import (
 	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
-// CallerOf returns the principal as package ratelimit knows callers, for Inspect,
+// CallerOf returns the principal as a Caller of package ratelimit, for Inspect,
 // Reset and Grant.
 func CallerOf(p tokens.Principal) ratelimit.Caller {
 	return ratelimit.Caller{User: p.Subject, Account: p.Account, Session: p.SessionID, Tier: p.Tier, Seats: p.Seats}
 }
 
-// limiter makes the Limiter of a Config, or complains.
+// limiter makes the Limiter of a Config.
 func (a *Auth) limiter(c Config, complain complaint) *ratelimit.Limiter {
 	config := ratelimit.Config{
 		Tiers: c.Tiers, ClientIP: c.ClientIP, Identify: identify, Limit: c.Limit, Headers: c.Headers,
@@ -40,7 +40,7 @@ func (a *Auth) limiter(c Config, complain complaint) *ratelimit.Limiter {
 	return l
 }
 
-// identify names the caller of a request by its principal.
+// identify returns the caller of a request by its principal.
 func identify(r *http.Request) (ratelimit.Caller, error) {
 	p, ok := tokens.PrincipalFrom(r.Context())
 	if !ok {
@@ -49,9 +49,9 @@ func identify(r *http.Request) (ratelimit.Caller, error) {
 	return CallerOf(p), nil
 }
 
-// principalOf returns the context's principal if the Caller was made of it, else one
-// with what the Caller has: a handler for support staff has the principal of the
-// staff in its context, and inspects another caller.
+// principalOf returns the context's principal if the Caller was made of it, or
+// else one with the Caller's data: a handler for support staff has the principal
+// of the staff in its context, and inspects another caller.
 func principalOf(ctx context.Context, c ratelimit.Caller) tokens.Principal {
 	c.Address, c.Key = netip.Addr{}, ""
 	if p, ok := tokens.PrincipalFrom(ctx); ok && CallerOf(p) == c {
@@ -60,7 +60,8 @@ func principalOf(ctx context.Context, c ratelimit.Caller) tokens.Principal {
 	return tokens.Principal{Subject: c.User, Account: c.Account, SessionID: c.Session, Tier: c.Tier, Seats: c.Seats}
 }
 
-// limitEvents are the kinds of package ratelimit as package tokens names them.
+// limitEvents maps the event kinds of package ratelimit to those of package
+// events.
 var limitEvents = map[ratelimit.EventKind]events.Kind{
 	ratelimit.EventLimited:        events.Limited,
 	ratelimit.EventShadowLimited:  events.ShadowLimited,
@@ -82,7 +83,7 @@ func (a *Auth) limitEvent(ctx context.Context, e ratelimit.Event) {
 	})
 }
 
-// refuse answers a refusal of the Limiter.
+// refuse writes a rejection of the Limiter.
 func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	a.refused(w, r, wire.RouteAPI, err)
 }

@@ -8,9 +8,14 @@ import (
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
-// CheckLogin reads a login in the Auth's dialect, authenticates the user and returns a
-// new pair of tokens. It reads no credentials from the URL, and ignores an
-// Authorization: Bearer.
+// CheckLogin reads a login in the Auth's wire format, authenticates the client
+// and the user, and returns a new pair of tokens. It reads no credentials from
+// the URL, and ignores an Authorization: Bearer. The method must be POST. Failed
+// attempts are limited by Config.BruteForce: a request over a budget gets
+// ReasonThrottled, without a call of the store.
+//
+// It returns a wire.Error for a malformed request, and the errors of
+// [tokens.Authority.Login].
 func (a *Auth) CheckLogin(r *http.Request) (tokens.Pair, error) {
 	if err := a.sameSite(r); err != nil {
 		return tokens.Pair{}, err
@@ -34,14 +39,14 @@ func (a *Auth) CheckLogin(r *http.Request) (tokens.Pair, error) {
 	return pair, nil
 }
 
-// forgetsLogin reports whether the browser is to forget the tokens of a login when it
-// is closed.
+// forgetsLogin reports whether the browser must delete the tokens of a login when
+// it is closed.
 func (a *Auth) forgetsLogin(p *wire.Params) bool {
 	return a.cookies != nil && a.cookies.remember != "" && !p.IsTrue(a.cookies.remember)
 }
 
-// replaceSession ends the session whose refresh cookie came with a login that has
-// succeeded. The login is valid whatever becomes of it.
+// replaceSession ends the session whose refresh cookie was sent with a login that
+// has succeeded. The login is valid whatever the result.
 func (a *Auth) replaceSession(r *http.Request) {
 	if a.cookies == nil || !a.cookies.replaces {
 		return
@@ -55,7 +60,7 @@ func (a *Auth) replaceSession(r *http.Request) {
 
 // login lets a user in, unless too many attempts have failed.
 func (a *Auth) login(r *http.Request, login tokens.LoginRequest) (tokens.Pair, error) {
-	if a.guard.off || login.Check() != nil { // what is malformed is refused before anything is counted
+	if a.guard.off || login.Check() != nil { // a malformed request is rejected before anything is counted
 		return a.tokens.Login(a.located(r), login)
 	}
 	t, err := a.newLoginAttempt(r, login)
@@ -74,7 +79,7 @@ func (a *Auth) login(r *http.Request, login tokens.LoginRequest) (tokens.Pair, e
 	return p, nil
 }
 
-// Login answers what CheckLogin decides.
+// Login is a handler that writes the tokens of CheckLogin.
 func (a *Auth) Login(w http.ResponseWriter, r *http.Request) {
 	p, err := a.CheckLogin(r)
 	a.grant(w, r, wire.RouteLogin, p, err)

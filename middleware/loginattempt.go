@@ -11,11 +11,11 @@ import (
 
 // loginAttempt is one login while it is decided and made.
 //
-// What a caller is told depends on the open budgets alone: those of the address, of
-// the client, of the login and of the pair. They are the same for all names. Where
-// they are spent, a user who is known at the address has budgets of their own: the
-// right password gets in, and any other outcome looks like the refusal that every
-// name gets there.
+// The response depends on the open budgets alone: those of the address, of the
+// client, of the login and of the pair. They are the same for all names. While
+// they are used up, a user who is known at the address has budgets of their own:
+// the right password logs in, and any other outcome looks like the rejection that
+// every name gets there.
 type loginAttempt struct {
 	attempt
 
@@ -24,12 +24,12 @@ type loginAttempt struct {
 	user      knownNetwork
 	knownHere bool // the user has logged in from this address
 
-	behind       *overBudget   // the open budgets are spent, and those of the known user are paid
-	client       *knownNetwork // nil: no client has shown a secret, or it cannot be known
-	behindClient *overBudget   // the open budget of the client is spent, and that of the known client is paid
+	behind       *overBudget   // the open budgets are used up, and those of the known user are charged
+	client       *knownNetwork // nil: no client has presented a secret, or it cannot be known
+	behindClient *overBudget   // the open budget of the client is used up, and that of the known client is charged
 }
 
-// newLoginAttempt is the attempt to log in that a request makes.
+// newLoginAttempt returns the attempt to log in of a request.
 func (a *Auth) newLoginAttempt(r *http.Request, login tokens.LoginRequest) (*loginAttempt, error) {
 	from, err := a.networkOf(r)
 	if err != nil {
@@ -41,7 +41,7 @@ func (a *Auth) newLoginAttempt(r *http.Request, login tokens.LoginRequest) (*log
 	}, nil
 }
 
-// payCaller pays what an attempt costs before the password is looked at: the budgets of
+// payCaller charges an attempt before the password is verified: the budgets of
 // the address and of the client.
 func (t *loginAttempt) payCaller(login tokens.LoginRequest) error {
 	err := t.payAddress()
@@ -54,7 +54,7 @@ func (t *loginAttempt) payCaller(login tokens.LoginRequest) error {
 	return err
 }
 
-// payAddress pays what an attempt from this address costs.
+// payAddress charges the budgets of the address.
 func (t *loginAttempt) payAddress() error {
 	over, err := t.pay(t.auth.networkCharges(ofAddress, t.from, tokens.ErrBadCredentials, tokens.ErrInvalidClient)...)
 	if err != nil {
@@ -66,19 +66,19 @@ func (t *loginAttempt) payAddress() error {
 	return t.payKnown(over)
 }
 
-// payClient pays what it costs to present the secret of a client.
+// payClient charges the presentation of a client secret.
 func (t *loginAttempt) payClient(id string) (err error) {
 	c := t.auth.clientCharges(t.from, id, nil)
 	t.client = c.known
-	if t.behind != nil { // nothing that the caller has chosen is counted any more
+	if t.behind != nil { // nothing that the caller chose is counted any more
 		return c.payKnown(&t.attempt, t.behind)
 	}
 	t.behindClient, err = c.pay(&t.attempt)
 	return err
 }
 
-// beforePassword pays what it costs to have a password looked at, when the client was
-// authenticated. It is nil where the known user has paid for everything.
+// beforePassword charges the verification of a password, after the client was
+// authenticated. It returns nil if the known user has paid for everything.
 func (t *loginAttempt) beforePassword() func(context.Context) error {
 	if t.behind != nil {
 		return nil
@@ -86,8 +86,8 @@ func (t *loginAttempt) beforePassword() func(context.Context) error {
 	return func(context.Context) error { return t.payPassword() }
 }
 
-// payPassword pays for the budgets of the login, of the pair and, of a user who is known
-// here, of successes.
+// payPassword charges the budgets of the login, of the pair and, for a user who
+// is known here, of successes.
 func (t *loginAttempt) payPassword() error {
 	lost := []error{tokens.ErrBadCredentials}
 	charges := []budgetCharge{
@@ -107,8 +107,8 @@ func (t *loginAttempt) payPassword() error {
 	return t.refuse(over, nil) // too many successes
 }
 
-// payKnown pays what the attempt of a known user costs where the open budgets are
-// spent, and refuses everybody else.
+// payKnown charges the attempt of a known user while the open budgets are used
+// up, and rejects all others.
 func (t *loginAttempt) payKnown(open *overBudget) error {
 	if !t.knownHere {
 		return t.refuse(open, nil)
@@ -134,15 +134,16 @@ func (t *loginAttempt) allKnown() budgetCharge {
 
 var lostByKnown = []error{tokens.ErrBadCredentials, tokens.ErrInvalidClient}
 
-// success is what a login costs that succeeds.
+// success returns the charge of a successful login.
 func (t *loginAttempt) success() budgetCharge {
 	s := t.auth.budgetCharge(ofSuccess, t.user.source(t.auth), nil, t.from.net, t.name)
 	s.success = true
 	return s
 }
 
-// refusal is the answer to an attempt that has failed: where the budgets are spent that
-// all names have, it looks like the refusal that every name gets.
+// refusal returns the rejection of an attempt that has failed: while the budgets
+// are used up that all names have, it looks like the rejection that every name
+// gets.
 func (t *loginAttempt) refusal(err error) error {
 	switch {
 	case t.behind != nil:
@@ -153,8 +154,8 @@ func (t *loginAttempt) refusal(err error) error {
 	return err
 }
 
-// remember makes the address a known one of the user, has the budgets of the two
-// start afresh, and counts the success of a user who was not known before.
+// remember marks the address as known for the user, resets the two budgets, and
+// counts the success of a user who was not known before.
 func (t *loginAttempt) remember() {
 	a := t.auth
 	ctx, cancel := t.counting()

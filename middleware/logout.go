@@ -8,18 +8,17 @@ import (
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
-// CheckLogout ends the session of the refresh token that the request presents
-// or, in dialects that have it so, of its access token. An invalid
-// refresh token is no error: the session of the access token is ended, if there is a
-// valid one beside it, and else ended is false.
+// CheckLogout ends the session of the request's refresh token or, in wire formats
+// that allow it, of its access token. An invalid refresh token is not an error:
+// the session of the access token is ended, if there is a valid one, and
+// otherwise ended is false. With Config.Cookies, a request with neither a refresh
+// token nor an Authorization: Bearer ends the session of its cookies. The method
+// must be POST.
 //
-// The session's refresh tokens are dead when CheckLogout returns. So are its
-// access tokens where the Authority has a deny list; else they are good until
-// they expire. Once the request has been read, the logout runs to its end also
-// if the client disconnects; so mount it without Bearer or Protect in front.
-//
-// Where there are Config.Cookies, a request with neither a refresh token nor an
-// Authorization: Bearer ends the session of its cookies.
+// When CheckLogout returns, the session's refresh tokens are rejected. So are its
+// access tokens if the Authority has a deny list; otherwise they stay valid until
+// they expire. Once the request has been read, the logout completes even if the
+// client disconnects, so mount it without Bearer or Protect in front.
 func (a *Auth) CheckLogout(r *http.Request) (ended bool, err error) {
 	if err := a.sameSite(r); err != nil {
 		return false, err
@@ -39,9 +38,9 @@ func (a *Auth) CheckLogout(r *http.Request) (ended bool, err error) {
 	return a.logout(r, refresh, ok)
 }
 
-// logoutByCookie ends the session of the refresh cookie or, where an
-// Authorization: Bearer or only the access cookie is there, of that. If there is
-// nothing to end, the cookies go all the same.
+// logoutByCookie ends the session of the refresh cookie or, with an
+// Authorization: Bearer or only the access cookie, of that. The cookies are
+// cleared even if there is no session to end.
 func (a *Auth) logoutByCookie(r *http.Request, refresh tokens.RefreshRequest) (ended bool, err error) {
 	token, _, err := a.refreshCookie(r)
 	if err != nil {
@@ -62,7 +61,7 @@ func (a *Auth) logoutByCookie(r *http.Request, refresh tokens.RefreshRequest) (e
 // the access token.
 func (a *Auth) logout(r *http.Request, refresh tokens.RefreshRequest, ok bool) (ended bool, err error) {
 	if ok {
-		if err := refresh.Check(); err != nil { // what is malformed is refused before anything is counted
+		if err := refresh.Check(); err != nil { // a malformed request is rejected before anything is counted
 			return false, err
 		}
 		_, err = attemptSecrets(a, r, presented{
@@ -87,7 +86,7 @@ func (a *Auth) logoutBearer(r *http.Request) error {
 }
 
 // logoutBearerToo ends the session of the access token of a request whose refresh
-// token is invalid. It is no error if there is none.
+// token is invalid. It is not an error if there is none.
 func (a *Auth) logoutBearerToo(r *http.Request) (ended bool, err error) {
 	err = a.logoutBearer(r)
 	if err != nil && wire.AsError(err).Reason != wire.ReasonUnavailable {
@@ -96,15 +95,16 @@ func (a *Auth) logoutBearerToo(r *http.Request) (ended bool, err error) {
 	return err == nil, err
 }
 
-// Logout answers what CheckLogout decides.
+// Logout is a handler that ends the session of CheckLogout.
 func (a *Auth) Logout(w http.ResponseWriter, r *http.Request) {
 	ended, err := a.CheckLogout(r)
 	a.loggedOut(w, r, ended, err)
 }
 
-// CheckLogoutEverywhere ends all sessions of the user whose access token the
-// request bears. It runs to its end also if the client disconnects, as
-// CheckLogout does.
+// CheckLogoutEverywhere ends all sessions of the user of the request's access
+// token, which must satisfy Config.AccountScope. The method must be POST. It
+// completes even if the client disconnects, so mount it without Bearer or Protect
+// in front. See [tokens.Authority.LogoutEverywhere].
 func (a *Auth) CheckLogoutEverywhere(r *http.Request) error {
 	if err := a.sameSite(r); err != nil {
 		return err
@@ -123,7 +123,7 @@ func (a *Auth) CheckLogoutEverywhere(r *http.Request) error {
 	return a.tokens.LogoutEverywhere(a.located(r), principal.Subject)
 }
 
-// LogoutEverywhere answers what CheckLogoutEverywhere decides.
+// LogoutEverywhere is a handler that ends the sessions of CheckLogoutEverywhere.
 func (a *Auth) LogoutEverywhere(w http.ResponseWriter, r *http.Request) {
 	err := a.CheckLogoutEverywhere(r)
 	a.loggedOut(w, r, err == nil, err)

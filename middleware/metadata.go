@@ -13,23 +13,25 @@ import (
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
-// wellKnown is where RFC 8414 §3 has the metadata.
+// wellKnown is the path of the metadata (RFC 8414 §3).
 const wellKnown = "/.well-known/oauth-authorization-server"
 
-// Endpoints are the endpoints that Metadata publishes. Each must be an https URL, or a
-// path that begins with a slash, such as "/token": it is resolved against the issuer's
-// scheme and host. Empty: Metadata does not publish the endpoint.
+// Endpoints are the endpoints that Metadata publishes (RFC 8414 §2). Each must be
+// an https URL, or a path that begins with a slash, for example "/token": it is
+// resolved against the issuer's scheme and host. Empty: Metadata does not publish
+// the endpoint.
 type Endpoints struct {
-	// Token is where Token is mounted. It is required if any other endpoint is set.
+	// Token is where Token is mounted (RFC 6749 §3.2). It is required if any other
+	// endpoint is set.
 	Token string
 
-	// JWKS is where JWKS is mounted.
+	// JWKS is where JWKS is mounted (RFC 7517 §5).
 	JWKS string
 
-	// Revoke is where Revoke (RFC 7009) is mounted.
+	// Revoke is where Revoke is mounted (RFC 7009 §2).
 	Revoke string
 
-	// Introspect is where Introspect (RFC 7662) is mounted.
+	// Introspect is where Introspect is mounted (RFC 7662 §2).
 	Introspect string
 }
 
@@ -85,8 +87,8 @@ func (c Config) checkEndpoints(complain complaint) {
 	}
 }
 
-// webURL reads an https URL without a fragment. To this very machine http will
-// do, for tests and first steps.
+// webURL parses an https URL without a fragment. http is allowed on the loopback
+// interface, for tests and first steps.
 func webURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	switch {
@@ -107,7 +109,8 @@ func isLoopback(host string) bool {
 	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
-// at is an endpoint's URL: itself, or a path at the issuer's scheme and host.
+// at returns an endpoint's URL: itself, or a path at the issuer's scheme and
+// host.
 func at(issuer *url.URL, endpoint string) string {
 	if strings.HasPrefix(endpoint, "/") {
 		return issuer.Scheme + "://" + issuer.Host + endpoint
@@ -117,7 +120,7 @@ func at(issuer *url.URL, endpoint string) string {
 
 // metadata returns what this Auth supports.
 func (a *Auth) metadata() metadata {
-	issuer, _ := url.Parse(a.tokens.Issuer()) // checkEndpoints has seen it succeed
+	issuer, _ := url.Parse(a.tokens.Issuer()) // checkEndpoints has parsed it
 	tell := func(endpoint string) string {
 		if endpoint == "" {
 			return ""
@@ -155,10 +158,11 @@ func (a *Auth) metadata() metadata {
 	return m
 }
 
-// MetadataPath is the path at which clients look for the metadata of an issuer:
-// by RFC 8414 §3.1 the well-known part stands before the issuer's own path. That
-// of "https://example.com/shop" is
-// "/.well-known/oauth-authorization-server/shop".
+// MetadataPath returns the path at which clients look for the metadata of an
+// issuer: by RFC 8414 §3.1 the well-known part precedes the issuer's own path.
+// For "https://example.com/shop" it is
+// "/.well-known/oauth-authorization-server/shop". It returns an error unless
+// issuer is an https URL, or an http URL on the loopback interface.
 func MetadataPath(issuer string) (string, error) {
 	u, err := webURL(issuer)
 	if err != nil {
@@ -167,9 +171,9 @@ func MetadataPath(issuer string) (string, error) {
 	return wellKnown + strings.TrimSuffix(u.EscapedPath(), "/"), nil
 }
 
-// CheckMetadata returns the metadata of RFC 8414: the issuer that the Authority
-// was given, never one that a Host header names, and of Config.Endpoints what is
-// mounted.
+// CheckMetadata returns the metadata of RFC 8414 §2: the issuer of the Authority,
+// never one of a Host header, and the URLs of Config.Endpoints. The method must
+// be GET or HEAD. Without Config.Endpoints it returns ReasonInternal.
 func (a *Auth) CheckMetadata(r *http.Request) (wire.Answer, error) {
 	switch {
 	case a.tokens == nil:
@@ -184,7 +188,8 @@ func (a *Auth) CheckMetadata(r *http.Request) (wire.Answer, error) {
 	return document(r, "application/json", text)
 }
 
-// Metadata answers what CheckMetadata decides. Mount it at [MetadataPath].
+// Metadata is a handler that writes the metadata of CheckMetadata. Mount it at
+// [MetadataPath].
 func (a *Auth) Metadata(w http.ResponseWriter, r *http.Request) {
 	answer, err := a.CheckMetadata(r)
 	a.published(w, r, answer, err)

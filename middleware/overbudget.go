@@ -6,13 +6,14 @@ import (
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 )
 
-// overBudget says that an attempt is over a budget.
+// overBudget means that an attempt is over a budget.
 type overBudget struct {
 	charges []ratelimit.Charge
 	status  []ratelimit.Status // of each charge
 }
 
-// first is the overBudget of the first n charges, nil if none of them is over.
+// first returns the overBudget of the first n charges, or nil if none of them is
+// over.
 func (o *overBudget) first(n int) *overBudget {
 	for _, s := range o.status[:n] {
 		if !s.Allowed {
@@ -22,7 +23,7 @@ func (o *overBudget) first(n int) *overBudget {
 	return nil
 }
 
-// longest returns the budget that has the caller wait longest, and for how long.
+// longest returns the budget with the longest wait, and the wait.
 func (o *overBudget) longest() (policy string, wait time.Duration) {
 	policy = o.charges[0].Policy.Name
 	for i, s := range o.status {

@@ -8,11 +8,14 @@ import (
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
-// CheckRefresh reads a refresh token in the Auth's dialect and exchanges it for
-// a new pair, or an API key for an access token where the dialect has them in
-// the same place. Where there are Config.Cookies and the request has no token
-// elsewhere, it is that of the refresh cookie. It
-// ignores an Authorization: Bearer, which usually has expired.
+// CheckRefresh reads a refresh token in the Auth's wire format and exchanges it
+// for a new pair, or an API key for an access token if the format has them in the
+// same place. With Config.Cookies, a request without a token uses that of the
+// refresh cookie. It ignores an Authorization: Bearer, which usually has expired.
+// The method must be POST. Failed attempts are limited by Config.BruteForce.
+//
+// It returns a wire.Error for a malformed request, and the errors of
+// [tokens.Authority.Refresh] or [tokens.Authority.ExchangeKey].
 func (a *Auth) CheckRefresh(r *http.Request) (tokens.Pair, error) {
 	if err := a.sameSite(r); err != nil {
 		return tokens.Pair{}, err
@@ -33,7 +36,7 @@ func (a *Auth) CheckRefresh(r *http.Request) (tokens.Pair, error) {
 	return p, clearing(err, forgetsBoth, wire.ReasonRefresh, wire.ReasonEnded)
 }
 
-// readRefresh reads the refresh token of a request or, where it has none and there
+// readRefresh reads the refresh token of a request or, if it has none and there
 // are cookies, that of the refresh cookie.
 func (a *Auth) readRefresh(r *http.Request) (refresh tokens.RefreshRequest, byCookie bool, err error) {
 	p, err := a.params(r, a.dialect.Accepts())
@@ -53,7 +56,7 @@ func (a *Auth) readRefresh(r *http.Request) (refresh tokens.RefreshRequest, byCo
 	return refresh, true, nil
 }
 
-// Refresh answers what CheckRefresh decides.
+// Refresh is a handler that writes the tokens of CheckRefresh.
 func (a *Auth) Refresh(w http.ResponseWriter, r *http.Request) {
 	p, err := a.CheckRefresh(r)
 	a.grant(w, r, wire.RouteRefresh, p, err)

@@ -22,13 +22,13 @@ func (a *Auth) params(r *http.Request, accepts wire.Accepts) (*wire.Params, erro
 	return wire.Read(r, accepts, a.reads())
 }
 
-// reads bounds what is read of a request.
+// reads returns the limits of what is read of a request.
 func (a *Auth) reads() wire.Limits {
 	return wire.Limits{MaxBody: a.maxBody, Registered: a.tokens.RegistersClients()}
 }
 
-// located returns the request's context with the client's address in it, for
-// the events. Where the address cannot be told the events do without.
+// located returns the request's context with the client's address, for the
+// events. If the address cannot be determined, the events have none.
 func (a *Auth) located(r *http.Request) context.Context {
 	addr, err := a.clientIP(r)
 	if err != nil {
@@ -37,9 +37,8 @@ func (a *Auth) located(r *http.Request) context.Context {
 	return events.WithAddress(r.Context(), addr)
 }
 
-// undisturbed is a request that has been read and asks for a revocation: from now
-// on it does not end when the client disconnects. The Authority has deadlines of
-// its own.
+// undisturbed returns a request for a revocation that does not end when the
+// client disconnects. The Authority has its own deadlines.
 func undisturbed(r *http.Request) *http.Request {
 	return r.WithContext(context.WithoutCancel(r.Context()))
 }

@@ -10,13 +10,13 @@ import (
 
 // CheckRevoke is the revocation endpoint of RFC 7009: it ends the session of a
 // refresh token or an access token, or an API key; see [tokens.Authority.Revoke].
-// It is committed when CheckRevoke returns nil, and runs to its end also if the
-// client disconnects, as CheckLogout does. An invalid token, or one of
-// another client, is no error. The token_type_hint is not needed, and not read.
+// When it returns nil, the revocation is committed. It completes even if the
+// client disconnects. An invalid token, or one of another client, is not an
+// error. The token_type_hint is not needed, and not read.
 //
 // own reports whether the session that has ended is that of the request's
-// cookies, where there are Config.Cookies: then the answer clears them, as that
-// of a logout does.
+// cookies, if there are Config.Cookies: then the response clears them, as that of
+// a logout does.
 func (a *Auth) CheckRevoke(r *http.Request) (own bool, err error) {
 	p, err := a.params(r, standard)
 	if err != nil {
@@ -32,7 +32,7 @@ func (a *Auth) CheckRevoke(r *http.Request) (own bool, err error) {
 		return false, p.Explain(wire.Missing("token"))
 	}
 	revoke := tokens.RevokeRequest{Token: tokens.Secret(token), ClientID: c.ID, ClientSecret: c.Secret, ClientAsSent: c.AsSent}
-	if err := revoke.Check(); err != nil { // what is malformed is refused before anything is counted
+	if err := revoke.Check(); err != nil { // a malformed request is rejected before anything is counted
 		return false, err
 	}
 	sid, err := attemptSecrets(a, r, presented{clientID: c.ID, clientSecret: c.Secret, token: revoke.Token}, func() (string, error) {
@@ -48,7 +48,8 @@ func (a *Auth) CheckRevoke(r *http.Request) (own bool, err error) {
 	return err == nil && a.hasCookiesOf(r, sid), err
 }
 
-// Revoke answers what CheckRevoke decides, as RFC 7009 specifies.
+// Revoke is a handler that revokes the token of CheckRevoke, as RFC 7009 §2.2
+// specifies.
 func (a *Auth) Revoke(w http.ResponseWriter, r *http.Request) {
 	own, err := a.CheckRevoke(r)
 	if err != nil {
@@ -58,10 +59,9 @@ func (a *Auth) Revoke(w http.ResponseWriter, r *http.Request) {
 	a.Revoked(own).Write(w)
 }
 
-// Revoked is the answer of RFC 7009 §2.2: 200. What is in its body does not
-// matter to the RFC; there are clients that cannot read an answer without JSON. It
-// clears the cookies, where there are Config.Cookies, if the session was the
-// caller's own.
+// Revoked returns the response of RFC 7009 §2.2: 200. Its body is an empty JSON
+// object, because some clients cannot read a response without JSON. If own is
+// true, it clears the cookies of Config.Cookies.
 func (a *Auth) Revoked(own bool) wire.Answer {
 	return a.forgetting(wire.JSON(http.StatusOK, struct{}{}).NoCache(), own)
 }

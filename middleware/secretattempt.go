@@ -7,7 +7,7 @@ import (
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
-// presented is what a request presents instead of a login: the client's ID and
+// presented are the secrets of a request without a login: the client's ID and
 // secret, and a refresh token, an API key or an access token.
 type presented struct {
 	clientID     string
@@ -18,13 +18,13 @@ type presented struct {
 	asClient bool
 }
 
-// errNothing is the outcome of a revocation whose token names nothing to revoke.
+// errNothing is the outcome of a revocation whose token has nothing to revoke.
 var errNothing = errors.New("middleware: the token names nothing that could be revoked")
 
-// attemptSecrets makes an attempt to present secrets, unless too many have failed.
-// It costs nothing to present a refresh token that is genuine, whatever becomes of
-// it: its 256 bits cannot be found by trying, and others at the same address could
-// otherwise spend its budget.
+// attemptSecrets makes an attempt to present secrets, unless too many have
+// failed. A genuine refresh token costs nothing, whatever the outcome: its 256
+// bits cannot be found by trying, and others at the same address could otherwise
+// use up its budget.
 func attemptSecrets[T any](a *Auth, r *http.Request, p presented, do func() (T, error)) (T, error) {
 	client := a.tokens.RegistersClients() && (p.clientSecret != "" || p.asClient)
 	token := p.token != "" && !a.tokens.IsRefreshToken(p.token)
@@ -59,10 +59,10 @@ type secretAttempt struct {
 	attempt
 
 	secrets []secretCharges
-	behind  *overBudget // the open budgets of a secret are spent, and that of the known is paid
+	behind  *overBudget // the open budgets of a secret are used up, and that of the known caller is charged
 }
 
-// paySecrets pays for all of the secrets. An error is a refusal.
+// paySecrets charges all of the secrets. An error rejects the request.
 func (t *secretAttempt) paySecrets() error {
 	for i := range t.secrets {
 		over, err := t.secrets[i].pay(&t.attempt)
@@ -77,8 +77,9 @@ func (t *secretAttempt) paySecrets() error {
 	return nil
 }
 
-// refusal is the answer to an attempt that has failed: where the open budgets are spent,
-// a wrong secret looks like the refusal that every caller gets.
+// refusal returns the rejection of an attempt that has failed: while the open
+// budgets are used up, a wrong secret looks like the rejection that every caller
+// gets.
 func (t *secretAttempt) refusal(err error) error {
 	if t.behind != nil && (errors.Is(err, tokens.ErrInvalidClient) || errors.Is(err, tokens.ErrInvalidKey)) {
 		return t.refuse(t.behind, nil)
@@ -86,7 +87,7 @@ func (t *secretAttempt) refusal(err error) error {
 	return err
 }
 
-// remember makes the network a known one of the client and of the key.
+// remember marks the network as known for the client and the key.
 func (t *secretAttempt) remember() {
 	for _, s := range t.secrets {
 		if s.known != nil {

@@ -2,27 +2,28 @@ package middleware
 
 import "github.com/sallyport-go/sallyport/tokens"
 
-// secretCharges is what presenting one secret costs.
+// secretCharges are the charges of presenting one secret.
 type secretCharges struct {
-	open  []budgetCharge // made for every caller
+	open  []budgetCharge // for every caller
 	known *knownNetwork  // whether this client or this key has succeeded from this network; nil: it cannot be known
-	own   budgetCharge   // what it costs the known, where the open budgets are spent
+	own   budgetCharge   // the charges of a known caller, if the open budgets are used up
 }
 
-// clientCharges is what it costs to present a client secret. The client is counted
-// within the budget of the address, because its ID is a text that anybody can
-// choose: the charges of the address are given, unless they were paid.
+// clientCharges returns the charges of presenting a client secret. The client is
+// counted within the budget of the address, because any caller can choose its ID:
+// address has the charges of the address, unless they were paid.
 func (a *Auth) clientCharges(from clientNetwork, id string, address []budgetCharge) secretCharges {
 	lost := []error{tokens.ErrInvalidClient}
 	c := secretCharges{open: append(address, a.budgetCharge(ofClient, from.source, lost, from.net, id))}
-	if a.tokens.RequiresClients() { // else a success may have any ID
+	if a.tokens.RequiresClients() { // otherwise a success may have any ID
 		k := a.knownNetwork("client", id, from.net)
 		c.known, c.own = &k, a.budgetCharge(ofKnownSecret, k.source(a), lost, "client", from.net, id)
 	}
 	return c
 }
 
-// tokenCharges is what it costs to present a token that is no refresh token of ours.
+// tokenCharges returns the charges of presenting a token that is not a genuine
+// refresh token.
 func (a *Auth) tokenCharges(from clientNetwork, token tokens.Secret) secretCharges {
 	lost := []error{tokens.ErrInvalidRefresh, tokens.ErrInvalidKey, tokens.ErrInvalidClient, errNothing}
 	c := secretCharges{open: a.networkCharges(ofToken, from, lost...)}
@@ -33,9 +34,9 @@ func (a *Auth) tokenCharges(from clientNetwork, token tokens.Secret) secretCharg
 	return c
 }
 
-// pay pays for a secret: the open budgets or, where they are spent, those of the
-// known. In the second case it returns what is over its budget, and a failure is to
-// look like it. An error is a refusal.
+// pay charges a secret: the open budgets or, while they are used up, those of the
+// known caller. In the second case it returns what is over its budget, and a
+// failure must look like it. An error rejects the request.
 func (c *secretCharges) pay(t *attempt) (*overBudget, error) {
 	over, err := t.pay(c.open...)
 	if over == nil || err != nil {
@@ -44,7 +45,8 @@ func (c *secretCharges) pay(t *attempt) (*overBudget, error) {
 	return over, c.payKnown(t, over)
 }
 
-// payKnown pays for a secret where a spent budget refuses everybody who is not known.
+// payKnown charges a secret while a used-up budget rejects all callers who are
+// not known.
 func (c *secretCharges) payKnown(t *attempt, over *overBudget) error {
 	if c.known == nil {
 		return t.refuse(over, nil)

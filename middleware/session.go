@@ -11,17 +11,18 @@ import (
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
-// SessionList is the open sessions of one user.
+// SessionList is the active sessions of one user.
 type SessionList struct {
+	// Sessions are the sessions, oldest first.
 	Sessions []tokens.OpenSession
 
 	// Current is the ID of the session of the request's access token.
 	Current string
 }
 
-// signedIn returns who makes a request with one of these methods: the principal
-// that Bearer or Protect has put into its context, or else the one that its
-// access token names. A token that may not manage its user's account is refused.
+// signedIn returns the principal of a request with one of these methods: the one
+// that Bearer or Protect put into its context, or else that of its access token.
+// A token that may not manage its user's account is rejected.
 func (a *Auth) signedIn(r *http.Request, methods ...string) (tokens.Principal, error) {
 	if a.tokens == nil {
 		return tokens.Principal{}, wire.NewError(wire.ReasonInternal, errNoTokens)
@@ -44,9 +45,9 @@ func (a *Auth) signedIn(r *http.Request, methods ...string) (tokens.Principal, e
 
 var errRestricted = errors.New("the access token is an API key's, or has not all the scopes of its user")
 
-// mayManage refuses a principal that may not manage its user's sessions and keys: a
-// token with few scopes must not be enough to create one with more, or to lock its user
-// out.
+// mayManage rejects a principal that may not manage its user's sessions and keys:
+// a token with few scopes must not be enough to create one with more, or to log
+// its user out.
 func (a *Auth) mayManage(p tokens.Principal) error {
 	if a.accountScope == "" && !p.Restricted || p.HasScope(a.accountScope) {
 		return nil
@@ -56,7 +57,8 @@ func (a *Auth) mayManage(p tokens.Principal) error {
 	return e
 }
 
-// CheckSessions returns the sessions of the user who is signed in, for GET.
+// CheckSessions returns the sessions of the user who is signed in. The method
+// must be GET or HEAD. The access token must satisfy Config.AccountScope.
 func (a *Auth) CheckSessions(r *http.Request) (SessionList, error) {
 	p, err := a.signedIn(r, http.MethodGet, http.MethodHead)
 	if err != nil {
@@ -66,9 +68,9 @@ func (a *Auth) CheckSessions(r *http.Request) (SessionList, error) {
 	return SessionList{Sessions: all, Current: p.SessionID}, err
 }
 
-// Sessions answers what CheckSessions decides, in JSON: each session by an ID
-// that is no secret, and by the label, the client and the times that tell the
-// user which it is.
+// Sessions is a handler that writes the sessions of CheckSessions as JSON: each
+// with an ID that is not secret, and with the label, the client and the times
+// that tell the user which it is.
 func (a *Auth) Sessions(w http.ResponseWriter, r *http.Request) {
 	list, err := a.CheckSessions(r)
 	if err != nil {
@@ -78,13 +80,14 @@ func (a *Auth) Sessions(w http.ResponseWriter, r *http.Request) {
 	a.SessionsListed(list).Write(w)
 }
 
-// CheckEndSession ends the session of the user who is signed in that has this
-// ID, for DELETE. If id is empty, it is that of the path, as EndSession describes. It
-// is committed when CheckEndSession returns nil, and runs to
-// its end also if the client disconnects, as CheckLogout does.
+// CheckEndSession ends the session with this ID of the user who is signed in. If
+// id is empty, the ID is taken from the path, as EndSession describes. The method
+// must be DELETE. The access token must satisfy Config.AccountScope. When it
+// returns nil, the logout is committed. It completes even if the client
+// disconnects. A user without such a session gets ReasonNotFound.
 //
 // own reports whether that was the session of the request's own access token or
-// cookies: then the answer clears the cookies, as that of a logout does.
+// cookies: then the response clears the cookies, as that of a logout does.
 func (a *Auth) CheckEndSession(r *http.Request, id string) (own bool, err error) {
 	r = undisturbed(r)
 	p, err := a.signedIn(r, http.MethodDelete)
@@ -98,9 +101,10 @@ func (a *Auth) CheckEndSession(r *http.Request, id string) (own bool, err error)
 	return id == p.SessionID || a.hasCookiesOf(r, id), nil
 }
 
-// EndSession answers what CheckEndSession decides. The ID is the wildcard {id} of the
-// path. Where the router sets no r.PathValue, as gin and fiber do not, it is the last
-// segment of the path. If it is another segment there, call r.SetPathValue first.
+// EndSession is a handler that ends the session of CheckEndSession, and writes
+// 204. Its ID is the wildcard {id} of the path. If the router sets no
+// r.PathValue, as gin and fiber do not, it is the last segment of the path. If it
+// is another segment there, call r.SetPathValue first.
 func (a *Auth) EndSession(w http.ResponseWriter, r *http.Request) {
 	own, err := a.CheckEndSession(r, "")
 	if err != nil {
@@ -110,13 +114,14 @@ func (a *Auth) EndSession(w http.ResponseWriter, r *http.Request) {
 	a.SessionEnded(own).Write(w)
 }
 
-// SessionEnded answers the end of a session: 204. It clears the cookies, where
-// there are Config.Cookies, if the session was the caller's own.
+// SessionEnded returns the response to the end of a session: 204. If own is true,
+// it clears the cookies of Config.Cookies.
 func (a *Auth) SessionEnded(own bool) wire.Answer { return a.forgetting(a.Done(), own) }
 
-// CheckEndOtherSessions ends all sessions of the user who is signed in but the
-// one that they ask with, for DELETE. LogoutEverywhere ends that too. It runs to
-// its end also if the client disconnects, as CheckLogout does.
+// CheckEndOtherSessions ends all sessions of the user who is signed in, except
+// that of the request's access token. LogoutEverywhere ends that one too. The
+// method must be DELETE. The access token must satisfy Config.AccountScope. It
+// completes even if the client disconnects.
 func (a *Auth) CheckEndOtherSessions(r *http.Request) error {
 	r = undisturbed(r)
 	p, err := a.signedIn(r, http.MethodDelete)
@@ -126,12 +131,13 @@ func (a *Auth) CheckEndOtherSessions(r *http.Request) error {
 	return a.tokens.EndOtherSessions(a.located(r), p)
 }
 
-// EndOtherSessions answers what CheckEndOtherSessions decides.
+// EndOtherSessions is a handler that ends the sessions of CheckEndOtherSessions,
+// and writes 204.
 func (a *Auth) EndOtherSessions(w http.ResponseWriter, r *http.Request) {
 	a.done(w, r, a.CheckEndOtherSessions(r))
 }
 
-// found makes a refusal of what was not there.
+// found returns ReasonNotFound for what does not exist.
 func found(ok bool, err error) error {
 	if err == nil && !ok {
 		return wire.NewError(wire.ReasonNotFound, nil)
@@ -147,7 +153,7 @@ func (a *Auth) done(w http.ResponseWriter, r *http.Request, err error) {
 	a.Done().Write(w)
 }
 
-// Done answers what has succeeded and has nothing to say: 204.
+// Done returns the response to a success without content: 204.
 func (*Auth) Done() wire.Answer { return wire.Empty(http.StatusNoContent) }
 
 type sessionJSON struct {
@@ -161,7 +167,7 @@ type sessionJSON struct {
 	ExpiresAt  time.Time `json:"expires_at"`
 }
 
-// SessionsListed answers with sessions, in the order that they have.
+// SessionsListed returns the response with sessions, in their order.
 func (*Auth) SessionsListed(list SessionList) wire.Answer {
 	body := struct {
 		Sessions []sessionJSON `json:"sessions"`

@@ -7,11 +7,14 @@ import (
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
-// CheckToken is the token endpoint of RFC 6749 §3.2, whatever the Auth's
-// dialect: grant_type=refresh_token (§6), password (§4.3) where
-// Config.PasswordGrant switches it on, and the token exchange of RFC 8693 where
-// the Authority has API keys: an API key is the subject_token, and
-// tokens.TokenTypeAPIKey its type.
+// CheckToken is the token endpoint of RFC 6749 §3.2, whatever the Auth's wire
+// format: grant_type=refresh_token (§6), password (§4.3) if Config.PasswordGrant
+// is set, and the token exchange of RFC 8693 if the Authority has API keys: the
+// API key is the subject_token, and tokens.TokenTypeAPIKey its type. Failed
+// attempts are limited by Config.BruteForce.
+//
+// It returns a wire.Error for a malformed request or another grant type, and the
+// errors of package tokens.
 func (a *Auth) CheckToken(r *http.Request) (tokens.Pair, error) {
 	p, err := a.params(r, standard)
 	if err != nil {
@@ -42,7 +45,8 @@ func (a *Auth) CheckToken(r *http.Request) (tokens.Pair, error) {
 	return tokens.Pair{}, wire.NewError(wire.ReasonGrantType, nil)
 }
 
-// Token answers what CheckToken decides, as RFC 6749 specifies.
+// Token is a handler that writes the tokens of CheckToken, as RFC 6749 §5
+// specifies.
 func (a *Auth) Token(w http.ResponseWriter, r *http.Request) {
 	p, err := a.CheckToken(r)
 	a.WithDialect(wire.OAuth2{}).WithoutCookies().grant(w, r, wire.RouteToken, p, err)

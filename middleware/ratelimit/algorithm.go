@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// fixedWindow begins with the first charge in it.
+// fixedWindow is a counter of FixedWindow.
 type fixedWindow struct {
 	spent int64
 	ends  int64
@@ -61,16 +61,18 @@ func (w fixedWindow) left(p *Policy, now int64) (int64, time.Duration) {
 
 func (w fixedWindow) ended(now int64) bool { return now >= w.ends }
 
-// bucket leaks a limit in a window. It is GCRA told by what is in the bucket
-// instead of by when it will be empty, so that a limit that changes counts at
-// once and leaves what was spent as it is.
+// bucket is a counter of GCRA. It stores the level of the bucket, and not the
+// time at which it will be empty, so that a changed limit counts at once and what
+// was spent stays.
 type bucket struct {
 	level float64
-	when  int64 // it had this level
-	ends  int64
+
+	// when is the time at which the bucket had this level.
+	when int64
+	ends int64
 }
 
-// crumb is so little that arithmetic may have lost it.
+// crumb is an amount that rounding may have lost.
 func crumb(p *Policy) float64 { return 1e-6 + 1e-12*float64(p.Limit) }
 
 func (p *Policy) burst() float64 {
@@ -80,9 +82,9 @@ func (p *Policy) burst() float64 {
 	return float64(max(p.Limit, 0))
 }
 
-// leaks is how long it takes until so much has leaked, rounded up. A limit of 0
-// leaks nothing. The division is not of what is in a bucket, for which it would
-// have to wait.
+// leaks returns how long it takes until this much has leaked, rounded up. A limit
+// of 0 leaks nothing. The quotient does not depend on the level, so that the
+// processor can compute it early.
 func (p *Policy) leaks(much float64) time.Duration {
 	if much <= 0 {
 		return 0
@@ -119,9 +121,9 @@ func (b *bucket) refund(c *Charge, now int64) (nothing bool) {
 	return v.level <= 0
 }
 
-// merge adds what is in the other bucket. How fast it leaks is not known here, so
-// the earlier level counts as if nothing had leaked since, and the end is as late as
-// an end can be.
+// merge adds the level of another bucket. It does not know how fast that leaks,
+// so the earlier level counts as if nothing had leaked since, and the end is the
+// latest that is possible.
 func (b *bucket) merge(o *bucket, window time.Duration) {
 	b.level += o.level
 	b.when = max(b.when, o.when)
@@ -130,7 +132,8 @@ func (b *bucket) merge(o *bucket, window time.Duration) {
 
 func (b *bucket) above(spent int64) bool { return b.level > float64(spent) }
 
-// at is the bucket at a later time. No level takes longer than two windows to leak.
+// at returns the bucket at a later time. No level takes longer than two windows
+// to leak.
 func (b bucket) at(p *Policy, now int64) bucket {
 	if most := mostLevel(p); b.level > most {
 		b.level = most
@@ -157,7 +160,7 @@ func (b bucket) fits(p *Policy, cost int64) (time.Duration, bool) {
 	return p.leaks(over), false
 }
 
-// with is the level with a cost more in it.
+// with returns the level after a cost.
 func (b bucket) with(p *Policy, cost int64) float64 {
 	level := b.level + float64(cost)
 	if most := mostLevel(p); level > most {
@@ -171,21 +174,21 @@ func (b bucket) with(p *Policy, cost int64) float64 {
 
 func mostLevel(p *Policy) float64 { return 2 * float64(max(p.Limit, 1)) }
 
-// ending is when a bucket can be forgotten that is empty after so long.
+// ending returns when a bucket can be deleted that will be empty after this time.
 func (b bucket) ending(empty time.Duration) int64 { return b.when + int64(empty) }
 
 func (b bucket) ended(now int64) bool { return now >= b.ends }
 
-// steps is in how many a rolling window moves.
+// steps is the number of steps in which a rolling window moves.
 const steps = 12
 
-// rollingWindow has what was spent in this step of time and in those before it.
-// A window that begins in the middle of a step touches one more than it has, so
-// all of them count.
+// rollingWindow is a counter of Rolling: what was spent in the current step and
+// in those before it. A window that begins within a step includes one step more
+// than it has, so all of them count.
 type rollingWindow struct {
-	step  int64             // the newest
+	step  int64             // the current step
 	spent [steps + 1]uint32 // by step, modulo their number
-	ends  uint32            // in seconds, and rounded up: a counter is to be small
+	ends  uint32            // in seconds, rounded up, because counters must be small
 }
 
 // width is the length of a step.
@@ -193,7 +196,8 @@ func (p *Policy) width() int64 { return (int64(p.Window) + steps - 1) / steps }
 
 func (p *Policy) rollingLimit() int64 { return min(max(p.Limit, 0), math.MaxUint32) }
 
-// visit lets time pass in place: a copy would cost more, and the result is the same.
+// visit advances the window in place: a copy would cost more, and the result is
+// the same.
 func (w *rollingWindow) visit(c *Charge, now int64, why purpose) (s Status, spent bool) {
 	p := &c.Policy
 	w.advance(p, now)
@@ -213,7 +217,7 @@ func (w *rollingWindow) refund(c *Charge, now int64) (nothing bool) {
 	return w.sum() == 0
 }
 
-// merge is for two that are wide alike.
+// merge adds a window of the same length.
 func (w *rollingWindow) merge(o *rollingWindow, _ time.Duration) {
 	newer, older := *w, *o
 	if newer.step < older.step {
@@ -229,7 +233,7 @@ func (w *rollingWindow) merge(o *rollingWindow, _ time.Duration) {
 
 func (w *rollingWindow) above(spent int64) bool { return w.sum() > spent }
 
-// advance makes it the same at a later time.
+// advance moves the window to a later time.
 func (w *rollingWindow) advance(p *Policy, now int64) {
 	step := now / p.width()
 	switch {
@@ -243,7 +247,7 @@ func (w *rollingWindow) advance(p *Policy, now int64) {
 	}
 }
 
-// earliest is the first step that counts with this one.
+// earliest returns the first step that counts together with this one.
 func earliest(step int64) int64 { return max(step-steps, 0) }
 
 func (w *rollingWindow) sum() (all int64) {
@@ -253,7 +257,7 @@ func (w *rollingWindow) sum() (all int64) {
 	return all
 }
 
-// leaves is when a step is no part of the window any more.
+// leaves returns how long a step remains in the window.
 func (p *Policy) leaves(step, now int64) time.Duration {
 	return time.Duration((step+steps+1)*p.width() - now)
 }
@@ -277,7 +281,7 @@ func (w *rollingWindow) fits(p *Policy, now, cost, all int64) (time.Duration, bo
 }
 
 func (w *rollingWindow) spend(p *Policy, cost int64) {
-	for step := earliest(w.step); cost < 0 && step <= w.step; step++ { // the oldest first: what stays, stays longer
+	for step := earliest(w.step); cost < 0 && step <= w.step; step++ { // the oldest first, so that the rest stays longer
 		n := &w.spent[step%(steps+1)]
 		back := min(int64(*n), -cost)
 		*n -= uint32(back) //nolint:gosec // at most what it is
@@ -290,7 +294,7 @@ func (w *rollingWindow) spend(p *Policy, cost int64) {
 	}
 }
 
-// resets is how long it takes until nothing is spent.
+// resets returns how long it takes until nothing is spent.
 func (w *rollingWindow) resets(p *Policy, now int64) time.Duration {
 	for step := w.step; step >= earliest(w.step); step-- {
 		if w.spent[step%(steps+1)] > 0 {

@@ -11,32 +11,34 @@ import (
 	"github.com/sallyport-go/sallyport/internal/network"
 )
 
-// Caller is who sends a request, as Config.Identify says: whose limits the
-// request counts against. The zero Caller is not authenticated and is counted by
-// the client's address.
+// Caller is who sends a request: whose limits the request counts against. The
+// zero Caller is not authenticated, and is counted by the client's address.
 type Caller struct {
-	// User, Account and Session are identifiers of an authenticated caller: the
-	// user, the account whose quota the user spends (empty: the user's own) and the
-	// session or API key (empty: none). With User and Account empty the caller is
-	// not authenticated.
+	// User, Account and Session identify an authenticated caller: the user, the
+	// account whose quota the user uses, and the session or API key. Account empty:
+	// the user has a quota of their own. Session empty: there is none. If User and
+	// Account are empty, the caller is not authenticated.
 	User, Account, Session string
 
-	// Tier is the name of the caller's tier in Config.Tiers, and Seats the number
-	// of seats of the account; less than 1 counts as 1. Both are ignored if the
-	// caller is not authenticated: such a caller has the tier Anonymous.
-	Tier  string
+	// Tier is the name of the caller's tier in Config.Tiers, for example "free". It
+	// is ignored if the caller is not authenticated: such a caller has the tier
+	// Anonymous.
+	Tier string
+
+	// Seats is the number of seats of the account. Zero and less count as 1. It is
+	// ignored if the caller is not authenticated.
 	Seats int
 
-	// Address is the client's address, for limits by address, where there is no
-	// request to ask Config.ClientIP about: in Inspect, Reset and Grant.
+	// Address is the client's address, for limits by address. Only Inspect, Reset
+	// and Grant read it, because they have no request for Config.ClientIP.
 	Address netip.Addr
 
-	// Key is the host's own key, for limits by ByKey, in Inspect, Reset and Grant.
-	// Rules by ByKey are left out where it is empty.
+	// Key is the host's own key, for limits by ByKey. Only Inspect, Reset and Grant
+	// read it. Empty: they ignore the rules by ByKey.
 	Key string
 }
 
-// Authenticated reports whether the caller has a user or an account.
+// Authenticated reports whether the caller has a User or an Account.
 func (c Caller) Authenticated() bool { return c.User != "" || c.Account != "" }
 
 // By selects the counter that a request is charged to. The zero value is
@@ -52,7 +54,7 @@ type By struct {
 	complaints []string
 }
 
-// The kinds of owner, as they stand in the keys of counters.
+// The kinds of owner, as they are in the keys of counters.
 const (
 	byAccount = "account"
 	byUser    = "user"
@@ -61,24 +63,25 @@ const (
 	byHost    = "key"
 )
 
-// ByAccount counts by the principal's account, which its users share.
+// ByAccount counts by Caller.Account, which several users may share. Without an
+// account it counts by user.
 func ByAccount() By { return By{kind: byAccount} }
 
-// ByUser counts by the principal's user, whatever the account.
+// ByUser counts by Caller.User, whatever the account.
 func ByUser() By { return By{kind: byUser} }
 
-// BySession counts by the API key that the access token was exchanged for, or by
-// the session that it belongs to. A new login starts a new session with a new
-// counter, so use a limit by user or account too.
+// BySession counts by Caller.Session: the API key that the access token was made
+// from, or its session. A new login starts a new session with a new counter, so
+// use a limit by user or account too. Without a session it counts by user.
 func BySession() By { return By{kind: bySession} }
 
-// ByAddress counts by the client's address as Config.ClientIP tells it, also
-// where there is a principal: one IPv4 address, or the /64 that one IPv6
-// customer has.
+// ByAddress counts by the client's address, for authenticated callers too: one
+// IPv4 address, or one IPv6 /64, which is what one customer gets.
 func ByAddress() By { return ByNetwork(32, 64) }
 
-// ByNetwork is ByAddress for networks of another size: that of the first so many
-// bits of an IPv4 and of an IPv6 address.
+// ByNetwork is ByAddress for networks of another size: bits4 is 1 to 32 bits of
+// an IPv4 address, and bits6 is 1 to 128 bits of an IPv6 address. Other values
+// are an error of New.
 func ByNetwork(bits4, bits6 int) By {
 	b := By{kind: byAddress, bits4: bits4, bits6: bits6}
 	if bits4 < 1 || bits4 > 32 || bits6 < 1 || bits6 > 128 {
@@ -87,11 +90,13 @@ func ByNetwork(bits4, bits6 int) By {
 	return b
 }
 
-// ByKey counts by a key of the host's own, such as a device or a tenant in the
-// path. The key must not be a value that the client can choose freely: each new
-// value gets a new counter. The counters use the capacity of GroupCallers. An
-// *Error that key returns refuses the request. Any other error and an empty key are
-// the host's fault and refuse it with 500.
+// ByKey counts by a key of the host's own, for example a device, or a tenant in
+// the path. The key must not be a value that the client can choose freely: each
+// new value gets a new counter. The counters use the capacity of GroupCallers.
+//
+// If key returns a [Refusal], that rejects the request. Any other error and an
+// empty key reject it with ReasonMisconfigured. key must be safe for concurrent
+// use.
 func ByKey(key func(*http.Request) (string, error)) By {
 	b := By{kind: byHost, key: key}
 	if key == nil {
@@ -106,8 +111,8 @@ func (b By) check(path string, complain complaint) {
 	}
 }
 
-// subject is whose limits are counted: a caller and their request. Without a request,
-// as in Inspect, the Caller has all that there is to know.
+// subject is whose limits are counted: a caller and their request. Without a
+// request, as in Inspect, the Caller has all that is needed.
 type subject struct {
 	Caller
 
@@ -129,7 +134,7 @@ type owner struct {
 	network  netip.Prefix
 }
 
-// owner says in whose counter a policy counts the subject.
+// owner returns in whose counter a policy counts the subject.
 func (c *core) owner(s *subject, b *By) (o owner, err error) {
 	switch {
 	case b.kind == byHost:
@@ -194,7 +199,7 @@ func (c *core) network(s *subject, b *By) (netip.Prefix, error) {
 // Counters in memory and those of the requests in flight get hashes instead, which cost
 // no memory.
 func (c *core) locate(it *item, o *owner) {
-	var buffer [144]byte // which most fit into
+	var buffer [144]byte // large enough for most keys
 	text := append(append(append(buffer[:0], it.key...), o.kind...), '/')
 	var end int
 	if o.kind == byAddress {
@@ -210,7 +215,7 @@ func (c *core) locate(it *item, o *owner) {
 		it.hashed = hash(c.seeds, text[:end], text[end:])
 		return
 	}
-	both := string(text) // one allocation for two
+	both := string(text) // one allocation for two strings
 	it.charge.Key, it.charge.Source = both[:end], both[end:]
 }
 

@@ -9,75 +9,82 @@ import (
 	"github.com/sallyport-go/sallyport/internal/configcheck"
 )
 
-// Config configures a Limiter. The zero value of a field that is not required is
-// the safe default.
+// Config configures a Limiter. The zero value of each optional field is the safe
+// default.
 type Config struct {
 	// Tiers is required: the limits of each kind of caller, by name.
 	Tiers Tiers
 
-	// ClientIP is required: it returns the address of the client. For a server that
-	// its clients reach directly that is clientip.RemoteAddr, behind proxies
-	// clientip.BehindProxies. Its errors refuse the request with ReasonAddress.
+	// ClientIP is required: it returns the client's address. If clients reach the
+	// server directly, use clientip.RemoteAddr; behind proxies,
+	// clientip.BehindProxies. If it returns an error, the request is rejected with
+	// ReasonAddress. It must be safe for concurrent use.
 	ClientIP func(*http.Request) (netip.Addr, error)
 
-	// Identify returns who sends a request; the zero Caller if they are not
-	// authenticated. A [Refusal] refuses the request; any other error is a failure of
-	// the counters. It must be quick: it is not bounded by CounterTimeout. Nil: no
-	// caller is authenticated.
+	// Identify returns who sends a request, or the zero Caller if they are not
+	// authenticated. Set it if the host has a login. If it returns a [Refusal], that
+	// rejects the request; any other error is handled as a failure of the counters.
+	// It must be fast, because CounterTimeout does not limit it, and safe for
+	// concurrent use. Nil: no caller is authenticated.
 	Identify func(*http.Request) (Caller, error)
 
-	// TierOf returns the tier and the number of seats that an authenticated caller
-	// has now, where the host knows better than Identify: after an upgrade, say. A
-	// [Refusal] refuses the request; any other error is a failure of the counters.
-	// Nil: as Identify says.
+	// TierOf returns the current tier and number of seats of an authenticated
+	// caller. Set it if Identify returns outdated ones, for example those of an
+	// access token before an upgrade. If it returns a [Refusal], that rejects the
+	// request; any other error is handled as a failure of the counters. It must be
+	// safe for concurrent use. Nil: those of Identify count.
 	TierOf func(context.Context, Caller) (tier string, seats int, err error)
 
-	// Override returns the tier of one authenticated caller, for customers with a
+	// Override returns the limits of one authenticated caller, for customers with a
 	// limit of their own: it gets the tier that was found, and returns that or
-	// another. A [Refusal] refuses the request; any other error is a failure of the
-	// counters. Nil: every caller has the tier that was found.
+	// another. If it returns a [Refusal], that rejects the request; any other error
+	// is handled as a failure of the counters. An invalid Tier rejects the request
+	// with ReasonMisconfigured. It must be safe for concurrent use. Nil: each caller
+	// has the tier that was found.
 	Override func(context.Context, Caller, Tier) (Tier, error)
 
-	// Limit says what is counted. The zero value counts each request against the
+	// Limit says what is counted. Its zero value counts each request against the
 	// tier of its caller.
 	Limit LimitConfig
 
-	// Headers says which headers tell a caller what is left. The zero value sends
-	// all.
+	// Headers says which headers have the quota. Its zero value sends all.
 	Headers Headers
 
-	// Counters count requests. Nil: in the memory of this process.
+	// Counters count the requests. Set it if several processes serve the API: see
+	// package rediscounters. Nil: this process counts in its own memory.
 	Counters Counters
 
-	// OnCounterFailure says what becomes of requests that cannot be counted. The
-	// zero value refuses them with ReasonUnavailable.
+	// OnCounterFailure says how requests are handled that cannot be counted. Zero:
+	// they are rejected with ReasonUnavailable.
 	OnCounterFailure FailurePolicy
 
 	// Nodes is the number of processes that serve this API, 1 or more. It is
-	// required for FailLocal, and ignored otherwise.
+	// required for FailLocal, and ignored otherwise. Zero: unknown.
 	Nodes int
 
-	// CounterTimeout is how long one decision may wait for the counters, TierOf and
-	// Override together, and for a connection to the counters. Zero: 2 s. Counters that
-	// do not answer cost less: rediscounters gives a server 1 s, and then calls it once
-	// a second until it answers again.
+	// CounterTimeout limits how long one decision waits for the counters, TierOf and
+	// Override together, and for a connection to the counters. Counters that do not
+	// answer cost less: rediscounters gives a server 1 s, and then calls it once a
+	// second until it answers again. Positive. Zero: 2 s.
 	CounterTimeout time.Duration
 
-	// Events is called for each event, by many goroutines at once. Nil: not called.
+	// Events receives the events. It is called on the goroutine of the request, and
+	// must be safe for concurrent use. Nil: events are dropped.
 	Events func(context.Context, Event)
 
-	// Refuse answers a request that was refused: with an *Error, or with the Refusal
-	// of one of the functions above. Nil: [Error.Write], and 403 for any other
-	// Refusal.
+	// Refuse writes the response to a rejected request. Its error is an *Error, or
+	// the Refusal of one of the functions above. Nil: [Error.Write] for an *Error,
+	// and 403 for any other Refusal.
 	Refuse func(http.ResponseWriter, *http.Request, error)
 
-	// Now is the clock. Nil: time.Now.
+	// Now is the clock, for tests. It must be safe for concurrent use. Nil:
+	// time.Now.
 	Now func() time.Time
 }
 
 const defaultCounterTimeout = 2 * time.Second
 
-// check sets Counters if they are nil, and returns all that is wrong.
+// check sets Counters if they are nil, and returns all defects.
 func (c *Config) check() error {
 	wrong := complaints()
 	complain := wrong.At("Config.")
@@ -101,7 +108,7 @@ func (c *Config) check() error {
 	return wrong.Err()
 }
 
-// refuse is Config.Refuse by default.
+// refuse is the default of Config.Refuse.
 func refuse(w http.ResponseWriter, _ *http.Request, err error) {
 	e, ok := err.(*Error) //nolint:errorlint // a Refusal that wraps one is its own answer
 	if !ok {

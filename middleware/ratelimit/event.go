@@ -6,52 +6,57 @@ import (
 	"net/netip"
 )
 
-// EventKind says what happened.
+// EventKind says what happened. Its text is stable, so that alerts can match it.
 type EventKind string
 
 const (
-	// EventLimited means that a limit refused a request.
+	// EventLimited means that a limit rejected a request.
 	EventLimited EventKind = "limited"
 
-	// EventShadowLimited means that a limit in shadow mode would have refused a request.
+	// EventShadowLimited means that a limit in shadow mode would have rejected a
+	// request.
 	EventShadowLimited EventKind = "shadow_limited"
 
-	// EventNearLimit means that the share of a limit that LimitConfig.NearLimit names
-	// is used.
+	// EventNearLimit means that a caller has used the share of a limit that
+	// LimitConfig.NearLimit names.
 	EventNearLimit EventKind = "near_limit"
 
-	// EventCounterFailure means that the counters, TierOf or Override failed.
+	// EventCounterFailure means that the counters, Identify, TierOf or Override
+	// failed.
 	EventCounterFailure EventKind = "counter_failure"
 
-	// EventCountersBusy means that a decision waited for a connection to the counters
-	// for as long as it could: ErrBusy. The counters are not at fault; this process has
-	// too few connections for its load. OnCounterFailure says what becomes of the
-	// request.
+	// EventCountersBusy means that a decision waited for a connection to the
+	// counters for as long as it could: ErrBusy. The counters have no defect; this
+	// process has too few connections for its load. OnCounterFailure says how the
+	// request is handled.
 	EventCountersBusy EventKind = "counters_busy"
 
-	// EventFault means that the host's configuration or functions are at fault.
+	// EventFault means that the host's configuration or functions have a defect.
 	EventFault EventKind = "fault"
 )
 
 // Event is something that a host may want to log or count. It never contains a
 // secret.
 type Event struct {
+	// Kind says what happened.
 	Kind EventKind
 
-	// Caller is who sent the request; the zero Caller if Identify failed.
+	// Caller is who sent the request. It is the zero Caller if Identify failed.
 	Caller Caller
 
-	// Address is the client's; the zero Addr if ClientIP returned none.
+	// Address is the client's address. It is the zero Addr if ClientIP returned
+	// none.
 	Address netip.Addr
 
-	// Policy is the name of the policy; empty if the event is of none.
+	// Policy is the name of the policy. Empty: the event concerns none.
 	Policy string
 
 	// Err is the cause of EventCounterFailure, EventCountersBusy and EventFault.
+	// Nil: there is none.
 	Err error
 }
 
-// report tells the host of an event of a subject's request.
+// report reports an event of a subject's request.
 func (l *Limiter) report(s *subject, kind EventKind, policy string, err error) {
 	if l.config.Events == nil {
 		return
@@ -66,8 +71,8 @@ func (l *Limiter) report(s *subject, kind EventKind, policy string, err error) {
 	l.config.Events(context.WithoutCancel(s.request.Context()), e)
 }
 
-// reportShares reports limits that are nearly used up, and what a shadow would
-// have refused.
+// reportShares reports limits that are nearly used up, and what shadow mode would
+// have rejected.
 func (l *Limiter) reportShares(s *subject, items []item) {
 	for i := range items {
 		it := &items[i]
@@ -83,7 +88,7 @@ func (l *Limiter) reportShares(s *subject, items []item) {
 	}
 }
 
-// nearOf is how much of a limit is so many per cent of it, rounded up.
+// nearOf returns this percentage of a limit, rounded up.
 func nearOf(limit int64, percent int) int64 {
 	whole, rest := limit/100, limit%100
 	return whole*int64(percent) + (rest*int64(percent)+99)/100

@@ -1,25 +1,25 @@
 package ratelimit
 
-// FailurePolicy is how requests are handled while the counters, TierOf or Override
-// fail.
+// FailurePolicy says how requests are handled while the counters, TierOf or
+// Override fail.
 type FailurePolicy int
 
 const (
-	// FailDefault is FailClosed in a Config, and what the Config says in a
+	// FailDefault is FailClosed in a Config, and the policy of the Config in a
 	// LimitConfig.
 	FailDefault FailurePolicy = iota
 
-	// FailClosed refuses the request with 503.
+	// FailClosed rejects the request with 503.
 	FailClosed
 
 	// FailOpen admits the request uncounted.
 	FailOpen
 
-	// FailLocal counts it in this process's own memory, against this node's share
-	// of the limit: Config.Nodes of them admit no more than the limit together,
-	// in the window in which the counters fail, beside what was admitted before.
-	// A limit of less than 1 for each node admits nothing. Answers do not tell
-	// what is left, because it is unknown.
+	// FailLocal counts the request in this process's own memory, against this node's
+	// share of the limit. Config.Nodes nodes together admit no more than the limit
+	// in the window in which the counters fail, in addition to what was admitted
+	// before. A limit of less than 1 for each node admits nothing. Responses have no
+	// quota in their headers, because it is unknown.
 	FailLocal
 )
 
@@ -29,8 +29,7 @@ func (f FailurePolicy) check(path string, complain complaint) {
 	}
 }
 
-// countersFor returns the counters, or those of this process that stand in for
-// them.
+// countersFor returns the counters, or those of this process that replace them.
 func (l *Limiter) countersFor(local bool) Counters {
 	if local {
 		return l.local

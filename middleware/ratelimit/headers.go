@@ -5,32 +5,32 @@ import (
 	"strconv"
 )
 
-// Headers says which families of headers tell a caller what is left. The zero
-// value sends them all.
+// Headers says which headers have the quota. The zero value sends all.
 type Headers struct {
-	// Draft is the generation of the IETF draft "RateLimit header fields for
-	// HTTP". The zero value is the newest.
+	// Draft is the version of the IETF draft "RateLimit header fields for HTTP". The
+	// zero value is the newest.
 	Draft Draft
 
-	// NoXRateLimit leaves out X-RateLimit-Limit, -Remaining and -Reset, which are
-	// as GitHub has them: the reset in seconds since 1970.
+	// NoXRateLimit omits X-RateLimit-Limit, -Remaining and -Reset, which have
+	// GitHub's format: the reset is in seconds since 1970.
 	NoXRateLimit bool
 
-	// NoRetryAfter leaves Retry-After out of refusals. Clients then cannot
-	// know when to retry.
+	// NoRetryAfter omits Retry-After from rejections. Clients then cannot know when
+	// to retry.
 	NoRetryAfter bool
 }
 
-// Draft is a generation of the IETF draft.
+// Draft is a version of the IETF draft.
 type Draft int
 
 const (
-	// Draft11 is that of drafts 08 to 11: RateLimit-Policy and RateLimit, lists
-	// of RFC 9651 with the names of the policies.
+	// Draft11 is the format of drafts 08 to 11: RateLimit-Policy and RateLimit,
+	// which are lists (RFC 9651 §3.1) with the names of the policies.
 	Draft11 Draft = iota
 
-	// Draft06 is that of drafts 00 to 06: RateLimit-Limit, RateLimit-Remaining
-	// and RateLimit-Reset (in seconds from now), and RateLimit-Policy.
+	// Draft06 is the format of drafts 00 to 06: RateLimit-Limit,
+	// RateLimit-Remaining, RateLimit-Reset (in seconds from now), and
+	// RateLimit-Policy.
 	Draft06
 
 	// NoDraft sends none of them.
@@ -43,10 +43,10 @@ func (h Headers) check(complain complaint) {
 	}
 }
 
-// SetHeader sets the headers that Config.Headers asks for. RateLimit-Policy
-// lists all policies, and the rest describes the one that is closest to its
-// limit. What is rounded is rounded so that a client which waits that long gets
-// in. Whatever stood there before is replaced; where nothing was counted nothing
+// SetHeader sets the headers that Config.Headers selects. RateLimit-Policy lists
+// all policies; the others describe the policy that is closest to its limit.
+// Times are rounded up, so that a client that waits this long is admitted.
+// Existing headers of these names are replaced. If nothing was counted, nothing
 // is set.
 func (q Quota) SetHeader(h http.Header) { q.setHeader(h, nil) }
 
@@ -57,7 +57,7 @@ func (q *Quota) setHeader(h http.Header, lists []string) {
 		return
 	}
 	var v values
-	var buffer [256]byte // which most fit into
+	var buffer [256]byte // large enough for most responses
 	text := buffer[:0]
 	switch q.form.Draft {
 	case Draft11:
@@ -175,8 +175,8 @@ func appendPolicies(text []byte, all []Usage) []byte {
 	return text
 }
 
-// appendOlderPolicies appends that of drafts 04 to 06, which have no names and
-// no policy without a window.
+// appendOlderPolicies appends the list of drafts 04 to 06, which has no names,
+// and no policy without a window.
 func appendOlderPolicies(text []byte, all []Usage) []byte {
 	for i := range all {
 		u := &all[i]
@@ -192,8 +192,8 @@ func appendOlderPolicies(text []byte, all []Usage) []byte {
 	return text
 }
 
-// appendString appends a String of RFC 9651 §3.3.3: New has seen to it that
-// there is nothing to escape in it.
+// appendString appends a String of RFC 9651 §3.3.3. New has checked that it needs
+// no escapes.
 func appendString(text []byte, s string) []byte {
 	return append(append(append(text, '"'), s...), '"')
 }

@@ -13,17 +13,17 @@ import (
 type item struct {
 	*policy
 
-	charge Charge // whose Cost is what was spent
+	charge Charge // its Cost is what was spent
 	hashed hashed // of the charge's Key and Source, where it has none
 	status Status
 
-	known  bool // the status is
+	known  bool // the counters have returned the status
 	over   bool // the limit is reached
-	made   bool // the charge was made, or the place in flight taken
-	local  bool // with the counters that stand in for those that fail
+	made   bool // the charge was made, or the place taken
+	local  bool // charged to the local counters, because the others failed
 	failed bool // the counters failed, and the request was admitted without them
 
-	added int64 // by AddCost, to be settled
+	added int64 // the costs of AddCost
 }
 
 func (it *item) isCounted() bool { return !it.concurrent }
@@ -39,7 +39,7 @@ func (it *item) asked() Charge {
 	return c
 }
 
-// overLimit reports whether an item refuses the request.
+// overLimit reports whether an item rejects the request.
 func overLimit(items []item) bool {
 	for i := range items {
 		if items[i].over && !items[i].shadow {
@@ -49,13 +49,14 @@ func overLimit(items []item) bool {
 	return false
 }
 
-// charge takes the places in flight and charges the counters, or does neither: where
-// an item is over its limit, all places are given back. An error refuses the request.
+// charge takes the places of concurrent requests and charges the counters, or
+// does neither: if an item is over its limit, all places are given back. An error
+// rejects the request.
 func (l *Limiter) charge(ctx context.Context, n *record) error {
 	items := n.items
 	admitted := false
 	defer func() {
-		if !admitted { // refused, or the counters or the hook for events have panicked
+		if !admitted { // rejected, or a panic of the counters or of Events
 			l.inflight.leave(items)
 		}
 	}()
@@ -77,11 +78,12 @@ type inflight struct {
 	now map[keytable.Key]int
 }
 
-// retryPlace is the Retry-After where too many requests of a caller are in
-// flight: it is unknown when one of them ends.
+// retryPlace is the Retry-After if too many requests of a caller are in progress:
+// it is unknown when one of them ends.
 const retryPlace = time.Second
 
-// enter takes a place for each item of requests in flight, if there is one.
+// enter takes a place for each item that limits concurrent requests, if there is
+// one.
 func (f *inflight) enter(items []item) {
 	for i := range items {
 		it := &items[i]
@@ -126,7 +128,7 @@ func (f *inflight) leave(items []item) {
 	}
 }
 
-// look sees how many places are left.
+// look reads how many places are left.
 func (f *inflight) look(items []item) {
 	for i := range items {
 		if it := &items[i]; it.concurrent {
@@ -137,8 +139,8 @@ func (f *inflight) look(items []item) {
 	}
 }
 
-// deadline bounds the time for one decision. A client that disconnects is still
-// charged. Where nothing that is asked waits for anything there is no deadline.
+// deadline limits the time for one decision. A client that disconnects is still
+// charged. There is no deadline if nothing waits.
 func (l *Limiter) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
 	if l.prompt {
 		return ctx, func() {}
@@ -146,8 +148,8 @@ func (l *Limiter) deadline(ctx context.Context) (context.Context, context.Cancel
 	return context.WithTimeout(context.WithoutCancel(ctx), l.config.CounterTimeout)
 }
 
-// count charges the items, with the counters that stand in where they fail and
-// the host wants it.
+// count charges the items, with the local counters if the others fail and
+// FailLocal is set.
 func (l *Limiter) count(ctx context.Context, n *record) error {
 	items, s, b := n.items, &n.subject, &n.batch
 	if len(items) == 0 {
@@ -179,7 +181,7 @@ func (l *Limiter) count(ctx context.Context, n *record) error {
 	return nil
 }
 
-// share is this node's part of a policy.
+// share returns this node's share of a policy.
 func (p Policy) share(nodes int) Policy {
 	p.Limit /= int64(nodes)
 	if p.Burst > 0 {
@@ -199,7 +201,7 @@ type batch struct {
 	status  []Status
 }
 
-// of makes it the batch of some of the items.
+// of fills the batch with some of the items.
 func (b *batch) of(items []item, some func(*item) bool) {
 	b.items, b.charges = b.items[:0], b.charges[:0]
 	for i := range items {
@@ -215,7 +217,7 @@ func (b *batch) add(it *item) {
 
 var errConfused = errors.New("ratelimit: the counters answered something else than they were asked")
 
-// peek asks how the items stand.
+// peek reads the status of the items.
 func (b *batch) peek(ctx context.Context, counters Counters) error {
 	if len(b.charges) == 0 {
 		return nil
@@ -235,8 +237,8 @@ func (b *batch) peek(ctx context.Context, counters Counters) error {
 }
 
 // take makes the charges of the items, or none of them if one is over its limit.
-// Late items are only peeked at. Items in shadow mode are left out if they are over
-// their limit.
+// Late items are only peeked at. Items in shadow mode are omitted if they are
+// over their limit.
 func (b *batch) take(ctx context.Context, counters Counters, items []item) error {
 	b.of(items, (*item).isLate)
 	if err := b.peek(ctx, counters); err != nil {

@@ -9,9 +9,12 @@ import (
 )
 
 // CheckLimit counts a request under all of its policies, or under none if one of
-// them refuses it: then the error is an *Error, or the Refusal of one of the
-// host's functions. The caller of CheckLimit answers the Request of the Pass, and
-// calls its Done afterwards.
+// them rejects it. It writes nothing.
+//
+// If it returns nil, the caller must serve the Request of the Pass, and then call
+// Done on the Pass. If it returns an error, that is an *Error, or the Refusal of
+// one of the host's functions, and the request must not be served. It returns no
+// Pass that needs Done then.
 func (l *Limiter) CheckLimit(r *http.Request) (*Pass, error) {
 	n := l.newRecord(r)
 	if err := l.decide(n); err != nil {
@@ -50,10 +53,10 @@ func (l *Limiter) decide(n *record) error {
 	return nil
 }
 
-// Limit counts requests, sets headers that tell what is left, and refuses the
-// requests that are over a limit. Every request that reaches it is counted,
-// whatever its method and its headers say. To answer the preflight requests of
-// browsers without counting them, mount the CORS middleware in front of it.
+// Limit counts requests, sets headers with the quota, and rejects the requests
+// that are over a limit. It counts every request, whatever its method and its
+// headers. To answer the preflight requests of browsers without counting them,
+// mount the CORS middleware in front of it.
 func (l *Limiter) Limit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p, err := l.CheckLimit(r)

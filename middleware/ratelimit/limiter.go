@@ -9,14 +9,14 @@ import (
 	"github.com/sallyport-go/sallyport/internal/keytable"
 )
 
-// Limiter counts the requests of a route, or of a group of routes. It is safe for
-// concurrent use.
+// Limiter counts the requests of a route, or of a group of routes. Create it with
+// [New] and [Limiter.Limits]. It is safe for concurrent use.
 //
-// Limiters of one New may stand behind one another, as a route's stands behind
-// its group's. What the outer ones have counted the inner ones do not count
-// again: a request that costs more further in is charged the difference. A
-// request that is refused further in is refunded what it was charged further out,
-// so that it spends nothing.
+// Limiters of one New can be nested, for example that of a route inside that of
+// its group. A request is not counted twice: an inner Limiter charges only what
+// exceeds the charge of the outer ones under the same policy. A request that an
+// inner Limiter rejects gets the charges of the outer ones refunded, so a
+// rejected request spends nothing.
 type Limiter struct {
 	*core
 
@@ -33,12 +33,16 @@ type core struct {
 	local    Counters         // for FailLocal
 	memory   *inMemory        // the counters, if they are in memory
 	seeds    *[2]maphash.Seed // of what is hashed instead of the keys
-	prompt   bool             // nothing that is asked about a request waits for anything
+	prompt   bool             // no decision waits for I/O
 	records  sync.Pool
 	inflight *inflight
 }
 
-// New returns a Limiter, or all that is wrong with c: *ConfigError values, joined.
+// New returns a Limiter. It does not call the counters, except for
+// Counters.Check, and starts no goroutine.
+//
+// If the Config is invalid, New returns one error that joins all defects:
+// *ConfigError values, each with the path of its field.
 func New(c Config) (*Limiter, error) {
 	if err := c.check(); err != nil {
 		return nil, err
@@ -65,8 +69,9 @@ func New(c Config) (*Limiter, error) {
 	return shared.limiter(c.Limit, c.Refuse), nil
 }
 
-// Limits returns a Limiter that counts as another LimitConfig says, with the same
-// tiers and counters, or all that is wrong with c: *ConfigError values, joined.
+// Limits returns a Limiter with another LimitConfig, and with the same tiers and
+// counters. If c is invalid, it returns one error that joins all defects:
+// *ConfigError values.
 func (l *Limiter) Limits(c LimitConfig) (*Limiter, error) {
 	wrong := complaints()
 	complain := wrong.At("LimitConfig.")
@@ -94,8 +99,9 @@ func (c *core) limiter(route LimitConfig, refused func(http.ResponseWriter, *htt
 	return l
 }
 
-// WithRefuse returns a Limiter that answers refusals with another function, and
-// counts in the same counters.
+// WithRefuse returns a Limiter that writes rejections with another function than
+// Config.Refuse, for example in another format, and that counts in the same
+// counters.
 func (l *Limiter) WithRefuse(refuse func(http.ResponseWriter, *http.Request, error)) *Limiter {
 	other := *l
 	other.refused = refuse

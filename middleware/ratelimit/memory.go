@@ -10,21 +10,20 @@ import (
 	"github.com/sallyport-go/sallyport/internal/keytable"
 )
 
-// MemoryConfig says how callers are counted in memory.
+// MemoryConfig configures counters in memory. The zero value is safe to use.
 type MemoryConfig struct {
-	// MaxCounters is how many counters GroupCallers has at most: 1024 to
-	// 1 073 741 824. Zero means 1 048 576. Each takes about 42 bytes for a fixed
-	// window, 52 for GCRA, 94 for a rolling window. Memory is taken as counters are
-	// made.
+	// MaxCounters is the maximum number of counters in GroupCallers, 1024 to
+	// 1073741824. Each takes about 42 bytes for a fixed window, 52 for GCRA, and 94
+	// for a rolling window. Memory is allocated as counters are made. Zero: 1048576.
 	MaxCounters int
 
 	// MaxAddresses, MaxAttempts and MaxKnown are the same for GroupAddresses,
-	// GroupAttempts and GroupKnown. Zero means as many as MaxCounters. In these groups
-	// each counter takes about 20 bytes more, and each Source about 28.
+	// GroupAttempts and GroupKnown. In these groups each counter takes about 20
+	// bytes more, and each Source about 28. Zero: MaxCounters.
 	MaxAddresses, MaxAttempts, MaxKnown int
 
-	// Now is the clock. Nil: the time that has passed, whatever is done to the
-	// clock of the machine.
+	// Now is the clock, for tests. It must be safe for concurrent use. Nil: a
+	// monotonic clock, which changes of the machine's clock do not affect.
 	Now func() time.Time
 }
 
@@ -34,38 +33,42 @@ const (
 	mostMaxCounters    = 1 << 30
 )
 
-// Memory returns [NewMemory] of the zero Config.
+// Memory returns the Counters of [NewMemory] with the zero MemoryConfig.
 func Memory() Counters {
 	m, err := NewMemory(MemoryConfig{})
 	if err != nil {
-		panic(err) // the zero value is right
+		panic(err) // the zero value is valid
 	}
 	return m
 }
 
-// NewMemory returns Counters in the memory of this process, exact and by any
-// Algorithm, or all that is wrong with c: *ConfigError values, joined. They start no goroutine, and keep of a key and of a Source only a hash
-// that is different in each process.
+// NewMemory returns Counters in the memory of this process, exact and for each
+// Algorithm. They start no goroutine, and store only hashes of keys and Sources,
+// which are different in each process.
 //
-// Each group has the capacity that MemoryConfig says, and a counter takes one of its
-// places: from its first charge until its window has ended, until what was in its
-// bucket has leaked, or until it has given back all that it had. A group that is not
-// full gives every caller a counter of its own. In a full group:
+// If the MemoryConfig is invalid, NewMemory returns one error that joins all
+// defects: *ConfigError values.
 //
-//   - GroupCallers: new callers share overflow counters until these end. They may be
-//     limited early, never late.
-//   - GroupAddresses, GroupAttempts: a new counter of a Source that holds few places
-//     takes the place of a counter of the Source that holds the most. The displaced
-//     caller, and new callers of that Source, then share one counter of the Source,
-//     in which all that was displaced is added up, until it ends. A counter of which
-//     more than half of the limit is spent is never displaced. Where no Source holds
-//     two places more than the new one, new callers share overflow counters. The
-//     Source that holds the most is looked for among at most 128 counters.
-//   - GroupKnown: a new counter takes the place of a mark of the Source that has the
-//     most marks, and of these the one that would end first. If there is none, Take
+// Each group has the capacity of its field. A counter takes one place: from its
+// first charge until its window has ended, until its bucket is empty, or until
+// all of it is refunded. If a group is not full, each caller has a counter of its
+// own. If a group is full:
+//
+//   - GroupCallers: new callers share overflow counters until these end. They may
+//     be limited early, never late.
+//   - GroupAddresses, GroupAttempts: a new counter of a Source with few places
+//     replaces a counter of the Source with the most. The displaced caller, and
+//     new callers of that Source, then share one counter of the Source, which
+//     adds up all that was displaced, until it ends. A counter of which more than
+//     half of the limit is spent is never displaced. If no Source has two places
+//     more than the new one, new callers share overflow counters. The Source with
+//     the most places is searched among at most 128 counters.
+//   - GroupKnown: a new counter replaces a mark of the Source that has the most
+//     marks, and of these the one that would end first. If there is none, Take
 //     returns an error. No counter is shared.
 //
-// A counter that is over its limit is never forgotten to make a place, marks excepted.
+// A counter that is over its limit is never deleted to make a place, except for
+// marks.
 func NewMemory(c MemoryConfig) (Counters, error) {
 	m := &inMemory{now: c.clock(), seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
 	wrong := complaints()
@@ -95,11 +98,11 @@ func NewMemory(c MemoryConfig) (Counters, error) {
 	return m, nil
 }
 
-// longest is how long counters can live: with the longest window behind it, a
+// longest is how long counters can live: with the longest window in addition, a
 // number of seconds in 32 bits.
 const longest = 100 * 365 * 24 * time.Hour
 
-// clock returns the nanoseconds since now: from 0, wherever a host's clock is set,
+// clock returns the nanoseconds since now: from 0, whatever a host's clock shows,
 // to the longest that counters can live.
 func (c MemoryConfig) clock() func() int64 {
 	if c.Now != nil {
@@ -116,7 +119,7 @@ type inMemory struct {
 	groups [groups]partition
 }
 
-// Check knows every Algorithm.
+// Check accepts each Algorithm.
 func (*inMemory) Check(p Policy) error { return p.Check() }
 
 func (m *inMemory) Take(_ context.Context, charges []Charge, dst []Status) (Decision, error) {
@@ -147,13 +150,13 @@ func (m *inMemory) Refund(_ context.Context, charges []Charge) error {
 	return err
 }
 
-// Reset forgets the callers' own counters. One that callers share is left.
+// Reset deletes the callers' own counters. A shared counter stays.
 func (m *inMemory) Reset(_ context.Context, charges []Charge) error {
 	_, err := m.visit(charges, nil, reset)
 	return err
 }
 
-// Close gives the memory back.
+// Close frees the memory.
 func (m *inMemory) Close() error {
 	for g := range m.groups {
 		for i := range m.groups[g].shards {
@@ -228,8 +231,8 @@ func (m *inMemory) keys(keys []keytable.Key, charges []Charge) ([]keytable.Key, 
 	return keys, nil
 }
 
-// lock locks the shards of the keys, in their order, so that no two callers wait
-// for one another.
+// lock locks the shards of the keys, in their order, so that no two callers
+// deadlock.
 func (m *inMemory) lock(shards []uint64, keys []keytable.Key, charges []Charge) []uint64 {
 	for i, k := range keys {
 		g := charges[i].Group
@@ -249,7 +252,7 @@ func (m *inMemory) unlock(shards []uint64) {
 	}
 }
 
-// groupShift is where the group stands in the number of a shard.
+// groupShift is the position of the group in the number of a shard.
 const groupShift = 32
 
 func (m *inMemory) numbered(i uint64) *shard { return &m.groups[i>>groupShift].shards[uint32(i)] } //nolint:gosec // the low bits are meant
@@ -259,8 +262,9 @@ func (m *inMemory) shard(k keytable.Key, c *Charge) *shard {
 	return &g.shards[k[0]>>g.shift]
 }
 
-// key is the name of a charge's counter among those of its group and algorithm: 128 bits,
-// so that no two callers ever share one. Windows of another length have others.
+// key returns the key of a charge's counter within its group and algorithm: 128
+// bits of hash, so that no two callers ever share one. Windows of another length
+// have other keys.
 func (m *inMemory) key(c *Charge) keytable.Key {
 	var k keytable.Key
 	if c.hashed != nil {

@@ -16,10 +16,10 @@ type shard struct {
 	gcra    ledger[bucket, *bucket]
 	rolling ledger[rollingWindow, *rollingWindow]
 	sources sources
-	_       [64]byte // the next shard's lock is on another cache line
+	_       [64]byte // puts the next shard's lock on another cache line
 }
 
-// purpose says what a visit is for.
+// purpose is what a visit is for.
 type purpose uint8
 
 const (
@@ -29,11 +29,11 @@ const (
 	reset
 )
 
-// spends reports whether a visit spends its charge, which is within the limit or
-// is not.
+// spends reports whether a visit makes its charge, which is within the limit or
+// not.
 func (w purpose) spends(c *Charge, within bool) bool { return w == take && (within || c.Done) }
 
-// visit does something with the counter of a charge, and says how it stands.
+// visit applies a charge to its counter, and returns the status.
 func (s *shard) visit(k keytable.Key, c *Charge, now int64, why purpose) Status {
 	switch c.Policy.Algorithm {
 	case GCRA:
@@ -54,8 +54,8 @@ func (s *shard) forget() {
 	s.sources = sources{}
 }
 
-// spending is what one counter has of one caller: a value V without pointers, of
-// which the zero value is nothing. Times are in nanoseconds since the counters
+// spending is what one counter has stored: a value V without pointers, whose zero
+// value means that nothing was spent. Times are in nanoseconds since the counters
 // began.
 //
 // A call of a method of a type parameter is never inlined, so a decision is one
@@ -63,23 +63,23 @@ func (s *shard) forget() {
 type spending[V any] interface {
 	*V
 
-	// visit looks whether a charge is within the limit, and if it is not, when it
-	// will be. It spends the charge if the purpose says so; otherwise nothing has
-	// changed but, perhaps, the time that it is for.
+	// visit checks whether a charge is within the limit and, if it is not, when it
+	// will be. It makes the charge if the purpose says so; otherwise at most the
+	// time of the value changes.
 	visit(c *Charge, now int64, why purpose) (s Status, spent bool)
 
-	// refund takes a charge back, as far as there is one, and reports whether
+	// refund takes a charge back, at most what was spent, and reports whether
 	// nothing is left.
 	refund(c *Charge, now int64) (nothing bool)
 
-	// merge adds what another counter has, of a window of the same length.
+	// merge adds another counter with a window of the same length.
 	merge(o *V, window time.Duration)
 
 	// above reports whether more than this is spent. What has leaked since the last
 	// charge may count.
 	above(spent int64) bool
 
-	// ended reports whether there is nothing to remember.
+	// ended reports whether the counter can be deleted.
 	ended(now int64) bool
 }
 
@@ -87,21 +87,22 @@ type spending[V any] interface {
 type ledger[V any, P spending[V]] struct {
 	keytable.Table[V]
 
-	origins     []origin // of the entries, where places are held by sources
+	origins     []origin // of the entries, in groups with sources
 	cursor      int      // of the sweep
 	sharedUntil int64    // when the last of the overflow counters ends
-	blank       V        // what a new caller has
+	blank       V        // the value of a new caller
 }
 
 const (
-	// overflowCounters are for callers who find no place, in each shard, for windows
-	// of one length.
+	// overflowCounters is how many counters the callers without a place share, in
+	// each shard, for windows of one length.
 	overflowCounters = 8
 
-	// sweptAtOnce is how many counters a new caller looks at, for one that has ended.
+	// sweptAtOnce is how many counters are checked for each new one, to delete those
+	// that have ended.
 	sweptAtOnce = 4
 
-	// sweptAfter is for how long a counter that has ended is left.
+	// sweptAfter is how long a counter that has ended is kept.
 	sweptAfter = 10 * time.Second
 
 	// noPlace is the RetryAfter of a charge that could not be made because there is
@@ -111,8 +112,8 @@ const (
 
 func (l *ledger[V, P]) forget() { *l = ledger[V, P]{} }
 
-// visit does something with the counter of a charge, and says how it stands. A
-// refusal and a look write nothing.
+// visit applies a charge to its counter, and returns the status. A rejection and
+// a look write nothing.
 func (l *ledger[V, P]) visit(s *shard, k keytable.Key, c *Charge, now int64, why purpose) Status {
 	found := l.Find(k)
 	own := found != nil
@@ -146,7 +147,7 @@ func (l *ledger[V, P]) visit(s *shard, k keytable.Key, c *Charge, now int64, why
 }
 
 // shared returns the counter that a caller without one of its own shares with
-// others, and its key, if there is one that has not ended: a caller that has been
+// others, and its key, if there is one that has not ended: a caller that was
 // charged there has no other until it ends.
 func (l *ledger[V, P]) shared(s *shard, k keytable.Key, c *Charge, now int64) (keytable.Key, *V) {
 	if s.home.sourced() {
@@ -164,8 +165,8 @@ func (l *ledger[V, P]) shared(s *shard, k keytable.Key, c *Charge, now int64) (k
 	return k, nil
 }
 
-// overflowKey is the key of a counter that callers without a place share. No hash is
-// likely to be one.
+// overflowKey returns the key of a counter that callers without a place share. A
+// hash is almost never equal to one.
 func overflowKey(k keytable.Key, window time.Duration) keytable.Key {
 	return keytable.Key{k[0] % overflowCounters, uint64(window)} //nolint:gosec // positive
 }
@@ -173,8 +174,8 @@ func overflowKey(k keytable.Key, window time.Duration) keytable.Key {
 // isOverflow reports whether the counter takes no place.
 func isOverflow(k keytable.Key) bool { return k[0] < overflowCounters }
 
-// begin makes a counter of what is in blank, for a new caller whose charge has the
-// status st.
+// begin makes a counter of blank, for a new caller whose charge has the status
+// st.
 func (l *ledger[V, P]) begin(s *shard, k keytable.Key, c *Charge, now int64, st Status) Status {
 	first := l.blank
 	var blank V
@@ -209,8 +210,8 @@ func (l *ledger[V, P]) begin(s *shard, k keytable.Key, c *Charge, now int64, st 
 	return after
 }
 
-// sweep removes counters that have ended, if they are among the next few. While
-// there is capacity it leaves those whose callers are likely to come again soon.
+// sweep deletes counters that have ended, if they are among the next few. While
+// there is capacity it keeps those whose callers are likely to return soon.
 func (l *ledger[V, P]) sweep(s *shard, now int64) {
 	if s.home.ample() {
 		now -= int64(sweptAfter)
@@ -236,7 +237,7 @@ func (l *ledger[V, P]) insert(s *shard, k keytable.Key, c *Charge) *V {
 	return v
 }
 
-// drop removes a counter, and gives its place back.
+// drop deletes a counter, and gives its place back.
 func (l *ledger[V, P]) drop(s *shard, k keytable.Key) {
 	l.remove(s, k)
 	if !isOverflow(k) {
@@ -244,7 +245,7 @@ func (l *ledger[V, P]) drop(s *shard, k keytable.Key) {
 	}
 }
 
-// remove removes a counter whose place is taken by another.
+// remove deletes a counter whose place is taken by another.
 func (l *ledger[V, P]) remove(s *shard, k keytable.Key) {
 	place := l.Delete(k)
 	if s.home.group != GroupCallers {

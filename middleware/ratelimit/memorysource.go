@@ -14,21 +14,24 @@ import (
 // partition has the counters of one group.
 type partition struct {
 	group  Group
-	shift  int // of a key, to its shard
+	shift  int // maps a key to its shard
 	shards []shard
 	seed   *maphash.Seed
 	most   int64
-	used   atomic.Int64 // places
+	used   atomic.Int64 // places in use
 }
 
 const (
-	shardCounters = 1 << 13 // so many that nothing a shard does takes long
+	// shardCounters is the number of counters of a shard, small enough that no
+	// operation on a shard takes long.
+	shardCounters = 1 << 13
 
-	// fewShards are enough that not many callers wait for one of them.
+	// fewShards is the minimum number of shards, so that few callers wait for one of
+	// them.
 	fewShards = 1 << 6
 
-	// leastShared is how many counters a shard has at least where they are displaced:
-	// among few it cannot be told who holds the most.
+	// leastShared is the minimum number of counters of a shard in which counters are
+	// displaced: with fewer it cannot be determined which source has the most.
 	leastShared = 1 << 10
 )
 
@@ -64,9 +67,10 @@ func (p *partition) ample() bool { return p.used.Load() < p.most/4*3 }
 // sourced reports whether a source may share a counter.
 func (p *partition) sourced() bool { return p.group == GroupAddresses || p.group == GroupAttempts }
 
-// origin is who took the place of a counter, and what is known of its policy.
+// origin is the source that took the place of a counter, and what is known of its
+// policy.
 type origin struct {
-	source uint32 // a hash; two that are alike by chance count as one
+	source uint32 // a hash; two sources with the same hash count as one
 	window uint32 // in seconds
 	half   uint32 // of the limit
 }
@@ -89,12 +93,12 @@ func (p *partition) origin(c *Charge) origin {
 	}
 }
 
-// key is that of the counter that the source shares, for windows of one length. No
-// hash is likely to be one, and no overflowKey is.
+// key returns the key of the counter that the source shares, for windows of one
+// length. A hash is almost never equal to one, and an overflowKey never.
 func (o origin) key() keytable.Key { return keytable.Key{1<<32 | uint64(o.source), uint64(o.window)} }
 
-// sources says how many places each source holds in a shard. It has no source that
-// holds none.
+// sources counts the places of each source in a shard. It has no source without a
+// place.
 type sources struct{ keytable.Table[uint32] }
 
 func (t *sources) count(source uint32) uint32 {
@@ -124,7 +128,7 @@ func (t *sources) sub(source uint32) {
 
 func sourceKey(source uint32) keytable.Key { return keytable.Key{uint64(source), 0} }
 
-// came notes who took the place of the newest entry.
+// came records which source took the place of the newest entry.
 func (l *ledger[V, P]) came(s *shard, k keytable.Key, o origin) {
 	l.origins = append(l.origins, o)
 	if !isOverflow(k) {
@@ -132,7 +136,7 @@ func (l *ledger[V, P]) came(s *shard, k keytable.Key, o origin) {
 	}
 }
 
-// went forgets who took a place. The last entry has taken it.
+// went deletes the record of a place. The last entry has moved to it.
 func (l *ledger[V, P]) went(s *shard, k keytable.Key, place int) {
 	if !isOverflow(k) {
 		s.sources.sub(l.origins[place].source)
@@ -145,11 +149,12 @@ func (l *ledger[V, P]) went(s *shard, k keytable.Key, place int) {
 	}
 }
 
-// displacedAmong is how many counters are looked at for one to displace.
+// displacedAmong is how many counters are searched for one to displace.
 const displacedAmong = 128
 
-// relieve makes a place for a counter of c in a full group, and reports whether it
-// has: the place is then taken. It looks among the counters of its algorithm first.
+// relieve makes a place for a counter of c in a full group, and reports whether
+// it did: the place is then taken. It searches the counters of its algorithm
+// first.
 func (l *ledger[V, P]) relieve(s *shard, c *Charge, now int64) bool {
 	switch s.home.group {
 	case GroupCallers:
@@ -162,9 +167,9 @@ func (l *ledger[V, P]) relieve(s *shard, c *Charge, now int64) bool {
 	return l.displace(s, source, now) || s.gcra.displace(s, source, now) || s.fixed.displace(s, source, now) || s.rolling.displace(s, source, now)
 }
 
-// displace takes a place from the source that holds the most, if it holds two more
-// than this one or is the same. The caller whose counter it was shares one of the
-// source's from now on.
+// displace takes a place from the source with the most, if that has two more than
+// this one or is the same. The displaced caller then shares the counter of that
+// source.
 func (l *ledger[V, P]) displace(s *shard, source uint32, now int64) bool {
 	n := min(l.Len(), displacedAmong)
 	if n == 0 {
@@ -192,7 +197,7 @@ func (l *ledger[V, P]) displace(s *shard, source uint32, now int64) bool {
 			heaviest, most = o.source, held
 		}
 		if heaviest != source && int(most) >= l.Len()/4 {
-			break // no other can hold many more
+			break // no other source can have many more
 		}
 	}
 	l.cursor = begin + n
@@ -214,8 +219,8 @@ func (l *ledger[V, P]) yields(at int) bool {
 	return !isOverflow(k) && k != o.key() && !P(v).above(int64(o.half))
 }
 
-// join adds a counter to that of its source, and reports whether that has made a
-// place. The first makes the counter of the source.
+// join adds a counter to that of its source, and reports whether that made a
+// place. The first call makes the counter of the source.
 func (l *ledger[V, P]) join(s *shard, at int, now int64) bool {
 	k, v := l.At(at)
 	o, value, window := l.origins[at], *v, time.Duration(l.origins[at].window)*time.Second
@@ -228,7 +233,7 @@ func (l *ledger[V, P]) join(s *shard, at int, now int64) bool {
 		}
 		return true
 	}
-	// Callers of the source who share an overflow counter come here, too.
+	// The callers of the source that share an overflow counter move here, too.
 	for i := range uint64(overflowCounters) {
 		if other := l.Find(keytable.Key{i, uint64(window)}); other != nil && !P(other).ended(now) {
 			P(&value).merge(other, window)
@@ -260,7 +265,7 @@ func (s *shard) forgetMark(c *Charge, now int64) bool {
 		from := l.origins[at].source
 		held := s.sources.count(from)
 		if c.Policy.Algorithm == FixedWindow && held <= mine && from != source {
-			continue // who has many marks takes none from who has few
+			continue // a source with many marks replaces none of a source with few
 		}
 		if held > most || held == most && mark.ends < ends {
 			victim, most, ends = k, held, mark.ends

@@ -7,19 +7,20 @@ import (
 	"sync"
 )
 
-// Pass is a request that CheckLimit has admitted. The caller of CheckLimit must call
-// Done when the request has been answered, also after a panic.
+// Pass is a request that CheckLimit has admitted. The caller of CheckLimit must
+// call Done when the response has been written, also after a panic. Its methods
+// are safe for concurrent use.
 type Pass struct {
 	context context.Context //nolint:containedctx // a passContext is one
 	mu      sync.Mutex
 	record  *record    // nil: the request was answered, and another has the record
-	lists   valueLists // of the headers, for the first to ask for them
+	lists   valueLists // for the first call of SetHeader
 }
 
-// Request is the request to answer, whose context [AddCost] knows.
+// Request returns the request to serve. [AddCost] needs its context.
 func (p *Pass) Request() *http.Request { return p.record.subject.request }
 
-// Quota is how the caller stands after this request.
+// Quota returns the quota of the caller after this request.
 func (p *Pass) Quota() (q Quota) {
 	p.counted(func(n *record) { q = n.quota(nil) })
 	return q
@@ -53,7 +54,7 @@ func (n *record) quota(dst []Usage) Quota {
 	return q
 }
 
-// SetHeader sets the headers that tell what is left: see [Quota.SetHeader].
+// SetHeader sets the headers with the quota: see [Quota.SetHeader].
 func (p *Pass) SetHeader(h http.Header) {
 	p.counted(func(n *record) {
 		var buffer [4]Usage
@@ -67,14 +68,14 @@ func (p *Pass) SetHeader(h http.Header) {
 	})
 }
 
-// AddCost tells, while a request is being answered, what else it costs under
-// the policy of this name: rows, bytes, or 1 for a login that has failed. The
-// cost is charged when the handler has returned, over the limit if need be. Below
-// 0 it gives back, up to what the request was charged before, for instance the
-// cost of an answer that failed by the host's own fault.
+// AddCost adds a cost to a request while it is served, under the policy with this
+// name: rows, bytes, or 1 for a failed login. The cost is charged when the
+// handler has returned, even over the limit. A negative n gives back up to what
+// the request was charged before, for example the cost of a response that failed
+// because of the host.
 //
-// It reports whether the request in ctx is counted under such a policy. It is
-// safe for concurrent use.
+// It returns false, and does nothing, if the request in ctx is not counted under
+// such a policy. It is safe for concurrent use.
 func AddCost(ctx context.Context, policy string, n int64) bool {
 	for p := passOf(ctx); p != nil; {
 		added, outer := p.add(policy, n)
@@ -102,12 +103,13 @@ func (p *Pass) add(policy string, n int64) (added bool, outer *Pass) {
 }
 
 func saturated(a, b int64) int64 {
-	const most = 1 << 40 // far from any overflow, and more than one charge can be
+	const most = 1 << 40 // far from an overflow, and more than the maximum charge
 	return min(max(a+min(max(b, -most), most), -most), most)
 }
 
-// Done gives back the request's places among those in flight, and charges what
-// AddCost has told. A second call does nothing.
+// Done ends the request: it frees its places among the concurrent requests, and
+// charges the costs of AddCost. A second call does nothing. If the counters fail,
+// that is reported as EventCounterFailure.
 func (p *Pass) Done() { p.finish(false) }
 
 // finish does what Done does. With last the Pass is not used any more but by AddCost, for
@@ -148,7 +150,7 @@ func (n *record) settle() {
 			switch {
 			case it.added > 0:
 				more = append(more, c)
-			case it.made && l.config.Now().Sub(n.at) < it.status.ResetAfter: // else it was in another window
+			case it.made && l.config.Now().Sub(n.at) < it.status.ResetAfter: // otherwise it was in another window
 				c.Cost, c.Done = min(-it.added, it.charge.Cost), false
 				less = append(less, c)
 			}

@@ -19,7 +19,7 @@ type policies struct {
 	cost func(*http.Request) int64
 }
 
-// tier is a Tier, ready to count.
+// tier is a compiled Tier.
 type tier struct {
 	Tier
 
@@ -42,8 +42,8 @@ type policy struct {
 	texts *texts // nil: they are made when they are needed
 }
 
-// items appends an item for each policy of the subject: those of their tier, then those
-// of the rules.
+// items appends an item for each policy of the subject: those of the tier, then
+// those of the rules.
 func (l *Limiter) items(ctx context.Context, s *subject, cost int64, items []item) ([]item, error) {
 	if !l.route.WithoutTier {
 		t, seats, err := l.tier(ctx, s)
@@ -57,7 +57,7 @@ func (l *Limiter) items(ctx context.Context, s *subject, cost int64, items []ite
 	for i := range l.rules {
 		rule := &l.rules[i]
 		if s.request == nil && rule.by.kind == byHost && s.Key == "" {
-			continue // the support staff has not asked for it
+			continue // Inspect, Reset and Grant ignore it without a Caller.Key
 		}
 		costs := cost
 		var err error
@@ -117,8 +117,8 @@ func (l *Limiter) tier(ctx context.Context, s *subject) (*tier, int, error) {
 	return newTier(name, own), seats, nil
 }
 
-// standsIn reports whether what Identify said stands in for a TierOf or Override
-// that failed.
+// standsIn reports whether the result of Identify replaces that of a TierOf or
+// Override that failed.
 func (l *Limiter) standsIn(s *subject, err error) bool {
 	if refuses, _ := isRefusal(err); refuses || l.onFailure != FailLocal {
 		return false
@@ -129,7 +129,7 @@ func (l *Limiter) standsIn(s *subject, err error) bool {
 	return true
 }
 
-// ready returns the tiers, ready to count.
+// ready returns the tiers, compiled.
 func (t Tiers) ready() map[string]*tier {
 	all := make(map[string]*tier, len(t))
 	for name, one := range t {
@@ -165,7 +165,7 @@ func (t Tier) windows(name string) []Window {
 	return all
 }
 
-// periodName says a period to a person.
+// periodName returns a period in words.
 func periodName(d time.Duration) string {
 	switch d {
 	case time.Second:
@@ -205,15 +205,16 @@ func inFlight(name string, limit int) Window {
 	return Window{Name: name + "-concurrent", Limit: int64(limit)}
 }
 
-// tierKey begins the key of a tier's counter. It names the window and not the
-// tier: a caller who changes tiers in the middle of a window keeps what was
-// spent. The owner comes last, so that no two of them can have one key.
+// tierKey returns the beginning of the key of a tier's counter. It contains the
+// window and not the tier, so that a caller who changes tiers within a window
+// keeps what was spent. The owner comes last, so that no two owners have the same
+// key.
 func tierKey(period time.Duration) string {
 	return "tier/" + strconv.FormatInt(int64(period/time.Second), 10) + "/"
 }
 
-// ruleKey begins the key of a rule's counter. The name stands behind its length, so
-// that no two names can be taken for one another, whatever is in them.
+// ruleKey returns the beginning of the key of a rule's counter. The length before
+// the name makes the keys of different names different.
 func ruleKey(name string) string { return "rule/" + strconv.Itoa(len(name)) + "/" + name + "/" }
 
 // items appends an item for each of the policies.
@@ -240,10 +241,10 @@ func (p *policies) items(c *core, s *subject, seats int, cost int64, items []ite
 	return items, nil
 }
 
-// maxLimit is the largest Integer of RFC 9651 §3.3.1: the headers hold no more.
+// maxLimit is the largest Integer of RFC 9651 §3.3.1, which the headers can hold.
 const maxLimit = 999_999_999_999_999
 
-// policy is the limit that an account with so many seats has.
+// policy returns the limit of an account with this number of seats.
 func (w Window) policy(seats int) Policy {
 	limit := w.Limit
 	if n := int64(seats); w.PerSeat && n > 1 {
@@ -259,11 +260,10 @@ func (w Window) policy(seats int) Policy {
 	return Policy{Name: w.Name, Limit: min(limit, maxLimit), Window: w.Period, Algorithm: w.Algorithm, Burst: w.Burst}
 }
 
-// maxCost is the most that one charge can cost.
+// maxCost is the maximum cost of one charge.
 const maxCost = math.MaxInt32
 
-// costOf returns what a request costs, or otherwise where there is no function to say
-// so.
+// costOf returns the cost of a request, or otherwise if there is no function.
 func costOf(cost func(*http.Request) int64, r *http.Request, otherwise int64) (int64, error) {
 	if cost == nil {
 		return otherwise, nil

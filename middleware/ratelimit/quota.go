@@ -11,10 +11,10 @@ import (
 // Quota is what a caller has left under all policies of a request.
 type Quota struct {
 	// Usage is in the order of the policies: those of the tier, then those of the
-	// rules. Policies in shadow mode are left out.
+	// rules. Policies in shadow mode are omitted.
 	Usage []Usage
 
-	// At is the time to which the Quota refers.
+	// At is the time of the Quota.
 	At time.Time
 
 	form   Headers
@@ -23,35 +23,35 @@ type Quota struct {
 
 // Usage is what a caller has spent and has left under one policy.
 type Usage struct {
-	// Policy is the limit. It has no Window where it is one of the requests in
-	// flight.
+	// Policy is the limit. If it limits concurrent requests, its Window is zero.
 	Policy Policy
 
-	// Unit is what is counted; empty for requests.
+	// Unit is what is counted, as in Rule.Unit. Empty: requests.
 	Unit string
 
-	// Known is false if the counters were not asked, because the request was refused
-	// before.
+	// Known is false if the counters were not called, because the request was
+	// rejected before. Then the fields below are zero.
 	Known bool
 
 	// Remaining is what is left, 0 or more.
 	Remaining int64
 
-	// ResetAfter is how long it takes until all of the limit is there again.
+	// ResetAfter is how long it takes until the whole limit is available again.
 	ResetAfter time.Duration
 
-	// RetryAfter is how long the caller should wait, where Violated says that
-	// this policy refused the request.
+	// RetryAfter is how long the caller should wait if Violated is true.
 	RetryAfter time.Duration
-	Violated   bool
+
+	// Violated reports that this policy rejected the request.
+	Violated bool
 
 	policy *policy // nil: it is not one of a Limiter
 }
 
-// unitConcurrent is the draft's quota unit of a limit of requests in flight.
+// unitConcurrent is the draft's quota unit for a limit of concurrent requests.
 const unitConcurrent = "concurrent-requests"
 
-// wait is how long what remains has to last.
+// wait returns how long what remains must last.
 func (u *Usage) wait() time.Duration {
 	if u.Violated {
 		return u.RetryAfter
@@ -59,10 +59,10 @@ func (u *Usage) wait() time.Duration {
 	return u.ResetAfter
 }
 
-// nearest is the usage that a caller should mind: of those that refused the
-// request the one to wait longest for, else the one of which the smallest part
-// is left. A limit of requests in flight is not one to mind before it refuses.
-// Of no usage it is nil.
+// nearest returns the usage that the caller should consider: of those that
+// rejected the request the one with the longest wait, otherwise the one with the
+// smallest share left. A limit of concurrent requests is considered only if it
+// rejects. It returns nil without any usage.
 func (q *Quota) nearest() *Usage {
 	var best *Usage
 	for i := range q.Usage {
@@ -87,7 +87,7 @@ func (u *Usage) nearer(other *Usage) bool {
 	return float64(u.Remaining)*float64(other.Policy.Limit) < float64(other.Remaining)*float64(u.Policy.Limit)
 }
 
-// Violated returns the names of the policies that refused the request.
+// Violated returns the names of the policies that rejected the request.
 func (q Quota) Violated() []string {
 	var names []string
 	for _, u := range q.Usage {
@@ -98,7 +98,7 @@ func (q Quota) Violated() []string {
 	return names
 }
 
-// sentence says a refusal to a person.
+// sentence describes a rejection to a person.
 func (u *Usage) sentence() string {
 	if u.policy.isDescribed(u.Policy.Limit) {
 		return u.policy.texts.sentence
@@ -151,8 +151,8 @@ func (p *policies) describe() {
 	}
 }
 
-// MarshalJSON returns a document with one object for each policy: name, unit,
-// limit, used, remaining, window (seconds) and reset (seconds since 1970).
+// MarshalJSON returns {"policies": [...]} with one object for each policy: name,
+// unit, limit, used, remaining, window (seconds) and reset (seconds since 1970).
 func (q Quota) MarshalJSON() ([]byte, error) {
 	type usage struct {
 		Name      string `json:"name"`
@@ -180,7 +180,7 @@ func (q Quota) MarshalJSON() ([]byte, error) {
 	return json.Marshal(body)
 }
 
-// Write answers with the quota as JSON, with its headers.
+// Write writes the quota as JSON, with its headers and Cache-Control: no-store.
 func (q Quota) Write(w http.ResponseWriter) {
 	body, _ := q.MarshalJSON() // structs of strings and numbers
 	h := w.Header()
@@ -192,8 +192,8 @@ func (q Quota) Write(w http.ResponseWriter) {
 	_, _ = w.Write(body) //nolint:gosec // JSON, and a client that has disconnected is told nothing
 }
 
-// NoRetryAfter reports whether Config.Headers leaves Retry-After out of refusals.
+// NoRetryAfter returns Headers.NoRetryAfter of the Config.
 func (q Quota) NoRetryAfter() bool { return q.form.NoRetryAfter }
 
-// reset is when all of a limit is there again, in seconds since 1970.
+// reset returns when the whole limit is available again, in seconds since 1970.
 func (q *Quota) reset(u *Usage) int64 { return q.At.Add(u.ResetAfter + time.Second - 1).Unix() }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// refusal reports a refusal that is the host's fault, and returns it.
+// refusal reports a rejection that is a defect of the host, and returns it.
 func (l *Limiter) refusal(s *subject, err error) error {
 	if _, fault := isRefusal(err); fault {
 		l.report(s, EventFault, "", err)
@@ -13,8 +13,8 @@ func (l *Limiter) refusal(s *subject, err error) error {
 	return err
 }
 
-// unknown answers where the host's functions did not say who a caller is, or
-// which tier they have.
+// unknown returns the rejection of a request whose caller or tier the host's
+// functions did not return, or nil if it is admitted.
 func (l *Limiter) unknown(s *subject, err error) error {
 	if refuses, _ := isRefusal(err); refuses {
 		return l.refusal(s, err)
@@ -26,8 +26,8 @@ func (l *Limiter) unknown(s *subject, err error) error {
 	return unavailable(err)
 }
 
-// refuse returns the refusal of a request that is over a limit. What it was
-// charged by Limiters further out is refunded.
+// refuse returns the rejection of a request that is over a limit. What outer
+// Limiters have charged is refunded.
 func (l *Limiter) refuse(ctx context.Context, n *record) error {
 	if n.into != nil {
 		var err error

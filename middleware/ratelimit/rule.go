@@ -6,69 +6,79 @@ import (
 	"time"
 )
 
-// LimitConfig says what a Limit counts. The zero value counts each request
+// LimitConfig says what a Limiter counts. The zero value counts each request
 // against the tier of its caller, with a cost of 1.
 type LimitConfig struct {
-	// Rules are limits beside the tier's. A request is counted under all of them
-	// or, when it is refused, under none.
+	// Rules are limits in addition to the tier's. A request is counted under all of
+	// them or, if one rejects it, under none.
 	Rules []Rule
 
-	// WithoutTier counts under the Rules alone.
+	// WithoutTier counts only under the Rules, of which there must be at least one.
+	// False: the tier counts too.
 	WithoutTier bool
 
-	// Cost says what a request costs. Nil: 1. A request of no cost is let through
-	// uncounted; a cost below 0 is the host's fault and refuses it with 500.
+	// Cost returns the cost of a request. With 0 the request is admitted uncounted
+	// and without headers. A cost below 0 is a defect of the host: the request is
+	// rejected with ReasonMisconfigured. It must be safe for concurrent use. Nil: 1.
 	Cost func(*http.Request) int64
 
-	// NearLimit is the share of a limit, in per cent, whose use is reported once a
-	// window as events.NearLimit. What AddCost tells is not looked at. Zero:
-	// none.
+	// NearLimit is the share of a limit, 1 to 100 per cent, whose use is reported as
+	// EventNearLimit, once in a window. The costs of AddCost are not considered.
+	// Zero: none.
 	NearLimit int
 
-	// OnCounterFailure says what becomes of requests that cannot be counted. The
-	// zero value does as Config.OnCounterFailure says.
+	// OnCounterFailure says how requests are handled that cannot be counted. Zero:
+	// as Config.OnCounterFailure says.
 	OnCounterFailure FailurePolicy
 }
 
 // Rule is a limit of a route, or of a group of routes.
 type Rule struct {
-	// Name is required: what headers, events and refusals call the rule. Rules of
-	// one name share their counters, wherever they are.
+	// Name is required: the rule's name in headers, events and rejections, 1 to 64
+	// printable ASCII characters without quotes and backslashes. Rules with the same
+	// name share their counters, in whatever LimitConfig they are.
 	Name string
 
-	// Limit is how much there is in a period, and Period is the window's length,
-	// in whole seconds. Without a Period nothing but Concurrent is limited.
-	Limit  int64
+	// Limit is how much may be spent in a period, 0 or more. Zero: nothing, if there
+	// is a Period.
+	Limit int64
+
+	// Period is the length of the window, in whole seconds, from 1 s to MaxWindow.
+	// Zero: only Concurrent is limited.
 	Period time.Duration
 
-	// Algorithm says how the window is measured, and Burst belongs to GCRA: see
-	// [Policy].
+	// Algorithm says how the window is measured. The zero value is FixedWindow.
 	Algorithm Algorithm
-	Burst     int64
 
-	// By selects the counter. The zero value counts by account, and by client address
-	// if the caller is not authenticated.
+	// Burst is for GCRA: how much may be spent at once, from 1 to Limit. Zero:
+	// Limit.
+	Burst int64
+
+	// By selects the counter. The zero value counts by account, and by client
+	// address if the caller is not authenticated.
 	By By
 
-	// Cost returns what a request costs under this rule, 0 or more. With 0 the rule
-	// does not count the request. Nil: LimitConfig.Cost.
+	// Cost returns the cost of a request under this rule, 0 or more. With 0 the rule
+	// does not count the request. It must be safe for concurrent use. Nil:
+	// LimitConfig.Cost.
 	Cost func(*http.Request) int64
 
-	// Late leaves the cost to the handler, which tells it by [AddCost]: rows,
-	// bytes, or 1 when a login has failed. A request comes in while anything is
-	// left, so what the requests in flight cost can go over the limit; it has to
-	// pass before there is anything left again.
+	// Late takes the cost from the handler, which calls [AddCost]: rows, bytes, or 1
+	// for a failed login. A request is admitted while anything is left, so the
+	// requests in progress can exceed the limit. What exceeds it must pass before
+	// anything is left again. It cannot be combined with Cost.
 	Late bool
 
-	// Unit is what is counted, for the headers. Empty: requests.
+	// Unit is what is counted, for the headers, for example "rows": up to 64
+	// printable ASCII characters without quotes and backslashes. Empty: requests.
 	Unit string
 
-	// Concurrent is how many requests of one caller may be in flight at once, in
+	// Concurrent is how many requests of one caller may be in progress at once, in
 	// this process. Zero: any number.
 	Concurrent int
 
-	// Shadow counts and reports what would be refused, and refuses nothing. No
-	// header tells the caller of it.
+	// Shadow is shadow mode: the rule counts and reports what it would reject as
+	// EventShadowLimited, but rejects nothing and sends no headers.
 	Shadow bool
 }
 

@@ -8,9 +8,10 @@ import (
 	"github.com/sallyport-go/sallyport/internal/unread"
 )
 
-// CheckQuota returns the quota of a request's caller and charges nothing. If the
-// counters fail it returns an error with ReasonUnavailable, whatever
-// Config.OnCounterFailure is.
+// CheckQuota returns the quota of a request's caller, and charges nothing. If the
+// counters fail, it returns an *Error with ReasonUnavailable, whatever
+// Config.OnCounterFailure is. Its other errors are those of CheckLimit, without
+// ReasonLimited.
 func (l *Limiter) CheckQuota(r *http.Request) (Quota, error) {
 	s := subject{request: r}
 	if err := l.identify(&s); err != nil {
@@ -27,8 +28,8 @@ func (l *Limiter) CheckQuota(r *http.Request) (Quota, error) {
 	return q, nil
 }
 
-// Quota answers what CheckQuota says: a GET of one's own quota, free of charge.
-// Mount it where Bearer or Identify stand in front, and Limit does not.
+// Quota is a handler that writes the quota of the caller as JSON, and charges
+// nothing. Mount it behind the authentication, and not behind Limit.
 func (l *Limiter) Quota(w http.ResponseWriter, r *http.Request) {
 	q, err := l.CheckQuota(r)
 	if err != nil {
@@ -39,12 +40,15 @@ func (l *Limiter) Quota(w http.ResponseWriter, r *http.Request) {
 	q.Write(w)
 }
 
-// Inspect returns the quota of a caller and charges nothing.
+// Inspect returns the quota of a caller, and charges nothing. It is for support
+// staff: the caller of Inspect must check that the requester may see it.
+// Config.Override and TierOf are called for an authenticated caller. It returns
+// the error of the counters or of these functions.
 func (l *Limiter) Inspect(ctx context.Context, c Caller) (Quota, error) {
 	return l.look(ctx, &subject{Caller: c})
 }
 
-// look asks the counters how a caller stands.
+// look returns the quota of a subject.
 func (l *Limiter) look(ctx context.Context, s *subject) (Quota, error) {
 	ctx, cancel := l.deadline(ctx)
 	defer cancel()
@@ -62,7 +66,8 @@ func (l *Limiter) look(ctx context.Context, s *subject) (Quota, error) {
 	return n.quota(nil), nil
 }
 
-// Reset sets what a caller has spent to zero, under all policies.
+// Reset sets what a caller has spent to zero, under all policies of this Limiter.
+// It does not end requests in progress. It returns the error of the counters.
 func (l *Limiter) Reset(ctx context.Context, c Caller) error {
 	ctx, cancel := l.deadline(ctx)
 	defer cancel()
@@ -80,7 +85,8 @@ func (l *Limiter) Reset(ctx context.Context, c Caller) error {
 
 // Grant refunds n of what a caller has spent under the policy with this name, at
 // most all of it, so that no caller has more left than the limit. n must be 1 or
-// more. For a higher limit use Config.Override.
+// more. For a higher limit use Config.Override. It returns an error if the caller
+// has no such policy, or that of the counters.
 func (l *Limiter) Grant(ctx context.Context, c Caller, policy string, n int64) error {
 	ctx, cancel := l.deadline(ctx)
 	defer cancel()

@@ -8,63 +8,82 @@ import (
 	"time"
 )
 
-// Anonymous is the tier of callers without a token, who are counted by address.
+// Anonymous is the tier of callers who are not authenticated. They are counted by
+// address.
 const Anonymous = "anonymous"
 
-// Tiers maps the name of a tier, as users and tokens carry it, to its limits.
-// Callers without a token have the tier [Anonymous]. If it is missing they get 401.
+// Tiers maps the name of a tier, as callers and tokens have it, to its limits. A
+// name has 1 to 64 printable ASCII characters without quotes and backslashes.
+// Callers who are not authenticated have the tier [Anonymous]; without that tier
+// they get 401.
 type Tiers map[string]Tier
 
-// Tier is a number of requests in a period of time.
+// Tier is a number of requests in a period, for example 500 an hour.
 type Tier struct {
 	// Limit is how many requests are admitted in a period, 0 or more. Zero: none.
 	Limit int64
 
-	// Period is the length of the window, in whole seconds. The window begins
-	// with the first request that is counted in it.
+	// Period is required: the length of the window, in whole seconds, from 1 s to
+	// MaxWindow.
 	Period time.Duration
 
-	// PerSeat multiplies Limit by the account's seats; fewer than one count as
-	// one.
+	// PerSeat multiplies Limit by the seats of the account. Zero seats and less
+	// count as 1.
 	PerSeat bool
 
-	// Max is the maximum of Limit times seats. Zero: no maximum.
+	// Max is the maximum of Limit times seats. It requires PerSeat, and must be
+	// Limit or more. Zero: no maximum.
 	Max int64
 
-	// Algorithm says how the window is measured, and Burst belongs to GCRA: see
-	// [Policy]. The zero value is FixedWindow.
+	// Algorithm says how the window is measured. The zero value is FixedWindow.
 	Algorithm Algorithm
-	Burst     int64
 
-	// Also are further windows that a request must fit into, such as 10 requests
-	// a second beside 500 an hour. A request is counted in all of them or in none.
+	// Burst is for GCRA: how much may be spent at once, from 1 to Limit. Zero:
+	// Limit.
+	Burst int64
+
+	// Also are more windows, for example 10 requests a second beside 500 an hour. A
+	// request is counted in all of them or, if one rejects it, in none. No two
+	// windows of a tier may have the same Period and Algorithm.
 	Also []Window
 
-	// By selects the counter. The zero value counts by account, and by client address
-	// if the caller is not authenticated.
+	// By selects the counter. The zero value counts by account, and by client
+	// address if the caller is not authenticated.
 	By By
 
-	// Concurrent is how many requests of one caller may be in flight at once, in
+	// Concurrent is how many requests of one caller may be in progress at once, in
 	// this process. Zero: any number.
 	Concurrent int
 
-	// Shadow is shadow mode: the tier counts and reports what it would refuse, but
-	// refuses nothing and sends no headers.
+	// Shadow is shadow mode: the tier counts and reports what it would reject as
+	// EventShadowLimited, but rejects nothing and sends no headers.
 	Shadow bool
 }
 
-// Window is one more limit of a Tier. Its fields are those of the Tier.
+// Window is one more window of a Tier.
 type Window struct {
-	// Name is what headers and events call it. Empty: the tier's name and the
-	// period, such as "free-second".
+	// Name is its name in headers and events, 1 to 64 printable ASCII characters
+	// without quotes and backslashes. Empty: the tier's name and the period, for
+	// example "free-second".
 	Name string
 
-	Limit     int64
-	Period    time.Duration
-	PerSeat   bool
-	Max       int64
+	// Limit is how many requests are admitted in a period, as in a Tier. Zero: none.
+	Limit int64
+
+	// Period is required: the length of the window, as in a Tier.
+	Period time.Duration
+
+	// PerSeat multiplies Limit by the seats of the account, as in a Tier.
+	PerSeat bool
+
+	// Max is the maximum of Limit times seats, as in a Tier. Zero: no maximum.
+	Max int64
+
+	// Algorithm says how the window is measured. The zero value is FixedWindow.
 	Algorithm Algorithm
-	Burst     int64
+
+	// Burst is for GCRA, as in a Tier. Zero: Limit.
+	Burst int64
 }
 
 func (t Tiers) check(counters Counters, complain complaint) {
@@ -130,7 +149,8 @@ func (w Window) check(path string, counters Counters, complain complaint) {
 	}
 }
 
-// seconds rounds up: a client that waits as long as it was told must get in.
+// seconds rounds up, so that a client that waits as long as it was told is
+// admitted.
 func seconds(d time.Duration) int64 {
 	if d <= 0 {
 		return 0

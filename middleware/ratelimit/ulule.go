@@ -14,15 +14,15 @@ import (
 	"github.com/ulule/limiter/v3/drivers/store/memory"
 )
 
-// sweepEvery is how often the expired counters in memory are forgotten, on the
-// back of a request.
+// sweepEvery is how often the expired counters in memory are deleted, during a
+// request.
 const sweepEvery = time.Minute
 
-// UluleMemory returns Counters in the memory of this process, on the memory driver of
-// ulule/limiter: exact fixed windows, and no other. They start no goroutine. A
-// counter lives as long as its window and up to a minute more, and their number
-// has no bound: it is for hosts that want the engine, and [Memory] is for the
-// rest. What [FromLimiter] cannot promise they do not promise.
+// UluleMemory returns Counters in the memory of this process, on the memory
+// driver of ulule/limiter, for hosts that require that. They count exact fixed
+// windows only, and start no goroutine. A counter lives as long as its window and
+// up to a minute more, and their number is not limited. Use [Memory] instead if
+// you can. The limitations of [FromLimiter] apply.
 func UluleMemory() Counters {
 	return engine{
 		store: &sweptStore{cache: memory.NewCache(0)},
@@ -31,9 +31,9 @@ func UluleMemory() Counters {
 	}
 }
 
-// sweptStore is ulule's memory driver without its two traps: a cleaner that
-// cannot be stopped, and that forgets a counter which a request has just renewed.
-// What it calls Reset is the last nanosecond of the window.
+// sweptStore is ulule's memory driver without two of its defects: its cleaner
+// cannot be stopped, and it deletes a counter that a request has just renewed.
+// Reset in its results is the last nanosecond of the window.
 type sweptStore struct {
 	cache *memory.CacheWrapper
 	mu    sync.RWMutex // held for writing while expired counters are deleted
@@ -58,8 +58,8 @@ func (s *sweptStore) Increment(_ context.Context, key string, count int64, rate 
 	return exactly(rate, expires, value), nil
 }
 
-// lasting is how long the cache is to keep a counter of this rate: the
-// nanosecond that it expires in is a part of the window.
+// lasting returns how long the cache must keep a counter of this rate: the
+// nanosecond in which it expires is part of the window.
 func lasting(rate limiter.Rate) time.Duration { return rate.Period - 1 }
 
 func exactly(rate limiter.Rate, expires time.Time, value int64) limiter.Context {
@@ -68,7 +68,7 @@ func exactly(rate limiter.Rate, expires time.Time, value int64) limiter.Context 
 	return c
 }
 
-// begin reports whether a sweep is the caller's to make.
+// begin reports whether the caller must sweep now.
 func (s *sweptStore) begin(now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -116,28 +116,28 @@ func (s *sweptStore) Reset(_ context.Context, key string, rate limiter.Rate) (li
 	return exactly(rate, expires, value), nil
 }
 
-// FromLimiter makes Counters of a ulule limiter.Store. The store counts by its
-// own clock, in whole seconds; whatever it rounds down is rounded up here. Its
-// Increment is called once a charge, and once more for a charge that has to be
-// taken back. In the last two seconds of a window nothing is taken back, for it
-// could end up as a credit in the next one.
+// FromLimiter returns Counters on a ulule limiter.Store. They count fixed windows
+// only. The store counts by its own clock, in whole seconds; what it rounds down
+// is rounded up here. Its Increment is called once for each charge, and once more
+// for a charge that is taken back. In the last two seconds of a window nothing is
+// taken back, because that could become a credit in the next window.
 //
-// The groups have counters of their own, but no capacity of their own: a limiter.Store
-// knows neither groups nor sources. A caller who fills its memory fills it for all
-// callers. The number of counters of one Source is not bounded. A counter that has given back all that
-// it had stays until its window ends, and the window does not begin anew.
+// The groups have separate counters, but no capacity of their own, because a
+// limiter.Store knows neither groups nor sources: a caller who fills its memory
+// fills it for all callers, and the number of counters of one Source is not
+// limited. A counter of which all is refunded stays until its window ends.
 func FromLimiter(s limiter.Store) Counters {
 	return engine{
 		store: s,
 		end:   func(reset int64) time.Time { return time.Unix(reset+1, 0) },
-		least: 2 * time.Second, // one of which end may have added
+		least: 2 * time.Second, // one of them may have been added by end
 	}
 }
 
 type engine struct {
 	store limiter.Store
 	end   func(reset int64) time.Time // of a window, never too early
-	least time.Duration               // before its end nothing is taken back any more
+	least time.Duration               // this long before its end nothing is taken back
 }
 
 func (e engine) Take(ctx context.Context, charges []Charge, dst []Status) (Decision, error) {
@@ -157,29 +157,30 @@ func (e engine) Take(ctx context.Context, charges []Charge, dst []Status) (Decis
 			if err := e.refund(ctx, charges[:i+1], d.Status); err != nil {
 				return Decision{}, err
 			}
-			// what the refund has changed, and what comes behind, as they are now
+			// the state after the refund, and that of the charges behind it
 			return e.refused(ctx, charges, i, d.Status)
 		}
 	}
 	return d, nil
 }
 
-// refused describes charges of which the one at i was over its limit.
+// refused returns the decision for charges of which the one at i was over its
+// limit.
 func (e engine) refused(ctx context.Context, charges []Charge, i int, dst []Status) (Decision, error) {
 	d, err := e.Peek(ctx, charges, dst)
 	if err != nil {
 		return Decision{}, err
 	}
 	d.Allowed = false
-	if s := &d.Status[i]; s.Allowed { // its window has ended, or somebody else was refunded
+	if s := &d.Status[i]; s.Allowed { // its window has ended, or another caller was refunded
 		s.Allowed = false
 		s.RetryAfter = time.Second
 	}
 	return d, nil
 }
 
-// refund takes charges back. A window that may have ended in the meantime is
-// left alone: there the refund would be a credit in the next one.
+// refund takes charges back. A window that may have ended meanwhile is skipped:
+// there the refund would be a credit in the next one.
 func (e engine) refund(ctx context.Context, charges []Charge, status []Status) error {
 	for i, c := range charges {
 		if status[i].ResetAfter < e.least {
@@ -192,8 +193,8 @@ func (e engine) refund(ctx context.Context, charges []Charge, status []Status) e
 	return nil
 }
 
-// Refund gives back what there is, as far as a limiter.Store can tell: of two
-// that refund the same counter at once, more than they have charged, both may.
+// Refund gives back at most what was charged, as far as a limiter.Store can
+// determine it: two concurrent refunds of one counter may give back too much.
 func (e engine) Refund(ctx context.Context, charges []Charge) error {
 	if err := e.check(charges); err != nil {
 		return err
@@ -243,11 +244,11 @@ func (e engine) Reset(ctx context.Context, charges []Charge) error {
 	return nil
 }
 
-// Close has nothing to give back: the store is its maker's to close.
+// Close does nothing: the store belongs to its creator.
 func (engine) Close() error { return nil }
 
-// name is what the counter is called in a limiter.Store, which takes the length
-// of a window from the first charge in it.
+// name returns the counter's name in a limiter.Store, which takes the length of a
+// window from the first charge in it.
 func (c Charge) name() string {
 	name := strconv.FormatInt(seconds(c.Policy.Window), 10) + "/" + c.Key
 	if c.Group != GroupCallers {
@@ -260,7 +261,7 @@ func (c Charge) rate() limiter.Rate {
 	return limiter.Rate{Period: c.Policy.Window, Limit: c.Policy.Limit}
 }
 
-// Check wants a fixed window: a limiter.Store has no other.
+// Check accepts fixed windows only, because a limiter.Store has no others.
 func (engine) Check(p Policy) error {
 	if p.Algorithm != FixedWindow {
 		return fmt.Errorf("ratelimit: a limiter.Store counts fixed windows only, and the policy %q has the algorithm %v", p.Name, p.Algorithm)

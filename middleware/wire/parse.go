@@ -16,8 +16,8 @@ import (
 
 func isText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
 
-// parse reads the body, if it is of a kind that is read. Where a middleware has read
-// it before, there is r.PostForm.
+// parse reads the body, if it is of a kind that is read. If a middleware has read
+// it before, it takes r.PostForm.
 func (p *Params) parse(r *http.Request, body []byte, accepts Accepts, limit int64) error {
 	media, args, err := mediaType(r)
 	if err != nil {
@@ -46,7 +46,7 @@ func (p *Params) parse(r *http.Request, body []byte, accepts Accepts, limit int6
 	return err
 }
 
-// mediaType reads the Content-Type; "" if there is none.
+// mediaType reads the Content-Type, or "" without one.
 func mediaType(r *http.Request) (media string, args map[string]string, err error) {
 	if contentType := r.Header.Get("Content-Type"); contentType != "" {
 		if media, args, err = mime.ParseMediaType(contentType); err != nil {
@@ -59,8 +59,8 @@ func mediaType(r *http.Request) (media string, args map[string]string, err error
 	return media, args, nil
 }
 
-// isForeign reports whether a charset is another than UTF-8. It is not ok if ASCII may
-// mean something else in it.
+// isForeign reports whether a charset is another than UTF-8. ok is false if ASCII
+// may have another meaning in it.
 func isForeign(charset string) (foreign, ok bool) {
 	charset = strings.ToLower(charset)
 	switch charset {
@@ -86,13 +86,13 @@ func isASCII(values map[string]string) bool {
 	return true
 }
 
-// isNothing reports whether JSON has nothing in it.
+// isNothing reports whether JSON has no content.
 func isNothing(body []byte) bool {
 	text := bytes.TrimSpace(body)
 	return len(text) == 0 || string(text) == "null"
 }
 
-// wanted says which bodies are read.
+// wanted returns which bodies are read, as a sentence.
 func (a Accepts) wanted() malformed {
 	kinds := []string{"a form (" + mediaForm + ")"}
 	if a.Multipart {
@@ -104,7 +104,8 @@ func (a Accepts) wanted() malformed {
 	return malformed("The body must be " + strings.Join(kinds, " or "))
 }
 
-// parsed takes a form that a middleware has parsed, if it is not longer than the limit.
+// parsed takes a form that a middleware has parsed, if it is not longer than the
+// limit.
 func parsed(form url.Values, limit int64) (map[string]string, error) {
 	size := int64(0)
 	for name, all := range form {
@@ -118,7 +119,7 @@ func parsed(form url.Values, limit int64) (map[string]string, error) {
 	return single(form)
 }
 
-// single takes each parameter, of which there must be one.
+// single takes each parameter, which must occur once.
 func single(form url.Values) (map[string]string, error) {
 	values := make(map[string]string, len(form))
 	for name, all := range form {
@@ -138,9 +139,9 @@ func parseForm(body []byte) (map[string]string, error) {
 	return single(form)
 }
 
-// parseJSON takes the strings of one flat object, and the names that are true. What
-// else is in it is not read, unless it stands where a string is wanted: then it is not
-// there.
+// parseJSON takes the strings of one flat object, and the names of members that
+// are true. Other members are not read: if one is where a string is required, the
+// parameter is missing.
 func parseJSON(body []byte) (values map[string]string, trues map[string]bool, err error) {
 	object, err := parseObject(body)
 	if err != nil {
@@ -158,8 +159,7 @@ func parseJSON(body []byte) (values map[string]string, trues map[string]bool, er
 	return values, trues, nil
 }
 
-// parseObject takes one object, in which no name stands twice, and nothing
-// behind it.
+// parseObject takes one object, without repeated names, and nothing after it.
 func parseObject(body []byte) (map[string]any, error) {
 	if !utf8.Valid(body) {
 		return nil, errJSON
