@@ -22,8 +22,9 @@ type CreatedKey struct {
 }
 
 // CheckAPIKeys returns the API keys of the user who is signed in that are not
-// revoked, expired ones too. The method must be GET or HEAD. The access token
-// must satisfy Config.AccountScope.
+// revoked, expired ones too. The user is that of the principal in the request's
+// context, or else of its access token. The method must be GET or HEAD. The
+// access token must satisfy Config.AccountScope.
 func (a *Auth) CheckAPIKeys(r *http.Request) ([]store.APIKey, error) {
 	p, err := a.keyOwner(r, http.MethodGet, http.MethodHead)
 	if err != nil {

@@ -39,9 +39,9 @@ func (a *Auth) CheckBearer(r *http.Request) (tokens.Principal, error) {
 }
 
 // Bearer is a middleware that serves requests with a valid access token, with the
-// principal in their context: see [tokens.PrincipalFrom]. It rejects all others
-// with 401 and a challenge (RFC 6750 §3), or with 503 if the token cannot be
-// verified now.
+// principal in their context: see [tokens.PrincipalFrom]. It rejects all others,
+// most of them with 401 and a challenge (RFC 6750 §3), and with 503 if the token
+// cannot be verified now.
 func (a *Auth) Bearer(next http.Handler) http.Handler {
 	return a.identified(next, a.CheckBearer)
 }
@@ -102,8 +102,8 @@ func (a *Auth) CheckScope(r *http.Request, scopes ...string) error {
 }
 
 // RequireScope returns a middleware that serves requests whose principal has all
-// the scopes, and rejects all others with 403 (RFC 6750 §3.1). Mount it behind
-// Bearer or Protect.
+// the scopes. It rejects others with 403 (RFC 6750 §3.1), and with 401 if there
+// is no principal. Mount it behind Bearer or Protect.
 func (a *Auth) RequireScope(scopes ...string) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

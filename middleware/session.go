@@ -57,7 +57,8 @@ func (a *Auth) mayManage(p tokens.Principal) error {
 	return e
 }
 
-// CheckSessions returns the sessions of the user who is signed in. The method
+// CheckSessions returns the sessions of the user who is signed in: the user of
+// the principal in the request's context, or else of its access token. The method
 // must be GET or HEAD. The access token must satisfy Config.AccountScope.
 func (a *Auth) CheckSessions(r *http.Request) (SessionList, error) {
 	p, err := a.signedIn(r, http.MethodGet, http.MethodHead)

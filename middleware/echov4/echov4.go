@@ -28,18 +28,18 @@ import (
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
-// Auth is a middleware.Auth for an Echo app. It is safe for concurrent use. Make it
-// with [New].
+// Auth is a middleware.Auth for an Echo app. Create it with [New]. It is safe for
+// concurrent use.
 type Auth struct {
 	core adapter.Auth[echo.Context, echo.HandlerFunc, *echo.Response]
 }
 
-// New returns an Auth for an Echo app, with the decisions and answers of auth.
+// New returns an Auth for an Echo app, with the decisions and responses of auth.
 func New(auth *middleware.Auth) *Auth {
 	return &Auth{adapter.New[echo.Context, echo.HandlerFunc](auth, refused, status)}
 }
 
-// WithContextKey returns an Auth that also puts the principal into the echo.Context
+// WithContextKey returns an Auth that also sets the principal in the echo.Context
 // under a key, for apps whose handlers look there: c.Get(key) is a
 // tokens.Principal.
 func (a *Auth) WithContextKey(key string) *Auth { return &Auth{a.core.WithContextKey(key)} }
@@ -55,80 +55,105 @@ func ClientIP(extract echo.IPExtractor) func(*http.Request) (netip.Addr, error) 
 	return func(r *http.Request) (netip.Addr, error) { return netip.ParseAddr(extract(r)) }
 }
 
-// Principal returns the principal of the request, and false if there is none.
+// Principal returns the principal of the request, which Bearer, OptionalBearer or
+// Protect put into its context. It returns false if there is none.
 func Principal(c echo.Context) (tokens.Principal, bool) {
 	return tokens.PrincipalFrom(c.Request().Context())
 }
 
-// Login answers what middleware.Auth.CheckLogin decides.
+// Login is a handler that logs a user in: see [middleware.Auth.CheckLogin].
 func (a *Auth) Login(c echo.Context) error { return a.core.Login(c) }
 
-// Refresh answers what middleware.Auth.CheckRefresh decides.
+// Refresh is a handler that exchanges a refresh token for a new pair: see
+// [middleware.Auth.CheckRefresh].
 func (a *Auth) Refresh(c echo.Context) error { return a.core.Refresh(c) }
 
-// Token answers what middleware.Auth.CheckToken decides.
+// Token is the handler of the token endpoint of RFC 6749 §3.2: see
+// [middleware.Auth.CheckToken].
 func (a *Auth) Token(c echo.Context) error { return a.core.Token(c) }
 
-// Logout answers what middleware.Auth.CheckLogout decides.
+// Logout is a handler that ends a session: see [middleware.Auth.CheckLogout].
 func (a *Auth) Logout(c echo.Context) error { return a.core.Logout(c) }
 
-// LogoutEverywhere answers what middleware.Auth.CheckLogoutEverywhere decides.
+// LogoutEverywhere is a handler that ends all sessions of the user: see
+// [middleware.Auth.CheckLogoutEverywhere].
 func (a *Auth) LogoutEverywhere(c echo.Context) error { return a.core.LogoutEverywhere(c) }
 
-// Revoke answers what middleware.Auth.CheckRevoke decides.
+// Revoke is the handler of the revocation endpoint of RFC 7009: see
+// [middleware.Auth.CheckRevoke].
 func (a *Auth) Revoke(c echo.Context) error { return a.core.Revoke(c) }
 
-// Introspect answers what middleware.Auth.CheckIntrospect decides.
+// Introspect is the handler of the introspection endpoint of RFC 7662: see
+// [middleware.Auth.CheckIntrospect].
 func (a *Auth) Introspect(c echo.Context) error { return a.core.Introspect(c) }
 
-// JWKS answers what middleware.Auth.CheckJWKS decides.
+// JWKS is a handler that publishes the public keys as a JWK Set (RFC 7517 §5):
+// see [middleware.Auth.CheckJWKS].
 func (a *Auth) JWKS(c echo.Context) error { return a.core.JWKS(c) }
 
-// Metadata answers what middleware.Auth.CheckMetadata decides. Mount it at
+// Metadata is a handler that publishes the metadata of RFC 8414: see
+// [middleware.Auth.CheckMetadata]. Mount it at the path of
 // middleware.MetadataPath.
 func (a *Auth) Metadata(c echo.Context) error { return a.core.Metadata(c) }
 
-// Sessions answers what middleware.Auth.CheckSessions decides.
+// Sessions is a handler that lists the sessions of the user: see
+// [middleware.Auth.CheckSessions].
 func (a *Auth) Sessions(c echo.Context) error { return a.core.Sessions(c) }
 
-// EndSession answers what middleware.Auth.CheckEndSession decides. The ID is the
-// path parameter "id" or, if the route has none, the last segment of the path.
+// EndSession is a handler that ends one session of the user: see
+// [middleware.Auth.CheckEndSession]. Its ID is the path parameter "id" or, if the
+// route has none, the last segment of the path.
 func (a *Auth) EndSession(c echo.Context) error { return a.core.EndSession(c) }
 
-// EndOtherSessions answers what middleware.Auth.CheckEndOtherSessions decides.
+// EndOtherSessions is a handler that ends all other sessions of the user: see
+// [middleware.Auth.CheckEndOtherSessions].
 func (a *Auth) EndOtherSessions(c echo.Context) error { return a.core.EndOtherSessions(c) }
 
-// APIKeys answers what middleware.Auth.CheckAPIKeys decides.
+// APIKeys is a handler that lists the API keys of the user: see
+// [middleware.Auth.CheckAPIKeys].
 func (a *Auth) APIKeys(c echo.Context) error { return a.core.APIKeys(c) }
 
-// CreateAPIKey answers what middleware.Auth.CheckCreateAPIKey decides.
+// CreateAPIKey is a handler that creates an API key for the user: see
+// [middleware.Auth.CheckCreateAPIKey].
 func (a *Auth) CreateAPIKey(c echo.Context) error { return a.core.CreateAPIKey(c) }
 
-// RevokeAPIKey answers what middleware.Auth.CheckRevokeAPIKey decides. The ID is
-// the path parameter "id" or, if the route has none, the last segment of the path.
+// RevokeAPIKey is a handler that ends an API key of the user: see
+// [middleware.Auth.CheckRevokeAPIKey]. Its ID is the path parameter "id" or, if
+// the route has none, the last segment of the path.
 func (a *Auth) RevokeAPIKey(c echo.Context) error { return a.core.RevokeAPIKey(c) }
 
-// Quota answers what middleware.Auth.CheckQuota decides.
+// Quota is a handler that writes the quota of the caller: see
+// [middleware.Auth.CheckQuota]. Mount it behind Bearer or OptionalBearer, and not
+// behind Limit.
 func (a *Auth) Quota(c echo.Context) error { return a.core.Quota(c) }
 
-// Bearer is middleware.Auth.Bearer.
+// Bearer is a middleware that serves requests with a valid access token, with the
+// principal in their context: see [middleware.Auth.Bearer]. It returns the error
+// of any other request.
 func (a *Auth) Bearer(next echo.HandlerFunc) echo.HandlerFunc { return a.core.Bearer(next) }
 
-// OptionalBearer is middleware.Auth.OptionalBearer.
+// OptionalBearer is a middleware that serves requests with a valid access token
+// as Bearer does, and requests without one as anonymous: see
+// [middleware.Auth.OptionalBearer].
 func (a *Auth) OptionalBearer(next echo.HandlerFunc) echo.HandlerFunc {
 	return a.core.OptionalBearer(next)
 }
 
-// Limit is middleware.Auth.Limit.
+// Limit is a middleware that counts requests, sets headers with the quota, and
+// rejects the requests that are over a limit: see [middleware.Auth.Limit].
 func (a *Auth) Limit(next echo.HandlerFunc) echo.HandlerFunc { return a.core.Limit(next) }
 
-// Protect is Bearer, then Limit.
+// Protect is a middleware: Bearer, then Limit. Most routes need it.
 func (a *Auth) Protect(next echo.HandlerFunc) echo.HandlerFunc { return a.core.Protect(next) }
 
-// LimitBy is ratelimit.Limiter.Limit for a Limiter of the same Auth.
+// LimitBy returns a middleware that counts requests with a Limiter of
+// [middleware.Auth.Limits] of the same Auth, for a route with limits of its own.
+// Mount it behind Bearer or Protect.
 func (a *Auth) LimitBy(l *ratelimit.Limiter) echo.MiddlewareFunc { return a.core.LimitBy(l) }
 
-// RequireScope is middleware.Auth.RequireScope.
+// RequireScope returns a middleware that serves requests whose principal has all
+// the scopes: see [middleware.Auth.RequireScope]. Mount it behind Bearer or
+// Protect.
 func (a *Auth) RequireScope(scopes ...string) echo.MiddlewareFunc {
 	return a.core.RequireScope(scopes...)
 }

@@ -50,7 +50,7 @@ type Config struct {
 	// Headers says which headers have the quota. Its zero value sends all.
 	Headers Headers
 
-	// Counters count the requests. Set it if several processes serve the API: see
+	// Counters count the requests. Set them if several processes serve the API: see
 	// package rediscounters. Nil: this process counts in its own memory.
 	Counters Counters
 

@@ -173,8 +173,8 @@ const (
 
 	// GCRA is a leaky bucket (generic cell rate algorithm): quota comes back evenly,
 	// Limit in each Window, and Burst is the most that is available at once. A
-	// caller never waits for a whole window. In one window up to Burst and Limit
-	// together can be spent.
+	// caller over the limit waits only until enough has come back. In one window up
+	// to Burst and Limit together can be spent.
 	GCRA
 
 	// Rolling admits at most Limit in any window, whenever it begins. The window

@@ -11,10 +11,10 @@ import (
 // CheckLimit counts a request under all of its policies, or under none if one of
 // them rejects it. It writes nothing.
 //
-// If it returns nil, the caller must serve the Request of the Pass, and then call
-// Done on the Pass. If it returns an error, that is an *Error, or the Refusal of
-// one of the host's functions, and the request must not be served. It returns no
-// Pass that needs Done then.
+// If the error is nil, the caller must serve the Request of the Pass, and call
+// Done on the Pass afterwards. Otherwise the error is an *Error, or the Refusal
+// of one of the host's functions, the Pass is nil, and the request must not be
+// served.
 func (l *Limiter) CheckLimit(r *http.Request) (*Pass, error) {
 	n := l.newRecord(r)
 	if err := l.decide(n); err != nil {
