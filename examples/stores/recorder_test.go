@@ -21,7 +21,8 @@ type recorder struct {
 	calls       []call
 	step, after func(statement string) // are called before and after each
 
-	rows atomic.Pointer[int] // how many come before the connection breaks; nil: all
+	rows    atomic.Pointer[int] // how many come before the connection breaks; nil: all
+	instead atomic.Pointer[any] // of the first argument of each query, as if the answer were that of another; nil: nothing
 }
 
 type call struct {
@@ -103,6 +104,10 @@ func (c *recordedConn) ExecContext(ctx context.Context, statement string, args [
 
 func (c *recordedConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	c.recorder.note(query, args)
+	if other := c.recorder.instead.Load(); other != nil {
+		args = slices.Clone(args)
+		args[0].Value = *other
+	}
 	rows, err := c.Conn.(driver.QueryerContext).QueryContext(ctx, query, args)
 	if left := c.recorder.rows.Load(); err == nil && left != nil {
 		rows = &brokenRows{rows, *left}

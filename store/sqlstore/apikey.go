@@ -34,7 +34,7 @@ func newKeySQL(f flavour) keySQL {
 // CreateAPIKey adds a key; see [store.APIKeys]. It does not limit how many keys a
 // user has.
 func (s *Store) CreateAPIKey(ctx context.Context, k store.APIKey) error {
-	rows, err := s.exec(ctx, "CreateAPIKey", s.key.create,
+	rows, err := s.execOne(ctx, "CreateAPIKey", s.key.create,
 		k.ID, k.Digest[:], k.UserID, k.Label, array(k.Scopes), micros(k.CreatedAt),
 		optional(k.ExpiresAt), optional(k.LastUsedAt), optional(k.RevokedAt), k.CredentialVersion)
 	if err == nil && rows == 0 {
@@ -45,23 +45,23 @@ func (s *Store) CreateAPIKey(ctx context.Context, k store.APIKey) error {
 
 // APIKey returns the key with this digest; see [store.APIKeys].
 func (s *Store) APIKey(ctx context.Context, digest store.Digest) (store.APIKey, error) {
-	return one(ctx, s.db, "APIKey", scanKey, s.key.read, digest[:])
+	return one(ctx, s.db, "APIKey", asked(scanKey, func(k store.APIKey) bool { return k.Digest == digest }), s.key.read, digest[:])
 }
 
 // APIKeyByID returns the key with this ID; see [store.APIKeys].
 func (s *Store) APIKeyByID(ctx context.Context, id string) (store.APIKey, error) {
-	return one(ctx, s.db, "APIKeyByID", scanKey, s.key.readByID, id)
+	return one(ctx, s.db, "APIKeyByID", asked(scanKey, func(k store.APIKey) bool { return k.ID == id }), s.key.readByID, id)
 }
 
 // UserAPIKeys returns a user's keys that are not revoked, oldest first; see
 // [store.APIKeys].
 func (s *Store) UserAPIKeys(ctx context.Context, userID string) ([]store.APIKey, error) {
-	return many(ctx, s.db, "UserAPIKeys", scanKey, s.key.ofUser, userID)
+	return many(ctx, s.db, "UserAPIKeys", asked(scanKey, func(k store.APIKey) bool { return k.UserID == userID }), s.key.ofUser, userID)
 }
 
 // UseAPIKey records that a key was used; see [store.APIKeys].
 func (s *Store) UseAPIKey(ctx context.Context, id string, at time.Time) error {
-	_, err := s.exec(ctx, "UseAPIKey", s.key.use, id, optional(at))
+	_, err := s.execOne(ctx, "UseAPIKey", s.key.use, id, optional(at))
 	return err
 }
 

@@ -24,7 +24,7 @@ func newClientSQL(f flavour) clientSQL {
 
 // Client returns the client with this ID; see [store.Clients].
 func (s *Store) Client(ctx context.Context, id string) (store.Client, error) {
-	return one(ctx, s.db, "Client", scanClient, s.client.read, id)
+	return one(ctx, s.db, "Client", asked(scanClient, func(c store.Client) bool { return c.ID == id }), s.client.read, id)
 }
 
 // SetClient registers a client, or replaces the one with the same ID. It returns
@@ -33,7 +33,7 @@ func (s *Store) SetClient(ctx context.Context, c store.Client) error {
 	if err := c.Check(); err != nil {
 		return fmt.Errorf("sqlstore: SetClient: %w", err)
 	}
-	_, err := s.exec(ctx, "SetClient", s.client.set,
+	_, err := s.execOne(ctx, "SetClient", s.client.set,
 		c.ID, c.Name, hexes(c.Secrets), array(c.Grants), array(c.Scopes), string(c.Refresh), int64(c.Grace))
 	return err
 }
@@ -42,7 +42,7 @@ func (s *Store) SetClient(ctx context.Context, c store.Client) error {
 // are rejected from then on. It returns [store.ErrNotFound] if there is no such
 // client.
 func (s *Store) RemoveClient(ctx context.Context, id string) error {
-	rows, err := s.exec(ctx, "RemoveClient", s.client.remove, id)
+	rows, err := s.execOne(ctx, "RemoveClient", s.client.remove, id)
 	if err == nil && rows == 0 {
 		return fmt.Errorf("sqlstore: RemoveClient: %w", store.ErrNotFound)
 	}

@@ -28,7 +28,7 @@ func newDenialSQL(f flavour) denialSQL {
 
 // DenySession puts a session on the deny list; see [store.Revocations].
 func (s *Store) DenySession(ctx context.Context, sid string, until time.Time) error {
-	_, err := s.exec(ctx, "DenySession", s.denial.deny, sid, micros(until))
+	_, err := s.execOne(ctx, "DenySession", s.denial.deny, sid, micros(until))
 	return err
 }
 

@@ -35,6 +35,9 @@ func inspect(ctx context.Context, db *sql.DB, c Config, look func(inspection, co
 		if err := errors.Join(i.settings(ctx)...); err != nil {
 			return err
 		}
+		if err := i.pooler(ctx, db); err != nil {
+			return err
+		}
 		return look(i, ctx)
 	})
 }

@@ -20,7 +20,7 @@ func (s *Store) SetPassword(ctx context.Context, id, password string) error {
 	if err := s.keepsUsers("SetPassword"); err != nil {
 		return err
 	}
-	if _, err := one(ctx, s.db, "SetPassword", scanUser, s.user.read, id); err != nil {
+	if _, err := one(ctx, s.db, "SetPassword", withID(id), s.user.read, id); err != nil {
 		return err // before the work of a hash
 	}
 	hash, err := s.passwords.Hash(ctx, password)
@@ -47,7 +47,7 @@ func (s *Store) SetHash(ctx context.Context, id, encoded string) error {
 }
 
 func (s *Store) setHash(ctx context.Context, doing, id, encoded string) error {
-	rows, err := s.exec(ctx, doing, s.user.setHash, id, encoded, rand.Text())
+	rows, err := s.execOne(ctx, doing, s.user.setHash, id, encoded, rand.Text())
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (s *Store) Authenticate(ctx context.Context, login, password string) (store
 // verified returns the user with this login and password, or ErrMismatch.
 func (s *Store) verified(ctx context.Context, login, password string) (store.User, error) {
 	const doing = "Authenticate"
-	u, err := one(ctx, s.db, doing, scanUser, s.user.byLogin, login)
+	u, err := one(ctx, s.db, doing, asked(scanUser, func(u hashed) bool { return u.Login == login }), s.user.byLogin, login)
 	renew := false
 	switch {
 	case err == nil:
@@ -93,12 +93,15 @@ func (s *Store) verified(ctx context.Context, login, password string) (store.Use
 	}
 	// Read the user again, by the ID: while the password was hashed they may have
 	// been removed or changed, and another user may have their login.
-	now, err := one(ctx, s.db, doing, scanUser, s.user.read, u.ID)
+	now, err := one(ctx, s.db, doing, withID(u.ID), s.user.read, u.ID)
 	if errors.Is(err, store.ErrNotFound) {
 		return store.User{}, passwords.ErrMismatch
 	}
+	if err != nil {
+		return store.User{}, err
+	}
 	now.CredentialVersion = u.CredentialVersion // the version of the hash that was verified
-	return now.User, err
+	return now.User, nil
 }
 
 // renew replaces the hash with which the password was verified by a current one,
@@ -109,5 +112,5 @@ func (s *Store) renew(ctx context.Context, verified hashed, password string) {
 	if err != nil {
 		return
 	}
-	_, _ = s.exec(ctx, "renew", s.user.renewHash, verified.ID, hash, verified.hash)
+	_, _ = s.execOne(ctx, "renew", s.user.renewHash, verified.ID, hash, verified.hash)
 }

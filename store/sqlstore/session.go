@@ -41,7 +41,7 @@ func newSessionSQL(f flavour) sessionSQL {
 
 // CreateSession adds a session; see [store.Sessions].
 func (s *Store) CreateSession(ctx context.Context, n store.Session) error {
-	rows, err := s.exec(ctx, "CreateSession", s.session.create,
+	rows, err := s.execOne(ctx, "CreateSession", s.session.create,
 		n.ID, n.UserID, n.ClientID, array(n.Scopes), n.Generation, micros(n.CreatedAt), micros(n.AdvancedAt),
 		micros(n.IdleUntil), micros(n.ExpiresAt), optional(n.RevokedAt), n.Label, n.CredentialVersion,
 		optional(n.AuthenticatedAt), array(n.Methods), n.Actor)
@@ -53,14 +53,14 @@ func (s *Store) CreateSession(ctx context.Context, n store.Session) error {
 
 // Session returns the session with this ID; see [store.Sessions].
 func (s *Store) Session(ctx context.Context, id string) (store.Session, error) {
-	return one(ctx, s.db, "Session", scanSession, s.session.read, id)
+	return one(ctx, s.db, "Session", asked(scanSession, func(s store.Session) bool { return s.ID == id }), s.session.read, id)
 }
 
 // AdvanceSession advances a session by one generation; see [store.Sessions]. The
 // condition and the write are one statement, so no other write comes between
 // them. Only a caller that has lost reads the session again, to learn the cause.
 func (s *Store) AdvanceSession(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
-	rows, err := s.exec(ctx, "AdvanceSession", s.session.advance, id, from, micros(at), micros(idleUntil))
+	rows, err := s.execOne(ctx, "AdvanceSession", s.session.advance, id, from, micros(at), micros(idleUntil))
 	if err != nil || rows == 1 {
 		return err
 	}
@@ -85,7 +85,7 @@ func (s *Store) RevokeSession(ctx context.Context, id string, at time.Time) erro
 // UserSessions returns a user's sessions that are not revoked, oldest first; see
 // [store.Sessions].
 func (s *Store) UserSessions(ctx context.Context, userID string) ([]store.Session, error) {
-	return many(ctx, s.db, "UserSessions", scanSession, s.session.ofUser, userID)
+	return many(ctx, s.db, "UserSessions", asked(scanSession, func(s store.Session) bool { return s.UserID == userID }), s.session.ofUser, userID)
 }
 
 // revokesFor limits the statement that ends all sessions of a user.

@@ -82,6 +82,15 @@ func (s *Store) exec(ctx context.Context, doing, statement string, args ...any) 
 	return rows, nil
 }
 
+// execOne is exec for a statement that changes one row or none.
+func (s *Store) execOne(ctx context.Context, doing, statement string, args ...any) (int64, error) {
+	rows, err := s.exec(ctx, doing, statement, args...)
+	if err == nil && rows != 0 && rows != 1 {
+		return 0, fmt.Errorf("sqlstore: %s: %d rows were changed: %w", doing, rows, errMixedUp)
+	}
+	return rows, err
+}
+
 // row is one row, of a query for one or for many.
 type row interface{ Scan(dest ...any) error }
 
@@ -123,6 +132,20 @@ func many[T any](ctx context.Context, db database, doing string, scan func(row) 
 	}
 	return all, nil
 }
+
+// asked makes a scan fail on a row that the query did not ask for: the answer to
+// another query, which a pooler or a driver has mixed up with this one.
+func asked[T any](scan func(row) (T, error), is func(T) bool) func(row) (T, error) {
+	return func(r row) (T, error) {
+		v, err := scan(r)
+		if err == nil && !is(v) {
+			err = errMixedUp
+		}
+		return v, err
+	}
+}
+
+var errMixedUp = errors.New("the answer is that of another query: is there a pooler that the driver does not bear?")
 
 // value scans a row of one column.
 func value[T any](r row) (v T, err error) {

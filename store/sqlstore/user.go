@@ -60,7 +60,7 @@ func (s *Store) AddUser(ctx context.Context, u store.User, password string) erro
 	if err != nil {
 		return fmt.Errorf("sqlstore: AddUser: %w", err)
 	}
-	rows, err := s.exec(ctx, "AddUser", s.user.add, u.ID, u.Login, u.Account, u.Tier, u.Seats, array(u.Scopes), hash, rand.Text())
+	rows, err := s.execOne(ctx, "AddUser", s.user.add, u.ID, u.Login, u.Account, u.Tier, u.Seats, array(u.Scopes), hash, rand.Text())
 	if err == nil && rows == 0 {
 		return fmt.Errorf("sqlstore: AddUser: %w", errTaken)
 	}
@@ -78,7 +78,7 @@ func (s *Store) SetUser(ctx context.Context, u store.User) error {
 	if err := s.manages("SetUser", u); err != nil {
 		return err
 	}
-	rows, err := s.exec(ctx, "SetUser", s.user.set, u.ID, u.Login, u.Account, u.Tier, u.Seats, array(u.Scopes), rand.Text())
+	rows, err := s.execOne(ctx, "SetUser", s.user.set, u.ID, u.Login, u.Account, u.Tier, u.Seats, array(u.Scopes), rand.Text())
 	if err == nil {
 		return found("SetUser", rows)
 	}
@@ -97,7 +97,7 @@ func (s *Store) RemoveUser(ctx context.Context, id string) error {
 	if err := s.keepsUsers("RemoveUser"); err != nil {
 		return err
 	}
-	rows, err := s.exec(ctx, "RemoveUser", s.user.remove, id)
+	rows, err := s.execOne(ctx, "RemoveUser", s.user.remove, id)
 	if err != nil {
 		return err
 	}
@@ -110,8 +110,13 @@ func (s *Store) User(ctx context.Context, id string) (store.User, error) {
 	if s.host != nil {
 		return s.host.User(ctx, id)
 	}
-	u, err := one(ctx, s.db, "User", scanUser, s.user.read, id)
+	u, err := one(ctx, s.db, "User", withID(id), s.user.read, id)
 	return u.User, err
+}
+
+// withID scans the user with this ID.
+func withID(id string) func(row) (hashed, error) {
+	return asked(scanUser, func(u hashed) bool { return u.ID == id })
 }
 
 // found returns ErrNotFound if no row was written.

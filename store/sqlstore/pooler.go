@@ -1,0 +1,123 @@
+package sqlstore
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+const (
+	poolerWait   = 5 * time.Second // for a connection of the server, behind a pooler that has few
+	poolerRounds = 200             // of queries on two connections at once
+	poolerTries  = 10              // to see a connection of the server change
+)
+
+// pooler returns an error if a pooler between this process and the server gives each
+// transaction another connection of the server, and the driver does not bear that: it
+// prepares statements on one and executes them on another, where they do not exist or
+// are those of another client. Results are then mixed up.
+//
+// A pool that may have one connection only is not checked.
+func (i inspection) pooler(ctx context.Context, db *sql.DB) error {
+	if i.dialect != PostgreSQL || i.alone {
+		return nil
+	}
+	other, err := db.Conn(ctx)
+	if err != nil {
+		return unreachable(err)
+	}
+	defer func() { _ = other.Close() }()
+	shared, err := i.shared(ctx, other)
+	if err == nil && shared {
+		err = i.mixedUp(ctx, other)
+	}
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return unreachable(err)
+	}
+	return fmt.Errorf("sqlstore: PostgreSQL: a pooler (such as PgBouncer with pool_mode=transaction) gives each transaction another connection of the server, and the statements that the driver prepares do not exist there: "+
+		"add default_query_exec_mode=exec to the DSN of pgx, or binary_parameters=yes to that of lib/pq, or let the pooler keep a connection for a session (pool_mode=session): %w", err)
+}
+
+var errHeld = errors.New("a connection waits for the transaction of another")
+
+// shared reports whether a transaction of the other connection changes which
+// connection of the server this one has.
+func (i inspection) shared(ctx context.Context, other *sql.Conn) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, poolerWait)
+	defer cancel()
+	for range poolerTries { // other clients of the pooler may have what would be given here
+		changed, err := i.changes(ctx, other)
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return true, errHeld
+		}
+		if err != nil || changed {
+			return changed, err
+		}
+	}
+	return false, nil
+}
+
+// changes is one try of shared.
+func (i inspection) changes(ctx context.Context, other *sql.Conn) (bool, error) {
+	before, err := backend(ctx, i.conn)
+	if err != nil {
+		return false, err
+	}
+	tx, err := other.BeginTx(ctx, nil)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = tx.Rollback() }()
+	its, err := backend(ctx, tx)
+	if err != nil {
+		return false, err
+	}
+	after, err := backend(ctx, i.conn)
+	return before != after || before == its, err
+}
+
+// backend returns the process of the server that serves a connection.
+func backend(ctx context.Context, db database) (int64, error) {
+	return one(ctx, db, "the connection of the server", value[int64], "SELECT pg_backend_pid()")
+}
+
+// mixedUp makes different queries on two connections at once, and returns an error if
+// one of them gets anything but its own result.
+func (i inspection) mixedUp(ctx context.Context, other *sql.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, poolerWait)
+	defer cancel()
+	fresh := " /* " + rand.Text() + " */" // so that no connection has the statement from before
+	results := make(chan error, 1)
+	go func() {
+		results <- ownResults(ctx, other, "SELECT $1::text || '', 2"+fresh, func(n int) string { return fmt.Sprint("other ", n) }, 2)
+	}()
+	err := ownResults(ctx, i.conn, "SELECT 'own ' || $1::text, 1"+fresh, strconv.Itoa, 1)
+	return errors.Join(err, <-results)
+}
+
+// ownResults makes a query many times, and checks its two columns.
+func ownResults(ctx context.Context, db database, query string, argument func(int) string, mark int) error {
+	for n := range poolerRounds {
+		var text string
+		var got int
+		arg := argument(n)
+		if err := db.QueryRowContext(ctx, query, arg).Scan(&text, &got); err != nil {
+			return err
+		}
+		want := arg
+		if mark == 1 {
+			want = "own " + arg
+		}
+		if text != want || got != mark {
+			return errors.New("a query was answered with the result of another")
+		}
+	}
+	return nil
+}
