@@ -10,31 +10,33 @@ package configerror
 import "iter"
 
 // Error is one invalid field of a configuration. The functions that check a
-// configuration return all that is wrong with it: *Error values, joined with
-// [errors.Join]. Each package that has such a function names the type ConfigError.
+// configuration return all defects: *Error values, joined with [errors.Join].
+// Each package with such a function names the type ConfigError.
 type Error struct {
-	// Package is the name of the package that was configured: "middleware".
+	// Package is the name of the package that was configured, for example
+	// "middleware".
 	Package string
 
-	// Path is the parameter, or the type of the configuration, and the field:
-	// Config.Tiers["free"].Period, or Keys[2].RetiresAt.
+	// Path is the parameter, or the type of the configuration, and the field, for
+	// example Config.Tiers["free"].Period, or Keys[2].RetiresAt.
 	Path string
 
-	// Problem says what the field must be, and what it is: "must be whole seconds, got
-	// 1.5s". It contains no secret.
+	// Problem says what the field must be, and what it is, for example "must be
+	// whole seconds, got 1.5s". It contains no secret.
 	Problem string
 }
 
 // Error returns the package, the path and the problem.
 func (e *Error) Error() string { return e.Package + ": " + e.Path + ": " + e.Problem }
 
-// All returns the Errors in an error, in their order. It looks into errors that
-// wrap others or join them. An error without any has none; neither has nil.
+// All returns the Errors in an error, in their order. It searches errors that
+// wrap or join others. It returns an empty sequence for nil and for an error
+// without any.
 func All(err error) iter.Seq[*Error] {
 	return func(yield func(*Error) bool) { visit(err, yield) }
 }
 
-// visit reports whether yield wants more.
+// visit reports whether yield is to be called again.
 func visit(err error, yield func(*Error) bool) bool {
 	switch e := err.(type) { //nolint:errorlint // it goes through the tree itself
 	case *Error:

@@ -41,8 +41,8 @@ func (a *Auth) maxAccess() int {
 
 var errTwoCookies = errors.New("a cookie stands twice")
 
-// cookie is a cookie's value; "" if it is not there. Two of one name are refused:
-// one of them was set by somebody else.
+// cookie returns a cookie's value, or "" without one. Two cookies with the same
+// name are rejected: one of them was set by another party.
 func cookie(r *http.Request, name string) (tokens.Secret, error) {
 	var value string
 	found := false

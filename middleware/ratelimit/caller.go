@@ -127,8 +127,7 @@ func (l *Limiter) identify(s *subject) (err error) {
 	return err
 }
 
-// owner is whose counter it is: what kind of owner, and which, by an id or by a
-// network.
+// owner is the owner of a counter: its kind, and its ID or network.
 type owner struct {
 	kind, id string
 	network  netip.Prefix

@@ -50,7 +50,7 @@ func (h Headers) check(complain complaint) {
 // is set.
 func (q Quota) SetHeader(h http.Header) { q.setHeader(h, nil) }
 
-// setHeader may have a place for the lists of the values.
+// setHeader is SetHeader with memory for the values.
 func (q *Quota) setHeader(h http.Header, lists []string) {
 	nearest := q.nearest()
 	if nearest == nil || q.silent {
@@ -101,10 +101,10 @@ func describedList(all []Usage) string {
 	return first.texts.list
 }
 
-// values are those of the headers, one behind the other in one text, but for those that
-// were made before. They become one string, and their lists of one value one array: two
-// allocations for a response, or one where the response has a place for the lists. The
-// lists are its own, for another middleware may change them.
+// values are the values of the headers, concatenated in one text, except for
+// those that were prepared. They need two allocations for each response, or one
+// if the response has memory for the lists. The lists are not shared between
+// responses, because another middleware may change them.
 type values struct {
 	names     [mostValues]string
 	constants [mostValues]string
@@ -121,7 +121,7 @@ const (
 
 type valueLists [valuesInPass]string
 
-// end ends a value, unless there is nothing in it.
+// end ends a value, unless it is empty.
 func (v *values) end(name string, text []byte) []byte {
 	if v.n > 0 && v.ends[v.n-1] == len(text) || len(text) == 0 {
 		return text
@@ -131,7 +131,7 @@ func (v *values) end(name string, text []byte) []byte {
 	return text
 }
 
-// constant adds a value that is not a part of the text, which has this length.
+// constant adds a prepared value. The text has this length.
 func (v *values) constant(name, value string, length int) {
 	v.names[v.n], v.constants[v.n], v.ends[v.n] = name, value, length
 	v.n++

@@ -9,12 +9,12 @@ import (
 	"github.com/sallyport-go/sallyport/internal/keytable"
 )
 
-// item is what a request has to do with one policy.
+// item is a request under one policy.
 type item struct {
 	*policy
 
 	charge Charge // its Cost is what was spent
-	hashed hashed // of the charge's Key and Source, where it has none
+	hashed hashed // of Key and Source, if the charge has none
 	status Status
 
 	known  bool // the counters have returned the status
@@ -30,7 +30,7 @@ func (it *item) isCounted() bool { return !it.concurrent }
 func (it *item) isLate() bool    { return !it.concurrent && it.late }
 func (it *item) isDue() bool     { return !it.concurrent && !it.late }
 
-// asked is the charge as the counters get it.
+// asked returns the charge as the counters get it.
 func (it *item) asked() Charge {
 	c := it.charge
 	if c.Key == "" {
@@ -72,7 +72,7 @@ func (l *Limiter) charge(ctx context.Context, n *record) error {
 	return nil
 }
 
-// inflight counts the requests that are being answered, by a hash of the caller.
+// inflight counts the requests that are being served, by a hash of the caller.
 type inflight struct {
 	mu  sync.Mutex
 	now map[keytable.Key]int
@@ -193,8 +193,8 @@ func (p Policy) share(nodes int) Policy {
 	return p
 }
 
-// batch is what the counters are asked, and what they answer: the charges of some
-// items. It can be used again and again, and then allocates nothing.
+// batch is the charges of some items, and their statuses. It is reused, and then
+// allocates nothing.
 type batch struct {
 	items   []*item
 	charges []Charge

@@ -24,7 +24,7 @@ func (l *Limiter) CheckLimit(r *http.Request) (*Pass, error) {
 	return n.pass(), nil
 }
 
-// decide counts the request of a record, or returns why it is refused.
+// decide counts the request of a record, or returns its rejection.
 func (l *Limiter) decide(n *record) error {
 	cost, err := costOf(l.route.Cost, n.subject.request, 1)
 	if err != nil {
@@ -71,7 +71,7 @@ func (l *Limiter) Limit(next http.Handler) http.Handler {
 	})
 }
 
-// record is what is known of a request while it is counted and answered.
+// record is the state of a request while it is counted and served.
 type record struct {
 	limiter *Limiter
 	subject subject
@@ -94,8 +94,8 @@ func (l *Limiter) newRecord(r *http.Request) *record {
 	return n
 }
 
-// recycle lets another request have the record. Counters in memory keep nothing of what
-// they are asked; other counters may, so they get records of their own.
+// recycle makes the record available to another request. Counters in memory keep
+// no reference to it; other counters may, so their requests get new records.
 func (l *Limiter) recycle(n *record) {
 	if l.memory == nil {
 		return
@@ -110,7 +110,7 @@ func (l *Limiter) recycle(n *record) {
 
 type passKey struct{}
 
-// passContext is a context that knows its pass, which it is a part of.
+// passContext is the context of a Pass, and a part of it.
 type passContext Pass
 
 // Deadline is that of the request's context.
@@ -122,7 +122,7 @@ func (c *passContext) Done() <-chan struct{} { return c.context.Done() }
 // Err is that of the request's context.
 func (c *passContext) Err() error { return c.context.Err() }
 
-// Value knows the pass, and all that the request's context knows.
+// Value returns the pass, and the values of the request's context.
 func (c *passContext) Value(key any) any {
 	if key == (passKey{}) {
 		return (*Pass)(c)
@@ -135,7 +135,7 @@ func passOf(ctx context.Context) *Pass {
 	return p
 }
 
-// pass is the Pass of a request that was admitted.
+// pass returns the Pass of an admitted request.
 func (n *record) pass() *Pass {
 	p := &Pass{record: n}
 	if len(n.items) > 0 {
@@ -145,7 +145,8 @@ func (n *record) pass() *Pass {
 	return p
 }
 
-// outside is what of the items was not counted by Limiters further out.
+// outside returns the parts of the items that the outer Limiters have not
+// counted.
 func (n *record) outside(items []item) []item {
 	if n.outer == nil {
 		return items
@@ -170,8 +171,8 @@ func (n *record) outside(items []item) []item {
 	return rest
 }
 
-// keep adds the items to those of the Limiter further out, if that has all that this one
-// counts.
+// keep adds the items to those of the outer Limiter, if that has all that this
+// one counts.
 func (n *record) keep() {
 	if n.into == nil {
 		return
@@ -179,7 +180,7 @@ func (n *record) keep() {
 	n.into.mu.Lock()
 	defer n.into.mu.Unlock()
 	had := n.into.record
-	if had == nil || had.done { // its request has been answered in the meantime
+	if had == nil || had.done { // its request has been answered meanwhile
 		n.into = nil
 		return
 	}
@@ -195,7 +196,7 @@ func (n *record) keep() {
 	n.items = n.items[:0]
 }
 
-// same is the record's item for the same counter, nil if it has none.
+// same returns the record's item for the same counter, or nil.
 func (n *record) same(it *item) *item {
 	for i := range n.items {
 		old := &n.items[i]

@@ -32,7 +32,7 @@ type core struct {
 	tiers    map[string]*tier
 	local    Counters         // for FailLocal
 	memory   *inMemory        // the counters, if they are in memory
-	seeds    *[2]maphash.Seed // of what is hashed instead of the keys
+	seeds    *[2]maphash.Seed // for the hashes that replace the keys
 	prompt   bool             // no decision waits for I/O
 	records  sync.Pool
 	inflight *inflight

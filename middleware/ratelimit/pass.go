@@ -26,9 +26,9 @@ func (p *Pass) Quota() (q Quota) {
 	return q
 }
 
-// counted calls f with the record in which the request is counted: that of the Limiter
-// further out, if there is one. Where that has been answered there is none, as when an
-// http.TimeoutHandler stands between the two.
+// counted calls f with the record in which the request is counted: that of the
+// outer Limiter, if there is one. If the outer request was answered already, as
+// with an http.TimeoutHandler between the two, there is none.
 func (p *Pass) counted(f func(*record)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -112,9 +112,9 @@ func saturated(a, b int64) int64 {
 // that is reported as EventCounterFailure.
 func (p *Pass) Done() { p.finish(false) }
 
-// finish does what Done does. With last the Pass is not used any more but by AddCost, for
-// a handler that goes on with the request's context, and its record is for another
-// request.
+// finish is Done. If last is true, only AddCost may use the Pass afterwards, for
+// a handler that continues with the request's context, and another request gets
+// its record.
 func (p *Pass) finish(last bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -133,7 +133,7 @@ func (p *Pass) finish(last bool) {
 	}
 }
 
-// settle charges what AddCost has told.
+// settle charges the costs of AddCost.
 func (n *record) settle() {
 	l := n.limiter
 	ctx, cancel := l.deadline(n.subject.request.Context())

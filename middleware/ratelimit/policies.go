@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// policies are those of a tier or of a rule, ready to count: all of them count the
-// same caller.
+// policies are those of a tier or of a rule, compiled: all of them count the same
+// caller.
 type policies struct {
 	by   By
 	all  []policy
@@ -26,8 +26,8 @@ type tier struct {
 	policies policies
 }
 
-// policy is one limit of a tier or of a rule, and what can be said of it before a
-// request comes.
+// policy is one limit of a tier or of a rule, with the texts that do not depend
+// on a request.
 type policy struct {
 	window Window
 	base   Policy // for one seat
@@ -37,9 +37,9 @@ type policy struct {
 	late   bool // the cost comes from AddCost
 	shadow bool
 
-	concurrent bool // requests in flight are limited, and the window has no Period
+	concurrent bool // it limits concurrent requests, and has no Period
 
-	texts *texts // nil: they are made when they are needed
+	texts *texts // nil: they are made on demand
 }
 
 // items appends an item for each policy of the subject: those of the tier, then
@@ -152,7 +152,7 @@ func newTier(name string, t Tier) *tier {
 	return &tier{t, p}
 }
 
-// windows are all that a request must fit into, the tier's own first.
+// windows returns all windows, the tier's own first.
 func (t Tier) windows(name string) []Window {
 	all := make([]Window, 0, 1+len(t.Also))
 	all = append(all, Window{name, t.Limit, t.Period, t.PerSeat, t.Max, t.Algorithm, t.Burst})
@@ -200,7 +200,7 @@ func (p *policies) rebase() {
 	}
 }
 
-// inFlight is a limit of requests in flight.
+// inFlight returns a limit of concurrent requests.
 func inFlight(name string, limit int) Window {
 	return Window{Name: name + "-concurrent", Limit: int64(limit)}
 }

@@ -121,13 +121,13 @@ func sentence(p *policy, limit int64) string {
 	return fmt.Sprintf("The limit of %d %s per %s of the %s is reached", limit, unit, periodName(p.window.Period), of)
 }
 
-// texts are what can be said of a policy before a request comes, for one seat.
+// texts are the texts of a policy that do not depend on a request, for one seat.
 type texts struct {
 	limit    string // in digits
 	policy   string // in RateLimit-Policy
 	list     string // all policies of the tier or rule, in RateLimit-Policy
-	of       int    // how many those are
-	sentence string // says a refusal to a person
+	of       int    // the number of those
+	sentence string // describes a rejection to a person
 }
 
 // isDescribed reports whether the policy, with this limit, is what its texts say.

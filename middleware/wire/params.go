@@ -118,10 +118,11 @@ type unread struct {
 	lenient bool   // Accepts.Unknown
 }
 
-// Explain returns err. If err says that a parameter is missing, and the request had a
-// body of a kind that is not read here, the error that is returned says which kinds
-// are. Handlers pass what a Dialect returns through it, so that a client that sends JSON
-// to a format of forms is told so, and a body that is not needed is ignored.
+// Explain returns err, or a better one. If err says that a parameter is missing,
+// and the request had a body of a kind that is not read here, the result says
+// which kinds are. Handlers pass the errors of a Dialect through it, so that a
+// client that sends JSON to a format of forms learns that, and a body that is not
+// needed is ignored.
 func (p *Params) Explain(err error) error {
 	e, ok := errors.AsType[*Error](err)
 	if !ok || p.unread == nil || e.Reason != ReasonMissing && e.Reason != ReasonNoRefresh {

@@ -134,7 +134,7 @@ func (h *history) looksOn(client int) (made []porcupine.Operation, err error) {
 	return made, nil
 }
 
-// calls makes one call, and notes when, and what it was told.
+// calls makes one call, and records its times and its result.
 func (h *history) calls(client int, a act) (op porcupine.Operation, err error) {
 	op.ClientId, op.Call = client, h.stamp.Add(1)
 	row, answer := h.does(a)

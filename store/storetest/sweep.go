@@ -128,7 +128,7 @@ func deletesSomeAtATime(t *trial) {
 	t.finds(s.live, "DeleteExpiredSessions, while it was written")
 }
 
-// waits asks the watcher to look at the store, and waits for a moment.
+// waits lets the watcher read the store, and blocks for at most glance.
 func (s *sweeping) waits() {
 	if s.seen.Load() {
 		return
