@@ -24,8 +24,8 @@
 // time.Duration: how long until the same call may succeed. The 503 then has that
 // Retry-After.
 //
-// When its context is done, a method returns soon, with an error that is not a
-// sentinel. By then it may or may not have made its change.
+// When its context is done, a method returns within 5 s, with an error that is
+// not a sentinel. By then it may or may not have made its change.
 //
 // Identifiers are compared byte by byte: "a" and "A" are different, "a" and "a "
 // are different, and a column whose collation ignores either difference is wrong.

@@ -13,9 +13,9 @@ import (
 // limiter.Store. A host may implement its own and test it with package
 // countertest.
 //
-// All methods must be safe for concurrent use, and must return soon after the
-// context is done. After an error it is unknown whether the charges were made,
-// and the caller must not refund them.
+// All methods must be safe for concurrent use, and must return when the context
+// is done. After an error it is unknown whether the charges were made, and the
+// caller must not refund them.
 type Counters interface {
 	// Take makes all the charges, or none of them if one is over its limit: a
 	// rejected request spends nothing. The Decision has the Status of each counter

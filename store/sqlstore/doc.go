@@ -42,7 +42,7 @@
 // that loses a race may get a serialization failure, which is answered with 503,
 // instead of ErrConflict.
 //
-// Set a connect_timeout of a few seconds in the DSN. A pool with a limit
+// Set a connect_timeout of about 5 seconds in the DSN. A pool with a limit
 // (db.SetMaxOpenConns) opens connections in advance, without the deadline of a
 // request. Without a connect_timeout, those that it began while the server did
 // not respond delay all callers for a minute or more after the server is back.

@@ -10,7 +10,7 @@ import (
 	"github.com/sallyport-go/sallyport/store"
 )
 
-const doneContext = "When its context is done, a method returns soon, with an error that is not a sentinel."
+const doneContext = "When its context is done, a method returns within 5 s, with an error that is not a sentinel."
 
 var contextRules = []rule{
 	{
