@@ -133,6 +133,14 @@ func (p *Proxy) Silent() bool {
 	return p.silent
 }
 
+// Conns returns the number of connections that the proxy has not done with, to either
+// side. Without one, it has counted every request that it was sent.
+func (p *Proxy) Conns() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.conns)
+}
+
 // Cut closes all open connections.
 func (p *Proxy) Cut() {
 	p.mu.Lock()

@@ -91,6 +91,16 @@ func (a *asker) all(t *testing.T) answers {
 		t.Fatalf("some of %d get no answer: %+v", crowd, told())
 	}
 	callers.Wait()
+	// Requests of callers that were cut off may be counted late.
+	if !redistest.Eventually(t, func() bool {
+		if !a.proxy.Silent() {
+			return true
+		}
+		a.proxy.Cut()
+		return a.proxy.Conns() == 0
+	}) {
+		t.Fatal("the silent proxy keeps connections")
+	}
 	return told()
 }
 
