@@ -95,11 +95,11 @@ func needs(t *testing.T, program string) {
 	}
 	switch program {
 	case python:
-		if err := exec.CommandContext(t.Context(), python, "-c", "import authlib, requests_oauthlib").Run(); err != nil {
-			missing = "no python3-authlib or no python3-requests-oauthlib"
+		if err := exec.CommandContext(t.Context(), python, "-c", "import authlib, requests_oauthlib, httplib2, aiohttp").Run(); err != nil {
+			missing = "no python3-authlib, python3-requests-oauthlib, python3-httplib2 or python3-aiohttp"
 		}
 	case "node":
-		if _, err := os.Stat(filepath.Join(clients, "node_modules", "openid-client")); err != nil {
+		if _, err := os.Stat(filepath.Join(clients, "node_modules", "@hey-api", "openapi-ts")); err != nil {
 			missing = "no clients: npm ci --ignore-scripts in examples/interop/testdata"
 		}
 	}

@@ -48,8 +48,8 @@ func TestPostman(t *testing.T) {
 	for _, f := range run.Run.Failures {
 		t.Errorf("%s: %s: %s", f.Source.Name, f.Error.Test, f.Error.Message)
 	}
-	if s := run.Run.Stats; s.Requests.Total != 12 || s.Assertions.Total != 12 || s.Assertions.Failed != 0 {
-		t.Errorf("%+v, want 12 requests with an assertion each", s)
+	if s := run.Run.Stats; s.Requests.Total != 13 || s.Assertions.Total != 13 || s.Assertions.Failed != 0 {
+		t.Errorf("%+v, want 13 requests with an assertion each", s)
 	}
 }
 
