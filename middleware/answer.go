@@ -13,16 +13,31 @@ import (
 // adapters, and for hosts that reject requests as Sallyport does.
 func (a *Auth) Refused(route wire.Route, err error) wire.Answer {
 	answer := a.dialect.Refused(route, a.realm, wire.AsError(err))
-	if c, ok := errors.AsType[*clears](err); ok && a.cookies != nil {
-		a.cookies.forget(answer, c.what)
-	}
+	a.clearIn(answer.Header, err)
 	return answer
+}
+
+// RefusedIn is Refused, with the headers of the answer set in h, as those of a response
+// that has been begun. Do not set them again.
+func (a *Auth) RefusedIn(h http.Header, route wire.Route, err error) wire.Answer {
+	answer := wire.RefusedIn(h, a.dialect, route, a.realm, wire.AsError(err))
+	a.clearIn(h, err)
+	return answer
+}
+
+// clearIn clears the cookies that a refusal clears.
+func (a *Auth) clearIn(h http.Header, err error) {
+	if c, ok := errors.AsType[*clears](err); ok && a.cookies != nil {
+		a.cookies.forget(wire.Answer{Header: h}, c.what)
+	}
 }
 
 // refused writes a refusal, and reads past the body that may be left.
 func (a *Auth) refused(w http.ResponseWriter, r *http.Request, route wire.Route, err error) {
 	unread.Discard(r)
-	a.Refused(route, err).Write(w)
+	answer := a.RefusedIn(w.Header(), route, err)
+	answer.Header = nil // they are set
+	answer.Write(w)
 }
 
 // Granted returns the response with a pair in the Auth's wire format or, with

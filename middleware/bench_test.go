@@ -21,6 +21,7 @@ func BenchmarkHandlers(b *testing.B) {
 	p := d.login(b, alice)
 	r.Header.Set("Authorization", "Bearer "+string(p.AccessToken))
 	known := r.WithContext(tokens.WithPrincipal(r.Context(), p.Principal))
+	strict := open(b, func(c *config) { c.auth.Tiers = ratelimit.Tiers{"free": {Period: time.Hour}} })
 	for _, test := range []struct {
 		name    string
 		handler http.Handler
@@ -30,12 +31,13 @@ func BenchmarkHandlers(b *testing.B) {
 		{"Bearer", d.Bearer(nothing), r},
 		{"Limit", d.Limit(nothing), known},
 		{"Protect", d.Protect(nothing), r},
+		{"Limit, refused", strict.Limit(nothing), known},
 	} {
 		b.Run(test.name, func(b *testing.B) {
 			b.ReportAllocs()
-			w := httptest.NewRecorder()
+			w := &discarded{header: http.Header{}}
 			for b.Loop() {
-				clear(w.Header())
+				clear(w.header)
 				test.handler.ServeHTTP(w, test.request)
 			}
 		})

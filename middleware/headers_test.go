@@ -353,3 +353,36 @@ func BenchmarkHeaders(b *testing.B) {
 		q.SetHeader(h)
 	}
 }
+
+// F36: what a refusal costs: the refusal and what the wire format makes of it, the
+// document, and the headers.
+func TestF36ARefusalIsEightAllocations(t *testing.T) { //nolint:paralleltest // others would be counted too
+	for _, test := range []struct {
+		name string
+		tier ratelimit.Tier
+	}{
+		{"one window", ratelimit.Tier{Limit: 0, Period: time.Hour}},
+		{"two windows", ratelimit.Tier{Limit: 1, Period: time.Hour, Also: []ratelimit.Window{{Limit: 0, Period: time.Minute}}}},
+	} {
+		d := open(t, func(c *config) { c.auth.Tiers = ratelimit.Tiers{"free": test.tier} })
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
+		r = r.WithContext(tokens.WithPrincipal(r.Context(), d.login(t, alice).Principal))
+		w, limited := &discarded{header: http.Header{}}, d.Limit(http.NotFoundHandler())
+		if n := testing.AllocsPerRun(1000, func() { limited.ServeHTTP(w, r) }); n > 8 && !raced {
+			t.Errorf("%s: %v allocations, want 8 or fewer", test.name, n)
+		}
+		if w.status != http.StatusTooManyRequests || w.header.Get("Retry-After") == "" {
+			t.Errorf("%s: status = %d, header = %v", test.name, w.status, w.header)
+		}
+	}
+}
+
+// discarded is a response that is thrown away.
+type discarded struct {
+	header http.Header
+	status int
+}
+
+func (d *discarded) Header() http.Header         { return d.header }
+func (d *discarded) WriteHeader(status int)      { d.status = status }
+func (d *discarded) Write(b []byte) (int, error) { return len(b), nil }

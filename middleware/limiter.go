@@ -23,7 +23,10 @@ func (a *Auth) limiter(c Config, complain complaint) *ratelimit.Limiter {
 	config := ratelimit.Config{
 		Tiers: c.Tiers, ClientIP: c.ClientIP, Identify: identify, Limit: c.Limit, Headers: c.Headers,
 		Counters: c.Counters, OnCounterFailure: c.OnCounterFailure, Nodes: c.Nodes, CounterTimeout: c.CounterTimeout,
-		Events: a.limitEvent, Refuse: a.refuse, Now: c.Now,
+		Refuse: a.refuse, Now: c.Now,
+	}
+	if c.Tokens != nil && c.Tokens.Reports() || c.Verifier != nil && c.Verifier.Reports() {
+		config.Events = a.limitEvent
 	}
 	if c.TierOf != nil {
 		config.TierOf = func(ctx context.Context, caller ratelimit.Caller) (string, int, error) {

@@ -7,6 +7,10 @@ import (
 	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
+// Reports reports whether there is a Config.Events, so that packages on top of this one
+// prepare no event that is dropped.
+func (a *Authority) Reports() bool { return a.events != nil }
+
 // Report passes an event to Config.Events, with At and Address filled in: the
 // current time, and the address that events.WithAddress put into ctx. If ctx is
 // cancelled, a StoreFailure or KeysFailure is reported as ClientGone. Packages on top

@@ -117,6 +117,10 @@ func (v *Verifier) Verify(ctx context.Context, token Secret) (Principal, error) 
 	return p, err
 }
 
+// Reports reports whether there is a VerifierConfig.Events, so that packages on top of
+// this one prepare no event that is dropped.
+func (v *Verifier) Reports() bool { return v.events != nil }
+
 // Report passes an event to VerifierConfig.Events, as [Authority.Report] does.
 func (v *Verifier) Report(ctx context.Context, e events.Event) {
 	if v.events == nil {

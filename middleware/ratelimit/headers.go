@@ -3,6 +3,7 @@ package ratelimit
 import (
 	"net/http"
 	"strconv"
+	"sync/atomic"
 )
 
 // Headers says which headers have the quota. The zero value sends all.
@@ -48,7 +49,19 @@ func (h Headers) check(complain complaint) {
 // Times are rounded up, so that a client that waits this long is admitted.
 // Existing headers of these names are replaced. If nothing was counted, nothing
 // is set.
-func (q Quota) SetHeader(h http.Header) { q.setHeader(h, nil) }
+func (q Quota) SetHeader(h http.Header) {
+	var lists []string
+	if q.lists != nil && q.lists.taken.CompareAndSwap(false, true) {
+		lists = q.lists.values[:]
+	}
+	q.setHeader(h, lists)
+}
+
+// onceLists has the lists of the values for the first response that gets the headers.
+type onceLists struct {
+	taken  atomic.Bool
+	values valueLists
+}
 
 // setHeader is SetHeader with memory for the values.
 func (q *Quota) setHeader(h http.Header, lists []string) {

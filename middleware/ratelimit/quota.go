@@ -18,7 +18,8 @@ type Quota struct {
 	At time.Time
 
 	form   Headers
-	silent bool // the counters failed, or local ones were used instead
+	lists  *onceLists // of the headers; nil: they are made
+	silent bool       // the counters failed, or local ones were used instead
 }
 
 // Usage is what a caller has spent and has left under one policy.

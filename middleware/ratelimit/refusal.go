@@ -40,8 +40,10 @@ func (l *Limiter) refuse(ctx context.Context, n *record) error {
 
 		quota Quota
 		usage [2]Usage // which suffices for most
+		lists onceLists
 	})
 	e.quota = n.quota(e.usage[:0])
+	e.quota.lists = &e.lists
 	nearest := e.quota.nearest()
 	l.report(&n.subject, EventLimited, nearest.Policy.Name, nil)
 	e.Error = Error{

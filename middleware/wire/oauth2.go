@@ -70,6 +70,9 @@ func (OAuth2) LoggedOut(bool) Answer {
 // Refused returns the response of RFC 6749 §5.2 for login and refresh, and
 // problem details (RFC 9457) with the challenge of RFC 6750 §3 for other routes.
 func (OAuth2) Refused(route Route, realm string, e *Error) Answer {
+	if isLimited(e) {
+		return limitedAnswer(make(http.Header, mostHeaders), e)
+	}
 	var a Answer
 	if e.Code == "" || route == RouteAPI || route == RouteLogout {
 		a = problem(e)

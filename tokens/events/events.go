@@ -128,12 +128,31 @@ type addressKey struct{}
 // middleware calls it for each request. A host that calls package tokens itself
 // may call it too.
 func WithAddress(ctx context.Context, a netip.Addr) context.Context {
-	return context.WithValue(ctx, addressKey{}, a)
+	return &addressContext{ctx, a}
+}
+
+// addressContext is a context that knows the client's address. It is one allocation
+// less than context.WithValue.
+type addressContext struct {
+	context.Context //nolint:containedctx // it is one
+
+	address netip.Addr
+}
+
+// Value knows the address.
+func (c *addressContext) Value(key any) any {
+	if key == (addressKey{}) {
+		return &c.address
+	}
+	return c.Context.Value(key)
 }
 
 // AddressFrom returns the client address that WithAddress put into a context, or
 // the zero Addr if there is none.
 func AddressFrom(ctx context.Context) netip.Addr {
-	a, _ := ctx.Value(addressKey{}).(netip.Addr)
-	return a
+	a, ok := ctx.Value(addressKey{}).(*netip.Addr)
+	if !ok {
+		return netip.Addr{}
+	}
+	return *a
 }

@@ -31,10 +31,9 @@ func (a Auth[C, H, W]) refuse(c C, auth *middleware.Auth, route wire.Route, err 
 	if a.status(err) == http.StatusRequestEntityTooLarge {
 		err = wire.NewError(wire.ReasonTooLarge, err)
 	}
-	answer := auth.Refused(route, err)
-	mediaType := answer.Header.Get(contentType)
 	header := c.Response().Header()
-	answer.SetHeader(header)
+	answer := auth.RefusedIn(header, route, err)
+	mediaType := answer.Header.Get(contentType)
 	header.Del(contentType)
 	return a.refused(Refusal{
 		Status: answer.Status, Cause: wire.AsError(err),

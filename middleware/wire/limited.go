@@ -1,0 +1,82 @@
+package wire
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+)
+
+// RefusedIn sets the headers of d.Refused in h, and returns the answer. It is
+// d.Refused, then [Answer.SetHeader], but it makes no headers of its own for the
+// refusal that servers send most often: that of [OAuth2] to a request over its limit.
+// The Header of that answer is h.
+func RefusedIn(h http.Header, d Dialect, route Route, realm string, e *Error) Answer {
+	if _, ok := d.(OAuth2); ok && isLimited(e) {
+		return limitedAnswer(h, e)
+	}
+	a := d.Refused(route, realm, e)
+	a.SetHeader(h)
+	return a
+}
+
+// isLimited reports whether the answer of OAuth2 is the problem document of a limit that
+// is reached, and nothing else.
+func isLimited(e *Error) bool {
+	return e.Reason == ReasonLimited && e.Quota != nil && e.Code == "" && !e.ReducedCapacity
+}
+
+// limitedAnswer is a problem document of RFC 9457 with the type of the rate limit draft.
+// It is what encoding/json would make, without the memory: a server that refuses has
+// many requests to refuse.
+func limitedAnswer(h http.Header, e *Error) Answer {
+	constant := [...]struct{ name, value string }{
+		{"Cache-Control", "no-store"}, {"Pragma", "no-cache"},
+		{"Content-Type", mediaProblem}, {"X-Content-Type-Options", "nosniff"},
+	}
+	own := new(struct { // the response's own: other middleware may change the values
+		values [len(constant) + 1]string
+		body   [400]byte
+	})
+	values := own.values[:]
+	for i, c := range constant {
+		values[i] = c.value
+		h[c.name] = values[i : i+1 : i+1]
+	}
+	e.Quota.SetHeader(h)
+	wait := seconds(e.RetryAfter)
+	if wait > 0 && !e.Quota.NoRetryAfter() {
+		values[len(constant)] = strconv.FormatInt(wait, 10)
+		h["Retry-After"] = values[len(constant):]
+	}
+	body := own.body[:0]
+	body = append(body, `{"type":"https://iana.org/assignments/http-problem-types#quota-exceeded","title":"Quota exceeded","status":`...)
+	body = strconv.AppendInt(body, int64(e.Status), 10)
+	if e.Description != "" {
+		body = appendJSON(append(body, `,"detail":`...), e.Description)
+	}
+	before := `,"violated-policies":[`
+	for i := range e.Quota.Usage {
+		if u := &e.Quota.Usage[i]; u.Violated {
+			body = appendJSON(append(body, before...), u.Policy.Name)
+			before = ","
+		}
+	}
+	if before == "," {
+		body = append(body, ']')
+	}
+	if wait > 0 {
+		body = strconv.AppendInt(append(body, `,"retry_after":`...), wait, 10)
+	}
+	return Answer{Status: e.Status, Header: h, Body: append(body, '}')}
+}
+
+// appendJSON appends a string as encoding/json does.
+func appendJSON(body []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < 0x20 || c > 0x7e || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			text, _ := json.Marshal(s) // a string
+			return append(body, text...)
+		}
+	}
+	return append(append(append(body, '"'), s...), '"')
+}
