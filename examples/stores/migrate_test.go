@@ -230,8 +230,10 @@ func TestTheHostsOwnUsers(t *testing.T) {
 				t.Errorf("%s: got %v, want errors.ErrUnsupported", doing, err)
 			}
 		}
-		if got := versions(t, p); got != "1 3 4" {
-			t.Errorf("the versions are %s, want no table of users", got)
+		for _, users := range []string{"2", "5"} {
+			if got := versions(t, p); slices.Contains(strings.Fields(got), users) {
+				t.Errorf("the versions are %s, want none of the table of users, %s", got, users)
+			}
 		}
 
 		// Should the host give its users to the store later, the table is made then.
