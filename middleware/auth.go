@@ -38,6 +38,12 @@ type Config struct {
 	// Tiers is required: the rate limits by tier name.
 	Tiers ratelimit.Tiers
 
+	// FallbackTier is the name of the tier in Tiers that users have whose own is not in
+	// it: it was renamed or removed after their access token was issued, or is empty.
+	// Each such request is reported as an UnknownTier event. It must not be
+	// "anonymous". Empty: such requests get 500, and a Fault event.
+	FallbackTier string
+
 	// ClientIP is required: it returns the client's address. If clients connect to
 	// this server directly, use clientip.RemoteAddr. Behind proxies use
 	// clientip.BehindProxies, which names the trusted ones. If it returns an error,
@@ -129,8 +135,8 @@ type Config struct {
 }
 
 // Auth provides the HTTP handlers and middleware. Create it with [New]. It is
-// safe for concurrent use, and its configuration does not change after New. It
-// starts no goroutine.
+// safe for concurrent use, and its configuration does not change after New, except
+// by Reconfigure. It starts no goroutine.
 type Auth struct {
 	tokens         *tokens.Authority // nil if there is only a Verifier
 	verifier       verifier

@@ -37,7 +37,7 @@ func ExampleTier() {
 func ExampleAuth_Limits() {
 	auth := adas()
 	search, err := auth.Limits(ratelimit.LimitConfig{
-		Rules: []ratelimit.Rule{{Name: "search", Limit: 1, Period: time.Minute, By: ratelimit.ByUser()}},
+		Rules: []ratelimit.Rule{{Name: "search", Limit: 10, Period: time.Minute, By: ratelimit.ByUser()}},
 		Cost: func(r *http.Request) int64 { // of the tier's too
 			if r.URL.Query().Has("deep") {
 				return 10
@@ -52,14 +52,14 @@ func ExampleAuth_Limits() {
 	mux.Handle("/search", auth.Bearer(search.Limit(http.HandlerFunc(hello))))
 	mux.Handle("/me", auth.Protect(http.HandlerFunc(hello)))
 	ada := token(auth)
-	for _, path := range []string{"/search", "/search", "/me"} {
+	for _, path := range []string{"/search?deep", "/search", "/me"} {
 		w := get(mux, path, ada)
 		fmt.Println(path, w.Code, w.Header().Get("RateLimit"))
 	}
 	// Output:
-	// /search 200 "search";r=0;t=60
+	// /search?deep 200 "search";r=0;t=60
 	// /search 429 "search";r=0;t=60
-	// /me 200 "free";r=498;t=3600
+	// /me 200 "free";r=489;t=3600
 }
 
 // A handler tells what its answer has cost, when it knows.

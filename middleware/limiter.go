@@ -21,7 +21,7 @@ func CallerOf(p tokens.Principal) ratelimit.Caller {
 // limiter makes the Limiter of a Config.
 func (a *Auth) limiter(c Config, complain complaint) *ratelimit.Limiter {
 	config := ratelimit.Config{
-		Tiers: c.Tiers, ClientIP: c.ClientIP, Identify: identify, Limit: c.Limit, Headers: c.Headers,
+		Tiers: c.Tiers, FallbackTier: c.FallbackTier, ClientIP: c.ClientIP, Identify: identify, Limit: c.Limit, Headers: c.Headers,
 		Counters: c.Counters, OnCounterFailure: c.OnCounterFailure, Nodes: c.Nodes, CounterTimeout: c.CounterTimeout,
 		Refuse: a.refuse, Now: c.Now,
 	}
@@ -71,6 +71,9 @@ var limitEvents = map[ratelimit.EventKind]events.Kind{
 	ratelimit.EventNearLimit:      events.NearLimit,
 	ratelimit.EventCounterFailure: events.CounterFailure,
 	ratelimit.EventCountersBusy:   events.CountersBusy,
+	ratelimit.EventUnknownTier:    events.UnknownTier,
+	ratelimit.EventCostAboveLimit: events.CostAboveLimit,
+	ratelimit.EventReconfigured:   events.Reconfigured,
 	ratelimit.EventFault:          events.Fault,
 }
 
@@ -81,9 +84,21 @@ func (a *Auth) limitEvent(ctx context.Context, e ratelimit.Event) {
 	}
 	p, _ := tokens.PrincipalFrom(ctx)
 	a.verifier.Report(ctx, events.Event{
-		Kind: limitEvents[e.Kind], Policy: e.Policy, Err: e.Err,
+		Kind: limitEvents[e.Kind], Policy: e.Policy, Changed: e.Changed, Err: e.Err,
 		UserID: e.Caller.User, Account: e.Caller.Account, ClientID: p.ClientID, SessionID: e.Caller.Session,
 	})
+}
+
+// Reconfigure replaces tiers and rules while requests are served: all of the Settings,
+// or none, and then it returns all that is wrong with them: *ConfigError values,
+// joined. Counters keep what was spent. A Reconfigured event names what has changed:
+// see [ratelimit.Limiter.Reconfigure]. It is safe for concurrent use, and holds for
+// what WithDialect and WithoutCookies return, too. A Limiter of Limits has its own
+// Reconfigure for its LimitConfig.
+func (a *Auth) Reconfigure(ctx context.Context, s ratelimit.Settings) error {
+	wrong := configcheck.List{Package: "middleware"}
+	configcheck.Repeat(a.limits.Reconfigure(ctx, s), "", wrong.At(""))
+	return wrong.Err()
 }
 
 // refuse writes a rejection of the Limiter.

@@ -117,6 +117,7 @@ type subject struct {
 	Caller
 
 	request *http.Request
+	now     settings // for all that is decided about this request
 }
 
 // identify asks the host who sends the request.

@@ -15,6 +15,13 @@ type Config struct {
 	// Tiers is required: the limits of each kind of caller, by name.
 	Tiers Tiers
 
+	// FallbackTier is the name of the tier in Tiers that authenticated callers have
+	// whose own is not in it: their access tokens, or TierOf, name a tier that was
+	// renamed or removed, or none. Each such request is reported as EventUnknownTier. It
+	// must not be Anonymous. Empty: such requests are rejected with
+	// ReasonMisconfigured.
+	FallbackTier string
+
 	// ClientIP is required: it returns the client's address. If clients reach the
 	// server directly, use clientip.RemoteAddr; behind proxies,
 	// clientip.BehindProxies. If it returns an error, the request is rejected with
@@ -95,6 +102,7 @@ func (c *Config) check() error {
 		complain("ClientIP", "is required: it states whom you trust, for instance clientip.RemoteAddr")
 	}
 	c.Tiers.check(c.Counters, complain)
+	c.Tiers.checkFallback(c.FallbackTier, complain)
 	c.Limit.check(c.Counters, wrong.At("Config.Limit."))
 	c.Headers.check(complain)
 	c.OnCounterFailure.check("OnCounterFailure", complain)

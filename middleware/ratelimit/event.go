@@ -31,6 +31,19 @@ const (
 	// request is handled.
 	EventCountersBusy EventKind = "counters_busy"
 
+	// EventUnknownTier means that the tier of an authenticated caller is not in
+	// Config.Tiers, and that the request counts under Config.FallbackTier, which is
+	// the Policy of the event.
+	EventUnknownTier EventKind = "unknown_tier"
+
+	// EventCostAboveLimit means that a request was rejected because it costs more than
+	// the limit ever allows: waiting does not help.
+	EventCostAboveLimit EventKind = "cost_above_limit"
+
+	// EventReconfigured means that Reconfigure has replaced tiers or rules. It has no
+	// Caller.
+	EventReconfigured EventKind = "reconfigured"
+
 	// EventFault means that the host's configuration or functions have a defect.
 	EventFault EventKind = "fault"
 )
@@ -51,7 +64,12 @@ type Event struct {
 	// Policy is the name of the policy. Empty: the event concerns none.
 	Policy string
 
-	// Err is the cause of EventCounterFailure, EventCountersBusy and EventFault.
+	// Changed lists, in EventReconfigured, what is new, removed or different, separated
+	// by commas: Tiers["free"], FallbackTier, Limit, Limit.Rules["writes"].
+	Changed string
+
+	// Err is the cause of EventCounterFailure, EventCountersBusy, EventUnknownTier,
+	// EventCostAboveLimit and EventFault.
 	// Nil: there is none.
 	Err error
 }
@@ -79,9 +97,9 @@ func (l *Limiter) reportShares(s *subject, items []item) {
 		switch policy := it.charge.Policy; {
 		case it.over:
 			l.report(s, EventShadowLimited, policy.Name, nil)
-		case it.made && !it.concurrent && l.route.NearLimit > 0:
+		case it.made && !it.concurrent && s.now.route.NearLimit > 0:
 			used := policy.Limit - it.status.Remaining
-			if near := nearOf(policy.Limit, l.route.NearLimit); used >= near && used-it.charge.Cost < near {
+			if near := nearOf(policy.Limit, s.now.route.NearLimit); used >= near && used-it.charge.Cost < near {
 				l.report(s, EventNearLimit, policy.Name, nil)
 			}
 		}

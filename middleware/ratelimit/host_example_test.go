@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"time"
 
@@ -116,15 +117,19 @@ func ExampleConfig_refuse() {
 			e.Quota.SetHeader(w.Header())
 		}
 		w.Header().Set("Cache-Control", "no-store")
-		w.Header().Set("Retry-After", fmt.Sprint(int(e.RetryAfter.Seconds())))
+		if e.RetryAfter > 0 { // else waiting does not help
+			w.Header().Set("Retry-After", fmt.Sprint(math.Ceil(e.RetryAfter.Seconds())))
+		}
 		w.WriteHeader(e.Status())
 		_, _ = fmt.Fprintf(w, "<p>%s</p>", e.Description)
 	})
 	strict := must(limiter.Limits(ratelimit.LimitConfig{
-		Rules: []ratelimit.Rule{{Name: "search", Limit: 0, Period: time.Minute}},
+		Rules: []ratelimit.Rule{{Name: "search", Limit: 1, Period: time.Minute}},
 	}))
-	w := get(login(strict.Limit(http.HandlerFunc(hello))), "/", "ada")
+	h := login(strict.Limit(http.HandlerFunc(hello)))
+	get(h, "/", "ada")
+	w := get(h, "/", "ada")
 	fmt.Println(w.Code, w.Header().Get("Retry-After"), w.Body)
 	// Output:
-	// 429 60 <p>The limit of 0 requests per minute of the rule search is reached</p>
+	// 429 60 <p>The limit of 1 requests per minute of the rule search is reached</p>
 }

@@ -160,7 +160,7 @@ func (l *Limiter) count(ctx context.Context, n *record) error {
 		return nil
 	}
 	l.report(s, EventCounterFailure, items[0].charge.Policy.Name, err)
-	if l.onFailure == FailLocal {
+	if n.subject.now.route.onFailure == FailLocal {
 		for i := range items {
 			if it := &items[i]; !it.concurrent {
 				it.local, it.over = true, false
@@ -171,7 +171,7 @@ func (l *Limiter) count(ctx context.Context, n *record) error {
 			return nil
 		}
 	}
-	if l.onFailure != FailOpen {
+	if n.subject.now.route.onFailure != FailOpen {
 		return unavailable(err)
 	}
 	for i := range items {
@@ -278,8 +278,13 @@ func (b *batch) take(ctx context.Context, counters Counters, items []item) error
 }
 
 func (it *item) usage() Usage {
-	return Usage{
+	u := Usage{
 		Policy: it.charge.Policy, Unit: it.unit, policy: it.policy, Known: it.known, Violated: it.over,
 		Remaining: it.status.Remaining, ResetAfter: it.status.ResetAfter, RetryAfter: it.status.RetryAfter,
 	}
+	// this node's share of a limit may be too small for a request that the limit allows
+	if it.over && !it.concurrent && !it.local && it.charge.Cost > it.charge.Policy.most() {
+		u.excess, u.RetryAfter = it.charge.Cost, 0
+	}
+	return u
 }

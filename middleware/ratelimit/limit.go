@@ -26,7 +26,7 @@ func (l *Limiter) CheckLimit(r *http.Request) (*Pass, error) {
 
 // decide counts the request of a record, or returns its rejection.
 func (l *Limiter) decide(n *record) error {
-	cost, err := costOf(l.route.Cost, n.subject.request, 1)
+	cost, err := costOf(n.subject.now.route.Cost, n.subject.request, 1)
 	if err != nil {
 		return l.refusal(&n.subject, err)
 	}
@@ -90,7 +90,8 @@ func (l *Limiter) newRecord(r *http.Request) *record {
 	if !ok {
 		n = &record{items: make([]item, 0, 2)}
 	}
-	n.limiter, n.subject.request, n.outer, n.at = l, r, passOf(r.Context()), l.config.Now()
+	n.limiter, n.outer, n.at = l, passOf(r.Context()), l.config.Now()
+	n.subject.request, n.subject.now = r, l.settings()
 	return n
 }
 

@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sallyport-go/sallyport/internal/keytable"
@@ -20,20 +21,19 @@ import (
 type Limiter struct {
 	*core
 
-	route     LimitConfig
-	rules     []policies
-	onFailure FailurePolicy
-	refused   func(http.ResponseWriter, *http.Request, error)
+	own     *atomic.Pointer[route] // nil: the route of the core, as for the Limiter of New
+	refused func(http.ResponseWriter, *http.Request, error)
 }
 
 // core is what the Limiters of one New share.
 type core struct {
 	config   Config
-	tiers    map[string]*tier
-	local    Counters         // for FailLocal
-	memory   *inMemory        // the counters, if they are in memory
-	seeds    *[2]maphash.Seed // for the hashes that replace the keys
-	prompt   bool             // no decision waits for I/O
+	live     atomic.Pointer[settings] // what Reconfigure replaces
+	changing sync.Mutex               // one Reconfigure at a time
+	local    Counters                 // for FailLocal
+	memory   *inMemory                // the counters, if they are in memory
+	seeds    *[2]maphash.Seed         // for the hashes that replace the keys
+	prompt   bool                     // no decision waits for I/O
 	records  sync.Pool
 	inflight *inflight
 }
@@ -56,7 +56,8 @@ func New(c Config) (*Limiter, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	shared := &core{config: c, tiers: c.Tiers.ready(), inflight: &inflight{now: map[keytable.Key]int{}}}
+	shared := &core{config: c, inflight: &inflight{now: map[keytable.Key]int{}}}
+	shared.live.Store(&settings{newTierSet(c.Tiers, c.FallbackTier), shared.newRoute(c.Limit)})
 	if c.Nodes > 0 {
 		shared.local = Memory()
 	}
@@ -66,7 +67,7 @@ func New(c Config) (*Limiter, error) {
 		shared.seeds = &[2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
 	}
 	shared.prompt = shared.memory != nil && c.TierOf == nil && c.Override == nil
-	return shared.limiter(c.Limit, c.Refuse), nil
+	return &Limiter{core: shared, refused: c.Refuse}, nil
 }
 
 // Limits returns a Limiter with another LimitConfig, and with the same tiers and
@@ -75,28 +76,13 @@ func New(c Config) (*Limiter, error) {
 func (l *Limiter) Limits(c LimitConfig) (*Limiter, error) {
 	wrong := complaints()
 	complain := wrong.At("LimitConfig.")
-	c.check(l.config.Counters, complain)
-	if c.OnCounterFailure == FailLocal && l.config.Nodes == 0 {
-		complain("OnCounterFailure", "must not be FailLocal without Config.Nodes")
-	}
+	l.checkLimit(c, complain)
 	if err := wrong.Err(); err != nil {
 		return nil, err
 	}
-	return l.limiter(c, l.refused), nil
-}
-
-// limiter makes a Limiter of a LimitConfig that was checked.
-func (c *core) limiter(route LimitConfig, refused func(http.ResponseWriter, *http.Request, error)) *Limiter {
-	l := &Limiter{core: c, route: route, onFailure: route.OnCounterFailure, refused: refused}
-	for _, r := range route.Rules {
-		rule := newRule(r)
-		rule.describe()
-		l.rules = append(l.rules, rule)
-	}
-	if l.onFailure == FailDefault {
-		l.onFailure = c.config.OnCounterFailure
-	}
-	return l
+	own := &atomic.Pointer[route]{}
+	own.Store(l.newRoute(c))
+	return &Limiter{core: l.core, own: own, refused: l.refused}, nil
 }
 
 // WithRefuse returns a Limiter that writes rejections with another function than

@@ -195,5 +195,10 @@ func (p *Pass) refund(ctx context.Context, refused []item) ([]item, error) {
 		}
 		failed = n.limiter.countersFor(local).Refund(ctx, charges)
 	}
+	for i := range refused {
+		if old := n.same(&refused[i]); old != nil {
+			refused[i].charge.Cost += old.charge.Cost // what the request costs altogether
+		}
+	}
 	return append(slices.Clone(n.items), refused...), failed
 }

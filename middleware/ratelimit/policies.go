@@ -5,10 +5,39 @@ import (
 	"fmt"
 	"math"
 	"net/http"
-	"slices"
 	"strconv"
 	"time"
 )
+
+// settings are what one decision goes by. They do not change.
+type settings struct {
+	tiers *tierSet
+	route *route
+}
+
+// settings returns the current ones.
+func (l *Limiter) settings() settings {
+	now := *l.live.Load()
+	if l.own != nil {
+		now.route = l.own.Load()
+	}
+	return now
+}
+
+// tierSet has compiled Tiers.
+type tierSet struct {
+	all          map[string]*tier
+	fallback     *tier // nil: none
+	fallbackName string
+}
+
+// route is a compiled LimitConfig.
+type route struct {
+	LimitConfig
+
+	rules     []policies
+	onFailure FailurePolicy
+}
 
 // policies are those of a tier or of a rule, compiled: all of them count the same
 // caller.
@@ -45,7 +74,7 @@ type policy struct {
 // items appends an item for each policy of the subject: those of the tier, then
 // those of the rules.
 func (l *Limiter) items(ctx context.Context, s *subject, cost int64, items []item) ([]item, error) {
-	if !l.route.WithoutTier {
+	if !s.now.route.WithoutTier {
 		t, seats, err := l.tier(ctx, s)
 		if err != nil {
 			return nil, err
@@ -54,8 +83,8 @@ func (l *Limiter) items(ctx context.Context, s *subject, cost int64, items []ite
 			return nil, err
 		}
 	}
-	for i := range l.rules {
-		rule := &l.rules[i]
+	for i := range s.now.route.rules {
+		rule := &s.now.route.rules[i]
 		if s.request == nil && rule.by.kind == byHost && s.Key == "" {
 			continue // Inspect, Reset and Grant ignore it without a Caller.Key
 		}
@@ -79,7 +108,7 @@ func (l *Limiter) items(ctx context.Context, s *subject, cost int64, items []ite
 // tier returns the tier that a subject has now, and the number of seats.
 func (l *Limiter) tier(ctx context.Context, s *subject) (*tier, int, error) {
 	if !s.Authenticated() {
-		t, ok := l.tiers[Anonymous]
+		t, ok := s.now.tiers.all[Anonymous]
 		if !ok {
 			return nil, 0, &Error{Reason: ReasonUnauthenticated, Description: "Authentication is required"}
 		}
@@ -95,9 +124,16 @@ func (l *Limiter) tier(ctx context.Context, s *subject) (*tier, int, error) {
 			name, seats = now, n
 		}
 	}
-	t, ok := l.tiers[name]
+	t, ok := s.now.tiers.all[name]
 	if !ok || name == Anonymous {
-		return nil, 0, misconfigured(fmt.Errorf("ratelimit: the user %q has the tier %q, which Config.Tiers does not have", s.User, name))
+		err := fmt.Errorf("ratelimit: the user %q has the tier %q, which Config.Tiers does not have", s.User, name)
+		if t = s.now.tiers.fallback; t == nil {
+			return nil, 0, misconfigured(err)
+		}
+		name = s.now.tiers.fallbackName
+		if s.request != nil {
+			l.report(s, EventUnknownTier, name, err)
+		}
 	}
 	if l.config.Override == nil {
 		return t, seats, nil
@@ -120,24 +156,13 @@ func (l *Limiter) tier(ctx context.Context, s *subject) (*tier, int, error) {
 // standsIn reports whether the result of Identify replaces that of a TierOf or
 // Override that failed.
 func (l *Limiter) standsIn(s *subject, err error) bool {
-	if refuses, _ := isRefusal(err); refuses || l.onFailure != FailLocal {
+	if refuses, _ := isRefusal(err); refuses || s.now.route.onFailure != FailLocal {
 		return false
 	}
 	if s.request != nil {
 		l.report(s, EventCounterFailure, "", err)
 	}
 	return true
-}
-
-// ready returns the tiers, compiled.
-func (t Tiers) ready() map[string]*tier {
-	all := make(map[string]*tier, len(t))
-	for name, one := range t {
-		one.Also = slices.Clone(one.Also)
-		all[name] = newTier(name, one)
-		all[name].policies.describe()
-	}
-	return all
 }
 
 func newTier(name string, t Tier) *tier {

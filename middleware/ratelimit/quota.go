@@ -40,13 +40,15 @@ type Usage struct {
 	// ResetAfter is how long it takes until the whole limit is available again.
 	ResetAfter time.Duration
 
-	// RetryAfter is how long the caller should wait if Violated is true.
+	// RetryAfter is how long the caller should wait if Violated is true. Zero then: the
+	// request costs more than the policy ever allows, so waiting does not help.
 	RetryAfter time.Duration
 
 	// Violated reports that this policy rejected the request.
 	Violated bool
 
 	policy *policy // nil: it is not one of a Limiter
+	excess int64   // the cost of the request, if it is more than the policy ever allows
 }
 
 // unitConcurrent is the draft's quota unit for a limit of concurrent requests.
@@ -54,14 +56,14 @@ const unitConcurrent = "concurrent-requests"
 
 // wait returns how long what remains must last.
 func (u *Usage) wait() time.Duration {
-	if u.Violated {
+	if u.Violated && u.excess == 0 {
 		return u.RetryAfter
 	}
 	return u.ResetAfter
 }
 
 // nearest returns the usage that the caller should consider: of those that
-// rejected the request the one with the longest wait, otherwise the one with the
+// rejected the request the one with the longest or an endless wait, otherwise the one with the
 // smallest share left. A limit of concurrent requests is considered only if it
 // rejects. It returns nil without any usage.
 func (q *Quota) nearest() *Usage {
@@ -83,7 +85,7 @@ func (q *Quota) nearest() *Usage {
 
 func (u *Usage) nearer(other *Usage) bool {
 	if u.Violated || other.Violated {
-		return u.Violated && (!other.Violated || u.RetryAfter > other.RetryAfter)
+		return u.Violated && (!other.Violated || other.excess == 0 && (u.excess > 0 || u.RetryAfter > other.RetryAfter))
 	}
 	return float64(u.Remaining)*float64(other.Policy.Limit) < float64(other.Remaining)*float64(u.Policy.Limit)
 }
@@ -101,25 +103,36 @@ func (q Quota) Violated() []string {
 
 // sentence describes a rejection to a person.
 func (u *Usage) sentence() string {
-	if u.policy.isDescribed(u.Policy.Limit) {
+	switch {
+	case u.excess > 0 && u.Policy.Limit > 0:
+		return fmt.Sprintf("The request costs %d %s, and the %s never allows more than %d at once", u.excess, u.policy.counts(), u.policy.owner(), u.Policy.most())
+	case u.policy.isDescribed(u.Policy.Limit):
 		return u.policy.texts.sentence
 	}
 	return sentence(u.policy, u.Policy.Limit)
 }
 
-func sentence(p *policy, limit int64) string {
-	of := "rule " + p.window.Name
+// owner is the tier or rule that the policy belongs to, in words.
+func (p *policy) owner() string {
 	if p.tier != "" {
-		of = "plan " + p.tier
+		return "plan " + p.tier
 	}
-	unit := p.unit
-	switch unit {
-	case unitConcurrent:
-		return fmt.Sprintf("The limit of %d requests at once of the %s is reached", limit, of)
-	case "":
-		unit = "requests"
+	return "rule " + p.window.Name
+}
+
+// counts is what the policy counts, in words.
+func (p *policy) counts() string {
+	if p.unit == "" {
+		return "requests"
 	}
-	return fmt.Sprintf("The limit of %d %s per %s of the %s is reached", limit, unit, periodName(p.window.Period), of)
+	return p.unit
+}
+
+func sentence(p *policy, limit int64) string {
+	if p.concurrent {
+		return fmt.Sprintf("The limit of %d requests at once of the %s is reached", limit, p.owner())
+	}
+	return fmt.Sprintf("The limit of %d %s per %s of the %s is reached", limit, p.counts(), periodName(p.window.Period), p.owner())
 }
 
 // texts are the texts of a policy that do not depend on a request, for one seat.

@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -20,7 +21,7 @@ func (l *Limiter) unknown(s *subject, err error) error {
 		return l.refusal(s, err)
 	}
 	l.report(s, EventCounterFailure, "", err)
-	if l.onFailure == FailOpen {
+	if s.now.route.onFailure == FailOpen {
 		return nil
 	}
 	return unavailable(err)
@@ -45,9 +46,23 @@ func (l *Limiter) refuse(ctx context.Context, n *record) error {
 	e.quota = n.quota(e.usage[:0])
 	e.quota.lists = &e.lists
 	nearest := e.quota.nearest()
-	l.report(&n.subject, EventLimited, nearest.Policy.Name, nil)
-	e.Error = Error{
-		Reason: ReasonLimited, Quota: &e.quota, Description: nearest.sentence(), RetryAfter: max(nearest.RetryAfter, time.Second),
+	e.Error = Error{Reason: ReasonLimited, Quota: &e.quota, Description: nearest.sentence()}
+	if nearest.excess == 0 {
+		e.RetryAfter = max(nearest.RetryAfter, time.Second)
 	}
+	if nearest.excess == 0 || nearest.Policy.Limit == 0 { // a limit of 0 is meant to reject all
+		l.report(&n.subject, EventLimited, nearest.Policy.Name, nil)
+		return &e.Error
+	}
+	l.report(&n.subject, EventCostAboveLimit, nearest.Policy.Name, fmt.Errorf(
+		"ratelimit: a request costs %d under the policy %q, which never allows more than %d", nearest.excess, nearest.Policy.Name, nearest.Policy.most()))
 	return &e.Error
+}
+
+// most is the most that can be spent at once.
+func (p *Policy) most() int64 {
+	if p.Algorithm == GCRA && p.Burst > 0 {
+		return p.Burst
+	}
+	return p.Limit
 }

@@ -13,7 +13,7 @@ import (
 // Config.OnCounterFailure is. Its other errors are those of CheckLimit, without
 // ReasonLimited.
 func (l *Limiter) CheckQuota(r *http.Request) (Quota, error) {
-	s := subject{request: r}
+	s := subject{request: r, now: l.settings()}
 	if err := l.identify(&s); err != nil {
 		return Quota{}, l.refusal(&s, err)
 	}
@@ -45,7 +45,7 @@ func (l *Limiter) Quota(w http.ResponseWriter, r *http.Request) {
 // Config.Override and TierOf are called for an authenticated caller. It returns
 // the error of the counters or of these functions.
 func (l *Limiter) Inspect(ctx context.Context, c Caller) (Quota, error) {
-	return l.look(ctx, &subject{Caller: c})
+	return l.look(ctx, &subject{Caller: c, now: l.settings()})
 }
 
 // look returns the quota of a subject.
@@ -71,7 +71,7 @@ func (l *Limiter) look(ctx context.Context, s *subject) (Quota, error) {
 func (l *Limiter) Reset(ctx context.Context, c Caller) error {
 	ctx, cancel := l.deadline(ctx)
 	defer cancel()
-	items, err := l.items(ctx, &subject{Caller: c}, 1, nil)
+	items, err := l.items(ctx, &subject{Caller: c, now: l.settings()}, 1, nil)
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (l *Limiter) Reset(ctx context.Context, c Caller) error {
 func (l *Limiter) Grant(ctx context.Context, c Caller, policy string, n int64) error {
 	ctx, cancel := l.deadline(ctx)
 	defer cancel()
-	items, err := l.items(ctx, &subject{Caller: c}, 1, nil)
+	items, err := l.items(ctx, &subject{Caller: c, now: l.settings()}, 1, nil)
 	if err != nil {
 		return err
 	}

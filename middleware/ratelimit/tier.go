@@ -97,6 +97,12 @@ func (t Tiers) check(counters Counters, complain complaint) {
 	}
 }
 
+func (t Tiers) checkFallback(name string, complain complaint) {
+	if _, ok := t[name]; name != "" && (!ok || name == Anonymous) {
+		complain("FallbackTier", "must be the name of a tier in Tiers other than %q, got %q", Anonymous, name)
+	}
+}
+
 func checkName(path, name string, complain complaint) {
 	if name == "" || len(name) > 64 || !isQuotable(name) {
 		complain(path, "must have a name of 1 to 64 printable ASCII characters without quotes and backslashes, got %q", name)

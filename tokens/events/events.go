@@ -40,6 +40,9 @@ const (
 	CounterFailure   Kind = "counter_failure"   // the counters returned an error
 	CountersBusy     Kind = "counters_busy"     // this node had no connection to the counters free in time; the counters are not at fault
 	ProxyFault       Kind = "proxy_fault"       // a trusted proxy's header could not be parsed
+	UnknownTier      Kind = "unknown_tier"      // the tier of a user is not in Config.Tiers; the request counts under FallbackTier
+	CostAboveLimit   Kind = "cost_above_limit"  // a request costs more than its limit ever allows
+	Reconfigured     Kind = "reconfigured"      // Reconfigure has replaced tiers or rules
 	Fault            Kind = "fault"             // the host's configuration, code or data has a defect
 )
 
@@ -69,6 +72,10 @@ type Event struct {
 	// Policy names the limit that was reached, as the RateLimit-Policy header does.
 	Policy string
 
+	// Changed lists what Reconfigure has changed, separated by commas: Tiers["free"],
+	// FallbackTier, Limit, Limit.Rules["writes"].
+	Changed string
+
 	// Address is the client's address, if WithAddress put it into the context.
 	// Otherwise it is the zero Addr.
 	Address netip.Addr
@@ -90,6 +97,7 @@ func (e Event) LogValue() slog.Value {
 		{"key", e.KeyID},
 		{"session", e.SessionID},
 		{"policy", e.Policy},
+		{"changed", e.Changed},
 	} {
 		if f.value != "" {
 			attrs = append(attrs, slog.String(f.name, f.value))
@@ -109,13 +117,14 @@ func (e Event) LogValue() slog.Value {
 
 // Log returns an Events hook that writes each event to log with the message
 // "sallyport": possible attacks and failures as warnings (Reuse, Throttled,
-// StoreFailure, ClockFault, KeysFailure, CounterFailure, ProxyFault and Fault),
+// StoreFailure, ClockFault, KeysFailure, CounterFailure, CountersBusy, ProxyFault,
+// UnknownTier, CostAboveLimit and Fault),
 // all others as information. The hook is safe for concurrent use.
 func Log(log *slog.Logger) func(context.Context, Event) {
 	return func(ctx context.Context, e Event) {
 		level := slog.LevelInfo
 		switch e.Kind {
-		case Reuse, Throttled, StoreFailure, ClockFault, KeysFailure, CounterFailure, CountersBusy, ProxyFault, Fault:
+		case Reuse, Throttled, StoreFailure, ClockFault, KeysFailure, CounterFailure, CountersBusy, ProxyFault, UnknownTier, CostAboveLimit, Fault:
 			level = slog.LevelWarn
 		}
 		log.LogAttrs(ctx, level, "sallyport", slog.Any("event", e))
