@@ -14,7 +14,8 @@ var errStatuses = errors.New("middleware: the counters returned another number o
 type attempt struct {
 	attemptCounters
 
-	paid []budgetCharge
+	paid      []budgetCharge
+	pseudonym string // of the login; empty: the attempt is none to log in
 }
 
 // pay charges all of the budgets, or none of them if one is used up.
@@ -49,7 +50,7 @@ func (t *attempt) refuse(over, reason *overBudget) error {
 	if reason != nil {
 		policy, _ = reason.longest()
 	}
-	t.auth.tokens.Report(t.auth.located(t.request), events.Event{Kind: events.Throttled, Policy: policy})
+	t.auth.tokens.Report(t.auth.located(t.request), events.Event{Kind: events.Throttled, Policy: policy, LoginPseudonym: t.pseudonym})
 	return e
 }
 

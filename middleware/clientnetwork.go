@@ -22,13 +22,22 @@ type clientNetwork struct {
 // rejected: it would share its counters with all requests without one.
 func (a *Auth) networkOf(r *http.Request) (clientNetwork, error) {
 	addr, err := a.clientIP(r)
-	var net netip.Prefix
+	var from clientNetwork
 	if err == nil {
-		net, err = network.Of(addr, 32, 64)
+		from, err = networkAt(addr)
 	}
 	if err != nil {
 		a.tokens.Report(a.located(r), events.Event{Kind: events.Fault, Err: err})
 		return clientNetwork{}, wire.NewError(wire.ReasonMalformed, err) // a middleware may have copied the address from a header
+	}
+	return from, nil
+}
+
+// networkAt returns the origin of attempts from an address.
+func networkAt(addr netip.Addr) (clientNetwork, error) {
+	net, err := network.Of(addr, 32, 64)
+	if err != nil {
+		return clientNetwork{}, err
 	}
 	p := clientNetwork{net: net.String(), source: network.Source(net)}
 	if net.Addr().Is6() {

@@ -60,6 +60,7 @@ func (a *Auth) replaceSession(r *http.Request) {
 
 // login lets a user in, unless too many attempts have failed.
 func (a *Auth) login(r *http.Request, login tokens.LoginRequest) (tokens.Pair, error) {
+	login.SameLogin = a.guard.sameLogin(login.Login)
 	if a.guard.off || login.Check() != nil { // a malformed request is rejected before anything is counted
 		return a.tokens.Login(a.located(r), login)
 	}

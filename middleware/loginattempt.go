@@ -37,7 +37,8 @@ func (a *Auth) newLoginAttempt(r *http.Request, login tokens.LoginRequest) (*log
 	}
 	name := a.guard.sameLogin(login.Login)
 	return &loginAttempt{
-		attempt: attempt{attemptCounters: attemptCounters{a, r}}, from: from, name: name, user: a.knownNetwork("user", name, from.net),
+		attempt: attempt{attemptCounters: attemptCounters{a, r}, pseudonym: a.tokens.LoginPseudonym(name)},
+		from:    from, name: name, user: a.knownNetwork("user", name, from.net),
 	}, nil
 }
 

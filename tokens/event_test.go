@@ -45,7 +45,7 @@ func TestEvents(t *testing.T) {
 				_, _ = r.Login(withAddress(t), tokens.LoginRequest{Login: "alice", Password: "wrong", ClientID: "shop"})
 				return ""
 			},
-			want: events.Event{Kind: events.LoginRefused, ClientID: "shop"}, err: tokens.ErrBadCredentials,
+			want: events.Event{Kind: events.LoginRefused, ClientID: "shop", LoginPseudonym: "QOYOFVA68PcTJ9UpSHXzNQ"}, err: tokens.ErrBadCredentials,
 		},
 		{
 			name: "a refresh",

@@ -270,7 +270,7 @@ func ExampleConfig_events() {
 	ctx := context.Background()
 	log := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{
 		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-			if a.Key == slog.TimeKey || a.Key == "session" { // another one each time
+			if a.Key == slog.TimeKey || a.Key == "session" || a.Key == "login" { // another one each time
 				return slog.Attr{}
 			}
 			return a

@@ -1,6 +1,7 @@
 package tokens
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,10 @@ type LoginRequest struct {
 	// Login is required: what the user typed as their name, from 1 to 512 bytes of
 	// UTF-8 without NUL.
 	Login string
+
+	// SameLogin is the form that all spellings of Login have in common, if the host
+	// knows it. Only the pseudonym in events is made of it. Empty: Login.
+	SameLogin string
 
 	// Password is what the user typed as their password, at most 4096 bytes of UTF-8
 	// without NUL.
@@ -104,6 +109,9 @@ func (a *Authority) Login(ctx context.Context, r LoginRequest) (Pair, error) {
 	e := event(events.Login, p.Principal)
 	if err != nil {
 		e = events.Event{Kind: failure(err, events.LoginRefused), ClientID: printable(r.ClientID), Err: err}
+		if e.Kind == events.LoginRefused {
+			e.LoginPseudonym = a.LoginPseudonym(cmp.Or(r.SameLogin, r.Login))
+		}
 	}
 	a.Report(ctx, e)
 	return p, err

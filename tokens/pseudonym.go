@@ -12,6 +12,11 @@ func (a *Authority) Pseudonym(text string) string {
 	return b64(sum[:16])
 }
 
+// LoginPseudonym returns the pseudonym that stands for a login in events.Event.
+// Package middleware calls it with the form of the login that BruteForce.SameLogin
+// returns.
+func (a *Authority) LoginPseudonym(login string) string { return a.Pseudonym("login/" + login) }
+
 // SessionOf returns the "sid" of the session or API key that a token belongs to.
 // It accepts a refresh token of any generation, and an access token that has not
 // expired. It returns "" if the token is not genuine or has no session or key. It

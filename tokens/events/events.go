@@ -62,6 +62,12 @@ type Event struct {
 	// the user.
 	UserID, Account, ClientID, KeyID string
 
+	// LoginPseudonym stands for the text in the name field of a login that was
+	// rejected, in LoginRefused and Throttled events: the same for the same name, so
+	// that an attack on one user can be told from many users' mistakes. It is a keyed
+	// hash (tokens.Authority.LoginPseudonym) that does not reveal the text.
+	LoginPseudonym string
+
 	// SessionID is the "sid" of the session's access tokens.
 	SessionID string
 
@@ -95,6 +101,7 @@ func (e Event) LogValue() slog.Value {
 		{"account", e.Account},
 		{"client", e.ClientID},
 		{"key", e.KeyID},
+		{"login", e.LoginPseudonym},
 		{"session", e.SessionID},
 		{"policy", e.Policy},
 		{"changed", e.Changed},
