@@ -35,7 +35,7 @@ var errNoLockout = errors.New("middleware: a login, an address, or both are requ
 
 // InspectLogin returns whether brute-force protection rejects a login from an address,
 // and changes nothing. A zero address: from an address that has made no attempt. An
-// empty login: a name from the address that nobody has tried. To inspect an account,
+// empty login: a name that was not tried before, from the address. To inspect an account,
 // inspect each login of its users.
 //
 // It returns an error if the counters fail, or if both are empty. It is for support
