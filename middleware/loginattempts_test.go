@@ -77,7 +77,7 @@ func TestBruteForce(t *testing.T) {
 		var workers sync.WaitGroup
 		for g := range 8 {
 			workers.Go(func() {
-				for i := g; i < 100_000; i += 8 {
+				for i := g; i < floods(100_000); i += 8 {
 					if w := d.try(t, "alice", "wrong", address(i%1000)); w.Code != http.StatusBadRequest && w.Code != http.StatusTooManyRequests {
 						t.Errorf("%d %s", w.Code, w.Body)
 						return
@@ -98,7 +98,7 @@ func TestBruteForce(t *testing.T) {
 		d := open(t)
 		wantStatus(t, d.try(t, "alice", password, home), http.StatusOK)
 		d.checked()
-		for i := range 10_000 {
+		for i := range floods(10_000) {
 			d.try(t, fmt.Sprint("user", i), "wrong", home)
 		}
 		if n := d.checked(); n > 100 || n < 10 {
