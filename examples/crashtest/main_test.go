@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 	if orders := os.Getenv(ordersVariable); orders != "" {
 		os.Exit(serve(orders))
 	}
-	os.Exit(redistest.Run(m))
+	os.Exit(redistest.RunTogether(m))
 }
 
 // trials is how often something is tried: as often as SALLYPORT_CRASHTEST says, or a

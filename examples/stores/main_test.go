@@ -16,7 +16,7 @@ import (
 	"github.com/sallyport-go/sallyport/store/sqlstore"
 )
 
-func TestMain(m *testing.M) { os.Exit(redistest.Run(m)) }
+func TestMain(m *testing.M) { os.Exit(redistest.RunTogether(m)) }
 
 // quick returns a Hasher whose hashes are cheap and insecure.
 func quick(t testing.TB, memory uint32) *passwords.Hasher {

@@ -1,11 +1,8 @@
 package redistest
 
 import (
-	"flag"
 	"fmt"
 	"os"
-	"runtime"
-	"strconv"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -18,7 +15,6 @@ import (
 // was closed, which is longer than goleak waits on a busy machine. So a goroutine
 // counts as left behind only if several looks find it.
 func Run(m *testing.M) int {
-	waitTogether()
 	code := sharing(m.Run)
 	if code != 0 {
 		return code
@@ -31,18 +27,4 @@ func Run(m *testing.M) int {
 	}
 	fmt.Fprintln(os.Stderr, "redistest: the tests passed and left goroutines behind:", err)
 	return 1
-}
-
-// waitTogether lets more tests run at the same time than there are processors, unless
-// the flag -parallel says how many: tests of servers wait more than they compute.
-func waitTogether() {
-	flag.Parse() //nolint:revive // TestMain is the main of a test
-	told := false
-	flag.Visit(func(f *flag.Flag) { told = told || f.Name == "test.parallel" })
-	if told {
-		return
-	}
-	if err := flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))); err != nil {
-		panic(err) // the flag is testing's
-	}
 }

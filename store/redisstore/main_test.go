@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) {
 	redis.SetLogger(&logging.VoidLogger{}) // it tells of every server that a test has killed
-	os.Exit(redistest.Run(m))
+	os.Exit(redistest.RunTogether(m))
 }
 
 // patience is more than a busy machine needs.
