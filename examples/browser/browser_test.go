@@ -109,6 +109,7 @@ func TestBrowser(t *testing.T) {
 				c.auth.Cookies.InsecureCrossSite, c.auth.Cookies.TrustedOrigins = true, []string{h.Afar}
 			},
 		},
+		{Name: "Swagger UI, as FastAPI has it, logs a user in and calls the API", Does: "documents"},
 		{
 			Name: "FaultB14: the browser forgets the cookies of a login that did not choose to be remembered", Does: "forgets",
 			change: func(_ host, c *config) { c.auth.Cookies.Remember = "remember_me" },
@@ -188,7 +189,7 @@ func browser() string {
 func needs(t *testing.T, program string) {
 	t.Helper()
 	missing := ""
-	if _, err := os.Stat(filepath.Join(driver, "node_modules", "playwright-core")); err != nil {
+	if _, err := os.Stat(filepath.Join(driver, "node_modules", "swagger-ui-dist")); err != nil {
 		missing = "no driver: npm ci --ignore-scripts in examples/browser/testdata"
 	}
 	if _, err := exec.LookPath(program); err != nil {

@@ -6,7 +6,9 @@ import (
 	"crypto/rand"
 	"crypto/sha1" //nolint:gosec // RFC 6455 has it so
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -18,6 +20,7 @@ import (
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/store/passwords"
@@ -146,9 +149,37 @@ func routes(auth *middleware.Auth) http.Handler {
 		_, _ = w.Write([]byte(strconv.FormatInt(notes.Load(), 10)))
 	})))
 	mux.Handle("/notes", auth.Protect(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { notes.Add(1) })))
+	document(mux, auth.WithoutCookies().WithDialect(wire.FastAPI{}))
 	mux.Handle("/socket", auth.Protect(http.HandlerFunc(greet)))
 	mux.Handle("/{$}", auth.OptionalBearer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { page(w, who(r)) })))
 	return mux
+}
+
+// document mounts the routes of a FastAPI application, and the page of Swagger UI that
+// FastAPI makes for them.
+func document(mux *http.ServeMux, auth *middleware.Auth) {
+	mux.HandleFunc("/auth/jwt/login", auth.Login)
+	mux.HandleFunc("/auth/jwt/logout", auth.Logout)
+	mux.Handle("/users/me", auth.Bearer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(map[string]string{"id": who(r)})
+	})))
+	mux.HandleFunc("/openapi.json", func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFile(w, r, "../interop/testdata/fastapi.json")
+	})
+	mux.Handle("/static/", http.StripPrefix("/static/", http.FileServer(http.Dir("testdata/node_modules/swagger-ui-dist"))))
+	mux.HandleFunc("/docs", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = io.WriteString(w, `<!DOCTYPE html><link rel="icon" href="data:,"><div id="swagger-ui"></div>
+<script src="/static/swagger-ui-bundle.js"></script>
+<script>
+SwaggerUIBundle({
+  url: "/openapi.json", dom_id: "#swagger-ui", layout: "BaseLayout", deepLinking: true,
+  showExtensions: true, showCommonExtensions: true,
+  presets: [SwaggerUIBundle.presets.apis, SwaggerUIBundle.SwaggerUIStandalonePreset],
+});
+</script>`)
+	})
 }
 
 func who(r *http.Request) string {

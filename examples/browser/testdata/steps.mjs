@@ -344,3 +344,27 @@ export async function forgets({ context, open, app }) {
   await refreshes(tab);
   assert.deepEqual(await ends(), [true, true]);
 }
+
+// documents does what a developer does in Swagger UI: authorize, and try a route.
+export async function documents({ open, app }) {
+  const tab = await open(app + "/docs");
+  const status = async () => {
+    await tab.click("#operations-users-users_current_user .execute");
+    return (await tab.textContent(".live-responses-table .response .response-col_status")).trim();
+  };
+  await tab.click("#operations-users-users_current_user .opblock-summary-control");
+  await tab.click("#operations-users-users_current_user .try-out__btn");
+  assert.equal(await status(), "401");
+  for (const [password, refused] of [["wrong", true], [person.password, false]]) {
+    await tab.click(".auth-wrapper > .authorize");
+    await tab.fill("#oauth_username", person.username);
+    await tab.fill("#oauth_password", password);
+    await tab.click(".modal-ux .auth-btn-wrapper .authorize");
+    if (refused) await tab.waitForSelector(".modal-ux .errors");
+    else await tab.waitForSelector(".modal-ux .auth-btn-wrapper button:has-text('Logout')");
+    await tab.click(".modal-ux .btn-done");
+  }
+  await tab.click("#operations-users-users_current_user .btn-clear");
+  assert.equal(await status(), "200");
+  assert.match(await tab.textContent(".live-responses-table .response .microlight, .live-responses-table .response code"), /u-ada/);
+}
