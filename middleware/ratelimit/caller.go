@@ -200,18 +200,26 @@ func (c *core) network(s *subject, b *By) (netip.Prefix, error) {
 // no memory.
 func (c *core) locate(it *item, o *owner) {
 	var buffer [144]byte // large enough for most keys
+	hashing := c.memory != nil || it.concurrent
 	text := append(append(append(buffer[:0], it.key...), o.kind...), '/')
 	var end int
-	if o.kind == byAddress {
-		text = o.network.AppendTo(text)
-		end = len(text)
-		text = appendSource(text, o.network)
-		it.charge.Group = GroupAddresses
-	} else {
+	switch {
+	case o.kind != byAddress:
 		text = append(text, o.id...)
 		end = len(text)
+	case hashing:
+		text = appendBytes(text, o.network)
+		end = len(text)
+		text = appendBytes(text, source(o.network))
+	default:
+		text = o.network.AppendTo(text)
+		end = len(text)
+		text = source(o.network).AppendTo(text)
 	}
-	if c.memory != nil || it.concurrent {
+	if o.kind == byAddress {
+		it.charge.Group = GroupAddresses
+	}
+	if hashing {
 		it.hashed = hash(c.seeds, text[:end], text[end:])
 		return
 	}
@@ -219,16 +227,24 @@ func (c *core) locate(it *item, o *owner) {
 	it.charge.Key, it.charge.Source = both[:end], both[end:]
 }
 
-// appendSource appends the source of a network: see Charge.Source.
-func appendSource(text []byte, net netip.Prefix) []byte {
+// source returns the network that Charge.Source names for a client's network.
+func source(net netip.Prefix) netip.Prefix {
 	bits := 48
 	if net.Addr().Is4() {
 		bits = 24
 	}
-	if source, err := net.Addr().Prefix(min(bits, net.Bits())); err == nil {
-		text = source.AppendTo(text)
+	wide, err := net.Addr().Prefix(min(bits, net.Bits()))
+	if err != nil {
+		return net
 	}
-	return text
+	return wide
+}
+
+// appendBytes appends a network as bytes. Different networks have different bytes,
+// because [network.Of] returns no IPv6 network that is an IPv4 network.
+func appendBytes(text []byte, net netip.Prefix) []byte {
+	b := net.Addr().As16()
+	return append(append(text, b[:]...), byte(net.Bits())) //nolint:gosec // at most 128
 }
 
 // hashed has the hashes of a charge's Key and Source.

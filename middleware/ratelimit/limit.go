@@ -65,7 +65,7 @@ func (l *Limiter) Limit(next http.Handler) http.Handler {
 			l.refused(w, r, err)
 			return
 		}
-		defer p.finish(true)
+		defer p.Release()
 		p.SetHeader(w.Header())
 		next.ServeHTTP(w, p.Request())
 	})
@@ -101,11 +101,8 @@ func (l *Limiter) recycle(n *record) {
 	if l.memory == nil {
 		return
 	}
-	b := batch{items: n.batch.items[:0], charges: n.batch.charges[:0], status: n.batch.status[:0]}
-	clear(b.items[:cap(b.items)])
-	clear(b.charges[:cap(b.charges)])
-	clear(n.items[:cap(n.items)])
-	*n = record{items: n.items[:0], batch: b}
+	n.limiter, n.subject, n.outer, n.into = nil, subject{}, nil, nil
+	n.items, n.done, n.listed = n.items[:0], false, false // the items have hashes and policies, nothing of the request
 	l.records.Put(n)
 }
 

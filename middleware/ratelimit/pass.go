@@ -18,7 +18,15 @@ type Pass struct {
 }
 
 // Request returns the request to serve. [AddCost] needs its context.
-func (p *Pass) Request() *http.Request { return p.record.subject.request }
+// It returns nil after Release.
+func (p *Pass) Request() *http.Request {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.record == nil {
+		return nil
+	}
+	return p.record.subject.request
+}
 
 // Quota returns the quota of the caller after this request.
 func (p *Pass) Quota() (q Quota) {
@@ -57,7 +65,7 @@ func (n *record) quota(dst []Usage) Quota {
 // SetHeader sets the headers with the quota: see [Quota.SetHeader].
 func (p *Pass) SetHeader(h http.Header) {
 	p.counted(func(n *record) {
-		var buffer [4]Usage
+		var buffer [2]Usage // enough for most requests
 		q := n.quota(buffer[:0])
 		lists := p.lists[:]
 		if p.record.listed {
@@ -112,9 +120,12 @@ func saturated(a, b int64) int64 {
 // that is reported as EventCounterFailure.
 func (p *Pass) Done() { p.finish(false) }
 
-// finish is Done. If last is true, only AddCost may use the Pass afterwards, for
-// a handler that continues with the request's context, and another request gets
-// its record.
+// Release is Done for a caller that does not use the Pass afterwards, such as an
+// adapter for a framework: the memory of the Pass is used for another request. A Pass
+// that was released has no Request, an empty Quota and no headers, and AddCost does
+// not find it in the request's context.
+func (p *Pass) Release() { p.finish(true) }
+
 func (p *Pass) finish(last bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -102,6 +102,36 @@ func TestAnAnsweredRequest(t *testing.T) {
 		}
 	})
 
+	t.Run("a Pass that was released knows nothing of the next request", func(t *testing.T) {
+		t.Parallel()
+		l := openLimiter(t, ratelimit.Tier{Limit: 100, Period: time.Hour, Concurrent: 10})
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
+		released, err := l.CheckLimit(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		released.Release()
+		next, err := l.CheckLimit(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := http.Header{}
+		released.Release()
+		released.Done()
+		released.SetHeader(h)
+		if released.Request() != nil || len(released.Quota().Usage) > 0 || len(h) > 0 {
+			t.Errorf("request = %v, quota = %v, header = %v, want none", released.Request(), released.Quota(), h)
+		}
+		q, err := l.CheckQuota(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if places := q.Usage[1].Remaining; places != 9 {
+			t.Errorf("%d places are free while a request is answered, want 9", places)
+		}
+		next.Release()
+	})
+
 	t.Run("its headers stay as they are while others are answered", func(t *testing.T) {
 		t.Parallel()
 		l := openLimiter(t, ratelimit.Tier{Limit: 100, Period: time.Hour})

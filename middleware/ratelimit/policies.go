@@ -253,8 +253,9 @@ func (p *policies) items(c *core, s *subject, seats int, cost int64, items []ite
 	}
 	for i := range p.all {
 		one := &p.all[i]
-		items = append(items, item{policy: one, charge: Charge{Policy: one.base, Cost: cost}})
+		items = append(items, item{})
 		it := &items[len(items)-1]
+		it.policy, it.charge.Policy, it.charge.Cost = one, one.base, cost
 		if seats > 1 && one.window.PerSeat {
 			it.charge.Policy = one.window.policy(seats)
 		}

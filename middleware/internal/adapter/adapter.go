@@ -154,7 +154,7 @@ func (a Auth[C, H, W]) limited(next H, check func(*http.Request) (*ratelimit.Pas
 		if err != nil {
 			return a.refuse(c, a.auth, wire.RouteAPI, err)
 		}
-		defer p.Done()
+		defer p.Release()
 		p.SetHeader(c.Response().Header())
 		c.SetRequest(p.Request())
 		return next(c)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/internal/unread"
 	"github.com/sallyport-go/sallyport/middleware"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/middleware/wire"
 )
 
@@ -31,12 +32,16 @@ func (a Auth[C, H, W]) refuse(c C, auth *middleware.Auth, route wire.Route, err 
 	if a.status(err) == http.StatusRequestEntityTooLarge {
 		err = wire.NewError(wire.ReasonTooLarge, err)
 	}
+	cause := wire.AsError(err)
+	if _, ok := err.(*ratelimit.Error); ok { //nolint:errorlint // to be translated once: one that is wrapped is translated twice
+		err = cause
+	}
 	header := c.Response().Header()
 	answer := auth.RefusedIn(header, route, err)
 	mediaType := answer.Header.Get(contentType)
 	header.Del(contentType)
 	return a.refused(Refusal{
-		Status: answer.Status, Cause: wire.AsError(err),
+		Status: answer.Status, Cause: cause,
 		body: answer.Body, mediaType: mediaType, header: header,
 	})
 }
