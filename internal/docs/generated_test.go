@@ -172,6 +172,24 @@ func TestDocsTroubleshootingNamesEveryReasonAndEvent(t *testing.T) {
 	}
 }
 
+var eventConstant = regexp.MustCompile(`(?m)^\t\w+ +(?:Event)?Kind += "(\w+)"`)
+
+func TestDocsRunbookHasARowForEveryEvent(t *testing.T) {
+	t.Parallel()
+	text := read(t, "docs/runbook.md")
+	for _, file := range []string{"tokens/events/events.go", "middleware/ratelimit/event.go"} {
+		kinds := eventConstant.FindAllStringSubmatch(read(t, file), -1)
+		if len(kinds) < 6 {
+			t.Fatalf("found only %d kinds in %s", len(kinds), file)
+		}
+		for _, m := range kinds {
+			if !regexp.MustCompile("(?m)^\\| `" + m[1] + "` \\| [^|]{10,} \\| [^|]{5,} \\|$").MatchString(text) {
+				t.Errorf("docs/runbook.md has no row for the event %s, with what it means and what to do", m[1])
+			}
+		}
+	}
+}
+
 var budgetDefault = regexp.MustCompile(`(?m)^\tof\w+:\s+\{"(\w+)", Budget\{(\d+), `)
 
 func TestDocsBudgetsAreTheDefaults(t *testing.T) {

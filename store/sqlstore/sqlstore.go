@@ -69,11 +69,15 @@ func Open(ctx context.Context, db *sql.DB, c Config) (*Store, error) {
 	}, nil
 }
 
-// exec runs a statement and returns how many rows it has changed.
+// exec runs a statement and returns how many rows it has changed. If the connection
+// takes no writes, it runs the statement again on another: it has changed nothing.
 func (s *Store) exec(ctx context.Context, doing, statement string, args ...any) (int64, error) {
 	result, err := s.db.ExecContext(ctx, statement, args...)
+	if isReadOnly(err) {
+		result, err = s.onAnother(ctx, statement, args)
+	}
 	if err != nil {
-		return 0, fmt.Errorf("sqlstore: %s: %w", doing, err)
+		return 0, fmt.Errorf("sqlstore: %s: %w", doing, writable(err))
 	}
 	rows, err := result.RowsAffected()
 	if err != nil {

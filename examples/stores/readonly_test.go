@@ -1,0 +1,42 @@
+package stores_test
+
+import (
+	"database/sql"
+	"fmt"
+	"testing"
+)
+
+// A pool that has connections from before a failover, which take no writes, recovers
+// without a restart.
+func TestFaultC13ReadOnlyConnections(t *testing.T) {
+	t.Parallel()
+	p := inPostgres(t)
+	db := p.db(t)
+	const connections = 8
+	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections)
+	s := p.store(t, db)
+	// all are as connections are that were made while the server took no writes
+	held := make([]*sql.Conn, connections)
+	for i := range held {
+		var err error
+		held[i], err = db.Conn(t.Context())
+		must(t, err)
+		_, err = held[i].ExecContext(t.Context(), "SET default_transaction_read_only = on")
+		must(t, err)
+	}
+	err := s.CreateSession(cancelled(t), session("never", 1))
+	wants(t, err, errSome, "CreateSession, cancelled")
+	for _, conn := range held {
+		must(t, conn.Close())
+	}
+	for i, err := range atOnce(2*connections, func(i int) error { return s.CreateSession(t.Context(), session(fmt.Sprint("s", i), 1)) }) {
+		wants(t, err, nil, fmt.Sprint("CreateSession ", i))
+	}
+
+	p.set(t, "default_transaction_read_only", "on")
+	replica, err := sql.Open(p.driver, p.dsn)
+	must(t, err)
+	t.Cleanup(func() { _ = replica.Close() })
+	refuses(t, replica, p.config, "read-only")
+}

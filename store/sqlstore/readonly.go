@@ -1,0 +1,57 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+)
+
+// readOnly is the SQLSTATE of a write on a connection whose transactions are
+// read-only: that of a replica, or one that was made while the server took no writes.
+const readOnly = "25006"
+
+// isReadOnly reports whether an error of a driver for PostgreSQL is readOnly.
+func isReadOnly(err error) bool {
+	state, ok := errors.AsType[interface {
+		error
+		SQLState() string
+	}](err)
+	return ok && state.SQLState() == readOnly
+}
+
+// onAnother runs a statement that a connection has refused as readOnly on others of the
+// pool, and closes each that refuses it too, so that the pool opens new ones: after a
+// failover it keeps connections that it opened while the server was a replica. Each
+// refusal has changed nothing.
+func (s *Store) onAnother(ctx context.Context, statement string, args []any) (sql.Result, error) {
+	for left := s.db.Stats().OpenConnections; ; left-- {
+		result, err := s.orClosed(ctx, statement, args)
+		if !isReadOnly(err) || left <= 0 {
+			return result, err
+		}
+	}
+}
+
+// orClosed runs a statement on one connection, and closes that if it takes no writes.
+func (s *Store) orClosed(ctx context.Context, statement string, args []any) (sql.Result, error) {
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = conn.Close() }()
+	result, err := conn.ExecContext(ctx, statement, args...)
+	if isReadOnly(err) {
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // the pool closes it
+	}
+	return result, err
+}
+
+// writable adds to an error what a host can do about a server that takes no writes.
+func writable(err error) error {
+	if !isReadOnly(err) {
+		return err
+	}
+	return fmt.Errorf("the server takes no writes: is it a replica? name all servers in the address, with target_session_attrs=read-write: %w", err)
+}
