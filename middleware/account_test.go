@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +26,7 @@ func decoded[T any](t *testing.T, text string) T {
 }
 
 type sessionList struct {
+	Next     string `json:"next"`
 	Sessions []struct {
 		ID, Label  string
 		Current    bool
@@ -45,7 +47,7 @@ func (d *harness) listed(t *testing.T, p tokens.Pair) sessionList {
 // D181.
 func TestSessions(t *testing.T) {
 	t.Parallel()
-	t.Run("a user sees their own sessions, oldest first, and which is this one; nothing that helps to a token", func(t *testing.T) {
+	t.Run("a user sees their own sessions, the newest first, and which is this one; nothing that helps to a token", func(t *testing.T) {
 		t.Parallel()
 		d := open(t)
 		d.login(t, bob)
@@ -56,7 +58,7 @@ func TestSessions(t *testing.T) {
 		if len(got.Sessions) != 2 {
 			t.Fatalf("%+v", got)
 		}
-		one, own := got.Sessions[0], got.Sessions[1]
+		own, one := got.Sessions[0], got.Sessions[1]
 		if one.Label != "Firefox on Linux" || one.ClientID != "web" || one.Current || !own.Current || own.ID != two.Principal.SessionID ||
 			!one.ExpiresAt.After(one.CreatedAt) || one.LastUsedAt.IsZero() {
 			t.Errorf("%+v", got)
@@ -70,6 +72,47 @@ func TestSessions(t *testing.T) {
 			}
 			if secret := base64.RawURLEncoding.EncodeToString(token[5:21]); strings.Contains(body, secret) {
 				t.Error("the body has what the refresh token has of its session")
+			}
+		}
+	})
+	t.Run("FaultC16: the list comes in pages, which follow one another when a session has ended", func(t *testing.T) {
+		t.Parallel()
+		d := open(t)
+		var ids []string
+		var last tokens.Pair
+		for range 5 {
+			last = d.login(t, alice)
+			ids = append(ids, last.Principal.SessionID)
+		}
+		slices.Reverse(ids)
+		page := func(query string) (list sessionList) {
+			t.Helper()
+			w := d.ask(t, "GET /sessions"+query+"\n"+bearerOf(last))
+			wantStatus(t, w, http.StatusOK)
+			return decoded[sessionList](t, w.Body.String())
+		}
+		first := page("?limit=2")
+		if len(first.Sessions) != 2 || first.Sessions[0].ID != ids[0] || first.Sessions[1].ID != ids[1] || first.Next == "" {
+			t.Fatalf("%+v", first)
+		}
+		wantStatus(t, d.ask(t, "DELETE /sessions/"+ids[1]+"\n"+bearerOf(last)), http.StatusNoContent)
+		d.login(t, alice)
+		second := page("?limit=2&after=" + first.Next)
+		if len(second.Sessions) != 2 || second.Sessions[0].ID != ids[2] || second.Sessions[1].ID != ids[3] {
+			t.Fatalf("%+v", second)
+		}
+		third := page("?limit=2&after=" + second.Next)
+		if len(third.Sessions) != 1 || third.Sessions[0].ID != ids[4] || third.Next != "" {
+			t.Fatalf("%+v", third)
+		}
+	})
+	t.Run("a page that is none is malformed", func(t *testing.T) {
+		t.Parallel()
+		d := open(t)
+		p := d.login(t, alice)
+		for _, route := range []string{"/sessions", "/keys"} {
+			for _, query := range []string{"limit=0", "limit=-1", "limit=1001", "limit=", "limit=1.5", "limit=1&limit=1", "after=%25", "after=AAAA", "after=YQ&after=YQ", "after=%zz", "limit=9999999999999999999"} {
+				wantStatus(t, d.ask(t, "GET "+route+"?"+query+"\n"+bearerOf(p)), http.StatusBadRequest)
 			}
 		}
 	})

@@ -21,16 +21,32 @@ type CreatedKey struct {
 	APIKey store.APIKey
 }
 
-// CheckAPIKeys returns the API keys of the user who is signed in that are not
-// revoked, expired ones too. The user is that of the principal in the request's
-// context, or else of its access token. The method must be GET or HEAD. The
-// access token must satisfy Config.AccountScope.
-func (a *Auth) CheckAPIKeys(r *http.Request) ([]store.APIKey, error) {
+// KeyList is a page of the API keys of one user, the newest first.
+type KeyList struct {
+	// Keys are the keys, the newest first.
+	Keys []store.APIKey
+
+	// Next is the parameter after of the page behind this one. Empty: this is the
+	// last.
+	Next string
+}
+
+// CheckAPIKeys returns a page of the API keys of the user who is signed in that are
+// not revoked, expired ones too. The URL selects the page as that of CheckSessions.
+// The user is that of the principal in the request's context, or else of its access
+// token. The method must be GET or HEAD. The access token must satisfy
+// Config.AccountScope.
+func (a *Auth) CheckAPIKeys(r *http.Request) (KeyList, error) {
 	p, err := a.keyOwner(r, http.MethodGet, http.MethodHead)
 	if err != nil {
-		return nil, err
+		return KeyList{}, err
 	}
-	return a.tokens.UserAPIKeys(a.located(r), p.Subject)
+	page, err := pageOf(r)
+	if err != nil {
+		return KeyList{}, err
+	}
+	keys, next, err := a.tokens.UserAPIKeys(a.located(r), p.Subject, page)
+	return KeyList{keys, next}, err
 }
 
 // APIKeys is a handler that writes the API keys of CheckAPIKeys as JSON, without
@@ -176,11 +192,12 @@ func newKeyJSON(k store.APIKey) keyJSON {
 
 // APIKeysListed returns the response with keys, in their order. It does not
 // contain the keys themselves.
-func (*Auth) APIKeysListed(keys []store.APIKey) wire.Answer {
+func (*Auth) APIKeysListed(list KeyList) wire.Answer {
 	body := struct {
 		Keys []keyJSON `json:"api_keys"`
-	}{[]keyJSON{}}
-	for _, k := range keys {
+		Next string    `json:"next,omitempty"`
+	}{[]keyJSON{}, list.Next}
+	for _, k := range list.Keys {
 		body.Keys = append(body.Keys, newKeyJSON(k))
 	}
 	return wire.JSON(http.StatusOK, body)

@@ -94,7 +94,7 @@ func TestFaultB14ALoginReplacesTheSessionOfItsBrowser(t *testing.T) {
 	t.Parallel()
 	sessions := func(t *testing.T, d *harness, u store.User) int {
 		t.Helper()
-		all, err := d.tokens.Sessions(t.Context(), u.ID)
+		all, _, err := d.tokens.Sessions(t.Context(), u.ID, tokens.Page{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/sallyport-go/sallyport/middleware/wire"
+	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
 	"github.com/sallyport-go/sallyport/tokens/events"
 )
@@ -13,7 +14,7 @@ import (
 // sessions is how many sessions a user has that are not over.
 func (d *harness) sessions(tb testing.TB, userID string) int {
 	tb.Helper()
-	all, err := d.store.memory.UserSessions(tb.Context(), userID)
+	all, err := d.store.memory.UserSessions(tb.Context(), userID, store.Newest(), store.MaxPage)
 	if err != nil {
 		tb.Fatal(err)
 	}

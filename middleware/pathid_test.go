@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sallyport-go/sallyport/tokens"
 )
 
 // ends is a handler that ends what has the ID in its path.
@@ -83,7 +85,7 @@ func TestFaultD6SessionsAndKeysEndBehindEachRouter(t *testing.T) {
 					t.Errorf("%s: %d %s, want %d", x.name, w.Code, w.Body, x.status)
 				}
 			}
-			sessions, err := d.tokens.Sessions(t.Context(), alice.ID)
+			sessions, _, err := d.tokens.Sessions(t.Context(), alice.ID, tokens.Page{})
 			if err != nil || len(sessions) != 1 || sessions[0].ID != own.Principal.SessionID {
 				t.Errorf("sessions = %v, %v, want the own one alone", sessions, err)
 			}

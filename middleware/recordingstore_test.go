@@ -116,12 +116,12 @@ func (w *recordingStore) RevokeSession(ctx context.Context, id string, at time.T
 	return told(w, "RevokeSession", func() error { return w.memory.RevokeSession(ctx, id, at) })
 }
 
-func (w *recordingStore) UserSessions(ctx context.Context, userID string) ([]store.Session, error) {
-	return asked(w, "UserSessions", func() ([]store.Session, error) { return w.memory.UserSessions(ctx, userID) })
+func (w *recordingStore) UserSessions(ctx context.Context, userID string, after store.Cursor, limit int) ([]store.Session, error) {
+	return asked(w, "UserSessions", func() ([]store.Session, error) { return w.memory.UserSessions(ctx, userID, after, limit) })
 }
 
-func (w *recordingStore) RevokeUserSessions(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
-	return asked(w, "RevokeUserSessions", func() ([]string, error) { return w.memory.RevokeUserSessions(ctx, userID, at, since) })
+func (w *recordingStore) RevokeUserSessions(ctx context.Context, userID, except string, at, since time.Time) ([]string, error) {
+	return asked(w, "RevokeUserSessions", func() ([]string, error) { return w.memory.RevokeUserSessions(ctx, userID, except, at, since) })
 }
 
 func (w *recordingStore) DeleteExpiredSessions(ctx context.Context, before time.Time) (int, error) {
@@ -140,8 +140,8 @@ func (w *recordingStore) APIKeyByID(ctx context.Context, id string) (store.APIKe
 	return asked(w, "APIKeyByID", func() (store.APIKey, error) { return w.memory.APIKeyByID(ctx, id) })
 }
 
-func (w *recordingStore) UserAPIKeys(ctx context.Context, userID string) ([]store.APIKey, error) {
-	return asked(w, "UserAPIKeys", func() ([]store.APIKey, error) { return w.memory.UserAPIKeys(ctx, userID) })
+func (w *recordingStore) UserAPIKeys(ctx context.Context, userID string, after store.Cursor, limit int) ([]store.APIKey, error) {
+	return asked(w, "UserAPIKeys", func() ([]store.APIKey, error) { return w.memory.UserAPIKeys(ctx, userID, after, limit) })
 }
 
 func (w *recordingStore) UseAPIKey(ctx context.Context, id string, at time.Time) error {

@@ -11,10 +11,14 @@ import (
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
-// SessionList is the active sessions of one user.
+// SessionList is a page of the active sessions of one user.
 type SessionList struct {
-	// Sessions are the sessions, oldest first.
+	// Sessions are the sessions, the newest first.
 	Sessions []tokens.OpenSession
+
+	// Next is the parameter after of the page behind this one. Empty: this is the
+	// last.
+	Next string
 
 	// Current is the ID of the session of the request's access token.
 	Current string
@@ -57,16 +61,24 @@ func (a *Auth) mayManage(p tokens.Principal) error {
 	return e
 }
 
-// CheckSessions returns the sessions of the user who is signed in: the user of
+// CheckSessions returns a page of the sessions of the user who is signed in: the user of
 // the principal in the request's context, or else of its access token. The method
 // must be GET or HEAD. The access token must satisfy Config.AccountScope.
+//
+// The parameters limit and after of the URL select the page: limit is its maximum
+// length, from 1 to 1000 and 100 by default, and after is the Next of the page
+// before. A parameter that is invalid, or that is there twice, is ReasonMalformed.
 func (a *Auth) CheckSessions(r *http.Request) (SessionList, error) {
 	p, err := a.signedIn(r, http.MethodGet, http.MethodHead)
 	if err != nil {
 		return SessionList{}, err
 	}
-	all, err := a.tokens.Sessions(a.located(r), p.Subject)
-	return SessionList{Sessions: all, Current: p.SessionID}, err
+	page, err := pageOf(r)
+	if err != nil {
+		return SessionList{}, err
+	}
+	all, next, err := a.tokens.Sessions(a.located(r), p.Subject, page)
+	return SessionList{Sessions: all, Next: next, Current: p.SessionID}, err
 }
 
 // Sessions is a handler that writes the sessions of CheckSessions as JSON: each
@@ -172,7 +184,8 @@ type sessionJSON struct {
 func (*Auth) SessionsListed(list SessionList) wire.Answer {
 	body := struct {
 		Sessions []sessionJSON `json:"sessions"`
-	}{[]sessionJSON{}}
+		Next     string        `json:"next,omitempty"`
+	}{[]sessionJSON{}, list.Next}
 	for _, s := range list.Sessions {
 		body.Sessions = append(body.Sessions, sessionJSON{
 			ID: s.ID, Current: s.ID == list.Current, Label: s.Label, ClientID: s.ClientID,

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/sallyport-go/sallyport/middleware/wire"
+	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
 	"github.com/sallyport-go/sallyport/tokens/events"
 )
@@ -173,7 +174,7 @@ func TestTokensOfASession(t *testing.T) {
 			d := open(t, speaking(dialect.dialect))
 			body := dialect.login + "=alice&" + dialect.pass + "=correct+horse+%26+battery"
 			wantStatus(t, d.ask(t, "POST /login\nUser-Agent: Firefox\x01 on Linux\n"+form+"\n\n"+body), http.StatusOK)
-			sessions, err := d.store.memory.UserSessions(t.Context(), alice.ID)
+			sessions, err := d.store.memory.UserSessions(t.Context(), alice.ID, store.Newest(), store.MaxPage)
 			if err != nil || len(sessions) != 1 || sessions[0].Label != "Firefox on Linux" {
 				t.Errorf("%v, %v", sessions, err)
 			}

@@ -21,9 +21,9 @@ type APIKeys interface {
 	// expired. It returns ErrNotFound if there is none.
 	APIKeyByID(ctx context.Context, id string) (APIKey, error)
 
-	// UserAPIKeys returns a user's keys that are not revoked, oldest first; a user
-	// without keys is not an error.
-	UserAPIKeys(ctx context.Context, userID string) ([]APIKey, error)
+	// UserAPIKeys returns a page of the user's keys that are not revoked, as
+	// UserSessions returns one of sessions; a user without keys is not an error.
+	UserAPIKeys(ctx context.Context, userID string, after Cursor, limit int) ([]APIKey, error)
 
 	// UseAPIKey records that a key was used. LastUsedAt never becomes earlier. A key
 	// that does not exist is not an error.

@@ -33,14 +33,18 @@ type Sessions interface {
 	// sentinel, and ends nothing.
 	RevokeSession(ctx context.Context, id string, at time.Time) error
 
-	// UserSessions returns a user's sessions that are not revoked, oldest first; a
-	// user without sessions is not an error.
-	UserSessions(ctx context.Context, userID string) ([]Session, error)
+	// UserSessions returns a page of the user's sessions that are not revoked. The
+	// newest is the first, by CreatedAt, and of those with one CreatedAt the one with
+	// the greatest ID. The page begins behind after, which need not be the position of
+	// a session. It has limit sessions, and fewer only if there are no more; limit is
+	// 1 to MaxPage. A user without sessions is not an error.
+	UserSessions(ctx context.Context, userID string, after Cursor, limit int) ([]Session, error)
 
 	// RevokeUserSessions ends every session that the user has when it is called,
-	// each as RevokeSession does, and no other user's. It ends them before it reads
-	// what to return, so after an error all of them may have ended; the same call
-	// may be made again, and ends the rest.
+	// each as RevokeSession does, and no other user's. It leaves the session with the
+	// ID except as it is; an empty except is none. It ends them before it reads what to
+	// return, so after an error all of them may have ended; the same call may be made
+	// again, and ends the rest.
 	//
 	// It returns the IDs of the sessions that it ended, and of those that earlier or
 	// concurrent calls of it ended at since or later, so that a caller that could
@@ -50,7 +54,7 @@ type Sessions interface {
 	// deleted. The times at and since are of the caller's clock, and since is not
 	// after at; a zero since is before every revocation. After a call with a later
 	// since, a store may omit what was ended before that.
-	RevokeUserSessions(ctx context.Context, userID string, at, since time.Time) ([]string, error)
+	RevokeUserSessions(ctx context.Context, userID, except string, at, since time.Time) ([]string, error)
 
 	// DeleteExpiredSessions deletes the sessions whose IdleUntil or ExpiresAt is not
 	// after before, revoked or not, and returns how many that was. It deletes no

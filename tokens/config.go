@@ -123,10 +123,11 @@ type Config struct {
 	SessionTTL time.Duration
 
 	// MaxSessions is the maximum number of sessions of one user. A login above it
-	// ends the oldest session, as Logout does. Logins with AccessOnly do not count.
-	// Concurrent logins may leave one session more until the next login. One login
-	// ends at most 100 sessions: if MaxSessions is lowered, later logins end the
-	// rest. Zero: no limit.
+	// ends those that are older than the newest MaxSessions, as Logout does. Logins
+	// with AccessOnly do not count. Concurrent logins may leave one session more until
+	// the next login. One login reads at most the newest MaxSessions and 1000 more,
+	// and ends at most 100 within Config.Timeout: if MaxSessions is lowered, later
+	// logins end the rest. Zero: no limit.
 	MaxSessions int
 
 	// PasswordEndsAPIKeys makes a new password end the user's API keys, as it ends

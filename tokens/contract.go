@@ -51,8 +51,11 @@ func (c checkedStore) Session(ctx context.Context, id string) (store.Session, er
 	return orNothing(s, err)
 }
 
-func (c checkedStore) UserSessions(ctx context.Context, userID string) ([]store.Session, error) {
-	all, err := c.Store.UserSessions(ctx, userID)
+func (c checkedStore) UserSessions(ctx context.Context, userID string, after store.Cursor, limit int) ([]store.Session, error) {
+	all, err := c.Store.UserSessions(ctx, userID, after, limit)
+	if len(all) > limit && err == nil {
+		err = broken("UserSessions", tooLong)
+	}
 	for i := range all {
 		if err != nil {
 			return nil, err
@@ -64,8 +67,8 @@ func (c checkedStore) UserSessions(ctx context.Context, userID string) ([]store.
 	return orNothing(all, err)
 }
 
-func (c checkedStore) RevokeUserSessions(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
-	ids, err := c.Store.RevokeUserSessions(ctx, userID, at, since)
+func (c checkedStore) RevokeUserSessions(ctx context.Context, userID, except string, at, since time.Time) ([]string, error) {
+	ids, err := c.Store.RevokeUserSessions(ctx, userID, except, at, since)
 	for _, id := range ids {
 		if err == nil && !isStoreID(id) {
 			err = broken("Session.ID", badID)
@@ -99,8 +102,11 @@ func (c checkedKeys) APIKeyByID(ctx context.Context, id string) (store.APIKey, e
 	return orNothing(k, err)
 }
 
-func (c checkedKeys) UserAPIKeys(ctx context.Context, userID string) ([]store.APIKey, error) {
-	all, err := c.APIKeys.UserAPIKeys(ctx, userID)
+func (c checkedKeys) UserAPIKeys(ctx context.Context, userID string, after store.Cursor, limit int) ([]store.APIKey, error) {
+	all, err := c.APIKeys.UserAPIKeys(ctx, userID, after, limit)
+	if len(all) > limit && err == nil {
+		err = broken("UserAPIKeys", tooLong)
+	}
 	for i := range all {
 		if err != nil {
 			return nil, err
@@ -134,6 +140,8 @@ func orNothing[T any](v T, err error) (T, error) {
 	}
 	return v, nil
 }
+
+const tooLong = "must return no more than the limit"
 
 const notAsked = "must be the one that was asked for"
 

@@ -17,8 +17,8 @@ import (
 // altering is a store whose lists are altered too.
 type altering struct{ *foreign }
 
-func (a altering) UserSessions(ctx context.Context, userID string) ([]store.Session, error) {
-	all, err := a.storeSpy.UserSessions(ctx, userID)
+func (a altering) UserSessions(ctx context.Context, userID string, after store.Cursor, limit int) ([]store.Session, error) {
+	all, err := a.storeSpy.UserSessions(ctx, userID, after, limit)
 	for i := range all {
 		if a.session != nil {
 			a.session(&all[i])
@@ -27,8 +27,8 @@ func (a altering) UserSessions(ctx context.Context, userID string) ([]store.Sess
 	return all, err
 }
 
-func (a altering) UserAPIKeys(ctx context.Context, userID string) ([]store.APIKey, error) {
-	all, err := a.storeSpy.UserAPIKeys(ctx, userID)
+func (a altering) UserAPIKeys(ctx context.Context, userID string, after store.Cursor, limit int) ([]store.APIKey, error) {
+	all, err := a.storeSpy.UserAPIKeys(ctx, userID, after, limit)
 	for i := range all {
 		if a.key != nil {
 			a.key(&all[i])
@@ -114,7 +114,7 @@ func TestFaultA12WhatAStoreReturnsIsCheckedBeforeItIsUsed(t *testing.T) {
 			return a.EndOtherSessions(ctx, m.pair.Principal)
 		}},
 		{"Sessions", [][]spoil{sessions}, func(ctx context.Context, a *tokens.Authority, _ made) error {
-			return errorOf(a.Sessions(ctx, alice.ID))
+			return errorOf2(a.Sessions(ctx, alice.ID, tokens.Page{}))
 		}},
 		{"ExchangeKey", [][]spoil{users, keys, clients}, func(ctx context.Context, a *tokens.Authority, m made) error {
 			return errorOf(a.ExchangeKey(ctx, tokens.KeyRequest{Key: m.key, ClientID: "web"}))
@@ -124,7 +124,7 @@ func TestFaultA12WhatAStoreReturnsIsCheckedBeforeItIsUsed(t *testing.T) {
 			return err
 		}},
 		{"UserAPIKeys", [][]spoil{keys}, func(ctx context.Context, a *tokens.Authority, _ made) error {
-			return errorOf(a.UserAPIKeys(ctx, alice.ID))
+			return errorOf2(a.UserAPIKeys(ctx, alice.ID, tokens.Page{}))
 		}},
 		{"RevokeAPIKey", [][]spoil{keys}, func(ctx context.Context, a *tokens.Authority, m made) error {
 			return errorOf(a.RevokeAPIKey(ctx, alice.ID, m.row.ID))
@@ -204,14 +204,22 @@ func TestFaultA12ListsBelongToWhomTheyWereAskedFor(t *testing.T) {
 		do    func(context.Context, *tokens.Authority) error
 	}{
 		{"another user's sessions", func(f *foreign) { f.session = func(s *store.Session) { s.UserID = bob.ID } }, "Session.UserID",
-			func(ctx context.Context, a *tokens.Authority) error { return errorOf(a.Sessions(ctx, alice.ID)) }},
+			func(ctx context.Context, a *tokens.Authority) error {
+				return errorOf2(a.Sessions(ctx, alice.ID, tokens.Page{}))
+			}},
 		{"another user's keys", func(f *foreign) { f.key = func(k *store.APIKey) { k.UserID = bob.ID } }, "APIKey.UserID",
-			func(ctx context.Context, a *tokens.Authority) error { return errorOf(a.UserAPIKeys(ctx, alice.ID)) }},
+			func(ctx context.Context, a *tokens.Authority) error {
+				return errorOf2(a.UserAPIKeys(ctx, alice.ID, tokens.Page{}))
+			}},
 		{"a session that never began", func(f *foreign) { f.session = func(s *store.Session) { s.Generation = 0 } }, "Session.Generation",
-			func(ctx context.Context, a *tokens.Authority) error { return errorOf(a.Sessions(ctx, alice.ID)) }},
+			func(ctx context.Context, a *tokens.Authority) error {
+				return errorOf2(a.Sessions(ctx, alice.ID, tokens.Page{}))
+			}},
 		{"more methods than a session can have", func(f *foreign) {
 			f.session = func(s *store.Session) { s.Methods = slices.Repeat([]string{"pwd"}, 17) }
-		}, "Session.Methods", func(ctx context.Context, a *tokens.Authority) error { return errorOf(a.Sessions(ctx, alice.ID)) }},
+		}, "Session.Methods", func(ctx context.Context, a *tokens.Authority) error {
+			return errorOf2(a.Sessions(ctx, alice.ID, tokens.Page{}))
+		}},
 		{"more seats than JSON can say", func(f *foreign) { f.user = func(u *store.User) { u.Seats = 1 << 53 } }, "User.Seats",
 			func(ctx context.Context, a *tokens.Authority) error {
 				return errorOf(a.Login(ctx, tokens.LoginRequest{Login: "alice", Password: password}))
@@ -263,8 +271,8 @@ func TestFaultA12ListsBelongToWhomTheyWereAskedFor(t *testing.T) {
 // endsWith is a store that says that it ended sessions of another form.
 type endsWith struct{ *storeSpy }
 
-func (e endsWith) RevokeUserSessions(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
-	_, err := e.storeSpy.RevokeUserSessions(ctx, userID, at, since)
+func (e endsWith) RevokeUserSessions(ctx context.Context, userID, except string, at, since time.Time) ([]string, error) {
+	_, err := e.storeSpy.RevokeUserSessions(ctx, userID, except, at, since)
 	return []string{"\xff"}, err
 }
 
@@ -277,7 +285,9 @@ type still struct {
 
 func (s *still) User(context.Context, string) (store.User, error) { return s.user, nil }
 
-func (s *still) UserSessions(context.Context, string) ([]store.Session, error) { return s.session, nil }
+func (s *still) UserSessions(context.Context, string, store.Cursor, int) ([]store.Session, error) {
+	return s.session, nil
+}
 
 func TestFaultA12TheCheckAllocatesNothing(t *testing.T) { //nolint:paralleltest // it counts allocations
 	r := open(t)
@@ -287,7 +297,7 @@ func TestFaultA12TheCheckAllocatesNothing(t *testing.T) { //nolint:paralleltest 
 	ctx := t.Context()
 	if n := testing.AllocsPerRun(100, func() {
 		_, _ = checked.User(ctx, alice.ID)
-		_, _ = checked.UserSessions(ctx, alice.ID)
+		_, _ = checked.UserSessions(ctx, alice.ID, store.Newest(), 1)
 	}); n != 0 {
 		t.Errorf("a check that finds nothing allocates %v times", n)
 	}

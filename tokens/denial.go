@@ -83,19 +83,19 @@ func (a *Authority) endAll(ctx context.Context, sessions []store.Session, done f
 	return nil
 }
 
-// revokeAll ends all sessions of a user. The store ends them first, with one
+// revokeAll ends all sessions of a user, except one if except is not empty. The store ends them first, with one
 // call, so that none can be refreshed even if the second step fails. Then their
 // access tokens are denied: those of all sessions that ended recently enough to
 // have a valid access token, so that the same call, made again after a failure,
 // denies the rest.
-func (a *Authority) revokeAll(ctx context.Context, userID string) error {
+func (a *Authority) revokeAll(ctx context.Context, userID, except string) error {
 	now := a.now()
 	until := a.over(now)
 	within, cancel := a.atLength(ctx)
 	defer cancel()
-	ids, err := a.store.RevokeUserSessions(within, userID, now, now.Add(now.Sub(until)))
+	ids, err := a.store.RevokeUserSessions(within, userID, except, now, now.Add(now.Sub(until)))
 	if err != nil {
-		a.denyOpen(ctx, userID)
+		a.denyOpen(ctx, userID, except)
 		return unavailable("revoke user's sessions", err)
 	}
 	if a.revocations == nil {
@@ -114,28 +114,33 @@ func (a *Authority) revokeAll(ctx context.Context, userID string) error {
 // denyOpen denies the access tokens of a user's sessions that could not be
 // revoked, for as long as the sessions can last. It is a best effort: its errors
 // are ignored, because the caller returns an error already.
-func (a *Authority) denyOpen(ctx context.Context, userID string) {
+func (a *Authority) denyOpen(ctx context.Context, userID, except string) {
 	if a.revocations == nil {
 		return
 	}
 	within, cancel := a.bounded(ctx)
 	defer cancel()
-	sessions, err := a.store.UserSessions(within, userID)
-	if err != nil {
-		return
-	}
-	for some := range slices.Chunk(sessions, atOnce) {
+	after := store.Newest()
+	for more := true; more; {
+		page, err := a.store.UserSessions(within, userID, after, store.MaxPage)
+		if err != nil || len(page) == 0 {
+			return
+		}
 		var last time.Time
-		ids := make([]string, len(some))
-		for i, s := range some {
-			ids[i] = s.ID
+		var ids []string
+		for _, s := range page {
+			if s.ID == except {
+				continue
+			}
+			ids = append(ids, s.ID)
 			if s.ExpiresAt.After(last) {
 				last = s.ExpiresAt
 			}
 		}
-		if a.denyMany(ctx, ids, a.over(last)) != nil {
+		if len(ids) > 0 && a.denyMany(ctx, ids, a.over(last)) != nil {
 			return
 		}
+		after, more = page[len(page)-1].Cursor(), len(page) == store.MaxPage
 	}
 }
 

@@ -23,13 +23,16 @@ func ExampleAuthority_Sessions() {
 	ended, err := authority.EndSession(ctx, phone.Subject, phone.SessionID)
 	fmt.Println(ended, err)
 	fmt.Println(authority.EndOtherSessions(ctx, laptop))
-	for _, s := range must(authority.Sessions(ctx, laptop.Subject)) {
+	page, _, err := authority.Sessions(ctx, laptop.Subject, tokens.Page{})
+	for _, s := range page {
 		fmt.Println(s.Label, "is this one:", s.ID == laptop.SessionID)
 	}
+	fmt.Println(err)
 	// Output:
 	// true <nil>
 	// <nil>
 	// Firefox on Linux is this one: true
+	// <nil>
 }
 
 // With registered clients each application has its own grants, scopes and secret.

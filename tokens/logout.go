@@ -73,7 +73,7 @@ func (a *Authority) LogoutPrincipal(ctx context.Context, p Principal) error {
 // fails, LogoutEverywhere returns ErrUnavailable, its only error: no session can
 // be refreshed any more, and the same call, made again, denies the rest.
 func (a *Authority) LogoutEverywhere(ctx context.Context, userID string) error {
-	if err := a.revokeAll(ctx, userID); err != nil {
+	if err := a.revokeAll(ctx, userID, ""); err != nil {
 		return a.failed(ctx, err)
 	}
 	a.Report(ctx, events.Event{Kind: events.LogoutEverywhere, UserID: userID})

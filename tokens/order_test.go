@@ -184,7 +184,7 @@ var operations = []operation{
 		ready: func(t *testing.T, r *fixture) func() error {
 			t.Helper()
 			return func() error {
-				_, err := r.Sessions(t.Context(), alice.ID)
+				_, _, err := r.Sessions(t.Context(), alice.ID, tokens.Page{})
 				return err
 			}
 		},
@@ -201,7 +201,7 @@ var operations = []operation{
 		},
 	},
 	{
-		name: "EndOtherSessions", calls: []string{"UserSessions", "RevokeSession"}, times: map[string]int{"UserSessions": 4},
+		name: "EndOtherSessions", calls: []string{"Session", "RevokeUserSessions"}, times: map[string]int{"RevokeUserSessions": 4},
 		ready: func(t *testing.T, r *fixture) func() error {
 			t.Helper()
 			r.login(t)

@@ -87,20 +87,27 @@ func keyScopes(p Principal, user store.User, s store.Session, c client, asked []
 	return scopes, err
 }
 
-// UserAPIKeys returns the API keys of a user that are not revoked, oldest first,
-// without the keys themselves. Expired keys are included. It returns ErrMalformed
-// if Config.APIKeys is nil, or ErrUnavailable.
-func (a *Authority) UserAPIKeys(ctx context.Context, userID string) ([]store.APIKey, error) {
+// UserAPIKeys returns a page of the API keys of a user that are not revoked, the
+// newest first. Expired keys are included. after is that of the page behind it; it is
+// empty if this is the last. A user without keys is not an error. It returns
+// ErrMalformed if the page is invalid or Config.APIKeys is not set, or ErrUnavailable.
+func (a *Authority) UserAPIKeys(ctx context.Context, userID string, p Page) (keys []store.APIKey, after string, err error) {
 	if a.apiKeys == nil {
-		return nil, errNoAPIKeys
+		return nil, "", errNoAPIKeys
+	}
+	from, limit, err := p.cursor()
+	if err != nil {
+		return nil, "", err
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
-	keys, err := a.apiKeys.UserAPIKeys(ctx, userID)
-	if err != nil {
-		return nil, a.failed(ctx, unavailable("user's API keys", err))
+	if keys, err = a.apiKeys.UserAPIKeys(ctx, userID, from, limit); err != nil {
+		return nil, "", a.failed(ctx, unavailable("user's API keys", err))
 	}
-	return keys, nil
+	if len(keys) == limit {
+		after = next(keys[limit-1].Cursor())
+	}
+	return keys, after, nil
 }
 
 // RevokeAPIKey permanently revokes a key of a user, by the ID of its

@@ -43,7 +43,7 @@ const EndAPIKeys PasswordOption = 1
 // again, and it continues where it stopped.
 func (a *Authority) PasswordChanged(ctx context.Context, userID string, options ...PasswordOption) error {
 	ctx = context.WithoutCancel(ctx)
-	err := a.revokeAll(ctx, userID)
+	err := a.revokeAll(ctx, userID, "")
 	if a.passwordEndsKeys || slices.Contains(options, EndAPIKeys) {
 		err = errors.Join(err, a.endKeys(ctx, userID))
 	}
@@ -61,24 +61,36 @@ func (a *Authority) endKeys(ctx context.Context, userID string) error {
 	}
 	within, cancel := a.atLength(ctx)
 	defer cancel()
-	keys, err := a.apiKeys.UserAPIKeys(within, userID)
-	if err != nil {
-		return unavailable("user's API keys", err)
-	}
-	for some := range slices.Chunk(keys, atOnce) {
-		now := a.now()
-		if err := a.deny(ctx, endedKeys(some...), a.over(now)); err != nil {
+	after := store.Newest()
+	for more := true; more; {
+		keys, err := a.apiKeys.UserAPIKeys(within, userID, after, store.MaxPage)
+		if err != nil {
+			return unavailable("user's API keys", err)
+		}
+		if err := a.endKeyPage(ctx, within, keys); err != nil {
 			return err
 		}
-		for _, k := range some {
-			if err := within.Err(); err != nil {
-				return unavailable("revoke API keys", err)
-			}
-			if err := a.write(ctx, endedKeys(k), now, a.revokingKey(k)); err != nil {
-				return err
-			}
-			a.Report(ctx, events.Event{Kind: events.KeyRevoked, UserID: k.UserID, KeyID: k.ID, SessionID: k.ID})
+		if more = len(keys) == store.MaxPage; more {
+			after = keys[len(keys)-1].Cursor()
 		}
+	}
+	return nil
+}
+
+// endKeyPage revokes keys, while within lasts.
+func (a *Authority) endKeyPage(ctx, within context.Context, keys []store.APIKey) error {
+	now := a.now()
+	if err := a.deny(ctx, endedKeys(keys...), a.over(now)); err != nil {
+		return err
+	}
+	for _, k := range keys {
+		if err := within.Err(); err != nil {
+			return unavailable("revoke API keys", err)
+		}
+		if err := a.write(ctx, endedKeys(k), now, a.revokingKey(k)); err != nil {
+			return err
+		}
+		a.Report(ctx, events.Event{Kind: events.KeyRevoked, UserID: k.UserID, KeyID: k.ID, SessionID: k.ID})
 	}
 	return nil
 }

@@ -28,9 +28,17 @@ func (r *fixture) changePassword(tb testing.TB, options ...tokens.PasswordOption
 // open sessions of alice's.
 func (r *fixture) openSessions(tb testing.TB) []store.Session {
 	tb.Helper()
-	all, err := r.store.memory.UserSessions(tb.Context(), alice.ID)
-	if err != nil {
-		tb.Fatal(err)
+	var all []store.Session
+	after := store.Newest()
+	for more := true; more; {
+		page, err := r.store.memory.UserSessions(tb.Context(), alice.ID, after, store.MaxPage)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		all = append(all, page...)
+		if more = len(page) == store.MaxPage; more {
+			after = page[len(page)-1].Cursor()
+		}
 	}
 	return all
 }
@@ -212,7 +220,7 @@ func TestFaultA2ATokenOfTheOldPasswordMakesNoKey(t *testing.T) {
 		if key != "" {
 			t.Error("a key was handed out")
 		}
-		if keys, err := r.UserAPIKeys(t.Context(), alice.ID); err != nil || len(keys) > 0 {
+		if keys, _, err := r.UserAPIKeys(t.Context(), alice.ID, tokens.Page{}); err != nil || len(keys) > 0 {
 			t.Errorf("keys = %+v, %v", keys, err)
 		}
 	}
@@ -413,12 +421,12 @@ func TestSessionOfAnAccessToken(t *testing.T) {
 		if row.Generation != 1 || !row.ExpiresAt.Equal(p.Principal.ExpiresAt) || !row.IdleUntil.Equal(row.ExpiresAt) || row.CredentialVersion != r.version(t, alice.ID) {
 			t.Errorf("the session is %+v", row)
 		}
-		all, err := r.Sessions(t.Context(), alice.ID)
+		all, _, err := r.Sessions(t.Context(), alice.ID, tokens.Page{})
 		if err != nil || len(all) != 1 || all[0].ID != p.Principal.SessionID {
 			t.Errorf("sessions = %+v, %v", all, err)
 		}
 		r.clock.move(p.ExpiresIn)
-		if all, err = r.Sessions(t.Context(), alice.ID); err != nil || len(all) != 0 {
+		if all, _, err = r.Sessions(t.Context(), alice.ID, tokens.Page{}); err != nil || len(all) != 0 {
 			t.Errorf("afterwards sessions = %+v, %v", all, err)
 		}
 		if n, err := r.Sweep(t.Context()); n != 1 || err != nil {

@@ -304,6 +304,8 @@ func TestSecretsAreShownNowhere(t *testing.T) {
 	})
 }
 
+func errorOf2[T, U any](_ T, _ U, err error) error { return err }
+
 func errorOf[T any](_ T, err error) error { return err }
 
 func TestSecret(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/store"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 // OpenSession is an active session as its user may see it.
@@ -27,18 +28,23 @@ type OpenSession struct {
 	CreatedAt, LastUsedAt, ExpiresAt time.Time
 }
 
-// Sessions returns the active sessions of a user, oldest first: not those that
-// were revoked or have expired. A user without sessions is not an error.
-// ErrUnavailable is its only error.
-func (a *Authority) Sessions(ctx context.Context, userID string) ([]OpenSession, error) {
+// Sessions returns a page of the active sessions of a user, the newest first: not
+// those that were revoked or have expired. So a page may be shorter than its limit,
+// or empty, and not the last. after is that of the page behind it; it is empty if this
+// is the last. A user without sessions is not an error. It makes one call of the
+// store. It returns ErrMalformed if the page is invalid, or ErrUnavailable.
+func (a *Authority) Sessions(ctx context.Context, userID string, p Page) (all []OpenSession, after string, err error) {
+	from, limit, err := p.cursor()
+	if err != nil {
+		return nil, "", err
+	}
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
-	sessions, err := a.store.UserSessions(ctx, userID)
+	sessions, err := a.store.UserSessions(ctx, userID, from, limit)
 	if err != nil {
-		return nil, a.failed(ctx, unavailable("user's sessions", err))
+		return nil, "", a.failed(ctx, unavailable("user's sessions", err))
 	}
 	now := a.now()
-	var all []OpenSession
 	for _, s := range sessions {
 		if lasts(s, now) {
 			all = append(all, OpenSession{
@@ -47,7 +53,10 @@ func (a *Authority) Sessions(ctx context.Context, userID string) ([]OpenSession,
 			})
 		}
 	}
-	return all, nil
+	if len(sessions) == limit {
+		after = next(sessions[limit-1].Cursor())
+	}
+	return all, after, nil
 }
 
 // EndSession ends one session of a user, by the ID of its OpenSession, as Logout
@@ -69,30 +78,26 @@ func (a *Authority) EndSession(ctx context.Context, userID, id string) (bool, er
 // the principal's access token belongs to. LogoutEverywhere ends that one too.
 //
 // It returns ErrNoSession, and ends no session, if the principal's own session is
-// not active. It returns ErrUnavailable if it could end only part of them: call it
-// again to end the rest. It takes at most four times Config.Timeout, and one step
-// more.
+// not active. After ErrUnavailable part of them may have ended: call it again to end
+// the rest. Like LogoutEverywhere it makes one call of RevokeUserSessions, however
+// many sessions there are, which has four times Config.Timeout, and then denies their
+// access tokens, a thousand sessions at a time, each thousand within Config.Timeout.
+// It completes even if ctx is done.
 func (a *Authority) EndOtherSessions(ctx context.Context, p Principal) error {
-	ctx, cancel := a.atLength(ctx)
+	within, cancel := a.bounded(ctx)
 	defer cancel()
-	sessions, err := a.store.UserSessions(ctx, p.Subject)
-	if err != nil {
-		return a.failed(ctx, unavailable("user's sessions", err))
-	}
-	now := a.now()
-	own := false
-	var others []store.Session
-	for _, s := range sessions {
-		if s.ID != p.SessionID {
-			others = append(others, s)
-			continue
-		}
-		own = lasts(s, now)
-	}
-	if !own {
+	own, ok, err := a.sessionOf(within, p.Subject, p.SessionID)
+	switch {
+	case err != nil:
+		return a.failed(ctx, err)
+	case !ok || !lasts(own, a.now()):
 		return ErrNoSession
 	}
-	return a.end(ctx, others...)
+	if err := a.revokeAll(ctx, p.Subject, own.ID); err != nil {
+		return a.failed(ctx, err)
+	}
+	a.Report(ctx, events.Event{Kind: events.LogoutOthers, UserID: p.Subject, ClientID: p.ClientID, SessionID: own.ID})
+	return nil
 }
 
 // lasts reports whether a session can be refreshed.

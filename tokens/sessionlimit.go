@@ -1,29 +1,23 @@
 package tokens
 
 import (
-	"cmp"
 	"context"
-	"slices"
 
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 // endOldestSessions ends the oldest sessions of a user who has more than
-// Config.MaxSessions after newest was created. All nodes use the same order, so
+// Config.MaxSessions after newest was created, 100 of them at most. All nodes use the same order, so
 // that of two concurrent logins neither ends the other's session while its own is
 // ended. If it fails, it tries to revoke newest, whose tokens were not returned.
 func (a *Authority) endOldestSessions(ctx context.Context, newest store.Session) error {
 	if a.maxSessions == 0 {
 		return nil
 	}
-	oldest, err := a.tooMany(ctx, newest)
+	over, err := a.tooMany(ctx, newest)
 	if err == nil {
-		within, cancel := a.bounded(ctx)
-		defer cancel()
-		err = a.endAll(within, oldest, func(s store.Session) {
-			a.Report(ctx, events.Event{Kind: events.SessionLimit, UserID: s.UserID, ClientID: s.ClientID, SessionID: s.ID, Generation: s.Generation})
-		})
+		err = a.endOver(ctx, over)
 	}
 	if err != nil {
 		a.withdraw(ctx, newest)
@@ -31,22 +25,60 @@ func (a *Authority) endOldestSessions(ctx context.Context, newest store.Session)
 	return err
 }
 
-// maxEndedAtLogin is the maximum number of sessions that one login ends. There may
-// be more if MaxSessions was lowered; later logins end those.
-const maxEndedAtLogin = 100
-
-// tooMany returns the active sessions above the limit, oldest first. newest is
-// never among them, even if by another node's clock it is older.
-func (a *Authority) tooMany(ctx context.Context, newest store.Session) ([]store.Session, error) {
-	sessions, err := a.store.UserSessions(ctx, newest.UserID)
-	if err != nil {
-		return nil, unavailable("user's sessions", err)
-	}
-	now := a.now()
-	sessions = slices.DeleteFunc(sessions, func(s store.Session) bool { return !lasts(s, now) || a.accessOnly(s) })
-	slices.SortFunc(sessions, func(a, b store.Session) int {
-		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
+// endOver ends sessions above the limit. If Config.Timeout is over when one has
+// ended, it leaves the others to the next login: there is one session less than
+// before this one.
+func (a *Authority) endOver(ctx context.Context, over []store.Session) error {
+	within, cancel := a.bounded(ctx)
+	defer cancel()
+	ended := false
+	err := a.endAll(within, over, func(s store.Session) {
+		ended = true
+		a.Report(ctx, events.Event{Kind: events.SessionLimit, UserID: s.UserID, ClientID: s.ClientID, SessionID: s.ID, Generation: s.Generation})
 	})
-	over := sessions[:min(max(len(sessions)-a.maxSessions, 0), maxEndedAtLogin)]
-	return slices.DeleteFunc(over, func(s store.Session) bool { return s.ID == newest.ID }), nil
+	if ended && within.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+const (
+	// maxEndedAtLogin is the maximum number of sessions that one login ends. There may
+	// be more if MaxSessions was lowered; later logins end those.
+	maxEndedAtLogin = 100
+
+	// maxReadAtLogin is how many sessions, above MaxSessions, one login reads at most.
+	maxReadAtLogin = 1000
+)
+
+// tooMany returns the active sessions above the limit, the newest of them first.
+// newest is never among them, even if by another node's clock it is older.
+func (a *Authority) tooMany(ctx context.Context, newest store.Session) (over []store.Session, err error) {
+	now, after := a.now(), store.Newest()
+	limit := min(a.maxSessions+maxEndedAtLogin, store.MaxPage)
+	counted := 0
+	for read := 0; read < a.maxSessions+maxReadAtLogin; {
+		page, err := a.store.UserSessions(ctx, newest.UserID, after, limit)
+		if err != nil {
+			return nil, unavailable("user's sessions", err)
+		}
+		for _, s := range page {
+			if !lasts(s, now) || a.accessOnly(s) {
+				continue
+			}
+			counted++
+			if counted <= a.maxSessions || s.ID == newest.ID {
+				continue
+			}
+			if over = append(over, s); len(over) == maxEndedAtLogin {
+				return over, nil
+			}
+		}
+		if len(page) < limit {
+			break
+		}
+		read += limit
+		after = page[limit-1].Cursor()
+	}
+	return over, nil
 }

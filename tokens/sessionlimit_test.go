@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sallyport-go/sallyport/tokens"
@@ -87,8 +88,135 @@ func TestMaxSessions(t *testing.T) {
 			all.Go(func() { r.login(t) })
 		}
 		all.Wait()
-		if left, err := r.Sessions(t.Context(), alice.ID); err != nil || len(left) == 0 || len(left) > 4 {
+		if left, _, err := r.Sessions(t.Context(), alice.ID, tokens.Page{}); err != nil || len(left) == 0 || len(left) > 4 {
 			t.Errorf("%d are left, %v", len(left), err)
 		}
 	})
+}
+
+// What a user has done before sets no amount of work: a login, an introspection and
+// the end of a session read as much with 5000 sessions as with ten.
+func TestFaultC16TheWorkOfARequestIsBounded(t *testing.T) {
+	t.Parallel()
+	t.Run("a login where MaxSessions is new reads two pages at most, ends 100 sessions, and later ones end the rest", func(t *testing.T) {
+		t.Parallel()
+		r := open(t, atMost(5))
+		r.crowd(t, 5000)
+		r.clock.move(time.Minute)
+		left := 5000
+		for range 3 {
+			r.store.take()
+			r.login(t)
+			if n := count(r.store.take()); n["UserSessions"] > 2 || n["RevokeSession"] != 100 && n["RevokeSession"] != 99 {
+				t.Errorf("calls = %v", n)
+			}
+			left -= 99
+			if open := len(r.openSessions(t)); open > left+3 || open < left-3 {
+				t.Errorf("%d sessions are open, want about %d", open, left)
+			}
+			r.clock.move(time.Second)
+		}
+	})
+	t.Run("a login whose time is over when it has ended one session succeeds, and leaves the rest", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			r := open(t, atMost(5))
+			r.crowd(t, 50)
+			r.store.step(func(_ context.Context, call string) error {
+				if call == "RevokeSession" {
+					time.Sleep(1500 * time.Millisecond)
+				}
+				return nil
+			}, nil)
+			start := time.Now()
+			r.login(t)
+			if took := time.Since(start); took > 6*time.Second {
+				t.Errorf("it took %v", took)
+			}
+		})
+	})
+	t.Run("sessions of access tokens alone are no reason to read them all", func(t *testing.T) {
+		t.Parallel()
+		r := open(t, atMost(2), denying)
+		for range 3000 {
+			r.loginWith(t, tokens.LoginRequest{Login: "alice", Password: password, AccessOnly: true})
+		}
+		r.clock.move(time.Second)
+		r.store.take()
+		r.login(t)
+		if n := count(r.store.take()); n["UserSessions"] > 11 {
+			t.Errorf("calls = %v", n)
+		}
+	})
+	t.Run("what names a session by its sid lists none", func(t *testing.T) {
+		t.Parallel()
+		r := open(t, denying)
+		one, two := r.login(t), r.login(t)
+		key, row := r.apiKey(t)
+		exchanged, err := r.ExchangeKey(t.Context(), tokens.KeyRequest{Key: key})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.store.take()
+		for _, token := range []tokens.Secret{one.AccessToken, one.RefreshToken, exchanged.AccessToken} {
+			if of, err := r.Introspect(t.Context(), token); err != nil || !of.Active {
+				t.Errorf("Introspect: %+v, %v", of, err)
+			}
+		}
+		if _, _, err := r.CreateOwnAPIKey(t.Context(), one.Principal, "", nil, time.Time{}); err != nil {
+			t.Error(err)
+		}
+		if _, err := r.RevokeAPIKey(t.Context(), alice.ID, row.ID); err != nil {
+			t.Error(err)
+		}
+		if _, err := r.EndSession(t.Context(), alice.ID, two.Principal.SessionID); err != nil {
+			t.Error(err)
+		}
+		if err := r.EndOtherSessions(t.Context(), one.Principal); err != nil {
+			t.Error(err)
+		}
+		if err := r.LogoutPrincipal(t.Context(), one.Principal); err != nil {
+			t.Error(err)
+		}
+		if n := count(r.store.take()); n["UserSessions"]+n["UserAPIKeys"] > 0 {
+			t.Errorf("calls = %v", n)
+		}
+	})
+}
+
+func TestPages(t *testing.T) {
+	t.Parallel()
+	r := open(t)
+	for range 5 {
+		r.login(t)
+		r.apiKey(t)
+		r.clock.move(time.Second)
+	}
+	for _, p := range []tokens.Page{{Limit: -1}, {Limit: 1001}, {After: "a"}, {After: "%%%"}, {After: "AAAAAAAAAAA"}, {After: "AAAAAAAAAAAv"}} {
+		if _, _, err := r.Sessions(t.Context(), alice.ID, p); !errors.Is(err, tokens.ErrMalformed) {
+			t.Errorf("Sessions, %+v: %v", p, err)
+		}
+		if _, _, err := r.UserAPIKeys(t.Context(), alice.ID, p); !errors.Is(err, tokens.ErrMalformed) {
+			t.Errorf("UserAPIKeys, %+v: %v", p, err)
+		}
+	}
+	var sessions, keys int
+	var after string
+	for more := true; more; more = after != "" {
+		all, next, err := r.Sessions(t.Context(), alice.ID, tokens.Page{After: after, Limit: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sessions, after = sessions+len(all), next
+	}
+	for more := true; more; more = after != "" {
+		all, next, err := r.UserAPIKeys(t.Context(), alice.ID, tokens.Page{After: after, Limit: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys, after = keys+len(all), next
+	}
+	if sessions != 5 || keys != 5 {
+		t.Errorf("%d sessions and %d keys, want 5 of each", sessions, keys)
+	}
 }

@@ -128,12 +128,12 @@ func (w *storeSpy) RevokeSession(ctx context.Context, id string, at time.Time) e
 	return told(ctx, w, "RevokeSession", func() error { return w.memory.RevokeSession(ctx, id, at) })
 }
 
-func (w *storeSpy) UserSessions(ctx context.Context, userID string) ([]store.Session, error) {
-	return asked(ctx, w, "UserSessions", func() ([]store.Session, error) { return w.memory.UserSessions(ctx, userID) })
+func (w *storeSpy) UserSessions(ctx context.Context, userID string, after store.Cursor, limit int) ([]store.Session, error) {
+	return asked(ctx, w, "UserSessions", func() ([]store.Session, error) { return w.memory.UserSessions(ctx, userID, after, limit) })
 }
 
-func (w *storeSpy) RevokeUserSessions(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
-	return asked(ctx, w, "RevokeUserSessions", func() ([]string, error) { return w.memory.RevokeUserSessions(ctx, userID, at, since) })
+func (w *storeSpy) RevokeUserSessions(ctx context.Context, userID, except string, at, since time.Time) ([]string, error) {
+	return asked(ctx, w, "RevokeUserSessions", func() ([]string, error) { return w.memory.RevokeUserSessions(ctx, userID, except, at, since) })
 }
 
 func (w *storeSpy) DeleteExpiredSessions(ctx context.Context, before time.Time) (int, error) {
@@ -157,8 +157,8 @@ func (w *storeSpy) APIKeyByID(ctx context.Context, id string) (store.APIKey, err
 	return asked(ctx, w, "APIKeyByID", func() (store.APIKey, error) { return w.memory.APIKeyByID(ctx, id) })
 }
 
-func (w *storeSpy) UserAPIKeys(ctx context.Context, userID string) ([]store.APIKey, error) {
-	return asked(ctx, w, "UserAPIKeys", func() ([]store.APIKey, error) { return w.memory.UserAPIKeys(ctx, userID) })
+func (w *storeSpy) UserAPIKeys(ctx context.Context, userID string, after store.Cursor, limit int) ([]store.APIKey, error) {
+	return asked(ctx, w, "UserAPIKeys", func() ([]store.APIKey, error) { return w.memory.UserAPIKeys(ctx, userID, after, limit) })
 }
 
 func (w *storeSpy) UseAPIKey(ctx context.Context, id string, at time.Time) error {

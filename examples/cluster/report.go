@@ -13,7 +13,7 @@ import (
 // settle asks the store how often each user's sessions have moved on.
 func (l *load) settle(ctx context.Context, sessions store.Sessions) error {
 	for _, a := range l.accounts {
-		all, err := sessions.UserSessions(ctx, "u-"+a.name)
+		all, err := sessions.UserSessions(ctx, "u-"+a.name, store.Newest(), store.MaxPage)
 		if err != nil {
 			return err
 		}

@@ -172,7 +172,7 @@ var pitfalls = []pitfall{
 		if n, err := h.store.DeleteExpiredSessions(t.Context(), time.Now()); err != nil || n >= 50 {
 			t.Errorf("%d were left, %v", n, err)
 		}
-		if rows, err := h.store.UserSessions(t.Context(), alice.ID); err != nil || len(rows) != 1 {
+		if rows, err := h.store.UserSessions(t.Context(), alice.ID, store.Newest(), store.MaxPage); err != nil || len(rows) != 1 {
 			t.Errorf("%d are left, %v", len(rows), err)
 		}
 	}},

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sallyport-go/sallyport/store"
 )
 
 // Refreshes.
@@ -117,7 +119,7 @@ var refreshes = []requirement{
 		check: func(t *testing.T, open opener) {
 			h := open(t)
 			p := h.login(t)
-			rows, err := h.store.UserSessions(t.Context(), alice.ID)
+			rows, err := h.store.UserSessions(t.Context(), alice.ID, store.Newest(), store.MaxPage)
 			if err != nil || len(rows) != 1 {
 				t.Fatal(rows, err)
 			}
@@ -135,7 +137,7 @@ var refreshes = []requirement{
 // generation is where alice's only session is.
 func (h *host) generation(t *testing.T) int64 {
 	t.Helper()
-	rows, err := h.store.UserSessions(t.Context(), alice.ID)
+	rows, err := h.store.UserSessions(t.Context(), alice.ID, store.Newest(), store.MaxPage)
 	if err != nil || len(rows) != 1 {
 		t.Fatal(rows, err)
 	}

@@ -115,7 +115,7 @@ func play(ctx context.Context, story *log.Logger, authority *tokens.Authority, s
 	_, err = authority.Refresh(ctx, tokens.RefreshRequest{Token: third.RefreshToken})
 	story.Println("so the third is void, too:", err)
 
-	left, err := shop.UserSessions(ctx, p.Subject)
+	left, err := shop.UserSessions(ctx, p.Subject, store.Newest(), store.MaxPage)
 	story.Println("sessions left:", len(left))
 	return err
 }

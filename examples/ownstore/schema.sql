@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS sessions (
     session    TEXT    NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX IF NOT EXISTS sessions_of_user ON sessions (user_id, created_at);
+CREATE INDEX IF NOT EXISTS sessions_of_user ON sessions (user_id, created_at, id);
 
 CREATE INDEX IF NOT EXISTS sessions_revoked ON sessions (user_id, revoked_at) WHERE revoked_at IS NOT NULL;
 

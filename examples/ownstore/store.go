@@ -115,32 +115,33 @@ func (s *Store) AdvanceSession(ctx context.Context, id string, from int64, at, i
 }
 
 func (s *Store) RevokeSession(ctx context.Context, id string, at time.Time) error {
-	return s.revoke(ctx, "id = ?", id, at)
+	return s.revoke(ctx, at, "id = ?", id)
 }
 
-func (s *Store) revoke(ctx context.Context, which, id string, at time.Time) error {
+func (s *Store) revoke(ctx context.Context, at time.Time, which string, args ...any) error {
 	if at.IsZero() {
 		return errors.New("the time of a revocation must not be zero: a zero time means that the session was not revoked")
 	}
 	_, err := s.exec(ctx, `UPDATE sessions SET revoked_at = ?, session = json_set(session, '$.RevokedAt', ?)
-		WHERE revoked_at IS NULL AND `+which, at.UnixMicro(), text(at), id)
+		WHERE revoked_at IS NULL AND `+which, append([]any{at.UnixMicro(), text(at)}, args...)...)
 	return err
 }
 
 // RevokeUserSessions is two statements, so that a call after one that failed, or
 // one at the same time, returns the same sessions. An UPDATE with RETURNING would
 // return them to one of the two.
-func (s *Store) RevokeUserSessions(ctx context.Context, userID string, at, since time.Time) (ids []string, err error) {
-	if err := s.revoke(ctx, "user_id = ?", userID, at); err != nil {
+func (s *Store) RevokeUserSessions(ctx context.Context, userID, except string, at, since time.Time) (ids []string, err error) {
+	if err := s.revoke(ctx, at, "user_id = ? AND id <> ?", userID, except); err != nil {
 		return nil, err
 	}
 	err = s.query(ctx, &ids, `SELECT json_group_array(id) FROM sessions WHERE user_id = ? AND revoked_at >= ?`, userID, since.UnixMicro())
 	return ids, err
 }
 
-func (s *Store) UserSessions(ctx context.Context, userID string) (all []store.Session, err error) {
+func (s *Store) UserSessions(ctx context.Context, userID string, after store.Cursor, limit int) (all []store.Session, err error) {
 	err = s.query(ctx, &all, `SELECT json_group_array(json(session)) FROM (
-		SELECT session FROM sessions WHERE user_id = ? AND revoked_at IS NULL ORDER BY created_at, id)`, userID)
+		SELECT session FROM sessions WHERE user_id = ? AND revoked_at IS NULL AND (created_at, id) < (?, ?)
+		ORDER BY created_at DESC, id DESC LIMIT ?)`, userID, after.CreatedAt.UnixMicro(), after.ID, limit)
 	return all, err
 }
 

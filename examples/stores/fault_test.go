@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/sqlstore"
 )
 
@@ -109,7 +110,7 @@ func TestFaultsBetweenTwoRows(t *testing.T) {
 		must(t, fill(t.Context(), s)...)
 		for rows := range 2 {
 			recorder.rows.Store(&rows)
-			sessions, err := s.UserSessions(t.Context(), "u1")
+			sessions, err := s.UserSessions(t.Context(), "u1", store.Newest(), store.MaxPage)
 			if len(sessions) > 0 || !errors.Is(err, errBroken) {
 				t.Errorf("UserSessions, after %d rows: %v, %v", rows, sessions, err)
 			}

@@ -91,7 +91,7 @@ func TestFaultA7GraceIsBoundedOnBothSidesOnEachStore(t *testing.T) {
 			must(t, err)
 			two, err := right.Refresh(t.Context(), tokens.RefreshRequest{Token: one.RefreshToken})
 			must(t, err)
-			before, err := s.UserSessions(t.Context(), ada.ID)
+			before, err := s.UserSessions(t.Context(), ada.ID, store.Newest(), store.MaxPage)
 			must(t, err)
 			mu.Lock()
 			told = nil
@@ -104,7 +104,7 @@ func TestFaultA7GraceIsBoundedOnBothSidesOnEachStore(t *testing.T) {
 			if errors.Is(tt.want, tokens.ErrReused) {
 				continue
 			}
-			after, err := s.UserSessions(t.Context(), ada.ID)
+			after, err := s.UserSessions(t.Context(), ada.ID, store.Newest(), store.MaxPage)
 			must(t, err)
 			if !reflect.DeepEqual(before, after) {
 				t.Errorf("a clock %s: the sessions are %+v, were %+v", tt.name, after, before)

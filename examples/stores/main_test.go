@@ -95,6 +95,6 @@ func contains(err error, words string) bool {
 
 // revokesUsers ends all sessions of a user, whichever they are.
 func revokesUsers(ctx context.Context, s *sqlstore.Store, userID string, at time.Time) error {
-	_, err := s.RevokeUserSessions(ctx, userID, at, at)
+	_, err := s.RevokeUserSessions(ctx, userID, "", at, at)
 	return err
 }

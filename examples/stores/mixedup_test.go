@@ -30,16 +30,22 @@ func TestFaultC3MixedUpAnswers(t *testing.T) {
 			instead any
 			do      func(context.Context, *sqlstore.Store) error
 		}{
-			"Session":      {"s2", func(ctx context.Context, s *sqlstore.Store) error { _, err := s.Session(ctx, "s1"); return err }},
-			"UserSessions": {"u2", func(ctx context.Context, s *sqlstore.Store) error { _, err := s.UserSessions(ctx, "u1"); return err }},
-			"User":         {"u2", func(ctx context.Context, s *sqlstore.Store) error { _, err := s.User(ctx, "u1"); return err }},
+			"Session": {"s2", func(ctx context.Context, s *sqlstore.Store) error { _, err := s.Session(ctx, "s1"); return err }},
+			"UserSessions": {"u2", func(ctx context.Context, s *sqlstore.Store) error {
+				_, err := s.UserSessions(ctx, "u1", store.Newest(), store.MaxPage)
+				return err
+			}},
+			"User": {"u2", func(ctx context.Context, s *sqlstore.Store) error { _, err := s.User(ctx, "u1"); return err }},
 			"Authenticate": {"bob", func(ctx context.Context, s *sqlstore.Store) error {
 				_, err := s.Authenticate(ctx, "ada", adas)
 				return err
 			}},
-			"APIKey":      {other.Digest[:], func(ctx context.Context, s *sqlstore.Store) error { _, err := s.APIKey(ctx, k.Digest); return err }},
-			"UserAPIKeys": {"u2", func(ctx context.Context, s *sqlstore.Store) error { _, err := s.UserAPIKeys(ctx, "u1"); return err }},
-			"Client":      {"app", func(ctx context.Context, s *sqlstore.Store) error { _, err := s.Client(ctx, "web"); return err }},
+			"APIKey": {other.Digest[:], func(ctx context.Context, s *sqlstore.Store) error { _, err := s.APIKey(ctx, k.Digest); return err }},
+			"UserAPIKeys": {"u2", func(ctx context.Context, s *sqlstore.Store) error {
+				_, err := s.UserAPIKeys(ctx, "u1", store.Newest(), store.MaxPage)
+				return err
+			}},
+			"Client": {"app", func(ctx context.Context, s *sqlstore.Store) error { _, err := s.Client(ctx, "web"); return err }},
 		} {
 			wants(t, test.do(t.Context(), s), nil, name)
 			recorder.instead.Store(&test.instead)

@@ -208,7 +208,7 @@ func (h host) changeUnderLoad(t *testing.T, a *tokens.Authority, name string, en
 			t.Errorf("a key from before the change: %v; want it to end: %t", err, endsKeys)
 		}
 	}
-	if left, err := h.store.UserSessions(t.Context(), name); err != nil || len(left) > 0 {
+	if left, err := h.store.UserSessions(t.Context(), name, store.Newest(), store.MaxPage); err != nil || len(left) > 0 {
 		t.Errorf("%d sessions are open, %v", len(left), err)
 	}
 }
@@ -253,7 +253,7 @@ func TestFaultA16AUserWithManySessionsIsLoggedOut(t *testing.T) {
 		began := time.Now()
 		err := a.LogoutEverywhere(ctx, ada.ID)
 		t.Logf("%s: %d sessions in %v: %v", name, many, time.Since(began), err)
-		if left, err := h.store.UserSessions(t.Context(), ada.ID); err != nil || len(left) > 0 {
+		if left, err := h.store.UserSessions(t.Context(), ada.ID, store.Newest(), store.MaxPage); err != nil || len(left) > 0 {
 			t.Errorf("%d sessions are open, %v", len(left), err)
 		}
 		for _, p := range pairs {

@@ -50,7 +50,7 @@ func TestFaultA16ManySessionsAreEndedInOneStatement(t *testing.T) {
 		manySessions(t, p, db, n)
 		recorder.take()
 		began := time.Now()
-		ids, err := s.RevokeUserSessions(t.Context(), "u1", noon, noon.Add(-time.Hour))
+		ids, err := s.RevokeUserSessions(t.Context(), "u1", "", noon, noon.Add(-time.Hour))
 		must(t, err)
 		t.Logf("%d sessions ended in %v", len(ids), time.Since(began))
 		if calls := recorder.take(); len(ids) != n || len(calls) != 2 {
@@ -86,13 +86,13 @@ func TestFaultA8WhatWasEndedIsReturned(t *testing.T) {
 			manySessions(t, p, db, 100)
 			ctx, cancel := context.WithCancel(t.Context())
 			recorder.hook(nil, func(string) { cancel() }) // after the first statement
-			_, err := s.RevokeUserSessions(ctx, "u1", noon, noon)
+			_, err := s.RevokeUserSessions(ctx, "u1", "", noon, noon)
 			recorder.hook(nil, nil)
 			if !errors.Is(err, context.Canceled) {
 				t.Fatalf("the first call: %v", err)
 			}
 			wants(t, s.AdvanceSession(t.Context(), "id-1", 1, noon, noon), store.ErrConflict, "AdvanceSession after it")
-			if ids, err := s.RevokeUserSessions(t.Context(), "u1", noon.Add(time.Minute), noon); err != nil || len(ids) != 100 {
+			if ids, err := s.RevokeUserSessions(t.Context(), "u1", "", noon.Add(time.Minute), noon); err != nil || len(ids) != 100 {
 				t.Errorf("the second call returned %d, %v; want 100", len(ids), err)
 			}
 		})
@@ -110,14 +110,14 @@ func TestFaultA8WhatWasEndedIsReturned(t *testing.T) {
 				func(string) { once.Do(func() { close(begun); <-goOn }) }, // a statement that takes its time
 				func(string) { last.Do(func() { close(ended) }) })
 			go func() { <-begun; cancel() }()
-			_, err := s.RevokeUserSessions(ctx, "u1", noon, noon)
+			_, err := s.RevokeUserSessions(ctx, "u1", "", noon, noon)
 			if !errors.Is(err, context.Canceled) {
 				t.Errorf("the first call: %v", err)
 			}
 			close(goOn)
 			<-ended
 			recorder.hook(nil, nil)
-			if ids, err := s.RevokeUserSessions(t.Context(), "u1", noon.Add(time.Minute), noon); err != nil || len(ids) != 100 {
+			if ids, err := s.RevokeUserSessions(t.Context(), "u1", "", noon.Add(time.Minute), noon); err != nil || len(ids) != 100 {
 				t.Errorf("the second call returned %d, %v; want 100", len(ids), err)
 			}
 			if got, err := s.Session(t.Context(), "id-1"); err != nil || !got.RevokedAt.Equal(noon) {
@@ -139,7 +139,7 @@ func TestFaultA8WhatWasEndedIsReturned(t *testing.T) {
 						}
 						continue
 					}
-					ids, err := s.RevokeUserSessions(t.Context(), "u1", noon, noon)
+					ids, err := s.RevokeUserSessions(t.Context(), "u1", "", noon, noon)
 					if err != nil {
 						return err
 					}

@@ -59,7 +59,7 @@ var works = []work{
 		return s.AdvanceSession(ctx, "s9", 1, noon, noon.Add(time.Hour))
 	}, store.ErrNotFound, 2, "sessions_pkey"},
 	{"UserSessions", func(ctx context.Context, s *sqlstore.Store) error {
-		_, err := s.UserSessions(ctx, "u1")
+		_, err := s.UserSessions(ctx, "u1", store.Newest(), store.MaxPage)
 		return err
 	}, nil, 1, "sessions_user"},
 	{"RevokeSession", func(ctx context.Context, s *sqlstore.Store) error { return s.RevokeSession(ctx, "s1", noon) }, nil, 1, "sessions_pkey"},
@@ -80,7 +80,7 @@ var works = []work{
 	}, nil, 1, "api_keys_pkey"},
 	{"CreateAPIKey, taken", func(ctx context.Context, s *sqlstore.Store) error { return s.CreateAPIKey(ctx, keyOfAda) }, store.ErrConflict, 1, ""},
 	{"UserAPIKeys", func(ctx context.Context, s *sqlstore.Store) error {
-		_, err := s.UserAPIKeys(ctx, "u1")
+		_, err := s.UserAPIKeys(ctx, "u1", store.Newest(), store.MaxPage)
 		return err
 	}, nil, 1, "api_keys_user"},
 	{"UseAPIKey", func(ctx context.Context, s *sqlstore.Store) error { return s.UseAPIKey(ctx, "k1", noon) }, nil, 1, "api_keys_pkey"},

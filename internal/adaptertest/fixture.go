@@ -189,18 +189,18 @@ func (s *failingStore) Session(ctx context.Context, id string) (store.Session, e
 	return s.Store.Session(ctx, id)
 }
 
-func (s *failingStore) UserSessions(ctx context.Context, userID string) ([]store.Session, error) {
+func (s *failingStore) UserSessions(ctx context.Context, userID string, after store.Cursor, limit int) ([]store.Session, error) {
 	if s.Failure != nil {
 		return nil, s.Failure
 	}
-	return s.Store.UserSessions(ctx, userID)
+	return s.Store.UserSessions(ctx, userID, after, limit)
 }
 
-func (s *failingStore) RevokeUserSessions(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
+func (s *failingStore) RevokeUserSessions(ctx context.Context, userID, except string, at, since time.Time) ([]string, error) {
 	if s.Failure != nil {
 		return nil, s.Failure
 	}
-	return s.Store.RevokeUserSessions(ctx, userID, at, since)
+	return s.Store.RevokeUserSessions(ctx, userID, except, at, since)
 }
 
 func (s *failingStore) APIKeyByID(ctx context.Context, id string) (store.APIKey, error) {

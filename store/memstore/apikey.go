@@ -105,9 +105,9 @@ func (s *Store) APIKeyByID(ctx context.Context, id string) (store.APIKey, error)
 	return found.out(), nil
 }
 
-// UserAPIKeys returns a user's keys that are not revoked, oldest first; see
-// [store.APIKeys].
-func (s *Store) UserAPIKeys(ctx context.Context, userID string) ([]store.APIKey, error) {
+// UserAPIKeys returns a page of a user's keys that are not revoked, the newest first;
+// see [store.APIKeys].
+func (s *Store) UserAPIKeys(ctx context.Context, userID string, after store.Cursor, limit int) ([]store.APIKey, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -115,13 +115,17 @@ func (s *Store) UserAPIKeys(ctx context.Context, userID string) ([]store.APIKey,
 	defer s.mu.RUnlock()
 	var live []store.APIKey
 	for _, k := range s.owned[userID] {
-		if k.RevokedAt.IsZero() {
-			live = append(live, k.out())
+		if k.RevokedAt.IsZero() && !after.Passed(k.CreatedAt, k.ID) {
+			live = append(live, k.APIKey)
 		}
 	}
 	slices.SortFunc(live, func(a, b store.APIKey) int {
-		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), strings.Compare(a.ID, b.ID))
+		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), strings.Compare(b.ID, a.ID))
 	})
+	live = live[:min(limit, len(live))]
+	for i := range live {
+		live[i].Scopes = slices.Clone(live[i].Scopes)
+	}
 	return live, nil
 }
 

@@ -84,7 +84,7 @@ func TestDeleteExpiredAPIKeys(t *testing.T) {
 		if i < 25 {
 			want = 1
 		}
-		if keys, err := s.UserAPIKeys(t.Context(), fmt.Sprint(i)); err != nil || len(keys) != want {
+		if keys, err := s.UserAPIKeys(t.Context(), fmt.Sprint(i), store.Newest(), store.MaxPage); err != nil || len(keys) != want {
 			t.Errorf("user %d: %d keys, %v; want %d", i, len(keys), err, want)
 		}
 	}

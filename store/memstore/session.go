@@ -1,12 +1,10 @@
 package memstore
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/sallyport-go/sallyport/store"
@@ -113,30 +111,31 @@ func (s *session) revoke(at time.Time) {
 	}
 }
 
-// UserSessions returns a user's sessions that are not revoked, oldest first; see
-// [store.Sessions].
-func (s *Store) UserSessions(ctx context.Context, userID string) ([]store.Session, error) {
+// UserSessions returns a page of a user's sessions that are not revoked, the newest
+// first; see [store.Sessions].
+func (s *Store) UserSessions(ctx context.Context, userID string, after store.Cursor, limit int) ([]store.Session, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	var live []store.Session
-	for of := s.opened[userID]; of != nil; of = of.older {
-		if of.RevokedAt.IsZero() {
-			live = append(live, of.out())
+	of := s.opened[userID]
+	if at := s.sessions[after.ID]; at != nil && at.UserID == userID && at.CreatedAt.Equal(after.CreatedAt) {
+		of = at.older // the way there may be long
+	}
+	var page []store.Session
+	for ; of != nil && len(page) < limit; of = of.older {
+		if of.RevokedAt.IsZero() && !after.Passed(of.CreatedAt, of.ID) {
+			page = append(page, of.out())
 		}
 	}
-	slices.SortFunc(live, func(a, b store.Session) int {
-		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), strings.Compare(a.ID, b.ID))
-	})
-	return live, nil
+	return page, nil
 }
 
 // RevokeUserSessions ends all sessions of a user, and returns them and those that
 // were revoked at since or later; see [store.Sessions]. It returns an error if at
 // is zero.
-func (s *Store) RevokeUserSessions(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
+func (s *Store) RevokeUserSessions(ctx context.Context, userID, except string, at, since time.Time) ([]string, error) {
 	if err := revocable(ctx, at); err != nil {
 		return nil, err
 	}
@@ -144,6 +143,9 @@ func (s *Store) RevokeUserSessions(ctx context.Context, userID string, at, since
 	defer s.mu.Unlock()
 	var ended []string
 	for of := s.opened[userID]; of != nil; of = of.older {
+		if of.ID == except {
+			continue
+		}
 		of.revoke(at)
 		if !of.RevokedAt.Before(since) {
 			ended = append(ended, of.ID)
@@ -163,10 +165,17 @@ func (s *Store) DeleteExpiredSessions(ctx context.Context, before time.Time) (in
 func (s *Store) insert(added store.Session) {
 	added.Scopes, added.Methods = slices.Clone(added.Scopes), slices.Clone(added.Methods)
 	n := &session{Session: added, older: s.opened[added.UserID]}
+	for n.older != nil && n.Cursor().Passed(n.older.CreatedAt, n.older.ID) {
+		n.older, n.newer = n.older.older, n.older
+	}
 	if n.older != nil {
 		n.older.newer = n
 	}
-	s.opened[added.UserID] = n
+	if n.newer != nil {
+		n.newer.older = n
+	} else {
+		s.opened[added.UserID] = n
+	}
 	s.sessions[added.ID] = n
 	s.expiry.add(n)
 }

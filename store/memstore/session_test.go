@@ -212,9 +212,15 @@ func TestAgainstModel(t *testing.T) {
 				return m.UserID != user || !m.RevokedAt.IsZero()
 			})
 			slices.SortFunc(want, func(a, b store.Session) int {
-				return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
+				return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(b.ID, a.ID))
 			})
-			got, err := s.UserSessions(t.Context(), user)
+			after, limit := store.Newest(), 1+random.IntN(4)
+			if len(want) > 0 && random.IntN(2) == 0 {
+				i := random.IntN(len(want))
+				after, want = want[i].Cursor(), want[i+1:]
+			}
+			want = want[:min(limit, len(want))]
+			got, err := s.UserSessions(t.Context(), user, after, limit)
 			if err != nil || len(got) != len(want) || len(want) > 0 && !reflect.DeepEqual(got, want) {
 				t.Fatalf("UserSessions: %v, %v; want %v", got, err, want)
 			}

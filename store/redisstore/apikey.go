@@ -1,13 +1,10 @@
 package redisstore
 
 import (
-	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -42,8 +39,8 @@ var (
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])`)
 
-	// owning adds to a set.
-	owning = redisclient.NewScript(`return redis.call('SADD', KEYS[1], ARGV[1])`)
+	// owning adds to the list of a user's keys.
+	owning = redisclient.NewScript(`return redis.call('ZADD', KEYS[1], 0, ARGV[1])`)
 
 	// using sets the last use, unless it is later already.
 	using = redisclient.NewScript(`
@@ -82,7 +79,7 @@ func (s *Store) CreateAPIKey(ctx context.Context, k store.APIKey) error {
 		}
 		return store.ErrConflict
 	}
-	if _, err := s.run(ctx, owning, s.userAPIKeysKey(k.UserID), k.ID); err != nil {
+	if _, err := s.run(ctx, owning, s.userAPIKeysKey(k.UserID), position(k.CreatedAt, k.ID)); err != nil {
 		return failedWrite("CreateAPIKey", err)
 	}
 	for _, end := range []time.Time{k.ExpiresAt, k.RevokedAt} {
@@ -157,40 +154,42 @@ func (r record) apiKey(id string) (store.APIKey, error) {
 	return k, in.err
 }
 
-// UserAPIKeys returns a user's keys that are not revoked, oldest first; see
-// [store.APIKeys].
-func (s *Store) UserAPIKeys(ctx context.Context, userID string) ([]store.APIKey, error) {
+// UserAPIKeys returns a page of a user's keys that are not revoked, the newest first;
+// see [store.APIKeys]. It takes two round trips, and two more for each time that it
+// finds revoked keys in the list.
+func (s *Store) UserAPIKeys(ctx context.Context, userID string, after store.Cursor, limit int) ([]store.APIKey, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	owned, err := s.client.SMembers(ctx, s.userAPIKeysKey(userID)).Result()
-	if err != nil {
-		return nil, failedRead("UserAPIKeys", err)
-	}
-	var live []store.APIKey
-	for ids := range slices.Chunk(owned, atATime) {
-		keys := make([]string, len(ids))
-		for i, id := range ids {
-			keys[i] = s.apiKeyKey(id)
+	var page []store.APIKey
+	for behind := position(after.CreatedAt, after.ID); len(page) < limit; {
+		listed, err := s.listed(ctx, s.userAPIKeysKey(userID), behind, min(limit-len(page), atATime))
+		if err != nil {
+			return nil, failedRead("UserAPIKeys", err)
+		}
+		if len(listed) == 0 {
+			break
+		}
+		keys := make([]string, len(listed))
+		for i, member := range listed {
+			keys[i] = s.apiKeyKey(member[16:])
 		}
 		found, err := s.records(ctx, keys)
 		if err != nil {
 			return nil, failedRead("UserAPIKeys", err)
 		}
-		for i, id := range ids {
+		for i, member := range listed {
 			if len(found[i]) == 0 || found[i]["revoked"] != "" || found[i]["user"] != userID {
 				continue
 			}
-			k, err := found[i].apiKey(id)
+			k, err := found[i].apiKey(member[16:])
 			if err != nil {
 				return nil, failedRead("UserAPIKeys", err)
 			}
-			live = append(live, k)
+			page = append(page, k)
 		}
+		behind = listed[len(listed)-1]
 	}
-	slices.SortFunc(live, func(a, b store.APIKey) int {
-		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), strings.Compare(a.ID, b.ID))
-	})
-	return live, nil
+	return page, nil
 }
 
 // UseAPIKey records that a key was used; see [store.APIKeys].

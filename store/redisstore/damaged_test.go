@@ -28,10 +28,10 @@ func TestDamagedRecords(t *testing.T) {
 			reads := []error{nil, nil}
 			if strings.HasPrefix(key, "session") {
 				_, reads[0] = l.Session(t.Context(), session.ID)
-				_, reads[1] = l.UserSessions(t.Context(), session.UserID)
+				_, reads[1] = l.UserSessions(t.Context(), session.UserID, store.Newest(), store.MaxPage)
 			} else {
 				_, reads[0] = l.APIKey(t.Context(), k.Digest)
-				_, reads[1] = l.UserAPIKeys(t.Context(), k.UserID)
+				_, reads[1] = l.UserAPIKeys(t.Context(), k.UserID, store.Newest(), store.MaxPage)
 			}
 			if name == "revoked" { // whatever is in it
 				reads = reads[:1]
@@ -46,7 +46,7 @@ func TestDamagedRecords(t *testing.T) {
 		}
 	}
 	l.client.HSet(t.Context(), l.prefix+"apikey:"+k.ID, "digest", "!")
-	if _, err := l.UserAPIKeys(t.Context(), k.UserID); err == nil || !strings.Contains(err.Error(), "digest") {
+	if _, err := l.UserAPIKeys(t.Context(), k.UserID, store.Newest(), store.MaxPage); err == nil || !strings.Contains(err.Error(), "digest") {
 		t.Errorf("UserAPIKeys of a spoilt digest: %v", err)
 	}
 }
@@ -93,7 +93,7 @@ func TestUnfinishedAPIKey(t *testing.T) {
 	if _, err := l.APIKey(t.Context(), k.Digest); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("APIKey: %v", err)
 	}
-	if live, err := l.UserAPIKeys(t.Context(), k.UserID); err != nil || len(live) != 0 {
+	if live, err := l.UserAPIKeys(t.Context(), k.UserID, store.Newest(), store.MaxPage); err != nil || len(live) != 0 {
 		t.Errorf("UserAPIKeys: %v, %v", live, err)
 	}
 	other := newKey("grace")

@@ -7,6 +7,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/store/redisstore"
 )
@@ -30,7 +31,7 @@ func Example() { //nolint:testableexamples // it needs a server
 		panic(err) // it says what to do
 	}
 	// s goes into tokens.Config, as Store and as APIKeys.
-	sessions, err := s.UserSessions(ctx, "u1")
+	sessions, err := s.UserSessions(ctx, "u1", store.Newest(), store.MaxPage)
 	fmt.Println(len(sessions), err)
 }
 
@@ -53,7 +54,7 @@ func Example_cluster() { //nolint:testableexamples // it needs a Cluster
 		panic(err)
 	}
 	now := time.Now()
-	fmt.Println(s.RevokeUserSessions(ctx, "u1", now, now.Add(-2*time.Hour)))
+	fmt.Println(s.RevokeUserSessions(ctx, "u1", "", now, now.Add(-2*time.Hour)))
 }
 
 // Options sets what go-redis leaves to defaults that New refuses.

@@ -97,7 +97,8 @@ func (s *Store) someEnded(ctx context.Context, before time.Time, from int64) (b 
 			continue
 		}
 		_ = paths.Process(ctx, releasing.Command(ctx, s.prefix+"apikey-digest:"+found[i]["digest"], id)) // sent by Exec
-		paths.SRem(ctx, s.userAPIKeysKey(found[i]["user"]), id)
+		created := reader{record: found[i]}
+		paths.ZRem(ctx, s.userAPIKeysKey(found[i]["user"]), position(created.time("created"), id))
 		records.Del(ctx, keys[i])
 	}
 	if len(over) == 0 {

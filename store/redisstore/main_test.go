@@ -139,11 +139,17 @@ func calls(s *redisstore.Store, session store.Session, k store.APIKey) []call {
 		{"Session", func(ctx context.Context) error { _, err := s.Session(ctx, session.ID); return err }},
 		{"AdvanceSession", func(ctx context.Context) error { return advance(ctx, s, session) }},
 		{"RevokeSession", func(ctx context.Context) error { return s.RevokeSession(ctx, session.ID, session.CreatedAt) }},
-		{"UserSessions", func(ctx context.Context) error { _, err := s.UserSessions(ctx, session.UserID); return err }},
+		{"UserSessions", func(ctx context.Context) error {
+			_, err := s.UserSessions(ctx, session.UserID, store.Newest(), store.MaxPage)
+			return err
+		}},
 		{"RevokeUserSessions", func(ctx context.Context) error { return revokesUsers(ctx, s, session.UserID, session.CreatedAt) }},
 		{"CreateAPIKey", func(ctx context.Context) error { return s.CreateAPIKey(ctx, k) }},
 		{"APIKey", func(ctx context.Context) error { _, err := s.APIKey(ctx, k.Digest); return err }},
-		{"UserAPIKeys", func(ctx context.Context) error { _, err := s.UserAPIKeys(ctx, k.UserID); return err }},
+		{"UserAPIKeys", func(ctx context.Context) error {
+			_, err := s.UserAPIKeys(ctx, k.UserID, store.Newest(), store.MaxPage)
+			return err
+		}},
 		{"UseAPIKey", func(ctx context.Context) error { return s.UseAPIKey(ctx, k.ID, k.CreatedAt) }},
 		{"RevokeAPIKey", func(ctx context.Context) error { return s.RevokeAPIKey(ctx, k.ID, k.CreatedAt) }},
 		{"DeleteExpiredAPIKeys", func(ctx context.Context) error { _, err := s.DeleteExpiredAPIKeys(ctx, k.CreatedAt); return err }},
@@ -155,6 +161,6 @@ func calls(s *redisstore.Store, session store.Session, k store.APIKey) []call {
 
 // revokesUsers ends all sessions of a user, whichever they are.
 func revokesUsers(ctx context.Context, s store.Sessions, userID string, at time.Time) error {
-	_, err := s.RevokeUserSessions(ctx, userID, at, at)
+	_, err := s.RevokeUserSessions(ctx, userID, "", at, at)
 	return err
 }

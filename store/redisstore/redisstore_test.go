@@ -184,7 +184,7 @@ func manySessions(t *testing.T, client redis.UniversalClient) {
 		created(t, s, "ada")
 	}
 	lists := func(userID string, want int) []store.Session {
-		live, err := s.UserSessions(t.Context(), userID)
+		live, err := s.UserSessions(t.Context(), userID, store.Newest(), store.MaxPage)
 		if err != nil || len(live) != want {
 			t.Fatalf("UserSessions(%q): %d, %v; want %d", userID, len(live), err, want)
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/sallyport-go/sallyport/internal/redistest"
+	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/redisstore"
 )
 
@@ -73,7 +74,7 @@ func TestReplicasOfCluster(t *testing.T) {
 	if err := revokesUsers(t.Context(), s, "ada", time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	if live, err := s.UserSessions(t.Context(), "ada"); err != nil || len(live) != 0 {
+	if live, err := s.UserSessions(t.Context(), "ada", store.Newest(), store.MaxPage); err != nil || len(live) != 0 {
 		t.Errorf("UserSessions: %d, %v", len(live), err)
 	}
 }
@@ -106,7 +107,7 @@ func TestResharding(t *testing.T) {
 			if err := advance(t.Context(), s, session); err != nil {
 				t.Fatalf("AdvanceSession, when the slot has moved: %v", err)
 			}
-			if live, err := s.UserSessions(t.Context(), "ada"); err != nil || len(live) != 1 || live[0].Generation != 3 {
+			if live, err := s.UserSessions(t.Context(), "ada", store.Newest(), store.MaxPage); err != nil || len(live) != 1 || live[0].Generation != 3 {
 				t.Errorf("UserSessions: %+v, %v", live, err)
 			}
 		})

@@ -39,12 +39,12 @@ return 1`)
 // thousand with [Config.Timeout]; see [store.Sessions]. It returns an error if at
 // is zero. After another error some sessions may have ended. The next call ends
 // the others, and returns all of them.
-func (s *Store) RevokeUserSessions(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
+func (s *Store) RevokeUserSessions(ctx context.Context, userID, except string, at, since time.Time) ([]string, error) {
 	if at.IsZero() {
 		return nil, fmt.Errorf("redisstore: RevokeUserSessions: %w", errNoTime)
 	}
 	for {
-		n, err := s.endSome(ctx, userID, at)
+		n, err := s.endSome(ctx, userID, except, at)
 		if err != nil {
 			return nil, failedWrite("RevokeUserSessions", err)
 		}
@@ -68,20 +68,28 @@ func (s *Store) RevokeUserSessions(ctx context.Context, userID string, at, since
 // there. They are recorded before they are ended, and leave the list afterwards:
 // if it fails at any step, the next call finds each of them in one of the two,
 // and ends it if it has not ended.
-func (s *Store) endSome(ctx context.Context, userID string, at time.Time) (int, error) {
+func (s *Store) endSome(ctx context.Context, userID, except string, at time.Time) (int, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	listed, err := s.client.ZRangeWithScores(ctx, s.userSessionsKey(userID), 0, manyAtATime-1).Result()
+	listed, err := s.client.ZRange(ctx, s.userSessionsKey(userID), 0, manyAtATime-1).Result()
 	if err != nil || len(listed) == 0 {
 		return 0, err
 	}
-	last := listed[len(listed)-1].Score // when the last of them has expired on every clock
-	note := fields{strconv.FormatFloat(last, 'f', 0, 64), at.UnixMilli()}
-	keys, over := make([]string, len(listed)), make([]any, len(listed))
-	for i, z := range listed {
-		id, _ := z.Member.(string)
-		keys[i], over[i] = s.sessionKey(id), id
+	var last int64 // when the last of them is gone for certain
+	var keys []string
+	var over, members []any
+	for _, member := range listed {
+		id, ends := idOf(member)
+		if id == except {
+			continue
+		}
+		last = max(last, ends)
+		keys, over, members = append(keys, s.sessionKey(id)), append(over, id), append(members, member)
 	}
+	if len(members) == 0 {
+		return len(listed), nil
+	}
+	note := fields{last, at.UnixMilli()}
 	if _, err := s.run(ctx, noting, s.endedSessionsKey(userID), append(note, over...)...); err != nil {
 		return 0, err
 	}
@@ -100,5 +108,5 @@ func (s *Store) endSome(ctx context.Context, userID string, at time.Time) (int, 
 			return 0, err
 		}
 	}
-	return len(listed), s.client.ZRem(ctx, s.userSessionsKey(userID), over...).Err()
+	return len(listed), s.client.ZRem(ctx, s.userSessionsKey(userID), members...).Err()
 }

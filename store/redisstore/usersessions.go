@@ -1,21 +1,24 @@
 package redisstore
 
 import (
-	"cmp"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
-	"slices"
-	"strings"
+	"fmt"
+	"strconv"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/sallyport-go/sallyport/internal/redisclient"
 	"github.com/sallyport-go/sallyport/store"
 )
 
-// The list of a user's sessions is a sorted set of their IDs, each with the time
-// after which it has expired on every clock. Its name has a digest of the user's
-// ID, so that a list of keys shows no user.
+// The list of a user's sessions is a sorted set whose members all have the score 0,
+// so that Redis sorts them byte by byte: by CreatedAt, then by ID. A member has the
+// time after which its session is gone for certain. The name of the list is made of
+// a digest, so that no user is read in a list of keys.
 func (s *Store) userSessionsKey(userID string) string {
 	return s.prefix + "user-sessions:" + nameless(userID)
 }
@@ -28,42 +31,84 @@ func nameless(userID string) string {
 // slack is how much the clocks of two nodes may differ.
 const slack = time.Hour
 
-// listing adds a session, removes those that have expired, and makes the list
-// expire with the last of them.
+// position is the beginning of a member of a list: 16 hexadecimal digits that sort as
+// the times do, then the ID.
+func position(createdAt time.Time, id string) string {
+	return fmt.Sprintf("%016x", uint64(createdAt.UnixMicro())+1<<63) + id
+}
+
+// endDigits are the digits of the time in milliseconds that a member of a user's list
+// of sessions ends with, behind a character that sorts before all of an ID's.
+const endDigits = 16
+
+func memberOf(s store.Session) string {
+	return fmt.Sprintf("%s!%0*d", position(s.CreatedAt, s.ID), endDigits, milliseconds(s.ExpiresAt.Add(slack)))
+}
+
+// idOf returns the ID in a member, and the time that it ends with.
+func idOf(member string) (id string, ends int64) {
+	const behind = 1 + endDigits
+	if len(member) < 16+behind {
+		return "", 0
+	}
+	ends, _ = strconv.ParseInt(member[len(member)-endDigits:], 10, 64)
+	return member[16 : len(member)-behind], ends
+}
+
+// listing looks at 16 members that begin at the part ARGV[3] of the list, and removes
+// those whose session is gone: so the list has hardly more than it needs, whether or
+// not it is ever read. Then it adds the member ARGV[1], which ends at ARGV[2], and
+// lets the list live as long as it.
 var listing = redisclient.NewScript(`
-local now = redis.call('TIME')
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now[1] * 1000)
-redis.call('ZADD', KEYS[1], ARGV[1], ARGV[2])
-local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
-redis.call('PEXPIREAT', KEYS[1], last[2])
+local now = redis.call('TIME')[1] * 1000
+local first = math.floor(math.max(0, redis.call('ZCARD', KEYS[1]) - 15) * ARGV[3])
+for _, m in ipairs(redis.call('ZRANGE', KEYS[1], first, first + 15)) do
+  if tonumber(string.sub(m, -16)) <= now then
+    redis.call('ZREM', KEYS[1], m)
+  end -- if
+end
+redis.call('ZADD', KEYS[1], 0, ARGV[1])
+local left = redis.call('PTTL', KEYS[1])
+if left < 0 or now + left < tonumber(ARGV[2]) then redis.call('PEXPIREAT', KEYS[1], ARGV[2]) end
 return 1`)
 
-// list adds a session to the list of its user.
+// list adds a session to the list of its user's.
 func (s *Store) list(ctx context.Context, session store.Session) error {
-	_, err := s.run(ctx, listing, s.userSessionsKey(session.UserID), milliseconds(session.ExpiresAt.Add(slack)), session.ID)
+	var chance [1]byte
+	_, _ = rand.Read(chance[:]) // never fails
+	part := float64(chance[0]) / 256
+	_, err := s.run(ctx, listing, s.userSessionsKey(session.UserID), memberOf(session), milliseconds(session.ExpiresAt.Add(slack)), part)
 	return err
 }
 
-// UserSessions returns a user's sessions that are not revoked, oldest first; see
-// [store.Sessions]. It also removes sessions that have ended from the user's
-// list.
-func (s *Store) UserSessions(ctx context.Context, userID string) ([]store.Session, error) {
+// UserSessions returns a page of a user's sessions that are not revoked, the newest
+// first; see [store.Sessions]. It takes two round trips, and two more for each time
+// that it finds revoked sessions in the list, which it removes from there.
+func (s *Store) UserSessions(ctx context.Context, userID string, after store.Cursor, limit int) ([]store.Session, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	listed, err := s.client.ZRange(ctx, s.userSessionsKey(userID), 0, -1).Result()
-	if err != nil {
-		return nil, failedRead("UserSessions", err)
-	}
-	var live []store.Session
-	var over []any
-	for ids := range slices.Chunk(listed, atATime) {
+	key := s.userSessionsKey(userID)
+	var page []store.Session
+	for behind := position(after.CreatedAt, after.ID); len(page) < limit; {
+		listed, err := s.listed(ctx, key, behind, min(limit-len(page), atATime))
+		if err != nil {
+			return nil, failedRead("UserSessions", err)
+		}
+		if len(listed) == 0 {
+			break
+		}
+		ids := make([]string, len(listed))
+		for i, member := range listed {
+			ids[i], _ = idOf(member)
+		}
 		found, err := s.records(ctx, s.sessionKeys(ids))
 		if err != nil {
 			return nil, failedRead("UserSessions", err)
 		}
+		var over []any
 		for i, id := range ids {
 			if len(found[i]) == 0 || found[i]["revoked"] != "" {
-				over = append(over, id)
+				over = append(over, listed[i])
 				continue
 			}
 			session, err := found[i].session(id)
@@ -71,18 +116,20 @@ func (s *Store) UserSessions(ctx context.Context, userID string) ([]store.Sessio
 			case err != nil:
 				return nil, failedRead("UserSessions", err)
 			case session.UserID == userID:
-				live = append(live, session)
+				page = append(page, session)
 			}
 		}
+		if len(over) > 0 {
+			_ = s.client.ZRem(ctx, key, over...).Err() // the next call that lists tries again
+		}
+		behind = listed[len(listed)-1]
 	}
-	if len(over) > 0 {
-		// an ended session never becomes active; if it fails, the next call tries again
-		_ = s.client.ZRem(ctx, s.userSessionsKey(userID), over...).Err()
-	}
-	slices.SortFunc(live, func(a, b store.Session) int {
-		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), strings.Compare(a.ID, b.ID))
-	})
-	return live, nil
+	return page, nil
+}
+
+// listed returns members of a list that come behind a position, the newest first.
+func (s *Store) listed(ctx context.Context, key, behind string, limit int) ([]string, error) {
+	return s.client.ZRevRangeByLex(ctx, key, &redis.ZRangeBy{Max: "(" + behind, Min: "-", Count: int64(limit)}).Result()
 }
 
 func (s *Store) sessionKeys(ids []string) []string {

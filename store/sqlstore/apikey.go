@@ -23,7 +23,7 @@ func newKeySQL(f flavour) keySQL {
 			"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING"), // of the ID or of the digest
 		read:     f.sql(selectKey + "WHERE digest = $1"),
 		readByID: f.sql(selectKey + "WHERE id = $1"),
-		ofUser:   f.sql(selectKey + "WHERE user_id = $1 AND revoked_at IS NULL ORDER BY created_at, id"),
+		ofUser:   f.sql(selectKey + "WHERE user_id = $1 AND revoked_at IS NULL " + onePage),
 		use:      f.sql("UPDATE sallyport_api_keys SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)"),
 		revoke:   f.sql("UPDATE sallyport_api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL"),
 
@@ -53,10 +53,10 @@ func (s *Store) APIKeyByID(ctx context.Context, id string) (store.APIKey, error)
 	return one(ctx, s.db, "APIKeyByID", asked(scanKey, func(k store.APIKey) bool { return k.ID == id }), s.key.readByID, id)
 }
 
-// UserAPIKeys returns a user's keys that are not revoked, oldest first; see
-// [store.APIKeys].
-func (s *Store) UserAPIKeys(ctx context.Context, userID string) ([]store.APIKey, error) {
-	return many(ctx, s.db, "UserAPIKeys", asked(scanKey, func(k store.APIKey) bool { return k.UserID == userID }), s.key.ofUser, userID)
+// UserAPIKeys returns a page of a user's keys that are not revoked, the newest
+// first; see [store.APIKeys].
+func (s *Store) UserAPIKeys(ctx context.Context, userID string, after store.Cursor, limit int) ([]store.APIKey, error) {
+	return many(ctx, s.db, "UserAPIKeys", asked(scanKey, func(k store.APIKey) bool { return k.UserID == userID }), s.key.ofUser, userID, micros(after.CreatedAt), after.ID, limit)
 }
 
 // UseAPIKey records that a key was used; see [store.APIKeys].
@@ -68,7 +68,7 @@ func (s *Store) UseAPIKey(ctx context.Context, id string, at time.Time) error {
 // RevokeAPIKey ends a key; see [store.APIKeys]. It returns an error if at is
 // zero.
 func (s *Store) RevokeAPIKey(ctx context.Context, id string, at time.Time) error {
-	return s.revoke(ctx, "RevokeAPIKey", s.key.revoke, id, at)
+	return s.revoke(ctx, "RevokeAPIKey", s.key.revoke, at, id)
 }
 
 // DeleteExpiredAPIKeys deletes the keys that expired or were revoked by before;

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sallyport-go/sallyport/store"
@@ -14,6 +15,9 @@ const (
 		"authenticated_at, methods, actor"
 	selectSession = "SELECT " + sessionColumns + " FROM sallyport_sessions "
 )
+
+// onePage selects a page of a list, from the newest to the oldest: after is $2 and $3.
+const onePage = "AND (created_at, id) < ($2, $3) ORDER BY created_at DESC, id DESC LIMIT $4"
 
 type sessionSQL struct{ create, read, exists, advance, revoke, ofUser, revokeOfUser, revokedOfUser, deleteEnded string }
 
@@ -27,12 +31,12 @@ func newSessionSQL(f flavour) sessionSQL {
 		advance: f.sql("UPDATE sallyport_sessions SET generation = generation + 1, advanced_at = $3, idle_until = $4 " +
 			"WHERE id = $1 AND generation = $2 AND revoked_at IS NULL"),
 		revoke: f.sql("UPDATE sallyport_sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL"),
-		ofUser: f.sql(selectSession + "WHERE user_id = $1 AND revoked_at IS NULL ORDER BY created_at, id"),
+		ofUser: f.sql(selectSession + "WHERE user_id = $1 AND revoked_at IS NULL " + onePage),
 		// Ordered, so that two concurrent calls for one user do not deadlock.
 		revokeOfUser: f.either(
-			"UPDATE sallyport_sessions SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL",
+			"UPDATE sallyport_sessions SET revoked_at = $2 WHERE user_id = $1 AND id <> $3 AND revoked_at IS NULL",
 			"UPDATE sallyport_sessions SET revoked_at = $2 WHERE id = ANY (ARRAY("+
-				"SELECT id FROM sallyport_sessions WHERE user_id = $1 AND revoked_at IS NULL ORDER BY id FOR UPDATE))",
+				"SELECT id FROM sallyport_sessions WHERE user_id = $1 AND id <> $3 AND revoked_at IS NULL ORDER BY id FOR UPDATE))",
 		),
 		revokedOfUser: f.sql("SELECT id FROM sallyport_sessions WHERE user_id = $1 AND revoked_at >= $2"),
 		deleteEnded:   f.deleteEnded("sallyport_sessions", "id", end),
@@ -79,13 +83,13 @@ var errNoTime = errors.New("the time must not be zero: a zero time means \"not r
 // RevokeSession ends a session; see [store.Sessions]. It returns an error if at
 // is zero.
 func (s *Store) RevokeSession(ctx context.Context, id string, at time.Time) error {
-	return s.revoke(ctx, "RevokeSession", s.session.revoke, id, at)
+	return s.revoke(ctx, "RevokeSession", s.session.revoke, at, id)
 }
 
-// UserSessions returns a user's sessions that are not revoked, oldest first; see
-// [store.Sessions].
-func (s *Store) UserSessions(ctx context.Context, userID string) ([]store.Session, error) {
-	return many(ctx, s.db, "UserSessions", asked(scanSession, func(s store.Session) bool { return s.UserID == userID }), s.session.ofUser, userID)
+// UserSessions returns a page of a user's sessions that are not revoked, the newest
+// first; see [store.Sessions].
+func (s *Store) UserSessions(ctx context.Context, userID string, after store.Cursor, limit int) ([]store.Session, error) {
+	return many(ctx, s.db, "UserSessions", asked(scanSession, func(s store.Session) bool { return s.UserID == userID }), s.session.ofUser, userID, micros(after.CreatedAt), after.ID, limit)
 }
 
 // revokesFor limits the statement that ends all sessions of a user.
@@ -103,7 +107,7 @@ const revokesFor = time.Minute
 // The two statements are not one with RETURNING: the rows that a failed call has
 // revoked, or a concurrent one, would then be in the result of neither. And a
 // client that disconnects while it reads the result would undo the revocation.
-func (s *Store) RevokeUserSessions(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
+func (s *Store) RevokeUserSessions(ctx context.Context, userID, except string, at, since time.Time) ([]string, error) {
 	const doing = "RevokeUserSessions"
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("sqlstore: %s: %w", doing, err)
@@ -112,7 +116,7 @@ func (s *Store) RevokeUserSessions(ctx context.Context, userID string, at, since
 	go func() {
 		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokesFor)
 		defer cancel()
-		revoked <- s.revoke(within, doing, s.session.revokeOfUser, userID, at)
+		revoked <- s.revoke(within, doing, s.session.revokeOfUser, at, userID, except)
 	}()
 	select {
 	case err := <-revoked:
@@ -125,11 +129,13 @@ func (s *Store) RevokeUserSessions(ctx context.Context, userID string, at, since
 	return many(ctx, s.db, doing, value[string], s.session.revokedOfUser, userID, micros(since))
 }
 
-func (s *Store) revoke(ctx context.Context, doing, statement, id string, at time.Time) error {
+// revoke runs a statement whose second argument is the time, and whose others are
+// which.
+func (s *Store) revoke(ctx context.Context, doing, statement string, at time.Time, which ...any) error {
 	if at.IsZero() {
 		return fmt.Errorf("sqlstore: %s: %w", doing, errNoTime)
 	}
-	_, err := s.exec(ctx, doing, statement, id, micros(at))
+	_, err := s.exec(ctx, doing, statement, slices.Insert(which, 1, any(micros(at)))...)
 	return err
 }
 

@@ -83,7 +83,7 @@ var textViolations = []violation{
 			if strings.Contains(userID, "'") {
 				return nil, errors.New("driver: syntax error")
 			}
-			return r.reference.UserSessions(ctx, userID)
+			return r.reference.ofUser(ctx, userID)
 		}}
 	}},
 	{"labels are cut at 255 bytes", "Texts may have 512 bytes", creating(func(s *store.Session) { s.Label = cut(s.Label, 255) })},
@@ -183,7 +183,7 @@ var commonViolations = []violation{
 	}},
 	{"UserSessions goes from one login to the next by their times", "Times need not move on", func(r *rig) {
 		r.Store = override{Store: r.Store, list: func(ctx context.Context, userID string) ([]store.Session, error) {
-			found, err := r.reference.UserSessions(ctx, userID)
+			found, err := r.reference.ofUser(ctx, userID)
 			return slices.CompactFunc(found, func(a, b store.Session) bool { return a.CreatedAt.Equal(b.CreatedAt) }), err
 		}}
 	}},
@@ -266,7 +266,7 @@ var contextViolations = []violation{
 	}},
 	{"UserSessions says none when its context is done", "A done context is no answer", func(r *rig) {
 		r.Store = override{Store: r.Store, list: func(ctx context.Context, userID string) ([]store.Session, error) {
-			found, err := r.reference.UserSessions(ctx, userID)
+			found, err := r.reference.ofUser(ctx, userID)
 			return found, whenDone(err, nil)
 		}}
 	}},

@@ -71,7 +71,7 @@ func (t *trial) lives(s store.Session) (store.Session, error) {
 		}
 		s.RevokedAt = t.now
 	}
-	listed, err := t.Store.UserSessions(t.ctx, s.UserID)
+	listed, err := t.Store.UserSessions(t.ctx, s.UserID, store.Newest(), store.MaxPage)
 	if err != nil {
 		return s, fmt.Errorf("UserSessions: %w", err)
 	}

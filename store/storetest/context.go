@@ -62,7 +62,7 @@ func (t *trial) calls() []call {
 				return err
 			}},
 			call{"UserSessions", func(ctx context.Context) error {
-				_, err := t.Store.UserSessions(ctx, s.UserID)
+				_, err := t.Store.UserSessions(ctx, s.UserID, store.Newest(), store.MaxPage)
 				return err
 			}},
 			call{"AdvanceSession", func(ctx context.Context) error {
@@ -70,7 +70,7 @@ func (t *trial) calls() []call {
 			}},
 			call{"RevokeSession", func(ctx context.Context) error { return t.Store.RevokeSession(ctx, s.ID, t.now) }},
 			call{"RevokeUserSessions", func(ctx context.Context) error {
-				_, err := t.Store.RevokeUserSessions(ctx, s.UserID, t.now, t.now)
+				_, err := t.Store.RevokeUserSessions(ctx, s.UserID, "", t.now, t.now)
 				return err
 			}},
 		)

@@ -39,10 +39,10 @@ var historyViolations = []violation{
 				defer writers.Unlock()
 				return r.reference.RevokeSession(ctx, id, at)
 			},
-			revokeAll: func(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
+			revokeAll: func(ctx context.Context, userID, except string, at, since time.Time) ([]string, error) {
 				writers.Lock()
 				defer writers.Unlock()
-				return r.reference.RevokeUserSessions(ctx, userID, at, since)
+				return r.reference.RevokeUserSessions(ctx, userID, except, at, since)
 			},
 		}
 	}},

@@ -135,7 +135,7 @@ func keepsKeyCopies(t *trial) {
 	spoil(got.Scopes)
 	t.findsKey(k, "a change of the slice that APIKey returned")
 
-	listed, err := t.keys().UserAPIKeys(t.ctx, k.UserID)
+	listed, err := t.keys().UserAPIKeys(t.ctx, k.UserID, store.Newest(), store.MaxPage)
 	t.must(err, "UserAPIKeys")
 	for i := range listed {
 		spoil(listed[i].Scopes)
@@ -160,7 +160,7 @@ func (t *trial) keyCalls() []call {
 				return err
 			}},
 			call{"UserAPIKeys", func(ctx context.Context) error {
-				_, err := t.keys().UserAPIKeys(ctx, k.UserID)
+				_, err := t.keys().UserAPIKeys(ctx, k.UserID, store.Newest(), store.MaxPage)
 				return err
 			}},
 			call{"UseAPIKey", func(ctx context.Context) error { return t.keys().UseAPIKey(ctx, k.ID, t.now) }},
@@ -191,7 +191,7 @@ func keysWorkInCrowd(t *trial) {
 		if err := keys.UseAPIKey(t.ctx, k.ID, t.now); err != nil {
 			return fmt.Errorf("UseAPIKey: %w", err)
 		}
-		if _, err := keys.UserAPIKeys(t.ctx, user); err != nil {
+		if _, err := keys.UserAPIKeys(t.ctx, user, store.Newest(), store.MaxPage); err != nil {
 			return fmt.Errorf("UserAPIKeys: %w", err)
 		}
 		return nil

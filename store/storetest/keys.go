@@ -11,7 +11,7 @@ import (
 
 const (
 	takenKey  = "It returns ErrConflict if its ID or its Digest is taken, and does not change the key that has it."
-	usersKeys = "UserAPIKeys returns a user's keys that are not revoked, oldest first; a user without keys is not an error."
+	usersKeys = "UserAPIKeys returns a page of the user's keys that are not revoked, as UserSessions returns one of sessions"
 )
 
 var keyRules = []rule{
@@ -58,7 +58,7 @@ var keyRules = []rule{
 		check: missesUnknownKey,
 	},
 	{
-		name:  "UserAPIKeys returns the oldest first",
+		name:  "UserAPIKeys returns pages, the newest first",
 		says:  usersKeys,
 		why:   "the list jumps about at every look",
 		check: listsKeys,
@@ -139,17 +139,33 @@ func (t *trial) revokesKey(k store.APIKey, at time.Time) store.APIKey {
 	return k
 }
 
-// listsKeysOf fails the rule unless UserAPIKeys returns exactly these, in this
-// order.
+// listsKeysOf fails the rule unless the pages of UserAPIKeys are exactly these, which
+// are given the oldest first.
 func (t *trial) listsKeysOf(userID string, want ...store.APIKey) {
-	got, err := t.keys().UserAPIKeys(t.ctx, userID)
-	t.must(err, "UserAPIKeys(%q)", userID)
-	if len(got) != len(want) {
-		t.failf("UserAPIKeys(%q): returned %d keys, not %d", userID, len(got), len(want))
+	t.pagesOfKeys(userID, store.MaxPage, want...)
+}
+
+// pagesOfKeys is listsKeysOf with pages of this length.
+func (t *trial) pagesOfKeys(userID string, limit int, want ...store.APIKey) {
+	var got []store.APIKey
+	after := store.Newest()
+	for more := true; more; {
+		page, err := t.keys().UserAPIKeys(t.ctx, userID, after, limit)
+		t.must(err, "UserAPIKeys(%q)", userID)
+		if len(page) > limit {
+			t.failf("UserAPIKeys(%q): returned %d keys, where the limit is %d", userID, len(page), limit)
+		}
+		got = append(got, page...)
+		if more = len(page) == limit && len(got) <= len(want); more {
+			after = page[limit-1].Cursor()
+		}
 	}
-	for i := range want {
-		if d := difference(got[i], want[i]); d != "" {
-			t.failf("UserAPIKeys(%q)[%d]: %s", userID, i, d)
+	if len(got) != len(want) {
+		t.failf("UserAPIKeys(%q), in pages of %d: returned %d keys, not %d", userID, limit, len(got), len(want))
+	}
+	for i := range got {
+		if d := difference(got[i], want[len(want)-1-i]); d != "" {
+			t.failf("UserAPIKeys(%q)[%d], in pages of %d: %s", userID, i, limit, d)
 		}
 	}
 }
@@ -261,9 +277,17 @@ func listsKeys(t *trial) {
 		t.addsKey(*k)
 	}
 	t.listsKeysOf(user, oldest, middle, youngest)
+	for limit := range 4 {
+		t.pagesOfKeys(user, limit+1, oldest, middle, youngest)
+	}
 	oldest = t.usesKey(oldest, t.now.Add(day))
 	t.revokesKey(middle, t.now)
 	t.listsKeysOf(user, oldest, youngest)
+	rest, err := t.keys().UserAPIKeys(t.ctx, user, middle.Cursor(), 1)
+	t.must(err, "UserAPIKeys behind a key that was revoked")
+	if len(rest) != 1 || rest[0].ID != oldest.ID {
+		t.failf("UserAPIKeys behind a key that was revoked: returned %d keys, not the next older one", len(rest))
+	}
 	t.listsKeysOf(unique("unknown"))
 }
 

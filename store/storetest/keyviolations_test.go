@@ -31,6 +31,16 @@ func listingKeysWhere(wanted func(k store.APIKey, userID string) bool) func(r *r
 	}
 }
 
+// pagingKeys replaces which page UserAPIKeys cuts out of all keys of a user.
+func pagingKeys(cut func(all []store.APIKey, after store.Cursor, limit int) []store.APIKey) func(r *rig) {
+	return func(r *rig) {
+		r.APIKeys = overrideKeys{APIKeys: r.reference, page: func(ctx context.Context, userID string, after store.Cursor, limit int) ([]store.APIKey, error) {
+			all, err := r.reference.UserAPIKeys(ctx, userID, store.Newest(), store.MaxPage)
+			return cut(all, after, limit), err
+		}}
+	}
+}
+
 // findingKeys replaces which digests APIKey takes for the one it was given.
 func findingKeys(same func(k store.APIKey, digest store.Digest) bool) func(r *rig) {
 	return func(r *rig) {
@@ -101,6 +111,15 @@ func missing(ctx context.Context, p *reference, id string) error {
 }
 
 var keyViolations = []violation{
+	{"UserAPIKeys knows no limit", "UserAPIKeys returns pages, the newest first", pagingKeys(func(all []store.APIKey, after store.Cursor, _ int) []store.APIKey {
+		return keyPage(all, after, len(all))
+	})},
+	{"UserAPIKeys looks for the key of the cursor", "UserAPIKeys returns pages, the newest first", pagingKeys(func(all []store.APIKey, after store.Cursor, limit int) []store.APIKey {
+		if after != store.Newest() && !slices.ContainsFunc(all, func(k store.APIKey) bool { return k.ID == after.ID }) {
+			return nil
+		}
+		return keyPage(all, after, limit)
+	})},
 	{"APIKeyByID returns no revoked key", "APIKeyByID returns the key, active, revoked or expired", namingKeys(func(k store.APIKey, id string) bool {
 		return k.ID == id && k.RevokedAt.IsZero()
 	})},
@@ -172,17 +191,17 @@ var keyViolations = []violation{
 	{"APIKey folds the digest", "APIKey says ErrNotFound of an unknown digest", findingKeys(func(k store.APIKey, digest store.Digest) bool {
 		return bytes.Equal(bytes.ToLower(k.Digest[1:31]), bytes.ToLower(digest[1:31]))
 	})},
-	{"UserAPIKeys returns the newest first", "UserAPIKeys returns the oldest first", func(r *rig) {
+	{"UserAPIKeys returns the newest first", "UserAPIKeys returns pages, the newest first", func(r *rig) {
 		r.APIKeys = overrideKeys{APIKeys: r.reference, list: func(ctx context.Context, userID string) ([]store.APIKey, error) {
-			found, err := r.reference.UserAPIKeys(ctx, userID)
+			found, err := r.reference.UserAPIKeys(ctx, userID, store.Newest(), store.MaxPage)
 			slices.Reverse(found)
 			return found, err
 		}}
 	}},
-	{"UserAPIKeys returns revoked ones", "UserAPIKeys returns the oldest first", listingKeysWhere(func(k store.APIKey, userID string) bool { return k.UserID == userID })},
-	{"UserAPIKeys says ErrNotFound when there are none", "UserAPIKeys returns the oldest first", func(r *rig) {
+	{"UserAPIKeys returns revoked ones", "UserAPIKeys returns pages, the newest first", listingKeysWhere(func(k store.APIKey, userID string) bool { return k.UserID == userID })},
+	{"UserAPIKeys says ErrNotFound when there are none", "UserAPIKeys returns pages, the newest first", func(r *rig) {
 		r.APIKeys = overrideKeys{APIKeys: r.reference, list: func(ctx context.Context, userID string) ([]store.APIKey, error) {
-			found, err := r.reference.UserAPIKeys(ctx, userID)
+			found, err := r.reference.UserAPIKeys(ctx, userID, store.Newest(), store.MaxPage)
 			if len(found) == 0 {
 				err = store.ErrNotFound
 			}

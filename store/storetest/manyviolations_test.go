@@ -28,7 +28,7 @@ var manyViolations = []violation{
 	{"DeleteExpiredSessions says how many were in the last batch", isFull, counting(func(n int) int { return n % 1000 })},
 	{"UserSessions returns 256 at most", isFull, func(r *rig) {
 		r.Store = override{Store: r.Store, list: func(ctx context.Context, userID string) ([]store.Session, error) {
-			found, err := r.reference.UserSessions(ctx, userID)
+			found, err := r.reference.ofUser(ctx, userID)
 			return found[:min(256, len(found))], err
 		}}
 	}},

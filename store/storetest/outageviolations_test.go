@@ -37,8 +37,8 @@ var outageViolations = []violation{
 		}}
 	}},
 	{"RevokeUserSessions returns none of a lost connection", lostConnection, func(r *rig) {
-		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
-			ids, err := r.reference.RevokeUserSessions(ctx, userID, at, since)
+		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID, except string, at, since time.Time) ([]string, error) {
+			ids, err := r.reference.RevokeUserSessions(ctx, userID, except, at, since)
 			return ids, orElse(err, nil)
 		}}
 	}},

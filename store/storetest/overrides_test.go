@@ -17,8 +17,9 @@ type override struct {
 	session      func(ctx context.Context, id string) (store.Session, error)
 	advance      func(ctx context.Context, id string, from int64, at, idleUntil time.Time) error
 	revoke       func(ctx context.Context, id string, at time.Time) error
-	list         func(ctx context.Context, userID string) ([]store.Session, error)
-	revokeAll    func(ctx context.Context, userID string, at, since time.Time) ([]string, error)
+	list         func(ctx context.Context, userID string) ([]store.Session, error) // all, of which a page is cut
+	page         func(ctx context.Context, userID string, after store.Cursor, limit int) ([]store.Session, error)
+	revokeAll    func(ctx context.Context, userID, except string, at, since time.Time) ([]string, error)
 	drop         func(ctx context.Context, before time.Time) (int, error)
 }
 
@@ -64,18 +65,22 @@ func (b override) RevokeSession(ctx context.Context, id string, at time.Time) er
 	return b.revoke(ctx, id, at)
 }
 
-func (b override) UserSessions(ctx context.Context, userID string) ([]store.Session, error) {
-	if b.list == nil {
-		return b.Store.UserSessions(ctx, userID)
+func (b override) UserSessions(ctx context.Context, userID string, after store.Cursor, limit int) ([]store.Session, error) {
+	switch {
+	case b.page != nil:
+		return b.page(ctx, userID, after, limit)
+	case b.list != nil:
+		all, err := b.list(ctx, userID)
+		return sessionPage(all, after, limit), err
 	}
-	return b.list(ctx, userID)
+	return b.Store.UserSessions(ctx, userID, after, limit)
 }
 
-func (b override) RevokeUserSessions(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
+func (b override) RevokeUserSessions(ctx context.Context, userID, except string, at, since time.Time) ([]string, error) {
 	if b.revokeAll == nil {
-		return b.Store.RevokeUserSessions(ctx, userID, at, since)
+		return b.Store.RevokeUserSessions(ctx, userID, except, at, since)
 	}
-	return b.revokeAll(ctx, userID, at, since)
+	return b.revokeAll(ctx, userID, except, at, since)
 }
 
 func (b override) DeleteExpiredSessions(ctx context.Context, before time.Time) (int, error) {
@@ -92,7 +97,8 @@ type overrideKeys struct {
 	create func(ctx context.Context, k store.APIKey) error
 	key    func(ctx context.Context, digest store.Digest) (store.APIKey, error)
 	byID   func(ctx context.Context, id string) (store.APIKey, error)
-	list   func(ctx context.Context, userID string) ([]store.APIKey, error)
+	list   func(ctx context.Context, userID string) ([]store.APIKey, error) // all, of which a page is cut
+	page   func(ctx context.Context, userID string, after store.Cursor, limit int) ([]store.APIKey, error)
 	use    func(ctx context.Context, id string, at time.Time) error
 	revoke func(ctx context.Context, id string, at time.Time) error
 	drop   func(ctx context.Context, before time.Time) (int, error)
@@ -119,11 +125,15 @@ func (b overrideKeys) APIKeyByID(ctx context.Context, id string) (store.APIKey, 
 	return b.byID(ctx, id)
 }
 
-func (b overrideKeys) UserAPIKeys(ctx context.Context, userID string) ([]store.APIKey, error) {
-	if b.list == nil {
-		return b.APIKeys.UserAPIKeys(ctx, userID)
+func (b overrideKeys) UserAPIKeys(ctx context.Context, userID string, after store.Cursor, limit int) ([]store.APIKey, error) {
+	switch {
+	case b.page != nil:
+		return b.page(ctx, userID, after, limit)
+	case b.list != nil:
+		all, err := b.list(ctx, userID)
+		return keyPage(all, after, limit), err
 	}
-	return b.list(ctx, userID)
+	return b.APIKeys.UserAPIKeys(ctx, userID, after, limit)
 }
 
 func (b overrideKeys) UseAPIKey(ctx context.Context, id string, at time.Time) error {

@@ -217,19 +217,33 @@ func (p *reference) RevokeSession(ctx context.Context, id string, at time.Time) 
 	return err
 }
 
-func (p *reference) UserSessions(ctx context.Context, userID string) ([]store.Session, error) {
+func (p *reference) UserSessions(ctx context.Context, userID string, after store.Cursor, limit int) ([]store.Session, error) {
+	found, err := p.ofUser(ctx, userID)
+	return sessionPage(found, after, limit), err
+}
+
+// ofUser returns all of a user's sessions that are not revoked, the newest first.
+func (p *reference) ofUser(ctx context.Context, userID string) ([]store.Session, error) {
 	found, err := p.list(ctx, func(s store.Session) bool { return s.UserID == userID && s.RevokedAt.IsZero() })
-	slices.SortFunc(found, oldestFirst)
+	slices.SortFunc(found, newestFirst)
 	return found, err
 }
 
-func oldestFirst(a, b store.Session) int { return a.CreatedAt.Compare(b.CreatedAt) }
+func newestFirst(a, b store.Session) int {
+	return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(b.ID, a.ID))
+}
 
-func (p *reference) RevokeUserSessions(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
+// sessionPage cuts a page out of a list, whose order it keeps.
+func sessionPage(all []store.Session, after store.Cursor, limit int) []store.Session {
+	all = slices.DeleteFunc(all, func(s store.Session) bool { return after.Passed(s.CreatedAt, s.ID) })
+	return all[:min(limit, len(all))]
+}
+
+func (p *reference) RevokeUserSessions(ctx context.Context, userID, except string, at, since time.Time) ([]string, error) {
 	if err := timed(at); err != nil {
 		return nil, err
 	}
-	return p.revokeWhere(ctx, at, since, func(s store.Session) bool { return s.UserID == userID })
+	return p.revokeWhere(ctx, at, since, func(s store.Session) bool { return s.UserID == userID && s.ID != except })
 }
 
 // revokeWhere revokes sessions, and returns those of them that were revoked at
@@ -281,7 +295,7 @@ func (p *reference) putKey(ctx context.Context, k store.APIKey) error {
 	return nil
 }
 
-// listKeys returns the keys that are wanted, oldest first.
+// listKeys returns the keys that are wanted, the newest first.
 func (p *reference) listKeys(ctx context.Context, wanted func(k store.APIKey) bool) ([]store.APIKey, error) {
 	leave, err := p.enter(ctx)
 	if err != nil {
@@ -296,7 +310,7 @@ func (p *reference) listKeys(ctx context.Context, wanted func(k store.APIKey) bo
 		}
 	}
 	slices.SortFunc(found, func(a, b store.APIKey) int {
-		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(b.ID, a.ID))
 	})
 	return found, nil
 }
@@ -339,8 +353,14 @@ func (p *reference) APIKeyByID(ctx context.Context, id string) (store.APIKey, er
 	return found[0], nil
 }
 
-func (p *reference) UserAPIKeys(ctx context.Context, userID string) ([]store.APIKey, error) {
-	return p.listKeys(ctx, func(k store.APIKey) bool { return k.UserID == userID && k.RevokedAt.IsZero() })
+func (p *reference) UserAPIKeys(ctx context.Context, userID string, after store.Cursor, limit int) ([]store.APIKey, error) {
+	found, err := p.listKeys(ctx, func(k store.APIKey) bool { return k.UserID == userID && k.RevokedAt.IsZero() })
+	return keyPage(found, after, limit), err
+}
+
+func keyPage(all []store.APIKey, after store.Cursor, limit int) []store.APIKey {
+	all = slices.DeleteFunc(all, func(k store.APIKey) bool { return after.Passed(k.CreatedAt, k.ID) })
+	return all[:min(limit, len(all))]
 }
 
 func (p *reference) UseAPIKey(ctx context.Context, id string, at time.Time) error {

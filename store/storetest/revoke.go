@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sallyport-go/sallyport/store"
@@ -61,6 +62,12 @@ var revokeRules = []rule{
 		check: revokesAllOfUser,
 	},
 	{
+		name:  "RevokeUserSessions leaves one session as it is",
+		says:  "It leaves the session with the ID except as it is; an empty except is none.",
+		why:   "a user who ends their other sessions would log themselves out, or leave the session of an attacker open",
+		check: leavesOne,
+	},
+	{
 		name:  "RevokeUserSessions ends only the user's",
 		says:  "and no other user's.",
 		why:   "one user who logs out everywhere would log everybody out",
@@ -112,7 +119,7 @@ func refusesTimelessRevocation(t *trial) {
 		{"RevokeSession", func(ctx context.Context) error { return t.Store.RevokeSession(ctx, s.ID, time.Time{}) }},
 		{"RevokeSession, of a revoked one,", func(ctx context.Context) error { return t.Store.RevokeSession(ctx, revoked.ID, time.Time{}) }},
 		{"RevokeUserSessions", func(ctx context.Context) error {
-			_, err := t.Store.RevokeUserSessions(ctx, s.UserID, time.Time{}, time.Time{})
+			_, err := t.Store.RevokeUserSessions(ctx, s.UserID, "", time.Time{}, time.Time{})
 			return err
 		}},
 	} {
@@ -214,4 +221,30 @@ func revokesOnlyUsers(t *trial) {
 	for _, s := range others {
 		t.finds(s, "RevokeUserSessions of another user")
 	}
+}
+
+func leavesOne(t *trial) {
+	user := unique("user")
+	all := t.opensMany(user)
+	own := t.advances(all[40], t.now, t.now.Add(day))
+	ids, err := t.Store.RevokeUserSessions(t.ctx, user, own.ID, t.now, t.now)
+	t.must(err, "RevokeUserSessions(%q) but one", user)
+	t.finds(own, "RevokeUserSessions, which excepts it")
+	t.lists(user, own)
+	if slices.Contains(ids, own.ID) {
+		t.failf("RevokeUserSessions: returned the session that it has to leave")
+	}
+	t.returned(ids, slices.Concat(all[:40], all[41:]), "RevokeUserSessions of all but one")
+	t.advances(own, t.now, t.now.Add(day))
+
+	other := t.opensFor(unique("user"))
+	for _, except := range []string{"none", other.ID, ""} {
+		s := t.opensFor(user)
+		_, err := t.Store.RevokeUserSessions(t.ctx, user, except, t.now, t.now)
+		t.must(err, "RevokeUserSessions but one that is not the user's")
+		s.RevokedAt = t.now
+		t.finds(s, "RevokeUserSessions but one that is not the user's")
+	}
+	t.finds(other, "RevokeUserSessions of another user")
+	t.lists(user)
 }

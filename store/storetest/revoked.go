@@ -126,7 +126,7 @@ func returnsWhatOthersEnd(t *trial) {
 		all := []store.Session{t.opensFor(user), t.opensFor(user), t.opensFor(user)}
 		told := make([][]string, callers)
 		errs := atOnce(callers, func(i int) (err error) {
-			told[i], err = t.Store.RevokeUserSessions(t.ctx, user, t.now.Add(time.Duration(i)*time.Microsecond), t.now)
+			told[i], err = t.Store.RevokeUserSessions(t.ctx, user, "", t.now.Add(time.Duration(i)*time.Microsecond), t.now)
 			return err
 		})
 		for i, err := range errs {
@@ -176,7 +176,7 @@ func endsTheRest(t *trial) {
 		user := unique("user")
 		all := []store.Session{t.opensFor(user), t.opensFor(user), t.opensFor(user)}
 		t.halfWay(looks, call{"RevokeUserSessions", func(ctx context.Context) error {
-			_, err := t.Store.RevokeUserSessions(ctx, user, t.now, t.now)
+			_, err := t.Store.RevokeUserSessions(ctx, user, "", t.now, t.now)
 			return err
 		}})
 		t.returned(t.revokesSince(user, t.now.Add(time.Second), t.now), all, "RevokeUserSessions, after one whose context ended half-way")

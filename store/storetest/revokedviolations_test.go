@@ -13,8 +13,8 @@ import (
 // returning changes what RevokeUserSessions returns.
 func returning(change func(ids []string) []string) func(r *rig) {
 	return func(r *rig) {
-		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
-			ids, err := r.reference.RevokeUserSessions(ctx, userID, at, since)
+		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID, except string, at, since time.Time) ([]string, error) {
+			ids, err := r.reference.RevokeUserSessions(ctx, userID, except, at, since)
 			return change(ids), err
 		}}
 	}
@@ -23,7 +23,7 @@ func returning(change func(ids []string) []string) func(r *rig) {
 // revokingAll replaces what RevokeUserSessions does with the user's sessions.
 func revokingAll(revokes func(s store.Session, at time.Time) bool) func(r *rig) {
 	return func(r *rig) {
-		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
+		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID, _ string, at, since time.Time) ([]string, error) {
 			return r.reference.revokeWhere(ctx, at, since, func(s store.Session) bool { return s.UserID == userID && revokes(s, at) })
 		}}
 	}
@@ -53,7 +53,7 @@ var revokedViolations = []violation{
 		return ids
 	})},
 	{"RevokeUserSessions is an UPDATE with RETURNING", "RevokeUserSessions returns again what was ended before", func(r *rig) {
-		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, _ time.Time) ([]string, error) {
+		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID, _ string, at, _ time.Time) ([]string, error) {
 			if err := timed(at); err != nil {
 				return nil, err
 			}
@@ -61,7 +61,7 @@ var revokedViolations = []violation{
 		}}
 	}},
 	{"RevokeUserSessions looks for what was ended before it ends", "RevokeUserSessions returns what another call ends", func(r *rig) {
-		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
+		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID, _ string, at, since time.Time) ([]string, error) {
 			before, err := r.reference.list(ctx, func(s store.Session) bool {
 				return s.UserID == userID && !s.RevokedAt.IsZero() && !s.RevokedAt.Before(since)
 			})
@@ -87,17 +87,17 @@ var revokedViolations = []violation{
 				all[s.UserID] = append(all[s.UserID], s.ID)
 				return r.reference.CreateSession(ctx, s)
 			},
-			revokeAll: func(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
+			revokeAll: func(ctx context.Context, userID, except string, at, since time.Time) ([]string, error) {
 				mu.Lock()
 				defer mu.Unlock()
-				_, err := r.reference.RevokeUserSessions(ctx, userID, at, since)
+				_, err := r.reference.RevokeUserSessions(ctx, userID, except, at, since)
 				return slices.Clone(all[userID]), err
 			},
 		}
 	}},
 	{"RevokeUserSessions returns everybody's", "RevokeUserSessions returns nothing that lives", func(r *rig) {
-		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
-			if _, err := r.reference.RevokeUserSessions(ctx, userID, at, since); err != nil {
+		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID, except string, at, since time.Time) ([]string, error) {
+			if _, err := r.reference.RevokeUserSessions(ctx, userID, except, at, since); err != nil {
 				return nil, err
 			}
 			revoked, err := r.reference.list(ctx, func(s store.Session) bool { return !s.RevokedAt.IsZero() })
@@ -110,15 +110,15 @@ var revokedViolations = []violation{
 	}},
 	{"RevokeUserSessions notes that it was there, and then is not", "RevokeUserSessions can be made again after an error", func(r *rig) {
 		var been sync.Map
-		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
+		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID, except string, at, since time.Time) ([]string, error) {
 			if _, again := been.LoadOrStore(userID, true); again {
 				return nil, nil
 			}
-			return r.reference.RevokeUserSessions(ctx, userID, at, since)
+			return r.reference.RevokeUserSessions(ctx, userID, except, at, since)
 		}}
 	}},
 	{"RevokeUserSessions loses what it has ended when its time is over", "RevokeUserSessions can be made again after an error", func(r *rig) {
-		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, _ time.Time) ([]string, error) {
+		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID, _ string, at, _ time.Time) ([]string, error) {
 			ids, err := r.reference.updateReturning(ctx, userID, at)
 			return ids, errors.Join(err, ctx.Err())
 		}}

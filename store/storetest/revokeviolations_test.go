@@ -78,7 +78,7 @@ var revokeViolations = []violation{
 		}}
 	}},
 	{"RevokeUserSessions moves RevokedAt", "RevokeSession keeps the first RevokedAt", func(r *rig) {
-		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, _ time.Time) ([]string, error) {
+		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID, _ string, at, _ time.Time) ([]string, error) {
 			err := r.reference.editAll(ctx, func(s *store.Session) {
 				if s.UserID == userID {
 					s.RevokedAt = at
@@ -98,11 +98,11 @@ var revokeViolations = []violation{
 		}}
 	}},
 	{"RevokeUserSessions says ErrNotFound when there are none", "RevokeSession of an unknown session is no error", func(r *rig) {
-		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
-			if live, err := r.reference.UserSessions(ctx, userID); err != nil || len(live) == 0 {
+		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID, except string, at, since time.Time) ([]string, error) {
+			if live, err := r.reference.ofUser(ctx, userID); err != nil || len(live) == 0 {
 				return nil, errors.Join(err, store.ErrNotFound)
 			}
-			return r.reference.RevokeUserSessions(ctx, userID, at, since)
+			return r.reference.RevokeUserSessions(ctx, userID, except, at, since)
 		}}
 	}},
 	{"RevokeSession does nothing at a zero time, and says nil", "RevokeSession refuses a zero time", func(r *rig) {
@@ -122,11 +122,11 @@ var revokeViolations = []violation{
 		}}
 	}},
 	{"RevokeUserSessions takes a zero time for now", "RevokeSession refuses a zero time", func(r *rig) {
-		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
+		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID, except string, at, since time.Time) ([]string, error) {
 			if at.IsZero() {
 				at = time.Now()
 			}
-			return r.reference.RevokeUserSessions(ctx, userID, at, since)
+			return r.reference.RevokeUserSessions(ctx, userID, except, at, since)
 		}}
 	}},
 	{"RevokeSession refuses a zero time, and un-revokes", "RevokeSession refuses a zero time", func(r *rig) {
@@ -143,7 +143,7 @@ var revokeViolations = []violation{
 			if err != nil {
 				return err
 			}
-			_, err = r.reference.RevokeUserSessions(ctx, s.UserID, at, at)
+			_, err = r.reference.RevokeUserSessions(ctx, s.UserID, "", at, at)
 			return err
 		}}
 	}},
@@ -181,7 +181,7 @@ var revokeViolations = []violation{
 	{"RevokeUserSessions ends the newest only", "RevokeUserSessions ends all of the user's sessions", revokingFirst(1)},
 	{"RevokeUserSessions ends a page of them", "RevokeUserSessions ends all of the user's sessions", revokingFirst(100)},
 	{"RevokeUserSessions deletes them", "RevokeUserSessions ends all of the user's sessions", func(r *rig) {
-		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID string, _, _ time.Time) ([]string, error) {
+		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID, _ string, _, _ time.Time) ([]string, error) {
 			_, err := r.reference.drop(ctx, func(s store.Session) bool { return s.UserID == userID })
 			return nil, err
 		}}
@@ -190,9 +190,9 @@ var revokeViolations = []violation{
 		var blocked sync.Map
 		r.Store = override{
 			Store: r.Store,
-			revokeAll: func(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
+			revokeAll: func(ctx context.Context, userID, except string, at, since time.Time) ([]string, error) {
 				blocked.Store(userID, at)
-				return r.reference.RevokeUserSessions(ctx, userID, at, since)
+				return r.reference.RevokeUserSessions(ctx, userID, except, at, since)
 			},
 			create: func(ctx context.Context, s store.Session) error {
 				if at, ok := blocked.Load(s.UserID); ok {
@@ -201,6 +201,25 @@ var revokeViolations = []violation{
 				return r.reference.CreateSession(ctx, s)
 			},
 		}
+	}},
+	{"RevokeUserSessions ends the excepted session too", "RevokeUserSessions leaves one session as it is", func(r *rig) {
+		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID, _ string, at, since time.Time) ([]string, error) {
+			return r.reference.RevokeUserSessions(ctx, userID, "", at, since)
+		}}
+	}},
+	{"RevokeUserSessions returns the excepted session", "RevokeUserSessions leaves one session as it is", func(r *rig) {
+		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID, except string, at, since time.Time) ([]string, error) {
+			ids, err := r.reference.RevokeUserSessions(ctx, userID, except, at, since)
+			return append(ids, except), err
+		}}
+	}},
+	{"RevokeUserSessions does nothing where the excepted session is not the user's", "RevokeUserSessions leaves one session as it is", func(r *rig) {
+		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID, except string, at, since time.Time) ([]string, error) {
+			if s, err := r.reference.Session(ctx, except); except != "" && (err != nil || s.UserID != userID) {
+				return nil, nil
+			}
+			return r.reference.RevokeUserSessions(ctx, userID, except, at, since)
+		}}
 	}},
 	{"RevokeUserSessions ends all users'", "RevokeUserSessions ends only the user's", revokingWhere(func(string, string) bool { return true })},
 	{"RevokeUserSessions folds the user's ID", "RevokeUserSessions ends only the user's", revokingWhere(strings.EqualFold)},
@@ -214,8 +233,8 @@ var revokeViolations = []violation{
 // revokingFirst revokes so many of the user's sessions, the newest first.
 func revokingFirst(n int) func(r *rig) {
 	return func(r *rig) {
-		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, _ time.Time) (ids []string, err error) {
-			live, err := r.reference.UserSessions(ctx, userID)
+		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID, _ string, at, _ time.Time) (ids []string, err error) {
+			live, err := r.reference.ofUser(ctx, userID)
 			slices.Reverse(live)
 			for _, s := range live[:min(n, len(live))] {
 				ids = append(ids, s.ID)
@@ -228,7 +247,7 @@ func revokingFirst(n int) func(r *rig) {
 
 func revokingWhere(same func(has, given string) bool) func(r *rig) {
 	return func(r *rig) {
-		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID string, at, since time.Time) ([]string, error) {
+		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID, _ string, at, since time.Time) ([]string, error) {
 			return r.reference.revokeWhere(ctx, at, since, func(s store.Session) bool { return same(s.UserID, userID) })
 		}}
 	}

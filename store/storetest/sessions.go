@@ -112,21 +112,38 @@ func (t *trial) revokesAll(userID string, at time.Time) []string {
 }
 
 func (t *trial) revokesSince(userID string, at, since time.Time) []string {
-	ids, err := t.Store.RevokeUserSessions(t.ctx, userID, at, since)
+	ids, err := t.Store.RevokeUserSessions(t.ctx, userID, "", at, since)
 	t.must(err, "RevokeUserSessions(%q)", userID)
 	return ids
 }
 
-// lists fails the rule unless UserSessions returns exactly these, in this order.
+// lists fails the rule unless the pages of UserSessions are exactly these, which are
+// given the oldest first.
 func (t *trial) lists(userID string, want ...store.Session) {
-	got, err := t.Store.UserSessions(t.ctx, userID)
-	t.must(err, "UserSessions(%q)", userID)
-	if len(got) != len(want) {
-		t.failf("UserSessions(%q): returned %d sessions, not %d", userID, len(got), len(want))
+	t.pages(userID, store.MaxPage, want...)
+}
+
+// pages is lists with pages of this length.
+func (t *trial) pages(userID string, limit int, want ...store.Session) {
+	var got []store.Session
+	after := store.Newest()
+	for more := true; more; {
+		page, err := t.Store.UserSessions(t.ctx, userID, after, limit)
+		t.must(err, "UserSessions(%q)", userID)
+		if len(page) > limit {
+			t.failf("UserSessions(%q): returned %d sessions, where the limit is %d", userID, len(page), limit)
+		}
+		got = append(got, page...)
+		if more = len(page) == limit && len(got) <= len(want); more {
+			after = page[limit-1].Cursor()
+		}
 	}
-	for i := range want {
-		if d := difference(got[i], want[i]); d != "" {
-			t.failf("UserSessions(%q)[%d]: %s", userID, i, d)
+	if len(got) != len(want) {
+		t.failf("UserSessions(%q), in pages of %d: returned %d sessions, not %d", userID, limit, len(got), len(want))
+	}
+	for i := range got {
+		if d := difference(got[i], want[len(want)-1-i]); d != "" {
+			t.failf("UserSessions(%q)[%d], in pages of %d: %s", userID, i, limit, d)
 		}
 	}
 }

@@ -48,7 +48,7 @@ func givesOutCopies(t *trial) {
 	spoil(got.Methods)
 	t.finds(s, "a change of the slice that Session returned")
 
-	listed, err := t.Store.UserSessions(t.ctx, s.UserID)
+	listed, err := t.Store.UserSessions(t.ctx, s.UserID, store.Newest(), store.MaxPage)
 	t.must(err, "UserSessions")
 	for i := range listed {
 		spoil(listed[i].Scopes)

@@ -109,7 +109,7 @@ func deletesSomeAtATime(t *trial) {
 		trial: t, live: t.opens(), expired: t.expireMany(n, past),
 		asked: make(chan struct{}), over: make(chan struct{}), looked: make(chan struct{}, 1),
 	}
-	all, err := t.Store.UserSessions(t.ctx, s.expired)
+	all, err := t.Store.UserSessions(t.ctx, s.expired, store.Newest(), store.MaxPage)
 	t.must(err, "UserSessions(%q)", s.expired)
 	s.some = len(all)
 
@@ -162,7 +162,7 @@ func (s *sweeping) watches() error {
 			return err
 		}
 		s.live.Generation, s.live.AdvancedAt = s.live.Generation+1, s.now
-		left, err := s.Store.UserSessions(s.ctx, s.expired)
+		left, err := s.Store.UserSessions(s.ctx, s.expired, store.Newest(), store.MaxPage)
 		if err != nil {
 			return err
 		}

@@ -89,7 +89,7 @@ func takesTimesAsTheyCome(t *trial) {
 		same[i].UserID, same[i].CreatedAt, same[i].AdvancedAt = user, t.now, t.now
 		t.creates(same[i])
 	}
-	listed, err := t.Store.UserSessions(t.ctx, user)
+	listed, err := t.Store.UserSessions(t.ctx, user, store.Newest(), store.MaxPage)
 	t.must(err, "UserSessions(%q)", user)
 	for _, s := range same {
 		if !slices.ContainsFunc(listed, func(l store.Session) bool { return l.ID == s.ID }) || len(listed) != len(same) {

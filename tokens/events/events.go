@@ -23,6 +23,7 @@ const (
 	Logout           Kind = "logout"            // a user ended one session
 	SessionLimit     Kind = "session_limit"     // a login ended an older session, because the user had more than Config.MaxSessions
 	LogoutEverywhere Kind = "logout_everywhere" // all of a user's sessions were ended
+	LogoutOthers     Kind = "logout_others"     // all of a user's sessions were ended except SessionID
 	PasswordChanged  Kind = "password_changed"  // the host reported a new password; the sessions of the old one were ended
 	KeyCreated       Kind = "key_created"       // an API key was created
 	KeyExchange      Kind = "key_exchange"      // an API key was exchanged for an access token

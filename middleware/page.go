@@ -1,0 +1,27 @@
+package middleware
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/sallyport-go/sallyport/middleware/wire"
+	"github.com/sallyport-go/sallyport/tokens"
+)
+
+// pageOf reads which page of a list a request asks for: the parameters limit and
+// after of its URL, each once at most.
+func pageOf(r *http.Request) (p tokens.Page, err error) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil || len(query["limit"]) > 1 || len(query["after"]) > 1 {
+		return p, wire.NewError(wire.ReasonMalformed, err)
+	}
+	p.After = query.Get("after")
+	if !query.Has("limit") {
+		return p, nil
+	}
+	if p.Limit, err = strconv.Atoi(query.Get("limit")); err != nil || p.Limit < 1 { // 0 would be the default
+		return p, wire.NewError(wire.ReasonMalformed, err)
+	}
+	return p, nil
+}
