@@ -430,6 +430,7 @@ func TestFaultD5ARefusalSaysWhichBodyIsWanted(t *testing.T) {
 		{"a missing token", wire.OAuth2{}, "POST /revoke\n" + form + "\n\nx=y", 400, "parameter token is missing"},
 		{"a parameter twice", wire.Lexik{}, "POST /login\n" + form + "\n\n_username=a&_username=b", 400, "repeated"},
 		{"a body that is too long", wire.OAuth2{}, "POST /login\n" + form + "\n\nx=" + tooLong, 413, "16384 bytes"},
+		{"two Authorization headers to Lexik", wire.Lexik{}, "POST /login\nAuthorization: a\nAuthorization: b\n" + form + "\n\n_username=alice&_password=x", 400, "More than one Authorization header"},
 		{"compression", wire.FastAPI{}, "POST /login\n" + form + "\nContent-Encoding: br\n\nx", 400, "compressed"},
 	} {
 		t.Run(x.name, func(t *testing.T) {

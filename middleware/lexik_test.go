@@ -17,7 +17,7 @@ const (
 	lexikToken       = `{"token":"{jwt}"}`
 	lexikWrong       = `{"code":401,"message":"Invalid credentials."}`
 	lexikInvalidJSON = `{"code":400,"message":"Invalid JSON."}`
-	lexikBad         = `{"code":400,"message":"Bad Request"}`
+	lexikTwo         = `{"code":400,"message":"More than one Authorization header."}`
 	lexikNoUsername  = `{"code":400,"message":"The key \"_username\" must be provided."}`
 	lexikNoPassword  = `{"code":400,"message":"The key \"_password\" must be provided."}`
 	lexikTooLarge    = `{"code":413,"message":"Request Entity Too Large"}`
@@ -182,7 +182,7 @@ func TestLexikLogin(t *testing.T) {
 		{
 			name:    "two Authorization headers are 400 (P28)",
 			request: "POST /login\nAuthorization: a\nAuthorization: b\n" + form + "\n\n" + goodLexikForm,
-			status:  400, header: lexikJSON, body: lexikBad,
+			status:  400, header: lexikJSON, body: lexikTwo,
 		},
 		{
 			name: "a store that fails is 503 (P22)", ready: down,
@@ -365,7 +365,7 @@ func TestLexikAPI(t *testing.T) {
 		{
 			name:    "two Authorization headers are 400 (P28, D88)",
 			request: "GET /me\nAuthorization: Bearer {access}\nAuthorization: Bearer {access}\n\n",
-			status:  400, header: lexikJSON, body: lexikBad,
+			status:  400, header: lexikJSON, body: lexikTwo,
 		},
 		{
 			name:    "too little scope is 403",

@@ -157,7 +157,7 @@ func fastAPIWords(route Route, e *Error) (status int, detail any) {
 		default:
 			return status, "There was an error parsing the body"
 		}
-	case ReasonScope, ReasonTwoBearers:
+	case ReasonScope, ReasonTwoBearers, ReasonClientGrant:
 		return status, e.Description
 	}
 	return status, http.StatusText(status)

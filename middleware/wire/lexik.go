@@ -141,6 +141,8 @@ func lexikWords(route Route, e *Error) (status int, message string) {
 		if e.isSpecific() {
 			return e.Status, e.Description + "."
 		}
+	case ReasonTwoBearers, ReasonScope, ReasonGrantType, ReasonClientGrant:
+		return e.Status, e.Description + "."
 	}
 	return e.Status, http.StatusText(e.Status)
 }
