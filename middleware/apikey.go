@@ -116,12 +116,12 @@ func (a *Auth) RevokeAPIKey(w http.ResponseWriter, r *http.Request) {
 }
 
 // errNoKeys means that the handler is mounted but tokens.Config.APIKeys is nil.
-var errNoKeys = errors.New("middleware: the Authority has no APIKeys")
+var errNoKeys = errors.New("middleware: tokens.Config.APIKeys is nil: the handlers of API keys cannot work")
 
 func (a *Auth) keyOwner(r *http.Request, methods ...string) (tokens.Principal, error) {
 	p, err := a.signedIn(r, methods...)
 	if err == nil && !a.tokens.ExchangesKeys() {
-		err = wire.NewError(wire.ReasonInternal, errNoKeys)
+		err = a.unworkable(r, errNoKeys)
 	}
 	return p, err
 }

@@ -1,11 +1,13 @@
 package middleware
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 
 	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 // CheckBearer returns the principal of the request's access token (RFC 6750
@@ -89,6 +91,9 @@ func (a *Auth) identified(next http.Handler, check func(*http.Request) (tokens.P
 func (a *Auth) CheckScope(r *http.Request, scopes ...string) error {
 	p, ok := tokens.PrincipalFrom(r.Context())
 	if !ok {
+		if !a.mayBeAnonymous(r) {
+			a.verifier.Report(a.located(r), events.Event{Kind: events.Fault, Err: errNoPrincipal})
+		}
 		return wire.NewError(wire.ReasonNoBearer, nil)
 	}
 	for _, name := range scopes {
@@ -99,6 +104,15 @@ func (a *Auth) CheckScope(r *http.Request, scopes ...string) error {
 		}
 	}
 	return nil
+}
+
+var errNoPrincipal = errors.New("middleware: RequireScope found an access token and no principal: mount Bearer or Protect in front of it")
+
+// mayBeAnonymous reports whether a request without a principal has no access token
+// either, as behind OptionalBearer.
+func (a *Auth) mayBeAnonymous(r *http.Request) bool {
+	_, err := a.CheckBearer(r)
+	return err != nil
 }
 
 // RequireScope returns a middleware that serves requests whose principal has all

@@ -20,7 +20,7 @@ const mediaJWKS = "application/jwk-set+json"
 // before its SignsFrom.
 func (a *Auth) CheckJWKS(r *http.Request) (wire.Answer, error) {
 	if a.tokens == nil {
-		return wire.Answer{}, wire.NewError(wire.ReasonInternal, errNoTokens)
+		return wire.Answer{}, a.unworkable(r, errNoTokens)
 	}
 	return document(r, mediaJWKS, a.tokens.JWKS())
 }

@@ -177,9 +177,9 @@ func MetadataPath(issuer string) (string, error) {
 func (a *Auth) CheckMetadata(r *http.Request) (wire.Answer, error) {
 	switch {
 	case a.tokens == nil:
-		return wire.Answer{}, wire.NewError(wire.ReasonInternal, errNoTokens)
+		return wire.Answer{}, a.unworkable(r, errNoTokens)
 	case a.endpoints == (Endpoints{}):
-		return wire.Answer{}, wire.NewError(wire.ReasonInternal, errNoEndpoints)
+		return wire.Answer{}, a.unworkable(r, errNoEndpoints)
 	}
 	text, err := json.Marshal(a.metadata())
 	if err != nil {

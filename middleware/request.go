@@ -3,6 +3,7 @@ package middleware
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/sallyport-go/sallyport/middleware/wire"
@@ -17,9 +18,16 @@ var standard = wire.Accepts{}
 // params reads the parameters of a login, refresh, logout or token request.
 func (a *Auth) params(r *http.Request, accepts wire.Accepts) (*wire.Params, error) {
 	if a.tokens == nil {
-		return nil, wire.NewError(wire.ReasonInternal, errNoTokens)
+		return nil, a.unworkable(r, errNoTokens)
 	}
 	return wire.Read(r, accepts, a.reads())
+}
+
+// unworkable reports that a handler is mounted that this Auth cannot serve, and
+// returns the refusal. The cause names the field that is missing.
+func (a *Auth) unworkable(r *http.Request, cause error) error {
+	a.verifier.Report(a.located(r), events.Event{Kind: events.Fault, Err: fmt.Errorf("%w (%s %s)", cause, r.Method, r.Pattern)})
+	return wire.NewError(wire.ReasonInternal, cause)
 }
 
 // reads returns the limits of what is read of a request.

@@ -29,7 +29,7 @@ type SessionList struct {
 // A token that may not manage its user's account is rejected.
 func (a *Auth) signedIn(r *http.Request, methods ...string) (tokens.Principal, error) {
 	if a.tokens == nil {
-		return tokens.Principal{}, wire.NewError(wire.ReasonInternal, errNoTokens)
+		return tokens.Principal{}, a.unworkable(r, errNoTokens)
 	}
 	if !slices.Contains(methods, r.Method) {
 		e := wire.NewError(wire.ReasonMethod, nil)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/internal/configcheck"
+	"github.com/sallyport-go/sallyport/internal/faultlog"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens/events"
 	"github.com/sallyport-go/sallyport/tokens/keys"
@@ -26,6 +27,7 @@ import (
 // keys of Config.KeyRing. It starts no goroutine.
 type Authority struct {
 	unfinished *unfinished
+	faults     *faultlog.Log // where there are no events
 
 	store       store.Store
 	apiKeys     store.APIKeys
@@ -92,7 +94,7 @@ func New(c Config) (*Authority, error) {
 	}
 	verifier := &Verifier{
 		keys: ring, issuer: c.Issuer, audience: c.Audience,
-		leeway: c.Leeway, accessTTL: c.AccessTTL, cache: remembered, events: c.Events, clock: c.Now,
+		leeway: c.Leeway, accessTTL: c.AccessTTL, cache: remembered, events: c.Events, faults: &faultlog.Log{}, clock: c.Now,
 	}
 	a := &Authority{
 		store: checkedStore{c.Store}, revocations: c.Revocations,
@@ -103,7 +105,7 @@ func New(c Config) (*Authority, error) {
 		accessTTL: c.AccessTTL, idleTTL: c.IdleTTL, sessionTTL: c.SessionTTL, maxSessions: c.MaxSessions,
 		passwordEndsKeys: c.PasswordEndsAPIKeys, unfinished: &unfinished{},
 		grace: c.RetryGrace, leeway: c.Leeway, timeout: c.Timeout,
-		claims: c.Claims, events: c.Events, clock: c.Now,
+		claims: c.Claims, events: c.Events, faults: &faultlog.Log{}, clock: c.Now,
 	}
 	if c.APIKeys != nil {
 		a.apiKeys = checkedKeys{c.APIKeys}

@@ -3,7 +3,9 @@ package tokens
 import (
 	"context"
 	"errors"
+	"log/slog"
 
+	"github.com/sallyport-go/sallyport/internal/faultlog"
 	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
@@ -14,15 +16,25 @@ func (a *Authority) Reports() bool { return a.events != nil }
 // Report passes an event to Config.Events, with At and Address filled in: the
 // current time, and the address that events.WithAddress put into ctx. If ctx is
 // cancelled, a StoreFailure or KeysFailure is reported as ClientGone. Packages on top
-// of this one call it. Without Config.Events it does nothing.
+// of this one call it. Without Config.Events, faults (see events.Kind.IsFault) are
+// logged by slog.Default, at most once a minute for each kind, and other events are
+// dropped.
 func (a *Authority) Report(ctx context.Context, e events.Event) {
-	if a.events == nil {
-		return
-	}
 	e.At = a.now()
 	e.Address = events.AddressFrom(ctx)
 	e.Kind = kindFor(ctx, e.Kind)
+	if a.events == nil {
+		logFault(ctx, a.faults, e)
+		return
+	}
 	a.events(ctx, e)
+}
+
+// logFault logs an event that no hook gets, if the host should know of it.
+func logFault(ctx context.Context, log *faultlog.Log, e events.Event) {
+	if e.Kind.IsFault() {
+		log.Note(ctx, e.At, string(e.Kind), slog.Any("event", e))
+	}
 }
 
 // kindFor returns the kind of an event in a context: once the client has gone, calls

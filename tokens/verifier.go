@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/internal/configcheck"
+	"github.com/sallyport-go/sallyport/internal/faultlog"
 	"github.com/sallyport-go/sallyport/tokens/events"
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
@@ -58,6 +59,7 @@ type Verifier struct {
 	accessTTL        time.Duration // how long ago a token may have expired to get ErrExpiredToken
 	cache            *cache
 	events           func(context.Context, events.Event)
+	faults           *faultlog.Log // where there are no events
 	clock            func() time.Time
 }
 
@@ -86,7 +88,7 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 	}
 	return &Verifier{
 		keys: c.Keys, issuer: c.Issuer, audience: c.Audience,
-		leeway: c.Leeway, accessTTL: defaultAccessTTL, cache: remembered, events: c.Events, clock: c.Now,
+		leeway: c.Leeway, accessTTL: defaultAccessTTL, cache: remembered, events: c.Events, faults: &faultlog.Log{}, clock: c.Now,
 	}, nil
 }
 
@@ -123,12 +125,13 @@ func (v *Verifier) Reports() bool { return v.events != nil }
 
 // Report passes an event to VerifierConfig.Events, as [Authority.Report] does.
 func (v *Verifier) Report(ctx context.Context, e events.Event) {
-	if v.events == nil {
-		return
-	}
 	e.At = v.clock().UTC().Truncate(time.Microsecond)
 	e.Address = events.AddressFrom(ctx)
 	e.Kind = kindFor(ctx, e.Kind)
+	if v.events == nil {
+		logFault(ctx, v.faults, e)
+		return
+	}
 	v.events(ctx, e)
 }
 

@@ -26,7 +26,7 @@ func TestF19TheHeadersAreStructuredFields(t *testing.T) {
 	for _, name := range []string{"free", "a plan, with = and ; and 'quotes'", "50% off"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := limited(t, name)
+			h := limited(t, name, ratelimit.Draft11)
 			for i := range 9 {
 				r := httptest.NewRequestWithContext(
 					tokens.WithPrincipal(t.Context(), tokens.Principal{Subject: "u", Tier: name}), http.MethodGet, "/", http.NoBody)
@@ -34,14 +34,43 @@ func TestF19TheHeadersAreStructuredFields(t *testing.T) {
 				h.ServeHTTP(w, r)
 				policies := list(t, w.Header().Values("RateLimit-Policy"), "q", "w")
 				left := list(t, w.Header().Values("RateLimit"), "r", "t")
-				if len(policies) != 4 || len(left) != 1 {
+				if len(policies) != 5 || len(left) != 1 {
 					t.Fatalf("request %d: %d policies, %d limits", i, len(policies), len(left))
 				}
-				if unit, _ := policies[3].Params.Get("qu"); policies[0].Value != name || unit != "content-bytes" {
+				if unit, _ := policies[4].Params.Get("qu"); policies[0].Value != name || unit != "content-bytes" {
 					t.Errorf("request %d: policies %v", i, w.Header())
 				}
 			}
 		})
+	}
+}
+
+// The next version has other parameters, the cost of the request, and a field that
+// says by what a policy counts.
+func TestTheNextDraftIsStructuredFields(t *testing.T) {
+	t.Parallel()
+	h := limited(t, "free", ratelimit.DraftNext)
+	for i := range 9 {
+		r := httptest.NewRequestWithContext(
+			tokens.WithPrincipal(t.Context(), tokens.Principal{Subject: "u", Tier: "free"}), http.MethodGet, "/", http.NoBody)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		policies := list(t, w.Header().Values("RateLimit-Policy"), "q", "w")
+		left := list(t, w.Header().Values("RateLimit"), "a", "w", "c")
+		partitions := list(t, w.Header().Values("RateLimit-Partition"))
+		if len(policies) != 5 || len(left) != 1 || len(partitions) != 1 {
+			t.Fatalf("request %d: %v", i, w.Header())
+		}
+		if by, ok := partitions[0].Params.Get("user_id"); partitions[0].Value != "writes" || !ok || by != true {
+			t.Errorf("request %d: partitions %v", i, w.Header())
+		}
+		cost, _ := left[0].Params.Get("c")
+		if want := map[bool]int64{true: 1, false: 0}[w.Code == http.StatusOK]; cost != want {
+			t.Errorf("request %d: status %d, cost %v, want %d", i, w.Code, cost, want)
+		}
+		if _, ok := left[0].Params.Get("r"); ok || w.Header().Get("X-RateLimit-Limit") == "" {
+			t.Errorf("request %d: %v", i, w.Header())
+		}
 	}
 }
 
@@ -74,7 +103,7 @@ func list(t *testing.T, values []string, params ...string) []httpsfv.Item {
 }
 
 // limited is a handler behind a limit by all kinds of policies.
-func limited(t *testing.T, tier string) http.Handler {
+func limited(t *testing.T, tier string, draft ratelimit.Draft) http.Handler {
 	t.Helper()
 	users, err := memstore.New(memstore.Config{})
 	if err != nil {
@@ -89,11 +118,12 @@ func limited(t *testing.T, tier string) http.Handler {
 		t.Fatal(err)
 	}
 	auth, err := middleware.New(middleware.Config{
-		Tokens: authority, ClientIP: clientip.RemoteAddr,
+		Tokens: authority, ClientIP: clientip.RemoteAddr, Headers: ratelimit.Headers{Draft: draft},
 		Tiers: ratelimit.Tiers{tier: {
 			Limit: 7, Period: time.Hour, Concurrent: 3, Also: []ratelimit.Window{{Limit: 6, Period: time.Minute}},
 		}},
 		Limit: ratelimit.LimitConfig{Rules: []ratelimit.Rule{
+			{Name: "writes", Limit: 100, Period: time.Minute, By: ratelimit.ByUser(), Cost: func(*http.Request) int64 { return 3 }},
 			{Name: "bytes", Limit: 1 << 20, Period: time.Minute, Late: true, Unit: "content-bytes"},
 		}},
 	})

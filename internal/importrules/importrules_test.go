@@ -64,6 +64,11 @@ var rules = []rule{
 		forbidden: []string{"net/http"},
 	},
 	{
+		promise:   "the log of defects needs the standard library only",
+		pkg:       "internal/faultlog",
+		forbidden: []string{"net/http"},
+	},
+	{
 		promise:   "a configuration is checked with the standard library only",
 		pkg:       "internal/configcheck",
 		imports:   []string{"configerror"},
@@ -124,7 +129,7 @@ var rules = []rule{
 	{
 		promise:   "tokens are made and verified without a web server",
 		pkg:       "tokens",
-		imports:   []string{"tokens/events", "store", "tokens/keys", "internal/caller", "internal/strictjson", "configerror", "internal/configcheck"},
+		imports:   []string{"internal/faultlog", "tokens/events", "store", "tokens/keys", "internal/caller", "internal/strictjson", "configerror", "internal/configcheck"},
 		modules:   []string{crypto},
 		forbidden: []string{"net/http"},
 	},
@@ -155,7 +160,7 @@ var rules = []rule{
 	{
 		promise:   "rate limits do not import tokens, and link neither golang-jwt nor x/crypto",
 		pkg:       "middleware/ratelimit",
-		imports:   []string{"internal/keytable", "internal/network", "internal/unread", "configerror", "internal/configcheck"},
+		imports:   []string{"internal/faultlog", "internal/keytable", "internal/network", "internal/unread", "configerror", "internal/configcheck"},
 		modules:   []string{ulule},
 		forbidden: []string{echo, redis, jwt, crypto, modulePath + "/tokens", modulePath + "/store"},
 	},

@@ -3,6 +3,7 @@ package ratelimit
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/netip"
 )
 
@@ -76,17 +77,26 @@ type Event struct {
 
 // report reports an event of a subject's request.
 func (l *Limiter) report(s *subject, kind EventKind, policy string, err error) {
-	if l.config.Events == nil {
-		return
-	}
 	if kind == EventCounterFailure && errors.Is(err, ErrBusy) {
 		kind = EventCountersBusy
+	}
+	if l.config.Events == nil {
+		l.logFault(s, kind, err)
+		return
 	}
 	e := Event{Kind: kind, Caller: s.Caller, Policy: policy, Err: err}
 	if a, err := l.config.ClientIP(s.request); err == nil {
 		e.Address = a
 	}
 	l.config.Events(context.WithoutCancel(s.request.Context()), e)
+}
+
+// logFault logs a defect of the host or of the counters that no hook gets.
+func (l *Limiter) logFault(s *subject, kind EventKind, err error) {
+	switch kind {
+	case EventCounterFailure, EventCountersBusy, EventUnknownTier, EventCostAboveLimit, EventFault:
+		l.faults.Note(context.WithoutCancel(s.request.Context()), l.config.Now(), string(kind), slog.Group("event", slog.String("kind", string(kind)), slog.Any("error", err)))
+	}
 }
 
 // reportShares reports limits that are nearly used up, and what shadow mode would

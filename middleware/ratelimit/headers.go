@@ -9,7 +9,7 @@ import (
 // Headers says which headers have the quota. The zero value sends all.
 type Headers struct {
 	// Draft is the version of the IETF draft "RateLimit header fields for HTTP". The
-	// zero value is the newest.
+	// zero value is Draft11, the newest that is published.
 	Draft Draft
 
 	// NoXRateLimit omits X-RateLimit-Limit, -Remaining and -Reset, which have
@@ -36,11 +36,19 @@ const (
 
 	// NoDraft sends none of them.
 	NoDraft
+
+	// DraftNext is the format proposed for the version after draft 11
+	// (ietf-wg-httpapi/ratelimit-headers pull request 166, of April 2026). RateLimit
+	// has the parameters a (available quota), w (effective window, in seconds) and c
+	// (what this request has cost). RateLimit-Partition names, for policies by user,
+	// the dimension user_id; other policies count by what has no registered
+	// dimension, and are not in it. It may change with the proposal.
+	DraftNext
 )
 
 func (h Headers) check(complain complaint) {
-	if h.Draft < Draft11 || h.Draft > NoDraft {
-		complain("Headers.Draft", "must be Draft11, Draft06 or NoDraft, got %d", h.Draft)
+	if h.Draft < Draft11 || h.Draft > DraftNext {
+		complain("Headers.Draft", "must be Draft11, Draft06, NoDraft or DraftNext, got %d", h.Draft)
 	}
 }
 
@@ -74,13 +82,15 @@ func (q *Quota) setHeader(h http.Header, lists []string) {
 	text := buffer[:0]
 	switch q.form.Draft {
 	case Draft11:
-		if list := describedList(q.Usage); list != "" {
-			v.constant("Ratelimit-Policy", list, len(text))
-		} else {
-			text = v.end("Ratelimit-Policy", appendPolicies(text, q.Usage))
-		}
+		text = v.policies(text, q.Usage)
 		text = strconv.AppendInt(append(appendString(text, nearest.Policy.Name), ";r="...), nearest.Remaining, 10)
 		text = v.end("Ratelimit", strconv.AppendInt(append(text, ";t="...), seconds(nearest.wait()), 10))
+	case DraftNext:
+		text = v.policies(text, q.Usage)
+		text = v.end("Ratelimit-Partition", appendPartitions(text, q.Usage))
+		text = strconv.AppendInt(append(appendString(text, nearest.Policy.Name), ";a="...), nearest.Remaining, 10)
+		text = strconv.AppendInt(append(text, ";w="...), seconds(nearest.wait()), 10)
+		text = v.end("Ratelimit", strconv.AppendInt(append(text, ";c="...), nearest.cost, 10))
 	case Draft06:
 		text = v.end("Ratelimit-Policy", appendOlderPolicies(text, q.Usage))
 		text = v.limit("Ratelimit-Limit", text, nearest)
@@ -150,6 +160,15 @@ func (v *values) constant(name, value string, length int) {
 	v.n++
 }
 
+// policies adds the list of policies.
+func (v *values) policies(text []byte, all []Usage) []byte {
+	if list := describedList(all); list != "" {
+		v.constant("Ratelimit-Policy", list, len(text))
+		return text
+	}
+	return v.end("Ratelimit-Policy", appendPolicies(text, all))
+}
+
 // limit adds the limit of a policy.
 func (v *values) limit(name string, text []byte, u *Usage) []byte {
 	if u.policy.isDescribed(u.Policy.Limit) {
@@ -170,7 +189,20 @@ func (v *values) set(h http.Header, text string, lists []string) {
 	}
 }
 
-// appendPolicies appends the list of drafts 08 to 11.
+// appendPartitions appends the list of policies that count by user, with that
+// dimension.
+func appendPartitions(text []byte, all []Usage) []byte {
+	separator := ""
+	for i := range all {
+		if all[i].byUser {
+			text = append(appendString(append(text, separator...), all[i].Policy.Name), ";user_id"...)
+			separator = ", "
+		}
+	}
+	return text
+}
+
+// appendPolicies appends the list of drafts 08 to 11, and of the next.
 func appendPolicies(text []byte, all []Usage) []byte {
 	for i := range all {
 		u := &all[i]

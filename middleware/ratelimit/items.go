@@ -282,6 +282,9 @@ func (it *item) usage() Usage {
 		Policy: it.charge.Policy, Unit: it.unit, policy: it.policy, Known: it.known, Violated: it.over,
 		Remaining: it.status.Remaining, ResetAfter: it.status.ResetAfter, RetryAfter: it.status.RetryAfter,
 	}
+	if it.made {
+		u.cost = it.charge.Cost
+	}
 	// this node's share of a limit may be too small for a request that the limit allows
 	if it.over && !it.concurrent && !it.local && it.charge.Cost > it.charge.Policy.most() {
 		u.excess, u.RetryAfter = it.charge.Cost, 0

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sallyport-go/sallyport/internal/faultlog"
 	"github.com/sallyport-go/sallyport/internal/keytable"
 )
 
@@ -30,6 +31,7 @@ type core struct {
 	config   Config
 	live     atomic.Pointer[settings] // what Reconfigure replaces
 	changing sync.Mutex               // one Reconfigure at a time
+	faults   faultlog.Log             // where there are no events
 	local    Counters                 // for FailLocal
 	memory   *inMemory                // the counters, if they are in memory
 	seeds    *[2]maphash.Seed         // for the hashes that replace the keys

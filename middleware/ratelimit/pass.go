@@ -56,7 +56,9 @@ func (n *record) quota(dst []Usage) Quota {
 		it := &n.items[i]
 		q.silent = q.silent || it.local || it.failed
 		if !it.shadow {
-			q.Usage = append(q.Usage, it.usage())
+			u := it.usage()
+			u.byUser = it.byUser && n.subject.User != ""
+			q.Usage = append(q.Usage, u)
 		}
 	}
 	return q

@@ -66,6 +66,7 @@ type policy struct {
 	late   bool // the cost comes from AddCost
 	shadow bool
 
+	byUser     bool // it counts authenticated callers by user
 	concurrent bool // it limits concurrent requests, and has no Period
 
 	texts *texts // nil: they are made on demand
@@ -222,6 +223,7 @@ func newRule(r Rule) policies {
 func (p *policies) rebase() {
 	for i := range p.all {
 		p.all[i].base = p.all[i].window.policy(1)
+		p.all[i].byUser = p.by.kind == byUser
 	}
 }
 

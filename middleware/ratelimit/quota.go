@@ -49,6 +49,8 @@ type Usage struct {
 
 	policy *policy // nil: it is not one of a Limiter
 	excess int64   // the cost of the request, if it is more than the policy ever allows
+	cost   int64   // what the request was charged
+	byUser bool    // the counter is that of a user
 }
 
 // unitConcurrent is the draft's quota unit for a limit of concurrent requests.

@@ -123,6 +123,16 @@ func (e Event) LogValue() slog.Value {
 	return slog.GroupValue(attrs...)
 }
 
+// IsFault reports whether events of this kind mean that something of the host must be
+// mended: its configuration, code or data, a store, the keys or the counters.
+func (k Kind) IsFault() bool {
+	switch k {
+	case StoreFailure, ClockFault, KeysFailure, CounterFailure, CountersBusy, ProxyFault, UnknownTier, CostAboveLimit, Fault:
+		return true
+	}
+	return false
+}
+
 // Log returns an Events hook that writes each event to log with the message
 // "sallyport": possible attacks and failures as warnings (Reuse, Throttled,
 // StoreFailure, ClockFault, KeysFailure, CounterFailure, CountersBusy, ProxyFault,
@@ -131,8 +141,7 @@ func (e Event) LogValue() slog.Value {
 func Log(log *slog.Logger) func(context.Context, Event) {
 	return func(ctx context.Context, e Event) {
 		level := slog.LevelInfo
-		switch e.Kind {
-		case Reuse, Throttled, StoreFailure, ClockFault, KeysFailure, CounterFailure, CountersBusy, ProxyFault, UnknownTier, CostAboveLimit, Fault:
+		if e.Kind.IsFault() || e.Kind == Reuse || e.Kind == Throttled {
 			level = slog.LevelWarn
 		}
 		log.LogAttrs(ctx, level, "sallyport", slog.Any("event", e))
