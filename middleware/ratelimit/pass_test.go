@@ -102,6 +102,23 @@ func TestAnAnsweredRequest(t *testing.T) {
 		}
 	})
 
+	t.Run("a request with its context is counted after Done, too", func(t *testing.T) {
+		t.Parallel()
+		l := openLimiter(t, ratelimit.Tier{Limit: 100, Period: time.Hour})
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
+		for range 2 {
+			p, err := l.CheckLimit(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.Done()
+			r = p.Request()
+		}
+		if n := remaining(t, l, r); n != 98 {
+			t.Errorf("remaining = %d, want 98", n)
+		}
+	})
+
 	t.Run("a Pass that was released knows nothing of the next request", func(t *testing.T) {
 		t.Parallel()
 		l := openLimiter(t, ratelimit.Tier{Limit: 100, Period: time.Hour, Concurrent: 10})
