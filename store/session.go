@@ -24,6 +24,9 @@ type Sessions interface {
 	// the same from exactly one gets nil. The others, callers with a generation that
 	// is not the session's, and callers after a revocation get ErrConflict and
 	// change nothing. It returns ErrNotFound if there is no such session.
+	//
+	// A session may be created at generation 0: then it is the token of a step that may
+	// be made once, and is advanced from 0 to 1 by exactly one of its callers.
 	AdvanceSession(ctx context.Context, id string, from int64, at, idleUntil time.Time) error
 
 	// RevokeSession ends a session permanently: no call advances it afterwards, and

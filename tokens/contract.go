@@ -190,8 +190,8 @@ func checkSession(s *store.Session) error {
 		return badString("Session.Actor", s.Actor)
 	case !areMethods(s.Methods):
 		return broken("Session.Methods", badMethods)
-	case s.Generation < 1:
-		return broken("Session.Generation", "must be 1 or more")
+	case s.Generation < 0:
+		return broken("Session.Generation", "must be 0 or more")
 	}
 	return checkScopeList("Session.Scopes", s.Scopes)
 }

@@ -211,7 +211,7 @@ func TestFaultA12ListsBelongToWhomTheyWereAskedFor(t *testing.T) {
 			func(ctx context.Context, a *tokens.Authority) error {
 				return errorOf2(a.UserAPIKeys(ctx, alice.ID, tokens.Page{}))
 			}},
-		{"a session that never began", func(f *foreign) { f.session = func(s *store.Session) { s.Generation = 0 } }, "Session.Generation",
+		{"a session that never began", func(f *foreign) { f.session = func(s *store.Session) { s.Generation = -1 } }, "Session.Generation",
 			func(ctx context.Context, a *tokens.Authority) error {
 				return errorOf2(a.Sessions(ctx, alice.ID, tokens.Page{}))
 			}},

@@ -188,6 +188,8 @@ func (a *Authority) session(ctx context.Context, id string) (store.Session, erro
 // the grace.
 func stands(s store.Session, token presented, now time.Time, grace time.Duration) (standing, error) {
 	switch {
+	case token.generation < 1, s.Generation < 1:
+		return 0, fmt.Errorf("%w: the session is not open yet", ErrInvalidRefresh)
 	case !s.RevokedAt.IsZero():
 		return 0, ErrRevokedRefresh
 	case !now.Before(s.IdleUntil), !now.Before(s.ExpiresAt):

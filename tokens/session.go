@@ -100,7 +100,8 @@ func (a *Authority) EndOtherSessions(ctx context.Context, p Principal) error {
 	return nil
 }
 
-// lasts reports whether a session can be refreshed.
+// lasts reports whether a session can be refreshed. One at generation 0 is not open
+// yet.
 func lasts(s store.Session, now time.Time) bool {
-	return s.RevokedAt.IsZero() && now.Before(s.IdleUntil) && now.Before(s.ExpiresAt)
+	return s.Generation > 0 && s.RevokedAt.IsZero() && now.Before(s.IdleUntil) && now.Before(s.ExpiresAt)
 }

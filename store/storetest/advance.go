@@ -34,6 +34,12 @@ var advanceRules = []rule{
 		check: advancesOnceAtOneTime,
 	},
 	{
+		name:  "AdvanceSession from generation 0 has exactly one winner",
+		says:  "A session may be created at generation 0: then it is the token of a step that may be made once, and is advanced from 0 to 1 by exactly one of its callers.",
+		why:   "the step of a login that a second factor completes could be made twice, or a store that takes 0 for nothing would never let it be made",
+		check: advancesFromZeroOnce,
+	},
+	{
 		name:  "AdvanceSession refuses another generation",
 		says:  losers,
 		why:   "a spent refresh token would be good again, or a session would jump over the token that its user holds",
@@ -152,4 +158,24 @@ func countsFar(t *trial) {
 		t.wants(err, store.ErrConflict, "AdvanceSession from %d, at %d", from-1, from)
 		t.finds(t.advances(s, t.now, s.IdleUntil), "AdvanceSession")
 	}
+}
+
+func advancesFromZeroOnce(t *trial) {
+	for range rounds {
+		s := t.newSession()
+		s.Generation = 0
+		t.creates(s)
+		t.finds(s, "CreateSession at generation 0")
+		err := t.Store.AdvanceSession(t.ctx, s.ID, 1, t.now, t.now.Add(day))
+		t.wants(err, store.ErrConflict, "AdvanceSession from 1, at 0")
+		errs := atOnce(racers, func(int) error { return t.Store.AdvanceSession(t.ctx, s.ID, 0, t.now, t.now.Add(day)) })
+		t.oneWins(errs, "AdvanceSession from generation 0")
+		s.Generation, s.AdvancedAt, s.IdleUntil = 1, t.now, t.now.Add(day)
+		t.finds(s, "AdvanceSession from generation 0")
+	}
+	over := t.newSession()
+	over.Generation = 0
+	over = t.revokes(t.creates(over), t.now)
+	err := t.Store.AdvanceSession(t.ctx, over.ID, 0, t.now, t.now.Add(day))
+	t.wants(err, store.ErrConflict, "AdvanceSession from generation 0 of a revoked session")
 }

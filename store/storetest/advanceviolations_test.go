@@ -41,6 +41,25 @@ func advanceErr(of, instead error) func(r *rig) {
 }
 
 var advanceViolations = []violation{
+	{"AdvanceSession takes 0 for a session that is none", "AdvanceSession from generation 0 has exactly one winner", func(r *rig) {
+		r.Store = override{Store: r.Store, advance: func(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
+			if from == 0 {
+				return store.ErrConflict
+			}
+			return r.reference.AdvanceSession(ctx, id, from, at, idleUntil)
+		}}
+	}},
+	{"AdvanceSession takes 0 for any generation", "AdvanceSession from generation 0 has exactly one winner", func(r *rig) {
+		r.Store = override{Store: r.Store, advance: func(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
+			return r.reference.edit(ctx, id, func(s *store.Session) error {
+				if from != 0 && s.Generation != from || !s.RevokedAt.IsZero() {
+					return store.ErrConflict
+				}
+				s.Generation, s.AdvancedAt, s.IdleUntil = from+1, at, idleUntil
+				return nil
+			})
+		}}
+	}},
 	{"AdvanceSession is idempotent for one and the same time", "AdvanceSession has exactly one winner at one time", advancing(func(s *store.Session, from int64, at, idleUntil time.Time) error {
 		if s.Generation == from+1 && s.AdvancedAt.Equal(at) && s.RevokedAt.IsZero() {
 			return nil // it takes the caller for the one that it has answered
