@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
+	"github.com/sallyport-go/sallyport/tokens"
 )
 
 // budgetCharge is what an attempt costs of one budget. It is charged before the attempt is made, and
@@ -27,7 +28,8 @@ func (c *budgetCharge) isLost(outcome error) bool {
 		return true
 	}
 	for _, err := range c.lost {
-		if errors.Is(outcome, err) {
+		// a refusal of the host's own confirms the password, so it is no way to try many
+		if errors.Is(outcome, err) || errors.Is(err, tokens.ErrBadCredentials) && errors.Is(outcome, tokens.ErrRefused) {
 			return true
 		}
 	}

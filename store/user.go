@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strings"
 )
 
 // Users checks passwords and looks up users. The host implements it on its own
@@ -27,6 +28,10 @@ type Users interface {
 	// verified: it is read together with the hash, before the work, and not again
 	// after it. If Authenticate renews the hash, it replaces only the one that was
 	// verified, and does not change the version.
+	//
+	// A host that does not let a user in for a reason of its own, or that asks them
+	// for a second factor, returns a [RefusalError] or a [SecondFactorError]. It
+	// returns either only if login and password match, and ErrBadCredentials otherwise.
 	Authenticate(ctx context.Context, login, password string) (User, error)
 
 	// User returns the user with this ID as they are now, and ErrNotFound once they
@@ -78,6 +83,47 @@ type User struct {
 	// changes may create a session with the old password after the call that ended
 	// all others, and only another such call ends it.
 	CredentialVersion string
+}
+
+// RefusalError is returned by Authenticate for a login and a password that match,
+// of a user whom the host does not let in for a reason of its own: "the e-mail
+// address is not confirmed". Its words are sent to the client.
+type RefusalError struct {
+	// UserID is the ID of the user. It is for the event, and is not sent.
+	UserID string
+
+	// Code is the reason for programs: 1 to 64 lower-case letters, digits and
+	// underscores, such as "user_not_verified". The FastAPI wire format sends it as
+	// LOGIN_USER_NOT_VERIFIED. Required.
+	Code string
+
+	// Description is the reason for people: 1 to 512 bytes of text without control
+	// characters. Required.
+	Description string
+}
+
+// Error returns the code and the description.
+func (e *RefusalError) Error() string {
+	return "store: the host refuses the login: " + e.Code + ": " + e.Description
+}
+
+// Refusal returns what a client is told: the Code and the Description.
+func (e *RefusalError) Refusal() (code, description string) { return e.Code, e.Description }
+
+// SecondFactorError is returned by Authenticate for a login and a password that
+// match, of a user who has to show a second factor too.
+type SecondFactorError struct {
+	// UserID is the ID of the user. It is for the event, and is not sent.
+	UserID string
+
+	// Methods are the factors that the user may show, by the names of RFC 8176 §2:
+	// 1 to 16.
+	Methods []string
+}
+
+// Error returns the methods.
+func (e *SecondFactorError) Error() string {
+	return "store: the login needs a second factor: " + strings.Join(e.Methods, " ")
 }
 
 // FaultError is an ErrBadCredentials whose cause is what the host has stored for

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/sallyport-go/sallyport/store"
 )
@@ -25,6 +27,9 @@ func (c checkedStore) Authenticate(ctx context.Context, login, password string) 
 	u, err := c.Store.Authenticate(ctx, login, password)
 	if err == nil {
 		err = checkUser(&u)
+	}
+	if wrong := checkRefusal(err); wrong != nil {
+		err = wrong
 	}
 	return orNothing(u, err)
 }
@@ -130,6 +135,29 @@ func (c checkedClients) Client(ctx context.Context, id string) (store.Client, er
 		err = broken("Client.ID", notAsked)
 	}
 	return orNothing(found, err)
+}
+
+// checkRefusal returns what is wrong with a refusal of the host's own.
+func checkRefusal(err error) error {
+	if r, ok := errors.AsType[*store.RefusalError](err); ok {
+		switch {
+		case !isString(r.UserID):
+			return badString("RefusalError.UserID", r.UserID)
+		case r.Code == "" || len(r.Code) > 64 || strings.Trim(r.Code, "abcdefghijklmnopqrstuvwxyz0123456789_") != "":
+			return broken("RefusalError.Code", "must be 1 to 64 lower-case letters, digits and underscores")
+		case r.Description == "" || !isString(r.Description) || strings.ContainsFunc(r.Description, unicode.IsControl):
+			return broken("RefusalError.Description", "must be 1 to 512 bytes of UTF-8 without control characters")
+		}
+	}
+	if r, ok := errors.AsType[*store.SecondFactorError](err); ok {
+		switch {
+		case !isString(r.UserID):
+			return badString("SecondFactorError.UserID", r.UserID)
+		case len(r.Methods) == 0 || !areMethods(r.Methods):
+			return broken("SecondFactorError.Methods", "must be 1 to 16, each a scope-token of RFC 6749 section 3.3, of 1 to 128 bytes")
+		}
+	}
+	return nil
 }
 
 // orNothing returns the zero value if there is an error.

@@ -27,6 +27,14 @@ var (
 	// deliberately gives no reason.
 	ErrBadCredentials = errors.New("tokens: bad credentials")
 
+	// ErrRefused means that the login and the password match, and that the host does
+	// not let the user in: the [store.RefusalError] in it has its words for the client.
+	ErrRefused = errors.New("tokens: login refused by the host")
+
+	// ErrSecondFactor means that the login and the password match, and that the user
+	// has to show a second factor: see the [store.SecondFactorError] in it.
+	ErrSecondFactor = errors.New("tokens: second factor required")
+
 	// ErrInvalidScope means that a requested scope is malformed, or that it exceeds
 	// what the user holds and the client, the session or the API key allows.
 	ErrInvalidScope = errors.New("tokens: invalid scope")

@@ -157,7 +157,7 @@ func (r *fixture) withdrawn(tb testing.TB, f func()) {
 
 // kinds of refusal, of which an error is exactly one.
 var kinds = []error{
-	tokens.ErrMalformed, tokens.ErrInvalidClient, tokens.ErrUnauthorizedClient, tokens.ErrBadCredentials, tokens.ErrInvalidScope, tokens.ErrExpiredRefresh,
+	tokens.ErrMalformed, tokens.ErrInvalidClient, tokens.ErrUnauthorizedClient, tokens.ErrBadCredentials, tokens.ErrRefused, tokens.ErrSecondFactor, tokens.ErrInvalidScope, tokens.ErrExpiredRefresh,
 	tokens.ErrRevokedRefresh, tokens.ErrReused, tokens.ErrWrongClient, tokens.ErrInvalidToken,
 	tokens.ErrExpiredToken, tokens.ErrInvalidKey, tokens.ErrUnsupportedToken, tokens.ErrNoSession, tokens.ErrUnavailable, tokens.ErrClaims,
 }

@@ -96,7 +96,8 @@ type LoginRequest struct {
 // Login does not limit attempts: middleware does. It reports events.Login, or an
 // event of the error.
 //
-// It returns ErrInvalidClient, ErrUnauthorizedClient, ErrBadCredentials,
+// It returns ErrInvalidClient, ErrUnauthorizedClient, ErrBadCredentials, ErrRefused,
+// ErrSecondFactor,
 // ErrInvalidScope, ErrMalformed, ErrClaims, ErrUnavailable, or the error of
 // BeforePassword.
 func (a *Authority) Login(ctx context.Context, r LoginRequest) (Pair, error) {
@@ -108,7 +109,7 @@ func (a *Authority) Login(ctx context.Context, r LoginRequest) (Pair, error) {
 	}
 	e := event(events.Login, p.Principal)
 	if err != nil {
-		e = events.Event{Kind: failure(err, events.LoginRefused), ClientID: printable(r.ClientID), Err: err}
+		e = events.Event{Kind: failure(err, events.LoginRefused), UserID: refusedUser(err), ClientID: printable(r.ClientID), Err: err}
 		if e.Kind == events.LoginRefused {
 			e.LoginPseudonym = a.LoginPseudonym(cmp.Or(r.SameLogin, r.Login))
 		}
@@ -246,6 +247,24 @@ func (a *Authority) withdraw(ctx context.Context, s store.Session) {
 	_ = a.store.RevokeSession(ctx, s.ID, a.now())
 }
 
+// is reports whether an error is or wraps one of type E.
+func is[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
+}
+
+// refusedUser returns the user whom the host has refused after their password was
+// right. The event of any other refusal names no user.
+func refusedUser(err error) string {
+	if r, ok := errors.AsType[*store.RefusalError](err); ok {
+		return printable(r.UserID)
+	}
+	if r, ok := errors.AsType[*store.SecondFactorError](err); ok {
+		return printable(r.UserID)
+	}
+	return ""
+}
+
 // authenticated returns the user with this login and password.
 func (a *Authority) authenticated(ctx context.Context, r LoginRequest) (store.User, error) {
 	address := events.AddressFrom(ctx)
@@ -256,8 +275,14 @@ func (a *Authority) authenticated(ctx context.Context, r LoginRequest) (store.Us
 		err = store.ErrBadCredentials
 	}
 	switch {
+	case errors.Is(err, ErrContract):
+		return store.User{}, unavailable("authenticate", err)
 	case errors.Is(err, store.ErrBadCredentials):
 		return store.User{}, fmt.Errorf("%w: %w", ErrBadCredentials, err)
+	case is[*store.RefusalError](err):
+		return store.User{}, fmt.Errorf("%w: %w", ErrRefused, err)
+	case is[*store.SecondFactorError](err):
+		return store.User{}, fmt.Errorf("%w: %w", ErrSecondFactor, err)
 	case err != nil:
 		return store.User{}, unavailable("authenticate", err)
 	}

@@ -111,7 +111,9 @@ var (
 var routes = map[wire.Reason]wire.Route{
 	wire.ReasonMethod: wire.RouteLogin, wire.ReasonMalformed: wire.RouteLogin, wire.ReasonTooLarge: wire.RouteLogin,
 	wire.ReasonMissing: wire.RouteLogin, wire.ReasonGrantType: wire.RouteLogin, wire.ReasonClient: wire.RouteLogin,
-	wire.ReasonClientGrant: wire.RouteLogin, wire.ReasonCredentials: wire.RouteLogin, wire.ReasonScope: wire.RouteLogin,
+	wire.ReasonClientGrant: wire.RouteLogin, wire.ReasonCredentials: wire.RouteLogin,
+	wire.ReasonRefused: wire.RouteLogin,
+	wire.ReasonFactor:  wire.RouteLogin, wire.ReasonScope: wire.RouteLogin,
 	wire.ReasonThrottled: wire.RouteLogin, wire.ReasonUnavailable: wire.RouteLogin, wire.ReasonInternal: wire.RouteLogin,
 	wire.ReasonKey: wire.RouteToken, wire.ReasonTarget: wire.RouteToken, wire.ReasonTokenType: wire.RouteToken,
 	wire.ReasonNoRefresh: wire.RouteRefresh, wire.ReasonRefresh: wire.RouteRefresh, wire.ReasonEnded: wire.RouteRefresh,

@@ -24,6 +24,8 @@ const (
 	ReasonClient      Reason = "client"      // the OAuth client is unknown or has a wrong secret
 	ReasonClientGrant Reason = "client_may"  // the OAuth client may not do this
 	ReasonCredentials Reason = "credentials" // the login and the password do not match
+	ReasonRefused     Reason = "refused"     // the login and the password match, and the host does not let the user in
+	ReasonFactor      Reason = "factor"      // the login and the password match, and a second factor is required
 	ReasonScope       Reason = "scope"       // the scope cannot be granted
 	ReasonKey         Reason = "key"         // the API key is invalid, expired or revoked
 	ReasonTarget      Reason = "target"      // no token is issued for this audience
@@ -76,6 +78,10 @@ type Error struct {
 
 	// Scope is the scope that the route requires, if Reason is ReasonForbidden.
 	Scope string
+
+	// HostCode is the host's code for the refusal, if Reason is ReasonRefused: lower-case
+	// letters, digits and underscores. The host's words are in Description.
+	HostCode string
 
 	// RetryAfter is how long the client should wait. Zero: unknown.
 	RetryAfter time.Duration
@@ -133,6 +139,8 @@ var table = map[Reason]Error{
 	ReasonClient:      {Status: http.StatusUnauthorized, Code: "invalid_client", Description: "Client authentication failed"},
 	ReasonClientGrant: {Status: http.StatusBadRequest, Code: "unauthorized_client", Description: "The client may not do this"},
 	ReasonCredentials: {Status: http.StatusBadRequest, Code: "invalid_grant", Description: "Invalid user name or password"},
+	ReasonRefused:     {Status: http.StatusBadRequest, Code: "invalid_grant", Description: "The login is refused"},
+	ReasonFactor:      {Status: http.StatusBadRequest, Code: "invalid_grant", Description: "A second factor is required"},
 	ReasonScope:       {Status: http.StatusBadRequest, Code: "invalid_scope", Description: "The scope cannot be granted"},
 	ReasonKey:         {Status: http.StatusBadRequest, Code: "invalid_request", Description: "The API key is invalid, expired or revoked"},
 	ReasonTarget:      {Status: http.StatusBadRequest, Code: "invalid_target", Description: "No token is issued here for that audience or resource"},
@@ -203,6 +211,12 @@ type retrier interface {
 
 // causes maps the errors of package tokens to reasons. The first match counts, so
 // kinds of an error precede it.
+// refuser is an error with words of the host's own: package store's RefusalError.
+type refuser interface {
+	error
+	Refusal() (code, description string)
+}
+
 var causes = []struct {
 	err    error
 	reason Reason
@@ -212,6 +226,8 @@ var causes = []struct {
 	{tokens.ErrInvalidClient, ReasonClient},
 	{tokens.ErrUnauthorizedClient, ReasonClientGrant},
 	{tokens.ErrBadCredentials, ReasonCredentials},
+	{tokens.ErrRefused, ReasonRefused},
+	{tokens.ErrSecondFactor, ReasonFactor},
 	{tokens.ErrInvalidScope, ReasonScope},
 	{tokens.ErrExpiredRefresh, ReasonEnded},
 	{tokens.ErrRevokedRefresh, ReasonEnded},
@@ -239,6 +255,9 @@ func AsError(err error) *Error {
 	for _, c := range causes {
 		if errors.Is(err, c.err) {
 			e := NewError(c.reason, err)
+			if r, ok := errors.AsType[refuser](err); ok && c.reason == ReasonRefused {
+				e.HostCode, e.Description = r.Refusal()
+			}
 			if r, ok := errors.AsType[retrier](err); ok && c.reason == ReasonUnavailable && r.RetryAfter() > 0 {
 				e.RetryAfter = r.RetryAfter()
 			}

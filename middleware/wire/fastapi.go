@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"strings"
@@ -147,6 +148,10 @@ func fastAPIWords(route Route, e *Error) (status int, detail any) {
 		return http.StatusUnprocessableEntity, fastAPIFields(e.Fields)
 	case ReasonCredentials:
 		return http.StatusBadRequest, "LOGIN_BAD_CREDENTIALS"
+	case ReasonRefused:
+		return http.StatusBadRequest, "LOGIN_" + strings.ToUpper(cmp.Or(e.HostCode, "refused"))
+	case ReasonFactor:
+		return http.StatusBadRequest, "LOGIN_SECOND_FACTOR_REQUIRED"
 	case ReasonRefresh, ReasonEnded:
 		status = http.StatusUnauthorized
 	case ReasonMalformed:

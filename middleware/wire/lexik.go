@@ -107,6 +107,10 @@ func lexikWords(route Route, e *Error) (status int, message string) {
 	switch e.Reason {
 	case ReasonCredentials:
 		return http.StatusUnauthorized, "Invalid credentials."
+	case ReasonRefused:
+		return http.StatusUnauthorized, e.Description
+	case ReasonFactor:
+		return http.StatusUnauthorized, "A second factor is required."
 	case ReasonMissing:
 		if len(e.Fields) > 0 {
 			return e.Status, `The key "` + e.Fields[0].Name + `" must be provided.`

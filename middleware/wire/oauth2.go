@@ -77,10 +77,14 @@ func (OAuth2) Refused(route Route, realm string, e *Error) Answer {
 	if e.Code == "" || route == RouteAPI || route == RouteLogout {
 		a = problem(e)
 	} else {
+		description := e.Description
+		if e.Reason == ReasonRefused && !isQuotable(description) { // RFC 6749 §5.2 allows these characters only
+			description = "The login is refused: " + e.HostCode
+		}
 		a = JSON(e.Status, struct {
 			Error       string `json:"error"`
 			Description string `json:"error_description"`
-		}{e.Code, e.Description})
+		}{e.Code, description})
 	}
 	switch e.Reason {
 	case ReasonClient:

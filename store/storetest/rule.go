@@ -19,7 +19,7 @@ type rule struct {
 // rules returns all rules, in the order in which they are tested.
 func rules() []rule {
 	return slices.Concat(
-		causeRules, userRules, passwordRules, lockoutRules, versionRules,
+		causeRules, userRules, passwordRules, lockoutRules, versionRules, refusalRules,
 		createRules, advanceRules, revokeRules, revokedRules, listRules, expiryRules, sweepRules,
 		textRules, timeRules, sliceRules, contextRules, concurrencyRules, historyRules, manyRules,
 		keyRules, keyUseRules, keyExpiryRules, keyCommonRules,

@@ -105,6 +105,11 @@ type Fixture struct {
 	// Nil: the rules about users who may no longer log in are skipped.
 	LockOut func(ctx context.Context, id string) error
 
+	// Refuse has Authenticate refuse the user with this ID in words of the host's own,
+	// by a store.RefusalError or a store.SecondFactorError. Nil skips the rule about
+	// such users, for a store that refuses none.
+	Refuse func(ctx context.Context, id string) error
+
 	// Clients is the host's store of clients. Unless it and SetClient are set, the
 	// rules for clients are skipped.
 	Clients store.Clients

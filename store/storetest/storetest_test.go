@@ -45,12 +45,13 @@ func newRig(t *testing.T) *rig {
 	}
 	p := newReference()
 	lists := newReferenceLists(p)
+	refused := &refusals{}
 	r := &rig{
 		Fixture: storetest.Fixture{
 			Store: struct {
 				store.Users
 				store.Sessions
-			}{away{users, p}, p},
+			}{wordy{away{users, p}, refused}, p},
 			APIKeys: p,
 			AddUser: func(ctx context.Context, u store.User, password string) (store.User, error) {
 				return u, users.AddUser(ctx, u, password)
@@ -61,6 +62,7 @@ func newRig(t *testing.T) *rig {
 				return u, errors.Join(err, users.AddUser(ctx, u, "none yet"), users.SetHash(ctx, u.ID, hash))
 			},
 			LockOut: users.RemoveUser,
+			Refuse:  refused.add,
 			Clients: lists, SetClient: lists.setClient, RemoveClient: lists.removeClient,
 			Revocations: lists,
 			Break: func(context.Context) (func(context.Context) error, error) {
@@ -142,7 +144,7 @@ type violation struct {
 }
 
 func violations() []violation {
-	return slices.Concat(causeViolations, userViolations, passwordViolations, versionViolations, createViolations, advanceViolations, revokeViolations, revokedViolations,
+	return slices.Concat(causeViolations, userViolations, passwordViolations, versionViolations, refusalViolations, createViolations, advanceViolations, revokeViolations, revokedViolations,
 		listViolations, expiryViolations, sweepViolations,
 		textViolations, commonViolations, contextViolations, concurrencyViolations, historyViolations, manyViolations, keyViolations, keyExpiryViolations, keyCommonViolations,
 		denialViolations, manyDenialViolations, clientViolations, restartViolations, outageViolations)
@@ -254,6 +256,10 @@ func TestSkips(t *testing.T) {
 		"rules for keys, without keys": {
 			"CreateAPIKey has exactly one winner", "needs Fixture.APIKeys",
 			func(f *storetest.Fixture) { f.APIKeys = nil },
+		},
+		"rules for users whom the host refuses, when it refuses none": {
+			"Authenticate refuses in the host's words only who has the right password", "needs Fixture.Refuse",
+			func(f *storetest.Fixture) { f.Refuse = nil },
 		},
 		"rules for clients, without clients": {
 			"Client returns the client", "needs Fixture.Clients and Fixture.SetClient",
