@@ -11,14 +11,13 @@ import (
 // commands are all that this package sends, but for WAIT.
 var commands = redisclient.Commands{
 	Sent: []string{
-		"GET key", "EXISTS key", "HGETALL key", "SMEMBERS key", "SREM key a", "ZRANGE key 0 1", "ZRANGEBYSCORE key 0 1", "ZREM key a",
+		"GET key", "EXISTS key", "HGETALL key", "ZRANGE key 0 1", "ZRANGEBYSCORE key 0 1", "ZREVRANGEBYLEX key + -", "ZREM key a",
 		"ZREMRANGEBYSCORE key 0 1", "DEL key",
 	},
 	Scripted: []string{
 		"TIME", "SETNX key 1", "SET key 1 PX 1000", "GET key", "INCRBY key 1", "EXISTS key", "PTTL key", "PEXPIREAT key 1", "DEL key",
 		"HSET key a 1", "HGET key a", "HMGET key a", "HSETNX key b 1", "HINCRBY key a 1", "DEL key",
-		"SADD key a", "DEL key",
-		"ZADD key 1 a", "ZRANGE key 0 1", "ZREMRANGEBYSCORE key 0 1", "DEL key",
+		"ZADD key 0 a", "ZCARD key", "ZRANGE key 0 1", "ZREM key a", "DEL key",
 	},
 }
 
