@@ -33,6 +33,9 @@ func inspect(ctx context.Context, db *sql.DB, c Config, look func(inspection, co
 	return beside(ctx, db, conns, func(conn *sql.Conn) error {
 		i := inspection{flavour: c.flavour(), conn: conn, config: c, alone: alone}
 		if err := errors.Join(i.settings(ctx)...); err != nil {
+			if isPrepared(err) {
+				return poolerError(err)
+			}
 			return err
 		}
 		if err := i.pooler(ctx, db); err != nil {

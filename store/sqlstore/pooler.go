@@ -1,19 +1,22 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 )
 
 const (
-	poolerWait   = 5 * time.Second // for a connection of the server, behind a pooler that has few
-	poolerRounds = 200             // of queries on two connections at once
-	poolerTries  = 10              // to see a connection of the server change
+	poolerWait   = 5 * time.Second // for a connection that another transaction may hold
+	mixedUpWait  = 30 * time.Second
+	poolerRounds = 200 // of queries on two connections at once
+	poolerTries  = 3   // to see a connection of the server change
 )
 
 // pooler returns an error if a pooler between this process and the server gives each
@@ -38,25 +41,32 @@ func (i inspection) pooler(ctx context.Context, db *sql.DB) error {
 	if err == nil {
 		return nil
 	}
-	if ctx.Err() != nil {
-		return unreachable(err)
+	if ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) {
+		return unreachable(err) // a server that is slow is no pooler
 	}
-	return fmt.Errorf("sqlstore: PostgreSQL: a pooler (such as PgBouncer with pool_mode=transaction) gives each transaction another connection of the server, and the statements that the driver prepares do not exist there: "+
-		"add default_query_exec_mode=exec to the DSN of pgx, or binary_parameters=yes to that of lib/pq, or let the pooler keep a connection for a session (pool_mode=session): %w", err)
+	return poolerError(err)
 }
+
+func poolerError(cause error) error {
+	return fmt.Errorf("sqlstore: PostgreSQL: a pooler (such as PgBouncer with pool_mode=transaction) gives each transaction another connection of the server, and the statements that the driver prepares do not exist there: "+
+		"add default_query_exec_mode=exec to the DSN of pgx, or binary_parameters=yes to that of lib/pq, or let the pooler keep a connection for a session (pool_mode=session): %w", cause)
+}
+
+// isPrepared reports whether the server does not know a prepared statement, knows it
+// already, or has another in its place: SQLSTATE 26000, 42P05 and 08P01.
+func isPrepared(err error) bool {
+	return slices.Contains([]string{"26000", "42P05", "08P01"}, sqlState(err))
+}
+
+var errUnanswered = errors.New("queries on two connections at once got no answer")
 
 var errHeld = errors.New("a connection waits for the transaction of another")
 
 // shared reports whether a transaction of the other connection changes which
 // connection of the server this one has.
 func (i inspection) shared(ctx context.Context, other *sql.Conn) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, poolerWait)
-	defer cancel()
 	for range poolerTries { // other clients of the pooler may have what would be given here
 		changed, err := i.changes(ctx, other)
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			return true, errHeld
-		}
 		if err != nil || changed {
 			return changed, err
 		}
@@ -79,8 +89,39 @@ func (i inspection) changes(ctx context.Context, other *sql.Conn) (bool, error) 
 	if err != nil {
 		return false, err
 	}
-	after, err := backend(ctx, i.conn)
+	after, err := i.duringTx(ctx, tx)
 	return before != after || before == its, err
+}
+
+// duringTx returns the process of the server that serves this connection while a
+// transaction of another one is open. If the answer comes only when the transaction
+// has ended, the pooler had no connection for both: errHeld.
+func (i inspection) duringTx(ctx context.Context, tx *sql.Tx) (int64, error) {
+	type answer struct {
+		process int64
+		err     error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		process, err := backend(ctx, i.conn)
+		answers <- answer{process, err}
+	}()
+	wait := time.NewTimer(poolerWait)
+	defer wait.Stop()
+	select {
+	case a := <-answers:
+		return a.process, a.err
+	case <-wait.C:
+	}
+	_ = tx.Rollback()
+	wait.Reset(poolerWait / 5) // a server that is slow takes longer, as it did before
+	select {
+	case a := <-answers:
+		return a.process, cmp.Or(a.err, errHeld)
+	case <-wait.C:
+		a := <-answers
+		return a.process, a.err
+	}
 }
 
 // backend returns the process of the server that serves a connection.
@@ -91,15 +132,19 @@ func backend(ctx context.Context, db database) (int64, error) {
 // mixedUp makes different queries on two connections at once, and returns an error if
 // one of them gets anything but its own result.
 func (i inspection) mixedUp(ctx context.Context, other *sql.Conn) error {
-	ctx, cancel := context.WithTimeout(ctx, poolerWait)
+	within, cancel := context.WithTimeout(ctx, mixedUpWait)
 	defer cancel()
 	fresh := " /* " + rand.Text() + " */" // so that no connection has the statement from before
 	results := make(chan error, 1)
 	go func() {
-		results <- ownResults(ctx, other, "SELECT $1::text || '', 2"+fresh, func(n int) string { return fmt.Sprint("other ", n) }, 2)
+		results <- ownResults(within, other, "SELECT $1::text || '', 2"+fresh, func(n int) string { return fmt.Sprint("other ", n) }, 2)
 	}()
-	err := ownResults(ctx, i.conn, "SELECT 'own ' || $1::text, 1"+fresh, strconv.Itoa, 1)
-	return errors.Join(err, <-results)
+	err := ownResults(within, i.conn, "SELECT 'own ' || $1::text, 1"+fresh, strconv.Itoa, 1)
+	err = errors.Join(err, <-results)
+	if within.Err() != nil && ctx.Err() == nil {
+		return errUnanswered
+	}
+	return err
 }
 
 // ownResults makes a query many times, and checks its two columns.

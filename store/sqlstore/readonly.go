@@ -13,12 +13,19 @@ import (
 const readOnly = "25006"
 
 // isReadOnly reports whether an error of a driver for PostgreSQL is readOnly.
-func isReadOnly(err error) bool {
+func isReadOnly(err error) bool { return sqlState(err) == readOnly }
+
+// sqlState returns the SQLSTATE of an error of a driver for PostgreSQL, "" if it has
+// none.
+func sqlState(err error) string {
 	state, ok := errors.AsType[interface {
 		error
 		SQLState() string
 	}](err)
-	return ok && state.SQLState() == readOnly
+	if !ok {
+		return ""
+	}
+	return state.SQLState()
 }
 
 // onAnother runs a statement that a connection has refused as readOnly on others of the
