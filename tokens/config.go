@@ -180,7 +180,9 @@ type Config struct {
 
 	// Events receives the events, for a security log: see package events. It is
 	// called on the goroutine of the operation, which waits for it, and must be safe
-	// for concurrent use. Nil: events are dropped.
+	// for concurrent use. Nil: faults are logged
+	// by slog.Default, at most once a minute for each kind, and other events are
+	// dropped.
 	Events func(context.Context, events.Event)
 
 	// Now is the clock, for tests. It must be safe for concurrent use. Nil:

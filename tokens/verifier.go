@@ -39,7 +39,9 @@ type VerifierConfig struct {
 	Cache CacheConfig
 
 	// Events receives the events, as Config.Events does: events.KeysFailure, and
-	// what the middleware reports. Nil: events are dropped.
+	// what the middleware reports. Nil: faults are logged
+	// by slog.Default, at most once a minute for each kind, and other events are
+	// dropped.
 	Events func(context.Context, events.Event)
 
 	// Now is the clock, for tests. It must be safe for concurrent use. Nil:

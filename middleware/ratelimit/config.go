@@ -76,7 +76,9 @@ type Config struct {
 	CounterTimeout time.Duration
 
 	// Events receives the events. It is called on the goroutine of the request, and
-	// must be safe for concurrent use. Nil: events are dropped.
+	// must be safe for concurrent use. Nil: faults are logged
+	// by slog.Default, at most once a minute for each kind, and other events are
+	// dropped.
 	Events func(context.Context, Event)
 
 	// Refuse writes the response to a rejected request. Its error is an *Error, or

@@ -15,7 +15,7 @@ type Kind string
 // The kinds of event.
 const (
 	Login            Kind = "login"             // a user logged in
-	LoginRefused     Kind = "login_refused"     // a login was rejected: wrong credentials, or a scope that the user does not hold
+	LoginRefused     Kind = "login_refused"     // a login was rejected: wrong credentials, a scope that the user does not hold, or by the host (store.RefusalError, store.SecondFactorError)
 	Refresh          Kind = "refresh"           // a session advanced to its next generation
 	Replay           Kind = "replay"            // the previous refresh token was presented again within RetryGrace, and got the same successor
 	Reuse            Kind = "reuse"             // a used refresh token was presented again; its session is revoked
