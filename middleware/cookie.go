@@ -122,8 +122,7 @@ func (a *Auth) hasCookiesOf(r *http.Request, sid string) bool {
 type forgets int
 
 const (
-	forgetsNothing forgets = iota
-	forgetsAccess
+	forgetsAccess forgets = iota
 	forgetsBoth
 )
 
@@ -170,10 +169,8 @@ func (k *cookies) granted(p tokens.Pair) wire.Answer {
 
 // forget clears the access cookie, or both.
 func (k *cookies) forget(a wire.Answer, what forgets) {
-	if what >= forgetsAccess {
-		a.Header.Add("Set-Cookie", setCookie(k.access, "", 0))
-	}
-	if what >= forgetsBoth {
+	a.Header.Add("Set-Cookie", setCookie(k.access, "", 0))
+	if what == forgetsBoth {
 		a.Header.Add("Set-Cookie", setCookie(k.refresh, "", 0))
 	}
 }

@@ -206,6 +206,8 @@ func TestCookieSource(t *testing.T) {
 				t.Errorf("%d sessions, %s", n, cookiesOf(w))
 			}
 		}
+		exchange := "POST /token\nContent-Type: application/x-www-form-urlencoded\n\n" + exchanging + "&subject_token={key}"
+		wantStatus(t, d.ask(t, exchange), http.StatusOK) // its answer is a body, whatever a cookie holds
 		big = false
 		wantStatus(t, d.send(request(t, replace("POST /refresh\n"+refreshOf+"\n", p))), http.StatusNoContent)
 	})

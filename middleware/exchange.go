@@ -11,10 +11,14 @@ import (
 // error after too many failed attempts.
 func (a *Auth) exchange(r *http.Request, refresh tokens.RefreshRequest, keys bool) (tokens.Pair, error) {
 	if keys && a.tokens.IsAPIKey(refresh.Token) {
-		return a.exchangeKey(r, tokens.KeyRequest{
+		p, err := a.exchangeKey(r, tokens.KeyRequest{
 			Key: refresh.Token, ClientID: refresh.ClientID, ClientSecret: refresh.ClientSecret, ClientAsSent: refresh.ClientAsSent,
 			Scopes: refresh.Scopes,
 		})
+		if err == nil && refresh.MaxAccess > 0 && len(p.AccessToken) > refresh.MaxAccess {
+			return tokens.Pair{}, wire.NewError(wire.ReasonInternal, tokens.ErrClaims)
+		}
+		return p, err
 	}
 	enter := func() (tokens.Pair, error) { return a.tokens.Refresh(a.located(r), refresh) }
 	if refresh.Check() != nil { // a malformed request is rejected before anything is counted
@@ -30,9 +34,5 @@ func (a *Auth) exchangeKey(r *http.Request, key tokens.KeyRequest) (tokens.Pair,
 	if key.Check() != nil { // a malformed request is rejected before anything is counted
 		return enter()
 	}
-	p, err := attemptSecrets(a, r, presented{clientID: key.ClientID, clientSecret: key.ClientSecret, token: key.Key}, enter)
-	if size := a.maxAccess(); err == nil && size > 0 && len(p.AccessToken) > size {
-		return tokens.Pair{}, wire.NewError(wire.ReasonInternal, tokens.ErrClaims)
-	}
-	return p, err
+	return attemptSecrets(a, r, presented{clientID: key.ClientID, clientSecret: key.ClientSecret, token: key.Key}, enter)
 }

@@ -101,6 +101,9 @@ type loginBudgets struct {
 }
 
 func (a *Auth) budgetsOf(login string, from netip.Addr) (b loginBudgets, err error) {
+	if a.tokens == nil {
+		return b, errNoTokens
+	}
 	if login == "" && !from.IsValid() {
 		return b, errNoLockout
 	}

@@ -800,3 +800,31 @@ ratelimit: LimitConfig.OnCounterFailure: must not be FailLocal without Config.No
 		t.Errorf("error = %v", err)
 	}
 }
+
+// Rules of the same name share their counters.
+func TestAShadowRuleDoesNotSwitchOffAnInnerRuleOfItsName(t *testing.T) {
+	t.Parallel()
+	d := open(t, func(c *config) { c.auth.Tiers = ratelimit.Tiers{"free": perHour(100)} })
+	rule := ratelimit.Rule{Name: "export", Limit: 2, Period: time.Hour}
+	inner := d.limits(t, ratelimit.LimitConfig{WithoutTier: true, Rules: []ratelimit.Rule{rule}})
+	rule.Shadow = true
+	outer := d.limits(t, ratelimit.LimitConfig{WithoutTier: true, Rules: []ratelimit.Rule{rule}})
+	if n := d.count(t, alice, outer.Limit(inner.Limit(handler)), 5); n != 2 {
+		t.Errorf("%d were let in, want 2", n)
+	}
+}
+
+func TestAReleaseAfterDoneForgetsTheRequest(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	r := httptest.NewRequestWithContext(tokens.WithPrincipal(t.Context(), principal(alice)), http.MethodGet, "/", http.NoBody)
+	p, err := d.CheckLimit(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Done()
+	p.Release()
+	if p.Request() != nil || len(p.Quota().Usage) != 0 {
+		t.Errorf("it has %v, %+v", p.Request(), p.Quota())
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -132,4 +133,20 @@ func TestVerifier(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+func TestAVerifierHasNoLockouts(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	set, err := keys.NewSet(d.config.tokens.Keys...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, _ := d.resource(t, set)
+	if _, err := a.InspectLogin(t.Context(), "alice", netip.Addr{}); err == nil {
+		t.Error("InspectLogin returned no error")
+	}
+	if err := a.LiftLockout(t.Context(), "alice", netip.Addr{}); err == nil {
+		t.Error("LiftLockout returned no error")
+	}
 }

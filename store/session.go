@@ -95,7 +95,8 @@ type Session struct {
 	// (RFC 6749 §3.3). Empty: they do not limit it.
 	Scopes []string
 
-	// Generation counts the refreshes. It begins at 1, and each refresh adds 1.
+	// Generation counts the refreshes. It begins at 1, or at 0 for a step
+	// that can be made once (see AdvanceSession), and each advance adds 1.
 	Generation int64
 
 	// CreatedAt is when the session was created.

@@ -22,7 +22,7 @@ var wayRoutes = []route{
 	{story: "middleware.Auth.CheckBearer", most: 2},
 	{story: "middleware.Auth.CheckLogin", most: 11},
 	{story: "middleware.Auth.CheckRefresh", most: 12},
-	{story: "middleware.Auth.CheckToken", most: 14},
+	{story: "middleware.Auth.CheckToken", most: 13},
 }
 
 // wayEnds are the files and functions that a way does not go on through. They make,

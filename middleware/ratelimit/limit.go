@@ -184,7 +184,7 @@ func (n *record) keep() {
 	}
 	for i := range n.items {
 		it := &n.items[i]
-		if old := had.same(it); old != nil {
+		if old := had.same(it); old != nil && it.made && it.local == old.local {
 			old.charge.Cost += it.charge.Cost
 			old.status = it.status
 			continue
@@ -198,6 +198,9 @@ func (n *record) keep() {
 func (n *record) same(it *item) *item {
 	for i := range n.items {
 		old := &n.items[i]
+		if old.over {
+			continue // in shadow mode, and not charged: an inner limit that is enforced must be
+		}
 		a, b := &old.charge, &it.charge
 		if a.Key == b.Key && old.hashed == it.hashed && a.Policy.Window == b.Policy.Window && a.Policy.Algorithm == b.Policy.Algorithm && old.concurrent == it.concurrent {
 			return old

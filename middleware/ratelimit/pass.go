@@ -132,13 +132,15 @@ func (p *Pass) finish(last bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := p.record
-	if n == nil || n.done {
+	if n == nil {
 		return
 	}
-	n.done = true
-	n.limiter.inflight.leave(n.items)
-	if slices.ContainsFunc(n.items, func(it item) bool { return it.added != 0 && !it.failed }) {
-		n.settle()
+	if !n.done {
+		n.done = true
+		n.limiter.inflight.leave(n.items)
+		if slices.ContainsFunc(n.items, func(it item) bool { return it.added != 0 && !it.failed }) {
+			n.settle()
+		}
 	}
 	if last {
 		p.record = nil

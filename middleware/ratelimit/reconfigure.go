@@ -24,8 +24,10 @@ type Settings struct {
 
 // Reconfigure replaces tiers and rules while requests are served. It is atomic: it
 // checks the Settings as New checks a Config, and replaces all of them or returns all
-// that is wrong, as *ConfigError values, joined. Every request is decided by the old
-// settings or by the new ones, never by both.
+// that is wrong, as *ConfigError values, joined. Every Limiter decides a request by the
+// old settings or by the new ones, never by both; of Limiters behind one another each
+// may decide a request that is in progress by others. It calls Config.Events, whose
+// function must not call Reconfigure.
 //
 // What was spent stays: a counter belongs to a period and a caller, not to a tier's
 // name or limit. A limit that is lowered refuses at once what exceeds it. A window with

@@ -52,7 +52,7 @@ func (l *Limiter) Inspect(ctx context.Context, c Caller) (Quota, error) {
 func (l *Limiter) look(ctx context.Context, s *subject) (Quota, error) {
 	ctx, cancel := l.deadline(ctx)
 	defer cancel()
-	n := &record{limiter: l, at: l.config.Now()}
+	n := &record{limiter: l, subject: *s, at: l.config.Now()}
 	var err error
 	if n.items, err = l.items(ctx, s, 1, nil); err != nil {
 		return Quota{}, err

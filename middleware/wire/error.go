@@ -209,14 +209,14 @@ type retrier interface {
 	RetryAfter() time.Duration
 }
 
-// causes maps the errors of package tokens to reasons. The first match counts, so
-// kinds of an error precede it.
 // refuser is an error with words of the host's own: package store's RefusalError.
 type refuser interface {
 	error
 	Refusal() (code, description string)
 }
 
+// causes maps the errors of package tokens to reasons. The first match counts, so
+// kinds of an error precede it.
 var causes = []struct {
 	err    error
 	reason Reason

@@ -57,8 +57,9 @@ type Event struct {
 	At time.Time
 
 	// UserID, Account, ClientID and KeyID identify the user, account, client and
-	// key, as far as they are known. The event of a rejected login names no user:
-	// the text in the name field may be a password. If the cause is in the user's
+	// key, as far as they are known. The event of a rejected login names no user,
+	// unless the password was right and the host has refused them or asks for a
+	// second factor: the text in the name field may be a password. If the cause is in the user's
 	// row in the store (a password hash that cannot be parsed), a Fault event names
 	// the user.
 	UserID, Account, ClientID, KeyID string
