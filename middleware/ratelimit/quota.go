@@ -140,7 +140,6 @@ func sentence(p *policy, limit int64) string {
 // texts are the texts of a policy that do not depend on a request, for one seat.
 type texts struct {
 	limit    string // in digits
-	policy   string // in RateLimit-Policy
 	list     string // all policies of the tier or rule, in RateLimit-Policy
 	of       int    // the number of those
 	sentence string // describes a rejection to a person
@@ -161,8 +160,7 @@ func (p *policies) describe() {
 	for i := range p.all {
 		one := &p.all[i]
 		one.texts = &texts{
-			limit: strconv.FormatInt(one.base.Limit, 10), policy: string(appendPolicies(nil, all[i:i+1])),
-			list: list, of: len(all), sentence: sentence(one, one.base.Limit),
+			limit: strconv.FormatInt(one.base.Limit, 10), list: list, of: len(all), sentence: sentence(one, one.base.Limit),
 		}
 	}
 }
