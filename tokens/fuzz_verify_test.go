@@ -57,6 +57,9 @@ func FuzzVerifyAsOthersDo(f *testing.F) {
 		jwt.WithExpirationRequired(), jwt.WithTimeFunc(func() time.Time { return now }), jwt.WithJSONNumber())
 
 	f.Fuzz(func(t *testing.T, head, text string) {
+		if err := tokens.ReadersDiffer([]byte(text), issuer, audience); err != nil {
+			t.Fatal(err)
+		}
 		b64 := base64.RawURLEncoding.EncodeToString
 		signed := b64([]byte(head)) + "." + b64([]byte(text))
 		signature, err := by.method.Sign(signed, by.sign)
@@ -85,13 +88,22 @@ func FuzzVerifyAsOthersDo(f *testing.F) {
 			Exp, Iat                              int64
 			Nbf                                   *int64
 			Seats                                 int
+			Restricted                            bool
+			AuthTime                              *int64 `json:"auth_time"`
+			Amr                                   []string
 		}
 		if err := json.Unmarshal([]byte(text), &c); err != nil {
 			t.Fatalf("encoding/json refuses it: %v", err)
 		}
 		want := tokens.Principal{
 			Subject: c.Sub, Account: c.Acct, Tier: c.Tier, Seats: c.Seats, ClientID: c.ClientID, Scope: c.Scope, SessionID: c.Sid, TokenID: c.Jti,
-			IssuedAt: time.Unix(c.Iat, 0).UTC(), ExpiresAt: time.Unix(c.Exp, 0).UTC(),
+			IssuedAt: time.Unix(c.Iat, 0).UTC(), ExpiresAt: time.Unix(c.Exp, 0).UTC(), Restricted: c.Restricted,
+		}
+		if c.AuthTime != nil {
+			want.AuthenticatedAt = time.Unix(*c.AuthTime, 0).UTC()
+		}
+		if !slices.Equal(p.Methods(), c.Amr) {
+			t.Errorf("Methods = %q, encoding/json %q", p.Methods(), c.Amr)
 		}
 		all := map[string]any{}
 		if err := p.Claims(&all); err != nil || !reflect.DeepEqual(all, unmarshalled(t, text)) {
@@ -129,7 +141,7 @@ func unmarshalled(tb testing.TB, text string) map[string]any {
 func withoutClaims(p tokens.Principal) tokens.Principal {
 	return tokens.Principal{
 		Subject: p.Subject, Account: p.Account, Tier: p.Tier, Seats: p.Seats, ClientID: p.ClientID, Scope: p.Scope,
-		SessionID: p.SessionID, TokenID: p.TokenID, IssuedAt: p.IssuedAt, ExpiresAt: p.ExpiresAt,
+		SessionID: p.SessionID, TokenID: p.TokenID, IssuedAt: p.IssuedAt, ExpiresAt: p.ExpiresAt, Restricted: p.Restricted, AuthenticatedAt: p.AuthenticatedAt,
 	}
 }
 
