@@ -3,11 +3,14 @@
 //
 //	go run ./examples/bench/peers
 //
+// With -docs . it also writes the figures into the documentation, and draws the plot.
+//
 // First every verifier gets the same table of tokens, good and bad. What one of them
 // accepts that it should not stands beside its name.
 package main
 
 import (
+	"bytes"
 	"errors"
 	"flag"
 	"fmt"
@@ -27,6 +30,8 @@ func main() {
 	flag.IntVar(&m.requests, "requests", 4000, "how many requests each server gets in one round; 0: no servers")
 	flag.IntVar(&m.logins, "logins", 100, "how many users log in at once; 0: no logins")
 	short := flag.Bool("short", false, "a few seconds, to see that it works; its figures mean nothing")
+	docs := flag.String("docs", "", "write the figures into docs/figures.json, docs/figures.md, docs/figures.svg and README.md of the repository at this path")
+	again := flag.Bool("stored", false, "with -docs: measure nothing, and write what docs/figures.json has")
 	serve := flag.String("serve", "", "be the measured server of this name; the program starts itself with it")
 	flag.Parse()
 	if *short {
@@ -41,9 +46,27 @@ func main() {
 		}
 		return
 	}
-	if err := m.printAll(); err != nil {
+	if err := m.runFor(*docs, *again); err != nil {
 		log.Fatal(err)
 	}
+}
+
+// runFor measures, unless the figures that are stored are wanted, and writes them
+// into the docs if it is told where they are.
+func (m measure) runFor(docs string, again bool) error {
+	if again {
+		f, err := load(docs)
+		if err != nil {
+			return err
+		}
+		return f.write(docs)
+	}
+	var printed bytes.Buffer
+	m.out = io.MultiWriter(m.out, &printed)
+	if err := m.printAll(); err != nil || docs == "" {
+		return err
+	}
+	return parse(printed.String()).write(docs)
 }
 
 // shorten leaves just enough to see that everything works.

@@ -1,0 +1,199 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// process is a world in a process of its own.
+type process struct {
+	in    io.WriteCloser
+	out   *bufio.Reader
+	wait  func() error
+	bytes float64 // for each of what it has many of
+}
+
+// measure starts a world for each size, and measures them in turns.
+func (o options) measure(ctx context.Context, k kind, cores int) (f figures, err error) {
+	f = figures{kind: k.name, cores: cores, ns: make([][]float64, len(o.sizes))}
+	worlds := make([]*process, len(o.sizes))
+	defer func() {
+		for _, p := range worlds {
+			if p != nil {
+				err = errors.Join(err, p.in.Close(), p.wait()) // it ends when its input ends
+			}
+		}
+	}()
+	for i, n := range o.sizes {
+		if worlds[i], err = startWorld(ctx, k.name, n, cores, k.share(o.requests)); err != nil {
+			return f, err
+		}
+		f.bytes = append(f.bytes, worlds[i].bytes)
+	}
+	for round := range o.rounds {
+		for turn := range worlds {
+			i := (round + turn) % len(worlds)
+			took, err := worlds[i].ask("request")
+			if err != nil {
+				return f, err
+			}
+			harness, err := worlds[i].ask("harness")
+			if err != nil {
+				return f, err
+			}
+			f.ns[i] = append(f.ns[i], took-harness)
+		}
+	}
+	return f, nil
+}
+
+func startWorld(ctx context.Context, kind string, n, cores, requests int) (*process, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	c := exec.CommandContext(ctx, self, "-world", kind, strconv.Itoa(max(n, cores)), strconv.Itoa(cores), strconv.Itoa(requests)) //nolint:gosec // it is this program
+	c.Stderr = os.Stderr
+	in, err := c.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := c.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Start(); err != nil {
+		return nil, err
+	}
+	p := &process{in: in, out: bufio.NewReader(out), wait: c.Wait}
+	if p.bytes, err = p.number(); err != nil {
+		return p, fmt.Errorf("it has not begun: %w", err)
+	}
+	return p, nil
+}
+
+// ask returns the CPU nanoseconds of the process for each request of one turn.
+func (p *process) ask(what string) (float64, error) {
+	if _, err := io.WriteString(p.in, what+"\n"); err != nil {
+		return 0, err
+	}
+	return p.number()
+}
+
+func (p *process) number() (float64, error) {
+	line, err := p.out.ReadString('\n')
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseFloat(strings.TrimSpace(line), 64)
+}
+
+// serveWorld makes a world, and runs the turns that are asked for. args are the kind,
+// the size, the number of cores and the requests of a turn.
+func serveWorld(args []string, in io.Reader, out io.Writer) error {
+	var n [3]int
+	for i := range n {
+		var err error
+		if n[i], err = strconv.Atoi(args[i+1]); err != nil {
+			return err
+		}
+	}
+	size, cores, requests := n[0], n[1], n[2]
+	runtime.GOMAXPROCS(cores)
+	i := slices.IndexFunc(kinds, func(k kind) bool { return k.name == args[0] })
+	if i < 0 {
+		return fmt.Errorf("no kind %q", args[0])
+	}
+	w, err := kinds[i].open(context.Background(), size)
+	if err != nil {
+		return err
+	}
+	before := heap()
+	if err := w.fill(); err != nil {
+		return err
+	}
+	each := (heap() - before - w.notCounted()) / float64(size)
+	if err := turn(w, w.request, size, cores, max(requests, 2*min(size, requests))); err != nil { // until it is as it will be
+		return err
+	}
+	fmt.Fprintf(out, "%.0f\n", each)
+	for lines := bufio.NewScanner(in); lines.Scan(); {
+		do := w.request
+		if lines.Text() == "harness" {
+			do = w.harness
+		}
+		began := cpu()
+		if err := turn(w, do, size, cores, requests); err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "%.1f\n", float64(cpu()-began)/float64(requests))
+	}
+	return nil
+}
+
+// turn makes requests on so many cores, each of which has its own share of what the
+// world has, and takes one of it at random.
+func turn(w *world, do func(c *caller, i int) error, size, cores, requests int) error {
+	errs := make([]error, cores)
+	var wait sync.WaitGroup
+	for core := range cores {
+		wait.Go(func() {
+			c := newCaller()
+			random := rand.New(rand.NewPCG(rand.Uint64(), 1)) //nolint:gosec // not for secrets
+			mine := (size - core + cores - 1) / cores
+			for range requests / cores {
+				if errs[core] = do(c, core+cores*random.IntN(mine)); errs[core] != nil {
+					return
+				}
+			}
+		})
+	}
+	wait.Wait()
+	return errors.Join(errs...)
+}
+
+// cpu returns the CPU time of the process, in user and in kernel mode.
+func cpu() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// heap returns the bytes in use, after the garbage is collected.
+func heap() float64 {
+	var now runtime.MemStats
+	for last := uint64(math.MaxUint64); ; last = now.HeapAlloc {
+		runtime.GC()
+		runtime.ReadMemStats(&now)
+		if now.HeapAlloc+now.HeapAlloc/100 >= last {
+			return float64(now.HeapAlloc)
+		}
+	}
+}
+
+// machine names the processor, where Linux tells it, and the number of its cores.
+func machine() string {
+	name := runtime.GOOS + "/" + runtime.GOARCH
+	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		if _, after, ok := strings.Cut(string(text), "model name\t: "); ok {
+			name, _, _ = strings.Cut(after, "\n")
+		}
+	}
+	return fmt.Sprintf("%s, %d cores", name, runtime.NumCPU())
+}
