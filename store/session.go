@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -132,4 +133,45 @@ type Session struct {
 	// Label tells the user which of their sessions this is, for example "Firefox on
 	// Linux".
 	Label string
+}
+
+// Advanced returns the session as AdvanceSession leaves it, or the session as it is and
+// ErrConflict if it is revoked or its generation is not from. It is for a Store that
+// reads and writes a session under one lock, or in one transaction that no other writer
+// of the session can enter: by itself it is not atomic.
+func (s Session) Advanced(from int64, at, idleUntil time.Time) (Session, error) {
+	if !s.RevokedAt.IsZero() || s.Generation != from {
+		return s, ErrConflict
+	}
+	s.Generation, s.AdvancedAt, s.IdleUntil = from+1, at, idleUntil
+	return s, nil
+}
+
+// Revoked returns the session as RevokeSession leaves it: a session that is revoked
+// already keeps its RevokedAt. Call [CheckRevocation] first. As Advanced, it is for a
+// Store with a lock or a transaction.
+func (s Session) Revoked(at time.Time) Session {
+	if s.RevokedAt.IsZero() {
+		s.RevokedAt = at
+	}
+	return s
+}
+
+// EndsAt returns when the session expires unless it is refreshed before: the earlier of
+// IdleUntil and ExpiresAt. DeleteExpiredSessions deletes the session if that is not after
+// its argument.
+func (s Session) EndsAt() time.Time {
+	if s.IdleUntil.Before(s.ExpiresAt) {
+		return s.IdleUntil
+	}
+	return s.ExpiresAt
+}
+
+// CheckRevocation returns an error, which is not a sentinel, if the time of a revocation
+// is zero: a session or a key with such a RevokedAt would not be revoked.
+func CheckRevocation(at time.Time) error {
+	if at.IsZero() {
+		return errors.New("store: the time of a revocation must not be zero: a zero time means \"not revoked\"")
+	}
+	return nil
 }

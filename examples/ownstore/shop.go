@@ -12,6 +12,7 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"; any other one would do
 
 	"github.com/sallyport-go/sallyport/store"
+	"github.com/sallyport-go/sallyport/store/sqlrows"
 )
 
 //go:embed schema.sql
@@ -47,12 +48,8 @@ func (s *Store) Register(ctx context.Context, u store.User, password string) (st
 	if err != nil {
 		return store.User{}, err
 	}
-	rows, err := s.exec(ctx, `INSERT INTO users VALUES (?, ?, ?, ?, ?, ?, ?, 0, 1) ON CONFLICT DO NOTHING`,
+	return u, sqlrows.Insert(ctx, s.db, `INSERT INTO users VALUES (?, ?, ?, ?, ?, ?, ?, 0, 1) ON CONFLICT DO NOTHING`,
 		u.ID, u.Login, hash, u.Account, u.Tier, u.Seats, strings.Join(u.Scopes, " "))
-	if err == nil && rows == 0 {
-		return store.User{}, store.ErrConflict
-	}
-	return u, err
 }
 
 // ChangePassword is how the shop has always done it, but for the version, which
@@ -63,7 +60,7 @@ func (s *Store) ChangePassword(ctx context.Context, id, password string) error {
 	if err != nil {
 		return err
 	}
-	rows, err := s.exec(ctx, `UPDATE users SET password_hash = ?, login_version = login_version + 1 WHERE id = ?`, hash, id)
+	rows, err := sqlrows.Exec(ctx, s.db, `UPDATE users SET password_hash = ?, login_version = login_version + 1 WHERE id = ?`, hash, id)
 	if err == nil && rows == 0 {
 		return store.ErrNotFound
 	}
@@ -73,6 +70,6 @@ func (s *Store) ChangePassword(ctx context.Context, id, password string) error {
 // Block is how the shop gets rid of them. Their sessions end by themselves: no
 // refresh finds the user.
 func (s *Store) Block(ctx context.Context, id string) error {
-	_, err := s.exec(ctx, `UPDATE users SET blocked = 1, login_version = login_version + 1 WHERE id = ?`, id)
+	_, err := sqlrows.Exec(ctx, s.db, `UPDATE users SET blocked = 1, login_version = login_version + 1 WHERE id = ?`, id)
 	return err
 }

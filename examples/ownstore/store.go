@@ -1,15 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"strings"
 	"time"
 
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/passwords"
+	"github.com/sallyport-go/sallyport/store/sqlrows"
 )
 
 // Store is the shop's own store.Store: its users and, beside them, their
@@ -24,27 +25,17 @@ var _ store.Store = (*Store)(nil)
 
 // Authenticate knows a user by their e-mail address. Somebody blocked is not
 // found, and so costs the same hash as a wrong password and a wrong address.
+//
+// The user, and the CredentialVersion with it, is read together with the hash, and not
+// again: the password may be changed while we hash. A hash of an older kind is replaced,
+// but not one that was changed meanwhile. If that fails, the next login tries again.
 func (s *Store) Authenticate(ctx context.Context, login, password string) (store.User, error) {
 	u, hash, err := s.user(ctx, selectUser+"email = ?", login)
-	renew := false
-	switch {
-	case err == nil:
-		renew, err = s.hasher.Verify(ctx, hash, password)
-	case errors.Is(err, store.ErrNotFound):
-		err = s.hasher.VerifyUnknown(ctx, password)
+	u, renewed, err := s.hasher.Authenticate(ctx, password, u, hash, err)
+	if renewed != "" {
+		_, _ = sqlrows.Exec(ctx, s.db, `UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?`, renewed, u.ID, hash)
 	}
-	switch {
-	case errors.Is(err, passwords.ErrMismatch):
-		return store.User{}, store.ErrBadCredentials
-	case err != nil:
-		return store.User{}, err
-	}
-	// u, and its CredentialVersion with it, was read together with the hash. It is
-	// not read again: the password may have been changed while we hashed.
-	if renew { // the hash is of an older kind, and only now the password is here
-		s.renew(ctx, u.ID, hash, password)
-	}
-	return u, nil
+	return u, err
 }
 
 // User is asked at each refresh.
@@ -57,23 +48,10 @@ const selectUser = `SELECT id, email, company, plan, seats, permissions, login_v
 
 func (s *Store) user(ctx context.Context, query, key string) (u store.User, hash string, err error) {
 	var permissions string
-	err = s.db.QueryRowContext(ctx, query, key).Scan(&u.ID, &u.Login, &u.Account, &u.Tier, &u.Seats, &permissions, &u.CredentialVersion, &hash)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return store.User{}, "", store.ErrNotFound
-	case err != nil:
-		return store.User{}, "", err
-	}
+	err = sqlrows.Scan(s.db.QueryRowContext(ctx, query, key),
+		&u.ID, &u.Login, &u.Account, &u.Tier, &u.Seats, &permissions, &u.CredentialVersion, &hash)
 	u.Scopes = strings.Fields(permissions)
-	return u, hash, nil
-}
-
-// renew leaves a password alone that was changed meanwhile. If it fails, the
-// next login tries again.
-func (s *Store) renew(ctx context.Context, id, old, password string) {
-	if hash, err := s.hasher.Hash(ctx, password); err == nil {
-		_, _ = s.exec(ctx, `UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?`, hash, id, old)
-	}
+	return u, hash, err
 }
 
 // CreateSession stores the session as JSON, and beside it, in columns of their own,
@@ -84,17 +62,13 @@ func (s *Store) CreateSession(ctx context.Context, n store.Session) error {
 	if err != nil {
 		return err
 	}
-	rows, err := s.exec(ctx, `INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, nullif(?, ?), ?) ON CONFLICT (id) DO NOTHING`,
+	return sqlrows.Insert(ctx, s.db, `INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, nullif(?, ?), ?) ON CONFLICT (id) DO NOTHING`,
 		n.ID, n.UserID, n.Generation, n.CreatedAt.UnixMicro(), n.IdleUntil.UnixMicro(), n.ExpiresAt.UnixMicro(),
 		n.RevokedAt.UnixMicro(), time.Time{}.UnixMicro(), string(row))
-	if err == nil && rows == 0 {
-		return store.ErrConflict
-	}
-	return err
 }
 
 func (s *Store) Session(ctx context.Context, id string) (found store.Session, err error) {
-	err = s.query(ctx, &found, `SELECT session FROM sessions WHERE id = ?`, id)
+	err = sqlrows.JSON(ctx, s.db, &found, `SELECT session FROM sessions WHERE id = ?`, id)
 	return found, err
 }
 
@@ -102,16 +76,14 @@ func (s *Store) Session(ctx context.Context, id string) (found store.Session, er
 // between. A SELECT before it would let two callers see the same generation,
 // and both would win, in a transaction too.
 func (s *Store) AdvanceSession(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
-	rows, err := s.exec(ctx, `UPDATE sessions SET generation = generation + 1, idle_until = ?,
+	rows, err := sqlrows.Exec(ctx, s.db, `UPDATE sessions SET generation = generation + 1, idle_until = ?,
 		session = json_set(session, '$.Generation', generation + 1, '$.AdvancedAt', ?, '$.IdleUntil', ?)
 		WHERE id = ? AND generation = ? AND revoked_at IS NULL`, idleUntil.UnixMicro(), text(at), text(idleUntil), id, from)
 	if err != nil || rows == 1 {
 		return err
 	}
-	if _, err := s.Session(ctx, id); err != nil { // it has lost; this only says to what
-		return err
-	}
-	return store.ErrConflict
+	_, err = s.Session(ctx, id) // it has lost; this only says to what
+	return cmp.Or(err, store.ErrConflict)
 }
 
 func (s *Store) RevokeSession(ctx context.Context, id string, at time.Time) error {
@@ -119,10 +91,10 @@ func (s *Store) RevokeSession(ctx context.Context, id string, at time.Time) erro
 }
 
 func (s *Store) revoke(ctx context.Context, at time.Time, which string, args ...any) error {
-	if at.IsZero() {
-		return errors.New("the time of a revocation must not be zero: a zero time means that the session was not revoked")
+	if err := store.CheckRevocation(at); err != nil {
+		return err
 	}
-	_, err := s.exec(ctx, `UPDATE sessions SET revoked_at = ?, session = json_set(session, '$.RevokedAt', ?)
+	_, err := sqlrows.Exec(ctx, s.db, `UPDATE sessions SET revoked_at = ?, session = json_set(session, '$.RevokedAt', ?)
 		WHERE revoked_at IS NULL AND `+which, append([]any{at.UnixMicro(), text(at)}, args...)...)
 	return err
 }
@@ -134,12 +106,12 @@ func (s *Store) RevokeUserSessions(ctx context.Context, userID, except string, a
 	if err := s.revoke(ctx, at, "user_id = ? AND id <> ?", userID, except); err != nil {
 		return nil, err
 	}
-	err = s.query(ctx, &ids, `SELECT json_group_array(id) FROM sessions WHERE user_id = ? AND revoked_at >= ?`, userID, since.UnixMicro())
+	err = sqlrows.JSON(ctx, s.db, &ids, `SELECT json_group_array(id) FROM sessions WHERE user_id = ? AND revoked_at >= ?`, userID, since.UnixMicro())
 	return ids, err
 }
 
 func (s *Store) UserSessions(ctx context.Context, userID string, after store.Cursor, limit int) (all []store.Session, err error) {
-	err = s.query(ctx, &all, `SELECT json_group_array(json(session)) FROM (
+	err = sqlrows.JSON(ctx, s.db, &all, `SELECT json_group_array(json(session)) FROM (
 		SELECT session FROM sessions WHERE user_id = ? AND revoked_at IS NULL AND (created_at, id) < (?, ?)
 		ORDER BY created_at DESC, id DESC LIMIT ?)`, userID, after.CreatedAt.UnixMicro(), after.ID, limit)
 	return all, err
@@ -147,37 +119,9 @@ func (s *Store) UserSessions(ctx context.Context, userID string, after store.Cur
 
 // DeleteExpiredSessions is what Authority.Sweep calls. SQLite has one writer at a
 // time, so it takes a thousand at once and lets others have their turn.
-func (s *Store) DeleteExpiredSessions(ctx context.Context, before time.Time) (gone int, err error) {
-	for {
-		rows, err := s.exec(ctx, `DELETE FROM sessions WHERE id IN (
-			SELECT id FROM sessions WHERE min(idle_until, expires_at) <= ? LIMIT 1000)`, before.UnixMicro())
-		gone += int(rows)
-		if err != nil || rows < 1000 {
-			return gone, err
-		}
-	}
-}
-
-// query decodes the one column of the one row that a statement finds, which is JSON.
-func (s *Store) query(ctx context.Context, into any, statement string, args ...any) error {
-	var found []byte
-	err := s.db.QueryRowContext(ctx, statement, args...).Scan(&found)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return store.ErrNotFound
-	case err != nil:
-		return err
-	}
-	return json.Unmarshal(found, into)
-}
-
-// exec says how many rows a statement has changed.
-func (s *Store) exec(ctx context.Context, statement string, args ...any) (int64, error) {
-	result, err := s.db.ExecContext(ctx, statement, args...)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
+func (s *Store) DeleteExpiredSessions(ctx context.Context, before time.Time) (int, error) {
+	return sqlrows.DeleteBatches(ctx, s.db, `DELETE FROM sessions WHERE id IN (
+		SELECT id FROM sessions WHERE min(idle_until, expires_at) <= ? LIMIT 1000)`, before.UnixMicro())
 }
 
 // text is a time as encoding/json writes it.

@@ -80,9 +80,9 @@ var rules = []rule{
 		forbidden: []string{"net/http"},
 	},
 	{
-		promise:   "the hasher needs x/crypto and x/text only, so a host can use it alone",
+		promise:   "the hasher needs the contracts, x/crypto and x/text only, so a host can use it alone",
 		pkg:       "store/passwords",
-		imports:   []string{"internal/caller", "configerror", "internal/configcheck"},
+		imports:   []string{"store", "internal/caller", "configerror", "internal/configcheck"},
 		modules:   []string{crypto, text},
 		forbidden: []string{"net/http"},
 	},
@@ -202,6 +202,12 @@ var rules = []rule{
 			"store", "store/memstore", "store/passwords", "tokens", "tokens/keys",
 		},
 		forbidden: []string{echo, redis},
+	},
+	{
+		promise:   "the statements of a host's own Store need the contracts and database/sql only",
+		pkg:       "store/sqlrows",
+		imports:   []string{"store"},
+		forbidden: []string{"net/http"},
 	},
 	{
 		promise:   "the SQL store links no driver",

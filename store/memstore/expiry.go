@@ -38,18 +38,10 @@ func (s *Store) sweep() { s.forget(s.now(), sweepEach) }
 // forget deletes up to n sessions whose end is not after before, and returns how
 // many that was.
 func (s *Store) forget(before time.Time, n int) (gone int) {
-	for ; gone < n && len(s.expiry) > 0 && !s.expiry[0].end().After(before); gone++ {
+	for ; gone < n && len(s.expiry) > 0 && !s.expiry[0].EndsAt().After(before); gone++ {
 		s.remove(s.expiry.next())
 	}
 	return gone
-}
-
-// end returns when a session expires.
-func (s *session) end() time.Time {
-	if s.IdleUntil.Before(s.ExpiresAt) {
-		return s.IdleUntil
-	}
-	return s.ExpiresAt
 }
 
 // expiry is a heap of all sessions, the next to expire first. Each session has
@@ -63,7 +55,7 @@ func (e *expiry) next() *session   { return heap.Pop(e).(*session) } //nolint:fo
 // The methods below implement heap.Interface.
 
 func (e expiry) Len() int           { return len(e) }
-func (e expiry) Less(i, j int) bool { return e[i].end().Before(e[j].end()) }
+func (e expiry) Less(i, j int) bool { return e[i].EndsAt().Before(e[j].EndsAt()) }
 
 func (e expiry) Swap(i, j int) {
 	e[i], e[j] = e[j], e[i]

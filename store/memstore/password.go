@@ -2,11 +2,9 @@ package memstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/sallyport-go/sallyport/store"
-	"github.com/sallyport-go/sallyport/store/passwords"
 )
 
 // SetPassword replaces the password of the user with this ID, and changes their
@@ -57,55 +55,37 @@ func (s *Store) Authenticate(ctx context.Context, login, password string) (store
 	if err := ctx.Err(); err != nil {
 		return store.User{}, err
 	}
-	u, err := s.verified(ctx, login, password)
-	if errors.Is(err, passwords.ErrMismatch) {
-		return store.User{}, store.ErrBadCredentials
+	u := s.byLogin(login)
+	var encoded string
+	lookup := store.ErrNotFound
+	var found store.User
+	if u != nil {
+		found, encoded, lookup = u.User, u.hash, nil
 	}
+	// It hashes without a lock.
+	_, renewed, err := s.passwords.Authenticate(ctx, password, found, encoded, lookup)
 	if err != nil {
 		return store.User{}, fmt.Errorf("memstore: Authenticate: %w", err)
 	}
-	return copied(u.User), nil
-}
-
-// verified returns the user with this login and password, or ErrMismatch. It
-// hashes without a lock.
-func (s *Store) verified(ctx context.Context, login, password string) (*user, error) {
-	u := s.byLogin(login)
-	if u == nil {
-		return nil, s.passwords.VerifyUnknown(ctx, password)
-	}
-	renew, err := s.passwords.Verify(ctx, u.hash, password)
-	if errors.Is(err, passwords.ErrFormat) {
-		return nil, &store.FaultError{UserID: u.ID, Field: "password hash", Err: err}
-	}
-	if err != nil {
-		return nil, err
-	}
-	if renew {
-		s.renew(ctx, u, password)
+	if renewed != "" {
+		s.renew(u, renewed)
 	}
 	// Read the user again, by the ID: while the password was hashed they may have
 	// been removed or changed, and another user may have their login.
-	// The version stays that of the hash that was verified.
 	now := s.byID(u.ID)
 	if now == nil {
-		return nil, passwords.ErrMismatch
+		return store.User{}, store.ErrBadCredentials
 	}
-	as := *now
-	as.CredentialVersion = u.CredentialVersion
-	return &as, nil
+	as := copied(now.User)
+	as.CredentialVersion = u.CredentialVersion // that of the hash that was verified
+	return as, nil
 }
 
-// renew replaces the hash with which the password was verified by a current one.
-// Its errors are ignored: the next login tries again.
-func (s *Store) renew(ctx context.Context, verified *user, password string) {
-	hash, err := s.passwords.Hash(ctx, password)
-	if err != nil {
-		return
-	}
+// renew replaces the hash with which the password was verified by a current one,
+// unless the user has another password by now.
+func (s *Store) renew(verified *user, hash string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	// only that hash: the user may have another password by now
 	if u := s.users[verified.ID]; u != nil && u.hash == verified.hash {
 		s.put(&user{User: u.User, hash: hash})
 	}

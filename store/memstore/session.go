@@ -2,7 +2,6 @@ package memstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -67,15 +66,15 @@ func (s *Store) AdvanceSession(ctx context.Context, id string, from int64, at, i
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	found := s.sessions[id]
-	switch {
-	case found == nil:
+	if found == nil {
 		return store.ErrNotFound
-	case !found.RevokedAt.IsZero() || found.Generation != from:
-		return store.ErrConflict
 	}
-	found.Generation, found.AdvancedAt, found.IdleUntil = from+1, at, idleUntil
-	s.expiry.moved(found)
-	return nil
+	advanced, err := found.Advanced(from, at, idleUntil)
+	if err == nil {
+		found.Session = advanced
+		s.expiry.moved(found)
+	}
+	return err
 }
 
 // RevokeSession ends a session; see [store.Sessions]. It returns an error if at
@@ -87,28 +86,17 @@ func (s *Store) RevokeSession(ctx context.Context, id string, at time.Time) erro
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if found := s.sessions[id]; found != nil {
-		found.revoke(at)
+		found.Session = found.Revoked(at)
 	}
 	return nil
 }
-
-var errNoTime = errors.New("memstore: the time of a revocation must not be zero: a zero time means \"not revoked\"")
 
 // revocable returns why a revocation cannot be made.
 func revocable(ctx context.Context, at time.Time) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if at.IsZero() {
-		return errNoTime
-	}
-	return nil
-}
-
-func (s *session) revoke(at time.Time) {
-	if s.RevokedAt.IsZero() {
-		s.RevokedAt = at
-	}
+	return store.CheckRevocation(at)
 }
 
 // UserSessions returns a page of a user's sessions that are not revoked, the newest
@@ -146,7 +134,7 @@ func (s *Store) RevokeUserSessions(ctx context.Context, userID, except string, a
 		if of.ID == except {
 			continue
 		}
-		of.revoke(at)
+		of.Session = of.Revoked(at)
 		if !of.RevokedAt.Before(since) {
 			ended = append(ended, of.ID)
 		}

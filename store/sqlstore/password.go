@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	"github.com/sallyport-go/sallyport/store"
-	"github.com/sallyport-go/sallyport/store/passwords"
 )
 
 // SetPassword replaces the password of the user with this ID, and changes their
@@ -62,55 +61,26 @@ func (s *Store) Authenticate(ctx context.Context, login, password string) (store
 	if s.host != nil {
 		return s.host.Authenticate(ctx, login, password)
 	}
-	u, err := s.verified(ctx, login, password)
-	if errors.Is(err, passwords.ErrMismatch) {
-		return store.User{}, store.ErrBadCredentials
-	}
-	return u, err
-}
-
-// verified returns the user with this login and password, or ErrMismatch.
-func (s *Store) verified(ctx context.Context, login, password string) (store.User, error) {
 	const doing = "Authenticate"
 	u, err := one(ctx, s.db, doing, asked(scanUser, func(u hashed) bool { return u.Login == login }), s.user.byLogin, login)
-	renew := false
-	switch {
-	case err == nil:
-		renew, err = s.passwords.Verify(ctx, u.hash, password)
-		if errors.Is(err, passwords.ErrFormat) {
-			err = &store.FaultError{UserID: u.ID, Field: "password hash", Err: err}
-		}
-	case errors.Is(err, store.ErrNotFound):
-		err = s.passwords.VerifyUnknown(ctx, password)
-	default:
+	_, renewed, err := s.passwords.Authenticate(ctx, password, u.User, u.hash, err)
+	if err != nil {
 		return store.User{}, err
 	}
-	if err != nil {
-		return store.User{}, fmt.Errorf("sqlstore: %s: %w", doing, err)
-	}
-	if renew {
-		s.renew(ctx, u, password)
+	if renewed != "" {
+		// Only in the place of the hash that was verified. If it fails, the next login
+		// tries again.
+		_, _ = s.execOne(ctx, "renew", s.user.renewHash, u.ID, renewed, u.hash)
 	}
 	// Read the user again, by the ID: while the password was hashed they may have
 	// been removed or changed, and another user may have their login.
 	now, err := one(ctx, s.db, doing, withID(u.ID), s.user.read, u.ID)
 	if errors.Is(err, store.ErrNotFound) {
-		return store.User{}, passwords.ErrMismatch
+		return store.User{}, store.ErrBadCredentials
 	}
 	if err != nil {
 		return store.User{}, err
 	}
 	now.CredentialVersion = u.CredentialVersion // the version of the hash that was verified
 	return now.User, nil
-}
-
-// renew replaces the hash with which the password was verified by a current one,
-// unless the user has another hash by now. Its errors are ignored: the next login
-// tries again.
-func (s *Store) renew(ctx context.Context, verified hashed, password string) {
-	hash, err := s.passwords.Hash(ctx, password)
-	if err != nil {
-		return
-	}
-	_, _ = s.execOne(ctx, "renew", s.user.renewHash, verified.ID, hash, verified.hash)
 }

@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -78,8 +77,6 @@ func (s *Store) AdvanceSession(ctx context.Context, id string, from int64, at, i
 	return fmt.Errorf("sqlstore: AdvanceSession: %w", store.ErrNotFound)
 }
 
-var errNoTime = errors.New("the time must not be zero: a zero time means \"not revoked\"")
-
 // RevokeSession ends a session; see [store.Sessions]. It returns an error if at
 // is zero.
 func (s *Store) RevokeSession(ctx context.Context, id string, at time.Time) error {
@@ -132,8 +129,8 @@ func (s *Store) RevokeUserSessions(ctx context.Context, userID, except string, a
 // revoke runs a statement whose second argument is the time, and whose others are
 // which.
 func (s *Store) revoke(ctx context.Context, doing, statement string, at time.Time, which ...any) error {
-	if at.IsZero() {
-		return fmt.Errorf("sqlstore: %s: %w", doing, errNoTime)
+	if err := store.CheckRevocation(at); err != nil {
+		return fmt.Errorf("sqlstore: %s: %w", doing, err)
 	}
 	_, err := s.exec(ctx, doing, statement, slices.Insert(which, 1, any(micros(at)))...)
 	return err
