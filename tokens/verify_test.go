@@ -162,6 +162,29 @@ func TestVerifyAtOnce(t *testing.T) {
 	wg.Wait()
 }
 
+// BenchmarkVerify is a token that was not seen before, and one that was.
+func BenchmarkVerify(b *testing.B) {
+	now := time.Now().Truncate(time.Second)
+	for _, algorithm := range []string{"HS256", "RS256", "ES256", "EdDSA"} {
+		by := signerOf(algorithm)
+		token := draftOf(by, now).token(b)
+		for name, cache := range map[string]tokens.CacheConfig{"cold": {Entries: -1}, "cached": {HMAC: true}} {
+			b.Run(algorithm+"/"+name, func(b *testing.B) {
+				v, err := tokens.NewVerifier(tokens.VerifierConfig{Keys: setOf(b, by.key), Issuer: issuer, Audience: audience, Cache: cache})
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.ReportAllocs()
+				for b.Loop() {
+					if _, err := v.Verify(b.Context(), token); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
+
 // Rounds of both in turn, and the fastest round of each: other work on the machine
 // moves the two alike.
 func BenchmarkVerifyBesideGolangJWT(b *testing.B) {

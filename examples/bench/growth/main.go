@@ -54,7 +54,7 @@ func main() {
 func start(ctx context.Context, args []string, out io.Writer) error {
 	o := options{sizes: []int{1, 1000, 1_000_000}}
 	f := flag.NewFlagSet("growth", flag.ContinueOnError)
-	f.IntVar(&o.rounds, "rounds", 7, "how often each is measured")
+	f.IntVar(&o.rounds, "rounds", 5, "how often each is measured")
 	f.IntVar(&o.requests, "requests", 200_000, "how many requests in one turn; a refresh and an exchange get a quarter")
 	most := f.Int("most", 1_000_000, "the largest number")
 	cores := f.String("cores", "1,2", "numbers of cores")
