@@ -5,18 +5,23 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
 const (
-	poolerWait   = 5 * time.Second // for a connection that another transaction may hold
-	mixedUpWait  = 30 * time.Second
-	poolerRounds = 200 // of queries on two connections at once
-	poolerTries  = 3   // to see a connection of the server change
+	poolerWait   = 5 * time.Second  // for a connection that another transaction may hold
+	answerWait   = 30 * time.Second // for one of the queries on two connections at once
+	poolerRounds = 200              // of these queries
+	mixedUpTime  = 10 * time.Second // for all of them: a server that is slow is asked fewer
+	poolerTries  = 3                // to see a connection of the server change
 )
 
 // pooler returns an error if a pooler between this process and the server gives each
@@ -41,10 +46,24 @@ func (i inspection) pooler(ctx context.Context, db *sql.DB) error {
 	if err == nil {
 		return nil
 	}
-	if ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) {
-		return unreachable(err) // a server that is slow is no pooler
+	if ctx.Err() != nil || isLost(err) {
+		return unreachable(err) // a server that is slow, or that stops, is no pooler
 	}
 	return poolerError(err)
+}
+
+// isLost reports whether an error says that the connection was lost, and nothing about
+// the query: also SQLSTATE 57P, by which a server says that it stops or starts.
+func isLost(err error) bool {
+	if _, ok := errors.AsType[net.Error](err); ok {
+		return true
+	}
+	for _, lost := range []error{context.DeadlineExceeded, driver.ErrBadConn, sql.ErrConnDone, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed} {
+		if errors.Is(err, lost) {
+			return true
+		}
+	}
+	return strings.HasPrefix(sqlState(err), "57P")
 }
 
 func poolerError(cause error) error {
@@ -58,7 +77,7 @@ func isPrepared(err error) bool {
 	return slices.Contains([]string{"26000", "42P05", "08P01"}, sqlState(err))
 }
 
-var errUnanswered = errors.New("queries on two connections at once got no answer")
+var errUnanswered = fmt.Errorf("of queries on two connections at once one got no answer within %v", answerWait)
 
 var errHeld = errors.New("a connection waits for the transaction of another")
 
@@ -132,37 +151,47 @@ func backend(ctx context.Context, db database) (int64, error) {
 // mixedUp makes different queries on two connections at once, and returns an error if
 // one of them gets anything but its own result.
 func (i inspection) mixedUp(ctx context.Context, other *sql.Conn) error {
-	within, cancel := context.WithTimeout(ctx, mixedUpWait)
-	defer cancel()
+	until := time.Now().Add(mixedUpTime)
 	fresh := " /* " + rand.Text() + " */" // so that no connection has the statement from before
 	results := make(chan error, 1)
 	go func() {
-		results <- ownResults(within, other, "SELECT $1::text || '', 2"+fresh, func(n int) string { return fmt.Sprint("other ", n) }, 2)
+		results <- ownResults(ctx, other, until, "SELECT $1::text || '', 2"+fresh, func(n int) string { return fmt.Sprint("other ", n) }, 2)
 	}()
-	err := ownResults(within, i.conn, "SELECT 'own ' || $1::text, 1"+fresh, strconv.Itoa, 1)
-	err = errors.Join(err, <-results)
-	if within.Err() != nil && ctx.Err() == nil {
-		return errUnanswered
+	err := ownResults(ctx, i.conn, until, "SELECT 'own ' || $1::text, 1"+fresh, strconv.Itoa, 1)
+	if its := <-results; err == nil || isLost(err) && its != nil {
+		return its // of two errors the one that says more
 	}
 	return err
 }
 
 // ownResults makes a query many times, and checks its two columns.
-func ownResults(ctx context.Context, db database, query string, argument func(int) string, mark int) error {
-	for n := range poolerRounds {
-		var text string
-		var got int
-		arg := argument(n)
-		if err := db.QueryRowContext(ctx, query, arg).Scan(&text, &got); err != nil {
+func ownResults(ctx context.Context, db database, until time.Time, query string, argument func(int) string, mark int) error {
+	for n := 0; n < poolerRounds && time.Now().Before(until); n++ {
+		if err := ownResult(ctx, db, query, argument(n), mark); err != nil {
 			return err
 		}
-		want := arg
-		if mark == 1 {
-			want = "own " + arg
+	}
+	return nil
+}
+
+// ownResult is one query of ownResults.
+func ownResult(ctx context.Context, db database, query, arg string, mark int) error {
+	within, cancel := context.WithTimeout(ctx, answerWait)
+	defer cancel()
+	var text string
+	var got int
+	if err := db.QueryRowContext(within, query, arg).Scan(&text, &got); err != nil {
+		if within.Err() != nil && ctx.Err() == nil {
+			return errUnanswered
 		}
-		if text != want || got != mark {
-			return errors.New("a query was answered with the result of another")
-		}
+		return err
+	}
+	want := arg
+	if mark == 1 {
+		want = "own " + arg
+	}
+	if text != want || got != mark {
+		return errors.New("a query was answered with the result of another")
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // readOnly is the SQLSTATE of a write on a connection whose transactions are
@@ -31,28 +32,35 @@ func sqlState(err error) string {
 // onAnother runs a statement that a connection has refused as readOnly on others of the
 // pool, and closes each that refuses it too, so that the pool opens new ones: after a
 // failover it keeps connections that it opened while the server was a replica. Each
-// refusal has changed nothing.
+// refusal has changed nothing. It stops with the first connection that is newer than the
+// first refusal: then it is the server that takes no writes.
 func (s *Store) onAnother(ctx context.Context, statement string, args []any) (sql.Result, error) {
+	refused := time.Now()
 	for left := s.db.Stats().OpenConnections; ; left-- {
-		result, err := s.orClosed(ctx, statement, args)
-		if !isReadOnly(err) || left <= 0 {
+		result, newer, err := s.orClosed(ctx, refused, statement, args)
+		if !isReadOnly(err) || newer || left <= 0 {
 			return result, err
 		}
 	}
 }
 
-// orClosed runs a statement on one connection, and closes that if it takes no writes.
-func (s *Store) orClosed(ctx context.Context, statement string, args []any) (sql.Result, error) {
+// orClosed runs a statement on one connection. If that takes no writes, it closes it, and
+// reports whether the server began it after the time.
+func (s *Store) orClosed(ctx context.Context, after time.Time, statement string, args []any) (result sql.Result, newer bool, err error) {
 	conn, err := s.db.Conn(ctx)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer func() { _ = conn.Close() }()
-	result, err := conn.ExecContext(ctx, statement, args...)
+	result, err = conn.ExecContext(ctx, statement, args...)
 	if isReadOnly(err) {
+		// An age, and not a time, since the clocks of two machines differ.
+		var age float64
+		e := conn.QueryRowContext(ctx, "SELECT extract(epoch FROM clock_timestamp() - backend_start)::float8 FROM pg_stat_activity WHERE pid = pg_backend_pid()").Scan(&age)
+		newer = e == nil && age < time.Since(after).Seconds()
 		_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // the pool closes it
 	}
-	return result, err
+	return result, newer, err
 }
 
 // writable adds to an error what a host can do about a server that takes no writes.

@@ -1,0 +1,223 @@
+package sqlstore_test
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sallyport-go/sallyport/store"
+	"github.com/sallyport-go/sallyport/store/sqlstore"
+)
+
+// postgres is as much of a PostgreSQL as Open asks before it looks for tables. Behind it
+// is a pooler: each query is served by another process.
+type postgres struct {
+	trip     time.Duration // of each query
+	fails    func(query string) error
+	readOnly bool // each statement is refused
+	tables   bool // there are those of a Store, without columns that matter
+
+	process, connections atomic.Int64
+}
+
+func (*postgres) Driver() driver.Driver { return nil }
+
+func (p *postgres) Connect(context.Context) (driver.Conn, error) {
+	p.connections.Add(1)
+	return &postgresConn{p, time.Now()}, nil
+}
+
+type postgresConn struct {
+	*postgres
+
+	begun time.Time
+}
+
+func (*postgresConn) Prepare(string) (driver.Stmt, error) { return nil, errDown }
+func (*postgresConn) Close() error                        { return nil }
+func (c *postgresConn) Begin() (driver.Tx, error)         { return c, nil }
+func (*postgresConn) Commit() error                       { return nil }
+func (*postgresConn) Rollback() error                     { return nil }
+
+func (c *postgresConn) ExecContext(context.Context, string, []driver.NamedValue) (driver.Result, error) {
+	if c.readOnly {
+		return nil, stateError("25006")
+	}
+	return driver.RowsAffected(1), nil
+}
+
+func (c *postgresConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-time.After(c.trip):
+	}
+	if c.fails != nil {
+		if err := c.fails(query); err != nil {
+			return nil, err
+		}
+	}
+	answer := func(row ...driver.Value) (driver.Rows, error) { return &oneRow{row: row}, nil }
+	switch {
+	case strings.Contains(query, "server_version_num"):
+		return answer(int64(15), false, "off", "UTF8", "on")
+	case strings.Contains(query, "backend_start"):
+		return answer(time.Since(c.begun).Seconds())
+	case strings.Contains(query, "pg_backend_pid"):
+		return answer(c.process.Add(1))
+	case strings.Contains(query, "'own '"):
+		return answer(fmt.Sprint("own ", args[0].Value), int64(1))
+	case strings.Contains(query, "$1::text || ''"):
+		return answer(args[0].Value, int64(2))
+	case strings.Contains(query, "pg_class"):
+		return answer(c.tables)
+	case strings.Contains(query, "has_table_privilege"):
+		return answer("app", true)
+	case strings.Contains(query, "SELECT version"):
+		files, err := sqlstore.Migrations(sqlstore.Config{Dialect: sqlstore.PostgreSQL})
+		if err != nil {
+			return nil, err
+		}
+		entries, err := fs.ReadDir(files, ".")
+		versions := &oneRow{}
+		for i := range entries {
+			versions.more = append(versions.more, []driver.Value{int64(i + 1)})
+		}
+		return versions, err
+	}
+	return nil, errDown
+}
+
+type oneRow struct {
+	row  []driver.Value
+	more [][]driver.Value
+}
+
+func (r *oneRow) Columns() []string {
+	if r.row == nil {
+		return []string{"version"}
+	}
+	return make([]string, len(r.row))
+}
+func (*oneRow) Close() error { return nil }
+
+func (r *oneRow) Next(row []driver.Value) error {
+	if r.row == nil {
+		if len(r.more) == 0 {
+			return io.EOF
+		}
+		r.row, r.more = r.more[0], r.more[1:]
+	}
+	copy(row, r.row)
+	r.row = nil
+	return nil
+}
+
+// stateError is an error with this SQLSTATE.
+type stateError string
+
+func (e stateError) Error() string    { return "SQLSTATE " + string(e) }
+func (e stateError) SQLState() string { return string(e) }
+
+func opened(ctx context.Context, p *postgres) (*sqlstore.Store, error) {
+	db := sql.OpenDB(p)
+	defer db.Close()
+	return sqlstore.Open(ctx, db, sqlstore.Config{Dialect: sqlstore.PostgreSQL})
+}
+
+// A round trip of 0.2 s is slow, and no sign that results are mixed up.
+func TestFaultC3ASlowServerIsNotTakenForAPooler(t *testing.T) {
+	t.Parallel()
+	for _, trip := range []time.Duration{time.Millisecond, 200 * time.Millisecond, 4 * time.Second} {
+		t.Run(trip.String(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				begun := time.Now()
+				if _, err := opened(t.Context(), &postgres{trip: trip}); err == nil || !strings.Contains(err.Error(), "are not there: run sqlstore.Migrate") {
+					t.Errorf("Open: %v, want that it looks for the tables", err)
+				}
+				if took := time.Since(begun); took > time.Minute {
+					t.Errorf("Open took %v", took)
+				}
+			})
+		})
+	}
+}
+
+func TestFaultC3ALostConnectionIsNotTakenForAPooler(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		err    error
+		pooler bool
+	}{
+		"a connection that the driver gives up":    {driver.ErrBadConn, false},
+		"a connection that ends":                   {io.EOF, false},
+		"a connection that ends within an answer":  {fmt.Errorf("reading: %w", io.ErrUnexpectedEOF), false},
+		"a connection that was reset":              {&net.OpError{Op: "read", Err: syscall.ECONNRESET}, false},
+		"a server that is stopped":                 {stateError("57P01"), false},
+		"a server that has crashed":                {stateError("57P02"), false},
+		"a server that starts":                     {stateError("57P03"), false},
+		"a statement that the server did not get":  {stateError("26000"), true},
+		"a statement that the server has":          {stateError("42P05"), true},
+		"a statement with other parameters":        {stateError("08P01"), true},
+		"an error that says nothing of the server": {errors.New("unexpected message"), true},
+	} {
+		for at, query := range map[string]string{"which process answers": "pg_backend_pid", "results at once": "'own '"} {
+			t.Run(name+", asked for "+at, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					_, err := opened(t.Context(), &postgres{trip: time.Millisecond, fails: func(q string) error {
+						if strings.Contains(q, query) {
+							return tt.err
+						}
+						return nil
+					}})
+					if err == nil || strings.Contains(err.Error(), "a pooler") != tt.pooler || strings.Contains(err.Error(), "cannot be reached") == tt.pooler {
+						t.Errorf("Open: %v", err)
+					}
+				})
+			})
+		}
+	}
+}
+
+// A server that takes no writes is not asked once more for each connection of the pool.
+func TestFaultC13AReadOnlyServerIsAskedOnceMore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := &postgres{trip: time.Millisecond, tables: true}
+		db := sql.OpenDB(p)
+		defer db.Close()
+		s, err := sqlstore.Open(t.Context(), db, sqlstore.Config{Dialect: sqlstore.PostgreSQL, Users: host{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 20 { // in use, by others
+			conn, err := db.Conn(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+		}
+		p.readOnly = true
+		before := p.connections.Load()
+		err = s.CreateSession(t.Context(), store.Session{ID: "s1"})
+		if err == nil || !strings.Contains(err.Error(), "takes no writes") {
+			t.Errorf("CreateSession: %v", err)
+		}
+		if opened := p.connections.Load() - before; opened > 3 {
+			t.Errorf("one write opened %d connections", opened)
+		}
+	})
+}
