@@ -2,9 +2,11 @@ package middleware
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/middleware/wire"
+	"github.com/sallyport-go/sallyport/tokens"
 	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
@@ -16,7 +18,21 @@ type attempt struct {
 
 	paid      []budgetCharge
 	pseudonym string // of the login; empty: the attempt is none to log in
+	checked   bool   // the password was about to be verified
 }
+
+// isRight reports whether the outcome means that the password was right, whether or
+// not it has logged the user in: the scope, the host or a second factor may have
+// prevented it.
+func (t *attempt) isRight(outcome error) bool {
+	if outcome == nil {
+		return true
+	}
+	return t.checked && slices.ContainsFunc(afterPassword, func(err error) bool { return errors.Is(outcome, err) })
+}
+
+// afterPassword are the errors of a login whose password was right.
+var afterPassword = []error{tokens.ErrRefused, tokens.ErrSecondFactor, tokens.ErrInvalidScope, tokens.ErrClaims}
 
 // pay charges all of the budgets, or none of them if one is used up.
 func (t *attempt) pay(all ...budgetCharge) (*overBudget, error) {
@@ -72,8 +88,9 @@ func try[T any](t *attempt, do func() (T, error)) (T, error) {
 // settle gives back the charges that the outcome does not keep.
 func (t *attempt) settle(outcome error) {
 	var back []budgetCharge
+	right := t.isRight(outcome)
 	for i := range t.paid {
-		if !t.paid[i].isLost(outcome) {
+		if !t.paid[i].isLost(outcome, right) {
 			back = append(back, t.paid[i])
 		}
 	}

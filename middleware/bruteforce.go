@@ -13,6 +13,10 @@ import (
 // attempts cannot exceed a budget, and only a failure stays charged: a success, a
 // failure of the store and a panic give the charge back.
 //
+// A right password that does not log in costs what a success costs, and is no
+// failure: the host refuses the user or asks for a second factor, or the scope cannot
+// be granted.
+//
 // A request with an invalid form is rejected before anything is counted. Then the
 // address is charged, then the client is authenticated, and only then are the
 // login and the pair of login and address charged. A text that the caller chose
@@ -64,9 +68,9 @@ type BruteForce struct {
 	// days.
 	KnownFor time.Duration
 
-	// Success limits successful logins of one user from one address: at most Burst
-	// in any Burst × Every. One more gets 429 before the password is hashed.
-	// Concurrent logins before the user is known at the address can exceed it once,
+	// Success limits logins of one user from one address whose password is right,
+	// successful or not: at most Burst in any Burst × Every. One more gets 429 before
+	// the password is hashed. Concurrent logins before the user is known at the address can exceed it once,
 	// by as many as Pair allows. Zero: 60, and one more each second, which is 60 in
 	// any minute.
 	Success Budget

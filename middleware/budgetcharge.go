@@ -4,9 +4,9 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"slices"
 
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
-	"github.com/sallyport-go/sallyport/tokens"
 )
 
 // budgetCharge is what an attempt costs of one budget. It is charged before the attempt is made, and
@@ -15,25 +15,20 @@ type budgetCharge struct {
 	ratelimit.Charge
 
 	lost    []error // the outcomes that keep it
-	success bool    // only a success keeps it
+	success bool    // only a right password keeps it
 }
 
-// isLost reports whether the outcome of an attempt keeps the charge. A client
-// that disconnects has had the work done, so what a failure costs stays charged.
-func (c *budgetCharge) isLost(outcome error) bool {
+// isLost reports whether the outcome of an attempt keeps the charge; right is true
+// if the password was right. A client that disconnects has had the work done, so
+// what a failure costs stays charged.
+func (c *budgetCharge) isLost(outcome error, right bool) bool {
 	if c.success {
-		return outcome == nil
+		return right
 	}
 	if errors.Is(outcome, context.Canceled) {
 		return true
 	}
-	for _, err := range c.lost {
-		// a refusal of the host's own confirms the password, so it is no way to try many
-		if errors.Is(outcome, err) || errors.Is(err, tokens.ErrBadCredentials) && errors.Is(outcome, tokens.ErrRefused) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(c.lost, func(err error) bool { return errors.Is(outcome, err) })
 }
 
 // budgetCharge returns the charge of a budget. The parts say whose budget it is.

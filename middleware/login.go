@@ -71,7 +71,7 @@ func (a *Auth) login(r *http.Request, login tokens.LoginRequest) (tokens.Pair, e
 	if err := t.payCaller(login); err != nil {
 		return tokens.Pair{}, err
 	}
-	login.BeforePassword = t.beforePassword()
+	login.BeforePassword = t.beforePassword
 	p, err := try(&t.attempt, func() (tokens.Pair, error) { return a.tokens.Login(a.located(r), login) })
 	if err != nil {
 		return tokens.Pair{}, t.refusal(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/tokens"
@@ -14,15 +15,16 @@ import (
 // The response depends on the open budgets alone: those of the address, of the
 // client, of the login and of the pair. They are the same for all names. While
 // they are used up, a user who is known at the address has budgets of their own:
-// the right password logs in, and any other outcome looks like the rejection that
-// every name gets there.
+// the right password is answered as at any time, and any other outcome looks like the
+// rejection that every name gets there.
 type loginAttempt struct {
 	attempt
 
 	from      clientNetwork
 	name      string
 	user      knownNetwork
-	knownHere bool // the user has logged in from this address
+	knownHere bool        // the user has logged in from this address
+	spent     *overBudget // the user is not known, and has used up the budget of right passwords
 
 	behind       *overBudget   // the open budgets are used up, and those of the known user are charged
 	client       *knownNetwork // nil: no client has presented a secret, or it cannot be known
@@ -61,10 +63,32 @@ func (t *loginAttempt) payAddress() error {
 	if err != nil {
 		return err
 	}
-	if t.knownHere, err = t.user.isKnown(t.attemptCounters); err != nil || over == nil {
+	if err := t.lookUp(); err != nil || over == nil {
 		return err
 	}
 	return t.payKnown(over)
+}
+
+// lookUp finds out whether the user is known here. A user who is not pays for a right
+// password afterwards, because names that any caller can choose must make no counter
+// of a success; so it looks up that budget too.
+func (t *loginAttempt) lookUp() error {
+	ctx, cancel := t.counting()
+	defer cancel()
+	marks := len(t.user.marks)
+	charges := append(slices.Clip(t.user.marks), t.success().Charge)
+	d, err := t.auth.counters.Peek(ctx, charges, nil)
+	if err == nil && len(d.Status) != len(charges) {
+		err = errStatuses
+	}
+	if err != nil {
+		return t.failed(err)
+	}
+	t.knownHere = slices.ContainsFunc(d.Status[:marks], func(s ratelimit.Status) bool { return !s.Allowed })
+	if !t.knownHere && !d.Status[marks].Allowed {
+		t.spent = &overBudget{charges[marks:], d.Status[marks:]}
+	}
+	return nil
 }
 
 // payClient charges the presentation of a client secret.
@@ -79,16 +103,19 @@ func (t *loginAttempt) payClient(id string) (err error) {
 }
 
 // beforePassword charges the verification of a password, after the client was
-// authenticated. It returns nil if the known user has paid for everything.
-func (t *loginAttempt) beforePassword() func(context.Context) error {
-	if t.behind != nil {
-		return nil
+// authenticated. A known user may have paid for everything before.
+func (t *loginAttempt) beforePassword(context.Context) error {
+	if t.behind == nil {
+		if err := t.payPassword(); err != nil {
+			return err
+		}
 	}
-	return func(context.Context) error { return t.payPassword() }
+	t.checked = true
+	return nil
 }
 
 // payPassword charges the budgets of the login, of the pair and, for a user who
-// is known here, of successes.
+// is known here, of right passwords.
 func (t *loginAttempt) payPassword() error {
 	lost := []error{tokens.ErrBadCredentials}
 	charges := []budgetCharge{
@@ -99,13 +126,18 @@ func (t *loginAttempt) payPassword() error {
 		charges = append(charges, t.success())
 	}
 	over, err := t.pay(charges...)
-	if err != nil || over == nil {
+	switch {
+	case err != nil:
 		return err
+	case over == nil && t.spent != nil:
+		return t.refuse(t.spent, nil)
+	case over == nil:
+		return nil
 	}
 	if open := over.first(2); open != nil {
 		return t.payKnown(open)
 	}
-	return t.refuse(over, nil) // too many successes
+	return t.refuse(over, nil) // too many right passwords
 }
 
 // payKnown charges the attempt of a known user while the open budgets are used
@@ -135,7 +167,7 @@ func (t *loginAttempt) allKnown() budgetCharge {
 
 var lostByKnown = []error{tokens.ErrBadCredentials, tokens.ErrInvalidClient}
 
-// success returns the charge of a successful login.
+// success returns the charge of a right password.
 func (t *loginAttempt) success() budgetCharge {
 	s := t.auth.budgetCharge(ofSuccess, t.user.source(t.auth), nil, t.from.net, t.name)
 	s.success = true
@@ -144,15 +176,33 @@ func (t *loginAttempt) success() budgetCharge {
 
 // refusal returns the rejection of an attempt that has failed: while the budgets
 // are used up that all names have, it looks like the rejection that every name
-// gets.
+// gets, unless the password was right.
 func (t *loginAttempt) refusal(err error) error {
 	switch {
+	case t.isRight(err):
+		t.payRight()
+		return err
 	case t.behind != nil:
 		return t.refuse(t.behind, nil)
 	case t.behindClient != nil && errors.Is(err, tokens.ErrInvalidClient):
 		return t.refuse(t.behindClient, nil)
 	}
 	return err
+}
+
+// payRight charges the right password of a user who is not known here, whether or
+// not it has logged them in.
+func (t *loginAttempt) payRight() {
+	if t.knownHere {
+		return // it was paid before
+	}
+	ctx, cancel := t.counting()
+	defer cancel()
+	c := t.success().Charge
+	c.Done = true
+	if _, err := t.auth.counters.Take(ctx, []ratelimit.Charge{c}, nil); err != nil {
+		_ = t.failed(err)
+	}
 }
 
 // remember marks the address as known for the user, resets the two budgets, and
@@ -162,15 +212,10 @@ func (t *loginAttempt) remember() {
 	ctx, cancel := t.counting()
 	defer cancel()
 	pair := a.budgetCharge(ofPair, t.from.source, nil, t.from.net, t.name)
-	err := a.counters.Reset(ctx, []ratelimit.Charge{pair.Charge, t.knownPair().Charge, t.allKnown().Charge})
-	if err == nil && !t.knownHere {
-		c := t.success().Charge
-		c.Done = true
-		_, err = a.counters.Take(ctx, []ratelimit.Charge{c}, nil)
-	}
-	if err != nil {
+	if err := a.counters.Reset(ctx, []ratelimit.Charge{pair.Charge, t.knownPair().Charge, t.allKnown().Charge}); err != nil {
 		_ = t.failed(err)
 	}
+	t.payRight()
 	t.user.makeKnown(t.attemptCounters)
 	if t.client != nil {
 		t.client.makeKnown(t.attemptCounters)
