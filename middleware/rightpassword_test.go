@@ -27,7 +27,7 @@ func (h *halfway) Authenticate(ctx context.Context, login, password string) (sto
 	return u, err
 }
 
-func TestFaultC12ARightPasswordThatDoesNotLogInHasABound(t *testing.T) {
+func TestFaultA4ARightPasswordThatDoesNotLogInHasABound(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		err  error

@@ -65,9 +65,14 @@ func (c checkedStore) UserSessions(ctx context.Context, userID string, after sto
 		if err != nil {
 			return nil, err
 		}
-		if err = checkSession(&all[i]); err == nil && all[i].UserID != userID {
-			err = broken("Session.UserID", "must be the user's who was asked about")
+		switch err = checkSession(&all[i]); {
+		case err != nil:
+		case all[i].UserID != userID:
+			err = broken("Session.UserID", notTheirs)
+		case after.Passed(all[i].CreatedAt, all[i].ID):
+			err = broken("UserSessions", outOfOrder)
 		}
+		after = all[i].Cursor()
 	}
 	return orNothing(all, err)
 }
@@ -116,9 +121,14 @@ func (c checkedKeys) UserAPIKeys(ctx context.Context, userID string, after store
 		if err != nil {
 			return nil, err
 		}
-		if err = checkKey(&all[i]); err == nil && all[i].UserID != userID {
-			err = broken("APIKey.UserID", "must be the user's who was asked about")
+		switch err = checkKey(&all[i]); {
+		case err != nil:
+		case all[i].UserID != userID:
+			err = broken("APIKey.UserID", notTheirs)
+		case after.Passed(all[i].CreatedAt, all[i].ID):
+			err = broken("UserAPIKeys", outOfOrder)
 		}
+		after = all[i].Cursor()
 	}
 	return orNothing(all, err)
 }
@@ -169,9 +179,12 @@ func orNothing[T any](v T, err error) (T, error) {
 	return v, nil
 }
 
-const tooLong = "must return no more than the limit"
-
-const notAsked = "must be the one that was asked for"
+const (
+	tooLong    = "must return no more than the limit"
+	notAsked   = "must be the one that was asked for"
+	notTheirs  = "must be the user's who was asked about"
+	outOfOrder = "must return what is behind the cursor, each row once, the newest first"
+)
 
 func broken(field, problem string) error {
 	return fmt.Errorf("%w: %s: %s", ErrContract, field, problem)

@@ -57,32 +57,6 @@ func (a *Authority) revoke(ctx context.Context, gone []ended, write func(context
 // atOnce is how many sessions are denied with one call of the deny list.
 const atOnce = 1000
 
-// endAll ends sessions, a thousand at a time. Their access tokens are denied with
-// one call, and then each session is revoked. If the denial fails, none of that
-// thousand is revoked, and the same request finds them again. done is called for
-// each session that has ended. It stops between two sessions when ctx is done.
-func (a *Authority) endAll(ctx context.Context, sessions []store.Session, done func(store.Session)) error {
-	for some := range slices.Chunk(sessions, atOnce) {
-		now := a.now()
-		if err := a.deny(ctx, endedSessions(some...), a.over(now)); err != nil {
-			return err
-		}
-		for _, s := range some {
-			if err := ctx.Err(); err != nil {
-				return unavailable("end sessions", err)
-			}
-			err := a.write(ctx, endedSessions(s), now, func(ctx context.Context, at time.Time) error {
-				return a.store.RevokeSession(ctx, s.ID, at)
-			})
-			if err != nil {
-				return err
-			}
-			done(s)
-		}
-	}
-	return nil
-}
-
 // revokeAll ends all sessions of a user, except one if except is not empty. The store ends them first, with one
 // call, so that none can be refreshed even if the second step fails. Then their
 // access tokens are denied: those of all sessions that ended recently enough to

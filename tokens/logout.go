@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens/events"
@@ -80,9 +81,11 @@ func (a *Authority) LogoutEverywhere(ctx context.Context, userID string) error {
 	return nil
 }
 
-// end ends sessions at their user's request.
-func (a *Authority) end(ctx context.Context, sessions ...store.Session) error {
-	return a.failed(ctx, a.endAll(ctx, sessions, func(s store.Session) { _ = a.loggedOut(ctx, s, nil) }))
+// end ends a session at its user's request.
+func (a *Authority) end(ctx context.Context, s store.Session) error {
+	return a.loggedOut(ctx, s, a.revoke(ctx, endedSessions(s), func(ctx context.Context, at time.Time) error {
+		return a.store.RevokeSession(ctx, s.ID, at)
+	}))
 }
 
 // loggedOut reports that a session has ended, or the error that prevented it.

@@ -2,6 +2,8 @@ package tokens
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens/events"
@@ -28,18 +30,41 @@ func (a *Authority) endOldestSessions(ctx context.Context, newest store.Session)
 // endOver ends sessions above the limit. If Config.Timeout is over when one has
 // ended, it leaves the others to the next login: there is one session less than
 // before this one.
+//
+// Each session is revoked first, and those that were revoked are denied with one
+// call: so none is denied that can still be refreshed. If the denial fails, the login
+// fails and is reported, and their access tokens may stay valid until they expire.
 func (a *Authority) endOver(ctx context.Context, over []store.Session) error {
 	within, cancel := a.bounded(ctx)
 	defer cancel()
-	ended := false
-	err := a.endAll(within, over, func(s store.Session) {
-		ended = true
-		a.Report(ctx, events.Event{Kind: events.SessionLimit, UserID: s.UserID, ClientID: s.ClientID, SessionID: s.ID, Generation: s.Generation})
-	})
-	if ended && within.Err() != nil {
+	now := a.now()
+	n := 0
+	var stopped error
+	for n < len(over) && stopped == nil && (n == 0 || within.Err() == nil) {
+		s := over[n]
+		if stopped = a.endOne(ctx, s.ID, now); stopped == nil {
+			n++
+			a.Report(ctx, events.Event{Kind: events.SessionLimit, UserID: s.UserID, ClientID: s.ClientID, SessionID: s.ID, Generation: s.Generation})
+		}
+	}
+	return errors.Join(a.deny(ctx, endedSessions(over[:n]...), a.over(now)), stopped)
+}
+
+// endOne revokes a session. After an error it reads the session, because the store may
+// have revoked it all the same.
+func (a *Authority) endOne(ctx context.Context, id string, now time.Time) error {
+	within, cancel := a.bounded(ctx)
+	defer cancel()
+	err := a.store.RevokeSession(within, id, now)
+	if err == nil {
 		return nil
 	}
-	return err
+	again, done := a.bounded(ctx)
+	defer done()
+	if s, readErr := a.store.Session(again, id); readErr == nil && !s.RevokedAt.IsZero() {
+		return nil
+	}
+	return unavailable("revoke", err)
 }
 
 const (

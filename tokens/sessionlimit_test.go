@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,6 +16,17 @@ import (
 
 func atMost(n int) func(*tokens.Config) {
 	return func(c *tokens.Config) { c.MaxSessions = n }
+}
+
+// nth is a hook that fails the nth call of a name.
+func nth(name string, n int, err error) hook {
+	var calls atomic.Int64
+	return func(_ context.Context, call string) error {
+		if call == name && calls.Add(1) == int64(n) {
+			return err
+		}
+		return nil
+	}
 }
 
 func TestMaxSessions(t *testing.T) {
@@ -134,6 +146,77 @@ func TestFaultC16TheWorkOfARequestIsBounded(t *testing.T) {
 				t.Errorf("it took %v", took)
 			}
 		})
+	})
+	for name, tt := range map[string]struct {
+		step hook
+		fate error // of the login
+		gone int   // how many sessions it ends
+	}{
+		"whose time is over when it has ended three": {func(_ context.Context, call string) error {
+			if call == "RevokeSession" {
+				time.Sleep(2 * time.Second)
+			}
+			return nil
+		}, nil, 3},
+		"whose third write fails": {nth("RevokeSession", 3, errDriver), tokens.ErrUnavailable, 2},
+		"whose denial fails":      {nth("DenySessions", 1, errDriver), tokens.ErrUnavailable, 45},
+	} {
+		t.Run("no session is denied that can be refreshed after a login "+name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := open(t, denying, atMost(5))
+				ids := r.crowd(t, 49)
+				r.clock.move(time.Minute)
+				r.store.step(tt.step, nil)
+				p, err := r.Login(t.Context(), tokens.LoginRequest{Login: "alice", Password: password})
+				if !errors.Is(err, tt.fate) {
+					t.Fatalf("Login: %v, want %v", err, tt.fate)
+				}
+				r.store.step(nil, nil)
+				denied := r.store.deniedSIDs()
+				gone := 0
+				for _, id := range ids {
+					s, err := r.store.memory.Session(t.Context(), id)
+					if err != nil {
+						t.Fatal(err)
+					}
+					ended := !s.RevokedAt.IsZero()
+					if ended {
+						gone++
+					}
+					if denied[id] && !ended {
+						t.Errorf("%s is denied, and can be refreshed", id)
+					}
+					if ended && !denied[id] && tt.fate == nil {
+						t.Errorf("%s has ended and is not denied, and nothing says so", id)
+					}
+				}
+				if gone != tt.gone {
+					t.Errorf("%d sessions have ended, want %d", gone, tt.gone)
+				}
+				if err == nil {
+					r.verify(t, p.AccessToken)
+				}
+				failures := 0
+				for _, e := range r.journal.Take() {
+					if e.Kind == events.StoreFailure {
+						failures++
+					}
+				}
+				if (failures > 0) != (tt.fate != nil) {
+					t.Errorf("%d failures are reported", failures)
+				}
+			})
+		})
+	}
+	t.Run("a write of which the answer is lost has ended the session, and it is denied", func(t *testing.T) {
+		t.Parallel()
+		r := open(t, denying, atMost(1))
+		one := r.login(t)
+		r.clock.move(time.Second)
+		r.store.step(nil, nth("RevokeSession", 1, errDriver))
+		r.login(t)
+		r.dead(t, one)
 	})
 	t.Run("sessions of access tokens alone are no reason to read them all", func(t *testing.T) {
 		t.Parallel()
