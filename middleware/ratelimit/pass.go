@@ -129,47 +129,79 @@ func (p *Pass) Done() { p.finish(false) }
 func (p *Pass) Release() { p.finish(true) }
 
 func (p *Pass) finish(last bool) {
+	b := p.closed(last)
+	if b != nil {
+		b.pay() // without the lock: it calls the host's Events
+	}
+}
+
+// closed ends the request, and returns what it owes, or nil if that is nothing.
+func (p *Pass) closed(last bool) (owed *bill) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := p.record
 	if n == nil {
-		return
+		return nil
 	}
 	if !n.done {
 		n.done = true
 		n.limiter.inflight.leave(n.items)
 		if slices.ContainsFunc(n.items, func(it item) bool { return it.added != 0 && !it.failed }) {
-			n.settle()
+			owed = n.bill()
 		}
 	}
 	if last {
 		p.record = nil
 		n.limiter.recycle(n)
 	}
+	return owed
 }
 
-// settle charges the costs of AddCost.
-func (n *record) settle() {
-	l := n.limiter
-	ctx, cancel := l.deadline(n.subject.request.Context())
-	defer cancel()
-	for _, local := range []bool{false, true} {
-		var more, less []Charge
-		for i := range n.items {
-			it := &n.items[i]
-			if it.local != local || it.failed || it.added == 0 {
-				continue
-			}
-			c := it.asked()
-			c.Cost, c.Done = min(it.added, maxCost), true
-			switch {
-			case it.added > 0:
-				more = append(more, c)
-			case it.made && l.config.Now().Sub(n.at) < it.status.ResetAfter: // otherwise it was in another window
-				c.Cost, c.Done = min(-it.added, it.charge.Cost), false
-				less = append(less, c)
-			}
+// bill is the costs of AddCost of one request. It keeps nothing of the record, whose
+// memory another request may have when it is paid.
+type bill struct {
+	limiter *Limiter
+	subject subject
+	owed    [2]struct{ more, less []Charge } // by the counters, by those of FailLocal
+}
+
+// bill returns the costs of AddCost.
+func (n *record) bill() *bill {
+	b := &bill{limiter: n.limiter, subject: n.subject}
+	since := n.limiter.config.Now().Sub(n.at)
+	for i := range n.items {
+		it := &n.items[i]
+		if it.failed || it.added == 0 {
+			continue
 		}
+		owed := &b.owed[0]
+		if it.local {
+			owed = &b.owed[1]
+		}
+		c := it.asked()
+		if c.hashed != nil {
+			hashed := *c.hashed
+			c.hashed = &hashed
+		}
+		c.Cost, c.Done = min(it.added, maxCost), true
+		switch {
+		case it.added > 0:
+			owed.more = append(owed.more, c)
+		case it.made && since < it.status.ResetAfter: // otherwise it was in another window
+			c.Cost, c.Done = min(-it.added, it.charge.Cost), false
+			owed.less = append(owed.less, c)
+		}
+	}
+	return b
+}
+
+// pay charges the costs.
+func (b *bill) pay() {
+	l := b.limiter
+	ctx, cancel := l.deadline(b.subject.request.Context())
+	defer cancel()
+	for i, local := range []bool{false, true} {
+		more, less := b.owed[i].more, b.owed[i].less
 		var err error
 		if len(more) > 0 {
 			_, err = l.countersFor(local).Take(ctx, more, nil)
@@ -178,7 +210,7 @@ func (n *record) settle() {
 			err = l.countersFor(local).Refund(ctx, less)
 		}
 		if err != nil {
-			l.report(&n.subject, EventCounterFailure, append(more, less...)[0].Policy.Name, err)
+			l.report(&b.subject, EventCounterFailure, append(more, less...)[0].Policy.Name, err)
 		}
 	}
 }

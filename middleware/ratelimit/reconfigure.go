@@ -26,8 +26,8 @@ type Settings struct {
 // checks the Settings as New checks a Config, and replaces all of them or returns all
 // that is wrong, as *ConfigError values, joined. Every Limiter decides a request by the
 // old settings or by the new ones, never by both; of Limiters behind one another each
-// may decide a request that is in progress by others. It calls Config.Events, whose
-// function must not call Reconfigure.
+// may decide a request that is in progress by others. The function of Config.Events may
+// call it.
 //
 // What was spent stays: a counter belongs to a period and a caller, not to a tier's
 // name or limit. A limit that is lowered refuses at once what exceeds it. A window with
@@ -40,11 +40,20 @@ type Settings struct {
 // returned, with its own LimitConfig. A Limiter of Limits replaces its LimitConfig only.
 // It is safe for concurrent use.
 func (l *Limiter) Reconfigure(ctx context.Context, s Settings) error {
-	l.changing.Lock()
-	defer l.changing.Unlock()
 	if err := l.checkSettings(s); err != nil {
 		return err
 	}
+	// without the lock: it calls the host's function
+	if changed := l.replace(s); len(changed) > 0 && l.config.Events != nil {
+		l.config.Events(ctx, Event{Kind: EventReconfigured, Changed: strings.Join(changed, ", ")})
+	}
+	return nil
+}
+
+// replace replaces the settings, and lists what differs.
+func (l *Limiter) replace(s Settings) []string {
+	l.changing.Lock()
+	defer l.changing.Unlock()
 	old := l.settings()
 	now := old
 	if s.Tiers != nil {
@@ -58,10 +67,7 @@ func (l *Limiter) Reconfigure(ctx context.Context, s Settings) error {
 	} else {
 		l.own.Store(now.route)
 	}
-	if changed := old.changes(now); len(changed) > 0 && l.config.Events != nil {
-		l.config.Events(ctx, Event{Kind: EventReconfigured, Changed: strings.Join(changed, ", ")})
-	}
-	return nil
+	return old.changes(now)
 }
 
 func (l *Limiter) checkSettings(s Settings) error {
