@@ -77,6 +77,76 @@ func TestFaultA15EveryEndOfTheOwnSessionClearsItsCookies(t *testing.T) {
 	})
 }
 
+// A is a session of alice's, B another of hers, C one of bob's. Cookies may be of other
+// sessions than the token of the request.
+func TestFaultA15NoSessionLivesOnWhoseCookiesWereCleared(t *testing.T) {
+	t.Parallel()
+	bearer := "Authorization: Bearer {A access}\n"
+	cookies := func(access, refresh string) string {
+		return "Cookie: __Host-access_token={" + access + " access}; __Secure-refresh_token={" + refresh + " refresh}\n"
+	}
+	alone := func(refresh string) string { return "Cookie: __Secure-refresh_token={" + refresh + " refresh}\n" }
+	for name, x := range map[string]struct {
+		request string
+		ended   string // which sessions must be over; the others live
+		status  int
+	}{
+		"a logout by bearer, with the refresh cookie of another session":       {"POST /logout\n" + bearer + alone("B"), "A B", 204},
+		"a logout by bearer, with the cookies of another session":              {"POST /logout\n" + bearer + cookies("B", "B"), "A B", 204},
+		"a logout by bearer, with the cookies of another user":                 {"POST /logout\n" + bearer + cookies("C", "C"), "A C", 204},
+		"a logout by bearer, with the access cookie of another session":        {"POST /logout\n" + bearer + "Cookie: __Host-access_token={B access}\n", "A B", 204},
+		"a logout by cookies of two sessions":                                  {"POST /logout\n" + cookies("A", "B"), "A B", 204},
+		"a logout by a refresh token, with the cookies of another session":     {"POST /logout\nrefresh-token: {A refresh}\n" + cookies("B", "C"), "A B C", 204},
+		"a logout by an invalid token, with the cookies of a session":          {"POST /logout\nrefresh-token: nonsense\n" + cookies("B", "B"), "B", 204},
+		"a logout everywhere by bearer, with the cookies of another user":      {"POST /everywhere\n" + bearer + cookies("C", "C"), "A B C", 204},
+		"the end of the session of the bearer, with cookies of another":        {"DELETE /sessions/{A}\n" + bearer + cookies("B", "B"), "A", 204},
+		"the end of the session of the cookies, by the bearer of another":      {"DELETE /sessions/{B}\n" + bearer + cookies("B", "B"), "B", 204},
+		"a logout by bearer from another site, with the cookies of a session":  {"POST /logout\n" + fromAfar + bearer + alone("B"), "", 403},
+		"a logout everywhere from another site, with the cookies of a session": {"POST /everywhere\n" + fromAfar + bearer + alone("B"), "", 403},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := open(t, withCookies, withDenials)
+			text := x.request + "\n"
+			pairs := map[string]tokens.Pair{"A": d.login(t, alice), "B": d.login(t, alice), "C": d.login(t, bob)}
+			for id, p := range pairs {
+				text = strings.NewReplacer("{"+id+"}", p.Principal.SessionID, "{"+id+" access}", string(p.AccessToken), "{"+id+" refresh}", string(p.RefreshToken)).Replace(text)
+			}
+			w := d.send(request(t, text))
+			wantStatus(t, w, x.status)
+			for id, p := range pairs {
+				_, access := d.tokens.Verify(t.Context(), p.AccessToken)
+				_, refresh := d.tokens.Refresh(t.Context(), tokens.RefreshRequest{Token: p.RefreshToken})
+				over := strings.Contains(x.ended, id)
+				if (access != nil) != over || (refresh != nil) != over {
+					t.Errorf("session %s: access token: %v, refresh: %v; want it to be over: %t", id, access, refresh, over)
+				}
+				if inCookie := strings.Contains(x.request, "token={"+id); cookiesOf(w) == cleared && inCookie && !over {
+					t.Errorf("session %s lives, and its cookies are cleared", id)
+				}
+			}
+			if own := strings.Contains(x.request, "DELETE /sessions/{A}"); own && cookiesOf(w) != "" {
+				t.Errorf("cookies = %q, of a session that lives", cookiesOf(w))
+			}
+		})
+	}
+	t.Run("if the store fails for the session of the cookies, they are not cleared", func(t *testing.T) {
+		t.Parallel()
+		d := open(t, withCookies, withDenials)
+		a, b := d.login(t, alice), d.login(t, alice)
+		d.store.step(func(call string) {
+			if call == "RevokeSession" { // of the bearer's
+				d.store.fail(errDriver)
+			}
+		})
+		w := d.send(request(t, "POST /logout\nAuthorization: Bearer "+string(a.AccessToken)+"\nCookie: __Secure-refresh_token="+string(b.RefreshToken)+"\n\n"))
+		wantStatus(t, w, http.StatusServiceUnavailable)
+		if got := cookiesOf(w); got != "" {
+			t.Errorf("cookies = %q", got)
+		}
+	})
+}
+
 // abortable is a server behind a proxy that can cut the client off.
 type abortable struct {
 	*harness

@@ -12,8 +12,9 @@ import (
 // that allow it, of its access token. An invalid refresh token is not an error:
 // the session of the access token is ended, if there is a valid one, and
 // otherwise ended is false. With Config.Cookies, a request with neither a refresh
-// token nor an Authorization: Bearer ends the session of its cookies. The method
-// must be POST.
+// token nor an Authorization: Bearer ends the session of its cookies. The response
+// clears the cookies, so the sessions to which they belong are ended too if they are
+// others. The method must be POST.
 //
 // When CheckLogout returns, the session's refresh tokens are rejected. So are its
 // access tokens if the Authority has a deny list; otherwise they stay valid until
@@ -35,7 +36,11 @@ func (a *Auth) CheckLogout(r *http.Request) (ended bool, err error) {
 	if err != nil {
 		return false, p.Explain(err)
 	}
-	return a.logout(r, refresh, ok)
+	ended, err = a.logout(r, refresh, ok)
+	if err == nil {
+		err = a.endCookies(r)
+	}
+	return ended && err == nil, err
 }
 
 // logoutByCookie ends the session of the refresh cookie or, with an
@@ -48,13 +53,61 @@ func (a *Auth) logoutByCookie(r *http.Request, refresh tokens.RefreshRequest) (e
 	}
 	if saysBearer(r) {
 		err = a.logoutBearer(r)
-		if err == nil || token == "" || wire.AsError(err).Reason == wire.ReasonUnavailable {
-			return err == nil, clearing(err, forgetsBoth, wire.ReasonNoBearer, wire.ReasonBearer, wire.ReasonExpired)
+		if err == nil {
+			err = a.endCookies(r)
+			return err == nil, err
+		}
+		if token == "" || wire.AsError(err).Reason == wire.ReasonUnavailable {
+			return false, clearing(err, forgetsBoth, wire.ReasonNoBearer, wire.ReasonBearer, wire.ReasonExpired)
 		}
 	}
 	refresh.Token = token
 	ended, err = a.logout(r, refresh, refresh.Token != "")
-	return ended, clearing(err, forgetsBoth, wire.ReasonNoBearer, wire.ReasonBearer, wire.ReasonExpired)
+	if err == nil {
+		err = a.endAccessCookie(r, a.tokens.SessionOf(r.Context(), token))
+	}
+	return ended && err == nil, clearing(err, forgetsBoth, wire.ReasonNoBearer, wire.ReasonBearer, wire.ReasonExpired)
+}
+
+// endCookies ends the sessions of the request's cookies, for a response that clears
+// them: after a logout no session lives on that this browser can no longer end. A
+// cookie without a session is no error.
+func (a *Auth) endCookies(r *http.Request) error {
+	if a.cookies == nil {
+		return nil
+	}
+	token, _, err := a.refreshCookie(r)
+	if err != nil {
+		return err
+	}
+	if a.tokens.IsRefreshToken(token) {
+		err := a.tokens.Logout(a.located(r), tokens.RefreshRequest{Token: token})
+		if err != nil && !errors.Is(err, tokens.ErrInvalidRefresh) {
+			return err
+		}
+	}
+	return a.endAccessCookie(r, a.tokens.SessionOf(r.Context(), token))
+}
+
+// endAccessCookie ends the session of the access cookie, unless it is that with this
+// "sid", which has ended.
+func (a *Auth) endAccessCookie(r *http.Request, sid string) error {
+	token, err := cookie(r, a.cookies.access.Name)
+	if err != nil {
+		return err
+	}
+	of := a.tokens.SessionOf(r.Context(), token)
+	if of == "" || of == sid {
+		return nil
+	}
+	p, err := a.tokens.Verify(r.Context(), token)
+	switch {
+	case errors.Is(err, tokens.ErrUnavailable):
+		return err
+	case err != nil: // it was ended before
+		return nil
+	}
+	return a.tokens.LogoutPrincipal(a.located(r), p)
 }
 
 // logout ends the session of a refresh token, if there is one, or else that of
@@ -104,7 +157,8 @@ func (a *Auth) Logout(w http.ResponseWriter, r *http.Request) {
 // CheckLogoutEverywhere ends all sessions of the user of the request's access
 // token, which must satisfy Config.AccountScope. The method must be POST. It
 // completes even if the client disconnects, so mount it without Bearer or Protect
-// in front. See [tokens.Authority.LogoutEverywhere].
+// in front. The response clears the cookies of Config.Cookies, so their sessions are
+// ended too if they are another user's. See [tokens.Authority.LogoutEverywhere].
 func (a *Auth) CheckLogoutEverywhere(r *http.Request) error {
 	if err := a.sameSite(r); err != nil {
 		return err
@@ -120,7 +174,10 @@ func (a *Auth) CheckLogoutEverywhere(r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return a.tokens.LogoutEverywhere(a.located(r), principal.Subject)
+	if err := a.tokens.LogoutEverywhere(a.located(r), principal.Subject); err != nil {
+		return err
+	}
+	return a.endCookies(r)
 }
 
 // LogoutEverywhere is a handler that ends the sessions of CheckLogoutEverywhere.

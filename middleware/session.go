@@ -99,8 +99,9 @@ func (a *Auth) Sessions(w http.ResponseWriter, r *http.Request) {
 // returns nil, the logout is committed. It completes even if the client
 // disconnects. A user without such a session gets ReasonNotFound.
 //
-// own reports whether that was the session of the request's own access token or
-// cookies: then the response clears the cookies, as that of a logout does.
+// own reports whether that was the caller's own session: with Config.Cookies that of
+// one of the request's cookies, which the response then clears, and otherwise that of
+// the access token.
 func (a *Auth) CheckEndSession(r *http.Request, id string) (own bool, err error) {
 	r = undisturbed(r)
 	p, err := a.signedIn(r, http.MethodDelete)
@@ -111,7 +112,10 @@ func (a *Auth) CheckEndSession(r *http.Request, id string) (own bool, err error)
 	if err := found(a.tokens.EndSession(a.located(r), p.Subject, id)); err != nil {
 		return false, err
 	}
-	return id == p.SessionID || a.hasCookiesOf(r, id), nil
+	if a.cookies == nil {
+		return id == p.SessionID, nil
+	}
+	return a.hasCookiesOf(r, id), nil
 }
 
 // EndSession is a handler that ends the session of CheckEndSession, and writes
