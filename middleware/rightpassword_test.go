@@ -12,7 +12,7 @@ import (
 	"github.com/sallyport-go/sallyport/store"
 )
 
-// halfway is a store that lets nobody in whose password is right, while err is set.
+// halfway is a store that returns err, if it is set, for each right password.
 type halfway struct {
 	store.Store
 
