@@ -19,6 +19,8 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -29,6 +31,7 @@ func main() {
 	flag.DurationVar(&m.turn, "turn", 40*time.Millisecond, "how long each is measured in one round")
 	flag.IntVar(&m.requests, "requests", 4000, "how many requests each server gets in one round; 0: no servers")
 	flag.IntVar(&m.logins, "logins", 100, "how many users log in at once; 0: no logins")
+	flag.StringVar(&m.tables, "tables", "", "which tables to print, of "+strings.Join(tableNames(), ",")+"; empty: all")
 	short := flag.Bool("short", false, "a few seconds, to see that it works; its figures mean nothing")
 	docs := flag.String("docs", "", "write the figures into docs/figures.json, docs/figures.md, docs/figures.svg and README.md of the repository at this path")
 	again := flag.Bool("stored", false, "with -docs: measure nothing, and write what docs/figures.json has")
@@ -45,6 +48,9 @@ func main() {
 			log.Fatal(err) //nolint:gocritic // the program ends, and the signal's handler with it
 		}
 		return
+	}
+	if err := m.checkTables(*docs != ""); err != nil {
+		log.Fatal(err)
 	}
 	if err := m.runFor(*docs, *again); err != nil {
 		log.Fatal(err)
@@ -80,15 +86,55 @@ func (m measure) printAll() error {
 	// does nothing else the collector would be most of what is measured, to the
 	// advantage of those who allocate least. The servers keep Go's default.
 	defer debug.SetGCPercent(debug.SetGCPercent(800))
-	for _, table := range []func() error{
-		m.printMachine, m.printChecks, m.printVerify, m.printRefused, m.printBearer, m.printRefusals,
-		m.printLimits, m.printRefresh, m.printServers, m.printLogins,
-	} {
+	if err := m.printMachine(); err != nil {
+		return err
+	}
+	for _, t := range tables {
+		if m.tables != "" && !slices.Contains(strings.Split(m.tables, ","), t.name) {
+			continue
+		}
 		if err := m.ctx.Err(); err != nil {
 			return err
 		}
-		if err := table(); err != nil {
+		if err := t.print(m); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// tables are what can be printed, in order.
+var tables = []struct {
+	name  string
+	print func(measure) error
+}{
+	{"checks", measure.printChecks},
+	{"verify", measure.printVerify},
+	{"refused", measure.printRefused},
+	{"bearer", measure.printBearer},
+	{"refusals", measure.printRefusals},
+	{"limits", measure.printLimits},
+	{"refresh", measure.printRefresh},
+	{"servers", measure.printServers},
+	{"logins", measure.printLogins},
+}
+
+func tableNames() []string {
+	names := make([]string, len(tables))
+	for i := range tables {
+		names[i] = tables[i].name
+	}
+	return names
+}
+
+// checkTables says what is wrong with -tables.
+func (m measure) checkTables(docs bool) error {
+	if docs && m.tables != "" {
+		return errors.New("-docs needs all tables")
+	}
+	for name := range strings.SplitSeq(m.tables, ",") {
+		if all := tableNames(); name != "" && !slices.Contains(all, name) {
+			return fmt.Errorf("-tables: %q is none of %s", name, strings.Join(all, ", "))
 		}
 	}
 	return nil

@@ -23,6 +23,7 @@ type measure struct {
 	turn     time.Duration
 	requests int
 	logins   int
+	tables   string // names, separated by commas; empty: all
 }
 
 // subject is one contestant of a group.
