@@ -80,26 +80,31 @@ func (q *Quota) setHeader(h http.Header, lists []string) {
 	var v values
 	var buffer [256]byte // large enough for most responses
 	text := buffer[:0]
+	var remaining part
 	switch q.form.Draft {
 	case Draft11:
 		text = v.policies(text, q.Usage)
-		text = strconv.AppendInt(append(appendString(text, nearest.Policy.Name), ";r="...), nearest.Remaining, 10)
+		text, remaining = appendPart(nearest.appendRemaining(text), nearest.Remaining)
 		text = v.end("Ratelimit", strconv.AppendInt(append(text, ";t="...), seconds(nearest.wait()), 10))
 	case DraftNext:
 		text = v.policies(text, q.Usage)
 		text = v.end("Ratelimit-Partition", appendPartitions(text, q.Usage))
-		text = strconv.AppendInt(append(appendString(text, nearest.Policy.Name), ";a="...), nearest.Remaining, 10)
+		text, remaining = appendPart(append(appendString(text, nearest.Policy.Name), ";a="...), nearest.Remaining)
 		text = strconv.AppendInt(append(text, ";w="...), seconds(nearest.wait()), 10)
 		text = v.end("Ratelimit", strconv.AppendInt(append(text, ";c="...), nearest.cost, 10))
 	case Draft06:
 		text = v.end("Ratelimit-Policy", appendOlderPolicies(text, q.Usage))
 		text = v.limit("Ratelimit-Limit", text, nearest)
-		text = v.end("Ratelimit-Remaining", strconv.AppendInt(text, nearest.Remaining, 10))
+		text, remaining = appendPart(text, nearest.Remaining)
+		text = v.end("Ratelimit-Remaining", text)
 		text = v.end("Ratelimit-Reset", strconv.AppendInt(text, seconds(nearest.wait()), 10))
 	}
 	if !q.form.NoXRateLimit {
 		text = v.limit("X-Ratelimit-Limit", text, nearest)
-		text = v.end("X-Ratelimit-Remaining", strconv.AppendInt(text, nearest.Remaining, 10))
+		if remaining.to == 0 {
+			text, remaining = appendPart(text, nearest.Remaining)
+		}
+		v.add(value{name: "X-Ratelimit-Remaining", part: remaining}, len(text))
 		text = v.end("X-Ratelimit-Reset", strconv.AppendInt(text, q.reset(nearest), 10))
 	}
 	if len(lists) < v.n {
@@ -107,6 +112,17 @@ func (q *Quota) setHeader(h http.Header, lists []string) {
 	}
 	v.set(h, string(text), lists)
 }
+
+// appendRemaining appends the name and the parameter r of draft 11.
+func (u *Usage) appendRemaining(text []byte) []byte {
+	if u.policy != nil && u.policy.texts != nil {
+		return append(text, u.policy.texts.remaining...)
+	}
+	return append(appendString(text, u.Policy.Name), remainingIs...)
+}
+
+// remainingIs stands between the name of a policy and what remains, in draft 11.
+const remainingIs = ";r="
 
 // describedList returns the list of policies that all of a tier or of a rule have, if
 // these are their Usage; else "".
@@ -124,15 +140,30 @@ func describedList(all []Usage) string {
 	return first.texts.list
 }
 
-// values are the values of the headers, concatenated in one text, except for
-// those that were prepared. They need two allocations for each response, or one
-// if the response has memory for the lists. The lists are not shared between
-// responses, because another middleware may change them.
+// values are the values of the headers: parts of one text, or prepared. They need two
+// allocations for each response, or one if the response has memory for the lists. The
+// lists are not shared between responses, because another middleware may change them.
 type values struct {
-	names     [mostValues]string
-	constants [mostValues]string
-	ends      [mostValues]int
-	n         int
+	all  [mostValues]value
+	n    int
+	used int // how much of the text is of these
+}
+
+// value is the value of one header.
+type value struct {
+	name     string
+	prepared string
+	part     part // if it is not prepared
+}
+
+// part is where something is in the text.
+type part struct{ from, to int }
+
+// appendPart appends a number, and tells where it is.
+func appendPart(text []byte, n int64) ([]byte, part) {
+	from := len(text)
+	text = strconv.AppendInt(text, n, 10)
+	return text, part{from, len(text)}
 }
 
 const (
@@ -144,26 +175,26 @@ const (
 
 type valueLists [valuesInPass]string
 
-// end ends a value, unless it is empty.
-func (v *values) end(name string, text []byte) []byte {
-	if v.n > 0 && v.ends[v.n-1] == len(text) || len(text) == 0 {
-		return text
-	}
-	v.names[v.n], v.ends[v.n] = name, len(text)
+// add adds a value. The text has this length: what is appended from here on is of other
+// values.
+func (v *values) add(one value, length int) {
+	v.all[v.n] = one
 	v.n++
-	return text
+	v.used = length
 }
 
-// constant adds a prepared value. The text has this length.
-func (v *values) constant(name, value string, length int) {
-	v.names[v.n], v.constants[v.n], v.ends[v.n] = name, value, length
-	v.n++
+// end ends a value, unless it is empty.
+func (v *values) end(name string, text []byte) []byte {
+	if v.used < len(text) {
+		v.add(value{name: name, part: part{v.used, len(text)}}, len(text))
+	}
+	return text
 }
 
 // policies adds the list of policies.
 func (v *values) policies(text []byte, all []Usage) []byte {
 	if list := describedList(all); list != "" {
-		v.constant("Ratelimit-Policy", list, len(text))
+		v.add(value{name: "Ratelimit-Policy", prepared: list}, len(text))
 		return text
 	}
 	return v.end("Ratelimit-Policy", appendPolicies(text, all))
@@ -172,20 +203,19 @@ func (v *values) policies(text []byte, all []Usage) []byte {
 // limit adds the limit of a policy.
 func (v *values) limit(name string, text []byte, u *Usage) []byte {
 	if u.policy.isDescribed(u.Policy.Limit) {
-		v.constant(name, u.policy.texts.limit, len(text))
+		v.add(value{name: name, prepared: u.policy.texts.limit}, len(text))
 		return text
 	}
 	return v.end(name, strconv.AppendInt(text, u.Policy.Limit, 10))
 }
 
 func (v *values) set(h http.Header, text string, lists []string) {
-	from := 0
-	for i, name := range v.names[:v.n] {
-		if lists[i] = v.constants[i]; lists[i] == "" {
-			lists[i] = text[from:v.ends[i]]
+	for i := range v.all[:v.n] {
+		one := &v.all[i]
+		if lists[i] = one.prepared; lists[i] == "" {
+			lists[i] = text[one.part.from:one.part.to]
 		}
-		from = v.ends[i]
-		h[name] = lists[i : i+1 : i+1]
+		h[one.name] = lists[i : i+1 : i+1]
 	}
 }
 

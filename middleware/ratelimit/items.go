@@ -155,7 +155,7 @@ func (l *Limiter) count(ctx context.Context, n *record) error {
 	if len(items) == 0 {
 		return nil
 	}
-	err := b.take(ctx, l.config.Counters, items)
+	err := l.take(ctx, n)
 	if err == nil {
 		return nil
 	}
@@ -178,6 +178,23 @@ func (l *Limiter) count(ctx context.Context, n *record) error {
 		it := &items[i]
 		it.failed, it.over = !it.concurrent, it.over && it.concurrent
 	}
+	return nil
+}
+
+// take charges the items. Most requests are one charge of counters in memory, which
+// needs no batch.
+func (l *Limiter) take(ctx context.Context, n *record) error {
+	if l.memory == nil || len(n.items) != 1 || !n.items[0].isDue() {
+		return n.batch.take(ctx, l.config.Counters, n.items)
+	}
+	it := &n.items[0]
+	it.charge.hashed = &it.hashed
+	status, err := l.memory.takeOne(&it.charge)
+	it.charge.hashed = nil // the item may move
+	if err != nil {
+		return err
+	}
+	it.status, it.known, it.made, it.over = status, true, status.Allowed, !status.Allowed
 	return nil
 }
 
@@ -277,11 +294,12 @@ func (b *batch) take(ctx context.Context, counters Counters, items []item) error
 	return nil
 }
 
-func (it *item) usage() Usage {
-	u := Usage{
-		Policy: it.charge.Policy, Unit: it.unit, policy: it.policy, Known: it.known, Violated: it.over,
-		Remaining: it.status.Remaining, ResetAfter: it.status.ResetAfter, RetryAfter: it.status.RetryAfter,
-	}
+// describe writes the usage of an item, in place: a Usage is large.
+func (it *item) describe(u *Usage, named bool) {
+	u.Policy, u.Unit, u.policy = it.charge.Policy, it.unit, it.policy
+	u.Known, u.Violated, u.byUser = it.known, it.over, it.byUser && named
+	u.Remaining, u.ResetAfter, u.RetryAfter = it.status.Remaining, it.status.ResetAfter, it.status.RetryAfter
+	u.excess, u.cost = 0, 0
 	if it.made {
 		u.cost = it.charge.Cost
 	}
@@ -289,5 +307,4 @@ func (it *item) usage() Usage {
 	if it.over && !it.concurrent && !it.local && it.charge.Cost > it.charge.Policy.most() {
 		u.excess, u.RetryAfter = it.charge.Cost, 0
 	}
-	return u
 }

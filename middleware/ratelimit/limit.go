@@ -133,14 +133,22 @@ func passOf(ctx context.Context) *Pass {
 	return p
 }
 
+// served is a Pass and the request that has it in its context, in one piece of memory.
+type served struct {
+	pass    Pass
+	request http.Request
+}
+
 // pass returns the Pass of an admitted request.
 func (n *record) pass() *Pass {
-	p := &Pass{record: n}
-	if len(n.items) > 0 {
-		p.context = n.subject.request.Context()
-		n.subject.request = n.subject.request.WithContext((*passContext)(p))
+	if len(n.items) == 0 {
+		return &Pass{record: n}
 	}
-	return p
+	s, r := new(served), n.subject.request
+	s.pass.record, s.pass.context = n, r.Context()
+	s.request = *r.WithContext((*passContext)(&s.pass))
+	n.subject.request = &s.request
+	return &s.pass
 }
 
 // outside returns the parts of the items that the outer Limiters have not

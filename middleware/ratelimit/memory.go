@@ -124,21 +124,29 @@ func (*inMemory) Check(p Policy) error { return p.Check() }
 
 func (m *inMemory) Take(_ context.Context, charges []Charge, dst []Status) (Decision, error) {
 	if len(charges) == 1 {
-		c := &charges[0]
-		if err := c.check(); err != nil {
+		status, err := m.takeOne(&charges[0])
+		if err != nil {
 			return Decision{}, err
 		}
-		k := m.key(c)
-		s := m.shard(k, c)
-		s.lock.Lock()
-		status := s.visit(k, c, m.now(), take)
-		s.lock.Unlock()
-		if status.RetryAfter == noPlace {
-			return Decision{}, errKnownFull
-		}
-		return Decision{Allowed: status.Allowed || c.Done, Status: append(dst[:0], status)}, nil
+		return Decision{Allowed: status.Allowed || charges[0].Done, Status: append(dst[:0], status)}, nil
 	}
 	return m.visit(charges, dst, take)
+}
+
+// takeOne is Take of one charge.
+func (m *inMemory) takeOne(c *Charge) (Status, error) {
+	if err := c.check(); err != nil {
+		return Status{}, err
+	}
+	k := m.key(c)
+	s := m.shard(k, c)
+	s.lock.Lock()
+	status := s.visit(k, c, m.now(), take)
+	s.lock.Unlock()
+	if status.RetryAfter == noPlace {
+		return Status{}, errKnownFull
+	}
+	return status, nil
 }
 
 func (m *inMemory) Peek(_ context.Context, charges []Charge, dst []Status) (Decision, error) {

@@ -56,9 +56,9 @@ func (n *record) quota(dst []Usage) Quota {
 		it := &n.items[i]
 		q.silent = q.silent || it.local || it.failed
 		if !it.shadow {
-			u := it.usage()
-			u.byUser = it.byUser && n.subject.User != ""
-			q.Usage = append(q.Usage, u)
+			last := len(q.Usage)
+			q.Usage = q.Usage[:last+1]
+			it.describe(&q.Usage[last], n.subject.User != "")
 		}
 	}
 	return q

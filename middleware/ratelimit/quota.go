@@ -69,6 +69,9 @@ func (u *Usage) wait() time.Duration {
 // smallest share left. A limit of concurrent requests is considered only if it
 // rejects. It returns nil without any usage.
 func (q *Quota) nearest() *Usage {
+	if len(q.Usage) == 1 {
+		return &q.Usage[0]
+	}
 	var best *Usage
 	for i := range q.Usage {
 		u := &q.Usage[i]
@@ -139,10 +142,11 @@ func sentence(p *policy, limit int64) string {
 
 // texts are the texts of a policy that do not depend on a request, for one seat.
 type texts struct {
-	limit    string // in digits
-	list     string // all policies of the tier or rule, in RateLimit-Policy
-	of       int    // the number of those
-	sentence string // describes a rejection to a person
+	limit     string // in digits
+	remaining string // in RateLimit of draft 11, up to what remains
+	list      string // all policies of the tier or rule, in RateLimit-Policy
+	of        int    // the number of those
+	sentence  string // describes a rejection to a person
 }
 
 // isDescribed reports whether the policy, with this limit, is what its texts say.
@@ -160,7 +164,9 @@ func (p *policies) describe() {
 	for i := range p.all {
 		one := &p.all[i]
 		one.texts = &texts{
-			limit: strconv.FormatInt(one.base.Limit, 10), list: list, of: len(all), sentence: sentence(one, one.base.Limit),
+			limit:     strconv.FormatInt(one.base.Limit, 10),
+			remaining: string(append(appendString(nil, one.base.Name), remainingIs...)),
+			list:      list, of: len(all), sentence: sentence(one, one.base.Limit),
 		}
 	}
 }
