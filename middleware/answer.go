@@ -18,16 +18,21 @@ func (a *Auth) Refused(route wire.Route, err error) wire.Answer {
 }
 
 // RefusedIn is Refused, with the headers of the answer set in h, as those of a response
-// that has been begun. Do not set them again.
-func (a *Auth) RefusedIn(h http.Header, route wire.Route, err error) wire.Answer {
-	answer := wire.RefusedIn(h, a.dialect, route, a.realm, wire.AsError(err))
+// that has been begun. Do not set them again, and do not change the Body: other answers
+// may share it. It also returns what err was translated to.
+func (a *Auth) RefusedIn(h http.Header, route wire.Route, err error) (wire.Answer, *wire.Error) {
+	cause := wire.AsError(err)
+	answer := a.refusals.RefusedIn(h, route, cause)
 	a.clearIn(h, err)
-	return answer
+	return answer, cause
 }
 
 // clearIn clears the cookies that a refusal clears.
 func (a *Auth) clearIn(h http.Header, err error) {
-	if c, ok := errors.AsType[*clears](err); ok && a.cookies != nil {
+	if a.cookies == nil {
+		return
+	}
+	if c, ok := errors.AsType[*clears](err); ok {
 		a.cookies.forget(wire.Answer{Header: h}, c.what)
 	}
 }
@@ -35,7 +40,7 @@ func (a *Auth) clearIn(h http.Header, err error) {
 // refused writes a refusal, and reads past the body that may be left.
 func (a *Auth) refused(w http.ResponseWriter, r *http.Request, route wire.Route, err error) {
 	unread.Discard(r)
-	answer := a.RefusedIn(w.Header(), route, err)
+	answer, _ := a.RefusedIn(w.Header(), route, err)
 	answer.Header = nil // they are set
 	answer.Write(w)
 }

@@ -142,6 +142,7 @@ type Auth struct {
 	verifier       verifier
 	clientIP       func(*http.Request) (netip.Addr, error)
 	dialect        wire.Dialect
+	refusals       *wire.Refusals // in the dialect
 	passwordGrant  bool
 	endpoints      Endpoints
 	mayIntrospect  func(context.Context, store.Client) bool
@@ -220,6 +221,7 @@ func New(c Config) (*Auth, error) {
 	if a.realm == "" {
 		a.realm = "api"
 	}
+	a.refusals = wire.NewRefusals(a.dialect, a.realm)
 	if a.maxBody == 0 {
 		a.maxBody = defaultMaxBody
 	}
@@ -233,7 +235,7 @@ func (a *Auth) WithDialect(d wire.Dialect) *Auth {
 		d = wire.OAuth2{}
 	}
 	other := *a
-	other.dialect = d
+	other.dialect, other.refusals = d, wire.NewRefusals(d, a.realm)
 	other.limits = a.limits.WithRefuse(other.refuse)
 	return &other
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/sallyport-go/sallyport/internal/carry"
 	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
 	"github.com/sallyport-go/sallyport/tokens/events"
@@ -79,10 +80,22 @@ func (a *Auth) identified(next http.Handler, check func(*http.Request) (tokens.P
 			return
 		}
 		if p.Subject != "" {
-			r = r.WithContext(tokens.WithPrincipal(r.Context(), p))
+			r = WithPrincipal(r, p)
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// WithPrincipal returns a shallow copy of a request, with the principal in its context
+// as Bearer puts it there.
+func WithPrincipal(r *http.Request, p tokens.Principal) *http.Request {
+	k := new(struct { // one piece of memory
+		context carry.Context[tokens.Principal]
+		request http.Request
+	})
+	k.context.Context, k.context.Carried = r.Context(), p
+	k.request = *r.WithContext(&k.context)
+	return &k.request
 }
 
 // CheckScope returns nil if the request's principal has all the scopes. It must

@@ -4,7 +4,10 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/sallyport-go/sallyport/internal/carry"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
+	"github.com/sallyport-go/sallyport/middleware/wire"
+	"github.com/sallyport-go/sallyport/tokens"
 )
 
 // CheckLimit counts a request as Config.Limit says: see
@@ -26,7 +29,40 @@ func (a *Auth) Limit(next http.Handler) http.Handler { return a.limits.Limit(nex
 func (a *Auth) Limits(c ratelimit.LimitConfig) (*ratelimit.Limiter, error) { return a.limits.Limits(c) }
 
 // Protect is a middleware: Bearer, then Limit. Most routes need it.
-func (a *Auth) Protect(next http.Handler) http.Handler { return a.Bearer(a.Limit(next)) }
+func (a *Auth) Protect(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p, err := a.CheckBearer(r)
+		if err != nil {
+			a.refused(w, r, wire.RouteAPI, err)
+			return
+		}
+		r, pass, err := a.CheckLimitOf(r, p)
+		if err != nil {
+			a.refused(w, r, wire.RouteAPI, err)
+			return
+		}
+		defer pass.Release()
+		pass.SetHeader(w.Header())
+		next.ServeHTTP(w, r)
+	})
+}
+
+// CheckLimitOf puts the principal of CheckBearer into a copy of the request and counts
+// that as CheckLimit does. It returns the copy, which is to be served, even if it is
+// rejected: then the Pass is nil.
+func (a *Auth) CheckLimitOf(r *http.Request, p tokens.Principal) (*http.Request, *ratelimit.Pass, error) {
+	k := new(struct { // one piece of memory
+		context carry.Context[tokens.Principal]
+		request http.Request
+		pass    ratelimit.Pass
+	})
+	k.context.Context, k.context.Carried = r.Context(), p
+	k.request = *r.WithContext(k.pass.In(&k.context))
+	if err := a.limits.CheckLimitIn(&k.pass, &k.request); err != nil {
+		return &k.request, nil, err
+	}
+	return &k.request, &k.pass, nil
+}
 
 // CheckQuota returns the quota of a request's caller under the policies of Limit
 // and Protect, and charges nothing: see [ratelimit.Limiter.CheckQuota].

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"strings"
 	"time"
+
+	"github.com/sallyport-go/sallyport/internal/carry"
 )
 
 // Principal is the caller that a genuine access token names. It is an immutable
@@ -93,18 +95,18 @@ func (p Principal) Claims(v any) error {
 	return json.Unmarshal([]byte(p.claims), v)
 }
 
-type principalKey struct{}
-
 // PrincipalFrom returns the principal that the bearer middleware put into the
 // request's context. It returns false if there is none: the middleware is missing,
 // or it allows callers without a token and this caller has none.
 func PrincipalFrom(ctx context.Context) (Principal, bool) {
-	p, ok := ctx.Value(principalKey{}).(Principal)
-	return p, ok
+	if p := carry.From[Principal](ctx); p != nil {
+		return *p, true
+	}
+	return Principal{}, false
 }
 
 // WithPrincipal returns a context from which PrincipalFrom returns p. The bearer
-// middleware calls it, and tests of handlers may.
+// middleware does the same, and tests of handlers may.
 func WithPrincipal(ctx context.Context, p Principal) context.Context {
-	return context.WithValue(ctx, principalKey{}, p)
+	return &carry.Context[Principal]{Context: ctx, Carried: p}
 }

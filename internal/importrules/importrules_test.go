@@ -69,6 +69,11 @@ var rules = []rule{
 		forbidden: []string{"net/http"},
 	},
 	{
+		promise:   "a context carries a value without a web server",
+		pkg:       "internal/carry",
+		forbidden: []string{"net/http"},
+	},
+	{
 		promise:   "a configuration is checked with the standard library only",
 		pkg:       "internal/configcheck",
 		imports:   []string{"configerror"},
@@ -129,7 +134,7 @@ var rules = []rule{
 	{
 		promise:   "tokens are made and verified without a web server",
 		pkg:       "tokens",
-		imports:   []string{"internal/faultlog", "tokens/events", "store", "tokens/keys", "internal/caller", "internal/strictjson", "configerror", "internal/configcheck"},
+		imports:   []string{"internal/carry", "internal/faultlog", "tokens/events", "store", "tokens/keys", "internal/caller", "internal/strictjson", "configerror", "internal/configcheck"},
 		modules:   []string{crypto},
 		forbidden: []string{"net/http"},
 	},
@@ -148,7 +153,7 @@ var rules = []rule{
 	{
 		promise:   "a net/http host links neither Echo nor a Redis client",
 		pkg:       "middleware",
-		imports:   []string{"store", "tokens", "tokens/events", "middleware/ratelimit", "middleware/wire", "internal/network", "internal/unread", "configerror", "internal/configcheck"},
+		imports:   []string{"store", "tokens", "tokens/events", "middleware/ratelimit", "middleware/wire", "internal/carry", "internal/network", "internal/unread", "configerror", "internal/configcheck"},
 		forbidden: []string{echo, redis},
 	},
 	{

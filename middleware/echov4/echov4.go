@@ -167,6 +167,6 @@ func status(err error) int {
 }
 
 // refused returns a refusal as the error that Echo's error handlers know.
-func refused(r adapter.Refusal) error {
+func refused(r *adapter.Refusal) error {
 	return &echo.HTTPError{Code: r.Status, Message: r, Internal: r.Cause}
 }

@@ -164,9 +164,9 @@ func (a *Auth) RequireScope(scopes ...string) echo.MiddlewareFunc {
 
 // refusal is a refusal as an error. It is not an *echo.HTTPError, which has no place
 // for a body.
-type refusal struct{ adapter.Refusal }
+type refusal struct{ *adapter.Refusal }
 
-func refused(r adapter.Refusal) error { return refusal{r} }
+func refused(r *adapter.Refusal) error { return refusal{r} }
 
 // Error names the cause, as that of an *echo.HTTPError does.
 func (r refusal) Error() string { return r.Cause.Error() }

@@ -24,6 +24,21 @@ func (l *Limiter) CheckLimit(r *http.Request) (*Pass, error) {
 	return n.pass(), nil
 }
 
+// CheckLimitIn is CheckLimit for a request whose context has the Pass: see [Pass.In].
+// The caller must serve that request.
+func (l *Limiter) CheckLimitIn(p *Pass, r *http.Request) error {
+	n := l.newRecord(r)
+	n.outer = passOf(p.context)
+	if err := l.decide(n); err != nil {
+		l.recycle(n)
+		return err
+	}
+	p.mu.Lock()
+	p.record = n
+	p.mu.Unlock()
+	return nil
+}
+
 // decide counts the request of a record, or returns its rejection.
 func (l *Limiter) decide(n *record) error {
 	cost, err := costOf(n.subject.now.route.Cost, n.subject.request, 1)

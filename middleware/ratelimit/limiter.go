@@ -33,11 +33,16 @@ type core struct {
 	changing sync.Mutex               // one Reconfigure at a time
 	faults   faultlog.Log             // where there are no events
 	local    Counters                 // for FailLocal
-	memory   *inMemory                // the counters, if they are in memory
+	memory   oneTaker                 // the counters, if they are in memory; else nil
 	seeds    *[2]maphash.Seed         // for the hashes that replace the keys
 	prompt   bool                     // no decision waits for I/O
 	records  sync.Pool
 	inflight *inflight
+}
+
+// oneTaker takes one charge without the memory that a batch of charges needs.
+type oneTaker interface {
+	takeOne(c *Charge) (Status, error)
 }
 
 // New returns a Limiter. It does not call the counters, except for
@@ -63,8 +68,8 @@ func New(c Config) (*Limiter, error) {
 	if c.Nodes > 0 {
 		shared.local = Memory()
 	}
-	if shared.memory, _ = c.Counters.(*inMemory); shared.memory != nil {
-		shared.seeds = &shared.memory.seeds
+	if m, ok := c.Counters.(*inMemory); ok {
+		shared.memory, shared.seeds = m, &m.seeds
 	} else {
 		shared.seeds = &[2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
 	}

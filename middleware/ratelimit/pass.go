@@ -17,6 +17,14 @@ type Pass struct {
 	lists   valueLists // for the first call of SetHeader
 }
 
+// In returns a context with the new Pass p, for a request that CheckLimitIn is to count.
+// It is for a middleware that puts more into the context of a request, and can so make
+// one copy of it. Until the request is counted, the Pass is as one that was released.
+func (p *Pass) In(ctx context.Context) context.Context {
+	p.context = ctx
+	return (*passContext)(p)
+}
+
 // Request returns the request to serve. [AddCost] needs its context.
 // It returns nil after Release.
 func (p *Pass) Request() *http.Request {
@@ -100,8 +108,11 @@ func AddCost(ctx context.Context, policy string, n int64) bool {
 func (p *Pass) add(policy string, n int64) (added bool, outer *Pass) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.record == nil {
+	switch {
+	case p.record == nil && p.context == nil:
 		return false, nil
+	case p.record == nil:
+		return false, passOf(p.context)
 	}
 	for i := range p.record.items {
 		if it := &p.record.items[i]; it.charge.Policy.Name == policy && !it.concurrent && !p.record.done {

@@ -101,7 +101,12 @@ type Answer struct {
 
 	// Body is JSON, or empty.
 	Body []byte
+
+	isJSON bool // this package has made the Body, and no host had it since
 }
+
+// IsJSON reports whether Body is JSON, as it should be.
+func (a Answer) IsJSON() bool { return a.isJSON || json.Valid(a.Body) }
 
 // Write writes the response.
 func (a Answer) Write(w http.ResponseWriter) {

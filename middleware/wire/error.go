@@ -252,19 +252,57 @@ func AsError(err error) *Error {
 	if e, ok := errors.AsType[*ratelimit.Error](err); ok {
 		return limited(e)
 	}
-	for _, c := range causes {
-		if errors.Is(err, c.err) {
-			e := NewError(c.reason, err)
-			if r, ok := errors.AsType[refuser](err); ok && c.reason == ReasonRefused {
-				e.HostCode, e.Description = r.Refusal()
-			}
-			if r, ok := errors.AsType[retrier](err); ok && c.reason == ReasonUnavailable && r.RetryAfter() > 0 {
-				e.RetryAfter = r.RetryAfter()
-			}
-			return e
+	reason, ok := reasonOf(err)
+	if !ok {
+		return NewError(ReasonInternal, err)
+	}
+	e := NewError(reason, err)
+	if reason == ReasonRefused {
+		if r, ok := errors.AsType[refuser](err); ok {
+			e.HostCode, e.Description = r.Refusal()
 		}
 	}
-	return NewError(ReasonInternal, err)
+	if reason == ReasonUnavailable {
+		if r, ok := errors.AsType[retrier](err); ok && r.RetryAfter() > 0 {
+			e.RetryAfter = r.RetryAfter()
+		}
+	}
+	return e
+}
+
+// reasonOf returns the reason of the first of the causes that err is. Most errors are
+// one chain, which it walks once and not for each cause.
+func reasonOf(err error) (Reason, bool) {
+	first := len(causes)
+	for link := err; link != nil; {
+		for i := range causes[:first] {
+			if causes[i].err == link { //nolint:errorlint // the chain is walked here
+				first = i
+				break
+			}
+		}
+		switch l := link.(type) { //nolint:errorlint // as above
+		case interface{ Is(err error) bool }, interface{ Unwrap() []error }:
+			return reasonOfTree(err)
+		case interface{ Unwrap() error }:
+			link = l.Unwrap()
+		default:
+			link = nil
+		}
+	}
+	if first == len(causes) {
+		return "", false
+	}
+	return causes[first].reason, true
+}
+
+func reasonOfTree(err error) (Reason, bool) {
+	for _, c := range causes {
+		if errors.Is(err, c.err) {
+			return c.reason, true
+		}
+	}
+	return "", false
 }
 
 // limited translates a rejection of package ratelimit.

@@ -6,19 +6,6 @@ import (
 	"strconv"
 )
 
-// RefusedIn sets the headers of d.Refused in h, and returns the answer. It is
-// d.Refused, then [Answer.SetHeader], but it makes no headers of its own for the
-// refusal that servers send most often: that of [OAuth2] to a request over its limit.
-// The Header of that answer is h.
-func RefusedIn(h http.Header, d Dialect, route Route, realm string, e *Error) Answer {
-	if _, ok := d.(OAuth2); ok && isLimited(e) {
-		return limitedAnswer(h, e)
-	}
-	a := d.Refused(route, realm, e)
-	a.SetHeader(h)
-	return a
-}
-
 // isLimited reports whether the answer of OAuth2 is the problem document of a limit that
 // is reached, and nothing else.
 func isLimited(e *Error) bool {
@@ -67,7 +54,7 @@ func limitedAnswer(h http.Header, e *Error) Answer {
 	if wait > 0 {
 		body = strconv.AppendInt(append(body, `,"retry_after":`...), wait, 10)
 	}
-	return Answer{Status: e.Status, Header: h, Body: append(body, '}')}
+	return Answer{Status: e.Status, Header: h, Body: append(body, '}'), isJSON: true}
 }
 
 // appendJSON appends a string as encoding/json does.

@@ -18,6 +18,7 @@ import (
 // encoding/json makes, and the same whether its headers are set at once or copied.
 func TestTheAnswerToALimitedRequest(t *testing.T) {
 	t.Parallel()
+	refusals := wire.NewRefusals(wire.OAuth2{}, "api")
 	type document struct {
 		Type       string   `json:"type"`
 		Title      string   `json:"title"`
@@ -63,7 +64,7 @@ func TestTheAnswerToALimitedRequest(t *testing.T) {
 				t.Errorf("body = %s, want %s", copied.Body, body)
 			}
 			h := http.Header{"X-Before": {"1"}, "Cache-Control": {"public"}}
-			direct := wire.RefusedIn(h, wire.OAuth2{}, wire.RouteAPI, "api", e)
+			direct := refusals.RefusedIn(h, wire.RouteAPI, e)
 			after := http.Header{"X-Before": {"1"}, "Cache-Control": {"public"}}
 			copied.SetHeader(after)
 			if !maps.EqualFunc(h, after, slices.Equal) || direct.Status != copied.Status || !bytes.Equal(direct.Body, copied.Body) {
@@ -77,8 +78,8 @@ func TestTheAnswerToALimitedRequest(t *testing.T) {
 		quota := ratelimit.Quota{Usage: []ratelimit.Usage{usage("a", true)}}
 		e := wire.AsError(&ratelimit.Error{Quota: &quota, RetryAfter: time.Second})
 		first, second := http.Header{}, http.Header{}
-		wire.RefusedIn(first, wire.OAuth2{}, wire.RouteAPI, "api", e)
-		wire.RefusedIn(second, wire.OAuth2{}, wire.RouteAPI, "api", e)
+		refusals.RefusedIn(first, wire.RouteAPI, e)
+		refusals.RefusedIn(second, wire.RouteAPI, e)
 		for name := range first {
 			first[name][0] = "changed"
 		}

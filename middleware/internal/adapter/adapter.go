@@ -28,7 +28,7 @@ type Context[W http.ResponseWriter] interface {
 // concurrent use. Make it with [New].
 type Auth[C Context[W], H ~func(C) error, W http.ResponseWriter] struct {
 	auth    *middleware.Auth
-	refused func(Refusal) error
+	refused func(*Refusal) error
 	status  func(error) int
 	key     string
 }
@@ -37,7 +37,7 @@ type Auth[C Context[W], H ~func(C) error, W http.ResponseWriter] struct {
 // refusal to an error that the framework answers with the refusal's status and body.
 // status returns the status of an error of the framework, or 0.
 func New[C Context[W], H ~func(C) error, W http.ResponseWriter](
-	auth *middleware.Auth, refused func(Refusal) error, status func(error) int,
+	auth *middleware.Auth, refused func(*Refusal) error, status func(error) int,
 ) Auth[C, H, W] {
 	return Auth[C, H, W]{auth: auth, refused: refused, status: status}
 }
@@ -118,7 +118,25 @@ func (a Auth[C, H, W]) LimitBy(l *ratelimit.Limiter) func(H) H {
 }
 
 // Protect is Bearer, then Limit.
-func (a Auth[C, H, W]) Protect(next H) H { return a.Bearer(a.Limit(next)) }
+func (a Auth[C, H, W]) Protect(next H) H {
+	return func(c C) error {
+		p, err := a.auth.CheckBearer(c.Request())
+		if err != nil {
+			return a.refuse(c, a.auth, wire.RouteAPI, err)
+		}
+		r, pass, err := a.auth.CheckLimitOf(c.Request(), p)
+		c.SetRequest(r)
+		if a.key != "" {
+			c.Set(a.key, p)
+		}
+		if err != nil {
+			return a.refuse(c, a.auth, wire.RouteAPI, err)
+		}
+		defer pass.Release()
+		pass.SetHeader(c.Response().Header())
+		return next(c)
+	}
+}
 
 // RequireScope is middleware.Auth.RequireScope.
 func (a Auth[C, H, W]) RequireScope(scopes ...string) func(H) H {
@@ -139,7 +157,7 @@ func (a Auth[C, H, W]) identified(next H, check func(*http.Request) (tokens.Prin
 			return a.refuse(c, a.auth, wire.RouteAPI, err)
 		}
 		if p.Subject != "" {
-			c.SetRequest(c.Request().WithContext(tokens.WithPrincipal(c.Request().Context(), p)))
+			c.SetRequest(middleware.WithPrincipal(c.Request(), p))
 			if a.key != "" {
 				c.Set(a.key, p)
 			}

@@ -1,12 +1,11 @@
 package adapter
 
 import (
-	"encoding/json"
 	"net/http"
+	"slices"
 
 	"github.com/sallyport-go/sallyport/internal/unread"
 	"github.com/sallyport-go/sallyport/middleware"
-	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/middleware/wire"
 )
 
@@ -16,9 +15,8 @@ type Refusal struct {
 	Status int
 	Cause  *wire.Error
 
-	body      []byte
-	mediaType string
-	header    http.Header // of the response
+	answer    wire.Answer // its Header is that of the response
+	mediaType []string
 }
 
 const contentType = "Content-Type"
@@ -32,18 +30,11 @@ func (a Auth[C, H, W]) refuse(c C, auth *middleware.Auth, route wire.Route, err 
 	if a.status(err) == http.StatusRequestEntityTooLarge {
 		err = wire.NewError(wire.ReasonTooLarge, err)
 	}
-	cause := wire.AsError(err)
-	if _, ok := err.(*ratelimit.Error); ok { //nolint:errorlint // to be translated once: one that is wrapped is translated twice
-		err = cause
-	}
-	header := c.Response().Header()
-	answer := auth.RefusedIn(header, route, err)
-	mediaType := answer.Header.Get(contentType)
-	header.Del(contentType)
-	return a.refused(Refusal{
-		Status: answer.Status, Cause: cause,
-		body: answer.Body, mediaType: mediaType, header: header,
-	})
+	r := &Refusal{}
+	r.answer, r.Cause = auth.RefusedIn(c.Response().Header(), route, err)
+	r.Status, r.mediaType = r.answer.Status, r.answer.Header[contentType]
+	delete(r.answer.Header, contentType)
+	return a.refused(r)
 }
 
 // MarshalJSON returns the body, or null if it is not JSON. It never fails, because
@@ -51,16 +42,16 @@ func (a Auth[C, H, W]) refuse(c C, auth *middleware.Auth, route wire.Route, err 
 //
 // If the framework has set Content-Type to application/json, MarshalJSON replaces it
 // with the media type of the body. Marshaling for a log changes no header.
-func (r Refusal) MarshalJSON() ([]byte, error) {
-	if !json.Valid(r.body) {
+func (r *Refusal) MarshalJSON() ([]byte, error) {
+	if !r.answer.IsJSON() {
 		return []byte("null"), nil
 	}
-	if r.header.Get(contentType) == "application/json" {
-		r.header.Set(contentType, r.mediaType)
+	if now := r.answer.Header[contentType]; len(now) == 1 && now[0] == "application/json" {
+		r.answer.Header[contentType] = r.mediaType
 	}
-	return r.body, nil
+	return slices.Clip(r.answer.Body), nil // other refusals may share it
 }
 
 // String returns the description, for error handlers that put the message into a
 // body of their own.
-func (r Refusal) String() string { return r.Cause.Description }
+func (r *Refusal) String() string { return r.Cause.Description }
