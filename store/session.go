@@ -53,9 +53,11 @@ type Sessions interface {
 	// It returns the IDs of the sessions that it ended, and of those that earlier or
 	// concurrent calls of it ended at since or later, so that a caller that could
 	// not deny them all gets them again. Each ID is returned once, in any order; a
-	// user without sessions is not an error. It may return other revoked sessions of
-	// the user, but no session that is not revoked, and none that the store has
-	// deleted. The times at and since are of the caller's clock, and since is not
+	// user without sessions is not an error. It may omit a session whose AdvancedAt is
+	// before since: no access token of it is valid any more. So what a caller has to
+	// deny is what was used lately, and not all that a user ever had. It may return
+	// other revoked sessions of the user, but no session that is not revoked, and none
+	// that the store has deleted. The times at and since are of the caller's clock, and since is not
 	// after at; a zero since is before every revocation. After a call with a later
 	// since, a store may omit what was ended before that.
 	RevokeUserSessions(ctx context.Context, userID, except string, at, since time.Time) ([]string, error)

@@ -57,17 +57,18 @@ func (a *Authority) revoke(ctx context.Context, gone []ended, write func(context
 // atOnce is how many sessions are denied with one call of the deny list.
 const atOnce = 1000
 
-// revokeAll ends all sessions of a user, except one if except is not empty. The store ends them first, with one
-// call, so that none can be refreshed even if the second step fails. Then their
-// access tokens are denied: those of all sessions that ended recently enough to
-// have a valid access token, so that the same call, made again after a failure,
-// denies the rest.
+// revokeAll ends all sessions of a user, except one if except is not empty. The store
+// ends them first, with one call, so that none can be refreshed even if the second
+// step fails. Then their access tokens are denied: those of all sessions that were
+// used, and ended, recently enough to have a valid access token, so that the same
+// call, made again after a failure, denies the rest.
 func (a *Authority) revokeAll(ctx context.Context, userID, except string) error {
 	now := a.now()
 	until := a.over(now)
 	within, cancel := a.atLength(ctx)
 	defer cancel()
-	ids, err := a.store.RevokeUserSessions(within, userID, except, now, now.Add(now.Sub(until)))
+	since := now.Add(now.Sub(until) - maxGrace) // a replay makes an access token and does not advance the session
+	ids, err := a.store.RevokeUserSessions(within, userID, except, now, since)
 	if err != nil {
 		a.denyOpen(ctx, userID, except)
 		return unavailable("revoke user's sessions", err)

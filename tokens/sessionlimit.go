@@ -27,7 +27,7 @@ func (a *Authority) endOldestSessions(ctx context.Context, newest store.Session)
 	return err
 }
 
-// endOver ends sessions above the limit. If Config.Timeout is over when one has
+// endOver ends sessions above the limit. If endsFor is over when one has
 // ended, it leaves the others to the next login: there is one session less than
 // before this one.
 //
@@ -35,7 +35,7 @@ func (a *Authority) endOldestSessions(ctx context.Context, newest store.Session)
 // call: so none is denied that can still be refreshed. If the denial fails, the login
 // fails and is reported, and their access tokens may stay valid until they expire.
 func (a *Authority) endOver(ctx context.Context, over []store.Session) error {
-	within, cancel := a.bounded(ctx)
+	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(a.timeout, endsFor))
 	defer cancel()
 	now := a.now()
 	n := 0
@@ -71,6 +71,9 @@ const (
 	// maxEndedAtLogin is the maximum number of sessions that one login ends. There may
 	// be more if MaxSessions was lowered; later logins end those.
 	maxEndedAtLogin = 100
+
+	// endsFor is how long a login ends sessions, if there are so many.
+	endsFor = 500 * time.Millisecond
 
 	// maxReadAtLogin is how many sessions, above MaxSessions, one login reads at most.
 	maxReadAtLogin = 1000

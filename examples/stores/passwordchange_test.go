@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -17,7 +15,6 @@ import (
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/store/redisstore"
-	"github.com/sallyport-go/sallyport/store/sqlstore"
 	"github.com/sallyport-go/sallyport/tokens"
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
@@ -63,41 +60,17 @@ func hosts(t *testing.T, test func(t *testing.T, name string, h host)) {
 	})
 }
 
-// crowd opens so many sessions of ada's: in a database with one statement.
-func (h host) crowd(t *testing.T, many int) {
+func (h host) authority(t *testing.T, denials store.Revocations, change ...func(*tokens.Config)) *tokens.Authority {
 	t.Helper()
-	now := time.Now().UTC().Truncate(time.Microsecond)
-	if h.place != nil {
-		numbers := fmt.Sprintf("generate_series(1::bigint, %d) n", many)
-		if h.place.config.Dialect == sqlstore.SQLite {
-			numbers = fmt.Sprintf("(WITH RECURSIVE up (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM up WHERE n < %d) SELECT n FROM up)", many)
-		}
-		h.place.run(t, h.place.db(t), fmt.Sprintf("INSERT INTO sallyport_sessions "+
-			"(id, user_id, client_id, scopes, generation, created_at, advanced_at, idle_until, expires_at, revoked_at, label, credential_version) "+
-			"SELECT 's-' || n, '%s', '', '[]', 1, %[2]d, %[2]d, %[3]d, %[3]d, NULL, '', '' FROM %[4]s",
-			ada.ID, now.UnixMicro(), now.Add(24*time.Hour).UnixMicro(), numbers))
-		return
-	}
-	const workers = 12
-	must(t, atOnce(workers, func(w int) error {
-		for i := w; i < many; i += workers {
-			s := session(fmt.Sprintf("s-%d", i), 1)
-			s.CreatedAt, s.AdvancedAt, s.IdleUntil, s.ExpiresAt = now, now, now.Add(24*time.Hour), now.Add(24*time.Hour)
-			if err := h.store.CreateSession(t.Context(), s); err != nil {
-				return err
-			}
-		}
-		return nil
-	})...)
-}
-
-func (h host) authority(t *testing.T, denials store.Revocations) *tokens.Authority {
-	t.Helper()
-	a, err := tokens.New(tokens.Config{
+	c := tokens.Config{
 		Store: h.store, APIKeys: h.store, Revocations: denials, Issuer: "https://issuer.example", Audience: "api", Timeout: 30 * time.Second,
 		Keys:        []keys.Key{{Algorithm: "HS256", Secret: "the key of access tokens, 32 bytes long"}},
 		RefreshKeys: []keys.Secret{"the key of refresh tokens, 32 bytes too"},
-	})
+	}
+	for _, f := range change {
+		f(&c)
+	}
+	a, err := tokens.New(c)
 	must(t, err)
 	return a
 }
@@ -211,63 +184,4 @@ func (h host) changeUnderLoad(t *testing.T, a *tokens.Authority, name string, en
 	if left, err := h.store.UserSessions(t.Context(), name, store.Newest(), store.MaxPage); err != nil || len(left) > 0 {
 		t.Errorf("%d sessions are open, %v", len(left), err)
 	}
-}
-
-// far is a deny list behind a round trip of a millisecond.
-type far struct{ store.Revocations }
-
-func (f far) DenySession(ctx context.Context, sid string, until time.Time) error {
-	time.Sleep(time.Millisecond)
-	return f.Revocations.DenySession(ctx, sid, until)
-}
-
-func (f far) DenySessions(ctx context.Context, sids []string, until time.Time) error {
-	time.Sleep(time.Millisecond)
-	return f.Revocations.DenySessions(ctx, sids, until)
-}
-
-// SALLYPORT_SESSIONS is how many sessions the user has; 3000 without it.
-func TestFaultA16AUserWithManySessionsIsLoggedOut(t *testing.T) {
-	t.Parallel()
-	many := 3000
-	if text := os.Getenv("SALLYPORT_SESSIONS"); text != "" {
-		var err error
-		many, err = strconv.Atoi(text)
-		must(t, err)
-	}
-	hosts(t, func(t *testing.T, name string, h host) {
-		a := h.authority(t, far{h.store})
-		login := func() tokens.Pair {
-			t.Helper()
-			p, err := a.Login(t.Context(), tokens.LoginRequest{Login: "ada", Password: adas})
-			must(t, err)
-			return p
-		}
-		pairs := []tokens.Pair{login()}
-		h.crowd(t, many)
-		pairs = append(pairs, login(), login())
-
-		// The client is gone before it begins.
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		began := time.Now()
-		err := a.LogoutEverywhere(ctx, ada.ID)
-		t.Logf("%s: %d sessions in %v: %v", name, many, time.Since(began), err)
-		if left, err := h.store.UserSessions(t.Context(), ada.ID, store.Newest(), store.MaxPage); err != nil || len(left) > 0 {
-			t.Errorf("%d sessions are open, %v", len(left), err)
-		}
-		for _, p := range pairs {
-			if _, err := a.Refresh(t.Context(), tokens.RefreshRequest{Token: p.RefreshToken}); !errors.Is(err, tokens.ErrRevokedRefresh) {
-				t.Errorf("a refresh token: %v", err)
-			}
-		}
-		if err != nil {
-			must(t, a.LogoutEverywhere(t.Context(), ada.ID))
-		}
-		for _, p := range pairs {
-			if _, err := a.Verify(t.Context(), p.AccessToken); !errors.Is(err, tokens.ErrRevokedToken) {
-				t.Errorf("an access token: %v", err)
-			}
-		}
-	})
 }

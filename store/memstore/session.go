@@ -120,8 +120,8 @@ func (s *Store) UserSessions(ctx context.Context, userID string, after store.Cur
 	return page, nil
 }
 
-// RevokeUserSessions ends all sessions of a user, and returns them and those that
-// were revoked at since or later; see [store.Sessions]. It returns an error if at
+// RevokeUserSessions ends all sessions of a user, and returns those that were revoked,
+// and advanced, at since or later; see [store.Sessions]. It returns an error if at
 // is zero.
 func (s *Store) RevokeUserSessions(ctx context.Context, userID, except string, at, since time.Time) ([]string, error) {
 	if err := revocable(ctx, at); err != nil {
@@ -135,7 +135,7 @@ func (s *Store) RevokeUserSessions(ctx context.Context, userID, except string, a
 			continue
 		}
 		of.Session = of.Revoked(at)
-		if !of.RevokedAt.Before(since) {
+		if !of.RevokedAt.Before(since) && !of.AdvancedAt.Before(since) {
 			ended = append(ended, of.ID)
 		}
 	}

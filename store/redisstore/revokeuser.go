@@ -11,8 +11,8 @@ import (
 	"github.com/sallyport-go/sallyport/internal/redisclient"
 )
 
-// The sessions that RevokeUserSessions ended are a sorted set of their IDs, each
-// with the millisecond at which it was ended, so that a caller that could not
+// The sessions that RevokeUserSessions ended are a sorted set of their IDs, but for
+// those that were not used lately, each with the millisecond at which it was ended, so that a caller that could not
 // deny them gets them again. The set expires with the last of their records. A
 // call removes the members from before its since.
 func (s *Store) endedSessionsKey(userID string) string {
@@ -21,10 +21,13 @@ func (s *Store) endedSessionsKey(userID string) string {
 
 var (
 	// endingOfUser ends a session of the user ARGV[2]. It returns -1 if it does not
-	// exist or is another user's.
+	// exist, is another user's, or was last advanced before ARGV[3].
 	endingOfUser = redisclient.NewScript(`
-if redis.call('HGET', KEYS[1], 'user') ~= ARGV[2] then return -1 end
-return redis.call('HSETNX', KEYS[1], 'revoked', ARGV[1])`)
+local s = redis.call('HMGET', KEYS[1], 'user', 'advanced')
+if s[1] ~= ARGV[2] then return -1 end
+redis.call('HSETNX', KEYS[1], 'revoked', ARGV[1])
+if tonumber(s[2]) < tonumber(ARGV[3]) then return -1 end
+return 1`)
 
 	// noting adds IDs to a sorted set, which then lasts until ARGV[1] at least.
 	// ARGV[2] is their score.
@@ -44,7 +47,7 @@ func (s *Store) RevokeUserSessions(ctx context.Context, userID, except string, a
 		return nil, fmt.Errorf("redisstore: RevokeUserSessions: %w", errNoTime)
 	}
 	for {
-		n, err := s.endSome(ctx, userID, except, at)
+		n, err := s.endSome(ctx, userID, except, at, since)
 		if err != nil {
 			return nil, failedWrite("RevokeUserSessions", err)
 		}
@@ -68,7 +71,7 @@ func (s *Store) RevokeUserSessions(ctx context.Context, userID, except string, a
 // there. They are recorded before they are ended, and leave the list afterwards:
 // if it fails at any step, the next call finds each of them in one of the two,
 // and ends it if it has not ended.
-func (s *Store) endSome(ctx context.Context, userID, except string, at time.Time) (int, error) {
+func (s *Store) endSome(ctx context.Context, userID, except string, at, since time.Time) (int, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	listed, err := s.client.ZRange(ctx, s.userSessionsKey(userID), 0, manyAtATime-1).Result()
@@ -93,11 +96,11 @@ func (s *Store) endSome(ctx context.Context, userID, except string, at time.Time
 	if _, err := s.run(ctx, noting, s.endedSessionsKey(userID), append(note, over...)...); err != nil {
 		return 0, err
 	}
-	found, err := s.runAll(ctx, endingOfUser, keys, at.UnixMicro(), userID)
+	found, err := s.runAll(ctx, endingOfUser, keys, at.UnixMicro(), userID, since.UnixMicro())
 	if err != nil {
 		return 0, err
 	}
-	var gone []any
+	var gone []any // of which no access token is valid
 	for i, n := range found {
 		if n < 0 {
 			gone = append(gone, over[i])

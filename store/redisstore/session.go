@@ -145,7 +145,8 @@ return redis.call('HSETNX', KEYS[1], 'revoked', ARGV[1])`)
 var errNoTime = errors.New("the time must not be zero: a zero time means \"not revoked\"")
 
 // RevokeSession ends a session; see [store.Sessions]. It returns an error if at
-// is zero.
+// is zero. It also removes the session from the list of its user's: without that a
+// user who has logged out very often would wait for the next list of their sessions.
 func (s *Store) RevokeSession(ctx context.Context, id string, at time.Time) error {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
@@ -155,7 +156,30 @@ func (s *Store) RevokeSession(ctx context.Context, id string, at time.Time) erro
 	if _, err := s.run(ctx, revoking, s.sessionKey(id), at.UnixMicro()); err != nil {
 		return failedWrite("RevokeSession", err)
 	}
+	s.unlist(ctx, id)
 	return nil
+}
+
+// unlist removes a session that has ended from the list of its user's. If it fails,
+// the next call that lists tries again.
+func (s *Store) unlist(ctx context.Context, id string) {
+	values, err := s.client.HMGet(ctx, s.sessionKey(id), "user", "created", "expires").Result()
+	if err != nil {
+		return
+	}
+	r := record{}
+	for i, field := range []string{"user", "created", "expires"} {
+		text, ok := values[i].(string)
+		if !ok {
+			return // it has expired meanwhile
+		}
+		r[field] = text
+	}
+	in := reader{record: r}
+	ended := store.Session{ID: id, UserID: r["user"], CreatedAt: in.time("created"), ExpiresAt: in.time("expires")}
+	if in.err == nil {
+		_ = s.client.ZRem(ctx, s.userSessionsKey(ended.UserID), memberOf(ended)).Err()
+	}
 }
 
 // DeleteExpiredSessions does nothing and returns 0: Redis deletes a session when

@@ -37,7 +37,7 @@ func newSessionSQL(f flavour) sessionSQL {
 			"UPDATE sallyport_sessions SET revoked_at = $2 WHERE id = ANY (ARRAY("+
 				"SELECT id FROM sallyport_sessions WHERE user_id = $1 AND id <> $3 AND revoked_at IS NULL ORDER BY id FOR UPDATE))",
 		),
-		revokedOfUser: f.sql("SELECT id FROM sallyport_sessions WHERE user_id = $1 AND revoked_at >= $2"),
+		revokedOfUser: f.sql("SELECT id FROM sallyport_sessions WHERE user_id = $1 AND revoked_at >= $2 AND advanced_at >= $2"),
 		deleteEnded:   f.deleteEnded("sallyport_sessions", "id", end),
 	}
 }
@@ -93,8 +93,8 @@ func (s *Store) UserSessions(ctx context.Context, userID string, after store.Cur
 const revokesFor = time.Minute
 
 // RevokeUserSessions ends all sessions of a user with one statement, and returns
-// with another the IDs of those that were revoked at since or later; see
-// [store.Sessions]. It returns an error if at is zero.
+// with another the IDs of those that were revoked, and advanced, at since or later;
+// see [store.Sessions]. It returns an error if at is zero.
 //
 // A user with very many sessions may need longer than ctx allows.
 // RevokeUserSessions then returns an error, and the first statement continues,

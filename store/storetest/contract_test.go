@@ -33,6 +33,8 @@ var untested = map[string]string{
 	"After its time it may be reported either way.":                  "allows something; the suite looks at none after its time",
 	"A key that is being written at that moment may be left":         "allows something; the suite does not write what it deletes",
 	"After an error some of them may be on the list":                 "allows something",
+	"It may omit a session whose AdvancedAt is before since":         "allows something",
+	"So what a caller has to deny":                                   "says what the library does",
 	"After a call with a later since":                                "allows something",
 	"The times at and since are of the caller's clock":               "says what the library does",
 	"An error that means that the store failed may have a":           "allows something",

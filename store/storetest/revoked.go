@@ -114,8 +114,8 @@ func returnsWhatWasEnded(t *trial) {
 		at = at.Add(time.Second)
 		t.returned(t.revokesSince(user, at, time.Time{}), ended, "RevokeUserSessions since a zero time")
 	}
-	third := t.opensFor(user)
 	late := t.now.Add(time.Hour)
+	third := t.advances(t.opensFor(user), late, late.Add(day))
 	t.returned(t.revokesSince(user, late, late), []store.Session{third}, "RevokeUserSessions since now")
 }
 
@@ -210,7 +210,7 @@ func revokesByNoClock(t *trial) {
 				}
 			}
 		}
-		t.returned(t.revokesAll(user, at), all, "RevokeUserSessions")
+		t.returned(t.revokesSince(user, at, time.Time{}), all, "RevokeUserSessions")
 		for _, s := range all {
 			s.RevokedAt = at
 			t.finds(s, "RevokeUserSessions")
