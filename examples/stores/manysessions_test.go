@@ -149,7 +149,7 @@ func TestFaultA16C16AUserWithManySessions(t *testing.T) {
 		within("a logout", time.Second, func() error { return a.Logout(t.Context(), tokens.RefreshRequest{Token: pairs[3].RefreshToken}) })
 		wants(t, h.store.AdvanceSession(t.Context(), fmt.Sprint("s-", many-400), 1, noon, noon), nil, "a session that is left")
 
-		// Whoever asked is gone before it begins. It writes each session, and has the
+		// The client has disconnected before it begins. It writes each session, and has the
 		// time that LogoutEverywhere promises with the default Timeout.
 		gone, cancel := context.WithCancel(t.Context())
 		cancel()
