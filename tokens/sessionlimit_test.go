@@ -154,7 +154,7 @@ func TestFaultC16TheWorkOfARequestIsBounded(t *testing.T) {
 	}{
 		"whose time is over when it has ended three": {func(_ context.Context, call string) error {
 			if call == "RevokeSession" {
-				time.Sleep(2 * time.Second)
+				time.Sleep(200 * time.Millisecond)
 			}
 			return nil
 		}, nil, 3},
