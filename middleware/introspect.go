@@ -3,6 +3,7 @@ package middleware
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
@@ -89,9 +90,35 @@ func (a *Auth) Introspected(i tokens.Introspection) wire.Answer {
 		Account   string `json:"acct,omitempty"`
 		Tier      string `json:"tier,omitempty"`
 		Seats     int    `json:"seats,omitempty"`
+
+		AuthenticatedAt int64      `json:"auth_time,omitempty"`
+		ContextClass    string     `json:"acr,omitempty"`
+		Methods         []string   `json:"amr,omitempty"`
+		Actor           *actorJSON `json:"act,omitempty"`
 	}{
 		true, kind, a.tokens.Issuer(), a.tokens.Audience(), i.Subject, i.ClientID, i.Scope,
 		i.IssuedAt.Unix(), i.ExpiresAt.Unix(), i.Principal.TokenID, i.SessionID,
 		i.Principal.Account, i.Principal.Tier, i.Principal.Seats,
+		unix(i.Principal.AuthenticatedAt), i.Principal.ContextClass, i.Principal.Methods(), actorOf(i.Principal.Actor),
 	}).NoCache()
+}
+
+// actorJSON is who acts for the user (RFC 8693 §4.1).
+type actorJSON struct {
+	Subject string `json:"sub"`
+}
+
+func actorOf(id string) *actorJSON {
+	if id == "" {
+		return nil
+	}
+	return &actorJSON{id}
+}
+
+// unix is a NumericDate; 0 for the zero time.
+func unix(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.Unix()
 }

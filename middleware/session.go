@@ -182,6 +182,8 @@ type sessionJSON struct {
 	CreatedAt  time.Time `json:"created_at"`
 	LastUsedAt time.Time `json:"last_used_at"`
 	ExpiresAt  time.Time `json:"expires_at"`
+
+	Actor *actorJSON `json:"act,omitempty"` // who acts for the user
 }
 
 // SessionsListed returns the response with sessions, in their order.
@@ -194,7 +196,7 @@ func (*Auth) SessionsListed(list SessionList) wire.Answer {
 		body.Sessions = append(body.Sessions, sessionJSON{
 			ID: s.ID, Current: s.ID == list.Current, Label: s.Label, ClientID: s.ClientID,
 			Scope:     strings.Join(s.Scopes, " "),
-			CreatedAt: s.CreatedAt, LastUsedAt: s.LastUsedAt, ExpiresAt: s.ExpiresAt,
+			CreatedAt: s.CreatedAt, LastUsedAt: s.LastUsedAt, ExpiresAt: s.ExpiresAt, Actor: actorOf(s.Actor),
 		})
 	}
 	return wire.JSON(http.StatusOK, body)

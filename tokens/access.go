@@ -20,7 +20,7 @@ const MaxAccessToken = 8 << 10
 
 // registered are the claims that only Sallyport sets: those of RFC 9068 §2.2 and
 // RFC 7519 §4.1, and its own.
-var registered = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope", "sid", "acct", "tier", "seats", "restricted", "auth_time", "amr"}
+var registered = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope", "sid", "acct", "tier", "seats", "restricted", "auth_time", "amr", "acr", "act"}
 
 // clockDifference is how many seconds "nbf" is before "iat", so that nodes whose
 // clocks are slightly behind accept a new token at once.
@@ -47,6 +47,28 @@ type claims struct {
 
 	AuthenticatedAt *int64 `json:"auth_time,omitempty"`
 	Methods         texts  `json:"amr,omitempty"`
+	ContextClass    string `json:"acr,omitempty"`
+	Actor           *actor `json:"act,omitempty"`
+}
+
+// actor is who acts for the subject (RFC 8693 §4.1).
+type actor struct {
+	Subject string `json:"sub"`
+}
+
+var errActor = errors.New("act has no sub")
+
+// UnmarshalJSON reads an object with a "sub". Its other members are not read, but no
+// name may be there twice.
+func (a *actor) UnmarshalJSON(text []byte) error {
+	fields, err := strictjson.Members(text)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(fields["sub"], &a.Subject); err != nil || a.Subject == "" {
+		return errActor
+	}
+	return nil
 }
 
 // minted is claims as they are minted: with one audience, as a string.
@@ -133,7 +155,7 @@ func signed(key *keys.Member, payload []byte) (string, error) {
 }
 
 func (c claims) principal(payload []byte) Principal {
-	return Principal{
+	p := Principal{
 		Subject:    c.Subject,
 		Account:    c.Account,
 		Tier:       c.Tier,
@@ -147,8 +169,12 @@ func (c claims) principal(payload []byte) Principal {
 		Restricted: c.Restricted,
 		claims:     string(payload),
 
-		AuthenticatedAt: instant(c.AuthenticatedAt),
+		AuthenticatedAt: instant(c.AuthenticatedAt), ContextClass: c.ContextClass,
 	}
+	if c.Actor != nil {
+		p.Actor = c.Actor.Subject
+	}
+	return p
 }
 
 // instant is a NumericDate of RFC 7519 §2; the zero time if there is none.

@@ -51,6 +51,9 @@ type Authority struct {
 	grace, leeway, timeout         time.Duration
 
 	claims func(context.Context, store.User) (map[string]any, error)
+
+	contextClass func(methods []string) string
+
 	events func(context.Context, events.Event)
 	clock  func() time.Time
 }
@@ -105,7 +108,7 @@ func New(c Config) (*Authority, error) {
 		accessTTL: c.AccessTTL, idleTTL: c.IdleTTL, sessionTTL: c.SessionTTL, maxSessions: c.MaxSessions,
 		passwordEndsKeys: c.PasswordEndsAPIKeys, unfinished: &unfinished{},
 		grace: c.RetryGrace, leeway: c.Leeway, timeout: c.Timeout,
-		claims: c.Claims, events: c.Events, faults: &faultlog.Log{}, clock: c.Now,
+		claims: c.Claims, contextClass: c.ContextClass, events: c.Events, faults: &faultlog.Log{}, clock: c.Now,
 	}
 	if c.APIKeys != nil {
 		a.apiKeys = checkedKeys{c.APIKeys}

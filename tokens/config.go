@@ -172,11 +172,19 @@ type Config struct {
 	// Config.Timeout. It must be safe for concurrent use. Nil: no additional claims.
 	//
 	// It must not return a registered claim: iss, sub, aud, exp, nbf, iat, jti,
-	// client_id, scope, sid, acct, tier, seats, restricted, auth_time or amr, in any
-	// letter case. If it does, if the values are not JSON, or if the token would be
+	// client_id, scope, sid, acct, tier, seats, restricted, auth_time, amr, acr or act,
+	// in any letter case. If it does, if the values are not JSON, or if the token would be
 	// longer than MaxAccessToken, the operation returns ErrClaims. If Claims returns
 	// an error, the operation returns ErrUnavailable.
 	Claims func(context.Context, store.User) (map[string]any, error)
+
+	// ContextClass returns the authentication context class ("acr", RFC 9068 §2.2.1) of
+	// a user who was authenticated by these methods (names of RFC 8176 §2), for example
+	// "urn:example:two-factor" if "mfa" is among them: a scope-token of RFC 6749 §3.3, of
+	// 1 to 128 bytes, or empty for none. It is called for each access token of a session
+	// whose methods are known, and must be safe for concurrent use. Set it if resource
+	// servers ask for a class (RFC 9470). Nil: access tokens have no "acr".
+	ContextClass func(methods []string) string
 
 	// Events receives the events, for a security log: see package events. It is
 	// called on the goroutine of the operation, which waits for it, and must be safe

@@ -148,16 +148,32 @@ func (a *Authority) login(ctx context.Context, r LoginRequest) (Pair, error) {
 	}
 
 	s, secret := a.newSession(user, c, r.Label)
-	if len(asked) > 0 {
-		s.Scopes = granted
+	s.AuthenticatedAt, s.Methods = s.CreatedAt, []string{methodPassword}
+	return a.begin(ctx, user, s, secret, c, beginning{
+		narrow: len(asked) > 0, granted: granted, asked: r.Scopes, accessOnly: r.AccessOnly, maxAccess: r.MaxAccess,
+	})
+}
+
+// beginning is what a request wants of its new session.
+type beginning struct {
+	narrow         bool     // granted limits the session
+	granted, asked []string // scopes; nil asks for all
+	accessOnly     bool
+	maxAccess      int
+}
+
+// begin makes the tokens of a new session, and writes it last.
+func (a *Authority) begin(ctx context.Context, u store.User, s store.Session, secret sessionSecret, c client, b beginning) (Pair, error) {
+	if b.narrow {
+		s.Scopes = b.granted
 	}
-	refreshes := !r.AccessOnly && c.mayRefresh() == nil
-	p, err := a.firstPair(ctx, user, &s, secret, c, refreshes, granted, r.Scopes)
+	refreshes := !b.accessOnly && s.Actor == "" && c.mayRefresh() == nil
+	p, err := a.firstPair(ctx, u, &s, secret, c, refreshes, b)
 	if err == nil {
-		err = p.fits(r.MaxAccess)
+		err = p.fits(b.maxAccess)
 	}
 	if err == nil {
-		err = a.openSession(ctx, user, s, refreshes)
+		err = a.openSession(ctx, u, s, refreshes)
 	}
 	if err != nil {
 		return Pair{}, err
@@ -165,10 +181,16 @@ func (a *Authority) login(ctx context.Context, r LoginRequest) (Pair, error) {
 	return p, nil
 }
 
+// isWritten reports whether the store has a row of a session. Without a refresh token
+// a row is for the deny list, or for the user to see who acts for them.
+func (a *Authority) isWritten(s store.Session, refreshes bool) bool {
+	return refreshes || a.revocations != nil || s.Actor != ""
+}
+
 // openSession writes the session of a login whose tokens have been made, if it
 // has one. Its last check is whether they may be returned.
 func (a *Authority) openSession(ctx context.Context, u store.User, s store.Session, refreshes bool) error {
-	written := refreshes || a.revocations != nil
+	written := a.isWritten(s, refreshes)
 	if written {
 		if err := a.store.CreateSession(ctx, s); err != nil {
 			return unavailable("create session", err)
@@ -187,19 +209,22 @@ func (a *Authority) openSession(ctx context.Context, u store.User, s store.Sessi
 }
 
 // firstPair makes the tokens of a login. Without a refresh token there is no
-// session or, if access tokens can be denied, a session that ends with the access
-// token.
+// session, or a session that ends with the access token: see isWritten.
 func (a *Authority) firstPair(
-	ctx context.Context, u store.User, s *store.Session, secret sessionSecret, c client, refreshes bool, granted, asked []string,
+	ctx context.Context, u store.User, s *store.Session, secret sessionSecret, c client, refreshes bool, b beginning,
 ) (Pair, error) {
 	if refreshes {
-		return a.pairOf(ctx, u, *s, secret, c, granted, asked)
+		return a.pairOf(ctx, u, *s, secret, c, b.granted, b.asked)
 	}
-	from := origin{clientID: s.ClientID, narrow: len(s.Scopes)+len(c.Scopes) > 0, at: s.AuthenticatedAt, methods: s.Methods}
-	if a.revocations != nil {
-		from.sid = s.ID
+	from := originOf(*s, c)
+	if !a.isWritten(*s, refreshes) {
+		from.sid = ""
 	}
-	p, err := a.pair(ctx, u, from, granted, asked, time.Time{})
+	var end time.Time
+	if s.Actor != "" {
+		end = s.ExpiresAt
+	}
+	p, err := a.pair(ctx, u, from, b.granted, b.asked, end)
 	s.IdleUntil, s.ExpiresAt = p.Principal.ExpiresAt.UTC(), p.Principal.ExpiresAt.UTC()
 	return p, err
 }
@@ -305,15 +330,14 @@ func (a *Authority) user(ctx context.Context, id string, refused error) (store.U
 // methodPassword is the name that RFC 8176 §2 gives to authentication by a password.
 const methodPassword = "pwd"
 
-// newSession returns a session that begins now, of a user whose password was right,
-// and its secret.
+// newSession returns a session that begins now, and its secret. It does not say how
+// the user was authenticated.
 func (a *Authority) newSession(u store.User, c client, name string) (store.Session, sessionSecret) {
 	secret := newSessionSecret()
 	now := a.now()
 	ends := now.Add(a.sessionTTL)
 	return store.Session{
 		ID: secret.id(), UserID: u.ID, CredentialVersion: u.CredentialVersion, ClientID: c.ID, Generation: 1, CreatedAt: now, AdvancedAt: now,
-		AuthenticatedAt: now, Methods: []string{methodPassword},
 		IdleUntil: earlier(now.Add(a.idleTTL), ends), ExpiresAt: ends, Label: label(name),
 	}, secret
 }

@@ -93,7 +93,7 @@ func (a *Authority) loggedOut(ctx context.Context, s store.Session, err error) e
 	if err != nil {
 		return a.failed(ctx, err)
 	}
-	a.Report(ctx, events.Event{Kind: events.Logout, UserID: s.UserID, ClientID: s.ClientID, SessionID: s.ID, Generation: s.Generation})
+	a.Report(ctx, events.Event{Kind: events.Logout, UserID: s.UserID, Actor: s.Actor, ClientID: s.ClientID, SessionID: s.ID, Generation: s.Generation})
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -15,11 +16,7 @@ import (
 func (a *Authority) pairOf(
 	ctx context.Context, u store.User, s store.Session, secret sessionSecret, c client, granted, asked []string,
 ) (Pair, error) {
-	from := origin{
-		clientID: s.ClientID, sid: s.ID, narrow: len(s.Scopes)+len(c.Scopes) > 0,
-		at: s.AuthenticatedAt, methods: s.Methods,
-	}
-	p, err := a.pair(ctx, u, from, granted, asked, s.ExpiresAt)
+	p, err := a.pair(ctx, u, originOf(s, c), granted, asked, s.ExpiresAt)
 	if err != nil {
 		return Pair{}, err
 	}
@@ -41,16 +38,37 @@ type origin struct {
 	// at is when the user was authenticated, if that is known, and methods is how.
 	at      time.Time
 	methods []string
+
+	// actor is who acts for the user. Empty: the user.
+	actor string
+}
+
+func originOf(s store.Session, c client) origin {
+	return origin{
+		clientID: s.ClientID, sid: s.ID, narrow: len(s.Scopes)+len(c.Scopes) > 0,
+		at: s.AuthenticatedAt, methods: s.Methods, actor: s.Actor,
+	}
 }
 
 // restricted reports whether an access token may do less than its user. If the
 // user holds no scope, it does if a limit would narrow the scopes of a user who
 // has some.
 func (o origin) restricted(u store.User, granted []string) bool {
-	if len(u.Scopes) == 0 {
-		return o.key || o.narrow
+	switch {
+	case o.key, o.actor != "":
+		return true
+	case len(u.Scopes) == 0:
+		return o.narrow
 	}
-	return o.key || len(granted) < len(both(u.Scopes, u.Scopes))
+	return len(granted) < len(both(u.Scopes, u.Scopes))
+}
+
+// classOf returns the "acr" of a user who was authenticated by these methods.
+func (a *Authority) classOf(methods []string) string {
+	if a.contextClass == nil || len(methods) == 0 {
+		return ""
+	}
+	return a.contextClass(slices.Clone(methods))
 }
 
 // pair makes an access token. The token expires at end at the latest, unless end
@@ -78,7 +96,13 @@ func (a *Authority) pair(ctx context.Context, u store.User, from origin, granted
 		ExpiresAt: &times[0], NotBefore: &times[1], IssuedAt: &times[2],
 		TokenID: rand.Text(), ClientID: from.clientID, SessionID: from.sid, Scope: strings.Join(granted, " "),
 		Account: u.Account, Tier: u.Tier, Seats: max(u.Seats, 1), Restricted: from.restricted(u, granted),
-		Methods: from.methods,
+		Methods: from.methods, ContextClass: a.classOf(from.methods),
+	}
+	if from.actor != "" {
+		c.Actor = &actor{from.actor}
+	}
+	if c.ContextClass != "" && !isScopeToken(c.ContextClass) {
+		return Pair{}, fmt.Errorf("%w: Config.ContextClass must return a text of RFC 6749 §3.3's scope-token, or none", ErrClaims)
 	}
 	if !from.at.IsZero() {
 		authenticated := from.at.Unix()

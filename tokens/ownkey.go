@@ -19,7 +19,7 @@ import (
 //
 // The principal's session must be active, because a key outlives it. An access
 // token that was made from an API key, that came without a refresh token, or
-// whose session was ended cannot create keys. Nor can a session that was created
+// whose session was ended cannot create keys, nor can who acts for the user. Nor can a session that was created
 // with a password that has changed since: the key has the CredentialVersion of
 // the session, and the user is read again after the key is written.
 //
@@ -41,7 +41,7 @@ func (a *Authority) CreateOwnAPIKey(ctx context.Context, p Principal, name strin
 	if err != nil {
 		return "", store.APIKey{}, a.failed(ctx, err)
 	}
-	if !ok || !lasts(s, a.now()) || a.accessOnly(s) {
+	if !ok || !lasts(s, a.now()) || a.accessOnly(s) || s.Actor != "" {
 		return "", store.APIKey{}, ErrNoSession
 	}
 	user, err := a.user(within, p.Subject, ErrInvalidToken)

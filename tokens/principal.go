@@ -54,6 +54,14 @@ type Principal struct {
 	// key, or of a session for which it is not known.
 	AuthenticatedAt time.Time
 
+	// ContextClass is the authentication context class ("acr"): see
+	// Config.ContextClass. Empty: the token has none.
+	ContextClass string
+
+	// Actor is the ID of who acts for the user ("act", RFC 8693 §4.1), for example of
+	// support staff: see SignInRequest.Actor. Empty: the user acts for themselves.
+	Actor string
+
 	// IssuedAt and ExpiresAt are "iat" and "exp", in whole seconds.
 	IssuedAt, ExpiresAt time.Time
 

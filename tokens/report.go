@@ -59,7 +59,7 @@ func unavailableKind(err error) events.Kind {
 }
 
 func event(kind events.Kind, p Principal) events.Event {
-	return events.Event{Kind: kind, UserID: p.Subject, Account: p.Account, ClientID: p.ClientID, SessionID: p.SessionID}
+	return events.Event{Kind: kind, UserID: p.Subject, Account: p.Account, ClientID: p.ClientID, SessionID: p.SessionID, Actor: p.Actor}
 }
 
 // failure returns the kind of event for an error: a fault of the store or the

@@ -192,6 +192,8 @@ func stands(s store.Session, token presented, now time.Time, grace time.Duration
 		return 0, fmt.Errorf("%w: the session is not open yet", ErrInvalidRefresh)
 	case !s.RevokedAt.IsZero():
 		return 0, ErrRevokedRefresh
+	case s.Actor != "":
+		return 0, fmt.Errorf("%w: who acts for a user does not refresh", ErrInvalidRefresh)
 	case !now.Before(s.IdleUntil), !now.Before(s.ExpiresAt):
 		return 0, ErrExpiredRefresh
 	case token.generation == s.Generation:

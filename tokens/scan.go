@@ -21,7 +21,7 @@ const (
 // A missing string is an empty span, and a missing number has its "has" field
 // false.
 type scanned struct {
-	subject, tokenID, clientID, scope, sessionID, account, tier span
+	subject, tokenID, clientID, scope, sessionID, account, tier, contextClass span
 
 	issuer, audience       bool // whether they match the verifier's
 	exp, nbf, iat, seats   int64
@@ -37,7 +37,7 @@ func scanClaims(text []byte, issuer, audience string) (c scanned, ok bool) { //n
 		return c, false
 	}
 	s := scanner{text: text}
-	var seen uint16
+	var seen uint32
 	var unknown [maxUnknown]span
 	known := 0
 	ok = s.object(func(name span) bool {
@@ -86,6 +86,10 @@ func scanClaims(text []byte, issuer, audience string) (c scanned, ok bool) { //n
 			c.authTime, ok = s.integer()
 		case "amr":
 			n, ok = 15, s.array(func(span) {})
+		case "acr":
+			n, c.contextClass, ok = s.textOf(16)
+		case "act":
+			return false // few tokens have it
 		default:
 			if known == maxUnknown || !isPlainName(name.in(text)) {
 				return false

@@ -20,8 +20,12 @@ type OpenSession struct {
 	// Scopes limit the session. Empty: they do not.
 	Scopes []string
 
-	// Label is that of the LoginRequest.
+	// Label is that of the LoginRequest, or the Reason of a SignInRequest with an Actor.
 	Label string
+
+	// Actor is the ID of who acts for the user in this session: see
+	// SignInRequest.Actor. Empty: the user acts for themselves.
+	Actor string
 
 	// CreatedAt is when the user logged in, LastUsedAt when the session was last
 	// refreshed, and ExpiresAt when it ends unless it is refreshed before.
@@ -48,7 +52,7 @@ func (a *Authority) Sessions(ctx context.Context, userID string, p Page) (all []
 	for _, s := range sessions {
 		if lasts(s, now) {
 			all = append(all, OpenSession{
-				ID: s.ID, ClientID: s.ClientID, Scopes: s.Scopes, Label: s.Label,
+				ID: s.ID, ClientID: s.ClientID, Scopes: s.Scopes, Label: s.Label, Actor: s.Actor,
 				CreatedAt: s.CreatedAt, LastUsedAt: s.AdvancedAt, ExpiresAt: earlier(s.IdleUntil, s.ExpiresAt),
 			})
 		}
@@ -96,7 +100,7 @@ func (a *Authority) EndOtherSessions(ctx context.Context, p Principal) error {
 	if err := a.revokeAll(ctx, p.Subject, own.ID); err != nil {
 		return a.failed(ctx, err)
 	}
-	a.Report(ctx, events.Event{Kind: events.LogoutOthers, UserID: p.Subject, ClientID: p.ClientID, SessionID: own.ID})
+	a.Report(ctx, events.Event{Kind: events.LogoutOthers, UserID: p.Subject, Actor: p.Actor, ClientID: p.ClientID, SessionID: own.ID})
 	return nil
 }
 

@@ -91,7 +91,7 @@ func (a *Authority) tooMany(ctx context.Context, newest store.Session) (over []s
 			return nil, unavailable("user's sessions", err)
 		}
 		for _, s := range page {
-			if !lasts(s, now) || a.accessOnly(s) {
+			if !lasts(s, now) || a.accessOnly(s) || s.Actor != "" {
 				continue
 			}
 			counted++

@@ -154,7 +154,7 @@ func (c *unverified) principal(payload []byte) Principal {
 		Seats: int(c.seats), ClientID: text[c.clientID.a:c.clientID.b], Scope: text[c.scope.a:c.scope.b],
 		SessionID: text[c.sessionID.a:c.sessionID.b], TokenID: text[c.tokenID.a:c.tokenID.b],
 		IssuedAt: time.Unix(c.iat, 0).UTC(), ExpiresAt: time.Unix(c.exp, 0).UTC(),
-		Restricted: c.restricted, AuthenticatedAt: authenticated,
+		Restricted: c.restricted, AuthenticatedAt: authenticated, ContextClass: text[c.contextClass.a:c.contextClass.b],
 		claims: text,
 	}
 }

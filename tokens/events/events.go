@@ -70,6 +70,11 @@ type Event struct {
 	// hash (tokens.Authority.LoginPseudonym) that does not reveal the text.
 	LoginPseudonym string
 
+	// Actor is the ID of who acts for the user, in events of a session in which somebody
+	// else does: see tokens.SignInRequest.Actor. Reason is why, in the event that begins
+	// it.
+	Actor, Reason string
+
 	// SessionID is the "sid" of the session's access tokens.
 	SessionID string
 
@@ -104,6 +109,8 @@ func (e Event) LogValue() slog.Value {
 		{"client", e.ClientID},
 		{"key", e.KeyID},
 		{"login", e.LoginPseudonym},
+		{"actor", e.Actor},
+		{"reason", e.Reason},
 		{"session", e.SessionID},
 		{"policy", e.Policy},
 		{"changed", e.Changed},
