@@ -60,7 +60,7 @@ func (o origin) restricted(u store.User, granted []string) bool {
 	case len(u.Scopes) == 0:
 		return o.narrow
 	}
-	return len(granted) < len(both(u.Scopes, u.Scopes))
+	return len(granted) < distinct(u.Scopes)
 }
 
 // classOf returns the "acr" of a user who was authenticated by these methods.

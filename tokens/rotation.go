@@ -83,10 +83,11 @@ func (a *Authority) Refresh(ctx context.Context, r RefreshRequest) (Pair, error)
 		a.Report(ctx, events.Event{Kind: events.RefreshRefused, ClientID: printable(r.ClientID), Err: err})
 		return Pair{}, err
 	}
-	s, p, err := a.rotate(ctx, token, named, r)
+	id := token.secret.id()
+	s, p, err := a.rotate(ctx, token, id, named, r)
 	e := events.Event{
 		Kind: events.Refresh, UserID: s.UserID, Account: p.Principal.Account, ClientID: s.ClientID,
-		SessionID: token.secret.id(), Generation: token.generation, Err: err,
+		SessionID: id, Generation: token.generation, Err: err,
 	}
 	switch {
 	case err == nil && p.Replayed:
@@ -119,9 +120,9 @@ const (
 // cannot be undone. A caller that lost the race to the write reads the session
 // once more. The session has advanced by then, so a third attempt cannot be
 // needed.
-func (a *Authority) rotate(ctx context.Context, token presented, named client, r RefreshRequest) (store.Session, Pair, error) {
+func (a *Authority) rotate(ctx context.Context, token presented, id string, named client, r RefreshRequest) (store.Session, Pair, error) {
 	for range 2 {
-		s, err := a.session(ctx, token.secret.id())
+		s, err := a.session(ctx, id)
 		if err != nil {
 			return store.Session{}, Pair{}, err
 		}

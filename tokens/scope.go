@@ -73,6 +73,16 @@ func both(a, b []string) []string {
 	return out
 }
 
+// distinct returns how many elements of a are different.
+func distinct(a []string) (n int) {
+	for i, s := range a {
+		if !slices.Contains(a[:i], s) {
+			n++
+		}
+	}
+	return n
+}
+
 // held returns what can be granted to a user: the scopes that they hold now,
 // within each limit: that of the client, the session and the API key. An empty
 // limit does not narrow.

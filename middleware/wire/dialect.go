@@ -135,20 +135,36 @@ func JSON(status int, v any) Answer { return document(status, mediaJSON, v) }
 
 // Empty returns a response without a body, with Cache-Control: no-store.
 func Empty(status int) Answer {
-	a := Answer{Status: status, Header: http.Header{}}
-	if status >= http.StatusBadRequest {
-		a.Header = make(http.Header, mostHeaders)
-	}
-	a.Header["Cache-Control"] = []string{"no-store"}
-	return a
+	return Answer{Status: status, Header: headerOf(status, []field{noStore})}
 }
 
 func document(status int, mediaType string, v any) Answer {
-	a := Empty(status)
-	values := []string{mediaType, "nosniff"}
-	a.Header["Content-Type"], a.Header["X-Content-Type-Options"] = values[:1:1], values[1:]
+	a := Answer{Status: status, Header: headerOf(status, []field{noStore, {"Content-Type", mediaType}, noSniff})}
 	a.Body, _ = json.Marshal(v) // cannot fail: structs of strings and numbers
 	return a
+}
+
+// field is a header with one value.
+type field struct{ name, value string }
+
+var (
+	noStore = field{"Cache-Control", "no-store"}
+	noSniff = field{"X-Content-Type-Options", "nosniff"}
+	noCache = field{"Pragma", "no-cache"}
+)
+
+// headerOf returns the headers of a response, with one allocation for all values.
+func headerOf(status int, fields []field) http.Header {
+	h := http.Header{}
+	if status >= http.StatusBadRequest {
+		h = make(http.Header, mostHeaders)
+	}
+	values := make([]string, len(fields))
+	for i, f := range fields {
+		values[i] = f.value
+		h[f.name] = values[i : i+1 : i+1]
+	}
+	return h
 }
 
 // NoCache adds the Pragma header of RFC 6749 §5.1, and returns the response.

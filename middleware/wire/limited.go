@@ -16,10 +16,7 @@ func isLimited(e *Error) bool {
 // It is what encoding/json would make, without the memory: a server that refuses has
 // many requests to refuse.
 func limitedAnswer(h http.Header, e *Error) Answer {
-	constant := [...]struct{ name, value string }{
-		{"Cache-Control", "no-store"}, {"Pragma", "no-cache"},
-		{"Content-Type", mediaProblem}, {"X-Content-Type-Options", "nosniff"},
-	}
+	constant := [...]field{noStore, noCache, {"Content-Type", mediaProblem}, noSniff}
 	own := new(struct { // the response's own: other middleware may change the values
 		values [len(constant) + 1]string
 		body   [400]byte

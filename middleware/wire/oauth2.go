@@ -2,6 +2,7 @@ package wire
 
 import (
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/sallyport-go/sallyport/tokens"
@@ -43,23 +44,25 @@ func (OAuth2) ReadLogout(p *Params) (tokens.RefreshRequest, bool, error) {
 }
 
 // Granted returns the response of RFC 6749 §5.1, and for an exchange that of RFC
-// 8693 §2.2.1.
+// 8693 §2.2.1. It is what encoding/json would make, without the memory.
 func (OAuth2) Granted(p tokens.Pair) Answer {
-	body := struct {
-		AccessToken  string  `json:"access_token"`
-		TokenType    string  `json:"token_type"`
-		ExpiresIn    int64   `json:"expires_in"`
-		RefreshToken string  `json:"refresh_token,omitempty"`
-		Scope        *string `json:"scope,omitempty"`
-		Issued       string  `json:"issued_token_type,omitempty"`
-	}{string(p.AccessToken), "Bearer", int64(p.ExpiresIn / time.Second), string(p.RefreshToken), nil, ""}
-	if p.Exchanged {
-		body.Issued = typeAccessToken
+	const most = 160 // bytes of the names and the other values
+	body := make([]byte, 0, most+len(p.AccessToken)+len(p.RefreshToken)+len(p.Principal.Scope))
+	body = appendJSON(append(body, `{"access_token":`...), string(p.AccessToken))
+	body = strconv.AppendInt(append(body, `,"token_type":"Bearer","expires_in":`...), int64(p.ExpiresIn/time.Second), 10)
+	if p.RefreshToken != "" {
+		body = appendJSON(append(body, `,"refresh_token":`...), string(p.RefreshToken))
 	}
 	if p.Narrowed || p.Principal.Scope != "" {
-		body.Scope = &p.Principal.Scope
+		body = appendJSON(append(body, `,"scope":`...), p.Principal.Scope)
 	}
-	return JSON(http.StatusOK, body).NoCache()
+	if p.Exchanged {
+		body = appendJSON(append(body, `,"issued_token_type":`...), typeAccessToken)
+	}
+	return Answer{
+		Status: http.StatusOK, Body: append(body, '}'),
+		Header: headerOf(0, []field{noStore, {"Content-Type", mediaJSON}, noSniff, noCache}),
+	}
 }
 
 // LoggedOut returns 204, whether or not there was a session to end.

@@ -48,7 +48,11 @@ func (p *Params) parse(r *http.Request, body []byte, accepts Accepts, limit int6
 
 // mediaType reads the Content-Type, or "" without one.
 func mediaType(r *http.Request) (media string, args map[string]string, err error) {
-	if contentType := r.Header.Get("Content-Type"); contentType != "" {
+	contentType := r.Header.Get("Content-Type")
+	if contentType == mediaForm { // as most clients write it
+		return contentType, nil, nil
+	}
+	if contentType != "" {
 		if media, args, err = mime.ParseMediaType(contentType); err != nil {
 			return "", nil, errMedia
 		}
@@ -131,12 +135,38 @@ func single(form url.Values) (map[string]string, error) {
 	return values, nil
 }
 
+// maxParams is the maximum number of parameters of a form, that of url.ParseQuery.
+const maxParams = 10_000
+
+// parseForm takes each parameter of a form, which must occur once. It reads what
+// url.ParseQuery reads, without a list for each parameter.
 func parseForm(body []byte) (map[string]string, error) {
-	form, err := url.ParseQuery(string(body))
-	if err != nil {
-		return nil, errForm // the text of err would contain the body
+	values, twice := map[string]string{}, false
+	for rest, n := string(body), 0; rest != ""; {
+		var pair string
+		pair, rest, _ = strings.Cut(rest, "&")
+		if n++; n > maxParams || strings.IndexByte(pair, ';') >= 0 {
+			return nil, errForm
+		}
+		if pair == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(pair, "=")
+		name, err := url.QueryUnescape(name)
+		if err != nil {
+			return nil, errForm // the text of err would contain the body
+		}
+		if value, err = url.QueryUnescape(value); err != nil {
+			return nil, errForm
+		}
+		_, has := values[name]
+		twice = twice || has // RFC 6749 §3.2
+		values[name] = value
 	}
-	return single(form)
+	if twice {
+		return nil, errTwice
+	}
+	return values, nil
 }
 
 // parseJSON takes the strings of one flat object, and the names of members that

@@ -76,7 +76,7 @@ func bearerReason(r Reason) int {
 type prepared struct {
 	to     *Error // what it answers
 	status int
-	header []struct{ name, value string }
+	header []field
 	body   []byte
 }
 
@@ -84,7 +84,7 @@ func newPrepared(e *Error, d Dialect, realm string) *prepared {
 	a := d.Refused(RouteAPI, realm, e)
 	p := &prepared{to: e, status: a.Status, body: a.Body[:len(a.Body):len(a.Body)]}
 	for name, values := range a.Header {
-		p.header = append(p.header, struct{ name, value string }{name, values[0]}) // each of these has one
+		p.header = append(p.header, field{name, values[0]}) // each of these has one
 	}
 	return p
 }
