@@ -40,7 +40,7 @@ func (l *Limiter) refuse(ctx context.Context, n *record) error {
 		Error
 
 		quota Quota
-		usage [2]Usage // which suffices for most
+		usage [1]Usage // which suffices for most
 		lists onceLists
 	})
 	e.quota = n.quota(e.usage[:0])

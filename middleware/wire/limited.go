@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"strings"
 )
 
 // isLimited reports whether the answer of OAuth2 is the problem document of a limit that
@@ -19,7 +20,7 @@ func limitedAnswer(h http.Header, e *Error) Answer {
 	constant := [...]field{noStore, noCache, {"Content-Type", mediaProblem}, noSniff}
 	own := new(struct { // the response's own: other middleware may change the values
 		values [len(constant) + 1]string
-		body   [400]byte
+		body   [272]byte // enough for one policy
 	})
 	values := own.values[:]
 	for i, c := range constant {
@@ -57,10 +58,18 @@ func limitedAnswer(h http.Header, e *Error) Answer {
 // appendJSON appends a string as encoding/json does.
 func appendJSON(body []byte, s string) []byte {
 	for i := range len(s) {
-		if c := s[i]; c < 0x20 || c > 0x7e || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+		if !isPlain[s[i]] {
 			text, _ := json.Marshal(s) // a string
 			return append(body, text...)
 		}
 	}
 	return append(append(append(body, '"'), s...), '"')
 }
+
+// isPlain has the bytes that encoding/json writes as they are.
+var isPlain = func() (plain [256]bool) {
+	for c := byte(' '); c <= '~'; c++ {
+		plain[c] = strings.IndexByte(`"\<>&`, c) < 0
+	}
+	return plain
+}()
