@@ -63,11 +63,15 @@ type RefreshRequest struct {
 // After ErrUnavailable the session may or may not have advanced. The same token
 // may be presented again, and with RetryGrace that is safe.
 func (a *Authority) Refresh(ctx context.Context, r RefreshRequest) (Pair, error) {
-	ctx, cancel := context.WithTimeout(ctx, a.timeout)
-	defer cancel()
 	if err := r.Check(); err != nil {
 		a.Report(ctx, events.Event{Kind: events.RefreshRefused, ClientID: printable(r.ClientID), Err: err})
 		return Pair{}, err
+	}
+	token, genuine := a.refresh.open(r.Token)
+	if genuine || a.registers() { // otherwise nothing is asked that a deadline could end
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, a.timeout)
+		defer cancel()
 	}
 	named, err := a.presenter(ctx, r.ClientID, r.ClientSecret, r.ClientAsSent)
 	if err == nil {
@@ -77,11 +81,9 @@ func (a *Authority) Refresh(ctx context.Context, r RefreshRequest) (Pair, error)
 		a.Report(ctx, events.Event{Kind: failure(err, events.RefreshRefused), ClientID: printable(r.ClientID), Err: err})
 		return Pair{}, err
 	}
-	token, ok := a.refresh.open(r.Token)
-	if !ok {
-		err := fmt.Errorf("%w: not genuine", ErrInvalidRefresh)
-		a.Report(ctx, events.Event{Kind: events.RefreshRefused, ClientID: printable(r.ClientID), Err: err})
-		return Pair{}, err
+	if !genuine {
+		a.Report(ctx, events.Event{Kind: events.RefreshRefused, ClientID: printable(r.ClientID), Err: errNotGenuine})
+		return Pair{}, errNotGenuine
 	}
 	id := token.secret.id()
 	s, p, err := a.rotate(ctx, token, id, named, r)
@@ -101,6 +103,8 @@ func (a *Authority) Refresh(ctx context.Context, r RefreshRequest) (Pair, error)
 	a.Report(ctx, e)
 	return p, err
 }
+
+var errNotGenuine = fmt.Errorf("%w: not genuine", ErrInvalidRefresh)
 
 // standing is how a token relates to the generation of its session.
 type standing int

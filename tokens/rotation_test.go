@@ -308,7 +308,15 @@ func TestARefreshAllocatesLittle(t *testing.T) { //nolint:paralleltest // it cou
 		}
 	})
 	// the deadline and the store allocate too
-	if most := 24.0; got > most && !raced {
+	if most := 20.0; got > most && !raced {
 		t.Errorf("%v allocations, want %v at most", got, most)
+	}
+	forged := p.RefreshToken[:len(p.RefreshToken)-8] + "AAAAAAAA"
+	if got := testing.AllocsPerRun(200, func() {
+		if _, err := r.Refresh(ctx, tokens.RefreshRequest{Token: forged}); !errors.Is(err, tokens.ErrInvalidRefresh) {
+			t.Error(err)
+		}
+	}); got > 0 && !raced {
+		t.Errorf("a forged token: %v allocations, want none", got)
 	}
 }
