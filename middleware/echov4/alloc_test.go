@@ -64,7 +64,7 @@ func TestF36ALimitOnEchoCostsLittleMoreThanOnHTTP(t *testing.T) { //nolint:paral
 		more  float64
 	}{
 		{"admitted", 1 << 30, 2},
-		{"refused", 0, 7},
+		{"refused", 0, 6},
 	} {
 		onEcho, onHTTP := limiting(t, test.limit)
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)

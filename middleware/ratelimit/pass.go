@@ -157,8 +157,11 @@ func (p *Pass) closed(last bool) (owed *bill) {
 	if !n.done {
 		n.done = true
 		n.limiter.inflight.leave(n.items)
-		if slices.ContainsFunc(n.items, func(it item) bool { return it.added != 0 && !it.failed }) {
-			owed = n.bill()
+		for i := range n.items {
+			if it := &n.items[i]; it.added != 0 && !it.failed {
+				owed = n.bill()
+				break
+			}
 		}
 	}
 	if last {
