@@ -66,7 +66,7 @@ func Example_sqlite_wrong() {
 	// Output:
 	// sqlstore: SQLite: journal_mode is "delete": readers and writers would shut each other out; add _pragma=journal_mode(WAL) to the DSN
 	// sqlstore: SQLite: busy_timeout is 0: writers would fail instead of taking turns; add _pragma=busy_timeout(5000) to the DSN, where it is for every connection
-	// sqlstore: the tables sallyport_* are not there: run sqlstore.Migrate (on PostgreSQL they are looked for in those schemas of the search_path that the role may use)
+	// sqlstore: the tables sallyport_* are not there: run sqlstore.Migrate (on PostgreSQL they are looked for in those schemas of the search_path that the role may use, on MySQL in the database of the DSN)
 }
 
 // A host that has its users elsewhere gives them to the store; it then keeps

@@ -45,7 +45,7 @@ func TestFaults(t *testing.T) {
 			},
 		},
 	}
-	both(t, func(t *testing.T, p *place) {
+	each(t, func(t *testing.T, p *place) {
 		for name, tt := range tests {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -75,7 +75,7 @@ func TestFaults(t *testing.T) {
 // The statement after the first fails: what a method does in two.
 func TestFaultsBetweenTwoStatements(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, p *place) {
+	each(t, func(t *testing.T, p *place) {
 		db, recorder := p.recorded(t)
 		s := p.store(t, db)
 		must(t, fill(t.Context(), s)...)
@@ -104,7 +104,7 @@ func TestFaultsBetweenTwoStatements(t *testing.T) {
 // not "not found".
 func TestFaultsBetweenTwoRows(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, p *place) {
+	each(t, func(t *testing.T, p *place) {
 		db, recorder := p.recorded(t)
 		s := p.store(t, db)
 		must(t, fill(t.Context(), s)...)

@@ -38,7 +38,7 @@ func everywhere(t *testing.T, test func(t *testing.T, s store.Store)) {
 		must(t, err)
 		test(t, s)
 	})
-	both(t, func(t *testing.T, p *place) { test(t, withAda(t, p)) })
+	each(t, func(t *testing.T, p *place) { test(t, withAda(t, p)) })
 }
 
 func adaInMemory(t *testing.T) *memstore.Store {

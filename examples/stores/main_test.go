@@ -10,13 +10,18 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
+
 	"github.com/sallyport-go/sallyport/internal/redistest"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/passwords"
 	"github.com/sallyport-go/sallyport/store/sqlstore"
 )
 
-func TestMain(m *testing.M) { os.Exit(redistest.RunTogether(m)) }
+func TestMain(m *testing.M) {
+	_ = mysql.SetLogger(&mysql.NopLogger{}) // it tells of each connection that a test has cut
+	os.Exit(redistest.RunTogether(m))
+}
 
 // quick returns a Hasher whose hashes are cheap and insecure.
 func quick(t testing.TB, memory uint32) *passwords.Hasher {

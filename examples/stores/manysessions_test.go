@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/store"
-	"github.com/sallyport-go/sallyport/store/sqlstore"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -43,14 +42,10 @@ func (h host) crowd(t *testing.T, many int) {
 		return now.Add(-365*24*time.Hour + time.Duration(n)*time.Microsecond)
 	}
 	if h.place != nil {
-		numbers := fmt.Sprintf("generate_series(1::bigint, %d) n", many)
-		if h.place.config.Dialect == sqlstore.SQLite {
-			numbers = fmt.Sprintf("(WITH RECURSIVE up (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM up WHERE n < %d) SELECT n FROM up)", many)
-		}
 		at := fmt.Sprintf("CASE WHEN n > %d THEN %d + n ELSE %d + n END", many-lately, opened(many).UnixMicro()-int64(many), opened(0).UnixMicro())
 		h.place.run(t, h.place.db(t), fmt.Sprintf("INSERT INTO sallyport_sessions "+
-			"(id, user_id, client_id, scopes, generation, created_at, advanced_at, idle_until, expires_at, revoked_at, label, credential_version) "+
-			"SELECT 's-' || n, '%s', '', '[]', 1, %[2]s, %[2]s, %[3]d, %[3]d, NULL, '', '' FROM %[4]s", ada.ID, at, ends.UnixMicro(), numbers))
+			"(id, user_id, client_id, scopes, generation, created_at, advanced_at, idle_until, expires_at, revoked_at, label, credential_version, methods, actor) "+
+			"SELECT 's-' || n, '%s', '', '[]', 1, %[2]s, %[2]s, %[3]d, %[3]d, NULL, '', '', '[]', '' FROM %[4]s", ada.ID, at, ends.UnixMicro(), h.place.numbers(many)))
 		return
 	}
 	var last atomic.Int64 // in the order in which they were opened

@@ -11,7 +11,7 @@ import (
 // An answer that is the answer of another query is an error, and never a fact.
 func TestFaultC3MixedUpAnswers(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, p *place) {
+	each(t, func(t *testing.T, p *place) {
 		t.Helper()
 		db, recorder := p.recorded(t)
 		s := p.store(t, db)

@@ -63,7 +63,7 @@ func TestOpenRefusesTables(t *testing.T) {
 			[]string{"DROP TABLE sallyport_migrations", "CREATE TABLE sallyport_migrations (id INTEGER)"}, "sallyport_migrations",
 		},
 	}
-	both(t, func(t *testing.T, p *place) {
+	each(t, func(t *testing.T, p *place) {
 		for name, tt := range tests {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -80,10 +80,14 @@ func TestOpenRefusesTables(t *testing.T) {
 // another is a place like this one.
 func (p *place) another(t *testing.T) *place {
 	t.Helper()
-	if p.config.Dialect == sqlstore.SQLite {
+	switch p.config.Dialect {
+	case sqlstore.SQLite:
 		return inSQLite(t)
+	case sqlstore.MySQL:
+		return inMariaDB(t)
+	default:
+		return inPostgres(t)
 	}
-	return inPostgres(t)
 }
 
 func TestOpenRefusesSQLite(t *testing.T) {
@@ -250,18 +254,21 @@ func TestOpenRefusesAServer(t *testing.T) {
 
 func TestOpenRefusesTheOtherDialect(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, p *place) {
+	each(t, func(t *testing.T, p *place) {
 		db := p.db(t)
 		p.store(t, db)
 		c := p.config
-		c.Dialect = map[sqlstore.Dialect]sqlstore.Dialect{sqlstore.SQLite: sqlstore.PostgreSQL, sqlstore.PostgreSQL: sqlstore.SQLite}[c.Dialect]
-		refuses(t, db, c, "Config.Dialect is "+string(c.Dialect))
+		for _, c.Dialect = range []sqlstore.Dialect{sqlstore.SQLite, sqlstore.PostgreSQL, sqlstore.MySQL} {
+			if c.Dialect != p.config.Dialect {
+				refuses(t, db, c, "Config.Dialect is "+string(c.Dialect))
+			}
+		}
 	})
 }
 
 func TestOpenRefusesAClosedPool(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, p *place) {
+	each(t, func(t *testing.T, p *place) {
 		db := p.db(t)
 		p.store(t, db)
 		must(t, db.Close())
@@ -274,7 +281,7 @@ func TestOpenRefusesAClosedPool(t *testing.T) {
 
 func TestOpenHeedsItsContext(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, p *place) {
+	each(t, func(t *testing.T, p *place) {
 		db := p.db(t)
 		p.store(t, db)
 		if _, err := sqlstore.Open(cancelled(t), db, p.config); !errors.Is(err, context.Canceled) {
@@ -290,7 +297,7 @@ func TestOpenHeedsItsContext(t *testing.T) {
 // all its connections back.
 func TestOpenSaysThatALookFailed(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, p *place) {
+	each(t, func(t *testing.T, p *place) {
 		for looks, done := 1, false; !done; looks += 2 {
 			p.config.Prefix = fmt.Sprintf("after_%d_", looks)
 			t.Run(strconv.Itoa(looks), func(t *testing.T) { done = breaksOff(t, p, looks) })
@@ -333,7 +340,7 @@ func breaksOff(t *testing.T, p *place, looks int) (done bool) {
 
 func TestOpenLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, p *place) {
+	each(t, func(t *testing.T, p *place) {
 		s := withAda(t, p)
 		must(t, s.CreateSession(t.Context(), session("s1", 1)))
 		db := p.db(t)

@@ -15,7 +15,7 @@ import (
 
 func TestSetPassword(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, p *place) {
+	each(t, func(t *testing.T, p *place) {
 		s := withAda(t, p)
 		must(t, s.SetPassword(t.Context(), "u1", "new"))
 		opensOnly(t, s, "new", adas)
@@ -48,7 +48,7 @@ func stored(t *testing.T, p *place) string {
 
 func TestRenewal(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, p *place) {
+	each(t, func(t *testing.T, p *place) {
 		s, older := withAda(t, p), old(t)
 		must(t, s.SetHash(t.Context(), "u1", older))
 		_, err := s.Authenticate(t.Context(), "ada", "wrong")
@@ -89,7 +89,7 @@ func TestMeanwhile(t *testing.T) {
 			func(ctx context.Context, s *sqlstore.Store) error { return s.SetPassword(ctx, "u1", "new") }, nil, "new",
 		},
 	}
-	both(t, func(t *testing.T, p *place) {
+	each(t, func(t *testing.T, p *place) {
 		for name, tt := range tests {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -119,13 +119,14 @@ func TestMeanwhile(t *testing.T) {
 
 func TestARenewalThatFailsDoesNotFailTheLogin(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, p *place) {
+	each(t, func(t *testing.T, p *place) {
 		s, older := withAda(t, p), old(t)
 		must(t, s.SetHash(t.Context(), "u1", older))
 		p.run(t, p.db(t), map[sqlstore.Dialect]string{
 			sqlstore.SQLite: "CREATE TRIGGER frozen BEFORE UPDATE ON sallyport_users BEGIN SELECT RAISE(ABORT, 'frozen'); END",
 			sqlstore.PostgreSQL: "CREATE FUNCTION frozen() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'frozen'; END $$; " +
 				"CREATE TRIGGER frozen BEFORE UPDATE ON sallyport_users FOR EACH ROW EXECUTE FUNCTION frozen()",
+			sqlstore.MySQL: "CREATE TRIGGER frozen BEFORE UPDATE ON sallyport_users FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'frozen'",
 		}[p.config.Dialect])
 		opensOnly(t, s, adas, "wrong")
 		if stored(t, p) != older {
@@ -138,7 +139,7 @@ func TestARenewalThatFailsDoesNotFailTheLogin(t *testing.T) {
 
 func TestTooManyAtOnceAreTurnedAway(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, p *place) {
+	each(t, func(t *testing.T, p *place) {
 		h, err := passwords.New(passwords.Config{Concurrent: 1, Queue: 1})
 		must(t, err)
 		p.config.Passwords = h

@@ -54,7 +54,7 @@ func hosts(t *testing.T, test func(t *testing.T, name string, h host)) {
 		must(t, err)
 		test(t, "Redis", host{s, users, nil})
 	})
-	both(t, func(t *testing.T, p *place) {
+	each(t, func(t *testing.T, p *place) {
 		s := withAda(t, p)
 		test(t, p.driver, host{s, s, p})
 	})

@@ -2,15 +2,18 @@ package stores_test
 
 import (
 	"database/sql"
+	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"github.com/go-sql-driver/mysql" // the driver "mysql"
+	_ "modernc.org/sqlite"           // the driver "sqlite"
 
 	"github.com/sallyport-go/sallyport/examples/internal/hosttest"
+	"github.com/sallyport-go/sallyport/examples/internal/mariadbtest"
 	"github.com/sallyport-go/sallyport/examples/internal/postgrestest"
 	"github.com/sallyport-go/sallyport/store/sqlstore"
 )
@@ -21,10 +24,13 @@ type place struct {
 	config      sqlstore.Config
 }
 
-// both runs a test on SQLite and on PostgreSQL.
-func both(t *testing.T, test func(t *testing.T, p *place)) {
+// places are databases in each dialect.
+var places = map[string]func(*testing.T) *place{"SQLite": inSQLite, "PostgreSQL": inPostgres, "MariaDB": inMariaDB}
+
+// each runs a test on each of them.
+func each(t *testing.T, test func(t *testing.T, p *place)) {
 	t.Helper()
-	for name, find := range map[string]func(*testing.T) *place{"SQLite": inSQLite, "PostgreSQL": inPostgres} {
+	for name, find := range places {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test(t, find(t))
@@ -54,10 +60,19 @@ func inPostgres(t *testing.T) *place {
 	return &place{driver: "pgx", dsn: postgrestest.Schema(t), config: sqlstore.Config{Dialect: sqlstore.PostgreSQL, Passwords: quick(t, 64)}}
 }
 
-// set changes a setting of PostgreSQL for all connections that are made from now
-// on.
+// inMariaDB is a database of its own.
+func inMariaDB(t *testing.T) *place {
+	t.Helper()
+	return &place{driver: "mysql", dsn: mariadbtest.Database(t), config: sqlstore.Config{Dialect: sqlstore.MySQL, Passwords: quick(t, 64)}}
+}
+
+// set changes a setting for all connections that are made from now on.
 func (p *place) set(t *testing.T, name, value string) {
 	t.Helper()
+	if p.config.Dialect == sqlstore.MySQL {
+		p.dsn += "&" + name + "=" + url.QueryEscape("'"+value+"'")
+		return
+	}
 	address, err := url.Parse(p.dsn)
 	must(t, err)
 	query := address.Query()
@@ -66,9 +81,14 @@ func (p *place) set(t *testing.T, name, value string) {
 	p.dsn = address.String()
 }
 
-// server is where PostgreSQL listens.
+// server is where the server listens.
 func (p *place) server(t *testing.T) string {
 	t.Helper()
+	if p.config.Dialect == sqlstore.MySQL {
+		c, err := mysql.ParseDSN(p.dsn)
+		must(t, err)
+		return c.Addr
+	}
 	address, err := url.Parse(p.dsn)
 	must(t, err)
 	return address.Host
@@ -100,9 +120,29 @@ func (p *place) store(t testing.TB, db *sql.DB) *sqlstore.Store {
 	return s
 }
 
+// numbers is the table of the numbers n from 1.
+func (p *place) numbers(many int) string {
+	switch p.config.Dialect {
+	case sqlstore.SQLite:
+		return fmt.Sprintf("(WITH RECURSIVE up (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM up WHERE n < %d) SELECT n FROM up)", many)
+	case sqlstore.MySQL:
+		return fmt.Sprintf("(SELECT seq AS n FROM seq_1_to_%d) AS numbers", many) // of MariaDB alone
+	default:
+		return fmt.Sprintf("generate_series(1::bigint, %d) n", many)
+	}
+}
+
 // run runs statements that are no affair of the store.
-func (*place) run(t testing.TB, db *sql.DB, statements ...string) {
+func (p *place) run(t testing.TB, pool *sql.DB, statements ...string) {
 	t.Helper()
+	db, err := pool.Conn(t.Context())
+	must(t, err)
+	defer db.Close()
+	if p.config.Dialect == sqlstore.MySQL { // where || is OR
+		_, err := db.ExecContext(t.Context(), "SET SESSION sql_mode = CONCAT(@@sql_mode, ',PIPES_AS_CONCAT')")
+		must(t, err)
+		defer db.ExecContext(t.Context(), "SET SESSION sql_mode = DEFAULT") //nolint:errcheck // the next test has its own
+	}
 	for _, statement := range statements {
 		if _, err := db.ExecContext(t.Context(), statement); err != nil { //nolint:gosec // the tests' own
 			t.Fatalf("%s: %v", statement, err)

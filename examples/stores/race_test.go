@@ -41,7 +41,7 @@ func atOnce(n int, do func(i int) error) []error {
 
 func TestOneOfManyOnManyNodesWins(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, p *place) {
+	each(t, func(t *testing.T, p *place) {
 		const racers = 48
 		all := nodes(t, p, 4)
 		must(t, all[0].CreateSession(t.Context(), session("s1", 1)))
@@ -92,7 +92,7 @@ func TestOneWinsWhereTransactionsAreSerializable(t *testing.T) {
 // away.
 func TestStatementsOnManyRowsDoNotBlockEachOther(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, p *place) {
+	each(t, func(t *testing.T, p *place) {
 		const rounds, sessions = 12, 24
 		all := nodes(t, p, 4)
 		for round := range rounds {
@@ -141,7 +141,7 @@ func TestStatementsOnManyRowsDoNotBlockEachOther(t *testing.T) {
 
 func TestOneOfManyUsersGetsALogin(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, p *place) {
+	each(t, func(t *testing.T, p *place) {
 		const racers = 16
 		all := nodes(t, p, 2)
 		must(t, atOnce(racers, func(i int) error {

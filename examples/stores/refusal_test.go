@@ -80,7 +80,7 @@ func keepers(t *testing.T) map[string]keeper {
 	})
 	must(t, err)
 	all := map[string]keeper{"memory": memory(), "Redis": elsewhere{onRedis, users}}
-	for name, find := range map[string]func(*testing.T) *place{"SQLite": inSQLite, "PostgreSQL": inPostgres} {
+	for name, find := range places {
 		p := find(t)
 		p.config.Passwords = quick(t, hashKiB)
 		all[name] = p.store(t, p.db(t))

@@ -6,13 +6,11 @@ import (
 	"fmt"
 	"testing"
 	"time"
-
-	"github.com/sallyport-go/sallyport/store/sqlstore"
 )
 
 func TestDenials(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, p *place) {
+	each(t, func(t *testing.T, p *place) {
 		s := p.store(t, p.db(t))
 		at := func(hours int) time.Time { return noon.Add(time.Duration(hours) * time.Hour) }
 		denied := func(sid string, want bool) {
@@ -57,15 +55,11 @@ func TestDenials(t *testing.T) {
 // nothing back.
 func TestManyAreDeletedInBatches(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, p *place) {
+	each(t, func(t *testing.T, p *place) {
 		db, recorder := p.recorded(t)
 		s := p.store(t, db)
-		numbers := "generate_series(1::bigint, 2500) n"
-		if p.config.Dialect == sqlstore.SQLite {
-			numbers = "(WITH RECURSIVE up (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM up WHERE n < 2500) SELECT n FROM up)"
-		}
-		p.run(t, db, fmt.Sprintf("INSERT INTO sallyport_sessions (id, user_id, client_id, scopes, generation, created_at, advanced_at, idle_until, expires_at, revoked_at, label, credential_version) SELECT 'id-' || n, 'user', '', '[]', 1, 0, 0, %[1]d, %[1]d + n, NULL, '', '' FROM %[2]s",
-			noon.UnixMicro(), numbers))
+		p.run(t, db, fmt.Sprintf("INSERT INTO sallyport_sessions (id, user_id, client_id, scopes, generation, created_at, advanced_at, idle_until, expires_at, revoked_at, label, credential_version, methods, actor) SELECT 'id-' || n, 'user', '', '[]', 1, 0, 0, %[1]d, %[1]d + n, NULL, '', '', '[]', '' FROM %[2]s",
+			noon.UnixMicro(), p.numbers(2500)))
 		live := session("live", 1)
 		must(t, s.CreateSession(t.Context(), live))
 

@@ -142,7 +142,7 @@ var works = []work{
 
 func TestRoundTrips(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, p *place) {
+	each(t, func(t *testing.T, p *place) {
 		db, recorder := p.recorded(t)
 		s := p.store(t, db)
 		must(t, fill(t.Context(), s)...)

@@ -81,7 +81,7 @@ func TestUsers(t *testing.T) {
 			}, passwords.ErrTooLong,
 		},
 	}
-	both(t, func(t *testing.T, p *place) {
+	each(t, func(t *testing.T, p *place) {
 		s := withAda(t, p)
 		must(t, s.AddUser(t.Context(), grace, "hopper"))
 		for name, tt := range tests {
@@ -101,7 +101,7 @@ func TestUsers(t *testing.T) {
 
 func TestSetUser(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, p *place) {
+	each(t, func(t *testing.T, p *place) {
 		s := withAda(t, p)
 		countess := store.User{ID: "u1", Login: "countess", Account: "a2", Tier: "premium", Seats: 1 << 40, Scopes: []string{"all", "a,b"}}
 		must(t, s.SetUser(t.Context(), countess))
@@ -119,7 +119,7 @@ func TestSetUser(t *testing.T) {
 
 func TestRemoveUser(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, p *place) {
+	each(t, func(t *testing.T, p *place) {
 		s := withAda(t, p)
 		must(t, s.RemoveUser(t.Context(), "u1"))
 		_, err := s.User(t.Context(), "u1")
@@ -132,7 +132,7 @@ func TestRemoveUser(t *testing.T) {
 
 func TestNoTimeIsNoRevocation(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, p *place) {
+	each(t, func(t *testing.T, p *place) {
 		s := p.store(t, p.db(t))
 		must(t, fill(t.Context(), s)...)
 		for doing, err := range map[string]error{
@@ -147,7 +147,7 @@ func TestNoTimeIsNoRevocation(t *testing.T) {
 
 func TestClients(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, p *place) {
+	each(t, func(t *testing.T, p *place) {
 		s := p.store(t, p.db(t))
 		bare := store.Client{ID: "Web"}
 		must(t, s.SetClient(t.Context(), webApp), s.SetClient(t.Context(), bare))
@@ -185,7 +185,7 @@ func TestClients(t *testing.T) {
 
 func TestWhatIsDamagedIsNoAnswer(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, p *place) {
+	each(t, func(t *testing.T, p *place) {
 		db := p.db(t)
 		s := p.store(t, db)
 		must(t, fill(t.Context(), s)...)
@@ -195,6 +195,7 @@ func TestWhatIsDamagedIsNoAnswer(t *testing.T) {
 		p.run(t, db, map[sqlstore.Dialect]string{
 			sqlstore.SQLite:     "UPDATE sallyport_api_keys SET digest = x'00'",
 			sqlstore.PostgreSQL: `UPDATE sallyport_api_keys SET digest = '\x00'`,
+			sqlstore.MySQL:      "UPDATE sallyport_api_keys SET digest = x'00'",
 		}[p.config.Dialect])
 		_, err := s.Session(t.Context(), "s1")
 		wants(t, err, errSome, "Session")

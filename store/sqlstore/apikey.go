@@ -13,17 +13,21 @@ const (
 	selectKey  = "SELECT " + keyColumns + " FROM sallyport_api_keys "
 )
 
-type keySQL struct{ create, read, readByID, ofUser, use, revoke, deleteEnded string }
+type keySQL struct{ create, read, readByID, ofUser, use, revoke, deleteEnded statement }
 
 func newKeySQL(f flavour) keySQL {
-	// The expression of the index. LEAST ignores NULL; SQLite's min does not.
-	end := f.either("min(ifnull(expires_at, revoked_at), ifnull(revoked_at, expires_at))", "LEAST(expires_at, revoked_at)")
+	// The expression of the index, or the column that has it. LEAST of PostgreSQL ignores
+	// NULL; SQLite's min does not.
+	end := map[Dialect]string{
+		SQLite:     "min(ifnull(expires_at, revoked_at), ifnull(revoked_at, expires_at))",
+		PostgreSQL: "LEAST(expires_at, revoked_at)",
+		MySQL:      "ends_at",
+	}[f.dialect]
 	return keySQL{
-		create: f.sql("INSERT INTO sallyport_api_keys (" + keyColumns + ") " +
-			"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING"), // of the ID or of the digest
+		create:   f.insertNew("sallyport_api_keys", keyColumns), // neither the ID nor the digest is taken
 		read:     f.sql(selectKey + "WHERE digest = $1"),
 		readByID: f.sql(selectKey + "WHERE id = $1"),
-		ofUser:   f.sql(selectKey + "WHERE user_id = $1 AND revoked_at IS NULL " + onePage),
+		ofUser:   f.onePage(selectKey + "WHERE user_id = $1 AND revoked_at IS NULL "),
 		use:      f.sql("UPDATE sallyport_api_keys SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)"),
 		revoke:   f.sql("UPDATE sallyport_api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL"),
 
@@ -34,10 +38,10 @@ func newKeySQL(f flavour) keySQL {
 // CreateAPIKey adds a key; see [store.APIKeys]. It does not limit how many keys a
 // user has.
 func (s *Store) CreateAPIKey(ctx context.Context, k store.APIKey) error {
-	rows, err := s.execOne(ctx, "CreateAPIKey", s.key.create,
+	taken, err := s.insert(ctx, "CreateAPIKey", s.key.create,
 		k.ID, k.Digest[:], k.UserID, k.Label, array(k.Scopes), micros(k.CreatedAt),
 		optional(k.ExpiresAt), optional(k.LastUsedAt), optional(k.RevokedAt), k.CredentialVersion)
-	if err == nil && rows == 0 {
+	if err == nil && taken {
 		return fmt.Errorf("sqlstore: CreateAPIKey: the ID or the digest is taken: %w", store.ErrConflict)
 	}
 	return err

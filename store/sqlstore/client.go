@@ -10,14 +10,18 @@ import (
 
 const clientColumns = "id, name, secrets, grants, scopes, refresh_policy, grace"
 
-type clientSQL struct{ read, set, remove string }
+type clientSQL struct{ read, set, remove statement }
 
 func newClientSQL(f flavour) clientSQL {
+	const (
+		insert = "INSERT INTO sallyport_clients (" + clientColumns + ") VALUES ($1, $2, $3, $4, $5, $6, $7) "
+		update = "ON CONFLICT (id) DO UPDATE SET name = excluded.name, secrets = excluded.secrets, grants = excluded.grants, " +
+			"scopes = excluded.scopes, refresh_policy = excluded.refresh_policy, grace = excluded.grace"
+	)
 	return clientSQL{
 		read: f.sql("SELECT " + clientColumns + " FROM sallyport_clients WHERE id = $1"),
-		set: f.sql("INSERT INTO sallyport_clients (" + clientColumns + ") VALUES ($1, $2, $3, $4, $5, $6, $7) " +
-			"ON CONFLICT (id) DO UPDATE SET name = excluded.name, secrets = excluded.secrets, grants = excluded.grants, " +
-			"scopes = excluded.scopes, refresh_policy = excluded.refresh_policy, grace = excluded.grace"),
+		set: f.of(insert+update, insert+update, insert+
+			"ON DUPLICATE KEY UPDATE name = $2, secrets = $3, grants = $4, scopes = $5, refresh_policy = $6, grace = $7"),
 		remove: f.sql("DELETE FROM sallyport_clients WHERE id = $1"),
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/sallyport-go/sallyport/store"
@@ -30,6 +31,12 @@ func (i instant) Scan(column any) error {
 	switch v := column.(type) {
 	case int64:
 		*i.at = time.UnixMicro(v).UTC()
+	case []byte: // older drivers for MySQL, without prepared statements
+		n, err := strconv.ParseInt(string(v), 10, 64)
+		if err != nil {
+			return errors.New("a time that is stored as a text")
+		}
+		*i.at = time.UnixMicro(n).UTC()
 	case nil:
 		*i.at = time.Time{}
 	default:

@@ -14,7 +14,8 @@ import (
 // Config configures a [Store]. [Migrate], [Migrations] and [Open] take the same
 // one.
 type Config struct {
-	// Dialect is required: the SQL of the database, SQLite or PostgreSQL.
+	// Dialect is required: the SQL of the database, SQLite, PostgreSQL or MySQL, which is
+	// also that of MariaDB.
 	Dialect Dialect
 
 	// Prefix begins the names of all tables and indexes: a letter, then letters,
@@ -38,7 +39,7 @@ type Config struct {
 // ConfigError is one invalid field of a [Config], or a database that is nil.
 type ConfigError = configerror.Error
 
-const maxPrefix = 32 // PostgreSQL truncates names at 63 bytes, and the tables add 21
+const maxPrefix = 32 // PostgreSQL truncates names at 63 bytes, MySQL refuses more than 64, and the tables add 21
 
 var prefixes = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
@@ -56,11 +57,11 @@ func checked(db *sql.DB, c Config) (Config, error) {
 // for Passwords, and complains of each invalid field.
 func (c Config) withDefaults(complain configcheck.Complain) Config {
 	switch c.Dialect {
-	case SQLite, PostgreSQL:
+	case SQLite, PostgreSQL, MySQL:
 	case "":
-		complain("Dialect", "is required: SQLite or PostgreSQL")
+		complain("Dialect", "is required: SQLite, PostgreSQL or MySQL")
 	default:
-		complain("Dialect", "must be SQLite or PostgreSQL, got %q", c.Dialect)
+		complain("Dialect", "must be SQLite, PostgreSQL or MySQL, got %q", c.Dialect)
 	}
 	if c.Prefix == "" {
 		c.Prefix = defaultPrefix

@@ -28,8 +28,8 @@ func TestConfig(t *testing.T) {
 		config sqlstore.Config
 		says   []string
 	}{
-		"the dialect is required":           {sqlstore.Config{}, []string{"Config.Dialect: is required: SQLite or PostgreSQL"}},
-		"the dialect is one of two":         {sqlstore.Config{Dialect: "mysql"}, []string{`Config.Dialect: must be SQLite or PostgreSQL, got "mysql"`}},
+		"the dialect is required":           {sqlstore.Config{}, []string{"Config.Dialect: is required: SQLite, PostgreSQL or MySQL"}},
+		"the dialect is one of three":         {sqlstore.Config{Dialect: "oracle"}, []string{`Config.Dialect: must be SQLite, PostgreSQL or MySQL, got "oracle"`}},
 		"a prefix is lower-case":            {sqlstore.Config{Dialect: sqlstore.SQLite, Prefix: "Auth_"}, []string{`Config.Prefix: `, `got "Auth_"`}},
 		"a prefix begins with a letter":     {sqlstore.Config{Dialect: sqlstore.SQLite, Prefix: "1_"}, []string{`got "1_"`}},
 		"a prefix is no piece of SQL":       {sqlstore.Config{Dialect: sqlstore.SQLite, Prefix: `a"; DROP TABLE users; --`}, []string{"Config.Prefix: "}},

@@ -2,24 +2,31 @@ package sqlstore
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
 const denialColumns = "sid, until"
 
-// onDenied keeps the later of two times.
-const onDenied = "ON CONFLICT (sid) DO UPDATE SET until = excluded.until WHERE sallyport_denials.until < excluded.until"
+// Both keep the later of two times.
+const (
+	onDenied      = "ON CONFLICT (sid) DO UPDATE SET until = excluded.until WHERE sallyport_denials.until < excluded.until"
+	onDeniedMySQL = "ON DUPLICATE KEY UPDATE until = GREATEST(until, $2)"
+)
 
-type denialSQL struct{ deny, denyMany, denied, deleteEnded string }
+type denialSQL struct{ deny, denyMany, denied, deleteEnded statement }
 
 func newDenialSQL(f flavour) denialSQL {
+	const insert = "INSERT INTO sallyport_denials (" + denialColumns + ") "
 	return denialSQL{
-		deny: f.sql("INSERT INTO sallyport_denials (" + denialColumns + ") VALUES ($1, $2) " + onDenied),
-		// Ordered, so that two concurrent calls with the same sessions do not
-		// deadlock. Without "WHERE true" SQLite's parser reads ON as part of a join.
-		denyMany: f.either(
-			"INSERT INTO sallyport_denials ("+denialColumns+") SELECT DISTINCT value, $2 FROM json_each($1) WHERE true ORDER BY 1 "+onDenied,
-			"INSERT INTO sallyport_denials ("+denialColumns+") SELECT DISTINCT value COLLATE \"C\", $2::bigint FROM jsonb_array_elements_text($1::jsonb) AS value ORDER BY 1 "+onDenied,
+		deny: f.of(insert+"VALUES ($1, $2) "+onDenied, insert+"VALUES ($1, $2) "+onDenied, insert+"VALUES ($1, $2) "+onDeniedMySQL),
+		// Each session once, and ordered, so that two concurrent calls with the same
+		// sessions do not deadlock; for MySQL DenySessions does both. Without "WHERE true"
+		// SQLite's parser reads ON as part of a join.
+		denyMany: f.of(
+			insert+"SELECT DISTINCT value, $2 FROM json_each($1) WHERE true ORDER BY 1 "+onDenied,
+			insert+"SELECT DISTINCT value COLLATE \"C\", $2::bigint FROM jsonb_array_elements_text($1::jsonb) AS value ORDER BY 1 "+onDenied,
+			insert+"SELECT value, $2 FROM JSON_TABLE($1, '$[*]' COLUMNS (value VARCHAR(64) CHARACTER SET utf8mb4 PATH '$')) AS sids "+onDeniedMySQL,
 		),
 		denied:      f.sql("SELECT EXISTS (SELECT 1 FROM sallyport_denials WHERE sid = $1)"),
 		deleteEnded: f.deleteEnded("sallyport_denials", "sid", "until"),
@@ -35,7 +42,8 @@ func (s *Store) DenySession(ctx context.Context, sid string, until time.Time) er
 // DenySessions puts many sessions on the deny list with one statement; see
 // [store.Revocations].
 func (s *Store) DenySessions(ctx context.Context, sids []string, until time.Time) error {
-	_, err := s.exec(ctx, "DenySessions", s.denial.denyMany, array(sids), micros(until))
+	once := slices.Compact(slices.Sorted(slices.Values(sids)))
+	_, err := s.exec(ctx, "DenySessions", s.denial.denyMany, array(once), micros(until))
 	return err
 }
 

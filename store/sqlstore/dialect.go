@@ -2,6 +2,8 @@ package sqlstore
 
 import (
 	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -15,6 +17,10 @@ const (
 
 	// PostgreSQL is PostgreSQL 13 or newer.
 	PostgreSQL Dialect = "postgres"
+
+	// MySQL is MariaDB 10.6 or newer, or MySQL 8.0 or newer. It is tested on MariaDB
+	// 10.11. On MySQL it is not tested yet.
+	MySQL Dialect = "mysql"
 )
 
 // defaultPrefix also begins the names in this package's SQL.
@@ -27,13 +33,50 @@ type flavour struct {
 	prefix  string
 }
 
-// sql translates a statement.
-func (f flavour) sql(statement string) string {
-	if f.dialect == SQLite {
-		// In SQLite $1 is a named parameter; ?1 is the first argument with every driver.
-		statement = strings.ReplaceAll(statement, "$", "?")
+// statement is one in the SQL of the database.
+type statement struct {
+	text string
+
+	// order has the numbers of the arguments in the order in which the database takes
+	// them, for one whose placeholders have no numbers.
+	order []int
+}
+
+// with returns the arguments as the database takes them.
+func (s statement) with(args []any) []any {
+	if s.order == nil {
+		return args
 	}
-	return f.named(statement)
+	ordered := make([]any, len(s.order))
+	for i, number := range s.order {
+		ordered[i] = args[number-1]
+	}
+	return ordered
+}
+
+var placeholder = regexp.MustCompile(`\$[0-9]+`)
+
+// sql translates a statement.
+func (f flavour) sql(text string) statement {
+	text = f.named(text)
+	switch f.dialect {
+	case SQLite:
+		// In SQLite $1 is a named parameter; ?1 is the first argument with every driver.
+		return statement{text: strings.ReplaceAll(text, "$", "?")}
+	case MySQL:
+		order := []int{}
+		text = placeholder.ReplaceAllStringFunc(text, func(name string) string {
+			number, err := strconv.Atoi(name[1:])
+			if err != nil {
+				panic(err) // the statements are part of the program
+			}
+			order = append(order, number)
+			return "?"
+		})
+		return statement{text, order}
+	default:
+		return statement{text: text}
+	}
 }
 
 // named only replaces the prefix.
@@ -41,26 +84,38 @@ func (f flavour) named(text string) string {
 	return strings.ReplaceAll(text, defaultPrefix, f.prefix)
 }
 
-// either returns the statement of the dialect, where the two differ.
-func (f flavour) either(sqlite, postgres string) string {
-	if f.dialect == SQLite {
-		return f.sql(sqlite)
+// of returns the statement of the dialect, where they differ.
+func (f flavour) of(sqlite, postgres, mysql string) statement {
+	return f.sql(map[Dialect]string{SQLite: sqlite, PostgreSQL: postgres, MySQL: mysql}[f.dialect])
+}
+
+// insertNew returns a statement that inserts a row unless a row has one of its keys, and
+// changes nothing then. See Store.insert.
+func (f flavour) insertNew(table, columns string) statement {
+	values := make([]string, strings.Count(columns, ",")+1)
+	for i := range values {
+		values[i] = fmt.Sprintf("$%d", i+1)
 	}
-	return f.sql(postgres)
+	insert := "INSERT INTO " + table + " (" + columns + ") VALUES (" + strings.Join(values, ", ") + ") "
+	const conflict = "ON CONFLICT DO NOTHING"
+	// IGNORE would also ignore that a text is too long. This sets what the driver returns
+	// as the last ID, since the number of rows depends on the DSN (clientFoundRows).
+	return f.of(insert+conflict, insert+conflict, insert+"ON DUPLICATE KEY UPDATE id = IF(LAST_INSERT_ID(1) = 1, id, id)")
 }
 
 // deleteEnded returns a statement that deletes up to a batch of rows that have
 // ended by $1.
 //
-// On PostgreSQL it skips rows that another transaction is writing. It waits for
-// no other transaction, so it cannot be part of a deadlock. FOR UPDATE checks the
-// end of a row again when it has locked the row. An IN instead of the ARRAY could
-// be evaluated again for each row, with its LIMIT. The LIMIT is not an argument,
-// because the planner reads the whole table for a limit that it does not know.
-func (f flavour) deleteEnded(table, key, end string) string {
+// On PostgreSQL and MySQL it skips rows that another transaction is writing. It waits
+// for no other transaction, so it cannot be part of a deadlock. FOR UPDATE checks the
+// end of a row again when it has locked the row. On PostgreSQL an IN instead of the
+// ARRAY could be evaluated again for each row, with its LIMIT. The LIMIT is not an
+// argument, because the planner reads the whole table for a limit that it does not know.
+func (f flavour) deleteEnded(table, key, end string) statement {
 	some := fmt.Sprintf("SELECT %[2]s FROM %[1]s WHERE %[3]s <= $1 ORDER BY %[3]s LIMIT %[4]d", table, key, end, batch)
-	return f.either(
+	return f.of(
 		fmt.Sprintf("DELETE FROM %s WHERE %s IN (%s)", table, key, some),
 		fmt.Sprintf("DELETE FROM %s WHERE %s = ANY (ARRAY(%s FOR UPDATE SKIP LOCKED))", table, key, some),
+		fmt.Sprintf("DELETE ended FROM %[1]s AS ended JOIN (%[3]s FOR UPDATE SKIP LOCKED) AS some ON ended.%[2]s = some.%[2]s", table, key, some),
 	)
 }

@@ -53,12 +53,12 @@ func ExampleMigrations() {
 
 // Open checks the whole Config before it uses the database.
 func ExampleOpen_wrong() {
-	_, err := sqlstore.Open(context.Background(), nil, sqlstore.Config{Dialect: "mysql", Prefix: "Auth"})
+	_, err := sqlstore.Open(context.Background(), nil, sqlstore.Config{Dialect: "oracle", Prefix: "Auth"})
 	for e := range configerror.All(err) {
 		fmt.Printf("%s: %s\n", e.Path, e.Problem)
 	}
 	// Output:
 	// db: must be a *sql.DB, got nil
-	// Config.Dialect: must be SQLite or PostgreSQL, got "mysql"
+	// Config.Dialect: must be SQLite, PostgreSQL or MySQL, got "oracle"
 	// Config.Prefix: must be a letter, then letters, digits and underscores, lower-case, 32 at most, got "Auth"
 }

@@ -70,7 +70,7 @@ func (i inspection) ready(ctx context.Context) error {
 		return err
 	}
 	if len(applied) == 0 {
-		return fmt.Errorf("sqlstore: the tables %s* are not there: run sqlstore.Migrate (on PostgreSQL they are looked for in those schemas of the search_path that the role may use)", i.prefix)
+		return fmt.Errorf("sqlstore: the tables %s* are not there: run sqlstore.Migrate (on PostgreSQL they are looked for in those schemas of the search_path that the role may use, on MySQL in the database of the DSN)", i.prefix)
 	}
 	if err := i.tooNew(applied); err != nil {
 		return err

@@ -12,9 +12,14 @@ import (
 // Migrate creates the tables that [Open] requires, or updates them to this
 // release. Call it in a deployment, or when a process starts: if there is nothing
 // to do, it changes nothing, and if several nodes call it at once, one does the
-// work and the others wait. Each version is one transaction, so if one fails, the
-// tables are those of the version before it. It requires a role that may create
-// tables.
+// work and the others wait. It requires a role that may create tables.
+//
+// On SQLite and PostgreSQL each version is one transaction, so if one fails, the tables
+// are those of the version before it. On MySQL each statement that changes a table
+// commits by itself. There a lock of the server (GET_LOCK) lets one node at a time work,
+// a version is recorded after its last statement, and its statements may be repeated: a
+// Migrate that ended half-way is completed by the next. Such a lock is not shared by the
+// nodes of a Galera cluster: run Migrate on one of them.
 //
 // It returns an error if the Config is invalid or the database has wrong
 // settings, as Open does, or if the tables are those of a newer release.
@@ -39,7 +44,11 @@ func (i inspection) migrate(ctx context.Context) error {
 		if slices.Contains(applied, m.version) {
 			continue
 		}
-		if err := i.transaction(ctx, func() error { return i.apply(ctx, m) }); err != nil {
+		exclusive := i.transaction
+		if i.dialect == MySQL {
+			exclusive = i.locked
+		}
+		if err := exclusive(ctx, func() error { return i.apply(ctx, m) }); err != nil {
 			return fmt.Errorf("sqlstore: Migrate: %s: %w", m.name, err)
 		}
 	}
@@ -49,7 +58,7 @@ func (i inspection) migrate(ctx context.Context) error {
 // apply runs one migration, unless another process has run it meanwhile.
 func (i inspection) apply(ctx context.Context, m migration) error {
 	if i.dialect == PostgreSQL {
-		if _, err := i.conn.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", i.config.lock()); err != nil {
+		if _, err := i.conn.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", i.config.lock("")); err != nil {
 			return err
 		}
 	}
@@ -90,10 +99,11 @@ func (i inspection) transaction(ctx context.Context, do func() error) error {
 	return err
 }
 
-// lock returns the number of the advisory lock that processes with the same
-// tables take.
-func (c Config) lock() int64 {
+// lock returns the number of the lock that processes with the same tables take. The
+// database is that of the tables where a lock is one of the whole server.
+func (c Config) lock(database string) int64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte("sallyport/sqlstore/" + c.Prefix))
+	_, _ = h.Write([]byte(database))
 	return int64(h.Sum64()) //nolint:gosec // any 64 bits will do
 }

@@ -12,7 +12,7 @@ import (
 )
 
 func dialects() []sqlstore.Dialect {
-	return []sqlstore.Dialect{sqlstore.SQLite, sqlstore.PostgreSQL}
+	return []sqlstore.Dialect{sqlstore.SQLite, sqlstore.PostgreSQL, sqlstore.MySQL}
 }
 
 func names(t *testing.T, files fs.FS) []string {
@@ -34,6 +34,10 @@ func TestMigrations(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := []string{"00001_sessions.sql", "00002_users.sql", "00003_key_ends.sql", "00004_credential_versions.sql", "00005_users_version.sql", "00006_authentication.sql"}
+			own := []string{want[0], want[2], want[3], want[5]}
+			if dialect == sqlstore.MySQL {
+				want, own = []string{"00001_sessions.sql", "00002_users.sql"}, []string{"00001_sessions.sql"}
+			}
 			if got := names(t, files); !slices.Equal(got, want) {
 				t.Errorf("the files are %v, want %v", got, want)
 			}
@@ -56,9 +60,8 @@ func TestMigrations(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want = []string{want[0], want[2], want[3], want[5]}
-			if got := names(t, files); !slices.Equal(got, want) {
-				t.Errorf("the files of a host with users of its own are %v, want %v", got, want)
+			if got := names(t, files); !slices.Equal(got, own) {
+				t.Errorf("the files of a host with users of its own are %v, want %v", got, own)
 			}
 		})
 	}
@@ -75,7 +78,7 @@ func read(t *testing.T, files fs.FS, name string) string {
 
 func TestEveryNameHasThePrefix(t *testing.T) {
 	t.Parallel()
-	made := regexp.MustCompile(`(?m)^(?:CREATE|DROP) (?:TABLE|INDEX) (\w+)|ALTER TABLE (\w+)| ON (\w+) \(|(?:INTO|FROM) (\w+)`)
+	made := regexp.MustCompile(`(?m)^(?:CREATE|DROP) (?:TABLE|INDEX) (?:IF (?:NOT )?EXISTS )?(\w+)|ALTER TABLE (\w+)| ON (\w+) \(|(?:INTO|FROM) (\w+)|    (?:UNIQUE )?INDEX (\w+)`)
 	for _, dialect := range dialects() {
 		files, err := sqlstore.Migrations(sqlstore.Config{Dialect: dialect, Prefix: "shop_auth_"})
 		if err != nil {
@@ -90,7 +93,7 @@ func TestEveryNameHasThePrefix(t *testing.T) {
 				}
 			}
 		}
-		if seen < 20 {
+		if seen < 15 {
 			t.Errorf("%s: only %d names were looked at", dialect, seen)
 		}
 	}

@@ -145,7 +145,7 @@ func (i inspection) duringTx(ctx context.Context, tx *sql.Tx) (int64, error) {
 
 // backend returns the process of the server that serves a connection.
 func backend(ctx context.Context, db database) (int64, error) {
-	return one(ctx, db, "the connection of the server", value[int64], "SELECT pg_backend_pid()")
+	return one(ctx, db, "the connection of the server", value[int64], statement{text: "SELECT pg_backend_pid()"})
 }
 
 // mixedUp makes different queries on two connections at once, and returns an error if

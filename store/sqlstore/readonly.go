@@ -13,8 +13,9 @@ import (
 // read-only: that of a replica, or one that was made while the server took no writes.
 const readOnly = "25006"
 
-// isReadOnly reports whether an error of a driver for PostgreSQL is readOnly.
-func isReadOnly(err error) bool { return sqlState(err) == readOnly }
+// isReadOnly reports whether a server has refused a statement since the connection or the
+// server takes no writes.
+func isReadOnly(err error) bool { return sqlState(err) == readOnly || takesNoWrites(err) }
 
 // sqlState returns the SQLSTATE of an error of a driver for PostgreSQL, "" if it has
 // none.
@@ -36,7 +37,11 @@ func sqlState(err error) string {
 // first refusal: then it is the server that takes no writes.
 func (s *Store) onAnother(ctx context.Context, statement string, args []any) (sql.Result, error) {
 	refused := time.Now()
-	for left := s.db.Stats().OpenConnections; ; left-- {
+	left := s.db.Stats().OpenConnections
+	if s.dialect == MySQL { // which does not say how old a connection is
+		left = s.db.Stats().Idle
+	}
+	for ; ; left-- {
 		result, newer, err := s.orClosed(ctx, refused, statement, args)
 		if !isReadOnly(err) || newer || left <= 0 {
 			return result, err
@@ -53,20 +58,26 @@ func (s *Store) orClosed(ctx context.Context, after time.Time, statement string,
 	}
 	defer func() { _ = conn.Close() }()
 	result, err = conn.ExecContext(ctx, statement, args...)
-	if isReadOnly(err) {
+	if isReadOnly(err) && s.dialect == PostgreSQL {
 		// An age, and not a time, since the clocks of two machines differ.
 		var age float64
 		e := conn.QueryRowContext(ctx, "SELECT extract(epoch FROM clock_timestamp() - backend_start)::float8 FROM pg_stat_activity WHERE pid = pg_backend_pid()").Scan(&age)
 		newer = e == nil && age < time.Since(after).Seconds()
+	}
+	if isReadOnly(err) {
 		_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // the pool closes it
 	}
 	return result, newer, err
 }
 
 // writable adds to an error what a host can do about a server that takes no writes.
-func writable(err error) error {
-	if !isReadOnly(err) {
+func (s *Store) writable(err error) error {
+	switch {
+	case !isReadOnly(err):
 		return err
+	case s.dialect == MySQL:
+		return fmt.Errorf("the server takes no writes: is it a replica? connect to the primary, and add rejectReadOnly=true to the DSN: %w", err)
+	default:
+		return fmt.Errorf("the server takes no writes: is it a replica? name all servers in the address, with target_session_attrs=read-write: %w", err)
 	}
-	return fmt.Errorf("the server takes no writes: is it a replica? name all servers in the address, with target_session_attrs=read-write: %w", err)
 }

@@ -15,27 +15,37 @@ const (
 	selectSession = "SELECT " + sessionColumns + " FROM sallyport_sessions "
 )
 
-// onePage selects a page of a list, from the newest to the oldest: after is $2 and $3.
-const onePage = "AND (created_at, id) < ($2, $3) ORDER BY created_at DESC, id DESC LIMIT $4"
+// onePage returns a query for a page of a list, from the newest to the oldest: after is
+// $2 and $3. MySQL uses no index for a comparison of two columns at once.
+func (f flavour) onePage(query string) statement {
+	const order = " ORDER BY created_at DESC, id DESC LIMIT $4"
+	both := query + "AND (created_at, id) < ($2, $3)" + order
+	return f.of(both, both, query+"AND created_at <= $2 AND (created_at < $2 OR id < $3)"+order)
+}
 
-type sessionSQL struct{ create, read, exists, advance, revoke, ofUser, revokeOfUser, revokedOfUser, deleteEnded string }
+type sessionSQL struct {
+	create, read, exists, advance, revoke, ofUser, revokeOfUser, revokedOfUser, deleteEnded statement
+}
 
 func newSessionSQL(f flavour) sessionSQL {
-	end := f.either("min(idle_until, expires_at)", "LEAST(idle_until, expires_at)") // the expression of the index
+	// The expression of the index, or the column that has it.
+	end := map[Dialect]string{SQLite: "min(idle_until, expires_at)", PostgreSQL: "LEAST(idle_until, expires_at)", MySQL: "ends_at"}[f.dialect]
+	const revokeOfUser = "UPDATE sallyport_sessions SET revoked_at = $2 WHERE user_id = $1 AND id <> $3 AND revoked_at IS NULL"
 	return sessionSQL{
-		create: f.sql("INSERT INTO sallyport_sessions (" + sessionColumns + ") " +
-			"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING"),
+		create: f.insertNew("sallyport_sessions", sessionColumns),
 		read:   f.sql(selectSession + "WHERE id = $1"),
 		exists: f.sql("SELECT EXISTS (SELECT 1 FROM sallyport_sessions WHERE id = $1)"),
 		advance: f.sql("UPDATE sallyport_sessions SET generation = generation + 1, advanced_at = $3, idle_until = $4 " +
 			"WHERE id = $1 AND generation = $2 AND revoked_at IS NULL"),
 		revoke: f.sql("UPDATE sallyport_sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL"),
-		ofUser: f.sql(selectSession + "WHERE user_id = $1 AND revoked_at IS NULL " + onePage),
-		// Ordered, so that two concurrent calls for one user do not deadlock.
-		revokeOfUser: f.either(
-			"UPDATE sallyport_sessions SET revoked_at = $2 WHERE user_id = $1 AND id <> $3 AND revoked_at IS NULL",
+		ofUser: f.onePage(selectSession + "WHERE user_id = $1 AND revoked_at IS NULL "),
+		// Ordered, so that two concurrent calls for one user do not deadlock. On MySQL both
+		// follow the index.
+		revokeOfUser: f.of(
+			revokeOfUser,
 			"UPDATE sallyport_sessions SET revoked_at = $2 WHERE id = ANY (ARRAY("+
 				"SELECT id FROM sallyport_sessions WHERE user_id = $1 AND id <> $3 AND revoked_at IS NULL ORDER BY id FOR UPDATE))",
+			revokeOfUser,
 		),
 		revokedOfUser: f.sql("SELECT id FROM sallyport_sessions WHERE user_id = $1 AND revoked_at >= $2 AND advanced_at >= $2"),
 		deleteEnded:   f.deleteEnded("sallyport_sessions", "id", end),
@@ -44,11 +54,11 @@ func newSessionSQL(f flavour) sessionSQL {
 
 // CreateSession adds a session; see [store.Sessions].
 func (s *Store) CreateSession(ctx context.Context, n store.Session) error {
-	rows, err := s.execOne(ctx, "CreateSession", s.session.create,
+	taken, err := s.insert(ctx, "CreateSession", s.session.create,
 		n.ID, n.UserID, n.ClientID, array(n.Scopes), n.Generation, micros(n.CreatedAt), micros(n.AdvancedAt),
 		micros(n.IdleUntil), micros(n.ExpiresAt), optional(n.RevokedAt), n.Label, n.CredentialVersion,
 		optional(n.AuthenticatedAt), array(n.Methods), n.Actor)
-	if err == nil && rows == 0 {
+	if err == nil && taken {
 		return fmt.Errorf("sqlstore: CreateSession: the ID is taken: %w", store.ErrConflict)
 	}
 	return err
@@ -128,11 +138,11 @@ func (s *Store) RevokeUserSessions(ctx context.Context, userID, except string, a
 
 // revoke runs a statement whose second argument is the time, and whose others are
 // which.
-func (s *Store) revoke(ctx context.Context, doing, statement string, at time.Time, which ...any) error {
+func (s *Store) revoke(ctx context.Context, doing string, do statement, at time.Time, which ...any) error {
 	if err := store.CheckRevocation(at); err != nil {
 		return fmt.Errorf("sqlstore: %s: %w", doing, err)
 	}
-	_, err := s.exec(ctx, doing, statement, slices.Insert(which, 1, any(micros(at)))...)
+	_, err := s.exec(ctx, doing, do, slices.Insert(which, 1, any(micros(at)))...)
 	return err
 }
 

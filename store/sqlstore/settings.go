@@ -11,10 +11,14 @@ const leastPostgres = 13
 // settings returns all defects in the settings of the database and the
 // connection.
 func (i inspection) settings(ctx context.Context) []error {
-	if i.dialect == SQLite {
+	switch i.dialect {
+	case SQLite:
 		return i.sqliteSettings(ctx)
+	case MySQL:
+		return i.mysqlSettings(ctx)
+	default:
+		return i.postgresSettings(ctx)
 	}
-	return i.postgresSettings(ctx)
 }
 
 func (i inspection) sqliteSettings(ctx context.Context) (errs []error) {

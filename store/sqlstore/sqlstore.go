@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/passwords"
@@ -17,6 +18,7 @@ import (
 // what one node has written.
 type Store struct {
 	db        *sql.DB
+	dialect   Dialect
 	host      store.Users // Config.Users
 	passwords *passwords.Hasher
 
@@ -59,6 +61,7 @@ func Open(ctx context.Context, db *sql.DB, c Config) (*Store, error) {
 	f := c.flavour()
 	return &Store{
 		db:        db,
+		dialect:   c.Dialect,
 		host:      c.Users,
 		passwords: c.Passwords,
 		session:   newSessionSQL(f),
@@ -69,15 +72,11 @@ func Open(ctx context.Context, db *sql.DB, c Config) (*Store, error) {
 	}, nil
 }
 
-// exec runs a statement and returns how many rows it has changed. If the connection
-// takes no writes, it runs the statement again on another: it has changed nothing.
-func (s *Store) exec(ctx context.Context, doing, statement string, args ...any) (int64, error) {
-	result, err := s.db.ExecContext(ctx, statement, args...)
-	if isReadOnly(err) {
-		result, err = s.onAnother(ctx, statement, args)
-	}
+// exec runs a statement and returns how many rows it has changed.
+func (s *Store) exec(ctx context.Context, doing string, do statement, args ...any) (int64, error) {
+	result, err := s.run(ctx, doing, do, args)
 	if err != nil {
-		return 0, fmt.Errorf("sqlstore: %s: %w", doing, writable(err))
+		return 0, err
 	}
 	rows, err := result.RowsAffected()
 	if err != nil {
@@ -86,13 +85,48 @@ func (s *Store) exec(ctx context.Context, doing, statement string, args ...any) 
 	return rows, nil
 }
 
-// execOne is exec for a statement that changes one row or none.
-func (s *Store) execOne(ctx context.Context, doing, statement string, args ...any) (int64, error) {
-	rows, err := s.exec(ctx, doing, statement, args...)
-	if err == nil && rows != 0 && rows != 1 {
+// run runs a statement. If the connection takes no writes, or the database has ended the
+// statement for a deadlock, it runs it again: the statement has changed nothing.
+func (s *Store) run(ctx context.Context, doing string, do statement, args []any) (sql.Result, error) {
+	args = do.with(args)
+	result, err := s.db.ExecContext(ctx, do.text, args...)
+	for tries := 0; isDeadlock(err) && tries < deadlockTries && rest(ctx, rand.N(deadlockPause<<tries)) == nil; tries++ {
+		result, err = s.db.ExecContext(ctx, do.text, args...)
+	}
+	if isReadOnly(err) {
+		result, err = s.onAnother(ctx, do.text, args)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("sqlstore: %s: %w", doing, s.writable(err))
+	}
+	return result, nil
+}
+
+// execOne is exec for a statement that changes one row or none. MySQL counts a row twice
+// that an INSERT has found and updated.
+func (s *Store) execOne(ctx context.Context, doing string, do statement, args ...any) (int64, error) {
+	rows, err := s.exec(ctx, doing, do, args...)
+	if err == nil && rows != 0 && rows != 1 && (s.dialect != MySQL || rows != 2) {
 		return 0, fmt.Errorf("sqlstore: %s: %d rows were changed: %w", doing, rows, errMixedUp)
 	}
 	return rows, err
+}
+
+// insert runs a statement of insertNew, and reports whether a key was taken.
+func (s *Store) insert(ctx context.Context, doing string, do statement, args ...any) (taken bool, err error) {
+	if s.dialect != MySQL {
+		rows, err := s.execOne(ctx, doing, do, args...)
+		return rows == 0, err
+	}
+	result, err := s.run(ctx, doing, do, args)
+	if err != nil {
+		return false, err
+	}
+	found, err := result.LastInsertId()
+	if err != nil {
+		return false, fmt.Errorf("sqlstore: %s: %w", doing, err)
+	}
+	return found == 1, nil
 }
 
 // row is one row, of a query for one or for many.
@@ -105,8 +139,8 @@ type database interface {
 }
 
 // one returns the row that the query finds, or ErrNotFound.
-func one[T any](ctx context.Context, db database, doing string, scan func(row) (T, error), query string, args ...any) (T, error) {
-	found, err := scan(db.QueryRowContext(ctx, query, args...))
+func one[T any](ctx context.Context, db database, doing string, scan func(row) (T, error), query statement, args ...any) (T, error) {
+	found, err := scan(db.QueryRowContext(ctx, query.text, query.with(args)...))
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return *new(T), fmt.Errorf("sqlstore: %s: %w", doing, store.ErrNotFound)
@@ -117,8 +151,8 @@ func one[T any](ctx context.Context, db database, doing string, scan func(row) (
 }
 
 // many returns all rows that the query finds, or an error and none of them.
-func many[T any](ctx context.Context, db database, doing string, scan func(row) (T, error), query string, args ...any) ([]T, error) {
-	rows, err := db.QueryContext(ctx, query, args...)
+func many[T any](ctx context.Context, db database, doing string, scan func(row) (T, error), query statement, args ...any) ([]T, error) {
+	rows, err := db.QueryContext(ctx, query.text, query.with(args)...)
 	if err != nil {
 		return nil, fmt.Errorf("sqlstore: %s: %w", doing, err)
 	}

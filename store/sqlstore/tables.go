@@ -29,11 +29,12 @@ func (i inspection) tables() []table {
 // there reports whether a table exists. On PostgreSQL it does not use
 // to_regclass, which would return an outdated result after the wait for a lock.
 func (i inspection) there(ctx context.Context, table string) (there bool, err error) {
-	query := i.either(
+	query := i.of(
 		"SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = $1)",
 		"SELECT EXISTS (SELECT 1 FROM pg_class WHERE relname = $1 AND relkind IN ('r', 'p') AND pg_table_is_visible(oid))",
+		"SELECT EXISTS (SELECT 1 FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = $1)",
 	)
-	if err := i.conn.QueryRowContext(ctx, query, i.named(table)).Scan(&there); err != nil {
+	if err := i.conn.QueryRowContext(ctx, query.text, i.named(table)).Scan(&there); err != nil {
 		return false, i.wrong(table, err)
 	}
 	return there, nil
@@ -53,17 +54,19 @@ func (i inspection) usable(ctx context.Context, t table) error {
 	}
 	// The database checks the columns when it parses the statement, which reads no
 	// row.
-	if _, err := i.conn.ExecContext(ctx, i.sql("SELECT "+t.columns+" FROM "+t.name+" WHERE 1 = 0")); err != nil {
+	if _, err := i.conn.ExecContext(ctx, i.named("SELECT "+t.columns+" FROM "+t.name+" WHERE 1 = 0")); err != nil {
 		return i.wrong(t.name, err)
 	}
 	return nil
 }
 
-// permitted returns which rights the role lacks on PostgreSQL. SQLite has no
-// roles.
+// permitted returns which rights the role lacks. SQLite has no roles.
 func (i inspection) permitted(ctx context.Context, t table) error {
-	if i.dialect == SQLite {
+	switch i.dialect {
+	case SQLite:
 		return nil
+	case MySQL:
+		return i.permittedMySQL(ctx, t)
 	}
 	var lacks []string
 	role := ""
@@ -87,7 +90,7 @@ func (i inspection) permitted(ctx context.Context, t table) error {
 // writable returns why SQLite cannot write. Its statement takes the lock for
 // writing and changes no row.
 func (i inspection) writable(ctx context.Context) error {
-	if _, err := i.conn.ExecContext(ctx, i.sql("DELETE FROM sallyport_sessions WHERE id IS NULL")); err != nil {
+	if _, err := i.conn.ExecContext(ctx, i.named("DELETE FROM sallyport_sessions WHERE id IS NULL")); err != nil {
 		return fmt.Errorf("sqlstore: the database cannot be written to: %w", err)
 	}
 	return nil

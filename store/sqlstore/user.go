@@ -11,17 +11,23 @@ import (
 
 const userColumns = "id, login, account, tier, seats, scopes, password_hash, credential_version"
 
-type userSQL struct{ add, taken, read, byLogin, set, others, remove, setHash, renewHash string }
+type userSQL struct{ add, taken, read, byLogin, set, others, remove, setHash, renewHash statement }
 
 func newUserSQL(f flavour) userSQL {
-	const read = "SELECT " + userColumns + " FROM sallyport_users "
+	const (
+		read = "SELECT " + userColumns + " FROM sallyport_users "
+		set  = "UPDATE sallyport_users SET credential_version = CASE WHEN login = $2 THEN credential_version ELSE $7 END, " +
+			"login = $2, account = $3, tier = $4, seats = $5, scopes = $6"
+		where = " WHERE id = $1"
+	)
 	return userSQL{
-		add:     f.sql("INSERT INTO sallyport_users (" + userColumns + ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING"),
+		add:     f.insertNew("sallyport_users", userColumns),
 		taken:   f.sql("SELECT EXISTS (SELECT 1 FROM sallyport_users WHERE id = $1 OR login = $2)"),
 		read:    f.sql(read + "WHERE id = $1"),
 		byLogin: f.sql(read + "WHERE login = $1"),
-		set: f.sql("UPDATE sallyport_users SET login = $2, account = $3, tier = $4, seats = $5, scopes = $6, " +
-			"credential_version = CASE WHEN login = $2 THEN credential_version ELSE $7 END WHERE id = $1"),
+		// MySQL makes the assignments one after the other, so that of the login comes last,
+		// and counts a row only if it changes, unless the DSN says otherwise.
+		set:       f.of(set+where, set+where, set+", writes = writes + 1"+where),
 		others:    f.sql("SELECT EXISTS (SELECT 1 FROM sallyport_users WHERE login = $2 AND id <> $1)"),
 		remove:    f.sql("DELETE FROM sallyport_users WHERE id = $1"),
 		setHash:   f.sql("UPDATE sallyport_users SET password_hash = $2, credential_version = $3 WHERE id = $1"),
@@ -60,8 +66,8 @@ func (s *Store) AddUser(ctx context.Context, u store.User, password string) erro
 	if err != nil {
 		return fmt.Errorf("sqlstore: AddUser: %w", err)
 	}
-	rows, err := s.execOne(ctx, "AddUser", s.user.add, u.ID, u.Login, u.Account, u.Tier, u.Seats, array(u.Scopes), hash, rand.Text())
-	if err == nil && rows == 0 {
+	taken, err = s.insert(ctx, "AddUser", s.user.add, u.ID, u.Login, u.Account, u.Tier, u.Seats, array(u.Scopes), hash, rand.Text())
+	if err == nil && taken {
 		return fmt.Errorf("sqlstore: AddUser: %w", errTaken)
 	}
 	return err
