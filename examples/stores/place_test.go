@@ -70,7 +70,7 @@ func inMariaDB(t *testing.T) *place {
 func (p *place) set(t *testing.T, name, value string) {
 	t.Helper()
 	if p.config.Dialect == sqlstore.MySQL {
-		p.dsn += "&" + name + "=" + url.QueryEscape("'"+value+"'")
+		p.dsn += "&" + name + "=" + url.QueryEscape(value)
 		return
 	}
 	address, err := url.Parse(p.dsn)

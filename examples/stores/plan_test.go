@@ -67,7 +67,7 @@ func TestPlans(t *testing.T) {
 				}
 				// The last trips, one index each.
 				indexes := strings.Split(w.uses, ", then ")
-				if n := i - (w.trips - len(indexes)); n >= 0 && !uses(plan, indexes[n]) {
+				if n := i - (w.trips - len(indexes)); n >= 0 && n < len(indexes) && !uses(plan, indexes[n]) {
 					t.Errorf("%s: does not use %s:\n%s\n%s", w.name, indexes[n], c.statement, plan)
 				}
 				sorts := strings.Contains(plan, "Sort") || strings.Contains(plan, "TEMP B-TREE") || strings.Contains(plan, "filesort")

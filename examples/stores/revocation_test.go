@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/sallyport-go/sallyport/store/sqlstore"
 )
 
 func TestDenials(t *testing.T) {
@@ -77,8 +79,12 @@ func TestManyAreDeletedInBatches(t *testing.T) {
 		if n, err = s.DeleteExpiredSessions(t.Context(), noon); n != 1500 || err != nil {
 			t.Errorf("DeleteExpiredSessions: %d, %v; want the other 1500", n, err)
 		}
-		if calls := recorder.take(); len(calls) != 3 {
-			t.Errorf("%d statements, want 3: a thousand each, and the rest", len(calls))
+		want := 3
+		if p.config.Dialect == sqlstore.MySQL {
+			want *= 2 // it looks for them first
+		}
+		if calls := recorder.take(); len(calls) != want {
+			t.Errorf("%d statements, want %d: a thousand each, and the rest", len(calls), want)
 		}
 		if _, err := s.Session(t.Context(), "live"); err != nil {
 			t.Errorf("the session that lives: %v", err)

@@ -149,8 +149,12 @@ func TestRoundTrips(t *testing.T) {
 		for _, w := range works {
 			recorder.take()
 			wants(t, w.do(t.Context(), s), w.want, w.name)
-			if calls := recorder.take(); len(calls) != w.trips {
-				t.Errorf("%s: %d round trips, want %d:\n%s", w.name, len(calls), w.trips, strings.Join(statements(calls), "\n"))
+			trips := w.trips
+			if p.config.Dialect == sqlstore.MySQL && (w.name == "DeleteExpiredAPIKeys" || w.name == "DeleteExpiredDenials") {
+				trips++ // it finds one, and deletes it
+			}
+			if calls := recorder.take(); len(calls) != trips {
+				t.Errorf("%s: %d round trips, want %d:\n%s", w.name, len(calls), trips, strings.Join(statements(calls), "\n"))
 			}
 		}
 	})

@@ -13,7 +13,10 @@ const (
 	selectKey  = "SELECT " + keyColumns + " FROM sallyport_api_keys "
 )
 
-type keySQL struct{ create, read, readByID, ofUser, use, revoke, deleteEnded statement }
+type keySQL struct {
+	create, read, readByID, ofUser, use, revoke statement
+	deleteEnded                                 endedSQL
+}
 
 func newKeySQL(f flavour) keySQL {
 	// The expression of the index, or the column that has it. LEAST of PostgreSQL ignores

@@ -29,7 +29,7 @@ func TestConfig(t *testing.T) {
 		says   []string
 	}{
 		"the dialect is required":           {sqlstore.Config{}, []string{"Config.Dialect: is required: SQLite, PostgreSQL or MySQL"}},
-		"the dialect is one of three":         {sqlstore.Config{Dialect: "oracle"}, []string{`Config.Dialect: must be SQLite, PostgreSQL or MySQL, got "oracle"`}},
+		"the dialect is one of three":       {sqlstore.Config{Dialect: "oracle"}, []string{`Config.Dialect: must be SQLite, PostgreSQL or MySQL, got "oracle"`}},
 		"a prefix is lower-case":            {sqlstore.Config{Dialect: sqlstore.SQLite, Prefix: "Auth_"}, []string{`Config.Prefix: `, `got "Auth_"`}},
 		"a prefix begins with a letter":     {sqlstore.Config{Dialect: sqlstore.SQLite, Prefix: "1_"}, []string{`got "1_"`}},
 		"a prefix is no piece of SQL":       {sqlstore.Config{Dialect: sqlstore.SQLite, Prefix: `a"; DROP TABLE users; --`}, []string{"Config.Prefix: "}},

@@ -14,7 +14,10 @@ const (
 	onDeniedMySQL = "ON DUPLICATE KEY UPDATE until = GREATEST(until, $2)"
 )
 
-type denialSQL struct{ deny, denyMany, denied, deleteEnded statement }
+type denialSQL struct {
+	deny, denyMany, denied statement
+	deleteEnded            endedSQL
+}
 
 func newDenialSQL(f flavour) denialSQL {
 	const insert = "INSERT INTO sallyport_denials (" + denialColumns + ") "
@@ -26,7 +29,7 @@ func newDenialSQL(f flavour) denialSQL {
 		denyMany: f.of(
 			insert+"SELECT DISTINCT value, $2 FROM json_each($1) WHERE true ORDER BY 1 "+onDenied,
 			insert+"SELECT DISTINCT value COLLATE \"C\", $2::bigint FROM jsonb_array_elements_text($1::jsonb) AS value ORDER BY 1 "+onDenied,
-			insert+"SELECT value, $2 FROM JSON_TABLE($1, '$[*]' COLUMNS (value VARCHAR(64) CHARACTER SET utf8mb4 PATH '$')) AS sids "+onDeniedMySQL,
+			insert+"SELECT value, $2 FROM JSON_TABLE($1, '$[*]' COLUMNS ("+jsonValue+")) AS sids "+onDeniedMySQL,
 		),
 		denied:      f.sql("SELECT EXISTS (SELECT 1 FROM sallyport_denials WHERE sid = $1)"),
 		deleteEnded: f.deleteEnded("sallyport_denials", "sid", "until"),

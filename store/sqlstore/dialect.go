@@ -103,19 +103,36 @@ func (f flavour) insertNew(table, columns string) statement {
 	return f.of(insert+conflict, insert+conflict, insert+"ON DUPLICATE KEY UPDATE id = IF(LAST_INSERT_ID(1) = 1, id, id)")
 }
 
-// deleteEnded returns a statement that deletes up to a batch of rows that have
+// endedSQL deletes up to a batch of rows that have ended.
+type endedSQL struct {
+	find   statement // empty, or returns the keys of the rows that have ended by $1
+	remove statement // deletes those that have ended by $1, of the keys $2 if there is find
+}
+
+// deleteEnded returns statements that delete up to a batch of rows that have
 // ended by $1.
 //
-// On PostgreSQL and MySQL it skips rows that another transaction is writing. It waits
-// for no other transaction, so it cannot be part of a deadlock. FOR UPDATE checks the
+// On PostgreSQL and MySQL they skip rows that another transaction is writing. They wait
+// for no other transaction, so they cannot be part of a deadlock. FOR UPDATE checks the
 // end of a row again when it has locked the row. On PostgreSQL an IN instead of the
-// ARRAY could be evaluated again for each row, with its LIMIT. The LIMIT is not an
-// argument, because the planner reads the whole table for a limit that it does not know.
-func (f flavour) deleteEnded(table, key, end string) statement {
+// ARRAY could be evaluated again for each row, with its LIMIT. MariaDB heeds SKIP LOCKED
+// in a SELECT and not in a DELETE, so that there it takes two statements. The LIMIT is
+// not an argument, because the planner reads the whole table for a limit that it does not
+// know.
+func (f flavour) deleteEnded(table, key, end string) endedSQL {
 	some := fmt.Sprintf("SELECT %[2]s FROM %[1]s WHERE %[3]s <= $1 ORDER BY %[3]s LIMIT %[4]d", table, key, end, batch)
-	return f.of(
+	const lock = " FOR UPDATE SKIP LOCKED"
+	if f.dialect == MySQL {
+		return endedSQL{f.sql(some + lock), f.sql(fmt.Sprintf("DELETE ended FROM "+
+			"JSON_TABLE($2, '$[*]' COLUMNS ("+jsonValue+")) AS some STRAIGHT_JOIN %[1]s AS ended ON ended.%[2]s = some.value WHERE ended.%[3]s <= $1", table, key, end))}
+	}
+	return endedSQL{remove: f.of(
 		fmt.Sprintf("DELETE FROM %s WHERE %s IN (%s)", table, key, some),
-		fmt.Sprintf("DELETE FROM %s WHERE %s = ANY (ARRAY(%s FOR UPDATE SKIP LOCKED))", table, key, some),
-		fmt.Sprintf("DELETE ended FROM %[1]s AS ended JOIN (%[3]s FOR UPDATE SKIP LOCKED) AS some ON ended.%[2]s = some.%[2]s", table, key, some),
-	)
+		fmt.Sprintf("DELETE FROM %s WHERE %s = ANY (ARRAY(%s%s))", table, key, some, lock),
+		"",
+	)}
 }
+
+// jsonValue is a column of MySQL's JSON_TABLE. It is longer than a key may be: what is
+// longer than the column is cut.
+const jsonValue = "value VARCHAR(512) CHARACTER SET utf8mb4 PATH '$'"

@@ -11,19 +11,38 @@ const (
 	pause = 20 * time.Millisecond // SQLite's waiters for a lock poll about as often
 )
 
-// deleteEnded repeats a statement that deletes up to a batch of rows until it
-// finds fewer, and returns how many rows that was.
-func (s *Store) deleteEnded(ctx context.Context, doing string, do statement, before time.Time) (gone int, err error) {
+// deleteEnded deletes batches until it finds fewer rows, and returns how many rows that
+// was.
+func (s *Store) deleteEnded(ctx context.Context, doing string, do endedSQL, before time.Time) (gone int, err error) {
 	for {
-		rows, err := s.exec(ctx, doing, do, micros(before))
-		gone += int(rows)
-		if err != nil || rows < batch {
+		rows, more, err := s.deleteBatch(ctx, doing, do, before)
+		gone += rows
+		if err != nil || !more {
 			return gone, err
 		}
 		if err := rest(ctx, pause); err != nil {
 			return gone, fmt.Errorf("sqlstore: %s: %w", doing, err)
 		}
 	}
+}
+
+// deleteBatch deletes up to a batch, and reports whether there may be more.
+func (s *Store) deleteBatch(ctx context.Context, doing string, do endedSQL, before time.Time) (gone int, more bool, err error) {
+	args := []any{micros(before)}
+	found := batch
+	if do.find.text != "" {
+		keys, err := many(ctx, s.db, doing, value[string], do.find, args...)
+		if err != nil || len(keys) == 0 {
+			return 0, false, err
+		}
+		found = len(keys)
+		args = append(args, array(keys))
+	}
+	rows, err := s.exec(ctx, doing, do.remove, args...)
+	if do.find.text == "" {
+		found = int(rows)
+	}
+	return int(rows), found >= batch, err
 }
 
 // rest waits, and returns an error if ctx is done before.

@@ -68,7 +68,7 @@ func (c *postgresConn) QueryContext(ctx context.Context, query string, args []dr
 			return nil, err
 		}
 	}
-	answer := func(row ...driver.Value) (driver.Rows, error) { return &oneRow{row: row}, nil }
+	answer := func(row ...driver.Value) (driver.Rows, error) { return &someRows{len(row), [][]driver.Value{row}}, nil }
 	switch {
 	case strings.Contains(query, "server_version_num"):
 		return answer(int64(15), false, "off", "UTF8", "on")
@@ -90,38 +90,13 @@ func (c *postgresConn) QueryContext(ctx context.Context, query string, args []dr
 			return nil, err
 		}
 		entries, err := fs.ReadDir(files, ".")
-		versions := &oneRow{}
+		versions := &someRows{columns: 1}
 		for i := range entries {
-			versions.more = append(versions.more, []driver.Value{int64(i + 1)})
+			versions.rows = append(versions.rows, []driver.Value{int64(i + 1)})
 		}
 		return versions, err
 	}
 	return nil, errDown
-}
-
-type oneRow struct {
-	row  []driver.Value
-	more [][]driver.Value
-}
-
-func (r *oneRow) Columns() []string {
-	if r.row == nil {
-		return []string{"version"}
-	}
-	return make([]string, len(r.row))
-}
-func (*oneRow) Close() error { return nil }
-
-func (r *oneRow) Next(row []driver.Value) error {
-	if r.row == nil {
-		if len(r.more) == 0 {
-			return io.EOF
-		}
-		r.row, r.more = r.more[0], r.more[1:]
-	}
-	copy(row, r.row)
-	r.row = nil
-	return nil
 }
 
 // stateError is an error with this SQLSTATE.

@@ -24,7 +24,8 @@ func (f flavour) onePage(query string) statement {
 }
 
 type sessionSQL struct {
-	create, read, exists, advance, revoke, ofUser, revokeOfUser, revokedOfUser, deleteEnded statement
+	create, read, exists, advance, revoke, ofUser, revokeOfUser, revokedOfUser statement
+	deleteEnded                                                                endedSQL
 }
 
 func newSessionSQL(f flavour) sessionSQL {
@@ -149,8 +150,8 @@ func (s *Store) revoke(ctx context.Context, doing string, do statement, at time.
 // DeleteExpiredSessions deletes the sessions that expired by before; see
 // [store.Sessions]. It deletes 1000 at a time, commits them and pauses, so that
 // no other call waits for long. If it fails, it returns how many it has deleted
-// by then. On PostgreSQL it skips sessions that another transaction is writing;
-// the next call deletes them.
+// by then. On PostgreSQL and MySQL it skips sessions that another transaction is
+// writing; the next call deletes them.
 func (s *Store) DeleteExpiredSessions(ctx context.Context, before time.Time) (int, error) {
 	return s.deleteEnded(ctx, "DeleteExpiredSessions", s.session.deleteEnded, before)
 }
