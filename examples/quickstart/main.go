@@ -49,7 +49,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.SetOutput(stderr)
 	f.StringVar(&o.addr, "addr", "127.0.0.1:8080", "where to listen")
 	f.StringVar(&o.store, "store", "memory", "where to keep users, sessions and API keys: memory, sqlite:FILE,\n"+
-		"postgres://user:password@host/database, or redis://host:6379/0\n(where the users, whom Redis does not keep, are in memory)")
+		"postgres://user:password@host/database, mysql://user:password@host/database,\n"+
+		"or redis://host:6379/0 (where the users, whom Redis does not keep, are in memory)")
 	f.StringVar(&o.keyFile, "key", "", "keep the signing key in this file (PEM); made if it is not there")
 	f.BoolVar(&o.passwordGrant, "password-grant", false, "serve grant_type=password at /oauth/token, too")
 	f.DurationVar(&o.retryGrace, "retry-grace", 0, "answer a refresh token again for this long after its first use")

@@ -1,13 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"strings"
+	"time"
 
+	"github.com/go-sql-driver/mysql"   // the driver "mysql"
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 	"github.com/redis/go-redis/v9"
 	_ "modernc.org/sqlite" // the driver "sqlite"
@@ -38,11 +42,36 @@ func open(ctx context.Context, where string) (stores, error) {
 		return inSQL(ctx, sqlstore.SQLite, "sqlite", file+"?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)")
 	case "postgres", "postgresql":
 		return inSQL(ctx, sqlstore.PostgreSQL, "pgx", where)
+	case "mysql", "mariadb":
+		dsn, err := mysqlDSN(where)
+		if err != nil {
+			return stores{}, err
+		}
+		return inSQL(ctx, sqlstore.MySQL, "mysql", dsn)
 	case "redis", "rediss":
 		return onRedis(ctx, where)
 	}
 	// the error omits the value, because it may contain a password
-	return stores{}, errors.New("-store must be memory, sqlite:FILE, or the URL of a PostgreSQL or Redis server")
+	return stores{}, errors.New("-store must be memory, sqlite:FILE, or the URL of a PostgreSQL, MariaDB or Redis server")
+}
+
+// mysqlDSN returns the DSN of a URL such as mysql://app:secret@db.internal:3306/shop: the
+// driver takes no URL.
+func mysqlDSN(address string) (string, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "", errors.New("-store: the URL of the MariaDB server is invalid") // without the value, again
+	}
+	c, err := mysql.ParseDSN("tcp(" + net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "3306")) + ")" + u.EscapedPath() + "?" + u.RawQuery)
+	if err != nil {
+		return "", errors.New("-store: the URL of the MariaDB server has an invalid parameter")
+	}
+	c.User = u.User.Username()
+	c.Passwd, _ = u.User.Password()
+	c.InterpolateParams = true // one round trip a statement
+	c.RejectReadOnly = true    // leave a server that is no longer the primary
+	c.Timeout = 5 * time.Second
+	return c.FormatDSN(), nil
 }
 
 func inMemory() (stores, error) {
@@ -58,7 +87,7 @@ func inSQL(ctx context.Context, dialect sqlstore.Dialect, driver, dsn string) (s
 	if err != nil {
 		return stores{}, err
 	}
-	db.SetMaxOpenConns(16) // PostgreSQL has a hundred, for all nodes
+	db.SetMaxOpenConns(16) // a server has a hundred or so, for all nodes
 	config := sqlstore.Config{Dialect: dialect}
 	if err := sqlstore.Migrate(ctx, db, config); err != nil {
 		return stores{}, errors.Join(err, db.Close())

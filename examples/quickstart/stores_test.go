@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport-go/sallyport/examples/internal/mariadbtest"
 	"github.com/sallyport-go/sallyport/examples/internal/postgrestest"
 	"github.com/sallyport-go/sallyport/internal/redistest"
 	"github.com/sallyport-go/sallyport/store"
@@ -19,6 +20,7 @@ import (
 var outlast = map[string]func(t *testing.T) string{
 	"SQLite":     func(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "50% of it?#.db") },
 	"PostgreSQL": func(t *testing.T) string { return postgrestest.Schema(t) },
+	"MariaDB":    func(t *testing.T) string { return mariadbtest.URL(t) },
 	"Redis":      func(t *testing.T) string { return redistest.Start(t).URL() },
 }
 
@@ -87,11 +89,13 @@ func (s served) refresh(t *testing.T, token string) (status int, successor strin
 func TestAStoreThatIsNotThereIsAnError(t *testing.T) {
 	t.Parallel()
 	for name, where := range map[string]string{
-		"no such kind":              "mysql://app:s3cret@127.0.0.1/app",
+		"no such kind":              "mongodb://app:s3cret@127.0.0.1/app",
 		"no kind at all":            "s3cret",
 		"a folder that is no file":  "sqlite:" + t.TempDir(),
 		"no PostgreSQL there":       "postgres://app:s3cret@127.0.0.1:1/app?sslmode=disable",
 		"no URL of a PostgreSQL":    "postgres://app:s3cret@127.0.0.1:port/app",
+		"no MariaDB there":          "mysql://app:s3cret@127.0.0.1:1/app",
+		"no URL of a MariaDB":       "mysql://app:s3cret@127.0.0.1:port/app",
 		"no Redis there":            "redis://:s3cret@127.0.0.1:1/0",
 		"no URL of a Redis, either": "redis://:s3cret@127.0.0.1:port/0",
 	} {

@@ -1,7 +1,8 @@
-// Package sqlstore is a [store.Store] on SQLite or PostgreSQL, with API keys,
+// Package sqlstore is a [store.Store] on SQLite, PostgreSQL or MariaDB, with API keys,
 // OAuth clients and a deny list. It uses database/sql and imports no driver: the
 // host chooses one, and opens the *sql.DB. The conformance suite passes with
-// modernc.org/sqlite, ncruces/go-sqlite3, mattn/go-sqlite3, jackc/pgx and lib/pq.
+// modernc.org/sqlite, ncruces/go-sqlite3, mattn/go-sqlite3, jackc/pgx, lib/pq and
+// go-sql-driver/mysql.
 //
 // # SQLite
 //
@@ -47,6 +48,29 @@
 // request. Without a connect_timeout, those that it began while the server did
 // not respond delay all callers for a minute or more after the server is back.
 //
+// # MariaDB and MySQL
+//
+// MariaDB 10.6 or newer, from any number of nodes. MySQL 8.0 or newer should do as well,
+// and is not tested yet:
+//
+//	db, err := sql.Open("mysql", "shop:password@tcp(db.example.com:3306)/shop?interpolateParams=true&rejectReadOnly=true&timeout=5s")
+//	err = sqlstore.Migrate(ctx, db, sqlstore.Config{Dialect: sqlstore.MySQL})
+//	users, err := sqlstore.Open(ctx, db, sqlstore.Config{Dialect: sqlstore.MySQL})
+//
+// Without interpolateParams=true the driver prepares each statement before it runs it,
+// which is a second round trip. With rejectReadOnly=true the pool leaves a server that
+// has become a replica. What else the DSN says of times, charsets and the rows that are
+// counted makes no difference: texts are stored as their bytes, of which identifiers,
+// logins and labels have 512 at most, and times as numbers.
+//
+// [Open] refuses settings with which the contract would not hold, and names what to set:
+// innodb_flush_log_at_trx_commit, sync_binlog where there is a binary log, an isolation
+// of READ UNCOMMITTED, an sql_mode that is not strict, autocommit off, a server or a
+// connection that is read-only, and a Galera cluster without wsrep_sync_wait. Each other
+// isolation will do, since what must be atomic is one statement. One that the server
+// undoes because of a deadlock is repeated, at most 8 times; if it still is undone, or
+// waits for longer than innodb_lock_wait_timeout, the store has failed.
+//
 // # Tables
 //
 // [Migrate] creates the tables; [Open] never does. A host that has a migration
@@ -62,7 +86,8 @@
 // Reading, advancing and revoking a session are one round trip each. A caller
 // that loses the race to advance one needs a second, to learn the cause. A login
 // is two round trips, and the hash is computed between them without a transaction
-// or a connection. Sessions and keys are found through an index: by their ID or
+// or a connection. A sweep is one round trip for each thousand rows, and two on MySQL.
+// Sessions and keys are found through an index: by their ID or
 // digest, by their user, and by their end.
 //
 // The store runs nothing in the background: call tokens.Authority.Sweep about

@@ -9,14 +9,16 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"fmt"
+	"net"
+	"net/url"
 	"os"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 
-	"github.com/sallyport-go/sallyport/examples/internal/mysqldsn"
 	"github.com/sallyport-go/sallyport/internal/skip"
 )
 
@@ -25,7 +27,18 @@ import (
 // SALLYPORT_REQUIRE_SERVICES is set.
 func Database(t testing.TB) (dsn string) {
 	t.Helper()
-	c, err := mysqldsn.Config(cmp.Or(os.Getenv("SALLYPORT_MARIADB"), "mysql://root@127.0.0.1:3306/"))
+	c, err := config(URL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.FormatDSN()
+}
+
+// URL returns the URL of a database, as Database returns its DSN.
+func URL(t testing.TB) string {
+	t.Helper()
+	address := cmp.Or(os.Getenv("SALLYPORT_MARIADB"), "mysql://root@127.0.0.1:3306/")
+	c, err := config(address)
 	if err != nil {
 		t.Fatal("SALLYPORT_MARIADB is no URL") // which may have a password in it
 	}
@@ -42,9 +55,12 @@ func Database(t testing.TB) (dsn string) {
 			t.Errorf("cleaning up: %v", err)
 		}
 	})
-	own := c.Clone()
-	own.DBName = name
-	return own.FormatDSN()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal("SALLYPORT_MARIADB is no URL")
+	}
+	u.Path = "/" + name
+	return u.String()
 }
 
 func run(ctx context.Context, c *mysql.Config, statement string) error {
@@ -67,3 +83,20 @@ var (
 	asked    sync.Once
 	errAsked error
 )
+
+// config returns the settings that a URL stands for: a statement takes one round trip.
+func config(address string) (*mysql.Config, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, err
+	}
+	c, err := mysql.ParseDSN("tcp(" + net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "3306")) + ")/" + strings.TrimPrefix(u.Path, "/") + "?" + u.RawQuery)
+	if err != nil {
+		return nil, err
+	}
+	c.User = u.User.Username()
+	c.Passwd, _ = u.User.Password()
+	c.InterpolateParams = true
+	c.Timeout = 5 * time.Second
+	return c, nil
+}
