@@ -47,7 +47,7 @@ func TestMariaDBWithAnyDSN(t *testing.T) {
 				t.Errorf("the session is %+v, %v, want %+v", got, err, n)
 			}
 			must(t, s.SetUser(t.Context(), ada)) // changes nothing
-			wants(t, s.SetUser(t.Context(), store.User{ID: "u9", Login: "nobody"}), store.ErrNotFound, "SetUser, unknown")
+			wants(t, s.SetUser(t.Context(), store.User{ID: "u9", Login: "unknown"}), store.ErrNotFound, "SetUser, unknown")
 			before, err := s.User(t.Context(), "u1")
 			must(t, err)
 			changed := ada
