@@ -44,6 +44,7 @@ var reasons = map[wire.Reason]int{
 	wire.ReasonExpired:     401,
 	wire.ReasonTwoBearers:  400,
 	wire.ReasonForbidden:   403,
+	wire.ReasonNotRecent:   401,
 	wire.ReasonLimited:     429,
 	wire.ReasonThrottled:   429,
 	wire.ReasonUnavailable: 503,

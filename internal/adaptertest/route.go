@@ -36,6 +36,8 @@ func Mux(h *Fixture) http.Handler {
 	m.Handle("/protected", a.Protect(host))
 	m.Handle("/write", a.Protect(a.RequireScope("read", "write")(host)))
 	m.Handle("/admin", a.Protect(a.RequireScope("read", "admin")(host)))
+	m.Handle("/recent", a.Protect(a.RequireRecentLogin(time.Hour)(host)))
+	m.Handle("/strong", a.Protect(a.RequireRecentLogin(5*time.Minute, "gold", "silver")(host)))
 	m.Handle("/search", a.Protect(search(a).Limit(host)))
 	m.Handle("/quota", a.OptionalBearer(http.HandlerFunc(a.Quota)))
 	m.Handle("/noscope", a.RequireScope("read")(host))
@@ -67,6 +69,7 @@ type Names[C any, H ~func(C) error, M ~func(H) H] interface { //nolint:interface
 	Protect(next H) H
 	LimitBy(l *ratelimit.Limiter) M
 	RequireScope(scopes ...string) M
+	RequireRecentLogin(maxAge time.Duration, classes ...string) M
 }
 
 // Mount mounts the routes of [Mux] on a framework. a is the adapter's Auth, host is
@@ -87,6 +90,8 @@ func Mount[C any, H ~func(C) error, M ~func(H) H](auth *middleware.Auth, a Names
 	on("/protected", host, a.Protect)
 	on("/write", host, a.Protect, a.RequireScope("read", "write"))
 	on("/admin", host, a.Protect, a.RequireScope("read", "admin"))
+	on("/recent", host, a.Protect, a.RequireRecentLogin(time.Hour))
+	on("/strong", host, a.Protect, a.RequireRecentLogin(5*time.Minute, "gold", "silver"))
 	on("/search", host, a.Protect, a.LimitBy(search(auth)))
 	on("/quota", a.Quota, a.OptionalBearer)
 	on("/noscope", host, a.RequireScope("read"))

@@ -282,6 +282,10 @@ var Twins = []Twin{
 	{Name: "one scope of two, by HEAD", Given: []Step{Login}, Request: Bare("HEAD /admin", Bearer), Status: 403, Reason: wire.ReasonForbidden},
 	{Name: "scopes with no bearer in front of them", Given: []Step{Login}, Request: Bare("GET /noscope", Bearer), Status: 401, Reason: wire.ReasonNoBearer},
 
+	// Recent logins.
+	{Name: "a login that is recent", Given: []Step{Login}, Request: Bare("GET /recent", Bearer), Status: 200},
+	{Name: "a login that is recent, and not in a class that is required", Given: []Step{Login}, Request: Bare("GET /strong", Bearer), Status: 401, Reason: wire.ReasonNotRecent},
+
 	// Cookies.
 	{Name: "a login in cookies", Config: inCookies, Request: Form("POST /login", AlicesLogin), Status: 204},
 	{Name: "a refresh by cookie", Config: inCookies, Given: []Step{Login}, Request: Bare("POST /refresh", "Cookie: __Secure-refresh_token={refresh}"), Status: 204},

@@ -19,6 +19,7 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -156,6 +157,13 @@ func (a *Auth) LimitBy(l *ratelimit.Limiter) echo.MiddlewareFunc { return a.core
 // Protect.
 func (a *Auth) RequireScope(scopes ...string) echo.MiddlewareFunc {
 	return a.core.RequireScope(scopes...)
+}
+
+// RequireRecentLogin returns a middleware that serves requests whose user was
+// authenticated recently: see [middleware.Auth.RequireRecentLogin]. Mount it behind
+// Bearer or Protect.
+func (a *Auth) RequireRecentLogin(maxAge time.Duration, classes ...string) echo.MiddlewareFunc {
+	return a.core.RequireRecentLogin(maxAge, classes...)
 }
 
 // status returns the status of an error of Echo's, or 0.

@@ -23,6 +23,7 @@ package echov5
 import (
 	"net/http"
 	"net/netip"
+	"time"
 
 	"github.com/labstack/echo/v5"
 
@@ -160,6 +161,13 @@ func (a *Auth) LimitBy(l *ratelimit.Limiter) echo.MiddlewareFunc { return a.core
 // Protect.
 func (a *Auth) RequireScope(scopes ...string) echo.MiddlewareFunc {
 	return a.core.RequireScope(scopes...)
+}
+
+// RequireRecentLogin returns a middleware that serves requests whose user was
+// authenticated recently: see [middleware.Auth.RequireRecentLogin]. Mount it behind
+// Bearer or Protect.
+func (a *Auth) RequireRecentLogin(maxAge time.Duration, classes ...string) echo.MiddlewareFunc {
+	return a.core.RequireRecentLogin(maxAge, classes...)
 }
 
 // refusal is a refusal as an error. It is not an *echo.HTTPError, which has no place

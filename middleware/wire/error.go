@@ -40,6 +40,7 @@ const (
 	ReasonTwoBearers  Reason = "two_bearers" // there is more than one Authorization header
 	ReasonCrossSite   Reason = "cross_site"  // the request has cookies, and is from a page of another site
 	ReasonForbidden   Reason = "forbidden"   // the access token lacks a scope that the route requires
+	ReasonNotRecent   Reason = "not_recent"  // the user was not authenticated as recently, or not in the way, that the route requires
 	ReasonNoSession   Reason = "no_session"  // the access token has no active session, which the route requires
 	ReasonNotFound    Reason = "not_found"   // the user has no such session or API key
 	ReasonLimited     Reason = "limited"     // the tier's limit is reached
@@ -78,6 +79,14 @@ type Error struct {
 
 	// Scope is the scope that the route requires, if Reason is ReasonForbidden.
 	Scope string
+
+	// MaxAge is how long ago the user may have been authenticated, in whole seconds, if
+	// Reason is ReasonNotRecent. Zero: at any time.
+	MaxAge time.Duration
+
+	// ContextClasses are the authentication context classes ("acr") of which the route
+	// requires one, separated by spaces, if Reason is ReasonNotRecent. Empty: any.
+	ContextClasses string
 
 	// HostCode is the host's code for the refusal, if Reason is ReasonRefused: lower-case
 	// letters, digits and underscores. The host's words are in Description.
@@ -155,6 +164,7 @@ var table = map[Reason]Error{
 	ReasonTwoBearers:  {Status: http.StatusBadRequest, Code: "invalid_request", Description: "More than one Authorization header"},
 	ReasonCrossSite:   {Status: http.StatusForbidden, Description: "The request comes from another site"},
 	ReasonForbidden:   {Status: http.StatusForbidden, Code: "insufficient_scope", Description: "The access token has not the scope that is needed"},
+	ReasonNotRecent:   {Status: http.StatusUnauthorized, Code: "insufficient_user_authentication", Description: "A more recent or a stronger login is required"},
 	ReasonNoSession:   {Status: http.StatusForbidden, Description: "The access token belongs to no session that lasts"},
 	ReasonNotFound:    {Status: http.StatusNotFound, Description: "There is no such thing"},
 	ReasonLimited:     {Status: http.StatusTooManyRequests, Description: "Too many requests"},

@@ -136,7 +136,7 @@ func (FastAPI) Refused(route Route, realm string, e *Error) Answer {
 		Detail any `json:"detail"`
 	}{detail})
 	if status == http.StatusUnauthorized {
-		a.Header.Set("WWW-Authenticate", challenge(realm))
+		a.Header.Set("WWW-Authenticate", challengeTo(realm, e))
 	}
 	return a.common(e)
 }
@@ -162,7 +162,7 @@ func fastAPIWords(route Route, e *Error) (status int, detail any) {
 		default:
 			return status, "There was an error parsing the body"
 		}
-	case ReasonScope, ReasonTwoBearers, ReasonClientGrant:
+	case ReasonScope, ReasonTwoBearers, ReasonNotRecent, ReasonClientGrant:
 		return status, e.Description
 	}
 	return status, http.StatusText(status)

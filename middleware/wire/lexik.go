@@ -98,7 +98,7 @@ func (Lexik) Refused(route Route, realm string, e *Error) Answer {
 	status, message := lexikWords(route, e)
 	a := JSON(status, lexikMessage{status, message})
 	if status == http.StatusUnauthorized && route != RouteRefresh {
-		a.Header.Set("WWW-Authenticate", challenge(realm))
+		a.Header.Set("WWW-Authenticate", challengeTo(realm, e))
 	}
 	return a.common(e)
 }
@@ -145,7 +145,7 @@ func lexikWords(route Route, e *Error) (status int, message string) {
 		if e.isSpecific() {
 			return e.Status, e.Description + "."
 		}
-	case ReasonTwoBearers, ReasonScope, ReasonGrantType, ReasonClientGrant:
+	case ReasonTwoBearers, ReasonNotRecent, ReasonScope, ReasonGrantType, ReasonClientGrant:
 		return e.Status, e.Description + "."
 	}
 	return e.Status, http.StatusText(e.Status)

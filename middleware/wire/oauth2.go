@@ -92,8 +92,8 @@ func (OAuth2) Refused(route Route, realm string, e *Error) Answer {
 	switch e.Reason {
 	case ReasonClient:
 		a.Header.Set("WWW-Authenticate", `Basic realm="`+realm+`"`)
-	case ReasonNoBearer:
-		a.Header.Set("WWW-Authenticate", challenge(realm))
+	case ReasonNoBearer, ReasonNotRecent:
+		a.Header.Set("WWW-Authenticate", challengeTo(realm, e))
 	case ReasonBearer, ReasonBearerForm, ReasonExpired, ReasonTwoBearers, ReasonForbidden:
 		text := challenge(realm) + `, error="` + e.Code + `", error_description="` + e.Description + `"`
 		if e.Scope != "" && isQuotable(e.Scope) {
@@ -107,6 +107,21 @@ func (OAuth2) Refused(route Route, realm string, e *Error) Answer {
 // challenge is that of RFC 6750 §3. It has a parameter, because some clients
 // cannot parse one without.
 func challenge(realm string) string { return `Bearer realm="` + realm + `"` }
+
+// challengeTo is challenge, or that of RFC 9470 §3 for a user who must log in again.
+func challengeTo(realm string, e *Error) string {
+	if e.Reason != ReasonNotRecent {
+		return challenge(realm)
+	}
+	text := challenge(realm) + `, error="` + e.Code + `", error_description="` + e.Description + `"`
+	if e.ContextClasses != "" && isQuotable(e.ContextClasses) {
+		text += `, acr_values="` + e.ContextClasses + `"`
+	}
+	if e.MaxAge > 0 {
+		text += `, max_age="` + strconv.FormatInt(int64(e.MaxAge/time.Second), 10) + `"`
+	}
+	return text
+}
 
 const (
 	mediaForm      = "application/x-www-form-urlencoded"

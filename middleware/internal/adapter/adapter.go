@@ -8,6 +8,7 @@ package adapter
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
@@ -143,6 +144,18 @@ func (a Auth[C, H, W]) RequireScope(scopes ...string) func(H) H {
 	return func(next H) H {
 		return func(c C) error {
 			if err := a.auth.CheckScope(c.Request(), scopes...); err != nil {
+				return a.refuse(c, a.auth, wire.RouteAPI, err)
+			}
+			return next(c)
+		}
+	}
+}
+
+// RequireRecentLogin is middleware.Auth.RequireRecentLogin.
+func (a Auth[C, H, W]) RequireRecentLogin(maxAge time.Duration, classes ...string) func(H) H {
+	return func(next H) H {
+		return func(c C) error {
+			if err := a.auth.CheckRecentLogin(c.Request(), maxAge, classes...); err != nil {
 				return a.refuse(c, a.auth, wire.RouteAPI, err)
 			}
 			return next(c)
