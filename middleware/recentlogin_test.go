@@ -38,7 +38,7 @@ func TestRecentLogin(t *testing.T) {
 		"a login of a required class, at any time":        {ago(1000*time.Hour, "gold"), 0, []string{"gold"}, ""},
 		"no age and no class":                             {ago(0, ""), 0, nil, wire.ReasonInternal},
 		"an age that is less than none":                   {ago(0, ""), -time.Minute, []string{"gold"}, wire.ReasonInternal},
-		"an age that a header cannot say":                 {ago(0, ""), 1500 * time.Millisecond, nil, wire.ReasonInternal},
+		"an age of half a second":                         {ago(0, ""), 1500 * time.Millisecond, nil, wire.ReasonInternal},
 		"a class that is empty, which a token could have": {ago(0, ""), time.Minute, []string{""}, wire.ReasonInternal},
 		"a class of two words":                            {ago(0, ""), time.Minute, []string{"gold silver"}, wire.ReasonInternal},
 		"a class that ends a header":                      {ago(0, ""), time.Minute, []string{"a\"\r\nb"}, wire.ReasonInternal},
