@@ -56,6 +56,7 @@ auth_type = any
 pool_mode = %[8]s
 default_pool_size = 8
 server_reset_query = DEALLOCATE ALL
+server_login_retry = 0.2
 so_reuseport = 0
 logfile = %[9]s
 `, name, host, port, server.User.Username(), password, server.Query().Get("search_path"), own, mode, filepath.Join(dir, "log"))
