@@ -56,13 +56,13 @@ func TestSoak(t *testing.T) {
 	}
 }
 
-// A host that breaks a promise is found out, without any fault.
+// A host that breaks a promise is found out, without any fault, and soon.
 func TestSoakFindsWhatIsBroken(t *testing.T) {
 	t.Parallel()
 	for defect, found := range map[string]string{advancesUnguarded: "was advanced 2 times", deniesNothing: "after a logout"} {
 		t.Run(defect, func(t *testing.T) {
 			t.Parallel()
-			s := settings{length: time.Second, groups: 2, people: 2, limit: 30, seed: rand.Uint64(), quiet: true, defect: defect}
+			s := settings{length: patience, groups: 2, people: 2, limit: 30, seed: rand.Uint64(), quiet: true, defect: defect}
 			run := newSoak(t, s)
 			if err := run.all(t); !errors.Is(err, errBroken) || !strings.Contains(err.Error(), found) {
 				t.Errorf("it was not found: %v", err)

@@ -19,13 +19,19 @@ func (s *soak) weather(ctx context.Context, t *testing.T) error {
 	ctx, cancel := context.WithTimeout(ctx, s.length+patience)
 	defer cancel()
 	end := time.Now().Add(s.length)
-	pause(ctx, min(s.length/4, 5*time.Second)) // so that pools and caches are as they will be
+	warm := min(s.length/4, 5*time.Second)
+	if s.quiet {
+		warm = 0
+	}
+	pause(ctx, warm) // so that pools and caches are as they will be
 	var err error
 	if s.begin, err = s.nodes[0].usage(ctx, s.client); err != nil {
 		return err
 	}
 	if s.quiet {
-		pause(ctx, time.Until(end))
+		for time.Now().Before(end) && ctx.Err() == nil && len(s.ledger.broken()) == 0 {
+			pause(ctx, 50*time.Millisecond)
+		}
 		return nil
 	}
 	all := s.faultsOf(t)
