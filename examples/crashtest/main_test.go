@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
 
@@ -19,7 +20,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	redis.SetLogger(&logging.VoidLogger{}) // it tells of every server that is killed here
+	redis.SetLogger(&logging.VoidLogger{}) // they tell of every server that is killed here
+	_ = mysql.SetLogger(&mysql.NopLogger{})
 	if orders := os.Getenv(ordersVariable); orders != "" {
 		os.Exit(serve(orders))
 	}

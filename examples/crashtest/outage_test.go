@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
+
 	"github.com/sallyport-go/sallyport/internal/proxytest"
 	"github.com/sallyport-go/sallyport/tokens/events"
 )
@@ -125,6 +127,14 @@ func (p *place) aside(t *testing.T) (*place, *proxytest.Proxy) {
 	if p.Store == inSQLite {
 		return &q, nil
 	}
+	if p.Store == inMariaDB {
+		c, err := mysql.ParseDSN(p.DSN)
+		must(t, err)
+		proxy := proxytest.Start(t, c.Addr)
+		c.Addr, c.Timeout = proxy.Addr, 2*time.Second
+		q.DSN = c.FormatDSN()
+		return &q, proxy
+	}
 	address, err := url.Parse(p.DSN)
 	must(t, err)
 	proxy := proxytest.Start(t, address.Host)
@@ -198,7 +208,7 @@ func unavailable(t *testing.T, c client, held map[string][]token) (requests int)
 // result: the answer is 503, and the token then counts as presented twice.
 func TestAnswersThatAreLostAfterTheWrite(t *testing.T) {
 	t.Parallel()
-	write := map[string]string{inPostgres: "UPDATE sallyport_sessions SET generation", inRedis: "evalsha"}
+	write := map[string]string{inPostgres: "UPDATE sallyport_sessions SET generation", inMariaDB: "UPDATE sallyport_sessions SET generation", inRedis: "evalsha"}
 	each(t, anybodys, func(t *testing.T, p *place) {
 		if p.Store == inSQLite {
 			return // there is nothing between a host and its file that could break

@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
+	"github.com/sallyport-go/sallyport/examples/internal/mariadbtest"
 	"github.com/sallyport-go/sallyport/examples/internal/postgrestest"
 	"github.com/sallyport-go/sallyport/internal/redistest"
 	"github.com/sallyport-go/sallyport/store"
@@ -23,6 +24,7 @@ import (
 const (
 	inSQLite   = "SQLite"
 	inPostgres = "PostgreSQL"
+	inMariaDB  = "MariaDB"
 	inRedis    = "Redis"
 )
 
@@ -57,7 +59,7 @@ const (
 // each runs a test on each of the stores that outlive a process.
 func each(t *testing.T, server whose, test func(t *testing.T, p *place)) {
 	t.Helper()
-	for _, name := range []string{inSQLite, inPostgres, inRedis} {
+	for _, name := range []string{inSQLite, inPostgres, inMariaDB, inRedis} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test(t, newPlace(t, name, server))
@@ -84,6 +86,13 @@ func newPlace(t *testing.T, name string, server whose) *place {
 		}
 		own := postgrestest.Start(t)
 		p.server, p.DSN = own, own.URL()
+	case inMariaDB:
+		if server == anybodys {
+			p.DSN = mariadbtest.Database(t)
+			break
+		}
+		own := mariadbtest.Start(t)
+		p.server, p.DSN = own, own.DSN(t)
 	case inSQLite:
 		p.DSN = "file:" + filepath.ToSlash(filepath.Join(t.TempDir(), "auth.db")) +
 			"?_txlock=immediate&_pragma=busy_timeout(60000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
@@ -154,8 +163,11 @@ func (p *place) openRedis(ctx context.Context) (s store.Store, closed func(), er
 // database is where p has SQL.
 func (p *place) database() (*sql.DB, sqlstore.Config, error) {
 	c, driver := sqlstore.Config{Dialect: sqlstore.SQLite}, "sqlite"
-	if p.Store == inPostgres {
+	switch p.Store {
+	case inPostgres:
 		c.Dialect, driver = sqlstore.PostgreSQL, "pgx"
+	case inMariaDB:
+		c.Dialect, driver = sqlstore.MySQL, "mysql"
 	}
 	var err error
 	c.Passwords, err = passwords.New(passwords.Config{ // of no strength, for they are not what is tried

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"testing"
 
+	"github.com/sallyport-go/sallyport/examples/internal/mariadbtest"
 	"github.com/sallyport-go/sallyport/examples/internal/postgrestest"
 	"github.com/sallyport-go/sallyport/store/sqlstore"
 )
@@ -13,8 +14,26 @@ import (
 // on the pool that it has: what was confirmed is there, and nothing else.
 func TestAServerThatIsKilled(t *testing.T) {
 	t.Parallel()
-	server := postgrestest.Start(t)
-	p := &place{driver: "pgx", dsn: server.URL(), config: sqlstore.Config{Dialect: sqlstore.PostgreSQL, Passwords: quick(t, 64)}}
+	t.Run("PostgreSQL", func(t *testing.T) {
+		t.Parallel()
+		server := postgrestest.Start(t)
+		isKilled(t, server, &place{driver: "pgx", dsn: server.URL(), config: sqlstore.Config{Dialect: sqlstore.PostgreSQL, Passwords: quick(t, 64)}})
+	})
+	t.Run("MariaDB", func(t *testing.T) {
+		t.Parallel()
+		server := mariadbtest.Start(t)
+		isKilled(t, server, &place{driver: "mysql", dsn: server.DSN(t), config: sqlstore.Config{Dialect: sqlstore.MySQL, Passwords: quick(t, 64)}})
+	})
+}
+
+// killable is a server of the test's own.
+type killable interface {
+	Kill()
+	Run(t testing.TB) bool
+}
+
+func isKilled(t *testing.T, server killable, p *place) {
+	t.Helper()
 	db := p.db(t)
 	db.SetMaxIdleConns(12)
 	s := p.store(t, db)

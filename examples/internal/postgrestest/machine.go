@@ -60,9 +60,9 @@ func owner(t testing.TB) *syscall.Credential {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 }
 
-// reservedPort returns a port that no other process gets until the test ends, even
+// ReservedPort returns a port that no other process gets until the test ends, even
 // while no server listens on it: a socket is bound to it and does not listen.
-func reservedPort(t testing.TB) string {
+func ReservedPort(t testing.TB) string {
 	t.Helper()
 	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 	if err != nil {

@@ -38,7 +38,7 @@ func PgBouncer(t testing.TB, dsn, mode string) string {
 	if password != "" {
 		password = "password='" + password + "'"
 	}
-	own := reservedPort(t)
+	own := ReservedPort(t)
 	dir, err := os.MkdirTemp("", "sallyport-pgbouncer-") //nolint:usetesting // only the user who runs the test can read t.TempDir
 	if err != nil {
 		t.Fatal(err)

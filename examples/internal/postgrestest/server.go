@@ -42,7 +42,7 @@ func Start(t testing.TB) *Server {
 		skip.Skip(t, "no /proc on this machine, by which all of a server is killed")
 	}
 	s.initialize(t)
-	s.port = reservedPort(t)
+	s.port = ReservedPort(t)
 	t.Cleanup(s.stop)
 	if !s.Run(t) {
 		t.Fatal("postgres does not start")

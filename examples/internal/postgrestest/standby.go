@@ -33,7 +33,7 @@ func (s *Server) Standby(t testing.TB) *Server {
 		t.Fatalf("pg_basebackup: %v: %s", err, said)
 	}
 	other.programs = s.programs
-	other.port = reservedPort(t)
+	other.port = ReservedPort(t)
 	t.Cleanup(other.stop)
 	if !other.Run(t) {
 		t.Fatal("the standby does not start")
