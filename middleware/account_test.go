@@ -167,7 +167,7 @@ func TestSessions(t *testing.T) {
 		t.Parallel()
 		d := open(t)
 		one := d.login(t, alice)
-		for _, line := range []string{"GET /sessions", "DELETE /sessions/others", "DELETE /sessions/x", "GET /keys", "POST /keys/new", "DELETE /keys/x"} {
+		for _, line := range []string{"GET /sessions", "DELETE /sessions/others", "DELETE /sessions/x", "GET /keys", "POST /keys/new", "POST /rotate/x", "DELETE /keys/x"} {
 			wantStatus(t, d.ask(t, line), http.StatusUnauthorized)
 			wantStatus(t, d.ask(t, line+"\nAuthorization: Bearer "+d.apiKey(t)), http.StatusUnauthorized)
 			w := d.ask(t, "PUT "+strings.SplitN(line, " ", 2)[1]+"\n"+bearerOf(one))
@@ -199,10 +199,12 @@ func TestSessions(t *testing.T) {
 }
 
 type keyAnswer struct {
-	ID, Key, Label, Scope string
-	CreatedAt             time.Time  `json:"created_at"`
-	ExpiresAt             *time.Time `json:"expires_at"`
-	LastUsedAt            *time.Time `json:"last_used_at"`
+	ID, Key, Hint, Label, Scope string
+	Networks                    []string
+	CreatedAt                   time.Time  `json:"created_at"`
+	ExpiresAt                   *time.Time `json:"expires_at"`
+	LastUsedAt                  *time.Time `json:"last_used_at"`
+	ReplacedBy                  string     `json:"replaced_by"`
 }
 
 type keyList struct {
@@ -300,6 +302,9 @@ func TestAPIKeys(t *testing.T) {
 	for _, body := range []string{
 		"", "[]", "{", `{"label":1}`, `{"scope":["read"]}`, `{"expires_in":"3600"}`, `{"expires_in":0}`, `{"expires_in":-1}`, `{"expires_in":1.5}`,
 		`{"expires_in":1e300}`, `{"expires_in":null}`, `{"expires":3600}`, `{"label":"a","label":"b"}`, `{"label":"x"}{}`, "{\"label\":\"\xff\"}", `{"scope":"read  write"}`,
+		`{"networks":[]}`, `{"networks":null}`, `{"networks":"192.0.2.0/24"}`, `{"networks":[1]}`, `{"networks":["192.0.2.7/24"]}`, `{"networks":["fe80::1%eth0"]}`,
+		`{"networks":["::ffff:192.0.2.0/90"]}`, `{"networks":{"192.0.2.0/24":1}}`, `{"networks":["` + strings.Repeat(`192.0.2.1","`, 32) + `192.0.2.1"]}`,
+		`{"networks":["` + strings.Repeat("1", 8<<10) + `"]}`, `{"network":["192.0.2.0/24"]}`, `{"overlap":1}`,
 	} {
 		t.Run("what cannot be read one way only makes no key: "+body, func(t *testing.T) {
 			t.Parallel()

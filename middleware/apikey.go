@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -45,7 +46,7 @@ func (a *Auth) CheckAPIKeys(r *http.Request) (KeyList, error) {
 	if err != nil {
 		return KeyList{}, err
 	}
-	keys, next, err := a.tokens.UserAPIKeys(a.located(r), p.Subject, page)
+	keys, next, err := a.tokens.OwnerAPIKeys(a.located(r), p.Owner(), page)
 	return KeyList{keys, next}, err
 }
 
@@ -64,12 +65,13 @@ func (a *Auth) APIKeys(w http.ResponseWriter, r *http.Request) {
 // must be POST. The access token must satisfy Config.AccountScope. The body is a
 // JSON object with Content-Type application/json:
 //
-//	{"label": "CI of the shop", "scope": "read write", "expires_in": 7776000}
+//	{"label": "CI of the shop", "scope": "read write", "expires_in": 7776000, "networks": ["192.0.2.0/24"]}
 //
 // All members are optional, and no other is allowed. Without scope the key has
 // that of the access token, and it never has more. expires_in is in seconds, 1 to
-// 3153600000; without it the key does not expire. See
-// [tokens.Authority.CreateOwnAPIKey].
+// 3153600000; without it the key does not expire. networks are where the key may be
+// exchanged, 1 to 32 texts as [tokens.ParseNetworks] reads them; without it anywhere.
+// See [tokens.Authority.CreateOwnAPIKey].
 func (a *Auth) CheckCreateAPIKey(r *http.Request) (CreatedKey, error) {
 	p, err := a.keyOwner(r, http.MethodPost)
 	if err != nil {
@@ -79,7 +81,7 @@ func (a *Auth) CheckCreateAPIKey(r *http.Request) (CreatedKey, error) {
 	if err != nil {
 		return CreatedKey{}, err
 	}
-	key, row, err := a.tokens.CreateOwnAPIKey(a.located(r), p, wish.label, wish.scopes, wish.expires)
+	key, row, err := a.tokens.CreateOwnAPIKey(a.located(r), p, wish)
 	return CreatedKey{key, row}, err
 }
 
@@ -88,6 +90,46 @@ func (a *Auth) CheckCreateAPIKey(r *http.Request) (CreatedKey, error) {
 // shown.
 func (a *Auth) CreateAPIKey(w http.ResponseWriter, r *http.Request) {
 	k, err := a.CheckCreateAPIKey(r)
+	if err != nil {
+		a.refused(w, r, wire.RouteAPI, err)
+		return
+	}
+	a.APIKeyCreated(k).Write(w)
+}
+
+// CheckReplaceAPIKey creates a new API key in the place of one of the user who is
+// signed in, for a rotation. Its ID is as in CheckRevokeAPIKey, so that the route is
+// POST beside the DELETE of that. The access token must satisfy Config.AccountScope. The
+// body is a JSON object with Content-Type application/json:
+//
+//	{"overlap": 3600, "expires_in": 7776000}
+//
+// Both members are optional, and no other is allowed. overlap is how long the old key
+// keeps working, in whole seconds from 0, at most [tokens.Config].KeyOverlap, which it
+// is by default. expires_in is as in CheckCreateAPIKey; without it the new key lasts as
+// long as the old one did. A user without such a key, or whose key does not work any
+// more, gets ReasonNotFound, and one whose key has a successor that works gets
+// ReasonReplaced. See [tokens.Authority.ReplaceOwnAPIKey].
+func (a *Auth) CheckReplaceAPIKey(r *http.Request, id string) (CreatedKey, error) {
+	p, err := a.keyOwner(r, http.MethodPost)
+	if err != nil {
+		return CreatedKey{}, err
+	}
+	wish, err := a.readReplacement(r)
+	if err != nil {
+		return CreatedKey{}, err
+	}
+	key, row, err := a.tokens.ReplaceOwnAPIKey(a.located(r), p, pathID(r, id), wish)
+	if errors.Is(err, tokens.ErrInvalidKey) {
+		err = wire.NewError(wire.ReasonNotFound, err)
+	}
+	return CreatedKey{key, row}, err
+}
+
+// ReplaceAPIKey is a handler that creates the API key of CheckReplaceAPIKey and writes
+// it with 201. The response is the only place in which the key is ever shown.
+func (a *Auth) ReplaceAPIKey(w http.ResponseWriter, r *http.Request) {
+	k, err := a.CheckReplaceAPIKey(r, "")
 	if err != nil {
 		a.refused(w, r, wire.RouteAPI, err)
 		return
@@ -106,7 +148,7 @@ func (a *Auth) CheckRevokeAPIKey(r *http.Request, id string) error {
 	if err != nil {
 		return err
 	}
-	return found(a.tokens.RevokeAPIKey(a.located(r), p.Subject, pathID(r, id)))
+	return found(a.tokens.RevokeAPIKey(a.located(r), p.Owner(), pathID(r, id)))
 }
 
 // RevokeAPIKey is a handler that ends the API key of CheckRevokeAPIKey, and
@@ -126,44 +168,95 @@ func (a *Auth) keyOwner(r *http.Request, methods ...string) (tokens.Principal, e
 	return p, err
 }
 
-// keyWish is the request for a new key.
-type keyWish struct {
-	label   string
-	scopes  []string
-	expires time.Time
-}
-
 var errKeyWish = errors.New("the body has a member that is not read here, or one of another type")
 
-func (a *Auth) readKeyWish(r *http.Request) (keyWish, error) {
+// readKeyWish reads the request for a new key.
+func (a *Auth) readKeyWish(r *http.Request) (wish tokens.KeyOptions, err error) {
 	object, err := wire.ReadObject(r, a.reads())
 	if err != nil {
-		return keyWish{}, err
+		return tokens.KeyOptions{}, err
 	}
-	var wish keyWish
 	for name, value := range object {
 		ok := false
 		switch name {
 		case "label":
-			wish.label, ok = value.(string)
+			wish.Label, ok = value.(string)
 		case "scope":
 			var scope string
 			if scope, ok = value.(string); ok {
-				if wish.scopes, err = tokens.ParseScope(scope); err != nil {
-					return keyWish{}, err
+				if wish.Scopes, err = tokens.ParseScope(scope); err != nil {
+					return tokens.KeyOptions{}, err
 				}
 			}
 		case "expires_in":
-			var seconds float64
-			seconds, ok = value.(float64)
-			ok = ok && seconds >= 1 && seconds <= maxExpiresIn && seconds == math.Trunc(seconds)
-			wish.expires = a.now().Add(time.Duration(seconds) * time.Second)
+			wish.Expires, ok = a.inSeconds(value, 1)
+		case "networks":
+			if wish.Networks, err = networksOf(value); err != nil {
+				return tokens.KeyOptions{}, err
+			}
+			ok = true
 		}
 		if !ok { // a misspelt expires_in must not create a key without an expiry
-			return keyWish{}, wire.NewError(wire.ReasonMalformed, errKeyWish)
+			return tokens.KeyOptions{}, wire.NewError(wire.ReasonMalformed, errKeyWish)
 		}
 	}
 	return wish, nil
+}
+
+// readReplacement reads the request for a new key in the place of another.
+func (a *Auth) readReplacement(r *http.Request) (wish tokens.Replacement, err error) {
+	object, err := wire.ReadObject(r, a.reads())
+	if err != nil {
+		return tokens.Replacement{}, err
+	}
+	for name, value := range object {
+		ok := false
+		switch name {
+		case "overlap":
+			wish.Until, ok = a.inSeconds(value, 0)
+		case "expires_in":
+			wish.Expires, ok = a.inSeconds(value, 1)
+		}
+		if !ok {
+			return tokens.Replacement{}, wire.NewError(wire.ReasonMalformed, errKeyWish)
+		}
+	}
+	return wish, nil
+}
+
+// inSeconds returns the time that is a whole number of seconds from now, at least least
+// and at most a hundred years.
+func (a *Auth) inSeconds(value any, least float64) (time.Time, bool) {
+	seconds, ok := value.(float64)
+	if !ok || seconds < least || seconds > maxExpiresIn || seconds != math.Trunc(seconds) {
+		return time.Time{}, false
+	}
+	return a.now().Add(time.Duration(seconds) * time.Second), true
+}
+
+// networksOf reads networks from a JSON value. No empty list: a key that was narrowed to
+// no network must not be one that may be used anywhere.
+func networksOf(value any) ([]netip.Prefix, error) {
+	wrong := func(cause error) error {
+		e := wire.NewError(wire.ReasonMalformed, cause)
+		e.Description = "networks must be 1 to 32 addresses or networks in CIDR notation, without bits behind their length"
+		return e
+	}
+	list, ok := value.([]any)
+	if !ok || len(list) == 0 || len(list) > store.MaxNetworks {
+		return nil, wrong(errKeyWish)
+	}
+	texts := make([]string, len(list))
+	for i, item := range list {
+		if texts[i], ok = item.(string); !ok {
+			return nil, wrong(errKeyWish)
+		}
+	}
+	networks, err := tokens.ParseNetworks(texts)
+	if err != nil {
+		return nil, wrong(err)
+	}
+	return networks, nil
 }
 
 // maxExpiresIn is a hundred years, in seconds.
@@ -172,15 +265,21 @@ const maxExpiresIn = 100 * 365 * 24 * 60 * 60
 type keyJSON struct {
 	ID         string     `json:"id"`
 	Key        string     `json:"key,omitempty"`
+	Hint       string     `json:"hint,omitempty"`
 	Label      string     `json:"label"`
 	Scope      string     `json:"scope,omitempty"`
+	Networks   []string   `json:"networks,omitempty"`
 	CreatedAt  time.Time  `json:"created_at"`
 	ExpiresAt  *time.Time `json:"expires_at,omitempty"`
 	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
+	ReplacedBy string     `json:"replaced_by,omitempty"`
 }
 
 func newKeyJSON(k store.APIKey) keyJSON {
-	j := keyJSON{ID: k.ID, Label: k.Label, Scope: strings.Join(k.Scopes, " "), CreatedAt: k.CreatedAt}
+	j := keyJSON{ID: k.ID, Hint: k.Hint, Label: k.Label, Scope: strings.Join(k.Scopes, " "), CreatedAt: k.CreatedAt, ReplacedBy: k.Successor}
+	for _, network := range k.Networks {
+		j.Networks = append(j.Networks, network.String())
+	}
 	if !k.ExpiresAt.IsZero() {
 		j.ExpiresAt = &k.ExpiresAt
 	}

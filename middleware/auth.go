@@ -115,9 +115,9 @@ type Config struct {
 
 	// AccountScope is the scope that an access token must have for the routes that
 	// manage its user's own account: Sessions, EndSession, EndOtherSessions,
-	// APIKeys, CreateAPIKey, RevokeAPIKey and LogoutEverywhere, for example
-	// "account". Without it they answer 403. Any token that has it is accepted, also
-	// one of an API key. It is one scope-token (RFC 6749 §3.3). Empty: these routes
+	// APIKeys, CreateAPIKey, ReplaceAPIKey, RevokeAPIKey and LogoutEverywhere, for
+	// example "account". Without it they answer 403. Any token of a user that has it is
+	// accepted, also one of an API key. It is one scope-token (RFC 6749 §3.3). Empty: these routes
 	// accept the tokens of a login that have all the scopes of their user, and
 	// reject the others (see [tokens.Principal].Restricted).
 	AccountScope string

@@ -94,6 +94,7 @@ func open(tb testing.TB, edits ...func(*config)) *harness {
 	d.mux.HandleFunc("/keys", d.APIKeys)
 	d.mux.HandleFunc("/keys/new", d.CreateAPIKey)
 	d.mux.HandleFunc("/keys/{id}", d.RevokeAPIKey)
+	d.mux.HandleFunc("/rotate/{id}", d.ReplaceAPIKey)
 	hello := http.HandlerFunc(d.hello)
 	d.mux.Handle("/me", d.Protect(hello))
 	d.mux.Handle("/bearer", d.Bearer(hello))
@@ -161,7 +162,7 @@ func (d *harness) expired(tb testing.TB) string {
 
 func (d *harness) apiKey(tb testing.TB) string {
 	tb.Helper()
-	key, _, err := d.tokens.CreateAPIKey(tb.Context(), alice.ID, "CI", nil, time.Time{})
+	key, _, err := d.tokens.CreateAPIKey(tb.Context(), store.Owner{ID: alice.ID}, tokens.KeyOptions{Label: "CI"})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -61,7 +61,7 @@ func ExampleAuth_CreateAPIKey() {
 	created := send(mux, http.MethodPost, "/keys", pair.AccessToken, `{"label": "nightly report", "expires_in": 86400}`)
 	fmt.Println(created.Code, strings.Contains(created.Body.String(), `"label":"nightly report"`))
 
-	all, err := users.UserAPIKeys(context.Background(), "1", store.Newest(), store.MaxPage)
+	all, err := users.OwnerAPIKeys(context.Background(), store.Owner{ID: "1"}, store.Newest(), store.MaxPage)
 	fmt.Println(len(all), all[0].Label, err) // the store has a digest, and not the key
 	fmt.Println(send(mux, http.MethodDelete, "/keys/"+all[0].ID, pair.AccessToken, "").Code)
 	// Output:

@@ -5,8 +5,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -56,11 +56,11 @@ func TestFaultD6SessionsAndKeysEndBehindEachRouter(t *testing.T) {
 			t.Parallel()
 			d := open(t)
 			own, other := d.login(t, alice), d.login(t, alice)
-			_, key, err := d.tokens.CreateAPIKey(t.Context(), alice.ID, "CI", nil, time.Time{})
+			_, key, err := d.tokens.CreateAPIKey(t.Context(), store.Owner{ID: alice.ID}, tokens.KeyOptions{Label: "CI"})
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, bobs, err := d.tokens.CreateAPIKey(t.Context(), bob.ID, "CI", nil, time.Time{})
+			_, bobs, err := d.tokens.CreateAPIKey(t.Context(), store.Owner{ID: bob.ID}, tokens.KeyOptions{Label: "CI"})
 			if err != nil {
 				t.Fatal(err)
 			}

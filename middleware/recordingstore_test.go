@@ -140,8 +140,12 @@ func (w *recordingStore) APIKeyByID(ctx context.Context, id string) (store.APIKe
 	return asked(w, "APIKeyByID", func() (store.APIKey, error) { return w.memory.APIKeyByID(ctx, id) })
 }
 
-func (w *recordingStore) UserAPIKeys(ctx context.Context, userID string, after store.Cursor, limit int) ([]store.APIKey, error) {
-	return asked(w, "UserAPIKeys", func() ([]store.APIKey, error) { return w.memory.UserAPIKeys(ctx, userID, after, limit) })
+func (w *recordingStore) OwnerAPIKeys(ctx context.Context, owner store.Owner, after store.Cursor, limit int) ([]store.APIKey, error) {
+	return asked(w, "OwnerAPIKeys", func() ([]store.APIKey, error) { return w.memory.OwnerAPIKeys(ctx, owner, after, limit) })
+}
+
+func (w *recordingStore) ReplaceAPIKey(ctx context.Context, id, from, successor string, until time.Time) error {
+	return told(w, "ReplaceAPIKey", func() error { return w.memory.ReplaceAPIKey(ctx, id, from, successor, until) })
 }
 
 func (w *recordingStore) UseAPIKey(ctx context.Context, id string, at time.Time) error {

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -31,7 +31,7 @@ func TestFaultA11RestrictedTokensManageNoAccount(t *testing.T) {
 	ofKey := func(scopes ...string) func(*testing.T, *harness) tokens.Pair {
 		return func(t *testing.T, d *harness) tokens.Pair {
 			t.Helper()
-			key, _, err := d.tokens.CreateAPIKey(t.Context(), alice.ID, "", scopes, time.Time{})
+			key, _, err := d.tokens.CreateAPIKey(t.Context(), store.Owner{ID: alice.ID}, tokens.KeyOptions{Scopes: scopes})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/middleware/wire"
+	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -47,13 +48,14 @@ func (a *Auth) signedIn(r *http.Request, methods ...string) (tokens.Principal, e
 	return p, a.mayManage(p)
 }
 
-var errRestricted = errors.New("the access token is an API key's, or has not all the scopes of its user")
+var errRestricted = errors.New("the access token is an API key's, or has not all the scopes of its user, or is of no user")
 
-// mayManage rejects a principal that may not manage its user's sessions and keys:
+// mayManage rejects a principal that may not manage its user's sessions and keys, or
+// that is no user:
 // a token with few scopes must not be enough to create one with more, or to log
 // its user out.
 func (a *Auth) mayManage(p tokens.Principal) error {
-	if a.accountScope == "" && !p.Restricted || p.HasScope(a.accountScope) {
+	if p.Kind == store.OwnerUser && (a.accountScope == "" && !p.Restricted || p.HasScope(a.accountScope)) {
 		return nil
 	}
 	e := wire.NewError(wire.ReasonForbidden, errRestricted)

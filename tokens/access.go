@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sallyport-go/sallyport/internal/strictjson"
+	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
@@ -20,7 +21,7 @@ const MaxAccessToken = 8 << 10
 
 // registered are the claims that only Sallyport sets: those of RFC 9068 §2.2 and
 // RFC 7519 §4.1, and its own.
-var registered = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope", "sid", "acct", "tier", "seats", "restricted", "auth_time", "amr", "acr", "act"}
+var registered = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope", "sid", "acct", "tier", "seats", "restricted", "auth_time", "amr", "acr", "act", "sub_kind"}
 
 // clockDifference is how many seconds "nbf" is before "iat", so that nodes whose
 // clocks are slightly behind accept a new token at once.
@@ -49,6 +50,7 @@ type claims struct {
 	Methods         texts  `json:"amr,omitempty"`
 	ContextClass    string `json:"acr,omitempty"`
 	Actor           *actor `json:"act,omitempty"`
+	SubjectKind     string `json:"sub_kind,omitempty"`
 }
 
 // actor is who acts for the subject (RFC 8693 §4.1).
@@ -170,6 +172,7 @@ func (c claims) principal(payload []byte) Principal {
 		claims:     string(payload),
 
 		AuthenticatedAt: instant(c.AuthenticatedAt), ContextClass: c.ContextClass,
+		Kind: store.OwnerKind(c.SubjectKind),
 	}
 	if c.Actor != nil {
 		p.Actor = c.Actor.Subject

@@ -2,7 +2,6 @@ package tokens
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/binary"
@@ -81,70 +80,17 @@ func checksum(s string) string {
 	return base32Text.EncodeToString(binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE([]byte(s))))
 }
 
-// CreateAPIKey creates an API key for a user. The key is returned only here: the
-// store gets its digest. Use CreateOwnAPIKey if the user requests the key: this
-// method does not check what the requester may do.
-//
-// name tells the user which key this is; it is cut at 200 bytes. scopes narrow
-// the key permanently: it never allows more, whatever scopes the user gets later.
-// Nil does not narrow. Empty and not nil, as what is left after narrowing, is
-// ErrInvalidScope. A zero expires means that the key does not expire. The key has
-// the CredentialVersion that the user has now: see Config.PasswordEndsAPIKeys.
-//
-// It returns ErrMalformed if the user does not exist or Config.APIKeys is nil,
-// ErrInvalidScope, or ErrUnavailable, also if the user's credentials change
-// meanwhile.
-func (a *Authority) CreateAPIKey(ctx context.Context, userID, name string, scopes []string, expires time.Time) (Secret, store.APIKey, error) {
-	if a.apiKeys == nil {
-		return "", store.APIKey{}, errNoAPIKeys
-	}
-	if userID == "" || !isString(userID) {
-		return "", store.APIKey{}, fmt.Errorf("%w: user", ErrMalformed)
-	}
-	if err := checkScopes(scopes); err != nil {
-		return "", store.APIKey{}, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, a.timeout)
-	defer cancel()
-	user, err := a.user(ctx, userID, ErrMalformed)
-	if err != nil {
-		return "", store.APIKey{}, a.failed(ctx, err)
-	}
-	return a.createKey(ctx, user, user.CredentialVersion, name, scopes, expires, ErrUnavailable)
-}
-
-var errNoAPIKeys = fmt.Errorf("%w: Config.APIKeys is not set", ErrMalformed)
-
-// createKey creates a key with a CredentialVersion of the user, and reads the
-// user again after the write. If their credentials have changed, it revokes the
-// key, does not return it, and returns refused.
-func (a *Authority) createKey(
-	ctx context.Context, user store.User, version, name string, scopes []string, expires time.Time, refused error,
-) (Secret, store.APIKey, error) {
-	text := a.prefix + "_ak_" + rand.Text()
-	text += checksum(text)
-	k := store.APIKey{
-		ID: rand.Text(), Digest: sha256.Sum256([]byte(text)), UserID: user.ID, CredentialVersion: version, Label: label(name),
-		Scopes: both(scopes, scopes), CreatedAt: a.now(), ExpiresAt: expires.UTC().Truncate(time.Microsecond),
-	}
-	if err := a.apiKeys.CreateAPIKey(ctx, k); err != nil {
-		return "", store.APIKey{}, a.failed(ctx, unavailable("create API key", err))
-	}
-	if err := a.unmoved(ctx, user, refused); err != nil {
-		within, cancel := a.bounded(ctx)
-		defer cancel()
-		_ = a.apiKeys.RevokeAPIKey(within, k.ID, a.now()) // it was not returned
-		return "", store.APIKey{}, a.failed(ctx, err)
-	}
-	a.Report(ctx, events.Event{Kind: events.KeyCreated, UserID: user.ID, KeyID: k.ID})
-	return Secret(text), k, nil
-}
-
-// ExchangeKey returns an access token for an API key, for the user as they are
+// ExchangeKey returns an access token for an API key, for its owner as they are
 // now (RFC 8693). The key stays valid. No session is created, and no refresh
 // token is returned. The access token expires with the key at the latest. The
 // client is authenticated before the key is looked up. ExchangeKey does not limit
 // attempts: middleware does.
+//
+// A key with Networks is accepted only if the client's address is in one of them: the
+// address that events.WithAddress has put into ctx. Package middleware puts
+// its Config.ClientIP there. Without an address such a key is rejected. The client
+// gets the answer of any other key that is not accepted; the error, and the event, are
+// ErrKeyNetwork.
 //
 // It returns ErrInvalidClient, ErrUnauthorizedClient, ErrInvalidKey,
 // ErrInvalidScope, ErrMalformed, ErrClaims or ErrUnavailable.
@@ -153,7 +99,7 @@ func (a *Authority) ExchangeKey(ctx context.Context, r KeyRequest) (Pair, error)
 	defer cancel()
 	p, key, err := a.exchange(ctx, r)
 	e := event(events.KeyExchange, p.Principal)
-	e.KeyID, e.UserID, e.Err = key.ID, key.UserID, err
+	e.KeyID, e.UserID, e.Err = key.ID, key.Owner.Subject(), err
 	if err != nil {
 		e.Kind = failure(err, events.KeyRefused)
 	}
@@ -174,7 +120,10 @@ func (a *Authority) exchange(ctx context.Context, r KeyRequest) (Pair, store.API
 	if err != nil {
 		return Pair{}, k, err
 	}
-	user, err := a.user(ctx, k.UserID, ErrInvalidKey)
+	if !k.AllowedFrom(events.AddressFrom(ctx)) {
+		return Pair{}, k, ErrKeyNetwork
+	}
+	user, err := a.owner(ctx, k.Owner, ErrInvalidKey)
 	if err != nil {
 		return Pair{}, k, err
 	}
@@ -188,7 +137,7 @@ func (a *Authority) exchange(ctx context.Context, r KeyRequest) (Pair, store.API
 	if err != nil {
 		return Pair{}, k, err
 	}
-	p, err := a.pair(ctx, user, origin{clientID: c.ID, sid: k.ID, key: true}, granted, r.Scopes, k.ExpiresAt)
+	p, err := a.pair(ctx, user, origin{clientID: c.ID, sid: k.ID, key: true, kind: k.Owner.Kind}, granted, r.Scopes, k.ExpiresAt)
 	if errors.Is(err, errOver) {
 		return Pair{}, k, fmt.Errorf("%w: expired", ErrInvalidKey)
 	}
@@ -203,7 +152,7 @@ func (a *Authority) exchange(ctx context.Context, r KeyRequest) (Pair, store.API
 }
 
 // liveKey looks up a key that can be used. If a key was found but has ended, it
-// returns the key and an error, so that the event names its user.
+// returns the key and an error, so that the event names its owner.
 func (a *Authority) liveKey(ctx context.Context, key Secret, now time.Time) (store.APIKey, error) {
 	if a.apiKeys == nil || !a.IsAPIKey(key) {
 		return store.APIKey{}, fmt.Errorf("%w: not genuine", ErrInvalidKey)

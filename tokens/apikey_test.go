@@ -44,13 +44,13 @@ func TestCreateAPIKey(t *testing.T) {
 		t.Parallel()
 		r := open(t)
 		expires := r.clock.time().Add(time.Hour).In(time.FixedZone("east", 3600)).Add(1234 * time.Nanosecond)
-		key, given, err := r.CreateAPIKey(t.Context(), alice.ID, "CI\nof the shop", []string{"read", "read"}, expires)
+		key, given, err := r.CreateAPIKey(t.Context(), store.Owner{ID: alice.ID}, tokens.KeyOptions{Label: "CI\nof the shop", Scopes: []string{"read", "read"}, Expires: expires})
 		if err != nil {
 			t.Fatal(err)
 		}
 		row := r.store.rows(t).Keys[0]
 		want := store.APIKey{
-			ID: row.ID, Digest: sha256.Sum256([]byte(string(key))), UserID: alice.ID, Label: "CIof the shop",
+			ID: row.ID, Digest: sha256.Sum256([]byte(string(key))), Hint: string(key[len(key)-4:]), Owner: store.Owner{ID: alice.ID}, Label: "CIof the shop",
 			CredentialVersion: r.version(t, alice.ID),
 			Scopes:            []string{"read"}, CreatedAt: r.clock.time(), ExpiresAt: r.clock.time().Add(time.Hour + time.Microsecond),
 		}
@@ -87,7 +87,7 @@ func TestCreateAPIKey(t *testing.T) {
 		t.Run("no key is made for "+test.name, func(t *testing.T) {
 			t.Parallel()
 			r := open(t)
-			key, row, err := r.CreateAPIKey(t.Context(), test.user, "", test.scopes, time.Time{})
+			key, row, err := r.CreateAPIKey(t.Context(), store.Owner{ID: test.user}, tokens.KeyOptions{Scopes: test.scopes})
 			wantError(t, err, test.want)
 			if key != "" || !reflect.DeepEqual(row, store.APIKey{}) || len(r.store.take()) > 0 {
 				t.Errorf("the refusal came with %+v", row)
@@ -102,7 +102,7 @@ func TestCreateAPIKey(t *testing.T) {
 		c := r.config
 		c.APIKeys = nil
 		a := authority(t, c)
-		_, _, err := a.CreateAPIKey(t.Context(), alice.ID, "", nil, time.Time{})
+		_, _, err := a.CreateAPIKey(t.Context(), store.Owner{ID: alice.ID}, tokens.KeyOptions{})
 		wantError(t, err, tokens.ErrMalformed)
 		_, err = a.ExchangeKey(t.Context(), tokens.KeyRequest{Key: key})
 		wantError(t, err, tokens.ErrInvalidKey)
@@ -178,7 +178,7 @@ func TestExchangeKey(t *testing.T) {
 			u := alice
 			u.Scopes = test.user
 			r.set(t, u)
-			key, _, err := r.CreateAPIKey(t.Context(), alice.ID, "", test.key, time.Time{})
+			key, _, err := r.CreateAPIKey(t.Context(), store.Owner{ID: alice.ID}, tokens.KeyOptions{Scopes: test.key})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -218,7 +218,7 @@ func TestExchangeKey(t *testing.T) {
 		t.Run(test.name+" is rejected, and its last use is not noted", func(t *testing.T) {
 			t.Parallel()
 			r := open(t)
-			key, row, err := r.CreateAPIKey(t.Context(), alice.ID, "", nil, r.clock.time().Add(time.Hour))
+			key, row, err := r.CreateAPIKey(t.Context(), store.Owner{ID: alice.ID}, tokens.KeyOptions{Expires: r.clock.time().Add(time.Hour)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -244,7 +244,7 @@ func TestExchangeKey(t *testing.T) {
 				r := open(t)
 				r.clock.move(fraction)
 				end := r.clock.time().Add(24 * time.Hour)
-				key, _, err := r.CreateAPIKey(t.Context(), alice.ID, "", nil, end)
+				key, _, err := r.CreateAPIKey(t.Context(), store.Owner{ID: alice.ID}, tokens.KeyOptions{Expires: end})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -48,9 +48,11 @@ type Authority struct {
 	accessTTL, idleTTL, sessionTTL time.Duration
 	maxSessions                    int
 	passwordEndsKeys               bool
+	keyOverlap                     time.Duration
 	grace, leeway, timeout         time.Duration
 
-	claims func(context.Context, store.User) (map[string]any, error)
+	claims   func(context.Context, store.User) (map[string]any, error)
+	keyOwner func(context.Context, store.Owner) (store.User, error)
 
 	contextClass func(methods []string) string
 
@@ -100,7 +102,7 @@ func New(c Config) (*Authority, error) {
 		leeway: c.Leeway, accessTTL: c.AccessTTL, cache: remembered, events: c.Events, faults: &faultlog.Log{}, clock: c.Now,
 	}
 	a := &Authority{
-		store: checkedStore{c.Store}, revocations: c.Revocations,
+		store: checkedStore{c.Store, c.KeyOwner != nil}, keyOwner: c.KeyOwner, keyOverlap: c.KeyOverlap, revocations: c.Revocations,
 		defaultClient: c.DefaultClient, accountAsClient: c.AccountAsClient, anyClient: c.InsecureUnregisteredClients,
 		ignoreDenyFailure: c.InsecureIgnoreDenyFailure,
 		issuer:            c.Issuer, audience: c.Audience,

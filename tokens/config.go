@@ -18,11 +18,28 @@ type Config struct {
 	// Package store has the contract and its implementations.
 	Store store.Store
 
-	// APIKeys stores API keys: long-lived credentials that a user's programs
-	// exchange for access tokens. Nil: there are no API keys. Then ExchangeKey
+	// APIKeys stores API keys: long-lived credentials that programs exchange for access tokens. Nil: there are no API keys. Then ExchangeKey
 	// rejects every key, and the methods that create or list keys return
 	// ErrMalformed.
 	APIKeys store.APIKeys
+
+	// KeyOwner returns an account or a service account that owns API keys, as it is now,
+	// and store.ErrNotFound once it is deleted or suspended: then its keys are rejected.
+	// It is called when a key of such an owner is created, exchanged or replaced, and
+	// when one of its access tokens is introspected, within Config.Timeout. Any other
+	// error ends as ErrUnavailable. It must be safe for concurrent use.
+	//
+	// The result has the ID that was asked for. Its Account, Tier, Seats and Scopes go
+	// into the access tokens; the Account of an account is always its own ID. Login and
+	// CredentialVersion are ignored. While it is set, no user may have an ID that begins
+	// with "account:" or "service:", because such an owner's tokens have it as their
+	// subject: a login of such a user is ErrContract. It requires APIKeys. Nil: only
+	// users own keys.
+	KeyOwner func(context.Context, store.Owner) (store.User, error)
+
+	// KeyOverlap is how long an API key works after its user has replaced it, unless
+	// they say less, from 1 s to MaxKeyOverlap. Zero: 24 h.
+	KeyOverlap time.Duration
 
 	// Clients stores the registered OAuth clients: their grants, their scopes, how
 	// their refresh tokens rotate, and the digests of their secrets. A client that a
@@ -167,13 +184,14 @@ type Config struct {
 	// as long. Revocations complete even if the caller disconnects. Zero: 5 s.
 	Timeout time.Duration
 
-	// Claims returns the host's own claims for a user's access token. It is called
+	// Claims returns the host's own claims for a user's access token, or for that of
+	// another owner of an API key, whose ID is then the subject. It is called
 	// for each access token: at each login, refresh and exchange, within
 	// Config.Timeout. It must be safe for concurrent use. Nil: no additional claims.
 	//
 	// It must not return a registered claim: iss, sub, aud, exp, nbf, iat, jti,
-	// client_id, scope, sid, acct, tier, seats, restricted, auth_time, amr, acr or act,
-	// in any letter case. If it does, if the values are not JSON, or if the token would be
+	// client_id, scope, sid, acct, tier, seats, restricted, auth_time, amr, acr, act or
+	// sub_kind, in any letter case. If it does, if the values are not JSON, or if the token would be
 	// longer than MaxAccessToken, the operation returns ErrClaims. If Claims returns
 	// an error, the operation returns ErrUnavailable.
 	Claims func(context.Context, store.User) (map[string]any, error)
@@ -218,6 +236,9 @@ func (c *Config) checkStores(complain configcheck.Complain) {
 	if c.InsecureIgnoreDenyFailure && c.Revocations == nil {
 		complain("InsecureIgnoreDenyFailure", "requires Revocations")
 	}
+	if c.KeyOwner != nil && c.APIKeys == nil {
+		complain("KeyOwner", "requires APIKeys")
+	}
 	if c.PasswordEndsAPIKeys && c.APIKeys == nil {
 		complain("PasswordEndsAPIKeys", "requires APIKeys")
 	}
@@ -239,6 +260,7 @@ func (c *Config) checkTimes(complain configcheck.Complain) {
 		{"AccessTTL", &c.AccessTTL, defaultAccessTTL, time.Second, time.Second, maxTTL},
 		{"IdleTTL", &c.IdleTTL, 30 * 24 * time.Hour, time.Microsecond, time.Second, maxTTL},
 		{"SessionTTL", &c.SessionTTL, 90 * 24 * time.Hour, time.Microsecond, time.Second, maxTTL},
+		{"KeyOverlap", &c.KeyOverlap, defaultKeyOverlap, time.Microsecond, time.Second, MaxKeyOverlap},
 		{"RetryGrace", &c.RetryGrace, 0, time.Microsecond, 0, maxGrace},
 		{"Leeway", &c.Leeway, 0, time.Microsecond, 0, maxLeeway},
 		{"Timeout", &c.Timeout, 5 * time.Second, 1, 1, maxTTL},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -21,12 +22,25 @@ var ErrContract = errors.New("tokens: the store broke its contract")
 // checkedStore returns ErrContract for a value of the store that breaks the
 // contract. Every call goes through it, so that no such value is written into a
 // token, compared or stored again.
-type checkedStore struct{ store.Store }
+type checkedStore struct {
+	store.Store
+
+	// otherOwners: keys may have owners that are not users.
+	otherOwners bool
+}
+
+// checkUser also rejects an ID that could be taken for that of another owner of keys.
+func (c checkedStore) checkUser(u *store.User) error {
+	if c.otherOwners && isOwnerSubject(u.ID) {
+		return broken("User.ID", `must not begin with "account:" or "service:" if Config.KeyOwner is set`)
+	}
+	return checkUser(u)
+}
 
 func (c checkedStore) Authenticate(ctx context.Context, login, password string) (store.User, error) {
 	u, err := c.Store.Authenticate(ctx, login, password)
 	if err == nil {
-		err = checkUser(&u)
+		err = c.checkUser(&u)
 	}
 	if wrong := checkRefusal(err); wrong != nil {
 		err = wrong
@@ -37,7 +51,7 @@ func (c checkedStore) Authenticate(ctx context.Context, login, password string) 
 func (c checkedStore) User(ctx context.Context, id string) (store.User, error) {
 	u, err := c.Store.User(ctx, id)
 	if err == nil {
-		err = checkUser(&u)
+		err = c.checkUser(&u)
 	}
 	if err == nil && u.ID != id {
 		err = broken("User.ID", notAsked)
@@ -112,10 +126,10 @@ func (c checkedKeys) APIKeyByID(ctx context.Context, id string) (store.APIKey, e
 	return orNothing(k, err)
 }
 
-func (c checkedKeys) UserAPIKeys(ctx context.Context, userID string, after store.Cursor, limit int) ([]store.APIKey, error) {
-	all, err := c.APIKeys.UserAPIKeys(ctx, userID, after, limit)
+func (c checkedKeys) OwnerAPIKeys(ctx context.Context, owner store.Owner, after store.Cursor, limit int) ([]store.APIKey, error) {
+	all, err := c.APIKeys.OwnerAPIKeys(ctx, owner, after, limit)
 	if len(all) > limit && err == nil {
-		err = broken("UserAPIKeys", tooLong)
+		err = broken("OwnerAPIKeys", tooLong)
 	}
 	for i := range all {
 		if err != nil {
@@ -123,10 +137,10 @@ func (c checkedKeys) UserAPIKeys(ctx context.Context, userID string, after store
 		}
 		switch err = checkKey(&all[i]); {
 		case err != nil:
-		case all[i].UserID != userID:
-			err = broken("APIKey.UserID", notTheirs)
+		case all[i].Owner != owner:
+			err = broken("APIKey.Owner", notTheirs)
 		case after.Passed(all[i].CreatedAt, all[i].ID):
-			err = broken("UserAPIKeys", outOfOrder)
+			err = broken("OwnerAPIKeys", outOfOrder)
 		}
 		after = all[i].Cursor()
 	}
@@ -182,7 +196,7 @@ func orNothing[T any](v T, err error) (T, error) {
 const (
 	tooLong    = "must return no more than the limit"
 	notAsked   = "must be the one that was asked for"
-	notTheirs  = "must be the user's who was asked about"
+	notTheirs  = "must be that of the owner who was asked about"
 	outOfOrder = "must return what is behind the cursor, each row once, the newest first"
 )
 
@@ -251,14 +265,24 @@ func checkKey(k *store.APIKey) error {
 	switch {
 	case !isStoreID(k.ID):
 		return broken("APIKey.ID", badID)
-	case k.UserID == "":
-		return broken("APIKey.UserID", "must not be empty")
-	case !isString(k.UserID):
-		return badString("APIKey.UserID", k.UserID)
+	case k.Owner.ID == "":
+		return broken("APIKey.Owner.ID", "must not be empty")
+	case !isString(k.Owner.ID):
+		return badString("APIKey.Owner.ID", k.Owner.ID)
+	case !isKind(k.Owner.Kind):
+		return broken("APIKey.Owner.Kind", "must be one of the kinds")
 	case !isString(k.CredentialVersion):
 		return badString("APIKey.CredentialVersion", k.CredentialVersion)
 	case !isString(k.Label):
 		return badString("APIKey.Label", k.Label)
+	case !isString(k.Hint):
+		return badString("APIKey.Hint", k.Hint)
+	case k.Successor != "" && !isStoreID(k.Successor):
+		return broken("APIKey.Successor", badID)
+	case len(k.Networks) > store.MaxNetworks:
+		return broken("APIKey.Networks", fmt.Sprintf("must be at most %d, got %d", store.MaxNetworks, len(k.Networks)))
+	case slices.ContainsFunc(k.Networks, func(n netip.Prefix) bool { return !isNetwork(n) }):
+		return broken("APIKey.Networks", "each must be valid, without bits behind its length, and IPv4 as IPv4")
 	}
 	return checkScopeList("APIKey.Scopes", k.Scopes)
 }

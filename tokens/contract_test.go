@@ -27,8 +27,8 @@ func (a altering) UserSessions(ctx context.Context, userID string, after store.C
 	return all, err
 }
 
-func (a altering) UserAPIKeys(ctx context.Context, userID string, after store.Cursor, limit int) ([]store.APIKey, error) {
-	all, err := a.storeSpy.UserAPIKeys(ctx, userID, after, limit)
+func (a altering) OwnerAPIKeys(ctx context.Context, owner store.Owner, after store.Cursor, limit int) ([]store.APIKey, error) {
+	all, err := a.storeSpy.OwnerAPIKeys(ctx, owner, after, limit)
 	for i := range all {
 		if a.key != nil {
 			a.key(&all[i])
@@ -66,7 +66,7 @@ func TestFaultA12WhatAStoreReturnsIsCheckedBeforeItIsUsed(t *testing.T) {
 	}
 	keys := []spoil{
 		{"APIKey.ID", func(f *foreign, v string) { f.key = func(k *store.APIKey) { k.ID = v } }},
-		{"APIKey.UserID", func(f *foreign, v string) { f.key = func(k *store.APIKey) { k.UserID = v } }},
+		{"APIKey.Owner.ID", func(f *foreign, v string) { f.key = func(k *store.APIKey) { k.Owner.ID = v } }},
 		{"APIKey.Label", func(f *foreign, v string) { f.key = func(k *store.APIKey) { k.Label = v } }},
 		{"APIKey.CredentialVersion", func(f *foreign, v string) { f.key = func(k *store.APIKey) { k.CredentialVersion = v } }},
 		{"APIKey.Scopes", func(f *foreign, v string) { f.key = func(k *store.APIKey) { k.Scopes = []string{v} } }},
@@ -120,14 +120,14 @@ func TestFaultA12WhatAStoreReturnsIsCheckedBeforeItIsUsed(t *testing.T) {
 			return errorOf(a.ExchangeKey(ctx, tokens.KeyRequest{Key: m.key, ClientID: "web"}))
 		}},
 		{"CreateOwnAPIKey", [][]spoil{users, sessions}, func(ctx context.Context, a *tokens.Authority, m made) error {
-			_, _, err := a.CreateOwnAPIKey(ctx, m.pair.Principal, "", nil, time.Time{})
+			_, _, err := a.CreateOwnAPIKey(ctx, m.pair.Principal, tokens.KeyOptions{})
 			return err
 		}},
-		{"UserAPIKeys", [][]spoil{keys}, func(ctx context.Context, a *tokens.Authority, _ made) error {
-			return errorOf2(a.UserAPIKeys(ctx, alice.ID, tokens.Page{}))
+		{"OwnerAPIKeys", [][]spoil{keys}, func(ctx context.Context, a *tokens.Authority, _ made) error {
+			return errorOf2(a.OwnerAPIKeys(ctx, store.Owner{ID: alice.ID}, tokens.Page{}))
 		}},
 		{"RevokeAPIKey", [][]spoil{keys}, func(ctx context.Context, a *tokens.Authority, m made) error {
-			return errorOf(a.RevokeAPIKey(ctx, alice.ID, m.row.ID))
+			return errorOf(a.RevokeAPIKey(ctx, store.Owner{ID: alice.ID}, m.row.ID))
 		}},
 		{"Revoke", [][]spoil{sessions, clients}, func(ctx context.Context, a *tokens.Authority, m made) error {
 			return errorOf(a.Revoke(ctx, tokens.RevokeRequest{Token: m.pair.RefreshToken, ClientID: "web"}))
@@ -207,9 +207,9 @@ func TestFaultA12ListsBelongToWhomTheyWereAskedFor(t *testing.T) {
 			func(ctx context.Context, a *tokens.Authority) error {
 				return errorOf2(a.Sessions(ctx, alice.ID, tokens.Page{}))
 			}},
-		{"another user's keys", func(f *foreign) { f.key = func(k *store.APIKey) { k.UserID = bob.ID } }, "APIKey.UserID",
+		{"another user's keys", func(f *foreign) { f.key = func(k *store.APIKey) { k.Owner.ID = bob.ID } }, "APIKey.Owner",
 			func(ctx context.Context, a *tokens.Authority) error {
-				return errorOf2(a.UserAPIKeys(ctx, alice.ID, tokens.Page{}))
+				return errorOf2(a.OwnerAPIKeys(ctx, store.Owner{ID: alice.ID}, tokens.Page{}))
 			}},
 		{"a session that never began", func(f *foreign) { f.session = func(s *store.Session) { s.Generation = -1 } }, "Session.Generation",
 			func(ctx context.Context, a *tokens.Authority) error {

@@ -73,8 +73,17 @@ var (
 	ErrExpiredToken = errors.New("tokens: expired access token")
 
 	// ErrInvalidKey means that the API key is unknown, expired or revoked, that its
-	// user may no longer log in, or that a new password ended it.
+	// owner may no longer log in or use it, or that a new password ended it.
 	ErrInvalidKey = errors.New("tokens: invalid API key")
+
+	// ErrKeyNetwork means that the API key would be accepted from another address: the
+	// client's is in none of its Networks. The client is not told. In an event it says
+	// that a key was probably stolen. It is a kind of ErrInvalidKey.
+	ErrKeyNetwork = fmt.Errorf("%w: the client's address is in none of its networks", ErrInvalidKey)
+
+	// ErrReplaced means that the API key cannot be replaced: it has a successor that
+	// works, or another caller has replaced or revoked it at the same time.
+	ErrReplaced = errors.New("tokens: the API key has a successor")
 
 	// ErrUnsupportedToken means that a token of this kind cannot be revoked (RFC
 	// 7009 §2.2.1): an access token without a session, or one without

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
 	"github.com/sallyport-go/sallyport/tokens/events"
 )
@@ -168,7 +169,7 @@ func TestEvents(t *testing.T) {
 			do: func(t *testing.T, r *fixture, ready func()) string {
 				t.Helper()
 				ready()
-				_, _, _ = r.CreateAPIKey(withAddress(t), alice.ID, "CI", nil, time.Time{})
+				_, _, _ = r.CreateAPIKey(withAddress(t), store.Owner{ID: alice.ID}, tokens.KeyOptions{Label: "CI"})
 				return ""
 			},
 			want: events.Event{Kind: events.KeyCreated, UserID: alice.ID, KeyID: "its own"},

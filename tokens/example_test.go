@@ -244,7 +244,10 @@ func ExampleAuthority_ExchangeKey() {
 	authority := must(tokens.New(config))
 
 	// The key is shown this once: the store has its digest only.
-	key, row, err := authority.CreateAPIKey(ctx, "u1", "CI of the shop", []string{"read"}, time.Time{})
+	key, row, err := authority.CreateAPIKey(ctx, store.Owner{ID: "u1"}, tokens.KeyOptions{
+		Label:  "CI of the shop",
+		Scopes: []string{"read"},
+	})
 	fmt.Println(row.Label, row.Scopes, err)
 
 	pair := must(authority.ExchangeKey(ctx, tokens.KeyRequest{Key: key}))

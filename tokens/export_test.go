@@ -8,7 +8,7 @@ import (
 )
 
 // Checked is a store whose answers are checked, as an Authority asks it.
-func Checked(s store.Store) store.Store { return checkedStore{s} }
+func Checked(s store.Store) store.Store { return checkedStore{s, true} }
 
 // ReadersDiffer returns an error if the one-pass reader accepts claims that
 // encoding/json and the strict rules reject, or reads them differently.

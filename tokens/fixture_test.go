@@ -159,7 +159,7 @@ func (r *fixture) withdrawn(tb testing.TB, f func()) {
 var kinds = []error{
 	tokens.ErrMalformed, tokens.ErrInvalidClient, tokens.ErrUnauthorizedClient, tokens.ErrBadCredentials, tokens.ErrRefused, tokens.ErrSecondFactor, tokens.ErrInvalidScope, tokens.ErrExpiredRefresh,
 	tokens.ErrRevokedRefresh, tokens.ErrReused, tokens.ErrWrongClient, tokens.ErrInvalidToken,
-	tokens.ErrExpiredToken, tokens.ErrInvalidKey, tokens.ErrUnsupportedToken, tokens.ErrNoSession, tokens.ErrUnavailable, tokens.ErrClaims,
+	tokens.ErrExpiredToken, tokens.ErrInvalidKey, tokens.ErrReplaced, tokens.ErrUnsupportedToken, tokens.ErrNoSession, tokens.ErrUnavailable, tokens.ErrClaims,
 }
 
 // wantError wants err to be of the kind want, and of no other.

@@ -76,7 +76,7 @@ func (a *Authority) introspect(ctx context.Context, token Secret) (Introspection
 	if err != nil {
 		return Introspection{}, err
 	}
-	user, err := a.user(ctx, p.Subject, ErrInvalidToken)
+	user, err := a.owner(ctx, p.Owner(), ErrInvalidToken)
 	if err != nil {
 		return Introspection{}, err
 	}
@@ -101,7 +101,7 @@ func (a *Authority) checkOrigin(ctx context.Context, p Principal) (limit []strin
 	if err != nil || ok && lasts(s, a.now()) {
 		return s.Scopes, s.CredentialVersion, err
 	}
-	k, ok, err := a.keyOf(ctx, p.Subject, p.SessionID)
+	k, ok, err := a.keyOf(ctx, p.Owner(), p.SessionID)
 	if err != nil || ok && (k.ExpiresAt.IsZero() || a.now().Before(k.ExpiresAt)) {
 		if !a.passwordEndsKeys {
 			return k.Scopes, "", err

@@ -188,7 +188,7 @@ func TestLogoutPrincipal(t *testing.T) {
 			if ok, err := r.EndSession(t.Context(), alice.ID, sid); ok || err != nil {
 				t.Errorf("EndSession(%q) = %t, %v", sid, ok, err)
 			}
-			if ok, err := r.RevokeAPIKey(t.Context(), alice.ID, sid); ok || err != nil {
+			if ok, err := r.RevokeAPIKey(t.Context(), store.Owner{ID: alice.ID}, sid); ok || err != nil {
 				t.Errorf("RevokeAPIKey(%q) = %t, %v", sid, ok, err)
 			}
 			if calls := r.store.take(); len(calls) > 0 {

@@ -29,8 +29,9 @@ func (a *Authority) pairOf(
 type origin struct {
 	clientID, sid string
 
-	// key: it is an API key.
-	key bool
+	// key: it is an API key, of an owner of this kind.
+	key  bool
+	kind store.OwnerKind
 
 	// narrow: a session or a client limits the scopes, even if the user has no more.
 	narrow bool
@@ -96,7 +97,7 @@ func (a *Authority) pair(ctx context.Context, u store.User, from origin, granted
 		ExpiresAt: &times[0], NotBefore: &times[1], IssuedAt: &times[2],
 		TokenID: rand.Text(), ClientID: from.clientID, SessionID: from.sid, Scope: strings.Join(granted, " "),
 		Account: u.Account, Tier: u.Tier, Seats: max(u.Seats, 1), Restricted: from.restricted(u, granted),
-		Methods: from.methods, ContextClass: a.classOf(from.methods),
+		Methods: from.methods, ContextClass: a.classOf(from.methods), SubjectKind: string(from.kind),
 	}
 	if from.actor != "" {
 		c.Actor = &actor{from.actor}

@@ -117,7 +117,7 @@ var operations = []operation{
 		ready: func(t *testing.T, r *fixture) func() error {
 			t.Helper()
 			return func() error {
-				_, _, err := r.CreateAPIKey(t.Context(), alice.ID, "CI", nil, time.Time{})
+				_, _, err := r.CreateAPIKey(t.Context(), store.Owner{ID: alice.ID}, tokens.KeyOptions{Label: "CI"})
 				return err
 			}
 		},
@@ -215,7 +215,7 @@ var operations = []operation{
 			t.Helper()
 			one := r.login(t)
 			return func() error {
-				_, _, err := r.CreateOwnAPIKey(t.Context(), one.Principal, "CI", nil, time.Time{})
+				_, _, err := r.CreateOwnAPIKey(t.Context(), one.Principal, tokens.KeyOptions{Label: "CI"})
 				return err
 			}
 		},
@@ -226,7 +226,7 @@ var operations = []operation{
 			t.Helper()
 			_, row := r.apiKey(t)
 			return func() error {
-				_, err := r.RevokeAPIKey(t.Context(), alice.ID, row.ID)
+				_, err := r.RevokeAPIKey(t.Context(), store.Owner{ID: alice.ID}, row.ID)
 				return err
 			}
 		},
@@ -587,7 +587,7 @@ func (r *fixture) set(tb testing.TB, u store.User) {
 // apiKey makes alice a key that narrows nothing and does not expire.
 func (r *fixture) apiKey(tb testing.TB) (tokens.Secret, store.APIKey) {
 	tb.Helper()
-	key, row, err := r.CreateAPIKey(tb.Context(), alice.ID, "CI", nil, time.Time{})
+	key, row, err := r.CreateAPIKey(tb.Context(), store.Owner{ID: alice.ID}, tokens.KeyOptions{Label: "CI"})
 	if err != nil {
 		tb.Fatalf("CreateAPIKey: %v", err)
 	}

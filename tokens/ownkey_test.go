@@ -37,7 +37,7 @@ func TestCreateOwnAPIKey(t *testing.T) {
 			r := open(t)
 			p := r.loginWith(t, tokens.LoginRequest{Login: "alice", Password: password, Scopes: test.session})
 			r.store.take()
-			key, row, err := r.CreateOwnAPIKey(t.Context(), p.Principal, "CI", test.asked, time.Time{})
+			key, row, err := r.CreateOwnAPIKey(t.Context(), p.Principal, tokens.KeyOptions{Label: "CI", Scopes: test.asked})
 			if test.err != nil {
 				wantError(t, err, test.err)
 				if calls := r.store.take(); slices.Contains(calls, "CreateAPIKey") || key != "" {
@@ -45,7 +45,7 @@ func TestCreateOwnAPIKey(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || !slices.Equal(row.Scopes, test.want) || row.UserID != alice.ID || row.Label != "CI" {
+			if err != nil || !slices.Equal(row.Scopes, test.want) || row.Owner != (store.Owner{ID: alice.ID}) || row.Label != "CI" {
 				t.Errorf("%v, %+v", err, row)
 			}
 			if calls := r.store.take(); !slices.Equal(calls, []string{"Session", "User", "CreateAPIKey", "User"}) {
@@ -61,13 +61,13 @@ func TestCreateOwnAPIKey(t *testing.T) {
 		less.Scopes = []string{"read"}
 		r.set(t, less)
 		two := r.refresh(t, one.RefreshToken)
-		_, _, err := r.CreateOwnAPIKey(t.Context(), two.Principal, "", nil, time.Time{})
+		_, _, err := r.CreateOwnAPIKey(t.Context(), two.Principal, tokens.KeyOptions{})
 		wantError(t, err, tokens.ErrInvalidScope)
 	})
 	t.Run("a key that would have expired is none", func(t *testing.T) {
 		t.Parallel()
 		r := open(t)
-		_, _, err := r.CreateOwnAPIKey(t.Context(), r.login(t).Principal, "", nil, r.clock.time())
+		_, _, err := r.CreateOwnAPIKey(t.Context(), r.login(t).Principal, tokens.KeyOptions{Expires: r.clock.time()})
 		wantError(t, err, tokens.ErrMalformed)
 	})
 	t.Run("a user who may no longer enter makes none", func(t *testing.T) {
@@ -77,7 +77,7 @@ func TestCreateOwnAPIKey(t *testing.T) {
 		if err := r.store.memory.RemoveUser(t.Context(), alice.ID); err != nil {
 			t.Fatal(err)
 		}
-		_, _, err := r.CreateOwnAPIKey(t.Context(), p, "", nil, time.Time{})
+		_, _, err := r.CreateOwnAPIKey(t.Context(), p, tokens.KeyOptions{})
 		wantError(t, err, tokens.ErrInvalidToken)
 	})
 	t.Run("a session that has expired makes none", func(t *testing.T) {
@@ -85,7 +85,7 @@ func TestCreateOwnAPIKey(t *testing.T) {
 		r := open(t, func(c *tokens.Config) { c.AccessTTL, c.IdleTTL = time.Minute, time.Minute })
 		p := r.login(t).Principal
 		r.clock.move(time.Minute)
-		_, _, err := r.CreateOwnAPIKey(t.Context(), p, "", nil, time.Time{})
+		_, _, err := r.CreateOwnAPIKey(t.Context(), p, tokens.KeyOptions{})
 		wantError(t, err, tokens.ErrNoSession)
 	})
 }
@@ -104,7 +104,7 @@ func TestRevokeAPIKey(t *testing.T) {
 		for _, call := range []string{"APIKeyByID", "DenySession"} {
 			r.store.step(always(call, errDriver), nil)
 			r.journal.Take()
-			_, err := r.RevokeAPIKey(t.Context(), alice.ID, row.ID)
+			_, err := r.RevokeAPIKey(t.Context(), store.Owner{ID: alice.ID}, row.ID)
 			wantError(t, err, tokens.ErrUnavailable)
 			r.journal.WantKinds(t, events.StoreFailure)
 			if !r.store.rows(t).Keys[0].RevokedAt.IsZero() {
@@ -113,7 +113,7 @@ func TestRevokeAPIKey(t *testing.T) {
 		}
 		r.store.step(nil, nil)
 		r.verify(t, p.AccessToken)
-		if ok, err := r.RevokeAPIKey(t.Context(), alice.ID, row.ID); !ok || err != nil {
+		if ok, err := r.RevokeAPIKey(t.Context(), store.Owner{ID: alice.ID}, row.ID); !ok || err != nil {
 			t.Errorf("%t, %v", ok, err)
 		}
 		told := r.journal.WantKinds(t, events.KeyRevoked)
@@ -130,7 +130,7 @@ func TestRevokeAPIKey(t *testing.T) {
 		r := open(t, denying)
 		_, row := r.apiKey(t)
 		r.unchanged(t, func() {
-			if ok, err := r.RevokeAPIKey(t.Context(), bob.ID, row.ID); ok || err != nil {
+			if ok, err := r.RevokeAPIKey(t.Context(), store.Owner{ID: bob.ID}, row.ID); ok || err != nil {
 				t.Errorf("%t, %v", ok, err)
 			}
 		})
@@ -142,7 +142,7 @@ func TestAPIKeyPattern(t *testing.T) {
 	r := open(t)
 	pattern := regexp.MustCompile(tokens.APIKeyPattern)
 	for range 100 {
-		key, _, err := r.CreateAPIKey(t.Context(), alice.ID, "", nil, time.Time{})
+		key, _, err := r.CreateAPIKey(t.Context(), store.Owner{ID: alice.ID}, tokens.KeyOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -168,7 +168,7 @@ func TestManyKeys(t *testing.T) {
 	for i := range 100_000 {
 		id := strconv.Itoa(i)
 		if err := r.store.memory.CreateAPIKey(t.Context(), store.APIKey{
-			ID: "k" + id, Digest: sha256.Sum256([]byte(id)), UserID: "u-" + strconv.Itoa(i/100), CreatedAt: r.clock.time(),
+			ID: "k" + id, Digest: sha256.Sum256([]byte(id)), Owner: store.Owner{ID: "u-" + strconv.Itoa(i/100)}, CreatedAt: r.clock.time(),
 		}); err != nil {
 			t.Fatal(err)
 		}

@@ -35,7 +35,7 @@ func (m *misordered) UserSessions(ctx context.Context, userID string, after stor
 	return all, err
 }
 
-func (m *misordered) UserAPIKeys(ctx context.Context, userID string, after store.Cursor, limit int) ([]store.APIKey, error) {
+func (m *misordered) OwnerAPIKeys(ctx context.Context, owner store.Owner, after store.Cursor, limit int) ([]store.APIKey, error) {
 	if m.pages++; m.pages > 5 {
 		return nil, errDriver // the caller would never stop
 	}
@@ -43,11 +43,11 @@ func (m *misordered) UserAPIKeys(ctx context.Context, userID string, after store
 		after = store.Newest()
 	}
 	if !m.full {
-		return m.storeSpy.UserAPIKeys(ctx, userID, after, limit)
+		return m.storeSpy.OwnerAPIKeys(ctx, owner, after, limit)
 	}
 	var all []store.APIKey
 	for i := range 1000 {
-		all = append(all, store.APIKey{ID: fmt.Sprintf("key-%04d", i), UserID: userID, CreatedAt: time.Unix(int64(5000-i), 0).UTC()})
+		all = append(all, store.APIKey{ID: fmt.Sprintf("key-%04d", i), Owner: owner, CreatedAt: time.Unix(int64(5000-i), 0).UTC()})
 	}
 	return all, nil
 }
@@ -96,12 +96,12 @@ func TestFaultA16PagesThatAreOutOfOrderEndNothingAndLoopNowhere(t *testing.T) {
 				t.Errorf("%v does not name the method", err)
 			}
 			if m.blind && tt.after {
-				_, after, err := r.UserAPIKeys(t.Context(), alice.ID, tokens.Page{Limit: 2})
+				_, after, err := r.OwnerAPIKeys(t.Context(), store.Owner{ID: alice.ID}, tokens.Page{Limit: 2})
 				if err != nil {
 					t.Fatal(err)
 				}
-				if _, _, err := a.UserAPIKeys(t.Context(), alice.ID, tokens.Page{Limit: 2, After: after}); !errors.Is(err, tokens.ErrContract) {
-					t.Errorf("UserAPIKeys: %v, want %v", err, tokens.ErrContract)
+				if _, _, err := a.OwnerAPIKeys(t.Context(), store.Owner{ID: alice.ID}, tokens.Page{Limit: 2, After: after}); !errors.Is(err, tokens.ErrContract) {
+					t.Errorf("OwnerAPIKeys: %v, want %v", err, tokens.ErrContract)
 				}
 			}
 		})

@@ -63,7 +63,7 @@ func (a *Authority) endKeys(ctx context.Context, userID string) error {
 	defer cancel()
 	after := store.Newest()
 	for more := true; more; {
-		keys, err := a.apiKeys.UserAPIKeys(within, userID, after, store.MaxPage)
+		keys, err := a.apiKeys.OwnerAPIKeys(within, store.Owner{ID: userID}, after, store.MaxPage)
 		if err != nil {
 			return unavailable("user's API keys", err)
 		}
@@ -90,7 +90,7 @@ func (a *Authority) endKeyPage(ctx, within context.Context, keys []store.APIKey)
 		if err := a.write(ctx, endedKeys(k), now, a.revokingKey(k)); err != nil {
 			return err
 		}
-		a.Report(ctx, events.Event{Kind: events.KeyRevoked, UserID: k.UserID, KeyID: k.ID, SessionID: k.ID})
+		a.keyRevoked(ctx, k)
 	}
 	return nil
 }

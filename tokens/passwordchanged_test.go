@@ -190,7 +190,7 @@ func TestAHostWithoutCredentialVersionsLosesOnlyTheComparison(t *testing.T) {
 		c.Store, c.PasswordEndsAPIKeys = versionless{forgetfulUsers{c.Store.(*storeSpy)}}, true
 	})
 	one := r.login(t)
-	key, _, err := r.CreateOwnAPIKey(t.Context(), one.Principal, "CI", nil, time.Time{})
+	key, _, err := r.CreateOwnAPIKey(t.Context(), one.Principal, tokens.KeyOptions{Label: "CI"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,7 +212,7 @@ func TestAHostWithoutCredentialVersionsLosesOnlyTheComparison(t *testing.T) {
 func TestFaultA2ATokenOfTheOldPasswordMakesNoKey(t *testing.T) {
 	t.Parallel()
 	create := func(r *fixture, p tokens.Pair) (tokens.Secret, error) {
-		key, _, err := r.CreateOwnAPIKey(t.Context(), p.Principal, "CI", nil, time.Time{})
+		key, _, err := r.CreateOwnAPIKey(t.Context(), p.Principal, tokens.KeyOptions{Label: "CI"})
 		return key, err
 	}
 	none := func(t *testing.T, r *fixture, key tokens.Secret) {
@@ -220,7 +220,7 @@ func TestFaultA2ATokenOfTheOldPasswordMakesNoKey(t *testing.T) {
 		if key != "" {
 			t.Error("a key was handed out")
 		}
-		if keys, _, err := r.UserAPIKeys(t.Context(), alice.ID, tokens.Page{}); err != nil || len(keys) > 0 {
+		if keys, _, err := r.OwnerAPIKeys(t.Context(), store.Owner{ID: alice.ID}, tokens.Page{}); err != nil || len(keys) > 0 {
 			t.Errorf("keys = %+v, %v", keys, err)
 		}
 	}
@@ -287,14 +287,14 @@ func TestFaultA2ATokenOfTheOldPasswordMakesNoKey(t *testing.T) {
 			r.changePassword(t)
 			return nil
 		}))
-		key, _, err := r.CreateAPIKey(t.Context(), alice.ID, "CI", nil, time.Time{})
+		key, _, err := r.CreateAPIKey(t.Context(), store.Owner{ID: alice.ID}, tokens.KeyOptions{Label: "CI"})
 		wantError(t, err, tokens.ErrUnavailable)
 		none(t, r, key)
 	})
 	t.Run("no key is made for a user who does not exist", func(t *testing.T) {
 		t.Parallel()
 		r := open(t)
-		_, _, err := r.CreateAPIKey(t.Context(), "u-none", "CI", nil, time.Time{})
+		_, _, err := r.CreateAPIKey(t.Context(), store.Owner{ID: "u-none"}, tokens.KeyOptions{Label: "CI"})
 		wantError(t, err, tokens.ErrMalformed)
 	})
 }
@@ -318,7 +318,7 @@ func TestPasswordChangedAndAPIKeys(t *testing.T) {
 			t.Parallel()
 			r := open(t, denying, func(c *tokens.Config) { c.PasswordEndsAPIKeys = test.ends })
 			one := r.login(t)
-			own, _, err := r.CreateOwnAPIKey(t.Context(), one.Principal, "CI", nil, time.Time{})
+			own, _, err := r.CreateOwnAPIKey(t.Context(), one.Principal, tokens.KeyOptions{Label: "CI"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -364,7 +364,7 @@ func TestPasswordChangedAndAPIKeys(t *testing.T) {
 		_, err := r.ExchangeKey(t.Context(), tokens.KeyRequest{Key: key})
 		wantError(t, err, tokens.ErrInvalidKey)
 	})
-	for _, call := range []string{"UserAPIKeys", "DenySession", "RevokeAPIKey"} {
+	for _, call := range []string{"OwnerAPIKeys", "DenySession", "RevokeAPIKey"} {
 		t.Run("PasswordChanged fails while "+call+" fails, and works afterwards", func(t *testing.T) {
 			t.Parallel()
 			r := open(t, denying)

@@ -7,17 +7,24 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/internal/carry"
+	"github.com/sallyport-go/sallyport/store"
 )
 
 // Principal is the caller that a genuine access token names. It is an immutable
 // value: copies share no memory that can be written. The zero Principal means
 // that there is no caller.
 type Principal struct {
-	// Subject is the user's ID ("sub", RFC 9068 §2.2).
+	// Subject is the user's ID ("sub", RFC 9068 §2.2). In a token of an API key whose
+	// owner is not a user, it is the Subject of the store.Owner, such as
+	// "service:nightly-import".
 	Subject string
 
-	// Account is the account whose quota is used ("acct"). Empty: the user has a
-	// quota of their own.
+	// Kind says what the Subject is ("sub_kind"): a user, or the account or service
+	// account that owns the API key from which the token was made. Zero: a user.
+	Kind store.OwnerKind
+
+	// Account is the account whose quota is used ("acct"). Empty: the subject has a
+	// quota of its own.
 	Account string
 
 	// Tier is the account's tier when the token was issued ("tier"). Empty: the
@@ -66,6 +73,15 @@ type Principal struct {
 	IssuedAt, ExpiresAt time.Time
 
 	claims string
+}
+
+// Owner returns whom the token is for: a user, or the account or service account that
+// owns the API key from which it was made.
+func (p Principal) Owner() store.Owner {
+	if p.Kind == store.OwnerUser {
+		return store.Owner{ID: p.Subject}
+	}
+	return store.Owner{Kind: p.Kind, ID: strings.TrimPrefix(p.Subject, string(p.Kind)+":")}
 }
 
 // HasScope reports whether the scope-token name was granted. Scope-tokens are

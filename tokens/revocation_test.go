@@ -54,7 +54,7 @@ var revocations = []revocation{
 		return err
 	}, false, false, true},
 	{"RevokeAPIKey", func(ctx context.Context, r *fixture, _, _ tokens.Pair, _ tokens.Secret, keyID string) error {
-		_, err := r.RevokeAPIKey(ctx, alice.ID, keyID)
+		_, err := r.RevokeAPIKey(ctx, store.Owner{ID: alice.ID}, keyID)
 		return err
 	}, false, false, true},
 }

@@ -112,7 +112,7 @@ func (a *Authority) revokeAccess(ctx context.Context, p Principal) error {
 	if ok {
 		return a.end(ctx, s)
 	}
-	if k, ok, err := a.keyOf(ctx, p.Subject, p.SessionID); err != nil || ok {
+	if k, ok, err := a.keyOf(ctx, p.Owner(), p.SessionID); err != nil || ok {
 		if err != nil {
 			return a.failed(ctx, err)
 		}
@@ -122,9 +122,9 @@ func (a *Authority) revokeAccess(ctx context.Context, p Principal) error {
 	return a.failed(ctx, a.denyAgain(ctx, p.SessionID, a.over(a.now())))
 }
 
-// keyOf returns the API key of a user with this "sid". It returns false if the
+// keyOf returns the API key of an owner with this "sid". It returns false if the
 // key was revoked or is unknown.
-func (a *Authority) keyOf(ctx context.Context, userID, sid string) (store.APIKey, bool, error) {
+func (a *Authority) keyOf(ctx context.Context, owner store.Owner, sid string) (store.APIKey, bool, error) {
 	if a.apiKeys == nil {
 		return store.APIKey{}, false, nil
 	}
@@ -133,7 +133,7 @@ func (a *Authority) keyOf(ctx context.Context, userID, sid string) (store.APIKey
 	}
 	k, err := a.apiKeys.APIKeyByID(ctx, sid)
 	switch {
-	case errors.Is(err, store.ErrNotFound), err == nil && (k.UserID != userID || !k.RevokedAt.IsZero()):
+	case errors.Is(err, store.ErrNotFound), err == nil && (k.Owner != owner || !k.RevokedAt.IsZero()):
 		return store.APIKey{}, false, nil
 	case err != nil:
 		return store.APIKey{}, false, unavailable("API key", err)

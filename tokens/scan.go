@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/sallyport-go/sallyport/store"
 )
 
 // maxUnknown is how many of the host's own claims the one-pass reader compares with
@@ -29,6 +31,7 @@ type scanned struct {
 	restricted             bool
 	authTime               int64
 	hasAuthTime            bool
+	kind                   span
 }
 
 // scanClaims reads claims. It returns false if decodeClaims must read them.
@@ -90,6 +93,11 @@ func scanClaims(text []byte, issuer, audience string) (c scanned, ok bool) { //n
 			n, c.contextClass, ok = s.textOf(16)
 		case "act":
 			return false // few tokens have it
+		case "sub_kind":
+			n, c.kind, ok = s.textOf(17)
+			if ok && !isKind(store.OwnerKind(c.kind.in(text))) {
+				return false // encoding/json reads it, and check rejects it
+			}
 		default:
 			if known == maxUnknown || !isPlainName(name.in(text)) {
 				return false

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
@@ -26,7 +25,7 @@ func TestFaultA6LessAskedForNeverBecomesMore(t *testing.T) {
 		one := r.loginWith(t, tokens.LoginRequest{Login: "alice", Password: password, Scopes: []string{"read"}})
 		has(t, r)
 		for name, p := range map[string]tokens.Principal{"the old token": one.Principal, "a token that has nothing": r.refresh(t, one.RefreshToken).Principal} {
-			key, _, err := r.CreateOwnAPIKey(t.Context(), p, "", nil, time.Time{})
+			key, _, err := r.CreateOwnAPIKey(t.Context(), p, tokens.KeyOptions{})
 			wantError(t, err, tokens.ErrInvalidScope)
 			if key != "" {
 				t.Errorf("%s: a key was made", name)
@@ -41,7 +40,7 @@ func TestFaultA6LessAskedForNeverBecomesMore(t *testing.T) {
 		r := registering(t)
 		has(t, r)
 		one := r.loginWith(t, tokens.LoginRequest{Login: "alice", Password: password, ClientID: "reader"})
-		_, _, err := r.CreateOwnAPIKey(t.Context(), one.Principal, "", nil, time.Time{})
+		_, _, err := r.CreateOwnAPIKey(t.Context(), one.Principal, tokens.KeyOptions{})
 		wantError(t, err, tokens.ErrInvalidScope)
 	})
 	t.Run("a key has nothing that the user has lost", func(t *testing.T) {
@@ -49,11 +48,11 @@ func TestFaultA6LessAskedForNeverBecomesMore(t *testing.T) {
 		r := open(t)
 		one := r.login(t)
 		has(t, r, "read")
-		_, row, err := r.CreateOwnAPIKey(t.Context(), one.Principal, "", nil, time.Time{})
+		_, row, err := r.CreateOwnAPIKey(t.Context(), one.Principal, tokens.KeyOptions{})
 		if err != nil || !slices.Equal(row.Scopes, []string{"read"}) {
 			t.Errorf("%v, %q", err, row.Scopes)
 		}
-		_, _, err = r.CreateOwnAPIKey(t.Context(), one.Principal, "", []string{"write"}, time.Time{})
+		_, _, err = r.CreateOwnAPIKey(t.Context(), one.Principal, tokens.KeyOptions{Scopes: []string{"write"}})
 		wantError(t, err, tokens.ErrInvalidScope)
 	})
 	t.Run("a session whose client is not registered any more makes no key", func(t *testing.T) {
@@ -61,10 +60,10 @@ func TestFaultA6LessAskedForNeverBecomesMore(t *testing.T) {
 		r := registering(t)
 		one := r.loginWith(t, tokens.LoginRequest{Login: "alice", Password: password, ClientID: "web"})
 		r.store.step(always("Client", store.ErrNotFound), nil)
-		_, _, err := r.CreateOwnAPIKey(t.Context(), one.Principal, "", nil, time.Time{})
+		_, _, err := r.CreateOwnAPIKey(t.Context(), one.Principal, tokens.KeyOptions{})
 		wantError(t, err, tokens.ErrNoSession)
 		r.store.step(always("Client", errDriver), nil)
-		_, _, err = r.CreateOwnAPIKey(t.Context(), one.Principal, "", nil, time.Time{})
+		_, _, err = r.CreateOwnAPIKey(t.Context(), one.Principal, tokens.KeyOptions{})
 		wantError(t, err, tokens.ErrUnavailable)
 	})
 	t.Run("a client that may only read is refused anything else, in each grant", func(t *testing.T) {
@@ -107,7 +106,7 @@ func TestFaultA6IntrospectionTellsWhatATokenIsGoodForNow(t *testing.T) {
 	t.Parallel()
 	r := registering(t)
 	one := r.loginWith(t, tokens.LoginRequest{Login: "alice", Password: password, ClientID: "web", Scopes: []string{"read", "write"}})
-	key, _, err := r.CreateAPIKey(t.Context(), alice.ID, "", []string{"write", "admin"}, time.Time{})
+	key, _, err := r.CreateAPIKey(t.Context(), store.Owner{ID: alice.ID}, tokens.KeyOptions{Scopes: []string{"write", "admin"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -262,7 +261,7 @@ func playScopes(t *testing.T, seed uint64) {
 			}
 		case step == 3:
 			s, asked := sessions[random.IntN(len(sessions))], wish()
-			text, row, err := r.CreateOwnAPIKey(t.Context(), s.pair.Principal, "", asked, time.Time{})
+			text, row, err := r.CreateOwnAPIKey(t.Context(), s.pair.Principal, tokens.KeyOptions{Scopes: asked})
 			has := s.pair.Principal.Scopes()
 			most := meet(user.Scopes, clients[s.client], s.asked, has)
 			switch {

@@ -21,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
 	"github.com/sallyport-go/sallyport/tokens/events"
 	"github.com/sallyport-go/sallyport/tokens/keys"
@@ -181,7 +182,7 @@ func TestSecretsAreShownNowhere(t *testing.T) {
 			_ = r.Logout(ctx, tokens.RefreshRequest{Token: three.RefreshToken})
 			_ = r.LogoutPrincipal(ctx, three.Principal)
 			_ = r.LogoutEverywhere(ctx, alice.ID)
-			key, _, err := r.CreateAPIKey(ctx, alice.ID, "CI", nil, time.Time{})
+			key, _, err := r.CreateAPIKey(ctx, store.Owner{ID: alice.ID}, tokens.KeyOptions{Label: "CI"})
 			if err == nil {
 				secrets.add("an API key", key)
 			}
@@ -287,7 +288,7 @@ func TestSecretsAreShownNowhere(t *testing.T) {
 		t.Parallel()
 		r := open(t)
 		p := r.login(t)
-		_, _, _ = r.CreateAPIKey(t.Context(), alice.ID, "", nil, time.Time{})
+		_, _, _ = r.CreateAPIKey(t.Context(), store.Owner{ID: alice.ID}, tokens.KeyOptions{})
 		rows := r.store.rows(t)
 		own := crafted{prefix: "sp_rt_", version: 1, session: rows.Sessions[0].ID, generation: 1}
 		for _, text := range []tokens.Secret{

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
 	"github.com/sallyport-go/sallyport/tokens/events"
 )
@@ -270,10 +271,10 @@ func TestFaultC16TheWorkOfARequestIsBounded(t *testing.T) {
 				t.Errorf("Introspect: %+v, %v", of, err)
 			}
 		}
-		if _, _, err := r.CreateOwnAPIKey(t.Context(), one.Principal, "", nil, time.Time{}); err != nil {
+		if _, _, err := r.CreateOwnAPIKey(t.Context(), one.Principal, tokens.KeyOptions{}); err != nil {
 			t.Error(err)
 		}
-		if _, err := r.RevokeAPIKey(t.Context(), alice.ID, row.ID); err != nil {
+		if _, err := r.RevokeAPIKey(t.Context(), store.Owner{ID: alice.ID}, row.ID); err != nil {
 			t.Error(err)
 		}
 		if _, err := r.EndSession(t.Context(), alice.ID, two.Principal.SessionID); err != nil {
@@ -285,7 +286,7 @@ func TestFaultC16TheWorkOfARequestIsBounded(t *testing.T) {
 		if err := r.LogoutPrincipal(t.Context(), one.Principal); err != nil {
 			t.Error(err)
 		}
-		if n := count(r.store.take()); n["UserSessions"]+n["UserAPIKeys"] > 0 {
+		if n := count(r.store.take()); n["UserSessions"]+n["OwnerAPIKeys"] > 0 {
 			t.Errorf("calls = %v", n)
 		}
 	})
@@ -303,8 +304,8 @@ func TestPages(t *testing.T) {
 		if _, _, err := r.Sessions(t.Context(), alice.ID, p); !errors.Is(err, tokens.ErrMalformed) {
 			t.Errorf("Sessions, %+v: %v", p, err)
 		}
-		if _, _, err := r.UserAPIKeys(t.Context(), alice.ID, p); !errors.Is(err, tokens.ErrMalformed) {
-			t.Errorf("UserAPIKeys, %+v: %v", p, err)
+		if _, _, err := r.OwnerAPIKeys(t.Context(), store.Owner{ID: alice.ID}, p); !errors.Is(err, tokens.ErrMalformed) {
+			t.Errorf("OwnerAPIKeys, %+v: %v", p, err)
 		}
 	}
 	var sessions, keys int
@@ -317,7 +318,7 @@ func TestPages(t *testing.T) {
 		sessions, after = sessions+len(all), next
 	}
 	for more := true; more; more = after != "" {
-		all, next, err := r.UserAPIKeys(t.Context(), alice.ID, tokens.Page{After: after, Limit: 2})
+		all, next, err := r.OwnerAPIKeys(t.Context(), store.Owner{ID: alice.ID}, tokens.Page{After: after, Limit: 2})
 		if err != nil {
 			t.Fatal(err)
 		}

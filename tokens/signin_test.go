@@ -234,7 +234,7 @@ func TestActor(t *testing.T) {
 			t.Errorf("sessions = %+v, %v", all, err)
 		}
 	})
-	t.Run("it does nothing that outlives it: no refresh, no API key, no session of the user's ended by the limit", func(t *testing.T) {
+	t.Run("it does nothing that outlives it: no refresh, no API key, none in the place of another, no session of the user's ended by the limit", func(t *testing.T) {
 		t.Parallel()
 		r := open(t, atMost(2), denying, func(c *tokens.Config) { c.AccessTTL, c.IdleTTL, c.SessionTTL = time.Hour, time.Hour, time.Hour })
 		one, two := r.login(t), r.login(t)
@@ -244,7 +244,10 @@ func TestActor(t *testing.T) {
 		r.dead(t, one)
 		r.refresh(t, two.RefreshToken)
 		r.verify(t, p.AccessToken)
-		_, _, err := r.CreateOwnAPIKey(t.Context(), p.Principal, "mine", nil, time.Time{})
+		_, _, err := r.CreateOwnAPIKey(t.Context(), p.Principal, tokens.KeyOptions{})
+		wantError(t, err, tokens.ErrNoSession)
+		_, row := r.apiKey(t)
+		_, _, err = r.ReplaceOwnAPIKey(t.Context(), p.Principal, row.ID, tokens.Replacement{})
 		wantError(t, err, tokens.ErrNoSession)
 	})
 	t.Run("a session that has an actor is never refreshed, whatever token there were", func(t *testing.T) {

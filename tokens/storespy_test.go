@@ -157,8 +157,12 @@ func (w *storeSpy) APIKeyByID(ctx context.Context, id string) (store.APIKey, err
 	return asked(ctx, w, "APIKeyByID", func() (store.APIKey, error) { return w.memory.APIKeyByID(ctx, id) })
 }
 
-func (w *storeSpy) UserAPIKeys(ctx context.Context, userID string, after store.Cursor, limit int) ([]store.APIKey, error) {
-	return asked(ctx, w, "UserAPIKeys", func() ([]store.APIKey, error) { return w.memory.UserAPIKeys(ctx, userID, after, limit) })
+func (w *storeSpy) OwnerAPIKeys(ctx context.Context, owner store.Owner, after store.Cursor, limit int) ([]store.APIKey, error) {
+	return asked(ctx, w, "OwnerAPIKeys", func() ([]store.APIKey, error) { return w.memory.OwnerAPIKeys(ctx, owner, after, limit) })
+}
+
+func (w *storeSpy) ReplaceAPIKey(ctx context.Context, id, from, successor string, until time.Time) error {
+	return told(ctx, w, "ReplaceAPIKey", func() error { return w.memory.ReplaceAPIKey(ctx, id, from, successor, until) })
 }
 
 func (w *storeSpy) UseAPIKey(ctx context.Context, id string, at time.Time) error {

@@ -71,7 +71,7 @@ func TestSweep(t *testing.T) {
 		t.Parallel()
 		r := open(t)
 		for _, end := range []time.Time{r.clock.time().Add(time.Hour), {}} {
-			if _, _, err := r.CreateAPIKey(t.Context(), alice.ID, "", nil, end); err != nil {
+			if _, _, err := r.CreateAPIKey(t.Context(), store.Owner{ID: alice.ID}, tokens.KeyOptions{Expires: end}); err != nil {
 				t.Fatal(err)
 			}
 		}

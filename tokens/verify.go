@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
@@ -155,6 +156,7 @@ func (c *unverified) principal(payload []byte) Principal {
 		SessionID: text[c.sessionID.a:c.sessionID.b], TokenID: text[c.tokenID.a:c.tokenID.b],
 		IssuedAt: time.Unix(c.iat, 0).UTC(), ExpiresAt: time.Unix(c.exp, 0).UTC(),
 		Restricted: c.restricted, AuthenticatedAt: authenticated, ContextClass: text[c.contextClass.a:c.contextClass.b],
+		Kind:   store.OwnerKind(text[c.kind.a:c.kind.b]),
 		claims: text,
 	}
 }
@@ -169,6 +171,8 @@ func (v *Verifier) check(c *unverified, now time.Time) (expired bool, err error)
 	case !c.audience:
 		return false, errAudience
 	case !c.isComplete(), !inRange(c.exp), !inRange(c.iat), c.hasNbf && !inRange(c.nbf), c.hasAuthTime && !inRange(c.authTime):
+		return false, errClaims
+	case c.read != nil && !isKind(store.OwnerKind(c.read.SubjectKind)):
 		return false, errClaims
 	case c.hasNbf && now.Add(v.leeway).Before(time.Unix(c.nbf, 0)):
 		return false, errClaims

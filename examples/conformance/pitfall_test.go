@@ -307,7 +307,7 @@ var pitfalls = []pitfall{
 	}},
 	{number: 38, held: "what a store can do besides is named in the configuration, and missed with a clear error", check: func(t *testing.T, open opener) {
 		h := open(t, func(c *config) { c.tokens.APIKeys = nil })
-		if _, _, err := h.tokens.CreateAPIKey(t.Context(), alice.ID, "CI", nil, time.Time{}); err == nil || !strings.Contains(err.Error(), "Config.APIKeys") {
+		if _, _, err := h.tokens.CreateAPIKey(t.Context(), store.Owner{ID: alice.ID}, tokens.KeyOptions{Label: "CI"}); err == nil || !strings.Contains(err.Error(), "Config.APIKeys") {
 			t.Errorf("%v", err)
 		}
 		c := h.config.tokens

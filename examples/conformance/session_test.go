@@ -9,6 +9,8 @@ import (
 
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/wire"
+	"github.com/sallyport-go/sallyport/store"
+	"github.com/sallyport-go/sallyport/tokens"
 	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
@@ -62,7 +64,7 @@ var sessions = []requirement{
 	{number: 182, grade: "MUST*", says: "an API key is no bearer token", source: "the Symfony API, ASVS 7.2.2",
 		check: func(t *testing.T, open opener) {
 			h := open(t, speaking(wire.Lexik{}))
-			key, _, err := h.tokens.CreateAPIKey(t.Context(), alice.ID, "CI", nil, time.Time{})
+			key, _, err := h.tokens.CreateAPIKey(t.Context(), store.Owner{ID: alice.ID}, tokens.KeyOptions{Label: "CI"})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -61,7 +61,7 @@ func newMoved(t *testing.T, edits ...func(*middleware.Config)) moved {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, _, err := authority.CreateAPIKey(t.Context(), ada.ID, "CI", nil, time.Time{})
+	key, _, err := authority.CreateAPIKey(t.Context(), store.Owner{ID: ada.ID}, tokens.KeyOptions{Label: "CI"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -81,7 +81,9 @@ func newHost(ctx context.Context, o options, s stores, issuer string, log *slog.
 	if err := s.seed(ctx); err != nil {
 		return nil, err
 	}
-	h.apiKey, _, err = authority.CreateAPIKey(ctx, demoUsers[0].ID, "quick start", nil, time.Now().AddDate(0, 0, 90))
+	h.apiKey, _, err = authority.CreateAPIKey(ctx, store.Owner{ID: demoUsers[0].ID}, tokens.KeyOptions{
+		Label: "quick start", Expires: time.Now().AddDate(0, 0, 90),
+	})
 	return h, err
 }
 
@@ -109,6 +111,7 @@ func (h *host) routes() http.Handler {
 	mux.HandleFunc("DELETE /auth/sessions/{id}", oauth.EndSession)
 	mux.HandleFunc("GET /auth/api-keys", oauth.APIKeys)
 	mux.HandleFunc("POST /auth/api-keys", oauth.CreateAPIKey)
+	mux.HandleFunc("POST /auth/api-keys/{id}", oauth.ReplaceAPIKey)
 	mux.HandleFunc("DELETE /auth/api-keys/{id}", oauth.RevokeAPIKey)
 
 	// discovery for clients and services

@@ -119,7 +119,7 @@ func TestFaultsBetweenTwoRows(t *testing.T) {
 		recorder.rows.Store(&none)
 		for _, w := range works {
 			switch name, _, _ := strings.Cut(w.name, ","); name {
-			case "Session", "APIKey", "APIKeyByID", "UserAPIKeys", "Client", "SessionDenied", "User", "Authenticate":
+			case "Session", "APIKey", "APIKeyByID", "OwnerAPIKeys", "Client", "SessionDenied", "User", "Authenticate":
 				if err := w.do(t.Context(), s); !errors.Is(err, errBroken) || isSentinel(err) {
 					t.Errorf("%s: got %v", w.name, err)
 				}

@@ -293,7 +293,7 @@ func TestMariaDBComparesBytes(t *testing.T) {
 		n.UserID = text
 		must(t, s.CreateSession(t.Context(), n))
 		k := keyOfAda
-		k.ID, k.UserID, k.Digest = fmt.Sprint(i), text, sha256.Sum256([]byte(text))
+		k.ID, k.Owner.ID, k.Digest = fmt.Sprint(i), text, sha256.Sum256([]byte(text))
 		must(t, s.CreateAPIKey(t.Context(), k), s.SetClient(t.Context(), store.Client{ID: text, Name: text}))
 	}
 	for i, text := range texts {
@@ -305,7 +305,7 @@ func TestMariaDBComparesBytes(t *testing.T) {
 		if err != nil || len(sessions) != 1 || sessions[0].ID != fmt.Sprint(i) {
 			t.Errorf("the sessions of %q are %+v, %v", text, sessions, err)
 		}
-		keys, err := s.UserAPIKeys(t.Context(), text, store.Newest(), 10)
+		keys, err := s.OwnerAPIKeys(t.Context(), store.Owner{ID: text}, store.Newest(), 10)
 		if err != nil || len(keys) != 1 || keys[0].ID != fmt.Sprint(i) {
 			t.Errorf("the keys of %q are %+v, %v", text, keys, err)
 		}

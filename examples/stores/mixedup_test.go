@@ -17,7 +17,7 @@ func TestFaultC3MixedUpAnswers(t *testing.T) {
 		s := p.store(t, db)
 		bob := ada
 		bob.ID, bob.Login = "u2", "bob"
-		k, other := store.APIKey{ID: "k1", UserID: "u1", CreatedAt: noon}, store.APIKey{ID: "k2", UserID: "u2", CreatedAt: noon}
+		k, other := store.APIKey{ID: "k1", Owner: store.Owner{ID: "u1"}, CreatedAt: noon}, store.APIKey{ID: "k2", Owner: store.Owner{ID: "u2"}, CreatedAt: noon}
 		copy(k.Digest[:], "one")
 		copy(other.Digest[:], "another")
 		its := session("s2", 1)
@@ -41,8 +41,8 @@ func TestFaultC3MixedUpAnswers(t *testing.T) {
 				return err
 			}},
 			"APIKey": {other.Digest[:], func(ctx context.Context, s *sqlstore.Store) error { _, err := s.APIKey(ctx, k.Digest); return err }},
-			"UserAPIKeys": {"u2", func(ctx context.Context, s *sqlstore.Store) error {
-				_, err := s.UserAPIKeys(ctx, "u1", store.Newest(), store.MaxPage)
+			"OwnerAPIKeys": {"u2", func(ctx context.Context, s *sqlstore.Store) error {
+				_, err := s.OwnerAPIKeys(ctx, store.Owner{ID: "u1"}, store.Newest(), store.MaxPage)
 				return err
 			}},
 			"Client": {"app", func(ctx context.Context, s *sqlstore.Store) error { _, err := s.Client(ctx, "web"); return err }},

@@ -145,7 +145,7 @@ func (h host) changeUnderLoad(t *testing.T, a *tokens.Authority, name string, en
 		})
 	}
 	loop(tokens.ErrNoSession, func() error {
-		key, _, err := a.CreateOwnAPIKey(t.Context(), before.Principal, "CI", nil, time.Time{})
+		key, _, err := a.CreateOwnAPIKey(t.Context(), before.Principal, tokens.KeyOptions{Label: "CI"})
 		if err == nil {
 			all.mu.Lock()
 			all.keys = append(all.keys, key)

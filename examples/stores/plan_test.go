@@ -18,7 +18,7 @@ const many = 20_000
 // the table of the numbers up to many, and noon is noon.
 var crowd = []string{
 	"INSERT INTO sallyport_sessions (id, user_id, client_id, scopes, generation, created_at, advanced_at, idle_until, expires_at, revoked_at, label, credential_version, methods, actor) SELECT 'id-' || n, 'user-' || (n % 5000), 'web', '[]', 1, noon + n, noon + n, noon + n * 1000000, noon + n * 3000000, NULL, '', '', '[]', '' FROM numbers",
-	"INSERT INTO sallyport_api_keys (id, digest, user_id, label, scopes, created_at, expires_at, last_used_at, revoked_at, credential_version) SELECT 'id-' || n, hash, 'user-' || (n % 5000), '', '[]', noon + n, CASE n % 2 WHEN 1 THEN noon + n * 1000000 END, NULL, CASE n % 3 WHEN 1 THEN noon + n * 2000000 END, '' FROM numbers",
+	"INSERT INTO sallyport_api_keys (id, digest, user_id, label, scopes, created_at, expires_at, last_used_at, revoked_at, credential_version, owner_kind, owner_id, hint, networks, successor) SELECT 'id-' || n, hash, 'user-' || (n % 5000), '', '[]', noon + n, CASE n % 2 WHEN 1 THEN noon + n * 1000000 END, NULL, CASE n % 3 WHEN 1 THEN noon + n * 2000000 END, '', CASE n % 5 WHEN 1 THEN 'service' ELSE '' END, 'import-' || (n % 5000), '', '[]', '' FROM numbers",
 	"INSERT INTO sallyport_clients SELECT 'id-' || n, '', '[]', '[]', '[]', '', 0 FROM numbers",
 	"INSERT INTO sallyport_denials SELECT 'id-' || n, noon + n * 1000000 FROM numbers",
 	"INSERT INTO sallyport_users (id, login, account, tier, seats, scopes, password_hash, credential_version) SELECT 'id-' || n, 'login-' || n, '', '', 1, '[]', '', '' FROM numbers",

@@ -94,7 +94,7 @@ func story(t *testing.T, s *sqlstore.Store, id string) error {
 	if err != nil || got.ID != id || got.Generation != 2 || got.RevokedAt.IsZero() {
 		return fmt.Errorf("the session is %+v, %w", got, err)
 	}
-	k := store.APIKey{ID: id, UserID: u.ID, Digest: store.Digest([]byte(fmt.Sprintf("%032s", rand.Text()))), CreatedAt: noon, Scopes: []string{"read"}}
+	k := store.APIKey{ID: id, Owner: store.Owner{ID: u.ID}, Digest: store.Digest([]byte(fmt.Sprintf("%032s", rand.Text()))), CreatedAt: noon, Scopes: []string{"read"}}
 	if err := s.CreateAPIKey(ctx, k); err != nil {
 		return err
 	}

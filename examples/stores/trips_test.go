@@ -21,7 +21,7 @@ type work struct {
 }
 
 var (
-	keyOfAda = store.APIKey{ID: "k1", Digest: sha256.Sum256([]byte("k1")), UserID: "u1", Label: "CI", Scopes: []string{"articles:read"}, CreatedAt: noon}
+	keyOfAda = store.APIKey{ID: "k1", Digest: sha256.Sum256([]byte("k1")), Owner: store.Owner{ID: "u1"}, Label: "CI", Scopes: []string{"articles:read"}, CreatedAt: noon}
 	webApp   = store.Client{
 		ID: "web", Name: "The shop", Secrets: []store.Digest{sha256.Sum256([]byte("1")), sha256.Sum256([]byte("2"))},
 		Grants: []string{"password", "refresh_token"}, Scopes: []string{"articles:read"}, Refresh: store.RefreshRotate, Grace: 10*time.Second + 1,
@@ -79,10 +79,23 @@ var works = []work{
 		return err
 	}, nil, 1, "api_keys_pkey"},
 	{"CreateAPIKey, taken", func(ctx context.Context, s *sqlstore.Store) error { return s.CreateAPIKey(ctx, keyOfAda) }, store.ErrConflict, 1, ""},
-	{"UserAPIKeys", func(ctx context.Context, s *sqlstore.Store) error {
-		_, err := s.UserAPIKeys(ctx, "u1", store.Newest(), store.MaxPage)
+	{"OwnerAPIKeys", func(ctx context.Context, s *sqlstore.Store) error {
+		_, err := s.OwnerAPIKeys(ctx, store.Owner{ID: "u1"}, store.Newest(), store.MaxPage)
 		return err
 	}, nil, 1, "api_keys_user"},
+	{"OwnerAPIKeys of a service account", func(ctx context.Context, s *sqlstore.Store) error {
+		_, err := s.OwnerAPIKeys(ctx, store.Owner{Kind: store.OwnerService, ID: "import"}, store.Newest(), store.MaxPage)
+		return err
+	}, nil, 1, "api_keys_owner"},
+	{"ReplaceAPIKey, which wins", func(ctx context.Context, s *sqlstore.Store) error {
+		return s.ReplaceAPIKey(ctx, "k1", "", "k2", noon.Add(time.Hour))
+	}, nil, 1, "api_keys_pkey"},
+	{"ReplaceAPIKey, which loses", func(ctx context.Context, s *sqlstore.Store) error {
+		return s.ReplaceAPIKey(ctx, "k1", "", "k3", noon)
+	}, store.ErrConflict, 2, "api_keys_pkey"},
+	{"ReplaceAPIKey, unknown", func(ctx context.Context, s *sqlstore.Store) error {
+		return s.ReplaceAPIKey(ctx, "k9", "", "k3", noon)
+	}, store.ErrNotFound, 2, "api_keys_pkey"},
 	{"UseAPIKey", func(ctx context.Context, s *sqlstore.Store) error { return s.UseAPIKey(ctx, "k1", noon) }, nil, 1, "api_keys_pkey"},
 	{"RevokeAPIKey", func(ctx context.Context, s *sqlstore.Store) error { return s.RevokeAPIKey(ctx, "k1", noon) }, nil, 1, "api_keys_pkey"},
 	{"DeleteExpiredAPIKeys", func(ctx context.Context, s *sqlstore.Store) error {

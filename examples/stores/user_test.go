@@ -139,6 +139,7 @@ func TestNoTimeIsNoRevocation(t *testing.T) {
 			"RevokeSession":      s.RevokeSession(t.Context(), "s1", zero),
 			"RevokeUserSessions": revokesUsers(t.Context(), s, "u1", zero),
 			"RevokeAPIKey":       s.RevokeAPIKey(t.Context(), "k1", zero),
+			"ReplaceAPIKey":      s.ReplaceAPIKey(t.Context(), "k1", "", "k2", zero),
 		} {
 			wants(t, err, errSome, doing+" at no time") // it would be nil, and nothing revoked
 		}
@@ -205,8 +206,8 @@ func TestWhatIsDamagedIsNoAnswer(t *testing.T) {
 		wants(t, err, errSome, "User")
 		_, err = s.Client(t.Context(), "web")
 		wants(t, err, errSome, "Client")
-		_, err = s.UserAPIKeys(t.Context(), "u1", store.Newest(), store.MaxPage)
-		wants(t, err, errSome, "UserAPIKeys")
+		_, err = s.OwnerAPIKeys(t.Context(), store.Owner{ID: "u1"}, store.Newest(), store.MaxPage)
+		wants(t, err, errSome, "OwnerAPIKeys")
 		must(t, s.SetHash(t.Context(), "u1", "d41d8cd98f00b204e9800998ecf8427e"))
 		_, err = s.Authenticate(t.Context(), "ada", adas)
 		wants(t, err, errSome, "Authenticate")

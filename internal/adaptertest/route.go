@@ -29,6 +29,7 @@ func Mux(h *Fixture) http.Handler {
 	m.HandleFunc("/keys", a.APIKeys)
 	m.HandleFunc("/newkey", a.CreateAPIKey)
 	m.HandleFunc("/keys/{id}", a.RevokeAPIKey)
+	m.HandleFunc("/rotate/{id}", a.ReplaceAPIKey)
 	host := http.HandlerFunc(Hello)
 	m.Handle("/bearer", a.Bearer(host))
 	m.Handle("/open", a.OptionalBearer(a.Limit(host)))
@@ -61,6 +62,7 @@ type Names[C any, H ~func(C) error, M ~func(H) H] interface { //nolint:interface
 	EndOtherSessions(c C) error
 	APIKeys(c C) error
 	CreateAPIKey(c C) error
+	ReplaceAPIKey(c C) error
 	RevokeAPIKey(c C) error
 	Quota(c C) error
 	Bearer(next H) H
@@ -80,7 +82,7 @@ func Mount[C any, H ~func(C) error, M ~func(H) H](auth *middleware.Auth, a Names
 		"/login": a.Login, "/refresh": a.Refresh, "/token": a.Token, "/logout": a.Logout, "/everywhere": a.LogoutEverywhere,
 		"/jwks": a.JWKS, "/metadata": a.Metadata, "/revoke": a.Revoke, "/introspect": a.Introspect,
 		"/sessions": a.Sessions, "/others": a.EndOtherSessions, "/sessions/:id": a.EndSession,
-		"/keys": a.APIKeys, "/newkey": a.CreateAPIKey, "/keys/:id": a.RevokeAPIKey,
+		"/keys": a.APIKeys, "/newkey": a.CreateAPIKey, "/keys/:id": a.RevokeAPIKey, "/rotate/:id": a.ReplaceAPIKey,
 	} {
 		on(path, h)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -69,11 +70,28 @@ func remove(t *testing.T, h *Fixture) {
 
 // key creates an API key of alice's, {key}, that is valid for a day.
 func key(t *testing.T, h *Fixture) {
-	text, k, err := h.Authority.CreateAPIKey(t.Context(), Alice.ID, "CI", []string{"read"}, h.Clock.Time().Add(24*time.Hour))
+	text, k, err := h.Authority.CreateAPIKey(t.Context(), store.Owner{ID: Alice.ID}, tokens.KeyOptions{Label: "CI", Scopes: []string{"read"}, Expires: h.Clock.Time().Add(24 * time.Hour)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	h.Words["key"], h.Words["key id"] = string(text), k.ID
+}
+
+// networkKey creates an API key of alice's, {key}, that no request may use from where
+// it comes from.
+func networkKey(t *testing.T, h *Fixture) {
+	text, _, err := h.Authority.CreateAPIKey(t.Context(), store.Owner{ID: Alice.ID}, tokens.KeyOptions{Networks: []netip.Prefix{netip.MustParsePrefix("203.0.113.77/32")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Words["key"] = string(text)
+}
+
+// replaceKey gives {key id} a successor.
+func replaceKey(t *testing.T, h *Fixture) {
+	if _, _, err := h.Authority.ReplaceAPIKey(t.Context(), store.Owner{ID: Alice.ID}, h.Words["key id"], tokens.Replacement{}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func revokeKey(t *testing.T, h *Fixture) {

@@ -193,6 +193,12 @@ var Twins = []Twin{
 	{Name: "a logout everywhere with a narrowed token", Given: []Step{loginFor("read")}, Request: Bare("POST /everywhere", Bearer), Status: 403, Reason: wire.ReasonForbidden},
 	{Name: "a new key that is no JSON", Given: []Step{Login}, Request: Form("POST /newkey", "label=x", Bearer), Status: 400, Reason: wire.ReasonMalformed},
 	{Name: "a new key", Given: []Step{Login}, Request: asJSON("POST /newkey", `{"label":"CI","expires_in":3600}`, Bearer), Status: 201},
+	{Name: "a new key for a network that is none", Given: []Step{Login}, Request: asJSON("POST /newkey", `{"networks":["192.0.2.7/24"]}`, Bearer), Status: 400, Reason: wire.ReasonMalformed},
+	{Name: "a key in the place of another", Given: []Step{Login, key}, Request: asJSON("POST /rotate/{key id}", `{"overlap":60}`, Bearer), Status: 201},
+	{Name: "a key in the place of none", Given: []Step{Login}, Request: asJSON("POST /rotate/x", "{}", Bearer), Status: 404, Reason: wire.ReasonNotFound},
+	{Name: "a key in the place of one that has a successor", Given: []Step{Login, key, replaceKey}, Request: asJSON("POST /rotate/{key id}", "{}", Bearer), Status: 409, Reason: wire.ReasonReplaced},
+	{Name: "a key in the place of one that has a successor, in a FastAPI host", Dialect: fastAPI, Given: []Step{Login, key, replaceKey}, Request: asJSON("POST /rotate/{key id}", "{}", Bearer), Status: 409, Reason: wire.ReasonReplaced},
+	{Name: "an API key from a network that it may not come from", Given: []Step{networkKey}, Request: Form("POST /token", "grant_type=urn:ietf:params:oauth:grant-type:token-exchange&subject_token_type=urn:sallyport:token-type:api-key&subject_token={key}"), Status: 400, Reason: wire.ReasonKey},
 	{Name: "the end of a key", Given: []Step{Login, key}, Request: Bare("DELETE /keys/{key id}", Bearer), Status: 204},
 	{Name: "the end of no key", Given: []Step{Login}, Request: Bare("DELETE /keys/x", Bearer), Status: 404, Reason: wire.ReasonNotFound},
 

@@ -118,6 +118,10 @@ func (a *Auth) APIKeys(c echo.Context) error { return a.core.APIKeys(c) }
 // [middleware.Auth.CheckCreateAPIKey].
 func (a *Auth) CreateAPIKey(c echo.Context) error { return a.core.CreateAPIKey(c) }
 
+// ReplaceAPIKey is a handler that creates an API key in the place of one of the user's:
+// see [middleware.Auth.CheckReplaceAPIKey]. Its ID is as that of RevokeAPIKey.
+func (a *Auth) ReplaceAPIKey(c echo.Context) error { return a.core.ReplaceAPIKey(c) }
+
 // RevokeAPIKey is a handler that ends an API key of the user: see
 // [middleware.Auth.CheckRevokeAPIKey]. Its ID is the path parameter "id" or, if
 // the route has none, the last segment of the path.

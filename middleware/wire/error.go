@@ -43,6 +43,7 @@ const (
 	ReasonNotRecent   Reason = "not_recent"  // the user was not authenticated as recently, or not in the way, that the route requires
 	ReasonNoSession   Reason = "no_session"  // the access token has no active session, which the route requires
 	ReasonNotFound    Reason = "not_found"   // the user has no such session or API key
+	ReasonReplaced    Reason = "replaced"    // the API key has a successor already
 	ReasonLimited     Reason = "limited"     // the tier's limit is reached
 	ReasonThrottled   Reason = "throttled"   // too many failed attempts; this one was not checked
 	ReasonUnavailable Reason = "unavailable" // the store or the counters returned an error
@@ -167,6 +168,7 @@ var table = map[Reason]Error{
 	ReasonNotRecent:   {Status: http.StatusUnauthorized, Code: "insufficient_user_authentication", Description: "A more recent or a stronger login is required"},
 	ReasonNoSession:   {Status: http.StatusForbidden, Description: "The access token belongs to no session that lasts"},
 	ReasonNotFound:    {Status: http.StatusNotFound, Description: "There is no such thing"},
+	ReasonReplaced:    {Status: http.StatusConflict, Description: "The API key has a successor: replace that"},
 	ReasonLimited:     {Status: http.StatusTooManyRequests, Description: "Too many requests"},
 	ReasonThrottled:   {Status: http.StatusTooManyRequests, Description: "Too many failed attempts"},
 	ReasonUnavailable: {Status: http.StatusServiceUnavailable, Code: "temporarily_unavailable", Description: "Try again later", RetryAfter: retryStore},
@@ -244,6 +246,7 @@ var causes = []struct {
 	{tokens.ErrReused, ReasonEnded},
 	{tokens.ErrInvalidRefresh, ReasonRefresh},
 	{tokens.ErrInvalidKey, ReasonKey},
+	{tokens.ErrReplaced, ReasonReplaced},
 	{tokens.ErrUnsupportedToken, ReasonTokenType},
 	{tokens.ErrNoSession, ReasonNoSession},
 	{tokens.ErrExpiredToken, ReasonExpired},

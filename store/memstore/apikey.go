@@ -3,6 +3,7 @@ package memstore
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,12 +16,16 @@ type key struct{ store.APIKey }
 
 // out returns a copy for a caller.
 func (k *key) out() store.APIKey {
-	c := k.APIKey
-	c.Scopes = slices.Clone(k.Scopes)
-	return c
+	return copiedKey(k.APIKey)
 }
 
-// CreateAPIKey adds a key; see [store.APIKeys]. If its user has Config.MaxKeys
+// copiedKey returns a key with slices of its own.
+func copiedKey(k store.APIKey) store.APIKey {
+	k.Scopes, k.Networks = slices.Clone(k.Scopes), slices.Clone(k.Networks)
+	return k
+}
+
+// CreateAPIKey adds a key; see [store.APIKeys]. If its owner has Config.MaxKeys
 // keys, those that have expired are deleted first. If none has, it returns an
 // error that is none of package store's.
 func (s *Store) CreateAPIKey(ctx context.Context, k store.APIKey) error {
@@ -32,29 +37,28 @@ func (s *Store) CreateAPIKey(ctx context.Context, k store.APIKey) error {
 	if s.keys[k.ID] != nil || s.digests[k.Digest] != nil {
 		return store.ErrConflict
 	}
-	if len(s.owned[k.UserID]) >= s.maxKeys {
-		s.forgetKeys(k.UserID)
+	if len(s.owned[k.Owner]) >= s.maxKeys {
+		s.forgetKeys(k.Owner)
 	}
-	if n := len(s.owned[k.UserID]); n >= s.maxKeys {
-		return fmt.Errorf("memstore: the user has %d keys, and Config.MaxKeys is no more", n)
+	if n := len(s.owned[k.Owner]); n >= s.maxKeys {
+		return fmt.Errorf("memstore: the owner has %d keys, and Config.MaxKeys is no more", n)
 	}
-	added := &key{k}
-	added.Scopes = slices.Clone(k.Scopes)
+	added := &key{copiedKey(k)}
 	s.keys[k.ID], s.digests[k.Digest] = added, added
-	s.owned[k.UserID] = append(s.owned[k.UserID], added)
+	s.owned[k.Owner] = append(s.owned[k.Owner], added)
 	return nil
 }
 
-// forgetKeys deletes a user's keys that have expired.
-func (s *Store) forgetKeys(userID string) {
+// forgetKeys deletes an owner's keys that have expired.
+func (s *Store) forgetKeys(owner store.Owner) {
 	now := s.now()
-	s.forgetKeysWhere(userID, func(k *key) bool { return passed(k.ExpiresAt, now) })
+	s.forgetKeysWhere(owner, func(k *key) bool { return passed(k.ExpiresAt, now) })
 }
 
-// forgetKeysWhere deletes the unwanted keys of a user, and returns how many that
+// forgetKeysWhere deletes the unwanted keys of an owner, and returns how many that
 // was.
-func (s *Store) forgetKeysWhere(userID string, unwanted func(k *key) bool) (gone int) {
-	left := slices.DeleteFunc(s.owned[userID], func(k *key) bool {
+func (s *Store) forgetKeysWhere(owner store.Owner, unwanted func(k *key) bool) (gone int) {
+	left := slices.DeleteFunc(s.owned[owner], func(k *key) bool {
 		if !unwanted(k) {
 			return false
 		}
@@ -63,9 +67,9 @@ func (s *Store) forgetKeysWhere(userID string, unwanted func(k *key) bool) (gone
 		gone++
 		return true
 	})
-	s.owned[userID] = left
+	s.owned[owner] = left
 	if len(left) == 0 {
-		delete(s.owned, userID)
+		delete(s.owned, owner)
 	}
 	return gone
 }
@@ -105,16 +109,16 @@ func (s *Store) APIKeyByID(ctx context.Context, id string) (store.APIKey, error)
 	return found.out(), nil
 }
 
-// UserAPIKeys returns a page of a user's keys that are not revoked, the newest first;
-// see [store.APIKeys].
-func (s *Store) UserAPIKeys(ctx context.Context, userID string, after store.Cursor, limit int) ([]store.APIKey, error) {
+// OwnerAPIKeys returns a page of an owner's keys that are not revoked, the newest
+// first; see [store.APIKeys].
+func (s *Store) OwnerAPIKeys(ctx context.Context, owner store.Owner, after store.Cursor, limit int) ([]store.APIKey, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	var live []store.APIKey
-	for _, k := range s.owned[userID] {
+	for _, k := range s.owned[owner] {
 		if k.RevokedAt.IsZero() && !after.Passed(k.CreatedAt, k.ID) {
 			live = append(live, k.APIKey)
 		}
@@ -124,7 +128,7 @@ func (s *Store) UserAPIKeys(ctx context.Context, userID string, after store.Curs
 	})
 	live = live[:min(limit, len(live))]
 	for i := range live {
-		live[i].Scopes = slices.Clone(live[i].Scopes)
+		live[i] = copiedKey(live[i])
 	}
 	return live, nil
 }
@@ -138,6 +142,31 @@ func (s *Store) UseAPIKey(ctx context.Context, id string, at time.Time) error {
 	defer s.mu.Unlock()
 	if found := s.keys[id]; found != nil && at.After(found.LastUsedAt) {
 		found.LastUsedAt = at
+	}
+	return nil
+}
+
+// ReplaceAPIKey names the successor of a key; see [store.APIKeys]. It returns an error
+// if until is zero.
+func (s *Store) ReplaceAPIKey(ctx context.Context, id, from, successor string, until time.Time) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if until.IsZero() {
+		return errors.New("memstore: ReplaceAPIKey: until must not be zero: the key would never expire")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found := s.keys[id]
+	switch {
+	case found == nil:
+		return store.ErrNotFound
+	case !found.RevokedAt.IsZero() || found.Successor != from:
+		return store.ErrConflict
+	}
+	found.Successor = successor
+	if found.ExpiresAt.IsZero() || until.Before(found.ExpiresAt) {
+		found.ExpiresAt = until
 	}
 	return nil
 }
@@ -174,13 +203,13 @@ func (s *Store) DeleteExpiredAPIKeys(ctx context.Context, before time.Time) (int
 	})
 }
 
-// ownersOfEnded returns the users who have keys that have ended, each once.
-func (s *Store) ownersOfEnded(before time.Time) (owners []string) {
+// ownersOfEnded returns the owners who have keys that have ended, each once.
+func (s *Store) ownersOfEnded(before time.Time) (owners []store.Owner) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	for userID, keys := range s.owned {
+	for owner, keys := range s.owned {
 		if slices.ContainsFunc(keys, func(k *key) bool { return k.ended(before) }) {
-			owners = append(owners, userID)
+			owners = append(owners, owner)
 		}
 	}
 	return owners

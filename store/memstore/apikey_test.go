@@ -13,7 +13,7 @@ import (
 
 // apiKey is one of ada's that expires after so many hours; 0: never.
 func apiKey(id string, hours int) store.APIKey {
-	k := store.APIKey{ID: id, Digest: sha256.Sum256([]byte(id)), UserID: "u1", CreatedAt: noon}
+	k := store.APIKey{ID: id, Digest: sha256.Sum256([]byte(id)), Owner: store.Owner{ID: "u1"}, CreatedAt: noon}
 	if hours > 0 {
 		k.ExpiresAt = noon.Add(time.Duration(hours) * time.Hour)
 	}
@@ -36,7 +36,7 @@ func TestMaxKeys(t *testing.T) {
 		t.Errorf("a third key with a taken ID: got %v, want ErrConflict", err)
 	}
 	other := apiKey("other", 0)
-	other.UserID = "u2"
+	other.Owner.ID = "u2"
 	if err := create(other); err != nil {
 		t.Errorf("another user's first key: %v", err)
 	}
@@ -65,12 +65,12 @@ func TestDeleteExpiredAPIKeys(t *testing.T) {
 	var errs []error
 	for i := range many {
 		k := apiKey(fmt.Sprint("ended-", i), 1)
-		k.UserID = fmt.Sprint(i % 50)
+		k.Owner.ID = fmt.Sprint(i % 50)
 		errs = append(errs, s.CreateAPIKey(t.Context(), k))
 	}
 	for i := range 25 {
 		k := apiKey(fmt.Sprint("live-", i), 2)
-		k.UserID = fmt.Sprint(i)
+		k.Owner.ID = fmt.Sprint(i)
 		errs = append(errs, s.CreateAPIKey(t.Context(), k))
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -84,7 +84,7 @@ func TestDeleteExpiredAPIKeys(t *testing.T) {
 		if i < 25 {
 			want = 1
 		}
-		if keys, err := s.UserAPIKeys(t.Context(), fmt.Sprint(i), store.Newest(), store.MaxPage); err != nil || len(keys) != want {
+		if keys, err := s.OwnerAPIKeys(t.Context(), store.Owner{ID: fmt.Sprint(i)}, store.Newest(), store.MaxPage); err != nil || len(keys) != want {
 			t.Errorf("user %d: %d keys, %v; want %d", i, len(keys), err, want)
 		}
 	}

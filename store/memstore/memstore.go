@@ -4,7 +4,7 @@
 //
 // Its memory is limited: expired sessions are deleted as new ones are created,
 // without a goroutine, and there is a maximum number of sessions, and of API keys
-// for each user. Users and clients are not limited: the host adds them.
+// for each owner. Users and clients are not limited: the host adds them.
 package memstore
 
 import (
@@ -36,9 +36,9 @@ type Config struct {
 	// each.
 	MaxSessions int
 
-	// MaxKeys is the maximum number of API keys of one user, from 1; revoked ones
-	// count until they have expired or DeleteExpiredAPIKeys has deleted them. If a
-	// user has that many and none has expired, CreateAPIKey returns an error that is
+	// MaxKeys is the maximum number of API keys of one owner, from 1; revoked ones
+	// count until they have expired or DeleteExpiredAPIKeys has deleted them. If an
+	// owner has that many and none has expired, CreateAPIKey returns an error that is
 	// none of package store's. Zero: 1000.
 	MaxKeys int
 
@@ -67,7 +67,7 @@ type Store struct {
 
 	keys    map[string]*key // by ID
 	digests map[store.Digest]*key
-	owned   map[string][]*key // by the user's ID
+	owned   map[store.Owner][]*key
 
 	clients map[string]store.Client // by ID
 	denials map[string]time.Time    // the end of each denial, by the sid
@@ -127,7 +127,7 @@ func New(c Config) (*Store, error) {
 		opened:   map[string]*session{},
 		keys:     map[string]*key{},
 		digests:  map[store.Digest]*key{},
-		owned:    map[string][]*key{},
+		owned:    map[store.Owner][]*key{},
 		clients:  map[string]store.Client{},
 		denials:  map[string]time.Time{},
 	}, nil

@@ -18,7 +18,7 @@ func TestDamagedRecords(t *testing.T) {
 	session, k := l.full(t)
 	for key, names := range map[string][]string{
 		"session:" + session.ID: {"generation", "created", "advanced", "idle", "expires", "scopes", "revoked"},
-		"apikey:" + k.ID:        {"created", "scopes", "expires", "used", "revoked"},
+		"apikey:" + k.ID:        {"created", "scopes", "networks", "expires", "used", "revoked"},
 	} {
 		was := l.client.HGetAll(t.Context(), l.prefix+key).Val()
 		for _, name := range names {
@@ -31,7 +31,7 @@ func TestDamagedRecords(t *testing.T) {
 				_, reads[1] = l.UserSessions(t.Context(), session.UserID, store.Newest(), store.MaxPage)
 			} else {
 				_, reads[0] = l.APIKey(t.Context(), k.Digest)
-				_, reads[1] = l.UserAPIKeys(t.Context(), k.UserID, store.Newest(), store.MaxPage)
+				_, reads[1] = l.OwnerAPIKeys(t.Context(), k.Owner, store.Newest(), store.MaxPage)
 			}
 			if name == "revoked" { // whatever is in it
 				reads = reads[:1]
@@ -46,8 +46,8 @@ func TestDamagedRecords(t *testing.T) {
 		}
 	}
 	l.client.HSet(t.Context(), l.prefix+"apikey:"+k.ID, "digest", "!")
-	if _, err := l.UserAPIKeys(t.Context(), k.UserID, store.Newest(), store.MaxPage); err == nil || !strings.Contains(err.Error(), "digest") {
-		t.Errorf("UserAPIKeys of a spoilt digest: %v", err)
+	if _, err := l.OwnerAPIKeys(t.Context(), k.Owner, store.Newest(), store.MaxPage); err == nil || !strings.Contains(err.Error(), "digest") {
+		t.Errorf("OwnerAPIKeys of a spoilt digest: %v", err)
 	}
 }
 
@@ -93,8 +93,8 @@ func TestUnfinishedAPIKey(t *testing.T) {
 	if _, err := l.APIKey(t.Context(), k.Digest); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("APIKey: %v", err)
 	}
-	if live, err := l.UserAPIKeys(t.Context(), k.UserID, store.Newest(), store.MaxPage); err != nil || len(live) != 0 {
-		t.Errorf("UserAPIKeys: %v, %v", live, err)
+	if live, err := l.OwnerAPIKeys(t.Context(), k.Owner, store.Newest(), store.MaxPage); err != nil || len(live) != 0 {
+		t.Errorf("OwnerAPIKeys: %v, %v", live, err)
 	}
 	other := newKey("grace")
 	other.ID = k.ID

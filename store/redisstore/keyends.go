@@ -98,7 +98,7 @@ func (s *Store) someEnded(ctx context.Context, before time.Time, from int64) (b 
 		}
 		_ = paths.Process(ctx, releasing.Command(ctx, s.prefix+"apikey-digest:"+found[i]["digest"], id)) // sent by Exec
 		created := reader{record: found[i]}
-		paths.ZRem(ctx, s.userAPIKeysKey(found[i]["user"]), position(created.time("created"), id))
+		paths.ZRem(ctx, s.ownerAPIKeysKey(found[i].owner()), position(created.time("created"), id))
 		records.Del(ctx, keys[i])
 	}
 	if len(over) == 0 {

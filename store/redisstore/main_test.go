@@ -116,7 +116,7 @@ func advance(ctx context.Context, s *redisstore.Store, session store.Session) er
 }
 
 func newKey(userID string) store.APIKey {
-	k := store.APIKey{ID: rand.Text(), UserID: userID, Label: "CI", CreatedAt: time.Now().UTC().Truncate(time.Microsecond)}
+	k := store.APIKey{ID: rand.Text(), Owner: store.Owner{ID: userID}, Label: "CI", CreatedAt: time.Now().UTC().Truncate(time.Microsecond)}
 	copy(k.Digest[:], rand.Text()+rand.Text())
 	return k
 }
@@ -146,10 +146,11 @@ func calls(s *redisstore.Store, session store.Session, k store.APIKey) []call {
 		{"RevokeUserSessions", func(ctx context.Context) error { return revokesUsers(ctx, s, session.UserID, session.CreatedAt) }},
 		{"CreateAPIKey", func(ctx context.Context) error { return s.CreateAPIKey(ctx, k) }},
 		{"APIKey", func(ctx context.Context) error { _, err := s.APIKey(ctx, k.Digest); return err }},
-		{"UserAPIKeys", func(ctx context.Context) error {
-			_, err := s.UserAPIKeys(ctx, k.UserID, store.Newest(), store.MaxPage)
+		{"OwnerAPIKeys", func(ctx context.Context) error {
+			_, err := s.OwnerAPIKeys(ctx, k.Owner, store.Newest(), store.MaxPage)
 			return err
 		}},
+		{"ReplaceAPIKey", func(ctx context.Context) error { return s.ReplaceAPIKey(ctx, k.ID, "", "k2", k.CreatedAt) }},
 		{"UseAPIKey", func(ctx context.Context) error { return s.UseAPIKey(ctx, k.ID, k.CreatedAt) }},
 		{"RevokeAPIKey", func(ctx context.Context) error { return s.RevokeAPIKey(ctx, k.ID, k.CreatedAt) }},
 		{"DeleteExpiredAPIKeys", func(ctx context.Context) error { _, err := s.DeleteExpiredAPIKeys(ctx, k.CreatedAt); return err }},

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"strconv"
 	"time"
 )
@@ -37,6 +38,14 @@ func (f *fields) list(name string, value []string) {
 	}
 	text, _ := json.Marshal(value) // strings cannot fail
 	*f = append(*f, name, text)
+}
+
+func (f *fields) networks(name string, value []netip.Prefix) {
+	texts := make([]string, len(value))
+	for i, network := range value {
+		texts[i] = network.String()
+	}
+	f.list(name, texts)
 }
 
 // reader reads the fields of a record, and keeps the first error.
@@ -79,4 +88,15 @@ func (r *reader) list(name string) []string {
 		r.failed(name)
 	}
 	return list
+}
+
+func (r *reader) networks(name string) (networks []netip.Prefix) {
+	for _, text := range r.list(name) {
+		network, err := netip.ParsePrefix(text)
+		if err != nil {
+			r.failed(name) // rather than a key without it, which could be used anywhere
+		}
+		networks = append(networks, network)
+	}
+	return networks
 }

@@ -21,9 +21,9 @@
 // sessions, ends each, and removes them from the user's list. If it fails, some
 // may have ended; calling it again ends the rest and returns all of them.
 //
-// CreateAPIKey writes the digest, then the key, then adds the key to its user's
+// CreateAPIKey writes the digest, then the key, then adds the key to its owner's
 // list; a call that fails in between leaves a digest that no other key can use,
-// or a key that was shown to no user. DeleteExpiredAPIKeys removes a key in the
+// or a key that was shown to no one. DeleteExpiredAPIKeys removes a key in the
 // same steps; if a call fails, the next one continues.
 //
 // # What a Redis may lose

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -74,6 +75,35 @@ func (l list) Scan(column any) error {
 	}
 	if len(read) > 0 {
 		*l.of = read
+	}
+	return nil
+}
+
+// networkTexts returns networks as they are stored in a list.
+func networkTexts(of []netip.Prefix) string {
+	texts := make([]string, len(of))
+	for i, network := range of {
+		texts[i] = network.String()
+	}
+	return array(texts)
+}
+
+// networks scans what networkTexts stored.
+type networks struct{ of *[]netip.Prefix }
+
+// Scan is for package sql.
+func (n networks) Scan(column any) error {
+	var texts []string
+	if err := (list{&texts}).Scan(column); err != nil {
+		return err
+	}
+	*n.of = nil
+	for _, text := range texts {
+		network, err := netip.ParsePrefix(text)
+		if err != nil {
+			return fmt.Errorf("a network that is none: %w", err)
+		}
+		*n.of = append(*n.of, network)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -94,17 +95,21 @@ func keepsKeyTexts(t *trial) {
 	for _, text := range append([]string{long}, texts...) {
 		k := t.newKey()
 		k.Label = text
+		k.Hint = text
+		if text != long {
+			k.Owner.ID += text
+		}
 		k.Scopes = []string{"b", "a,b", `d'e`, "{c}", "a"}
 		t.addsKey(k)
 		t.findsKey(k, "CreateAPIKey")
-		t.listsKeysOf(k.UserID, k)
+		t.listsKeysOf(k.Owner, k)
 	}
 	k := t.newKey()
-	k.UserID = strings.Repeat(rand.Text(), 20)[:512]
-	k.Scopes = []string{k.UserID}
+	k.Owner.ID = strings.Repeat(rand.Text(), 20)[:512]
+	k.Scopes = []string{k.Owner.ID}
 	t.addsKey(k)
 	t.findsKey(k, "CreateAPIKey")
-	t.listsKeysOf(k.UserID, k)
+	t.listsKeysOf(k.Owner, k)
 }
 
 func keepsKeyTimes(t *trial) {
@@ -125,22 +130,30 @@ func keepsKeyTimes(t *trial) {
 func keepsKeyCopies(t *trial) {
 	k := t.newKey()
 	given := k
-	given.Scopes = slices.Clone(k.Scopes)
+	given.Scopes, given.Networks = slices.Clone(k.Scopes), slices.Clone(k.Networks)
 	t.must(t.keys().CreateAPIKey(t.ctx, given), "CreateAPIKey")
-	spoil(given.Scopes)
+	spoilKey(given)
 	t.findsKey(k, "a change of the slice that it was given")
 
 	got, err := t.keys().APIKey(t.ctx, k.Digest)
 	t.must(err, "APIKey")
-	spoil(got.Scopes)
-	t.findsKey(k, "a change of the slice that APIKey returned")
+	spoilKey(got)
+	t.findsKey(k, "a change of the slices that APIKey returned")
 
-	listed, err := t.keys().UserAPIKeys(t.ctx, k.UserID, store.Newest(), store.MaxPage)
-	t.must(err, "UserAPIKeys")
+	listed, err := t.keys().OwnerAPIKeys(t.ctx, k.Owner, store.Newest(), store.MaxPage)
+	t.must(err, "OwnerAPIKeys")
 	for i := range listed {
-		spoil(listed[i].Scopes)
+		spoilKey(listed[i])
 	}
-	t.findsKey(k, "a change of the slice that UserAPIKeys returned")
+	t.findsKey(k, "a change of the slice that OwnerAPIKeys returned")
+}
+
+// spoilKey changes the slices of a key that belong to the caller.
+func spoilKey(k store.APIKey) {
+	spoil(k.Scopes)
+	for i := range k.Networks {
+		k.Networks[i] = netip.MustParsePrefix("0.0.0.0/0")
+	}
 }
 
 func saysNothingOfKeysWhenDone(t *trial) { t.sayNothingWhenDone(t.keyCalls()) }
@@ -159,9 +172,12 @@ func (t *trial) keyCalls() []call {
 				_, err := t.keys().APIKeyByID(ctx, k.ID)
 				return err
 			}},
-			call{"UserAPIKeys", func(ctx context.Context) error {
-				_, err := t.keys().UserAPIKeys(ctx, k.UserID, store.Newest(), store.MaxPage)
+			call{"OwnerAPIKeys", func(ctx context.Context) error {
+				_, err := t.keys().OwnerAPIKeys(ctx, k.Owner, store.Newest(), store.MaxPage)
 				return err
+			}},
+			call{"ReplaceAPIKey", func(ctx context.Context) error {
+				return t.keys().ReplaceAPIKey(ctx, k.ID, "", rand.Text(), t.now.Add(day))
 			}},
 			call{"UseAPIKey", func(ctx context.Context) error { return t.keys().UseAPIKey(ctx, k.ID, t.now) }},
 			call{"RevokeAPIKey", func(ctx context.Context) error { return t.keys().RevokeAPIKey(ctx, k.ID, t.now) }},
@@ -176,11 +192,11 @@ func (t *trial) keyCalls() []call {
 
 func keysWorkInCrowd(t *trial) {
 	const callers = 16
-	user := unique("user")
+	owner := store.Owner{ID: unique("user")}
 	all := make([]store.APIKey, callers)
 	for i := range all {
 		all[i] = t.newKey()
-		all[i].UserID = user
+		all[i].Owner = owner
 	}
 	keys := t.keys()
 	errs := atOnce(callers, func(i int) error {
@@ -191,8 +207,8 @@ func keysWorkInCrowd(t *trial) {
 		if err := keys.UseAPIKey(t.ctx, k.ID, t.now); err != nil {
 			return fmt.Errorf("UseAPIKey: %w", err)
 		}
-		if _, err := keys.UserAPIKeys(t.ctx, user, store.Newest(), store.MaxPage); err != nil {
-			return fmt.Errorf("UserAPIKeys: %w", err)
+		if _, err := keys.OwnerAPIKeys(t.ctx, owner, store.Newest(), store.MaxPage); err != nil {
+			return fmt.Errorf("OwnerAPIKeys: %w", err)
 		}
 		return nil
 	})
@@ -201,5 +217,5 @@ func keysWorkInCrowd(t *trial) {
 		all[i].LastUsedAt = t.now
 		t.findsKey(all[i], "what many did at once")
 	}
-	t.listsKeysOf(user, all...)
+	t.listsKeysOf(owner, all...)
 }

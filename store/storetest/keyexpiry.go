@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"crypto/rand"
 	"time"
 
 	"github.com/sallyport-go/sallyport/store"
@@ -63,6 +64,8 @@ func (t *trial) endedKeys(at time.Time) []store.APIKey {
 		t.endsKey(at.Add(-day), t.now),
 		t.endsKey(t.now.Add(day), at.Add(-time.Hour)),
 		t.endsKey(at.Add(-time.Hour), at.Add(-day)),
+		t.replacesKeyBy(t.endsKey(time.Time{}, time.Time{}), rand.Text(), at),
+		t.replacesKeyBy(t.endsKey(t.now.Add(day), time.Time{}), rand.Text(), at),
 	}
 }
 
@@ -72,7 +75,7 @@ func forgetsEndedKeys(t *trial) {
 	t.deletesKeys(past)
 	for _, k := range gone {
 		t.missesKey(k.Digest, "DeleteExpiredAPIKeys, when ended")
-		t.listsKeysOf(k.UserID)
+		t.listsKeysOf(k.Owner)
 		t.must(t.keys().UseAPIKey(t.ctx, k.ID, t.now), "UseAPIKey of a key that was forgotten")
 		t.must(t.keys().RevokeAPIKey(t.ctx, k.ID, t.now), "RevokeAPIKey of a key that was forgotten")
 		t.missesKey(k.Digest, "DeleteExpiredAPIKeys, when used and revoked afterwards")
@@ -92,15 +95,16 @@ func keepsKeysThatLive(t *trial) {
 		t.endsKey(soon, time.Time{}),
 		t.endsKey(time.Time{}, soon),
 		t.endsKey(soon, soon),
+		t.replacesKeyBy(t.endsKey(time.Time{}, time.Time{}), rand.Text(), soon),
 		t.usesKey(t.endsKey(time.Time{}, time.Time{}), past.Add(-day)),
-		t.addsKeyFor(neighbour.UserID),
+		t.addsKeyFor(neighbour.Owner),
 	}
 	for range 2 {
 		t.deletesKeys(past)
 		for _, k := range live {
 			t.findsKey(k, "DeleteExpiredAPIKeys, when it has not ended")
 			if k.RevokedAt.IsZero() {
-				t.listsKeysOf(k.UserID, k)
+				t.listsKeysOf(k.Owner, k)
 			}
 		}
 	}

@@ -3,15 +3,18 @@ package storetest
 import (
 	"crypto/rand"
 	"crypto/sha256"
+	"fmt"
+	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sallyport-go/sallyport/store"
 )
 
 const (
-	takenKey  = "It returns ErrConflict if its ID or its Digest is taken, and does not change the key that has it."
-	usersKeys = "UserAPIKeys returns a page of the user's keys that are not revoked, as UserSessions returns one of sessions"
+	takenKey   = "It returns ErrConflict if its ID or its Digest is taken, and does not change the key that has it."
+	ownersKeys = "OwnerAPIKeys returns a page of the owner's keys that are not revoked, as UserSessions returns one of sessions"
 )
 
 var keyRules = []rule{
@@ -58,16 +61,22 @@ var keyRules = []rule{
 		check: missesUnknownKey,
 	},
 	{
-		name:  "UserAPIKeys returns pages, the newest first",
-		says:  usersKeys,
+		name:  "OwnerAPIKeys returns pages, the newest first",
+		says:  ownersKeys,
 		why:   "the list jumps about at every look",
 		check: listsKeys,
 	},
 	{
-		name:  "UserAPIKeys returns only the user's",
-		says:  usersKeys,
+		name:  "OwnerAPIKeys returns only the owner's",
+		says:  ownersKeys,
 		why:   "a user would read, and end, other people's keys",
-		check: listsOnlyUsersKeys,
+		check: listsOnlyOwnersKeys,
+	},
+	{
+		name:  "Owners of different kinds are different",
+		says:  "Owners of different kinds are different, even if they have one ID.",
+		why:   "a user whose ID is that of an account would see, end and replace the keys of the account",
+		check: keepsKindsApart,
 	},
 }
 
@@ -87,9 +96,11 @@ func (t *trial) newKey() store.APIKey {
 	return store.APIKey{
 		ID:        rand.Text(),
 		Digest:    sha256.Sum256([]byte(rand.Text())),
-		UserID:    unique("user"),
+		Hint:      "Q7XB",
+		Owner:     store.Owner{ID: unique("user")},
 		Label:     "CI of the shop",
 		Scopes:    []string{"articles:read", "articles:write"},
+		Networks:  []netip.Prefix{netip.MustParsePrefix("2001:db8:1::/48"), netip.MustParsePrefix("192.0.2.0/24")},
 		CreatedAt: created,
 		ExpiresAt: created.Add(365 * day),
 	}
@@ -98,20 +109,21 @@ func (t *trial) newKey() store.APIKey {
 // addsKey adds the key and returns it.
 func (t *trial) addsKey(k store.APIKey) store.APIKey {
 	given := k
-	given.Scopes = slices.Clone(k.Scopes)
+	given.Scopes, given.Networks = slices.Clone(k.Scopes), slices.Clone(k.Networks)
 	t.must(t.keys().CreateAPIKey(t.ctx, given), "CreateAPIKey(%q)", k.ID)
 	return k
 }
 
-// addsKeyFor adds a new live key of this user and returns it.
-func (t *trial) addsKeyFor(userID string) store.APIKey {
+// addsKeyFor adds a new live key of this owner and returns it.
+func (t *trial) addsKeyFor(owner store.Owner) store.APIKey {
 	k := t.newKey()
-	k.UserID = userID
+	k.Owner = owner
 	return t.addsKey(k)
 }
 
 // findsKey fails the rule unless the store has exactly this key.
-func (t *trial) findsKey(want store.APIKey, after string) {
+func (t *trial) findsKey(want store.APIKey, after string, args ...any) {
+	after = fmt.Sprintf(after, args...)
 	got, err := t.keys().APIKey(t.ctx, want.Digest)
 	t.must(err, "APIKey, after %s", after)
 	if d := difference(got, want); d != "" {
@@ -139,21 +151,21 @@ func (t *trial) revokesKey(k store.APIKey, at time.Time) store.APIKey {
 	return k
 }
 
-// listsKeysOf fails the rule unless the pages of UserAPIKeys are exactly these, which
+// listsKeysOf fails the rule unless the pages of OwnerAPIKeys are exactly these, which
 // are given the oldest first.
-func (t *trial) listsKeysOf(userID string, want ...store.APIKey) {
-	t.pagesOfKeys(userID, store.MaxPage, want...)
+func (t *trial) listsKeysOf(owner store.Owner, want ...store.APIKey) {
+	t.pagesOfKeys(owner, store.MaxPage, want...)
 }
 
 // pagesOfKeys is listsKeysOf with pages of this length.
-func (t *trial) pagesOfKeys(userID string, limit int, want ...store.APIKey) {
+func (t *trial) pagesOfKeys(owner store.Owner, limit int, want ...store.APIKey) {
 	var got []store.APIKey
 	after := store.Newest()
 	for more := true; more; {
-		page, err := t.keys().UserAPIKeys(t.ctx, userID, after, limit)
-		t.must(err, "UserAPIKeys(%q)", userID)
+		page, err := t.keys().OwnerAPIKeys(t.ctx, owner, after, limit)
+		t.must(err, "OwnerAPIKeys(%q)", owner)
 		if len(page) > limit {
-			t.failf("UserAPIKeys(%q): returned %d keys, where the limit is %d", userID, len(page), limit)
+			t.failf("OwnerAPIKeys(%q): returned %d keys, where the limit is %d", owner, len(page), limit)
 		}
 		got = append(got, page...)
 		if more = len(page) == limit && len(got) <= len(want); more {
@@ -161,24 +173,35 @@ func (t *trial) pagesOfKeys(userID string, limit int, want ...store.APIKey) {
 		}
 	}
 	if len(got) != len(want) {
-		t.failf("UserAPIKeys(%q), in pages of %d: returned %d keys, not %d", userID, limit, len(got), len(want))
+		t.failf("OwnerAPIKeys(%q), in pages of %d: returned %d keys, not %d", owner, limit, len(got), len(want))
 	}
 	for i := range got {
 		if d := difference(got[i], want[len(want)-1-i]); d != "" {
-			t.failf("UserAPIKeys(%q)[%d], in pages of %d: %s", userID, i, limit, d)
+			t.failf("OwnerAPIKeys(%q)[%d], in pages of %d: %s", owner, i, limit, d)
 		}
 	}
 }
 
 func keepsKey(t *trial) {
 	k := t.addsKey(t.newKey())
-	other := t.addsKeyFor(k.UserID)
+	other := t.addsKeyFor(k.Owner)
 	t.findsKey(k, "CreateAPIKey")
 	t.findsKey(other, "CreateAPIKey")
 
 	bare := t.newKey()
-	bare.Label, bare.Scopes, bare.ExpiresAt = "", nil, time.Time{}
-	t.findsKey(t.addsKey(bare), "CreateAPIKey without label, scopes and end")
+	bare.Label, bare.Scopes, bare.ExpiresAt, bare.Hint, bare.Networks = "", nil, time.Time{}, "", nil
+	t.findsKey(t.addsKey(bare), "CreateAPIKey without label, scopes, end, hint and networks")
+
+	full := t.newKey()
+	full.Owner.Kind, full.Successor = store.OwnerService, strings.Repeat(rand.Text(), 3)[:64]
+	full.Networks = nil
+	for i := range store.MaxNetworks {
+		full.Networks = append(full.Networks, netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 15: byte(i)}), 128))
+	}
+	t.findsKey(t.addsKey(full), "CreateAPIKey with a successor and %d networks", store.MaxNetworks)
+	everywhere := t.newKey()
+	everywhere.Networks = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0"), netip.MustParsePrefix("0.0.0.0/0")}
+	t.findsKey(t.addsKey(everywhere), "CreateAPIKey with the widest networks")
 }
 
 func refusesTakenKey(t *trial) {
@@ -193,7 +216,7 @@ func refusesTakenKey(t *trial) {
 			t.findsKey(k, "CreateAPIKey with its ID or digest")
 		}
 		t.missesKey(sameID.Digest, "CreateAPIKey with an ID that is taken")
-		t.listsKeysOf(sameDigest.UserID)
+		t.listsKeysOf(sameDigest.Owner)
 	}
 }
 
@@ -221,7 +244,7 @@ func returnsDeadKeys(t *trial) {
 	k.CreatedAt, k.ExpiresAt = t.now.Add(-2*day), t.now.Add(-day)
 	t.addsKey(k)
 	t.findsKey(k, "CreateAPIKey, when expired")
-	t.listsKeysOf(k.UserID, k)
+	t.listsKeysOf(k.Owner, k)
 	t.findsKey(t.revokesKey(k, t.now), "RevokeAPIKey, when expired")
 	t.findsKey(t.revokesKey(t.addsKey(t.newKey()), t.now), "RevokeAPIKey")
 }
@@ -237,7 +260,7 @@ func (t *trial) byID(want store.APIKey, after string) {
 
 func returnsKeysByID(t *trial) {
 	k := t.addsKey(t.newKey())
-	other := t.addsKeyFor(k.UserID)
+	other := t.addsKeyFor(k.Owner)
 	t.byID(k, "CreateAPIKey")
 	t.byID(t.usesKey(k, t.now), "UseAPIKey")
 	t.byID(other, "UseAPIKey of another key")
@@ -268,35 +291,63 @@ func missesUnknownKey(t *trial) {
 }
 
 func listsKeys(t *trial) {
-	user := unique("user")
+	owner := store.Owner{ID: unique("user")}
 	middle, youngest, oldest := t.newKey(), t.newKey(), t.newKey()
 	middle.CreatedAt = oldest.CreatedAt.Add(time.Microsecond)
 	youngest.CreatedAt = oldest.CreatedAt.Add(2 * time.Microsecond)
 	for _, k := range []*store.APIKey{&middle, &youngest, &oldest} {
-		k.UserID = user
+		k.Owner = owner
 		t.addsKey(*k)
 	}
-	t.listsKeysOf(user, oldest, middle, youngest)
+	t.listsKeysOf(owner, oldest, middle, youngest)
 	for limit := range 4 {
-		t.pagesOfKeys(user, limit+1, oldest, middle, youngest)
+		t.pagesOfKeys(owner, limit+1, oldest, middle, youngest)
 	}
 	oldest = t.usesKey(oldest, t.now.Add(day))
 	t.revokesKey(middle, t.now)
-	t.listsKeysOf(user, oldest, youngest)
-	rest, err := t.keys().UserAPIKeys(t.ctx, user, middle.Cursor(), 1)
-	t.must(err, "UserAPIKeys behind a key that was revoked")
+	t.listsKeysOf(owner, oldest, youngest)
+	rest, err := t.keys().OwnerAPIKeys(t.ctx, owner, middle.Cursor(), 1)
+	t.must(err, "OwnerAPIKeys behind a key that was revoked")
 	if len(rest) != 1 || rest[0].ID != oldest.ID {
-		t.failf("UserAPIKeys behind a key that was revoked: returned %d keys, not the next older one", len(rest))
+		t.failf("OwnerAPIKeys behind a key that was revoked: returned %d keys, not the next older one", len(rest))
 	}
-	t.listsKeysOf(unique("unknown"))
+	t.listsKeysOf(store.Owner{ID: unique("unknown")})
 }
 
-func listsOnlyUsersKeys(t *trial) {
-	user := unique("Ada_é%ß 🔑")
-	k := t.addsKeyFor(user)
-	for _, other := range append(lookAlikes(user), unique("user"), user[:len(user)-1]) {
-		t.listsKeysOf(other)
-		t.listsKeysOf(other, t.addsKeyFor(other))
+func listsOnlyOwnersKeys(t *trial) {
+	id := unique("Ada_é%ß 🔑")
+	for _, kind := range ownerKinds {
+		owner := store.Owner{Kind: kind, ID: id}
+		k := t.addsKeyFor(owner)
+		for _, alike := range append(lookAlikes(id), unique("user"), id[:len(id)-1]) {
+			other := store.Owner{Kind: kind, ID: alike}
+			t.listsKeysOf(other)
+			t.listsKeysOf(other, t.addsKeyFor(other))
+		}
+		t.listsKeysOf(owner, k)
 	}
-	t.listsKeysOf(user, k)
+}
+
+// ownerKinds are all kinds of owners.
+var ownerKinds = []store.OwnerKind{store.OwnerUser, store.OwnerAccount, store.OwnerService}
+
+func keepsKindsApart(t *trial) {
+	id := unique("same")
+	keys := map[store.OwnerKind]store.APIKey{}
+	for _, kind := range ownerKinds {
+		owner := store.Owner{Kind: kind, ID: id}
+		t.listsKeysOf(owner)
+		keys[kind] = t.addsKeyFor(owner)
+		t.listsKeysOf(store.Owner{Kind: kind}) // no owner, and not all of the kind
+	}
+	for _, kind := range ownerKinds {
+		t.listsKeysOf(store.Owner{Kind: kind, ID: id}, keys[kind])
+		t.findsKey(keys[kind], "CreateAPIKey for owners of different kinds with one ID")
+		t.byID(keys[kind], "CreateAPIKey for owners of different kinds with one ID")
+	}
+	t.listsKeysOf(store.Owner{ID: string(store.OwnerService) + ":" + id})
+	t.revokesKey(keys[store.OwnerUser], t.now)
+	for _, kind := range ownerKinds[1:] {
+		t.listsKeysOf(store.Owner{Kind: kind, ID: id}, keys[kind])
+	}
 }

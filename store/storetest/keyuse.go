@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/sallyport-go/sallyport/store"
 )
 
 var keyUseRules = []rule{
@@ -59,11 +61,11 @@ var keyUseRules = []rule{
 
 func notesUse(t *trial) {
 	k := t.addsKey(t.newKey())
-	other := t.addsKeyFor(k.UserID)
+	other := t.addsKeyFor(k.Owner)
 	for _, hour := range []time.Duration{1, 2, 48} {
 		k = t.usesKey(k, t.now.Add(hour*time.Hour))
 		t.findsKey(k, "UseAPIKey")
-		t.listsKeysOf(k.UserID, k, other)
+		t.listsKeysOf(k.Owner, k, other)
 	}
 	t.findsKey(other, "UseAPIKey of another key")
 }
@@ -95,9 +97,9 @@ func revokesKeyForGood(t *trial) {
 	k := t.revokesKey(t.usesKey(t.addsKey(t.newKey()), t.now), t.now.Add(time.Minute))
 	for range 3 {
 		t.findsKey(k, "RevokeAPIKey")
-		t.listsKeysOf(k.UserID)
+		t.listsKeysOf(k.Owner)
 		k = t.usesKey(k, k.LastUsedAt.Add(time.Hour))
-		t.addsKeyFor(unique("user"))
+		t.addsKeyFor(store.Owner{ID: unique("user")})
 	}
 	t.findsKey(k, "RevokeAPIKey, and a use")
 }
@@ -114,15 +116,15 @@ func refusesTimelessKeyRevocation(t *trial) {
 	k := t.addsKey(t.newKey())
 	t.refusesZeroTime(call{"RevokeAPIKey", func(ctx context.Context) error { return t.keys().RevokeAPIKey(ctx, k.ID, time.Time{}) }})
 	t.findsKey(k, "RevokeAPIKey at a zero time")
-	t.listsKeysOf(k.UserID, k)
+	t.listsKeysOf(k.Owner, k)
 }
 
 func revokesOnlyOneKey(t *trial) {
 	k := t.addsKey(t.newKey())
-	other := t.addsKeyFor(k.UserID)
+	other := t.addsKeyFor(k.Owner)
 	t.revokesKey(k, t.now)
 	t.findsKey(other, "RevokeAPIKey of another key of the same user")
-	t.listsKeysOf(k.UserID, other)
+	t.listsKeysOf(k.Owner, other)
 }
 
 func revokesUnknownKey(t *trial) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -22,20 +23,20 @@ func creatingKeys(change func(k *store.APIKey)) func(r *rig) {
 	}
 }
 
-// listingKeysWhere replaces which keys UserAPIKeys looks for.
-func listingKeysWhere(wanted func(k store.APIKey, userID string) bool) func(r *rig) {
+// listingKeysWhere replaces which keys OwnerAPIKeys looks for.
+func listingKeysWhere(wanted func(k store.APIKey, owner store.Owner) bool) func(r *rig) {
 	return func(r *rig) {
-		r.APIKeys = overrideKeys{APIKeys: r.reference, list: func(ctx context.Context, userID string) ([]store.APIKey, error) {
-			return r.reference.listKeys(ctx, func(k store.APIKey) bool { return wanted(k, userID) })
+		r.APIKeys = overrideKeys{APIKeys: r.reference, list: func(ctx context.Context, owner store.Owner) ([]store.APIKey, error) {
+			return r.reference.listKeys(ctx, func(k store.APIKey) bool { return wanted(k, owner) })
 		}}
 	}
 }
 
-// pagingKeys replaces which page UserAPIKeys cuts out of all keys of a user.
+// pagingKeys replaces which page OwnerAPIKeys cuts out of all keys of a user.
 func pagingKeys(cut func(all []store.APIKey, after store.Cursor, limit int) []store.APIKey) func(r *rig) {
 	return func(r *rig) {
-		r.APIKeys = overrideKeys{APIKeys: r.reference, page: func(ctx context.Context, userID string, after store.Cursor, limit int) ([]store.APIKey, error) {
-			all, err := r.reference.UserAPIKeys(ctx, userID, store.Newest(), store.MaxPage)
+		r.APIKeys = overrideKeys{APIKeys: r.reference, page: func(ctx context.Context, owner store.Owner, after store.Cursor, limit int) ([]store.APIKey, error) {
+			all, err := r.reference.OwnerAPIKeys(ctx, owner, store.Newest(), store.MaxPage)
 			return cut(all, after, limit), err
 		}}
 	}
@@ -101,6 +102,18 @@ func revokingKeys(change func(k *store.APIKey, id string, at time.Time)) func(r 
 	}
 }
 
+// replacingKeys replaces what ReplaceAPIKey does with the key.
+func replacingKeys(replace func(k *store.APIKey, from, successor string, until time.Time) error) func(r *rig) {
+	return func(r *rig) {
+		r.APIKeys = overrideKeys{APIKeys: r.reference, replace: func(ctx context.Context, id, from, successor string, until time.Time) error {
+			if err := timed(until); err != nil {
+				return err
+			}
+			return r.reference.replaceKey(ctx, id, func(k *store.APIKey) error { return replace(k, from, successor, until) })
+		}}
+	}
+}
+
 // missing says ErrNotFound where there is no such key.
 func missing(ctx context.Context, p *reference, id string) error {
 	found, err := p.listKeys(ctx, func(k store.APIKey) bool { return k.ID == id })
@@ -111,10 +124,10 @@ func missing(ctx context.Context, p *reference, id string) error {
 }
 
 var keyViolations = []violation{
-	{"UserAPIKeys knows no limit", "UserAPIKeys returns pages, the newest first", pagingKeys(func(all []store.APIKey, after store.Cursor, _ int) []store.APIKey {
+	{"OwnerAPIKeys knows no limit", "OwnerAPIKeys returns pages, the newest first", pagingKeys(func(all []store.APIKey, after store.Cursor, _ int) []store.APIKey {
 		return keyPage(all, after, len(all))
 	})},
-	{"UserAPIKeys looks for the key of the cursor", "UserAPIKeys returns pages, the newest first", pagingKeys(func(all []store.APIKey, after store.Cursor, limit int) []store.APIKey {
+	{"OwnerAPIKeys looks for the key of the cursor", "OwnerAPIKeys returns pages, the newest first", pagingKeys(func(all []store.APIKey, after store.Cursor, limit int) []store.APIKey {
 		if after != store.Newest() && !slices.ContainsFunc(all, func(k store.APIKey) bool { return k.ID == after.ID }) {
 			return nil
 		}
@@ -143,6 +156,17 @@ var keyViolations = []violation{
 	}},
 	{"CreateAPIKey loses the scopes", "CreateAPIKey keeps all of a key", creatingKeys(func(k *store.APIKey) { k.Scopes = nil })},
 	{"CreateAPIKey loses the end", "CreateAPIKey keeps all of a key", creatingKeys(func(k *store.APIKey) { k.ExpiresAt = time.Time{} })},
+	{"CreateAPIKey loses the hint", "CreateAPIKey keeps all of a key", creatingKeys(func(k *store.APIKey) { k.Hint = "" })},
+	{"CreateAPIKey loses the networks", "CreateAPIKey keeps all of a key", creatingKeys(func(k *store.APIKey) { k.Networks = nil })},
+	{"CreateAPIKey sorts the networks", "CreateAPIKey keeps all of a key", creatingKeys(func(k *store.APIKey) {
+		slices.SortFunc(k.Networks, func(a, b netip.Prefix) int { return a.Addr().Compare(b.Addr()) })
+	})},
+	{"CreateAPIKey keeps sixteen networks", "CreateAPIKey keeps all of a key", creatingKeys(func(k *store.APIKey) { k.Networks = k.Networks[:min(16, len(k.Networks))] })},
+	{"CreateAPIKey takes the widest network for none", "CreateAPIKey keeps all of a key", creatingKeys(func(k *store.APIKey) {
+		k.Networks = slices.DeleteFunc(k.Networks, func(n netip.Prefix) bool { return n.Bits() == 0 })
+	})},
+	{"CreateAPIKey loses the successor", "CreateAPIKey keeps all of a key", creatingKeys(func(k *store.APIKey) { k.Successor = "" })},
+	{"CreateAPIKey makes each owner a user", "CreateAPIKey keeps all of a key", creatingKeys(func(k *store.APIKey) { k.Owner.Kind = store.OwnerUser })},
 	{"CreateAPIKey overwrites", "CreateAPIKey says ErrConflict when the ID or the digest is taken", func(r *rig) {
 		r.APIKeys = overrideKeys{APIKeys: r.reference, create: r.reference.putKey}
 	}},
@@ -182,8 +206,8 @@ var keyViolations = []violation{
 	{"APIKey does not find a revoked key", "APIKey returns the key, live, revoked or expired", findingKeys(func(k store.APIKey, digest store.Digest) bool {
 		return k.Digest == digest && k.RevokedAt.IsZero()
 	})},
-	{"UserAPIKeys leaves expired keys out", "APIKey returns the key, live, revoked or expired", listingKeysWhere(func(k store.APIKey, userID string) bool {
-		return k.UserID == userID && k.RevokedAt.IsZero() && k.ExpiresAt.After(time.Now())
+	{"OwnerAPIKeys leaves expired keys out", "APIKey returns the key, live, revoked or expired", listingKeysWhere(func(k store.APIKey, owner store.Owner) bool {
+		return k.Owner == owner && k.RevokedAt.IsZero() && k.ExpiresAt.After(time.Now())
 	})},
 	{"APIKey returns the driver's error", "APIKey says ErrNotFound of an unknown digest", keyErr(errDriver)},
 	{"APIKey returns nothing and no error", "APIKey says ErrNotFound of an unknown digest", keyErr(nil)},
@@ -191,27 +215,147 @@ var keyViolations = []violation{
 	{"APIKey folds the digest", "APIKey says ErrNotFound of an unknown digest", findingKeys(func(k store.APIKey, digest store.Digest) bool {
 		return bytes.Equal(bytes.ToLower(k.Digest[1:31]), bytes.ToLower(digest[1:31]))
 	})},
-	{"UserAPIKeys returns the newest first", "UserAPIKeys returns pages, the newest first", func(r *rig) {
-		r.APIKeys = overrideKeys{APIKeys: r.reference, list: func(ctx context.Context, userID string) ([]store.APIKey, error) {
-			found, err := r.reference.UserAPIKeys(ctx, userID, store.Newest(), store.MaxPage)
+	{"OwnerAPIKeys returns the newest first", "OwnerAPIKeys returns pages, the newest first", func(r *rig) {
+		r.APIKeys = overrideKeys{APIKeys: r.reference, list: func(ctx context.Context, owner store.Owner) ([]store.APIKey, error) {
+			found, err := r.reference.OwnerAPIKeys(ctx, owner, store.Newest(), store.MaxPage)
 			slices.Reverse(found)
 			return found, err
 		}}
 	}},
-	{"UserAPIKeys returns revoked ones", "UserAPIKeys returns pages, the newest first", listingKeysWhere(func(k store.APIKey, userID string) bool { return k.UserID == userID })},
-	{"UserAPIKeys says ErrNotFound when there are none", "UserAPIKeys returns pages, the newest first", func(r *rig) {
-		r.APIKeys = overrideKeys{APIKeys: r.reference, list: func(ctx context.Context, userID string) ([]store.APIKey, error) {
-			found, err := r.reference.UserAPIKeys(ctx, userID, store.Newest(), store.MaxPage)
+	{"OwnerAPIKeys returns revoked ones", "OwnerAPIKeys returns pages, the newest first", listingKeysWhere(func(k store.APIKey, owner store.Owner) bool { return k.Owner == owner })},
+	{"OwnerAPIKeys says ErrNotFound when there are none", "OwnerAPIKeys returns pages, the newest first", func(r *rig) {
+		r.APIKeys = overrideKeys{APIKeys: r.reference, list: func(ctx context.Context, owner store.Owner) ([]store.APIKey, error) {
+			found, err := r.reference.OwnerAPIKeys(ctx, owner, store.Newest(), store.MaxPage)
 			if len(found) == 0 {
 				err = store.ErrNotFound
 			}
 			return found, err
 		}}
 	}},
-	{"UserAPIKeys returns all users'", "UserAPIKeys returns only the user's", listingKeysWhere(func(k store.APIKey, _ string) bool { return k.RevokedAt.IsZero() })},
-	{"UserAPIKeys folds the user's ID", "UserAPIKeys returns only the user's", listingKeysWhere(func(k store.APIKey, userID string) bool {
-		return strings.EqualFold(k.UserID, userID) && k.RevokedAt.IsZero()
+	{"OwnerAPIKeys returns all owners'", "OwnerAPIKeys returns only the owner's", listingKeysWhere(func(k store.APIKey, _ store.Owner) bool { return k.RevokedAt.IsZero() })},
+	{"OwnerAPIKeys folds the user's ID", "OwnerAPIKeys returns only the owner's", listingKeysWhere(func(k store.APIKey, owner store.Owner) bool {
+		return strings.EqualFold(k.Owner.ID, owner.ID) && k.Owner.Kind == owner.Kind && k.RevokedAt.IsZero()
 	})},
+	{"OwnerAPIKeys folds the ID of a service account", "OwnerAPIKeys returns only the owner's", listingKeysWhere(func(k store.APIKey, owner store.Owner) bool {
+		same := k.Owner.ID == owner.ID || owner.Kind == store.OwnerService && strings.EqualFold(k.Owner.ID, owner.ID)
+		return same && k.Owner.Kind == owner.Kind && k.RevokedAt.IsZero()
+	})},
+	{"OwnerAPIKeys knows no kinds", "Owners of different kinds are different", listingKeysWhere(func(k store.APIKey, owner store.Owner) bool {
+		return k.Owner.ID == owner.ID && k.RevokedAt.IsZero()
+	})},
+	{"OwnerAPIKeys tells users from all others only", "Owners of different kinds are different", listingKeysWhere(func(k store.APIKey, owner store.Owner) bool {
+		return k.Owner.ID == owner.ID && (k.Owner.Kind == store.OwnerUser) == (owner.Kind == store.OwnerUser) && k.RevokedAt.IsZero()
+	})},
+	{"OwnerAPIKeys goes by the subject", "Owners of different kinds are different", listingKeysWhere(func(k store.APIKey, owner store.Owner) bool {
+		return k.Owner.Subject() == owner.Subject() && k.RevokedAt.IsZero()
+	})},
+	{"OwnerAPIKeys takes no owner for all of the kind", "Owners of different kinds are different", listingKeysWhere(func(k store.APIKey, owner store.Owner) bool {
+		return k.Owner.Kind == owner.Kind && (owner.ID == "" || k.Owner.ID == owner.ID) && k.RevokedAt.IsZero()
+	})},
+
+	{"ReplaceAPIKey does nothing", "ReplaceAPIKey names the successor and the end", replacingKeys(func(*store.APIKey, string, string, time.Time) error { return nil })},
+	{"ReplaceAPIKey names no successor", "ReplaceAPIKey names the successor and the end", replacingKeys(func(k *store.APIKey, _, _ string, until time.Time) error {
+		endBy(k, until)
+		return nil
+	})},
+	{"ReplaceAPIKey sets no end", "ReplaceAPIKey names the successor and the end", replacingKeys(func(k *store.APIKey, _, successor string, _ time.Time) error {
+		k.Successor = successor
+		return nil
+	})},
+	{"ReplaceAPIKey cuts its time to the second", "ReplaceAPIKey names the successor and the end", replacingKeys(func(k *store.APIKey, _, successor string, until time.Time) error {
+		k.Successor = successor
+		endBy(k, until.Truncate(time.Second))
+		return nil
+	})},
+	{"ReplaceAPIKey ends the key at once", "ReplaceAPIKey names the successor and the end", replacingKeys(func(k *store.APIKey, _, successor string, until time.Time) error {
+		k.Successor, k.RevokedAt = successor, until
+		return nil
+	})},
+	{"ReplaceAPIKey sets the end that it is told", "ReplaceAPIKey never extends a key", replacingKeys(func(k *store.APIKey, from, successor string, until time.Time) error {
+		if k.Successor != from || !k.RevokedAt.IsZero() {
+			return conflict("key")
+		}
+		k.Successor, k.ExpiresAt = successor, until
+		return nil
+	})},
+	{"ReplaceAPIKey looks, then writes", "ReplaceAPIKey has exactly one winner", func(r *rig) {
+		r.APIKeys = overrideKeys{APIKeys: r.reference, replace: func(ctx context.Context, id, from, successor string, until time.Time) error {
+			if err := missing(ctx, r.reference, id); err != nil {
+				return err
+			}
+			found, err := r.reference.listKeys(ctx, func(k store.APIKey) bool { return k.ID == id && k.Successor == from && k.RevokedAt.IsZero() })
+			if err != nil || len(found) == 0 {
+				return errors.Join(err, conflict("key"))
+			}
+			yields()
+			found[0].Successor = successor
+			endBy(&found[0], until)
+			return r.reference.putKey(ctx, found[0])
+		}}
+	}},
+	{"ReplaceAPIKey looks at no successor", "ReplaceAPIKey refuses another successor, and a revoked key", replacingKeys(func(k *store.APIKey, _, successor string, until time.Time) error {
+		if !k.RevokedAt.IsZero() {
+			return conflict("key")
+		}
+		k.Successor = successor
+		endBy(k, until)
+		return nil
+	})},
+	{"ReplaceAPIKey folds the successor", "ReplaceAPIKey refuses another successor, and a revoked key", replacingKeys(func(k *store.APIKey, from, successor string, until time.Time) error {
+		if !strings.EqualFold(k.Successor, from) || !k.RevokedAt.IsZero() {
+			return conflict("key")
+		}
+		k.Successor = successor
+		endBy(k, until)
+		return nil
+	})},
+	{"ReplaceAPIKey replaces a revoked key", "ReplaceAPIKey refuses another successor, and a revoked key", replacingKeys(func(k *store.APIKey, from, successor string, until time.Time) error {
+		if k.Successor != from {
+			return conflict("key")
+		}
+		k.Successor = successor
+		endBy(k, until)
+		return nil
+	})},
+	{"ReplaceAPIKey that loses ends the key all the same", "ReplaceAPIKey refuses another successor, and a revoked key", replacingKeys(func(k *store.APIKey, from, successor string, until time.Time) error {
+		endBy(k, until)
+		if k.Successor != from || !k.RevokedAt.IsZero() {
+			return conflict("key")
+		}
+		k.Successor = successor
+		return nil
+	})},
+	{"ReplaceAPIKey replaces the successor too", "ReplaceAPIKey replaces no other key", func(r *rig) {
+		r.APIKeys = overrideKeys{APIKeys: r.reference, replace: func(ctx context.Context, id, from, successor string, until time.Time) error {
+			return errors.Join(
+				r.reference.ReplaceAPIKey(ctx, id, from, successor, until),
+				r.reference.editKeys(ctx, func(k *store.APIKey) {
+					if k.ID == successor {
+						endBy(k, until)
+					}
+				}))
+		}}
+	}},
+	{"ReplaceAPIKey says ErrConflict of an unknown key", "ReplaceAPIKey says ErrNotFound of an unknown ID", func(r *rig) {
+		r.APIKeys = overrideKeys{APIKeys: r.reference, replace: func(ctx context.Context, id, from, successor string, until time.Time) error {
+			err := r.reference.ReplaceAPIKey(ctx, id, from, successor, until)
+			if errors.Is(err, store.ErrNotFound) {
+				err = conflict("key")
+			}
+			return err
+		}}
+	}},
+	{"ReplaceAPIKey takes a zero until for never", "ReplaceAPIKey refuses a zero until", func(r *rig) {
+		r.APIKeys = overrideKeys{APIKeys: r.reference, replace: func(ctx context.Context, id, from, successor string, until time.Time) error {
+			if !until.IsZero() {
+				return r.reference.ReplaceAPIKey(ctx, id, from, successor, until)
+			}
+			return r.reference.replaceKey(ctx, id, func(k *store.APIKey) error {
+				k.Successor, k.ExpiresAt = successor, until
+				return nil
+			})
+		}}
+	}},
 
 	{"UseAPIKey does nothing", "UseAPIKey notes the use", usingKeys(func(*store.APIKey, time.Time) {})},
 	{"UseAPIKey notes the first use only", "UseAPIKey notes the use", usingKeys(func(k *store.APIKey, at time.Time) {
@@ -354,6 +498,12 @@ var keyExpiryViolations = []violation{
 	{"DeleteExpiredAPIKeys goes by the millisecond", "DeleteExpiredAPIKeys keeps what has not ended", droppingKeys(func(k store.APIKey, before time.Time) bool {
 		return ended(k, before.Truncate(time.Millisecond).Add(time.Millisecond))
 	})},
+	{"DeleteExpiredAPIKeys deletes all that has a successor", "DeleteExpiredAPIKeys keeps what has not ended", droppingKeys(func(k store.APIKey, before time.Time) bool {
+		return k.Successor != "" || ended(k, before)
+	})},
+	{"DeleteExpiredAPIKeys keeps the end that a key had first", "DeleteExpiredAPIKeys forgets what has ended", droppingKeys(func(k store.APIKey, before time.Time) bool {
+		return k.Successor == "" && ended(k, before)
+	})},
 	{"DeleteExpiredAPIKeys deletes what was not used for long", "DeleteExpiredAPIKeys keeps what has not ended", droppingKeys(func(k store.APIKey, before time.Time) bool {
 		return passed(k.LastUsedAt, before) || ended(k, before)
 	})},
@@ -411,10 +561,10 @@ var keyCommonViolations = []violation{
 			return k, err
 		}}
 	}},
-	{"UserAPIKeys gives its own slices out", "A slice of a key belongs to the caller", func(r *rig) {
-		r.APIKeys = overrideKeys{APIKeys: r.reference, list: func(ctx context.Context, userID string) (found []store.APIKey, err error) {
+	{"OwnerAPIKeys gives its own slices out", "A slice of a key belongs to the caller", func(r *rig) {
+		r.APIKeys = overrideKeys{APIKeys: r.reference, list: func(ctx context.Context, owner store.Owner) (found []store.APIKey, err error) {
 			err = r.reference.editKeys(ctx, func(kept *store.APIKey) {
-				if kept.UserID == userID {
+				if kept.Owner == owner {
 					found = append(found, *kept)
 				}
 			})
@@ -430,6 +580,20 @@ var keyCommonViolations = []violation{
 	{"RevokeAPIKey says nil when its context is done", "A done context is no answer about keys", func(r *rig) {
 		r.APIKeys = overrideKeys{APIKeys: r.reference, revoke: func(ctx context.Context, id string, at time.Time) error {
 			return whenDone(r.reference.RevokeAPIKey(ctx, id, at), nil)
+		}}
+	}},
+	{"ReplaceAPIKey takes a done context for ErrConflict", "A done context is no answer about keys", func(r *rig) {
+		r.APIKeys = overrideKeys{APIKeys: r.reference, replace: func(ctx context.Context, id, from, successor string, until time.Time) error {
+			return whenDone(r.reference.ReplaceAPIKey(ctx, id, from, successor, until), store.ErrConflict)
+		}}
+	}},
+	{"CreateAPIKey keeps the caller's networks", "A slice of a key belongs to the caller", func(r *rig) {
+		r.APIKeys = overrideKeys{APIKeys: r.reference, create: func(ctx context.Context, k store.APIKey) error {
+			return errors.Join(r.reference.CreateAPIKey(ctx, k), r.reference.editKeys(ctx, func(kept *store.APIKey) {
+				if kept.ID == k.ID {
+					kept.Networks = k.Networks
+				}
+			}))
 		}}
 	}},
 	{"UseAPIKey does not look at its context", "A done context is no answer about keys", func(r *rig) {

@@ -94,14 +94,15 @@ func (b override) DeleteExpiredSessions(ctx context.Context, before time.Time) (
 type overrideKeys struct {
 	store.APIKeys
 
-	create func(ctx context.Context, k store.APIKey) error
-	key    func(ctx context.Context, digest store.Digest) (store.APIKey, error)
-	byID   func(ctx context.Context, id string) (store.APIKey, error)
-	list   func(ctx context.Context, userID string) ([]store.APIKey, error) // all, of which a page is cut
-	page   func(ctx context.Context, userID string, after store.Cursor, limit int) ([]store.APIKey, error)
-	use    func(ctx context.Context, id string, at time.Time) error
-	revoke func(ctx context.Context, id string, at time.Time) error
-	drop   func(ctx context.Context, before time.Time) (int, error)
+	create  func(ctx context.Context, k store.APIKey) error
+	key     func(ctx context.Context, digest store.Digest) (store.APIKey, error)
+	byID    func(ctx context.Context, id string) (store.APIKey, error)
+	list    func(ctx context.Context, owner store.Owner) ([]store.APIKey, error) // all, of which a page is cut
+	page    func(ctx context.Context, owner store.Owner, after store.Cursor, limit int) ([]store.APIKey, error)
+	replace func(ctx context.Context, id, from, successor string, until time.Time) error
+	use     func(ctx context.Context, id string, at time.Time) error
+	revoke  func(ctx context.Context, id string, at time.Time) error
+	drop    func(ctx context.Context, before time.Time) (int, error)
 }
 
 func (b overrideKeys) CreateAPIKey(ctx context.Context, k store.APIKey) error {
@@ -125,15 +126,22 @@ func (b overrideKeys) APIKeyByID(ctx context.Context, id string) (store.APIKey, 
 	return b.byID(ctx, id)
 }
 
-func (b overrideKeys) UserAPIKeys(ctx context.Context, userID string, after store.Cursor, limit int) ([]store.APIKey, error) {
+func (b overrideKeys) OwnerAPIKeys(ctx context.Context, owner store.Owner, after store.Cursor, limit int) ([]store.APIKey, error) {
 	switch {
 	case b.page != nil:
-		return b.page(ctx, userID, after, limit)
+		return b.page(ctx, owner, after, limit)
 	case b.list != nil:
-		all, err := b.list(ctx, userID)
+		all, err := b.list(ctx, owner)
 		return keyPage(all, after, limit), err
 	}
-	return b.APIKeys.UserAPIKeys(ctx, userID, after, limit)
+	return b.APIKeys.OwnerAPIKeys(ctx, owner, after, limit)
+}
+
+func (b overrideKeys) ReplaceAPIKey(ctx context.Context, id, from, successor string, until time.Time) error {
+	if b.replace == nil {
+		return b.APIKeys.ReplaceAPIKey(ctx, id, from, successor, until)
+	}
+	return b.replace(ctx, id, from, successor, until)
 }
 
 func (b overrideKeys) UseAPIKey(ctx context.Context, id string, at time.Time) error {

@@ -290,9 +290,14 @@ func (p *reference) putKey(ctx context.Context, k store.APIKey) error {
 		return err
 	}
 	defer leave()
-	k.Scopes = slices.Clone(k.Scopes)
-	p.keys[k.ID] = k
+	p.keys[k.ID] = copiedKey(k)
 	return nil
+}
+
+// copiedKey is a key with slices of its own.
+func copiedKey(k store.APIKey) store.APIKey {
+	k.Scopes, k.Networks = slices.Clone(k.Scopes), slices.Clone(k.Networks)
+	return k
 }
 
 // listKeys returns the keys that are wanted, the newest first.
@@ -305,8 +310,7 @@ func (p *reference) listKeys(ctx context.Context, wanted func(k store.APIKey) bo
 	var found []store.APIKey
 	for _, k := range p.keys {
 		if wanted(k) {
-			k.Scopes = slices.Clone(k.Scopes)
-			found = append(found, k)
+			found = append(found, copiedKey(k))
 		}
 	}
 	slices.SortFunc(found, func(a, b store.APIKey) int {
@@ -326,8 +330,7 @@ func (p *reference) CreateAPIKey(ctx context.Context, k store.APIKey) error {
 			return conflict("key")
 		}
 	}
-	k.Scopes = slices.Clone(k.Scopes)
-	p.keys[k.ID] = k
+	p.keys[k.ID] = copiedKey(k)
 	return nil
 }
 
@@ -353,8 +356,8 @@ func (p *reference) APIKeyByID(ctx context.Context, id string) (store.APIKey, er
 	return found[0], nil
 }
 
-func (p *reference) UserAPIKeys(ctx context.Context, userID string, after store.Cursor, limit int) ([]store.APIKey, error) {
-	found, err := p.listKeys(ctx, func(k store.APIKey) bool { return k.UserID == userID && k.RevokedAt.IsZero() })
+func (p *reference) OwnerAPIKeys(ctx context.Context, owner store.Owner, after store.Cursor, limit int) ([]store.APIKey, error) {
+	found, err := p.listKeys(ctx, func(k store.APIKey) bool { return k.Owner == owner && k.RevokedAt.IsZero() })
 	return keyPage(found, after, limit), err
 }
 
@@ -369,6 +372,41 @@ func (p *reference) UseAPIKey(ctx context.Context, id string, at time.Time) erro
 			k.LastUsedAt = at
 		}
 	})
+}
+
+// replaceKey replaces a key if the condition allows it.
+func (p *reference) replaceKey(ctx context.Context, id string, replace func(k *store.APIKey) error) error {
+	found, conflict := false, error(nil)
+	err := p.editKeys(ctx, func(k *store.APIKey) {
+		if k.ID == id {
+			found, conflict = true, replace(k)
+		}
+	})
+	if err == nil && !found {
+		err = notFound("key")
+	}
+	return errors.Join(err, conflict)
+}
+
+func (p *reference) ReplaceAPIKey(ctx context.Context, id, from, successor string, until time.Time) error {
+	if err := timed(until); err != nil {
+		return err
+	}
+	return p.replaceKey(ctx, id, func(k *store.APIKey) error {
+		if k.Successor != from || !k.RevokedAt.IsZero() {
+			return conflict("key")
+		}
+		k.Successor = successor
+		endBy(k, until)
+		return nil
+	})
+}
+
+// endBy ends a key by a time.
+func endBy(k *store.APIKey, until time.Time) {
+	if k.ExpiresAt.IsZero() || until.Before(k.ExpiresAt) {
+		k.ExpiresAt = until
+	}
 }
 
 func (p *reference) RevokeAPIKey(ctx context.Context, id string, at time.Time) error {

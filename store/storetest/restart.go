@@ -104,19 +104,21 @@ func keepsUsersOverRestart(t *trial) {
 func keepsKeysOverRestart(t *trial) {
 	t.restartable()
 	live := t.usesKey(t.addsKey(t.newKey()), t.now.Add(time.Minute))
-	revoked := t.revokesKey(t.addsKeyFor(live.UserID), t.now)
-	endless := t.newKey()
-	endless.ExpiresAt = time.Time{}
-	t.addsKey(endless)
+	revoked := t.revokesKey(t.addsKeyFor(live.Owner), t.now)
+	endless := t.endless()
+	service := t.newKey()
+	service.Owner.Kind = store.OwnerService
+	service = t.replacesKeyBy(t.addsKey(service), endless.ID, t.now.Add(day))
 
 	t.restarts()
-	for _, k := range []store.APIKey{live, revoked, endless} {
+	for _, k := range []store.APIKey{live, revoked, endless, service} {
 		t.findsKey(k, "a restart")
 		taken := t.newKey()
 		taken.Digest = k.Digest
 		t.wants(t.keys().CreateAPIKey(t.ctx, taken), store.ErrConflict, "CreateAPIKey with a digest that is taken, after a restart")
 	}
-	t.listsKeysOf(live.UserID, live)
+	t.listsKeysOf(live.Owner, live)
+	t.listsKeysOf(service.Owner, service)
 }
 
 func keepsDenialsOverRestart(t *trial) {

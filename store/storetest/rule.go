@@ -22,7 +22,7 @@ func rules() []rule {
 		causeRules, userRules, passwordRules, lockoutRules, versionRules, refusalRules,
 		createRules, advanceRules, revokeRules, revokedRules, listRules, expiryRules, sweepRules,
 		textRules, timeRules, sliceRules, contextRules, concurrencyRules, historyRules, manyRules,
-		keyRules, keyUseRules, keyExpiryRules, keyCommonRules,
+		keyRules, keyReplaceRules, keyUseRules, keyExpiryRules, keyCommonRules,
 		denialRules, clientRules, restartRules, outageRules,
 	)
 }

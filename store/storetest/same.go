@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"net/netip"
 	"reflect"
 	"slices"
 	"strings"
@@ -30,6 +31,8 @@ func same(a, b any) bool {
 		return a.Equal(b.(time.Time)) && a.IsZero() == b.(time.Time).IsZero()
 	case []string:
 		return slices.Equal(a, b.([]string))
+	case []netip.Prefix:
+		return slices.Equal(a, b.([]netip.Prefix))
 	case []store.Digest:
 		return slices.Equal(a, b.([]store.Digest))
 	default:

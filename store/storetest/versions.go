@@ -121,7 +121,7 @@ func keepsVersionOfKey(t *trial) {
 		k.CredentialVersion = version
 		t.addsKey(k)
 		t.findsKey(k, "CreateAPIKey")
-		t.listsKeysOf(k.UserID, k)
+		t.listsKeysOf(k.Owner, k)
 		k = t.usesKey(k, t.now)
 		t.findsKey(k, "UseAPIKey")
 		t.findsKey(t.revokesKey(k, t.now), "RevokeAPIKey")

@@ -28,6 +28,7 @@ const (
 	KeyCreated       Kind = "key_created"       // an API key was created
 	KeyExchange      Kind = "key_exchange"      // an API key was exchanged for an access token
 	KeyRefused       Kind = "key_refused"       // an API key was rejected
+	KeyReplaced      Kind = "key_replaced"      // an API key got a Successor, and an end
 	KeyRevoked       Kind = "key_revoked"       // an API key was revoked
 	ClientRefused    Kind = "client_refused"    // an OAuth client is unknown, has a wrong secret, or may not use the grant
 	StoreFailure     Kind = "store_failure"     // the store returned an error that is none of package store's
@@ -61,8 +62,13 @@ type Event struct {
 	// unless the password was right and the host has refused them or asks for a
 	// second factor: the text in the name field may be a password. If the cause is in the user's
 	// row in the store (a password hash that cannot be parsed), a Fault event names
-	// the user.
+	// the user. For an API key whose owner is not a user, UserID is the subject of its
+	// access tokens, such as "service:nightly-import".
 	UserID, Account, ClientID, KeyID string
+
+	// Successor identifies the API key that replaces that of KeyID, in KeyReplaced
+	// events.
+	Successor string
 
 	// LoginPseudonym stands for the text in the name field of a login that was
 	// rejected, in LoginRefused and Throttled events: the same for the same name, so
@@ -108,6 +114,7 @@ func (e Event) LogValue() slog.Value {
 		{"account", e.Account},
 		{"client", e.ClientID},
 		{"key", e.KeyID},
+		{"successor", e.Successor},
 		{"login", e.LoginPseudonym},
 		{"actor", e.Actor},
 		{"reason", e.Reason},

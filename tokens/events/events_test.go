@@ -28,11 +28,11 @@ func TestLog(t *testing.T) {
 		{
 			"an event with everything has it all",
 			events.Event{
-				Kind: events.Reuse, At: time.Now(), UserID: "u", Account: "a", ClientID: "c", KeyID: "k", SessionID: "s", LoginPseudonym: "l",
+				Kind: events.Reuse, At: time.Now(), UserID: "u", Account: "a", ClientID: "c", KeyID: "k", Successor: "k2", SessionID: "s", LoginPseudonym: "l",
 				Generation: 7, Policy: "p", Address: netip.MustParseAddr("2001:db8::1"), Err: errors.New("store: conflict"),
 			},
 			map[string]any{"level": "WARN", "event": map[string]any{
-				"kind": "reuse", "user": "u", "account": "a", "client": "c", "key": "k", "login": "l", "session": "s", "policy": "p",
+				"kind": "reuse", "user": "u", "account": "a", "client": "c", "key": "k", "successor": "k2", "login": "l", "session": "s", "policy": "p",
 				"generation": 7.0, "address": "2001:db8::1", "error": "store: conflict",
 			}},
 		},

@@ -326,7 +326,7 @@ func exchangeWorld(ctx context.Context, n int) (*world, error) {
 		request: with(handler), harness: with(quick),
 		fill: func() error {
 			for i := range all {
-				key, _, err := authority.CreateAPIKey(ctx, "01J9ZQ4YJ0000000000000"+strconv.Itoa(i/each), "ci", nil, time.Time{})
+				key, _, err := authority.CreateAPIKey(ctx, store.Owner{ID: "01J9ZQ4YJ0000000000000" + strconv.Itoa(i/each)}, tokens.KeyOptions{Label: "ci"})
 				if err != nil {
 					return err
 				}

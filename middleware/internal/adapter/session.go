@@ -46,6 +46,13 @@ func (a Auth[C, H, W]) CreateAPIKey(c C) error {
 	return a.own(c, err, func() wire.Answer { return a.auth.APIKeyCreated(k) })
 }
 
+// ReplaceAPIKey answers what middleware.Auth.CheckReplaceAPIKey decides. The ID is as
+// that of RevokeAPIKey.
+func (a Auth[C, H, W]) ReplaceAPIKey(c C) error {
+	k, err := a.auth.CheckReplaceAPIKey(c.Request(), c.Param("id"))
+	return a.own(c, err, func() wire.Answer { return a.auth.APIKeyCreated(k) })
+}
+
 // RevokeAPIKey answers what middleware.Auth.CheckRevokeAPIKey decides. The ID is
 // the path parameter "id" or, if the route has none, the last segment of the path.
 func (a Auth[C, H, W]) RevokeAPIKey(c C) error {

@@ -59,16 +59,24 @@ CREATE TABLE IF NOT EXISTS sallyport_api_keys (
     revoked_at         BIGINT,
     credential_version VARBINARY(512) NOT NULL,
 
+    -- Whose the key is, if it is not a user's; user_id is empty then.
+    owner_kind         VARBINARY(64)  NOT NULL,
+    owner_id           VARBINARY(512) NOT NULL,
+    hint               VARBINARY(512) NOT NULL,
+    networks           BLOB           NOT NULL,
+    successor          VARBINARY(64)  NOT NULL,
+
     -- When the key has ended, by its age or by a revocation, for DeleteExpiredAPIKeys.
     ends_at            BIGINT AS (LEAST(IFNULL(expires_at, revoked_at), IFNULL(revoked_at, expires_at))) STORED,
 
     UNIQUE INDEX sallyport_api_keys_digest (digest),
     INDEX sallyport_api_keys_user (user_id, revoked_at, created_at, id),
+    INDEX sallyport_api_keys_owner (owner_id, owner_kind, revoked_at, created_at, id),
     INDEX sallyport_api_keys_end (ends_at)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC;
 
-SELECT id, digest, user_id, label, scopes, created_at, expires_at, last_used_at, revoked_at, credential_version, ends_at
-    FROM sallyport_api_keys WHERE 1 = 0;
+SELECT id, digest, user_id, label, scopes, created_at, expires_at, last_used_at, revoked_at, credential_version,
+    owner_kind, owner_id, hint, networks, successor, ends_at FROM sallyport_api_keys WHERE 1 = 0;
 
 CREATE TABLE IF NOT EXISTS sallyport_clients (
     id             VARBINARY(512) NOT NULL PRIMARY KEY,
