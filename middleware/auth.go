@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/internal/configcheck"
+	"github.com/sallyport-go/sallyport/internal/fieldvalue"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/store"
@@ -197,7 +198,7 @@ func New(c Config) (*Auth, error) {
 	if names, err := tokens.ParseScope(c.AccountScope); err != nil || len(names) > 1 {
 		complain("AccountScope", "must be one scope-token of RFC 6749 section 3.3, or empty, got %q", c.AccountScope)
 	}
-	if !isQuotable(c.Realm) {
+	if !fieldvalue.IsQuotable(c.Realm) {
 		complain("Realm", "must be printable ASCII without quotes and backslashes, got %q", c.Realm)
 	}
 	if err := wrong.Err(); err != nil {
@@ -248,14 +249,4 @@ func (a *Auth) WithoutCookies() *Auth {
 	other.cookies = nil
 	other.limits = a.limits.WithRefuse(other.refuse)
 	return &other
-}
-
-// isQuotable reports whether s can stand between quotes in a header.
-func isQuotable(s string) bool {
-	for i := range len(s) {
-		if s[i] < 0x20 || s[i] > 0x7e || s[i] == '"' || s[i] == '\\' {
-			return false
-		}
-	}
-	return true
 }

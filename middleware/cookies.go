@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/sallyport-go/sallyport/internal/fieldvalue"
 )
 
 // Cookies keep the tokens of browsers in cookies that scripts cannot read.
@@ -149,7 +151,7 @@ func (c *Cookies) checkChoices(complain complaint) {
 	if c.Partitioned && !c.InsecureCrossSite {
 		complain("Cookies.Partitioned", "must be false unless InsecureCrossSite is set")
 	}
-	if len(c.Remember) > 64 || !isQuotable(c.Remember) {
+	if len(c.Remember) > 64 || !fieldvalue.IsQuotable(c.Remember) {
 		complain("Cookies.Remember", "must be 64 bytes or less of printable ASCII without quotes and backslashes, got %q", c.Remember)
 	}
 	if c.MaxHeader != 0 && (c.MaxHeader < 1<<10 || c.MaxHeader > 1<<16) {
@@ -184,5 +186,5 @@ func isCookieName(s string) bool {
 }
 
 func isCookiePath(s string) bool {
-	return s[0] == '/' && path.Clean(s) == s && len(s) <= 1024 && isQuotable(s) && !strings.ContainsAny(s, "; ")
+	return s[0] == '/' && path.Clean(s) == s && len(s) <= 1024 && fieldvalue.IsQuotable(s) && !strings.ContainsAny(s, "; ")
 }

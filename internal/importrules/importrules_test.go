@@ -122,6 +122,11 @@ var rules = []rule{
 		pkg:     "internal/unread",
 	},
 	{
+		promise:   "values of header fields need the standard library only",
+		pkg:       "internal/fieldvalue",
+		forbidden: []string{"net/http"},
+	},
+	{
 		promise:   "the strict reader of JSON needs the standard library only",
 		pkg:       "internal/strictjson",
 		forbidden: []string{"net/http"},
@@ -153,19 +158,21 @@ var rules = []rule{
 	{
 		promise:   "a net/http host links neither Echo nor a Redis client",
 		pkg:       "middleware",
-		imports:   []string{"store", "tokens", "tokens/events", "middleware/ratelimit", "middleware/wire", "internal/carry", "internal/network", "internal/unread", "configerror", "internal/configcheck"},
+		imports:   []string{"store", "tokens", "tokens/events", "middleware/ratelimit", "middleware/wire", "internal/carry", "internal/fieldvalue", "internal/network", "internal/unread", "configerror", "internal/configcheck"},
 		forbidden: []string{echo, redis},
+	},
+		forbidden: []string{echo, redis, goleak, porcupine, "testing", "net/http/httptest", "os/exec"},
 	},
 	{
 		promise:   "wire formats parse requests and write responses; they import no store",
 		pkg:       "middleware/wire",
-		imports:   []string{"tokens", "middleware/ratelimit"},
+		imports:   []string{"internal/fieldvalue", "tokens", "middleware/ratelimit"},
 		forbidden: []string{echo, redis},
 	},
 	{
 		promise:   "rate limits do not import tokens, and link neither golang-jwt nor x/crypto",
 		pkg:       "middleware/ratelimit",
-		imports:   []string{"internal/faultlog", "internal/keytable", "internal/network", "internal/unread", "configerror", "internal/configcheck"},
+		imports:   []string{"internal/faultlog", "internal/fieldvalue", "internal/keytable", "internal/network", "internal/unread", "configerror", "internal/configcheck"},
 		modules:   []string{ulule},
 		forbidden: []string{echo, redis, jwt, crypto, modulePath + "/tokens", modulePath + "/store"},
 	},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/configerror"
 	"github.com/sallyport-go/sallyport/internal/configcheck"
+	"github.com/sallyport-go/sallyport/internal/fieldvalue"
 )
 
 // Reason says why a request was rejected.
@@ -98,7 +99,7 @@ func (e *Error) Write(w http.ResponseWriter) {
 		e.Quota.SetHeader(h)
 	}
 	if e.RetryAfter > 0 && (e.Quota == nil || !e.Quota.NoRetryAfter()) {
-		h.Set("Retry-After", strconv.FormatInt(seconds(e.RetryAfter), 10))
+		h.Set("Retry-After", strconv.FormatInt(fieldvalue.Seconds(e.RetryAfter), 10))
 	}
 	h.Set("Cache-Control", "no-store")
 	http.Error(w, e.Description, e.Status())

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strconv"
 	"sync/atomic"
+
+	"github.com/sallyport-go/sallyport/internal/fieldvalue"
 )
 
 // Headers says which headers have the quota. The zero value sends all.
@@ -85,19 +87,19 @@ func (q *Quota) setHeader(h http.Header, lists []string) {
 	case Draft11:
 		text = v.policies(text, q.Usage)
 		text, remaining = appendPart(nearest.appendRemaining(text), nearest.Remaining)
-		text = v.end("Ratelimit", strconv.AppendInt(append(text, ";t="...), seconds(nearest.wait()), 10))
+		text = v.end("Ratelimit", strconv.AppendInt(append(text, ";t="...), fieldvalue.Seconds(nearest.wait()), 10))
 	case DraftNext:
 		text = v.policies(text, q.Usage)
 		text = v.end("Ratelimit-Partition", appendPartitions(text, q.Usage))
 		text, remaining = appendPart(append(appendString(text, nearest.Policy.Name), ";a="...), nearest.Remaining)
-		text = strconv.AppendInt(append(text, ";w="...), seconds(nearest.wait()), 10)
+		text = strconv.AppendInt(append(text, ";w="...), fieldvalue.Seconds(nearest.wait()), 10)
 		text = v.end("Ratelimit", strconv.AppendInt(append(text, ";c="...), nearest.cost, 10))
 	case Draft06:
 		text = v.end("Ratelimit-Policy", appendOlderPolicies(text, q.Usage))
 		text = v.limit("Ratelimit-Limit", text, nearest)
 		text, remaining = appendPart(text, nearest.Remaining)
 		text = v.end("Ratelimit-Remaining", text)
-		text = v.end("Ratelimit-Reset", strconv.AppendInt(text, seconds(nearest.wait()), 10))
+		text = v.end("Ratelimit-Reset", strconv.AppendInt(text, fieldvalue.Seconds(nearest.wait()), 10))
 	}
 	if !q.form.NoXRateLimit {
 		text = v.limit("X-Ratelimit-Limit", text, nearest)
@@ -241,7 +243,7 @@ func appendPolicies(text []byte, all []Usage) []byte {
 		}
 		text = strconv.AppendInt(append(appendString(text, u.Policy.Name), ";q="...), u.Policy.Limit, 10)
 		if u.Policy.Window > 0 {
-			text = strconv.AppendInt(append(text, ";w="...), seconds(u.Policy.Window), 10)
+			text = strconv.AppendInt(append(text, ";w="...), fieldvalue.Seconds(u.Policy.Window), 10)
 		}
 		if u.Unit != "" {
 			text = appendString(append(text, ";qu="...), u.Unit)
@@ -262,7 +264,7 @@ func appendOlderPolicies(text []byte, all []Usage) []byte {
 			text = append(text, ", "...)
 		}
 		text = strconv.AppendInt(text, u.Policy.Limit, 10)
-		text = strconv.AppendInt(append(text, ";w="...), seconds(u.Policy.Window), 10)
+		text = strconv.AppendInt(append(text, ";w="...), fieldvalue.Seconds(u.Policy.Window), 10)
 	}
 	return text
 }

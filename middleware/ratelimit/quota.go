@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/sallyport-go/sallyport/internal/fieldvalue"
 )
 
 // Quota is what a caller has left under all policies of a request.
@@ -190,7 +192,7 @@ func (q Quota) MarshalJSON() ([]byte, error) {
 		u := &q.Usage[i]
 		s := usage{
 			Name: u.Policy.Name, Unit: u.Unit, Limit: u.Policy.Limit,
-			Used: max(u.Policy.Limit-u.Remaining, 0), Remaining: u.Remaining, Window: seconds(u.Policy.Window),
+			Used: max(u.Policy.Limit-u.Remaining, 0), Remaining: u.Remaining, Window: fieldvalue.Seconds(u.Policy.Window),
 		}
 		if u.Policy.Window > 0 {
 			s.Reset = q.reset(u)

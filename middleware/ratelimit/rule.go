@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/sallyport-go/sallyport/internal/fieldvalue"
 )
 
 // LimitConfig says what a Limiter counts. The zero value counts each request
@@ -112,7 +114,7 @@ func (r Rule) check(path string, counters Counters, complain complaint) {
 		complain(path+".Period", "is required for Limit, Algorithm, Burst, Late and Unit")
 	}
 	r.By.check(path+".By", complain)
-	if len(r.Unit) > 64 || !isQuotable(r.Unit) {
+	if len(r.Unit) > 64 || !fieldvalue.IsQuotable(r.Unit) {
 		complain(path+".Unit", "must be up to 64 printable ASCII characters without quotes and backslashes, got %q", r.Unit)
 	}
 	if r.Late && r.Cost != nil {

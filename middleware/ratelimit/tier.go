@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sallyport-go/sallyport/internal/fieldvalue"
 )
 
 // Anonymous is the tier of callers who are not authenticated. They are counted by
@@ -104,7 +106,7 @@ func (t Tiers) checkFallback(name string, complain complaint) {
 }
 
 func checkName(path, name string, complain complaint) {
-	if name == "" || len(name) > 64 || !isQuotable(name) {
+	if name == "" || len(name) > 64 || !fieldvalue.IsQuotable(name) {
 		complain(path, "must have a name of 1 to 64 printable ASCII characters without quotes and backslashes, got %q", name)
 	}
 }
@@ -153,23 +155,4 @@ func (w Window) check(path string, counters Counters, complain complaint) {
 	} else if err := counters.Check(policy); err != nil {
 		complain(path+".Algorithm", "must be one that the Counters support: %v", err)
 	}
-}
-
-// seconds rounds up, so that a client that waits as long as it was told is
-// admitted.
-func seconds(d time.Duration) int64 {
-	if d <= 0 {
-		return 0
-	}
-	return int64((d + time.Second - 1) / time.Second)
-}
-
-// isQuotable reports whether s can stand between quotes in a header.
-func isQuotable(s string) bool {
-	for i := range len(s) {
-		if s[i] < 0x20 || s[i] > 0x7e || s[i] == '"' || s[i] == '\\' {
-			return false
-		}
-	}
-	return true
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/ulule/limiter/v3"
 	"github.com/ulule/limiter/v3/drivers/store/common"
 	"github.com/ulule/limiter/v3/drivers/store/memory"
+
+	"github.com/sallyport-go/sallyport/internal/fieldvalue"
 )
 
 // sweepEvery is how often the expired counters in memory are deleted, during a
@@ -250,7 +252,7 @@ func (engine) Close() error { return nil }
 // name returns the counter's name in a limiter.Store, which takes the length of a
 // window from the first charge in it.
 func (c Charge) name() string {
-	name := strconv.FormatInt(seconds(c.Policy.Window), 10) + "/" + c.Key
+	name := strconv.FormatInt(fieldvalue.Seconds(c.Policy.Window), 10) + "/" + c.Key
 	if c.Group != GroupCallers {
 		name = c.Group.String() + "/" + name
 	}

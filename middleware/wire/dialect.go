@@ -7,8 +7,8 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"time"
 
+	"github.com/sallyport-go/sallyport/internal/fieldvalue"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -182,26 +182,7 @@ func (a Answer) common(e *Error) Answer {
 		e.Quota.SetHeader(a.Header)
 	}
 	if e.RetryAfter > 0 && (e.Quota == nil || !e.Quota.NoRetryAfter()) {
-		a.Header.Set("Retry-After", strconv.FormatInt(seconds(e.RetryAfter), 10))
+		a.Header.Set("Retry-After", strconv.FormatInt(fieldvalue.Seconds(e.RetryAfter), 10))
 	}
 	return a
-}
-
-// seconds rounds up, so that a client that waits as long as it was told is
-// admitted.
-func seconds(d time.Duration) int64 {
-	if d <= 0 {
-		return 0
-	}
-	return int64((d + time.Second - 1) / time.Second)
-}
-
-// isQuotable reports whether s can stand between quotes in a header.
-func isQuotable(s string) bool {
-	for i := range len(s) {
-		if s[i] < 0x20 || s[i] > 0x7e || s[i] == '"' || s[i] == '\\' {
-			return false
-		}
-	}
-	return true
 }

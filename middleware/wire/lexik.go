@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sallyport-go/sallyport/internal/fieldvalue"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -153,7 +154,7 @@ func lexikWords(route Route, e *Error) (status int, message string) {
 
 // minutes returns how long to wait, rounded up, in Symfony's words.
 func minutes(d time.Duration) string {
-	n := (seconds(d) + 59) / 60
+	n := (fieldvalue.Seconds(d) + 59) / 60
 	if n == 1 {
 		return "1 minute"
 	}

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/sallyport-go/sallyport/internal/fieldvalue"
 )
 
 // isLimited reports whether the answer of OAuth2 is the problem document of a limit that
@@ -28,7 +30,7 @@ func limitedAnswer(h http.Header, e *Error) Answer {
 		h[c.name] = values[i : i+1 : i+1]
 	}
 	e.Quota.SetHeader(h)
-	wait := seconds(e.RetryAfter)
+	wait := fieldvalue.Seconds(e.RetryAfter)
 	if wait > 0 && !e.Quota.NoRetryAfter() {
 		values[len(constant)] = strconv.FormatInt(wait, 10)
 		h["Retry-After"] = values[len(constant):]

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/sallyport-go/sallyport/internal/fieldvalue"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -81,7 +82,7 @@ func (OAuth2) Refused(route Route, realm string, e *Error) Answer {
 		a = problem(e)
 	} else {
 		description := e.Description
-		if e.Reason == ReasonRefused && !isQuotable(description) { // RFC 6749 §5.2 allows these characters only
+		if e.Reason == ReasonRefused && !fieldvalue.IsQuotable(description) { // RFC 6749 §5.2 allows these characters only
 			description = "The login is refused: " + e.HostCode
 		}
 		a = JSON(e.Status, struct {
@@ -96,7 +97,7 @@ func (OAuth2) Refused(route Route, realm string, e *Error) Answer {
 		a.Header.Set("WWW-Authenticate", challengeTo(realm, e))
 	case ReasonBearer, ReasonBearerForm, ReasonExpired, ReasonTwoBearers, ReasonForbidden:
 		text := challenge(realm) + `, error="` + e.Code + `", error_description="` + e.Description + `"`
-		if e.Scope != "" && isQuotable(e.Scope) {
+		if e.Scope != "" && fieldvalue.IsQuotable(e.Scope) {
 			text += `, scope="` + e.Scope + `"`
 		}
 		a.Header.Set("WWW-Authenticate", text)
@@ -149,7 +150,7 @@ func problem(e *Error) Answer {
 		body.Type = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 		body.Title = "Quota exceeded"
 		body.Violated = e.Quota.Violated()
-		body.RetryAfter = seconds(e.RetryAfter)
+		body.RetryAfter = fieldvalue.Seconds(e.RetryAfter)
 	}
 	return document(e.Status, mediaProblem, body)
 }
