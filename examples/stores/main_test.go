@@ -1,6 +1,6 @@
 // Package stores_test tries the stores on real databases. It lies here because
 // the drivers do: a host of the library gets none that it has not chosen.
-package stores_test
+package databases_test
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package stores_test
+package databases_test
 
 import (
 	"context"

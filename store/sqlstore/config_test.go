@@ -16,7 +16,7 @@ import (
 var errDown = errors.New("the server is down")
 
 // down is a database that cannot be reached. The others are in
-// examples/stores: this package brings no driver into the module of its users.
+// examples/databases: this package brings no driver into the module of its users.
 type down struct{}
 
 func (down) Connect(context.Context) (driver.Conn, error) { return nil, errDown }

@@ -14,7 +14,7 @@ import (
 
 // Users, sessions, API keys, clients and the deny list are in the host's database. The
 // host imports the driver, here pgx ("github.com/jackc/pgx/v5/stdlib"). The module
-// examples/stores has examples that run, with SQLite.
+// examples/databases has examples that run, with SQLite.
 func Example() { //nolint:testableexamples // it needs a driver and a server
 	ctx := context.Background()
 	db, err := sql.Open("pgx", "postgres://app@db.internal/app?sslmode=verify-full&connect_timeout=5")

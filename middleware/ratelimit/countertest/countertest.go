@@ -32,6 +32,12 @@ type Fixture struct {
 	// expiry cannot be lost.
 	Unend func()
 
+	// Stall makes the server of the counters accept requests and answer none, or, with
+	// false, answer again. The rule about contexts then also tests calls that wait for
+	// it. Nil: it tests calls whose context is done before. Leave it nil for counters
+	// without a server.
+	Stall func(stalled bool)
+
 	// KeepsWindows says that a counter of which all is refunded stays until its
 	// window ends, as those of ratelimit.FromLimiter do. The rule that it is then as
 	// if it had never been made is skipped. False: that rule is tested.

@@ -3,7 +3,9 @@ package countertest_test
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,6 +14,7 @@ import (
 	"github.com/ulule/limiter/v3/drivers/store/memory"
 	"go.uber.org/goleak"
 
+	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit/countertest"
 )
@@ -250,6 +253,94 @@ func TestCheats(t *testing.T) {
 	}
 }
 
+// waiting are counters that wait for a server: if deaf, whatever the context says.
+type waiting struct {
+	ratelimit.Counters
+
+	method  string // that waits
+	deaf    bool
+	stalled atomic.Bool
+	ended   chan struct{} // closed when the test ends
+}
+
+func (w *waiting) wait(ctx context.Context, method string) error {
+	if method != w.method || ctx.Err() == nil && !w.stalled.Load() {
+		return nil
+	}
+	if w.deaf {
+		<-w.ended
+		return nil
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func (w *waiting) Take(ctx context.Context, charges []charge, dst []ratelimit.Status) (decision, error) {
+	if err := w.wait(ctx, "Take"); err != nil {
+		return decision{}, err
+	}
+	return w.Counters.Take(ctx, charges, dst)
+}
+
+func (w *waiting) Peek(ctx context.Context, charges []charge, dst []ratelimit.Status) (decision, error) {
+	if err := w.wait(ctx, "Peek"); err != nil {
+		return decision{}, err
+	}
+	return w.Counters.Peek(ctx, charges, dst)
+}
+
+func (w *waiting) Refund(ctx context.Context, charges []charge) error {
+	if err := w.wait(ctx, "Refund"); err != nil {
+		return err
+	}
+	return w.Counters.Refund(ctx, charges)
+}
+
+func (w *waiting) Reset(ctx context.Context, charges []charge) error {
+	if err := w.wait(ctx, "Reset"); err != nil {
+		return err
+	}
+	return w.Counters.Reset(ctx, charges)
+}
+
+// In a bubble the five seconds of the rule take no time.
+func TestCountersThatWaitAreFound(t *testing.T) {
+	t.Parallel()
+	for _, method := range []string{"Take", "Peek", "Refund", "Reset"} {
+		for _, test := range []struct {
+			name  string
+			deaf  bool
+			stall bool // before the context is done
+			found bool
+		}{
+			{"does not look at a context that is done", true, false, true},
+			{"does not look at its context while it waits", true, true, true},
+			{"returns when its context is done", false, true, false},
+		} {
+			t.Run(method+" "+test.name, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					w := &waiting{Counters: inMemory(countertest.NewClock()), method: method, ended: make(chan struct{})}
+					defer close(w.ended)
+					f := countertest.Fixture{Counters: w}
+					if test.stall {
+						f.Stall = func(stalled bool) {
+							w.deaf = test.deaf
+							w.stalled.Store(stalled)
+						}
+					} else {
+						w.deaf = test.deaf
+					}
+					err := countertest.Try(t.Context(), "a call returns when its context is done", f, ratelimit.FixedWindow)
+					if test.found != (err != nil && strings.Contains(err.Error(), "call of "+method)) {
+						t.Errorf("the rule has found: %v", err)
+					}
+				})
+			})
+		}
+	}
+}
+
 func TestCheckHeaders(t *testing.T) {
 	t.Parallel()
 	at := time.Unix(1795416398, 0)
@@ -277,9 +368,64 @@ func TestCheckHeaders(t *testing.T) {
 			t.Errorf("%s: %q is not found", name, value)
 		}
 	}
+	for _, without := range []string{"", "soon"} {
+		h := good()
+		h.Del("Retry-After")
+		if without != "" {
+			h.Set("Retry-After", without)
+		}
+		if err := countertest.CheckHeaders(http.StatusTooManyRequests, h, at, countertest.WantRetryAfter); err == nil {
+			t.Errorf("Retry-After %q is not found with WantRetryAfter", without)
+		}
+	}
+	if err := countertest.CheckHeaders(http.StatusTooManyRequests, good(), at, countertest.WantRetryAfter); err != nil {
+		t.Error(err)
+	}
 	twice := good()
 	twice.Add("X-RateLimit-Limit", "7")
 	if countertest.CheckHeaders(http.StatusTooManyRequests, twice, at) == nil || countertest.CheckHeaders(http.StatusOK, good(), at) == nil {
 		t.Error("a header that is there twice, or Retry-After in a 200, is not found")
+	}
+}
+
+// Where waiting does not help, or the host omits it, a Limiter sends no Retry-After.
+func TestCheckHeadersAccepts(t *testing.T) {
+	t.Parallel()
+	for name, edit := range map[string]func(*ratelimit.Config){
+		"a limit of 0": func(c *ratelimit.Config) {
+			c.Tiers = ratelimit.Tiers{ratelimit.Anonymous: {Limit: 0, Period: time.Hour}}
+		},
+		"a request that costs more than its limit": func(c *ratelimit.Config) {
+			c.Limit.Cost = func(*http.Request) int64 { return 6 }
+		},
+		"NoRetryAfter": func(c *ratelimit.Config) {
+			c.Headers.NoRetryAfter = true
+			c.Limit.Cost = func(*http.Request) int64 { return 5 }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			clock := countertest.NewClock()
+			c := ratelimit.Config{
+				ClientIP: clientip.RemoteAddr, Now: clock.Now,
+				Tiers: ratelimit.Tiers{ratelimit.Anonymous: {Limit: 5, Period: time.Minute}},
+			}
+			edit(&c)
+			l, err := ratelimit.New(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := httptest.NewRecorder()
+			for range 2 { // the second is rejected in any case
+				w = httptest.NewRecorder()
+				l.Limit(http.NotFoundHandler()).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody))
+			}
+			if w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") != "" {
+				t.Fatalf("%d with %v, want a 429 without Retry-After", w.Code, w.Header())
+			}
+			if err := countertest.CheckHeaders(w.Code, w.Header(), clock.Now()); err != nil {
+				t.Errorf("%v: %v", w.Header(), err)
+			}
+		})
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,10 +22,13 @@ var (
 // RateLimit by the IETF draft (versions 08 to 11), X-RateLimit-Limit, -Remaining
 // and -Reset in GitHub's format, and Retry-After (RFC 9110 §10.2.3).
 //
-// A 429 must have one of the two families, a Retry-After in seconds that is not
-// shorter than t in RateLimit, and Cache-Control: no-store. A 2xx must not have
+// A 429 must have one of the two families and Cache-Control: no-store. Its
+// Retry-After, if it has one, must be in seconds, and not shorter than t in RateLimit.
+// A 429 without it is right if waiting does not help, because the limit is 0 or less
+// than the request costs, and with ratelimit.Headers.NoRetryAfter; the headers do not
+// tell these from a mistake, so pass WantRetryAfter for any other. A 2xx must not have
 // Retry-After. Any other response may have neither family.
-func CheckHeaders(status int, h http.Header, at time.Time) error {
+func CheckHeaders(status int, h http.Header, at time.Time, also ...Requirement) error {
 	c := headers{Header: h}
 	for _, name := range []string{"RateLimit-Policy", "RateLimit", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After"} {
 		if n := len(h.Values(name)); n > 1 {
@@ -33,7 +37,7 @@ func CheckHeaders(status int, h http.Header, at time.Time) error {
 	}
 	longest := c.draft()
 	limited := c.github(at)
-	c.retryAfter(status, longest)
+	c.retryAfter(status, longest, slices.Contains(also, WantRetryAfter))
 	if status == http.StatusTooManyRequests {
 		if !limited && h.Get("RateLimit") == "" {
 			c.wrongf("a 429 must have RateLimit or X-RateLimit-Limit")
@@ -44,6 +48,12 @@ func CheckHeaders(status int, h http.Header, at time.Time) error {
 	}
 	return errors.Join(c.errs...)
 }
+
+// Requirement is what a test of headers requires besides what is always required.
+type Requirement uint8
+
+// WantRetryAfter requires a 429 to have Retry-After.
+const WantRetryAfter Requirement = 1
 
 // headers are those of a response, and what is wrong with them.
 type headers struct {
@@ -112,11 +122,13 @@ func (c *headers) github(at time.Time) bool {
 	return limited
 }
 
-func (c *headers) retryAfter(status int, longest int64) {
+func (c *headers) retryAfter(status int, longest int64, wanted bool) {
 	retry, waits := c.number("Retry-After")
 	switch {
 	case status == http.StatusTooManyRequests && !waits:
-		c.wrongf("a 429 must have Retry-After")
+		if wanted {
+			c.wrongf("the 429 has no Retry-After")
+		}
 	case status == http.StatusTooManyRequests && (retry < 1 || retry < longest):
 		c.wrongf("Retry-After: %d, want 1 or more and no less than t (%d)", retry, longest)
 	case status < 300 && c.Get("Retry-After") != "":

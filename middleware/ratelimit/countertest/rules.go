@@ -287,6 +287,11 @@ var rules = []rule{
 		},
 	},
 	{
+		name:  "a call returns when its context is done",
+		why:   "requests would wait for a server that does not answer, until the host has no memory left for more",
+		check: returnsWhenDone,
+	},
+	{
 		name:  "who waits as long as it is told gets in",
 		why:   "clients wait as long as Retry-After says, and would be rejected again and again",
 		wants: canPass,

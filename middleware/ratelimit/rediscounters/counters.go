@@ -144,7 +144,7 @@ func (c *counters) run(ctx context.Context, todo string, charges []ratelimit.Cha
 		if err := c.inspection.check(ctx); err != nil {
 			return err
 		}
-		reply, err = deciding.RunKeys(ctx, c.client, keys, args...).Int64Slice()
+		reply, err = c.decide(ctx, keys, args)
 		return err
 	})
 	if err != nil {
@@ -155,6 +155,30 @@ func (c *counters) run(ctx context.Context, todo string, charges []ratelimit.Cha
 	}
 	c.denied.heard(reply[0])
 	return reply, nil
+}
+
+// decide runs the script. A shared pipeline returns when its batch has been answered,
+// whatever the context of one of its calls says, so the call waits beside it: the
+// pipeline's goroutine ends after the ReadTimeout of the client.
+func (c *counters) decide(ctx context.Context, keys []string, args []any) ([]int64, error) {
+	if !c.guard.Pipelined {
+		return deciding.RunKeys(ctx, c.client, keys, args...).Int64Slice()
+	}
+	type outcome struct {
+		reply []int64
+		err   error
+	}
+	answered := make(chan outcome, 1)
+	go func() {
+		reply, err := deciding.RunKeys(ctx, c.client, keys, args...).Int64Slice()
+		answered <- outcome{reply, err}
+	}()
+	select {
+	case o := <-answered:
+		return o.reply, o.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // key returns the name of a counter.

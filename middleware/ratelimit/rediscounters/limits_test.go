@@ -60,13 +60,27 @@ func TestConformance(t *testing.T) {
 				clock := countertest.NewClock()
 				c := c
 				c.Now = clock.Now
+				client, stall := client, (func(bool))(nil)
+				if strings.HasSuffix(t.Name(), "a_call_returns_when_its_context_is_done") { // others need no proxy
+					address := *client.Options()
+					proxy := proxytest.Start(t, address.Addr)
+					address.Addr, address.Dialer = proxy.Addr, nil
+					client = redis.NewClient(&address)
+					t.Cleanup(func() { _ = client.Close() })
+					stall = func(stalled bool) {
+						proxy.Silence(stalled)
+						if !stalled {
+							proxy.Cut() // a client that waits for an answer would wait for patience
+						}
+					}
+				}
 				n := configured(t, client, prefix, c)
 				rediscounters.WithClock(n, clock.Now)
 				inexact := time.Duration(0)
 				if c.Lease > 0 { // what is charged ahead may be missed elsewhere
 					inexact = time.Microsecond
 				}
-				return countertest.Fixture{Counters: n, Pass: clock.Pass, RoundsUp: inexact, Unend: func() {
+				return countertest.Fixture{Counters: n, Pass: clock.Pass, RoundsUp: inexact, Stall: stall, Unend: func() {
 					for _, key := range redistest.Keys(t, client, prefix) {
 						if err := client.Persist(t.Context(), key).Err(); err != nil {
 							t.Error(err)
