@@ -33,8 +33,8 @@ func main() {
 		Tokens: authority, ClientIP: clientip.RemoteAddr,
 		Tiers: ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour}},
 	}))
-	http.HandleFunc("/auth/jwt/login", auth.Login)
-	http.HandleFunc("/auth/jwt/refresh", auth.Refresh)
+	http.HandleFunc("/login", auth.Login)
+	http.HandleFunc("/refresh", auth.Refresh)
 	http.Handle("/hello", auth.Protect(http.HandlerFunc(hello)))
 	server := &http.Server{Addr: addr, ReadTimeout: 5 * time.Second}
 	log.Fatal(server.ListenAndServe())

@@ -82,15 +82,15 @@ func TestStarters(t *testing.T) {
 func use(t *testing.T, host *hosttest.Host) {
 	t.Helper()
 	host.Get(t, "/hello", "").Is(t, http.StatusUnauthorized, "")
-	host.Post(t, "/auth/jwt/login", "username", "ada", "password", "wrong horse").Is(t, http.StatusBadRequest, "invalid_grant")
-	first := host.Post(t, "/auth/jwt/login", "username", "ada", "password", "correct horse").Pair(t)
+	host.Post(t, "/login", "username", "ada", "password", "wrong horse").Is(t, http.StatusBadRequest, "invalid_grant")
+	first := host.Post(t, "/login", "username", "ada", "password", "correct horse").Pair(t)
 	host.Get(t, "/hello", first.Access).Is(t, http.StatusOK, "hello, 1\n")
 
-	second := host.Post(t, "/auth/jwt/refresh", "refresh_token", first.Refresh).Pair(t)
+	second := host.Post(t, "/refresh", "refresh_token", first.Refresh).Pair(t)
 	host.Get(t, "/hello", second.Access).Is(t, http.StatusOK, "hello, 1\n")
 	// The second use is refused, and ends the session.
-	host.Post(t, "/auth/jwt/refresh", "refresh_token", first.Refresh).Is(t, http.StatusBadRequest, "invalid_grant")
-	host.Post(t, "/auth/jwt/refresh", "refresh_token", second.Refresh).Is(t, http.StatusBadRequest, "invalid_grant")
+	host.Post(t, "/refresh", "refresh_token", first.Refresh).Is(t, http.StatusBadRequest, "invalid_grant")
+	host.Post(t, "/refresh", "refresh_token", second.Refresh).Is(t, http.StatusBadRequest, "invalid_grant")
 
 	const limit = 10 // of which two are spent
 	for range limit - 2 {
@@ -113,25 +113,25 @@ func use(t *testing.T, host *hosttest.Host) {
 // has in a place of its own.
 func endSession(t *testing.T, host *hosttest.Host) {
 	t.Helper()
-	pair := host.Post(t, "/auth/jwt/login", "username", "ada", "password", "correct horse").Pair(t)
+	pair := host.Post(t, "/login", "username", "ada", "password", "correct horse").Pair(t)
 	var list struct {
 		Sessions []struct {
 			ID      string
 			Current bool
 		}
 	}
-	sessions := host.Get(t, "/auth/sessions", pair.Access)
+	sessions := host.Get(t, "/sessions", pair.Access)
 	if err := json.Unmarshal([]byte(sessions.Body), &list); err != nil {
 		t.Fatalf("sessions = %d %s: %v", sessions.Status, sessions.Body, err)
 	}
 	end := hosttest.Request{Method: http.MethodDelete, Bearer: pair.Access}
 	for _, s := range list.Sessions {
 		if s.Current {
-			end.Path = "/auth/sessions/" + s.ID
+			end.Path = "/sessions/" + s.ID
 		}
 	}
 	host.Do(t, end).Is(t, http.StatusNoContent, "")
-	host.Post(t, "/auth/jwt/refresh", "refresh_token", pair.Refresh).Is(t, http.StatusBadRequest, "invalid_grant")
+	host.Post(t, "/refresh", "refresh_token", pair.Refresh).Is(t, http.StatusBadRequest, "invalid_grant")
 	host.Do(t, end).Is(t, http.StatusNotFound, "")
 }
 

@@ -111,6 +111,48 @@ func TestDocsProgramsImportNoInternalPackage(t *testing.T) {
 	}
 }
 
+// The routes of FastAPI applications speak its wire format, in every program and on
+// every page that has them: a newcomer copies the requests of one to another.
+func TestDocsRoutesOfFastAPISpeakItsWireFormat(t *testing.T) {
+	t.Parallel()
+	texts := map[string]string{}
+	for _, pattern := range []string{"examples/*/*.go", "examples/*/*/*.go"} {
+		sources, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(pattern)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, source := range sources {
+			text, err := os.ReadFile(source)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.HasSuffix(source, "_test.go") {
+				texts[source] = string(text)
+			}
+		}
+	}
+	for _, p := range pages(t) {
+		for _, b := range p.blocks() {
+			if b.language == "go" {
+				texts[p.name+":"+strconv.Itoa(b.line)] = b.text
+			}
+		}
+	}
+	found := 0
+	for name, text := range texts {
+		if !strings.Contains(text, `"/auth/jwt/`) {
+			continue
+		}
+		found++
+		if !strings.Contains(text, "wire.FastAPI{}") {
+			t.Errorf("%s serves /auth/jwt/ without wire.FastAPI", name)
+		}
+	}
+	if found < 2 {
+		t.Errorf("%d programs and pages serve /auth/jwt/, want 2 or more", found)
+	}
+}
+
 // programs returns the folders below examples with a program in them.
 func programs(t *testing.T) []string {
 	t.Helper()

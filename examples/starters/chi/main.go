@@ -36,8 +36,8 @@ func main() {
 	}))
 
 	r := chi.NewRouter()
-	r.Post("/auth/jwt/login", auth.Login)
-	r.Post("/auth/jwt/refresh", auth.Refresh)
+	r.Post("/login", auth.Login)
+	r.Post("/refresh", auth.Refresh)
 	r.With(auth.Protect).Get("/hello", hello)
 	server := &http.Server{Addr: "127.0.0.1:8080", Handler: r, ReadTimeout: 5 * time.Second}
 	log.Fatal(server.ListenAndServe())

@@ -36,8 +36,8 @@ func main() {
 		Tiers: ratelimit.Tiers{"free": {Limit: 10, Period: time.Hour}},
 	}))
 	routes := echov4.New(auth)
-	e.POST("/auth/jwt/login", routes.Login)
-	e.POST("/auth/jwt/refresh", routes.Refresh)
+	e.POST("/login", routes.Login)
+	e.POST("/refresh", routes.Refresh)
 	e.GET("/hello", hello, routes.Protect)
 	log.Fatal(e.Start("127.0.0.1:8080"))
 }

@@ -34,10 +34,10 @@ func main() {
 		Tiers: ratelimit.Tiers{"free": {Limit: 10, Period: time.Hour}},
 	}))
 	app := fiber.New(fiber.Config{ReadTimeout: 5 * time.Second})
-	app.Post("/auth/jwt/login", adaptor.HTTPHandlerFunc(auth.Login))
-	app.Post("/auth/jwt/refresh", adaptor.HTTPHandlerFunc(auth.Refresh))
-	app.Get("/auth/sessions", adaptor.HTTPHandlerFunc(auth.Sessions))
-	app.Delete("/auth/sessions/:id", adaptor.HTTPHandlerFunc(auth.EndSession))
+	app.Post("/login", adaptor.HTTPHandlerFunc(auth.Login))
+	app.Post("/refresh", adaptor.HTTPHandlerFunc(auth.Refresh))
+	app.Get("/sessions", adaptor.HTTPHandlerFunc(auth.Sessions))
+	app.Delete("/sessions/:id", adaptor.HTTPHandlerFunc(auth.EndSession))
 	app.Get("/hello", use(auth.Protect), func(c fiber.Ctx) error {
 		user, _ := tokens.PrincipalFrom(c.Context())
 		return c.SendString("hello, " + user.Subject + "\n")

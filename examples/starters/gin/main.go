@@ -34,10 +34,10 @@ func main() {
 		Tiers: ratelimit.Tiers{"free": {Limit: 10, Period: time.Hour}},
 	}))
 	r := gin.Default()
-	r.POST("/auth/jwt/login", gin.WrapF(auth.Login))
-	r.POST("/auth/jwt/refresh", gin.WrapF(auth.Refresh))
-	r.GET("/auth/sessions", gin.WrapF(auth.Sessions))
-	r.DELETE("/auth/sessions/:id", gin.WrapF(auth.EndSession))
+	r.POST("/login", gin.WrapF(auth.Login))
+	r.POST("/refresh", gin.WrapF(auth.Refresh))
+	r.GET("/sessions", gin.WrapF(auth.Sessions))
+	r.DELETE("/sessions/:id", gin.WrapF(auth.EndSession))
 	r.GET("/hello", use(auth.Protect), func(c *gin.Context) {
 		user, _ := tokens.PrincipalFrom(c.Request.Context())
 		c.String(http.StatusOK, "hello, %s\n", user.Subject)

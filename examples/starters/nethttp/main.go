@@ -33,8 +33,8 @@ func main() {
 		Tiers: ratelimit.Tiers{"free": {Limit: 10, Period: time.Hour}},
 	}))
 
-	http.HandleFunc("/auth/jwt/login", auth.Login)
-	http.HandleFunc("/auth/jwt/refresh", auth.Refresh)
+	http.HandleFunc("/login", auth.Login)
+	http.HandleFunc("/refresh", auth.Refresh)
 	http.Handle("/hello", auth.Protect(http.HandlerFunc(hello)))
 	server := &http.Server{Addr: "127.0.0.1:8080", ReadTimeout: 5 * time.Second}
 	log.Fatal(server.ListenAndServe())
