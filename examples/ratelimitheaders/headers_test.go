@@ -11,12 +11,9 @@ import (
 
 	"github.com/dunglas/httpsfv"
 
-	"github.com/sallyport-go/sallyport/middleware"
-	"github.com/sallyport-go/sallyport/middleware/clientip"
+	"github.com/sallyport-go/sallyport/middleware/authtest"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
-	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/tokens"
-	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 // F19: what is sent is a List of RFC 9651, whose items are named by Strings and
@@ -105,32 +102,17 @@ func list(t *testing.T, values []string, params ...string) []httpsfv.Item {
 // limited is a handler behind a limit by all kinds of policies.
 func limited(t *testing.T, tier string, draft ratelimit.Draft) http.Handler {
 	t.Helper()
-	users, err := memstore.New(memstore.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	authority, err := tokens.New(tokens.Config{
-		Store: users, Issuer: "https://issuer.example", Audience: "api",
-		Keys:        []keys.Key{{Algorithm: "HS256", Secret: keys.NewSecret()}},
-		RefreshKeys: []keys.Secret{keys.NewSecret()},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	auth, err := middleware.New(middleware.Config{
-		Tokens: authority, ClientIP: clientip.RemoteAddr, Headers: ratelimit.Headers{Draft: draft},
-		Tiers: ratelimit.Tiers{tier: {
+	f := authtest.New(t, func(c *authtest.Config) {
+		c.Auth.Headers = ratelimit.Headers{Draft: draft}
+		c.Auth.Tiers = ratelimit.Tiers{tier: {
 			Limit: 7, Period: time.Hour, Concurrent: 3, Also: []ratelimit.Window{{Limit: 6, Period: time.Minute}},
-		}},
-		Limit: ratelimit.LimitConfig{Rules: []ratelimit.Rule{
+		}}
+		c.Auth.Limit.Rules = []ratelimit.Rule{
 			{Name: "writes", Limit: 100, Period: time.Minute, By: ratelimit.ByUser(), Cost: func(*http.Request) int64 { return 3 }},
 			{Name: "bytes", Limit: 1 << 20, Period: time.Minute, Late: true, Unit: "content-bytes"},
-		}},
+		}
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return auth.Limit(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	return f.Auth.Limit(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		ratelimit.AddCost(context.WithoutCancel(r.Context()), "bytes", 1000)
 	}))
 }

@@ -161,6 +161,12 @@ var rules = []rule{
 		imports:   []string{"store", "tokens", "tokens/events", "middleware/ratelimit", "middleware/wire", "internal/carry", "internal/fieldvalue", "internal/network", "internal/unread", "configerror", "internal/configcheck"},
 		forbidden: []string{echo, redis},
 	},
+	{
+		promise: "the test fixture for hosts links no test framework, and starts no server",
+		pkg:     "middleware/authtest",
+		imports: []string{
+			"middleware", "middleware/clientip", "middleware/ratelimit", "store", "store/memstore", "store/passwords", "tokens", "tokens/keys",
+		},
 		forbidden: []string{echo, redis, goleak, porcupine, "testing", "net/http/httptest", "os/exec"},
 	},
 	{

@@ -8,13 +8,9 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/sallyport-go/sallyport/middleware"
-	"github.com/sallyport-go/sallyport/middleware/clientip"
+	"github.com/sallyport-go/sallyport/middleware/authtest"
 	"github.com/sallyport-go/sallyport/middleware/echov4"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
-	"github.com/sallyport-go/sallyport/store/memstore"
-	"github.com/sallyport-go/sallyport/tokens"
-	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
 // discarded is a response that is thrown away.
@@ -30,28 +26,13 @@ func (d *discarded) Write(b []byte) (int, error) { return len(b), nil }
 // limiting returns the same limit on an Echo app and on net/http.
 func limiting(t testing.TB, limit int64) (onEcho, onHTTP http.Handler) {
 	t.Helper()
-	users, err := memstore.New(memstore.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	authority, err := tokens.New(tokens.Config{
-		Store: users, Issuer: "https://api.example.com", Audience: "api",
-		Keys:        []keys.Key{{Algorithm: "HS256", Secret: keys.NewSecret()}},
-		RefreshKeys: []keys.Secret{keys.NewSecret()},
+	f := authtest.New(t, func(c *authtest.Config) {
+		c.Auth.Tiers = ratelimit.Tiers{ratelimit.Anonymous: {Limit: limit, Period: time.Hour}}
+		c.Auth.Counters = ratelimit.Memory() // what a host has: those of a Fixture are wrapped
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	auth, err := middleware.New(middleware.Config{
-		Tokens: authority, ClientIP: clientip.RemoteAddr,
-		Tiers: ratelimit.Tiers{ratelimit.Anonymous: {Limit: limit, Period: time.Hour}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	e := echo.New()
-	e.GET("/", func(echo.Context) error { return nil }, echov4.New(auth).Limit)
-	return e, auth.Limit(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	e.GET("/", func(echo.Context) error { return nil }, echov4.New(f.Auth).Limit)
+	return e, f.Auth.Limit(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 }
 
 // F36: what a limit costs an Echo app beside net/http. The rest is Echo's: it makes two
