@@ -2,8 +2,6 @@ package main
 
 import (
 	"net/http"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -112,30 +110,4 @@ func TestAnonymousCallersHaveAHundredRequestsAnHour(t *testing.T) {
 		t.Error("there is no Retry-After")
 	}
 	h.Get(t, "/articles", login(t, h).Access).Is(t, http.StatusOK, "reader 7") // alice, at the same address
-}
-
-func TestNoEchoIsLinked(t *testing.T) {
-	t.Parallel()
-	binary := filepath.Join(t.TempDir(), "nethttp")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	out, err := exec.CommandContext(t.Context(), "go", "version", "-m", binary).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	for _, tt := range []struct {
-		module string
-		linked bool
-	}{
-		{"github.com/golang-jwt/jwt", true}, // else this test sees nothing
-		{"github.com/ulule/limiter", true},
-		{"github.com/labstack/echo", false},
-		{"redis", false},
-		{"sqlite", false},
-	} {
-		if strings.Contains(string(out), tt.module) != tt.linked {
-			t.Errorf("%s: linked is %v, want %v, in:\n%s", tt.module, !tt.linked, tt.linked, out)
-		}
-	}
 }

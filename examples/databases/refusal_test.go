@@ -60,7 +60,7 @@ func (e elsewhere) RemoveUser(ctx context.Context, id string) error {
 
 // hashKiB is what a hash of these tests takes, which is how they are counted: argon2
 // takes its memory anew for each, and nothing else in a login takes so much.
-const hashKiB = 8 << 10
+const hashKiB = 2 << 10
 
 // keepers are the stores that are shipped, empty, each with a hasher of hashKiB.
 func keepers(t *testing.T) map[string]keeper {

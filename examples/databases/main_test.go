@@ -1,4 +1,4 @@
-// Package stores_test tries the stores on real databases. It lies here because
+// Package databases_test tries the stores on real databases. It lies here because
 // the drivers do: a host of the library gets none that it has not chosen.
 package databases_test
 
