@@ -15,11 +15,16 @@ import (
 	"testing"
 
 	"github.com/sallyport-go/sallyport/internal/redistest"
+	"github.com/sallyport-go/sallyport/store/passwords"
 )
 
 func TestMain(m *testing.M) {
 	if os.Getenv(alone) != "" {
-		os.Exit(serveAlone())
+		os.Exit(serveAlone()) // with the defaults
+	}
+	var err error
+	if hasher, err = passwords.New(passwords.Config{Memory: 64, Time: 1, Threads: 1, InsecureParameters: true}); err != nil {
+		panic(err)
 	}
 	os.Exit(redistest.Run(m))
 }

@@ -18,9 +18,14 @@ import (
 
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/memstore"
+	"github.com/sallyport-go/sallyport/store/passwords"
 	"github.com/sallyport-go/sallyport/store/redisstore"
 	"github.com/sallyport-go/sallyport/store/sqlstore"
 )
+
+// hasher hashes the passwords in memory. Nil: with the defaults. Tests that do not
+// measure it have a cheap one.
+var hasher *passwords.Hasher
 
 // stores holds the store interfaces that the quick start uses, all from one backend.
 type stores struct {
@@ -75,7 +80,7 @@ func mysqlDSN(address string) (string, error) {
 }
 
 func inMemory() (stores, error) {
-	s, err := memstore.New(memstore.Config{})
+	s, err := memstore.New(memstore.Config{Passwords: hasher})
 	if err != nil {
 		return stores{}, err
 	}
@@ -102,7 +107,7 @@ func inSQL(ctx context.Context, dialect sqlstore.Dialect, driver, dsn string) (s
 // onRedis keeps sessions and API keys on Redis. The demo users are in memory and are
 // added again at each start; a real host has them in its database.
 func onRedis(ctx context.Context, address string) (stores, error) {
-	memory, err := memstore.New(memstore.Config{})
+	memory, err := memstore.New(memstore.Config{Passwords: hasher})
 	if err != nil {
 		return stores{}, err
 	}

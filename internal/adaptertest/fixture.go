@@ -62,7 +62,7 @@ type Fixture struct {
 // Open returns a Fixture whose configuration the edits have changed.
 func Open(t *testing.T, edits ...func(*Config)) *Fixture {
 	t.Helper()
-	hasher, err := passwords.New(passwords.Config{Memory: 64, Time: 1, Threads: 1, InsecureParameters: true})
+	hasher, err := passwords.New(passwords.Config{Memory: 8, Time: 1, Threads: 1, InsecureParameters: true})
 	if err != nil {
 		t.Fatal(err)
 	}
