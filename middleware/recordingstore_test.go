@@ -34,7 +34,7 @@ func (w *recordingStore) step(hook func(call string)) {
 
 func newRecordingStore(tb testing.TB) *recordingStore {
 	tb.Helper()
-	hasher, err := passwords.New(passwords.Config{Memory: 64, Time: 1, Threads: 1, Concurrent: 4, Queue: 1024, InsecureParameters: true})
+	hasher, err := passwords.New(passwords.Config{Memory: 8, Time: 1, Threads: 1, Concurrent: 4, Queue: 1024, InsecureParameters: true})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -33,7 +33,7 @@ type hook func(ctx context.Context, call string) error
 // store waits on must be of that bubble.
 func newStoreSpy(tb testing.TB) *storeSpy {
 	tb.Helper()
-	hasher, err := passwords.New(passwords.Config{Memory: 64, Time: 1, Threads: 1, InsecureParameters: true})
+	hasher, err := passwords.New(passwords.Config{Memory: 8, Time: 1, Threads: 1, InsecureParameters: true})
 	if err != nil {
 		tb.Fatal(err)
 	}

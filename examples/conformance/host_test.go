@@ -174,7 +174,7 @@ func me(w http.ResponseWriter, r *http.Request) {
 
 func newHost(t *testing.T, edits []edit) (*host, *middleware.Auth) {
 	t.Helper()
-	hasher, err := passwords.New(passwords.Config{Memory: 64, Time: 1, Threads: 1, Queue: 1024, InsecureParameters: true})
+	hasher, err := passwords.New(passwords.Config{Memory: 8, Time: 1, Threads: 1, Queue: 1024, InsecureParameters: true})
 	if err != nil {
 		t.Fatal(err)
 	}

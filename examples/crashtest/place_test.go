@@ -171,7 +171,7 @@ func (p *place) database() (*sql.DB, sqlstore.Config, error) {
 	}
 	var err error
 	c.Passwords, err = passwords.New(passwords.Config{ // of no strength, for they are not what is tried
-		Memory: 64, Time: 1, Threads: 1, Concurrent: 4, Queue: 1024, InsecureParameters: true,
+		Memory: 8, Time: 1, Threads: 1, Concurrent: 4, Queue: 1024, InsecureParameters: true,
 	})
 	if err != nil {
 		return nil, c, err

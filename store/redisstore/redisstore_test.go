@@ -94,7 +94,7 @@ func (a *away) User(ctx context.Context, id string) (store.User, error) {
 func fixture(dials, tidies func(t *testing.T) redis.UniversalClient, many int) func(t *testing.T) storetest.Fixture {
 	return func(t *testing.T) storetest.Fixture {
 		t.Helper()
-		h, err := passwords.New(passwords.Config{Memory: 64, Time: 1, Threads: 1, Concurrent: 4, Queue: 1024, InsecureParameters: true})
+		h, err := passwords.New(passwords.Config{Memory: 8, Time: 1, Threads: 1, Concurrent: 4, Queue: 1024, InsecureParameters: true})
 		if err != nil {
 			t.Fatal(err)
 		}

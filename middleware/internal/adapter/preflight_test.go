@@ -34,14 +34,14 @@ func (v version[C, H, M]) testPreflight(t *testing.T) {
 				app.any("/account", handle, auth.Protect)
 				app.any("/address", handle, auth.Limit)
 				for path, limit := range map[string]int{"/account": 4, "/address": 2} {
+					r := httptest.NewRequestWithContext(t.Context(), method, path, http.NoBody)
+					for _, name := range headers {
+						r.Header.Set(name, "https://shop.example")
+					}
+					if path == "/account" {
+						r.Header.Set("Authorization", "Bearer "+h.Words["access"])
+					}
 					for i := range limit + times {
-						r := httptest.NewRequestWithContext(t.Context(), method, path, http.NoBody)
-						for _, name := range headers {
-							r.Header.Set(name, "https://shop.example")
-						}
-						if path == "/account" {
-							r.Header.Set("Authorization", "Bearer "+h.Words["access"])
-						}
 						w := httptest.NewRecorder()
 						app.ServeHTTP(w, r)
 						if over := i >= limit; over != (w.Code == http.StatusTooManyRequests) {
