@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sallyport-go/sallyport/internal/fieldvalue"
 	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
 	"github.com/sallyport-go/sallyport/tokens/events"
@@ -56,7 +57,7 @@ func isRequirement(maxAge time.Duration, classes []string) bool {
 		return false
 	}
 	return !slices.ContainsFunc(classes, func(class string) bool {
-		return class == "" || !isQuotable(class) || strings.Contains(class, " ")
+		return class == "" || !fieldvalue.IsQuotable(class) || strings.Contains(class, " ")
 	})
 }
 

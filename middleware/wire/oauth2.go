@@ -115,7 +115,7 @@ func challengeTo(realm string, e *Error) string {
 		return challenge(realm)
 	}
 	text := challenge(realm) + `, error="` + e.Code + `", error_description="` + e.Description + `"`
-	if e.ContextClasses != "" && isQuotable(e.ContextClasses) {
+	if e.ContextClasses != "" && fieldvalue.IsQuotable(e.ContextClasses) {
 		text += `, acr_values="` + e.ContextClasses + `"`
 	}
 	if e.MaxAge > 0 {
