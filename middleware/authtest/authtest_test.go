@@ -268,10 +268,11 @@ func TestRefusalsInEachWireFormat(t *testing.T) {
 	for name, test := range map[string]struct {
 		dialect                                   wire.Dialect
 		noToken, expired, scope, limited, refresh string
+		refreshStatus                             int
 	}{
-		"OAuth2":  {wire.OAuth2{}, "", "invalid_token", "insufficient_scope", "quota-exceeded", "invalid_grant"},
-		"FastAPI": {wire.FastAPI{}, "Unauthorized", "Unauthorized", "Forbidden", "Too Many Requests", "Unauthorized"},
-		"Lexik":   {wire.Lexik{RefreshTokens: true}, "JWT Token not found", "Expired JWT Token", "Forbidden", "Too many requests, please try again later.", "JWT Refresh Token Not Found"},
+		"OAuth2":  {wire.OAuth2{}, "", "invalid_token", "insufficient_scope", "quota-exceeded", "invalid_grant", http.StatusBadRequest},
+		"FastAPI": {wire.FastAPI{}, "Unauthorized", "Unauthorized", "Forbidden", "Too Many Requests", "Unauthorized", http.StatusUnauthorized},
+		"Lexik":   {wire.Lexik{RefreshTokens: true}, "JWT Token not found", "Expired JWT Token", "Forbidden", "Too many requests, please try again later.", "JWT Refresh Token Not Found", http.StatusUnauthorized},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -310,6 +311,14 @@ func TestRefusalsInEachWireFormat(t *testing.T) {
 			if got.Quota == nil || *got.Quota != (authtest.Quota{Policy: "premium", Limit: 9, Remaining: 8}) {
 				t.Errorf("quota = %+v", got.Quota)
 			}
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/refresh", strings.NewReader("refresh_token=x"))
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			if name == "FastAPI" {
+				r.Header.Set("Refresh-Token", "x")
+			}
+			w := httptest.NewRecorder()
+			app.ServeHTTP(w, r)
+			authtest.WantRefusal(t, w.Result(), authtest.Refusal{Status: test.refreshStatus, Code: test.refresh})
 			got = want(send(http.MethodGet, "/reports", f.Token(t, authtest.User{})), http.StatusTooManyRequests, test.limited, "")
 			if got.Quota == nil || got.Quota.Policy != "free" || got.Quota.RetryAfter != 0 {
 				t.Errorf("quota = %+v", got.Quota)
@@ -378,7 +387,7 @@ func TestWantRefusalFails(t *testing.T) {
 		"another quota":      {limited, authtest.Refusal{Status: 429, Quota: &authtest.Quota{Policy: "free", Limit: 3}}, []string{"quota = {Policy:free Limit:3 Remaining:0 RetryAfter:7s}"}},
 		"no quota":           {bare(http.StatusForbidden), authtest.Refusal{Status: 403, Quota: &right}, []string{"no quota"}},
 		"no refusal":         {bare(http.StatusOK), authtest.Refusal{Status: 200}, []string{"was not refused"}},
-		"a 401 without one":  {bare(http.StatusUnauthorized), authtest.Refusal{Status: 401}, []string{"WWW-Authenticate"}},
+		"a 401 without one":  {bare(http.StatusUnauthorized), authtest.Refusal{Status: 401, Challenge: `Bearer realm="api"`}, []string{"challenge = , want Bearer"}},
 		"a body that breaks": {func() *http.Response { return &http.Response{StatusCode: 403, Body: io.NopCloser(brokenBody{})} }, authtest.Refusal{Status: 403}, []string{"cannot be read"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -3,7 +3,6 @@ package authtest
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -52,9 +51,8 @@ type Quota struct {
 }
 
 // WantRefusal fails the test unless the response is this refusal. Of the fields of want
-// all that are not empty must be the same. A 401 must have a challenge (RFC 9110
-// §15.5.2). The body can be read again afterwards. The response of an
-// httptest.ResponseRecorder is its Result.
+// all that are not empty must be the same. The body can be read again afterwards. The
+// response of an httptest.ResponseRecorder is its Result.
 func WantRefusal(tb TB, response *http.Response, want Refusal) {
 	tb.Helper()
 	got, err := ReadRefusal(response)
@@ -85,9 +83,8 @@ func WantRefusal(tb TB, response *http.Response, want Refusal) {
 }
 
 // ReadRefusal returns what a client can tell of a response that is a refusal, in any
-// wire format. It returns an error if the status is below 400, if it is 401 without
-// WWW-Authenticate, or if the body cannot be read. The body can be read again
-// afterwards.
+// wire format. It returns an error if the status is below 400, or if the body cannot be
+// read. The body can be read again afterwards.
 func ReadRefusal(response *http.Response) (Refusal, error) {
 	body, err := reread(response)
 	if err != nil {
@@ -96,9 +93,6 @@ func ReadRefusal(response *http.Response) (Refusal, error) {
 	r := Refusal{Status: response.StatusCode, Challenge: response.Header.Get("WWW-Authenticate")}
 	if r.Status < http.StatusBadRequest {
 		return Refusal{}, fmt.Errorf("the request was not refused: %d %s", r.Status, body)
-	}
-	if r.Status == http.StatusUnauthorized && r.Challenge == "" {
-		return Refusal{}, errors.New("the 401 has no WWW-Authenticate")
 	}
 	r.Code = code(response.Header, body)
 	if q, ok := ReadQuota(response); ok {
