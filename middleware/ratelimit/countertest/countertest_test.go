@@ -259,12 +259,13 @@ type waiting struct {
 
 	method  string // that waits
 	deaf    bool
+	stalls  bool // it waits only while stalled; else whenever its context is done
 	stalled atomic.Bool
 	ended   chan struct{} // closed when the test ends
 }
 
 func (w *waiting) wait(ctx context.Context, method string) error {
-	if method != w.method || ctx.Err() == nil && !w.stalled.Load() {
+	if method != w.method || w.stalls && !w.stalled.Load() || !w.stalls && ctx.Err() == nil {
 		return nil
 	}
 	if w.deaf {
@@ -320,16 +321,13 @@ func TestCountersThatWaitAreFound(t *testing.T) {
 			t.Run(method+" "+test.name, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					w := &waiting{Counters: inMemory(countertest.NewClock()), method: method, ended: make(chan struct{})}
+					w := &waiting{
+						Counters: inMemory(countertest.NewClock()), method: method, deaf: test.deaf, stalls: test.stall, ended: make(chan struct{}),
+					}
 					defer close(w.ended)
 					f := countertest.Fixture{Counters: w}
 					if test.stall {
-						f.Stall = func(stalled bool) {
-							w.deaf = test.deaf
-							w.stalled.Store(stalled)
-						}
-					} else {
-						w.deaf = test.deaf
+						f.Stall = w.stalled.Store
 					}
 					err := countertest.Try(t.Context(), "a call returns when its context is done", f, ratelimit.FixedWindow)
 					if test.found != (err != nil && strings.Contains(err.Error(), "call of "+method)) {
