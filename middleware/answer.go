@@ -3,6 +3,7 @@ package middleware
 import (
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/sallyport-go/sallyport/internal/unread"
 	"github.com/sallyport-go/sallyport/middleware/wire"
@@ -14,6 +15,7 @@ import (
 func (a *Auth) Refused(route wire.Route, err error) wire.Answer {
 	answer := a.dialect.Refused(route, a.realm, wire.AsError(err))
 	a.clearIn(answer.Header, err)
+	a.addVary(answer.Header)
 	return answer
 }
 
@@ -24,7 +26,42 @@ func (a *Auth) RefusedIn(h http.Header, route wire.Route, err error) (wire.Answe
 	cause := wire.AsError(err)
 	answer := a.refusals.RefusedIn(h, route, cause)
 	a.clearIn(h, err)
+	a.addVary(h)
 	return answer, cause
+}
+
+// AddVary adds Authorization and Cookie to Vary (RFC 9110 §12.5.5), as those headers of
+// a request that the answers of a route behind Bearer or OptionalBearer depend on. They
+// are added once, to what others have set. Bearer and OptionalBearer call it with
+// anonymous false and true; an adapter for a framework does too. Without Config.Cookies
+// it adds Authorization alone, and only if the route serves anonymous callers: what an
+// access token is needed for, no shared cache may keep (RFC 9111 §3.5).
+func (a *Auth) AddVary(h http.Header, anonymous bool) {
+	switch {
+	case a.cookies != nil:
+		a.addVary(h)
+	case anonymous:
+		addVary(h, "Authorization")
+	}
+}
+
+// addVary adds what an answer of an Auth with cookies depends on.
+func (a *Auth) addVary(h http.Header) {
+	if a.cookies != nil {
+		addVary(h, "Cookie, Authorization")
+	}
+}
+
+// varying adds to an answer what it depends on, if there are cookies.
+func (a *Auth) varying(answer wire.Answer) wire.Answer {
+	a.addVary(answer.Header)
+	return answer
+}
+
+func addVary(h http.Header, names string) {
+	if old := h["Vary"]; !slices.Contains(old, names) {
+		h["Vary"] = append(slices.Clip(old), names)
+	}
 }
 
 // clearIn clears the cookies that a refusal clears.
@@ -49,7 +86,7 @@ func (a *Auth) refused(w http.ResponseWriter, r *http.Request, route wire.Route,
 // Config.Cookies, in cookies and with 204.
 func (a *Auth) Granted(p tokens.Pair) wire.Answer {
 	if a.cookies != nil {
-		return a.cookies.granted(p)
+		return a.varying(a.cookies.granted(p))
 	}
 	return a.dialect.Granted(p)
 }
@@ -66,7 +103,7 @@ func (a *Auth) grant(w http.ResponseWriter, r *http.Request, route wire.Route, p
 // LoggedOut returns the response to a logout in the Auth's wire format. It clears
 // the cookies of Config.Cookies.
 func (a *Auth) LoggedOut(ended bool) wire.Answer {
-	return a.forgetting(a.dialect.LoggedOut(ended), true)
+	return a.varying(a.forgetting(a.dialect.LoggedOut(ended), true))
 }
 
 // forgetting clears the cookies in a response, if there are any and the caller's

@@ -38,6 +38,11 @@ type KeyList struct {
 // token. The method must be GET or HEAD. The access token must satisfy
 // Config.AccountScope.
 func (a *Auth) CheckAPIKeys(r *http.Request) (KeyList, error) {
+	list, err := a.checkAPIKeys(r)
+	return list, a.told(r, "APIKeys", err)
+}
+
+func (a *Auth) checkAPIKeys(r *http.Request) (KeyList, error) {
 	p, err := a.keyOwner(r, http.MethodGet, http.MethodHead)
 	if err != nil {
 		return KeyList{}, err
@@ -73,6 +78,11 @@ func (a *Auth) APIKeys(w http.ResponseWriter, r *http.Request) {
 // exchanged, 1 to 32 texts as [tokens.ParseNetworks] reads them; without it anywhere.
 // See [tokens.Authority.CreateOwnAPIKey].
 func (a *Auth) CheckCreateAPIKey(r *http.Request) (CreatedKey, error) {
+	key, err := a.checkCreateAPIKey(r)
+	return key, a.told(r, "CreateAPIKey", err)
+}
+
+func (a *Auth) checkCreateAPIKey(r *http.Request) (CreatedKey, error) {
 	p, err := a.keyOwner(r, http.MethodPost)
 	if err != nil {
 		return CreatedKey{}, err
@@ -111,6 +121,11 @@ func (a *Auth) CreateAPIKey(w http.ResponseWriter, r *http.Request) {
 // more, gets ReasonNotFound, and one whose key has a successor that works gets
 // ReasonReplaced. See [tokens.Authority.ReplaceOwnAPIKey].
 func (a *Auth) CheckReplaceAPIKey(r *http.Request, id string) (CreatedKey, error) {
+	key, err := a.checkReplaceAPIKey(r, id)
+	return key, a.told(r, "ReplaceAPIKey", err)
+}
+
+func (a *Auth) checkReplaceAPIKey(r *http.Request, id string) (CreatedKey, error) {
 	p, err := a.keyOwner(r, http.MethodPost)
 	if err != nil {
 		return CreatedKey{}, err
@@ -145,10 +160,10 @@ func (a *Auth) ReplaceAPIKey(w http.ResponseWriter, r *http.Request) {
 func (a *Auth) CheckRevokeAPIKey(r *http.Request, id string) error {
 	r = undisturbed(r)
 	p, err := a.keyOwner(r, http.MethodDelete)
-	if err != nil {
-		return err
+	if err == nil {
+		err = found(a.tokens.RevokeAPIKey(a.located(r), p.Owner(), pathID(r, id)))
 	}
-	return found(a.tokens.RevokeAPIKey(a.located(r), p.Owner(), pathID(r, id)))
+	return a.told(r, "RevokeAPIKey", err)
 }
 
 // RevokeAPIKey is a handler that ends the API key of CheckRevokeAPIKey, and
@@ -291,7 +306,7 @@ func newKeyJSON(k store.APIKey) keyJSON {
 
 // APIKeysListed returns the response with keys, in their order. It does not
 // contain the keys themselves.
-func (*Auth) APIKeysListed(list KeyList) wire.Answer {
+func (a *Auth) APIKeysListed(list KeyList) wire.Answer {
 	body := struct {
 		Keys []keyJSON `json:"api_keys"`
 		Next string    `json:"next,omitempty"`
@@ -299,12 +314,12 @@ func (*Auth) APIKeysListed(list KeyList) wire.Answer {
 	for _, k := range list.Keys {
 		body.Keys = append(body.Keys, newKeyJSON(k))
 	}
-	return wire.JSON(http.StatusOK, body)
+	return a.varying(wire.JSON(http.StatusOK, body))
 }
 
 // APIKeyCreated returns the response with a new key: 201.
-func (*Auth) APIKeyCreated(k CreatedKey) wire.Answer {
+func (a *Auth) APIKeyCreated(k CreatedKey) wire.Answer {
 	j := newKeyJSON(k.APIKey)
 	j.Key = string(k.Key)
-	return wire.JSON(http.StatusCreated, j)
+	return a.varying(wire.JSON(http.StatusCreated, j))
 }

@@ -144,6 +144,7 @@ type Auth struct {
 	clientIP       func(*http.Request) (netip.Addr, error)
 	dialect        wire.Dialect
 	refusals       *wire.Refusals // in the dialect
+	namesNoClient  bool           // no request in the wire format can name the client that is required
 	passwordGrant  bool
 	endpoints      Endpoints
 	mayIntrospect  func(context.Context, store.Client) bool
@@ -162,6 +163,7 @@ type Auth struct {
 type verifier interface {
 	Verify(ctx context.Context, token tokens.Secret) (tokens.Principal, error)
 	Report(ctx context.Context, e events.Event)
+	Reports() bool
 }
 
 const (
@@ -230,13 +232,17 @@ func New(c Config) (*Auth, error) {
 }
 
 // WithDialect returns the same Auth with another wire format, for clients of
-// another kind. Both use the same counters. Nil: [wire.OAuth2], as in the Config.
+// another kind. Both use the same counters. Nil: [wire.OAuth2], as in the Config. In a
+// wire format with which no login can succeed, because clients are required and none is
+// ever named, Login and Refresh answer 500 and report a Fault that says so; New rejects
+// such a Config.Dialect.
 func (a *Auth) WithDialect(d wire.Dialect) *Auth {
 	if d == nil {
 		d = wire.OAuth2{}
 	}
 	other := *a
 	other.dialect, other.refusals = d, wire.NewRefusals(d, a.realm)
+	other.namesNoClient = a.tokens != nil && namesNoClient(a.tokens, d)
 	other.limits = a.limits.WithRefuse(other.refuse)
 	return &other
 }

@@ -6,9 +6,9 @@ import (
 	"strings"
 
 	"github.com/sallyport-go/sallyport/internal/carry"
+	"github.com/sallyport-go/sallyport/internal/requestcopy"
 	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
-	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 // CheckBearer returns the principal of the request's access token (RFC 6750
@@ -17,8 +17,15 @@ import (
 // other place. It does not read the context.
 //
 // It returns a wire.Error if there is no token, more than one Authorization
-// header, or a malformed one, and the errors of [tokens.Authority.Verify].
+// header, or a malformed one, and the errors of [tokens.Authority.Verify]. A request
+// that it rejects is reported as events.BearerRefused.
 func (a *Auth) CheckBearer(r *http.Request) (tokens.Principal, error) {
+	p, err := a.bearer(r)
+	return p, a.told(r, "Bearer", err)
+}
+
+// bearer is CheckBearer without an event.
+func (a *Auth) bearer(r *http.Request) (tokens.Principal, error) {
 	all := r.Header["Authorization"]
 	if len(all) > 1 {
 		return tokens.Principal{}, wire.NewError(wire.ReasonTwoBearers, nil)
@@ -46,18 +53,18 @@ func (a *Auth) CheckBearer(r *http.Request) (tokens.Principal, error) {
 // most of them with 401 and a challenge (RFC 6750 §3), and with 503 if the token
 // cannot be verified now.
 func (a *Auth) Bearer(next http.Handler) http.Handler {
-	return a.identified(next, a.CheckBearer)
+	return a.identified(next, a.CheckBearer, false)
 }
 
 // CheckOptionalBearer is CheckBearer for routes that anonymous callers may use: a
 // request without a token gets the zero Principal and no error. A request with an
 // invalid token is rejected, and so is an Authorization: Bearer without a token.
 func (a *Auth) CheckOptionalBearer(r *http.Request) (tokens.Principal, error) {
-	p, err := a.CheckBearer(r)
+	p, err := a.bearer(r)
 	if err != nil && wire.AsError(err).Reason == wire.ReasonNoBearer && !saysBearer(r) {
 		return tokens.Principal{}, nil
 	}
-	return p, err
+	return p, a.told(r, "OptionalBearer", err)
 }
 
 func saysBearer(r *http.Request) bool {
@@ -69,20 +76,23 @@ func saysBearer(r *http.Request) bool {
 // as Bearer does, and requests without one as anonymous: no principal is in their
 // context. It rejects requests with an invalid token.
 func (a *Auth) OptionalBearer(next http.Handler) http.Handler {
-	return a.identified(next, a.CheckOptionalBearer)
+	return a.identified(next, a.CheckOptionalBearer, true)
 }
 
-func (a *Auth) identified(next http.Handler, check func(*http.Request) (tokens.Principal, error)) http.Handler {
+func (a *Auth) identified(next http.Handler, check func(*http.Request) (tokens.Principal, error), anonymous bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a.AddVary(w.Header(), anonymous)
 		p, err := check(r)
 		if err != nil {
 			a.refused(w, r, wire.RouteAPI, err)
 			return
 		}
+		served := r
 		if p.Subject != "" {
-			r = WithPrincipal(r, p)
+			served = WithPrincipal(r, p)
+			defer requestcopy.Carry(r, served)
 		}
-		next.ServeHTTP(w, r)
+		next.ServeHTTP(w, served)
 	})
 }
 
@@ -99,21 +109,23 @@ func WithPrincipal(r *http.Request, p tokens.Principal) *http.Request {
 }
 
 // CheckScope returns nil if the request's principal has all the scopes. It must
-// run behind Bearer or Protect: without a principal in the context it returns
-// ReasonNoBearer. Without one of the scopes it returns ReasonForbidden.
+// run behind Bearer or Protect. Without a principal in the context it returns
+// ReasonNoBearer or, if the request has a valid access token, ReasonInternal and
+// reports a Fault: then neither is mounted in front. Without one of the scopes it
+// returns ReasonForbidden, which is reported as events.AccessRefused.
 func (a *Auth) CheckScope(r *http.Request, scopes ...string) error {
 	p, ok := tokens.PrincipalFrom(r.Context())
 	if !ok {
 		if !a.mayBeAnonymous(r) {
-			a.verifier.Report(a.located(r), events.Event{Kind: events.Fault, Err: errNoPrincipal})
+			return a.unworkable(r, errNoPrincipal)
 		}
-		return wire.NewError(wire.ReasonNoBearer, nil)
+		return a.told(r, "RequireScope", wire.NewError(wire.ReasonNoBearer, nil))
 	}
 	for _, name := range scopes {
 		if !p.HasScope(name) {
 			e := wire.NewError(wire.ReasonForbidden, nil)
 			e.Scope = strings.Join(scopes, " ")
-			return e
+			return a.told(r, "RequireScope", e)
 		}
 	}
 	return nil
@@ -124,13 +136,14 @@ var errNoPrincipal = errors.New("middleware: RequireScope found an access token 
 // mayBeAnonymous reports whether a request without a principal has no access token
 // either, as behind OptionalBearer.
 func (a *Auth) mayBeAnonymous(r *http.Request) bool {
-	_, err := a.CheckBearer(r)
+	_, err := a.bearer(r)
 	return err != nil
 }
 
 // RequireScope returns a middleware that serves requests whose principal has all
 // the scopes. It rejects others with 403 (RFC 6750 §3.1), and with 401 if there
-// is no principal. Mount it behind Bearer or Protect.
+// is no access token. Mount it behind Bearer or Protect: without either, requests with
+// a valid access token get 500.
 func (a *Auth) RequireScope(scopes ...string) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

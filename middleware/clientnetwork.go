@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"fmt"
 	"net/http"
 	"net/netip"
 	"strconv"
@@ -28,7 +29,7 @@ func (a *Auth) networkOf(r *http.Request) (clientNetwork, error) {
 	}
 	if err != nil {
 		a.tokens.Report(a.located(r), events.Event{Kind: events.Fault, Err: err})
-		return clientNetwork{}, wire.NewError(wire.ReasonMalformed, err) // a middleware may have copied the address from a header
+		return clientNetwork{}, wire.NewError(wire.ReasonMalformed, fmt.Errorf("%w: %w", errAddress, err)) // a middleware may have copied the address from a header
 	}
 	return from, nil
 }

@@ -1,7 +1,6 @@
 package middleware
 
 import (
-	"bytes"
 	"errors"
 
 	"github.com/sallyport-go/sallyport/configerror"
@@ -56,7 +55,7 @@ func namesNoClient(a *tokens.Authority, d wire.Dialect) bool {
 // answer every request with a refusal or with nothing.
 func (c Config) checkPublished(endpoint string) error {
 	switch {
-	case endpoint == "JWKS" && bytes.Equal(c.Tokens.JWKS(), []byte(`{"keys":[]}`)):
+	case endpoint == "JWKS" && string(c.Tokens.JWKS()) == noKeys:
 		return errors.New("must be empty if Tokens has HMAC keys only, which are never published")
 	case endpoint == "Introspect" && c.MayIntrospect == nil:
 		return errors.New("must be empty without MayIntrospect")

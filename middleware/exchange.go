@@ -1,11 +1,13 @@
 package middleware
 
 import (
+	"fmt"
 	"net/http"
 
-	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
 )
+
+var errKeyTooLong = fmt.Errorf("middleware: the access token of an API key does not fit into a cookie: %w", tokens.ErrClaims)
 
 // exchange exchanges a refresh token or, if keys is true, an API key. It returns an
 // error after too many failed attempts.
@@ -16,7 +18,7 @@ func (a *Auth) exchange(r *http.Request, refresh tokens.RefreshRequest, keys boo
 			Scopes: refresh.Scopes,
 		})
 		if err == nil && refresh.MaxAccess > 0 && len(p.AccessToken) > refresh.MaxAccess {
-			return tokens.Pair{}, wire.NewError(wire.ReasonInternal, tokens.ErrClaims)
+			return tokens.Pair{}, a.unworkable(r, errKeyTooLong)
 		}
 		return p, err
 	}

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/sallyport-go/sallyport/internal/eventtest"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
+	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
 	"github.com/sallyport-go/sallyport/tokens/events"
 )
@@ -80,6 +83,10 @@ func TestFaultC1AHandlerThatCannotWorkNamesTheField(t *testing.T) {
 	}{
 		"/keys":     {func(c *config) { c.tokens.APIKeys = nil }, "middleware: tokens.Config.APIKeys is nil"},
 		"/metadata": {func(*config) {}, "middleware: Config.Endpoints is empty"},
+		"/introspect": {func(c *config) {
+			c.tokens.Clients, c.tokens.DefaultClient = registry{"app": {ID: "app", Grants: []string{tokens.GrantPassword}}}, "app"
+		}, "middleware: Config.MayIntrospect is nil"},
+		"/bare": {func(*config) {}, "middleware: RequireScope found an access token and no principal: mount Bearer or Protect"},
 	} {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
@@ -87,7 +94,11 @@ func TestFaultC1AHandlerThatCannotWorkNamesTheField(t *testing.T) {
 			d.mux.HandleFunc("/metadata", d.Metadata)
 			pair := d.login(t, alice)
 			d.journal.Take()
-			w := d.ask(t, "GET "+path+"\nAuthorization: Bearer "+string(pair.AccessToken)+"\n\n")
+			method := "GET "
+			if path == "/introspect" {
+				method = "POST "
+			}
+			w := d.ask(t, method+path+"\nAuthorization: Bearer "+string(pair.AccessToken)+"\n\n")
 			wantStatus(t, w, http.StatusInternalServerError)
 			if strings.Contains(w.Body.String(), "Config") {
 				t.Errorf("the client is told %s", w.Body)
@@ -105,12 +116,60 @@ func TestFaultC1RequireScopeWithoutBearerIsTold(t *testing.T) {
 	d := open(t)
 	pair := d.login(t, alice)
 	d.journal.Take()
-	wantStatus(t, d.call(t, "/bare", pair.AccessToken, ""), http.StatusUnauthorized)
+	wantStatus(t, d.call(t, "/bare", pair.AccessToken, ""), http.StatusInternalServerError)
 	if all := d.journal.Take(); len(all) != 1 || all[0].Kind != events.Fault || !strings.Contains(all[0].Err.Error(), "mount Bearer or Protect in front") {
 		t.Errorf("events %+v", all)
 	}
 	wantStatus(t, d.ask(t, "GET /bare\n\n"), http.StatusUnauthorized)
-	if all := d.journal.Take(); len(all) != 0 {
-		t.Errorf("a request without a token: events %+v", all)
+	d.journal.WantKinds(t, events.BearerRefused)
+}
+
+// A wire format of WithDialect is not seen by New, so the first request tells.
+func TestFaultC1AWireFormatWithWhichNoLoginCanSucceedIsTold(t *testing.T) {
+	t.Parallel()
+	d := open(t, func(c *config) { c.tokens.Clients = registry{"app": {ID: "app"}} })
+	lexik := d.WithDialect(wire.Lexik{})
+	login := request(t, "POST /login\n"+form+"\n\n_username=alice&_password="+url.QueryEscape(password))
+	refresh := request(t, "POST /refresh\n"+form+"\n\nrefresh_token=x")
+	for _, check := range []func() error{
+		func() error { _, err := lexik.CheckLogin(login); return err },
+		func() error { _, err := lexik.CheckRefresh(refresh); return err },
+	} {
+		err := check()
+		if got := wire.AsError(err).Reason; got != wire.ReasonInternal {
+			t.Errorf("reason = %q (%v), want internal", got, err)
+		}
+		all := d.journal.Take()
+		if len(all) != 1 || all[0].Kind != events.Fault || !strings.Contains(all[0].Err.Error(), "tokens.Config.Clients is set and DefaultClient is empty") {
+			t.Errorf("events %+v, want a fault that names the fields", all)
+		}
+	}
+	if _, err := d.WithDialect(wire.OAuth2{}).CheckLogin(request(t, "POST /login\n"+form+"\n\nusername=alice&password=x&client_id=app")); wire.AsError(err).Reason == wire.ReasonInternal {
+		t.Errorf("a wire format that names clients: %v", err)
+	}
+}
+
+// Callers without a token can send as many requests as they like. If no hook gets the
+// events, they cost what they cost without events.
+func TestFaultC1ARefusalWithoutAHookAllocatesNothingForAnEvent(t *testing.T) { //nolint:paralleltest // it counts allocations
+	if raced {
+		t.Skip("the race detector allocates")
+	}
+	var journal eventtest.Journal
+	silent, heard := open(t, silent), open(t, func(c *config) { c.tokens.Events = journal.Note })
+	for name, text := range map[string]string{
+		"no token":             "GET /\n\n",
+		"no token of ours":     "GET /\nAuthorization: Bearer x.y.z\n\n",
+		"two Authorizations":   "GET /\nAuthorization: Bearer a\nAuthorization: Bearer a\n\n",
+		"a token of two words": "GET /\nAuthorization: Bearer a b\n\n",
+	} {
+		r := request(t, text)
+		without := testing.AllocsPerRun(100, func() { _, _ = silent.CheckBearer(r) })
+		if most := 1.0; without > most { // the rejection itself
+			t.Errorf("%s: %v allocations, want at most %v", name, without, most)
+		}
+		if with := testing.AllocsPerRun(100, func() { _, _ = heard.CheckBearer(r) }); with <= without {
+			t.Errorf("%s: an event costs nothing (%v, %v): it is not reported", name, with, without)
+		}
 	}
 }

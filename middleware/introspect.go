@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -14,10 +15,21 @@ import (
 // An inactive token ("active": false) is not an error: it is the zero
 // Introspection, whatever the reason. Failed attempts with client secrets are
 // limited by Config.BruteForce.
+//
+// Without Config.MayIntrospect it can serve no client: it returns ReasonInternal, and
+// reports a Fault that says so.
 func (a *Auth) CheckIntrospect(r *http.Request) (tokens.Introspection, error) {
+	i, err := a.checkIntrospect(r)
+	return i, a.told(r, "Introspect", err)
+}
+
+func (a *Auth) checkIntrospect(r *http.Request) (tokens.Introspection, error) {
 	p, err := a.params(r, standard)
 	if err != nil {
 		return tokens.Introspection{}, err
+	}
+	if a.mayIntrospect == nil {
+		return tokens.Introspection{}, a.unworkable(r, errNoIntrospection)
 	}
 	c, err := p.Client()
 	if err != nil {
@@ -39,13 +51,15 @@ func (a *Auth) CheckIntrospect(r *http.Request) (tokens.Introspection, error) {
 	return a.tokens.Introspect(ctx, tokens.Secret(token))
 }
 
+var errNoIntrospection = errors.New("middleware: Config.MayIntrospect is nil: no client may introspect")
+
 // asks checks whether a client may introspect tokens.
 func (a *Auth) asks(ctx context.Context, c wire.Client) error {
 	registered, err := a.tokens.AuthenticateClient(ctx, c.ID, c.Secret, c.AsSent)
 	if err != nil {
 		return err
 	}
-	if a.mayIntrospect == nil || !a.mayIntrospect(ctx, registered) {
+	if !a.mayIntrospect(ctx, registered) {
 		return wire.NewError(wire.ReasonClientGrant, nil)
 	}
 	return nil

@@ -3,17 +3,25 @@ package middleware
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"strings"
 
 	"github.com/sallyport-go/sallyport/middleware/wire"
+	"github.com/sallyport-go/sallyport/tokens/events"
 )
+
+// noKeys is the JWK Set of an Authority that has HMAC keys only.
+const noKeys = `{"keys":[]}`
+
+var errNoPublicKeys = errors.New("middleware: tokens.Config.Keys has HMAC keys only, which are never published: JWKS has no key for anybody")
 
 const mediaJWKS = "application/jwk-set+json"
 
 // CheckJWKS returns the public keys of the Authority as a JWK Set (RFC 7517 §5),
 // for services that verify its tokens: those that verify now, and those that will
-// sign later. HMAC keys are never published; without other keys the set is empty.
+// sign later. HMAC keys are never published; without other keys the set is empty, and
+// a Fault says so.
 // The method must be GET or HEAD.
 //
 // Clients may cache it for five minutes, so publish a key for longer than that
@@ -22,7 +30,12 @@ func (a *Auth) CheckJWKS(r *http.Request) (wire.Answer, error) {
 	if a.tokens == nil {
 		return wire.Answer{}, a.unworkable(r, errNoTokens)
 	}
-	return document(r, mediaJWKS, a.tokens.JWKS())
+	set := a.tokens.JWKS()
+	answer, err := a.document(r, "JWKS", mediaJWKS, set)
+	if err == nil && string(set) == noKeys {
+		a.verifier.Report(a.located(r), events.Event{Kind: events.Fault, Err: errNoPublicKeys})
+	}
+	return answer, err
 }
 
 // JWKS is a handler that writes the JWK Set of CheckJWKS.
@@ -41,11 +54,11 @@ func (a *Auth) published(w http.ResponseWriter, r *http.Request, answer wire.Ans
 
 // document returns the response to GET and HEAD with a public document that may
 // be cached, and 304 to a client that has it.
-func document(r *http.Request, mediaType string, text []byte) (wire.Answer, error) {
+func (a *Auth) document(r *http.Request, by, mediaType string, text []byte) (wire.Answer, error) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		e := wire.NewError(wire.ReasonMethod, nil)
 		e.Allow, e.Description = "GET, HEAD", "Use GET"
-		return wire.Answer{}, e
+		return wire.Answer{}, a.told(r, by, e)
 	}
 	sum := sha256.Sum256(text)
 	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/sallyport-go/sallyport/internal/carry"
+	"github.com/sallyport-go/sallyport/internal/requestcopy"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
@@ -30,20 +31,23 @@ func (a *Auth) Limits(c ratelimit.LimitConfig) (*ratelimit.Limiter, error) { ret
 
 // Protect is a middleware: Bearer, then Limit. Most routes need it.
 func (a *Auth) Protect(next http.Handler) http.Handler {
+	next = ratelimit.WithOwnQuota(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a.AddVary(w.Header(), false)
 		p, err := a.CheckBearer(r)
 		if err != nil {
 			a.refused(w, r, wire.RouteAPI, err)
 			return
 		}
-		r, pass, err := a.CheckLimitOf(r, p)
+		served, pass, err := a.CheckLimitOf(r, p)
 		if err != nil {
 			a.refused(w, r, wire.RouteAPI, err)
 			return
 		}
 		defer pass.Release()
 		pass.SetHeader(w.Header())
-		next.ServeHTTP(w, r)
+		defer requestcopy.Carry(r, served)
+		next.ServeHTTP(w, served)
 	})
 }
 

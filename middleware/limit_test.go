@@ -78,7 +78,7 @@ func TestLimit(t *testing.T) {
 		wantAnswer(t, w, http.StatusForbidden,
 			oauth2Problem+"\nWww-Authenticate: Bearer realm=\"api\", error=\"insufficient_scope\", error_description=\"The account is suspended\"",
 			`{"type":"about:blank","title":"Forbidden","status":403,"detail":"The account is suspended"}`)
-		d.journal.WantKinds(t)
+		d.journal.WantKinds(t, events.AccessRefused)
 	})
 	t.Run("fewer seats than one are one, from the token and from TierOf", func(t *testing.T) {
 		t.Parallel()

@@ -73,6 +73,7 @@ var limitEvents = map[ratelimit.EventKind]events.Kind{
 	ratelimit.EventCountersBusy:   events.CountersBusy,
 	ratelimit.EventUnknownTier:    events.UnknownTier,
 	ratelimit.EventCostAboveLimit: events.CostAboveLimit,
+	ratelimit.EventRefused:        events.AccessRefused,
 	ratelimit.EventReconfigured:   events.Reconfigured,
 	ratelimit.EventFault:          events.Fault,
 }
@@ -83,8 +84,14 @@ func (a *Auth) limitEvent(ctx context.Context, e ratelimit.Event) {
 		ctx = events.WithAddress(ctx, e.Address)
 	}
 	p, _ := tokens.PrincipalFrom(ctx)
+	kind := limitEvents[e.Kind]
+	if e.Kind == ratelimit.EventRefused {
+		if known, ok := refusalEvents[wire.AsError(e.Err).Reason]; ok {
+			kind = known
+		}
+	}
 	a.verifier.Report(ctx, events.Event{
-		Kind: limitEvents[e.Kind], Policy: e.Policy, Changed: e.Changed, Err: e.Err,
+		Kind: kind, Policy: e.Policy, Changed: e.Changed, Err: e.Err,
 		UserID: e.Caller.User, Account: e.Caller.Account, ClientID: p.ClientID, SessionID: e.Caller.Session,
 	})
 }

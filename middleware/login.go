@@ -17,18 +17,10 @@ import (
 // It returns a wire.Error for a malformed request, and the errors of
 // [tokens.Authority.Login].
 func (a *Auth) CheckLogin(r *http.Request) (tokens.Pair, error) {
-	if err := a.sameSite(r); err != nil {
-		return tokens.Pair{}, err
-	}
-	p, err := a.params(r, a.dialect.Accepts())
+	login, p, err := a.readLogin(r)
 	if err != nil {
-		return tokens.Pair{}, err
+		return tokens.Pair{}, a.told(r, "Login", err)
 	}
-	login, err := a.dialect.ReadLogin(p)
-	if err != nil {
-		return tokens.Pair{}, p.Explain(err)
-	}
-	login.MaxAccess = a.maxAccess()
 	pair, err := a.login(r, login)
 	if err != nil {
 		return tokens.Pair{}, err
@@ -37,6 +29,20 @@ func (a *Auth) CheckLogin(r *http.Request) (tokens.Pair, error) {
 	a.replaceSession(r)
 	a.checkHeader(r, pair)
 	return pair, nil
+}
+
+// readLogin reads a login and its parameters.
+func (a *Auth) readLogin(r *http.Request) (tokens.LoginRequest, *wire.Params, error) {
+	if err := a.sameSite(r); err != nil {
+		return tokens.LoginRequest{}, nil, err
+	}
+	p, err := a.namedParams(r)
+	if err != nil {
+		return tokens.LoginRequest{}, nil, err
+	}
+	login, err := a.dialect.ReadLogin(p)
+	login.MaxAccess = a.maxAccess()
+	return login, p, p.Explain(err)
 }
 
 // forgetsLogin reports whether the browser must delete the tokens of a login when

@@ -21,6 +21,11 @@ import (
 // they expire. Once the request has been read, the logout completes even if the
 // client disconnects, so mount it without Bearer or Protect in front.
 func (a *Auth) CheckLogout(r *http.Request) (ended bool, err error) {
+	ended, err = a.checkLogout(r)
+	return ended, a.told(r, "Logout", err)
+}
+
+func (a *Auth) checkLogout(r *http.Request) (ended bool, err error) {
 	if err := a.sameSite(r); err != nil {
 		return false, err
 	}
@@ -131,7 +136,7 @@ func (a *Auth) logout(r *http.Request, refresh tokens.RefreshRequest, ok bool) (
 
 // logoutBearer ends the session of the access token.
 func (a *Auth) logoutBearer(r *http.Request) error {
-	principal, err := a.CheckBearer(r)
+	principal, err := a.bearer(r)
 	if err != nil {
 		return err
 	}
@@ -160,6 +165,10 @@ func (a *Auth) Logout(w http.ResponseWriter, r *http.Request) {
 // in front. The response clears the cookies of Config.Cookies, so their sessions are
 // ended too if they are another user's. See [tokens.Authority.LogoutEverywhere].
 func (a *Auth) CheckLogoutEverywhere(r *http.Request) error {
+	return a.told(r, "LogoutEverywhere", a.checkLogoutEverywhere(r))
+}
+
+func (a *Auth) checkLogoutEverywhere(r *http.Request) error {
 	if err := a.sameSite(r); err != nil {
 		return err
 	}
@@ -167,7 +176,7 @@ func (a *Auth) CheckLogoutEverywhere(r *http.Request) error {
 		return err
 	}
 	r = undisturbed(r)
-	principal, err := a.CheckBearer(r)
+	principal, err := a.bearer(r)
 	if err == nil {
 		err = a.mayManage(principal)
 	}

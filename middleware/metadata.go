@@ -163,6 +163,10 @@ func (a *Auth) metadata() metadata {
 // For "https://example.com/shop" it is
 // "/.well-known/oauth-authorization-server/shop". It returns an error unless
 // issuer is an https URL, or an http URL on the loopback interface.
+//
+// Characters of the issuer's path that are percent-encoded stay so. http.ServeMux takes
+// the path as it is; a router that compares decoded paths, such as Echo's, needs
+// url.PathUnescape of it.
 func MetadataPath(issuer string) (string, error) {
 	u, err := webURL(issuer)
 	if err != nil {
@@ -185,7 +189,7 @@ func (a *Auth) CheckMetadata(r *http.Request) (wire.Answer, error) {
 	if err != nil {
 		return wire.Answer{}, wire.NewError(wire.ReasonInternal, err)
 	}
-	return document(r, "application/json", text)
+	return a.document(r, "Metadata", "application/json", text)
 }
 
 // Metadata is a handler that writes the metadata of CheckMetadata. Mount it at

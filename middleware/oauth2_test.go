@@ -497,8 +497,14 @@ func TestOAuth2API(t *testing.T) {
 		},
 		{
 			name:    "a scope is required without a principal: that is 401, and no panic (P33)",
-			request: "GET /bare\nAuthorization: Bearer {access}\n\n",
+			request: "GET /bare\n\n",
 			status:  401, header: oauth2Problem + "\n" + oauth2NoBearer, body: oauth2NoBody,
+		},
+		{
+			name:    "a scope is required, and no middleware has read the access token: that is a defect of the host",
+			request: "GET /bare\nAuthorization: Bearer {access}\n\n",
+			status:  500, header: oauth2Problem,
+			body: `{"type":"about:blank","title":"Internal Server Error","status":500,"detail":"Something is wrong here"}`,
 		},
 		{
 			name: "a limit that is reached is 429, and says until when (D169, D172)", ready: spent,

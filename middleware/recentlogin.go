@@ -10,7 +10,6 @@ import (
 	"github.com/sallyport-go/sallyport/internal/fieldvalue"
 	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
-	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 var (
@@ -22,7 +21,8 @@ var (
 // authenticated at most maxAge ago and, if classes are given, in one of these
 // authentication context classes ("acr": see the ContextClass of tokens.Config). It
 // must run behind Bearer or Protect: without a principal in the context it returns
-// ReasonNoBearer.
+// ReasonNoBearer or, for a request with a valid access token, ReasonInternal and reports
+// a Fault.
 //
 // maxAge is whole seconds, at least 1 s; with classes it may be 0, which means at any
 // time. Otherwise it returns ReasonInternal, and reports a fault.
@@ -32,15 +32,14 @@ var (
 // somebody who acts for the user.
 func (a *Auth) CheckRecentLogin(r *http.Request, maxAge time.Duration, classes ...string) error {
 	if !isRequirement(maxAge, classes) {
-		a.verifier.Report(a.located(r), events.Event{Kind: events.Fault, Err: errRecentLogin})
-		return wire.NewError(wire.ReasonInternal, errRecentLogin)
+		return a.unworkable(r, errRecentLogin)
 	}
 	p, ok := tokens.PrincipalFrom(r.Context())
 	if !ok {
 		if !a.mayBeAnonymous(r) {
-			a.verifier.Report(a.located(r), events.Event{Kind: events.Fault, Err: errNotBehindBearer})
+			return a.unworkable(r, errNotBehindBearer)
 		}
-		return wire.NewError(wire.ReasonNoBearer, nil)
+		return a.told(r, "RequireRecentLogin", wire.NewError(wire.ReasonNoBearer, nil))
 	}
 	recent := !p.AuthenticatedAt.IsZero() && (maxAge == 0 || a.now().Sub(p.AuthenticatedAt) <= maxAge)
 	if recent && (len(classes) == 0 || slices.Contains(classes, p.ContextClass)) {
@@ -48,7 +47,7 @@ func (a *Auth) CheckRecentLogin(r *http.Request, maxAge time.Duration, classes .
 	}
 	e := wire.NewError(wire.ReasonNotRecent, nil)
 	e.MaxAge, e.ContextClasses = maxAge, strings.Join(classes, " ")
-	return e
+	return a.told(r, "RequireRecentLogin", e)
 }
 
 // isRequirement reports whether CheckRecentLogin can require this.

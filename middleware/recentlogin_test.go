@@ -88,7 +88,7 @@ func TestRecentLogin(t *testing.T) {
 		d.journal.Take()
 		w := httptest.NewRecorder()
 		d.RequireRecentLogin(time.Minute)(http.HandlerFunc(d.hello)).ServeHTTP(w, r)
-		wantStatus(t, w, http.StatusUnauthorized)
+		wantStatus(t, w, http.StatusInternalServerError)
 		d.journal.WantKinds(t, events.Fault)
 	})
 	t.Run("a service that only verifies asks too, and an API key and who acts for a user are refused", func(t *testing.T) {

@@ -17,12 +17,9 @@ import (
 // It returns a wire.Error for a malformed request, and the errors of
 // [tokens.Authority.Refresh] or [tokens.Authority.ExchangeKey].
 func (a *Auth) CheckRefresh(r *http.Request) (tokens.Pair, error) {
-	if err := a.sameSite(r); err != nil {
-		return tokens.Pair{}, err
-	}
 	refresh, byCookie, err := a.readRefresh(r)
 	if err != nil {
-		return tokens.Pair{}, err
+		return tokens.Pair{}, a.told(r, "Refresh", err)
 	}
 	p, err := a.exchange(r, refresh, a.dialect.Accepts().APIKeys && !byCookie)
 	if err == nil {
@@ -39,7 +36,10 @@ func (a *Auth) CheckRefresh(r *http.Request) (tokens.Pair, error) {
 // readRefresh reads the refresh token of a request or, if it has none and there
 // are cookies, that of the refresh cookie.
 func (a *Auth) readRefresh(r *http.Request) (refresh tokens.RefreshRequest, byCookie bool, err error) {
-	p, err := a.params(r, a.dialect.Accepts())
+	if err := a.sameSite(r); err != nil {
+		return tokens.RefreshRequest{}, false, err
+	}
+	p, err := a.namedParams(r)
 	if err != nil {
 		return tokens.RefreshRequest{}, false, err
 	}

@@ -18,6 +18,11 @@ import (
 // cookies, if there are Config.Cookies: then the response clears them, as that of
 // a logout does.
 func (a *Auth) CheckRevoke(r *http.Request) (own bool, err error) {
+	own, err = a.checkRevoke(r)
+	return own, a.told(r, "Revoke", err)
+}
+
+func (a *Auth) checkRevoke(r *http.Request) (own bool, err error) {
 	p, err := a.params(r, standard)
 	if err != nil {
 		return false, err

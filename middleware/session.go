@@ -41,7 +41,7 @@ func (a *Auth) signedIn(r *http.Request, methods ...string) (tokens.Principal, e
 	p, ok := tokens.PrincipalFrom(r.Context())
 	if !ok {
 		var err error
-		if p, err = a.CheckBearer(r); err != nil {
+		if p, err = a.bearer(r); err != nil {
 			return tokens.Principal{}, err
 		}
 	}
@@ -71,6 +71,11 @@ func (a *Auth) mayManage(p tokens.Principal) error {
 // length, from 1 to 1000 and 100 by default, and after is the Next of the page
 // before. A parameter that is invalid, or that is there twice, is ReasonMalformed.
 func (a *Auth) CheckSessions(r *http.Request) (SessionList, error) {
+	list, err := a.checkSessions(r)
+	return list, a.told(r, "Sessions", err)
+}
+
+func (a *Auth) checkSessions(r *http.Request) (SessionList, error) {
 	p, err := a.signedIn(r, http.MethodGet, http.MethodHead)
 	if err != nil {
 		return SessionList{}, err
@@ -105,6 +110,11 @@ func (a *Auth) Sessions(w http.ResponseWriter, r *http.Request) {
 // one of the request's cookies, which the response then clears, and otherwise that of
 // the access token.
 func (a *Auth) CheckEndSession(r *http.Request, id string) (own bool, err error) {
+	own, err = a.checkEndSession(r, id)
+	return own, a.told(r, "EndSession", err)
+}
+
+func (a *Auth) checkEndSession(r *http.Request, id string) (own bool, err error) {
 	r = undisturbed(r)
 	p, err := a.signedIn(r, http.MethodDelete)
 	if err != nil {
@@ -144,10 +154,10 @@ func (a *Auth) SessionEnded(own bool) wire.Answer { return a.forgetting(a.Done()
 func (a *Auth) CheckEndOtherSessions(r *http.Request) error {
 	r = undisturbed(r)
 	p, err := a.signedIn(r, http.MethodDelete)
-	if err != nil {
-		return err
+	if err == nil {
+		err = a.tokens.EndOtherSessions(a.located(r), p)
 	}
-	return a.tokens.EndOtherSessions(a.located(r), p)
+	return a.told(r, "EndOtherSessions", err)
 }
 
 // EndOtherSessions is a handler that ends the sessions of CheckEndOtherSessions,
@@ -173,7 +183,7 @@ func (a *Auth) done(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 // Done returns the response to a success without content: 204.
-func (*Auth) Done() wire.Answer { return wire.Empty(http.StatusNoContent) }
+func (a *Auth) Done() wire.Answer { return a.varying(wire.Empty(http.StatusNoContent)) }
 
 type sessionJSON struct {
 	ID         string    `json:"id"`
@@ -189,7 +199,7 @@ type sessionJSON struct {
 }
 
 // SessionsListed returns the response with sessions, in their order.
-func (*Auth) SessionsListed(list SessionList) wire.Answer {
+func (a *Auth) SessionsListed(list SessionList) wire.Answer {
 	body := struct {
 		Sessions []sessionJSON `json:"sessions"`
 		Next     string        `json:"next,omitempty"`
@@ -201,5 +211,5 @@ func (*Auth) SessionsListed(list SessionList) wire.Answer {
 			CreatedAt: s.CreatedAt, LastUsedAt: s.LastUsedAt, ExpiresAt: s.ExpiresAt, Actor: actorOf(s.Actor),
 		})
 	}
-	return wire.JSON(http.StatusOK, body)
+	return a.varying(wire.JSON(http.StatusOK, body))
 }

@@ -18,31 +18,31 @@ import (
 func (a *Auth) CheckToken(r *http.Request) (tokens.Pair, error) {
 	p, err := a.params(r, standard)
 	if err != nil {
-		return tokens.Pair{}, err
+		return tokens.Pair{}, a.told(r, "Token", err)
 	}
-	switch grant := p.Get("grant_type"); {
-	case grant == "":
-		return tokens.Pair{}, p.Explain(wire.Missing("grant_type"))
-	case grant == "refresh_token":
-		refresh, err := p.RefreshGrant()
-		if err != nil {
-			return tokens.Pair{}, err
-		}
-		return a.exchange(r, refresh, false)
-	case grant == "password" && a.passwordGrant:
-		login, err := p.PasswordGrant()
-		if err != nil {
-			return tokens.Pair{}, err
-		}
-		return a.login(r, login)
-	case grant == tokens.GrantExchange && a.tokens.ExchangesKeys():
-		key, err := p.ExchangeGrant(a.tokens.Audience())
-		if err != nil {
-			return tokens.Pair{}, err
-		}
-		return a.exchangeKey(r, key)
+	var grant func() (tokens.Pair, error)
+	switch name := p.Get("grant_type"); {
+	case name == "":
+		err = p.Explain(wire.Missing("grant_type"))
+	case name == "refresh_token":
+		var refresh tokens.RefreshRequest
+		refresh, err = p.RefreshGrant()
+		grant = func() (tokens.Pair, error) { return a.exchange(r, refresh, false) }
+	case name == "password" && a.passwordGrant:
+		var login tokens.LoginRequest
+		login, err = p.PasswordGrant()
+		grant = func() (tokens.Pair, error) { return a.login(r, login) }
+	case name == tokens.GrantExchange && a.tokens.ExchangesKeys():
+		var key tokens.KeyRequest
+		key, err = p.ExchangeGrant(a.tokens.Audience())
+		grant = func() (tokens.Pair, error) { return a.exchangeKey(r, key) }
+	default:
+		err = wire.NewError(wire.ReasonGrantType, nil)
 	}
-	return tokens.Pair{}, wire.NewError(wire.ReasonGrantType, nil)
+	if err != nil {
+		return tokens.Pair{}, a.told(r, "Token", err)
+	}
+	return grant()
 }
 
 // Token is a handler that writes the tokens of CheckToken, as RFC 6749 §5

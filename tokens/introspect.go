@@ -98,11 +98,11 @@ func (a *Authority) checkOrigin(ctx context.Context, p Principal) (limit []strin
 		return nil, "", nil
 	}
 	s, ok, err := a.sessionOf(ctx, p.Subject, p.SessionID)
-	if err != nil || ok && lasts(s, a.now()) {
+	if err != nil || ok && lasts(s, a.lately()) {
 		return s.Scopes, s.CredentialVersion, err
 	}
 	k, ok, err := a.keyOf(ctx, p.Owner(), p.SessionID)
-	if err != nil || ok && (k.ExpiresAt.IsZero() || a.now().Before(k.ExpiresAt)) {
+	if err != nil || ok && (k.ExpiresAt.IsZero() || a.lately().Before(k.ExpiresAt)) {
 		if !a.passwordEndsKeys {
 			return k.Scopes, "", err
 		}

@@ -2,6 +2,11 @@ package tokens_test
 
 import (
 	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strings"
@@ -414,4 +419,86 @@ tokens: VerifierConfig.Leeway: must be 0s to 5m0s, got 1h0m0s`
 			t.Error("a set needs no keys")
 		}
 	})
+}
+
+// A key ID is a name that an operator chose: it may be used again by a new key. A token
+// is as valid as the key that has the name now says, also if it was verified before.
+func TestFaultC15AKeyIDThatANewKeyUsesAgain(t *testing.T) {
+	t.Parallel()
+	for _, algorithm := range []string{"ES256", "EdDSA"} {
+		one := signerOf(algorithm).key
+		two := keys.Key{ID: one.ID, Algorithm: algorithm, Private: newPrivate(t, algorithm)}
+		sign := func(k keys.Key) tokens.Secret {
+			return open(t, func(c *tokens.Config) { c.Keys = []keys.Key{k} }).login(t).AccessToken
+		}
+		old, young := sign(one), sign(two)
+		clockOf := open(t).clock.time
+		public := func(k keys.Key) *keys.Set {
+			set, err := keys.NewSet(keys.Key{ID: k.ID, Algorithm: algorithm, Public: k.Private.(crypto.Signer).Public()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return set
+		}
+		check := func(t *testing.T, verify func(context.Context, tokens.Secret) (tokens.Principal, error), valid, invalid tokens.Secret) {
+			t.Helper()
+			for range 3 { // the second time from the cache
+				if _, err := verify(t.Context(), valid); err != nil {
+					t.Errorf("the token of the key that has the ID: %v", err)
+				}
+				if _, err := verify(t.Context(), invalid); !errors.Is(err, tokens.ErrInvalidToken) {
+					t.Errorf("the token of the key that had the ID: %v", err)
+				}
+			}
+		}
+		t.Run("a source of a Verifier, "+algorithm, func(t *testing.T) {
+			t.Parallel()
+			var now *keys.Set
+			v, err := tokens.NewVerifier(tokens.VerifierConfig{
+				Keys:   source(func(string) (*keys.Set, error) { return now, nil }),
+				Issuer: issuer, Audience: audience, Now: clockOf,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			now = public(one)
+			check(t, v.Verify, old, young)
+			now = public(two)
+			check(t, v.Verify, young, old)
+			now = public(one)
+			check(t, v.Verify, old, young)
+		})
+		t.Run("a KeyRing, "+algorithm, func(t *testing.T) {
+			t.Parallel()
+			ring, err := keys.NewRing(one)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := open(t, func(c *tokens.Config) { c.Keys, c.KeyRing, c.Now = nil, ring, clockOf })
+			check(t, r.Verify, old, young)
+			if err := ring.Replace(two); err != nil {
+				t.Fatal(err)
+			}
+			check(t, r.Verify, young, old)
+			if got := r.login(t); got.Principal.Subject != alice.ID {
+				t.Errorf("login = %+v", got.Principal)
+			}
+		})
+	}
+}
+
+func newPrivate(tb testing.TB, algorithm string) crypto.Signer {
+	tb.Helper()
+	if algorithm == "EdDSA" {
+		_, private, err := ed25519.GenerateKey(rand.Reader)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		return private
+	}
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return private
 }

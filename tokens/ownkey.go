@@ -62,7 +62,7 @@ func (a *Authority) maker(ctx context.Context, p Principal) (maker, error) {
 	if err != nil {
 		return maker{}, err
 	}
-	if !ok || !lasts(s, a.now()) || a.accessOnly(s) || s.Actor != "" {
+	if !ok || !lasts(s, a.lately()) || a.accessOnly(s) || s.Actor != "" {
 		return maker{}, ErrNoSession
 	}
 	user, err := a.user(ctx, p.Subject, ErrInvalidToken)

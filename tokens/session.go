@@ -94,7 +94,7 @@ func (a *Authority) EndOtherSessions(ctx context.Context, p Principal) error {
 	switch {
 	case err != nil:
 		return a.failed(ctx, err)
-	case !ok || !lasts(own, a.now()):
+	case !ok || !lasts(own, a.lately()):
 		return ErrNoSession
 	}
 	if err := a.revokeAll(ctx, p.Subject, own.ID); err != nil {
@@ -103,6 +103,11 @@ func (a *Authority) EndOtherSessions(ctx context.Context, p Principal) error {
 	a.Report(ctx, events.Event{Kind: events.LogoutOthers, UserID: p.Subject, Actor: p.Actor, ClientID: p.ClientID, SessionID: own.ID})
 	return nil
 }
+
+// lately returns the time at which a session or a key must have been open whose access
+// token is presented: as long as Config.Leeway accepts the token, what ended with it has
+// not ended for it.
+func (a *Authority) lately() time.Time { return a.now().Add(-a.verifier.leeway) }
 
 // lasts reports whether a session can be refreshed. One at generation 0 is not open
 // yet.

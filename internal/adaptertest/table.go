@@ -286,7 +286,8 @@ var Twins = []Twin{
 	{Name: "one scope of two", Given: []Step{Login}, Request: Bare("GET /admin", Bearer), Status: 403, Reason: wire.ReasonForbidden},
 	{Name: "a scope that was not asked for", Given: []Step{loginFor("read")}, Request: Bare("PUT /write", Bearer), Status: 403, Reason: wire.ReasonForbidden},
 	{Name: "one scope of two, by HEAD", Given: []Step{Login}, Request: Bare("HEAD /admin", Bearer), Status: 403, Reason: wire.ReasonForbidden},
-	{Name: "scopes with no bearer in front of them", Given: []Step{Login}, Request: Bare("GET /noscope", Bearer), Status: 401, Reason: wire.ReasonNoBearer},
+	{Name: "scopes with no bearer in front of them", Given: []Step{Login}, Request: Bare("GET /noscope", Bearer), Status: 500, Reason: wire.ReasonInternal},
+	{Name: "scopes with neither a bearer in front of them nor a token", Request: Bare("GET /noscope"), Status: 401, Reason: wire.ReasonNoBearer},
 
 	// Recent logins.
 	{Name: "a login that is recent", Given: []Step{Login}, Request: Bare("GET /recent", Bearer), Status: 200},

@@ -29,6 +29,7 @@ var wayRoutes = []route{
 // report or answer an error, and a request that is admitted calls none of them for more
 // than that.
 var wayEnds = map[string]string{
+	"middleware/refusalevent.go":      "reports a request that is not admitted",
 	"middleware/ratelimit/error.go":   "makes errors and tells them apart",
 	"middleware/ratelimit/event.go":   "reports events to the host's hook",
 	"middleware/ratelimit/refusal.go": "answers a request that is not admitted",

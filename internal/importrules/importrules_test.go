@@ -118,6 +118,10 @@ var rules = []rule{
 		forbidden: []string{"net/http"},
 	},
 	{
+		promise: "what keeps a request and its copy in step needs the standard library only",
+		pkg:     "internal/requestcopy",
+	},
+	{
 		promise: "the reader past a refused body needs the standard library only",
 		pkg:     "internal/unread",
 	},
@@ -158,7 +162,7 @@ var rules = []rule{
 	{
 		promise:   "a net/http host links neither Echo nor a Redis client",
 		pkg:       "middleware",
-		imports:   []string{"store", "tokens", "tokens/events", "middleware/ratelimit", "middleware/wire", "internal/carry", "internal/fieldvalue", "internal/network", "internal/unread", "configerror", "internal/configcheck"},
+		imports:   []string{"store", "tokens", "tokens/events", "middleware/ratelimit", "middleware/wire", "internal/carry", "internal/fieldvalue", "internal/network", "internal/requestcopy", "internal/unread", "configerror", "internal/configcheck"},
 		forbidden: []string{echo, redis},
 	},
 	{
@@ -178,7 +182,7 @@ var rules = []rule{
 	{
 		promise:   "rate limits do not import tokens, and link neither golang-jwt nor x/crypto",
 		pkg:       "middleware/ratelimit",
-		imports:   []string{"internal/faultlog", "internal/fieldvalue", "internal/keytable", "internal/network", "internal/unread", "configerror", "internal/configcheck"},
+		imports:   []string{"internal/faultlog", "internal/fieldvalue", "internal/keytable", "internal/network", "internal/requestcopy", "internal/unread", "configerror", "internal/configcheck"},
 		modules:   []string{ulule},
 		forbidden: []string{echo, redis, jwt, crypto, modulePath + "/tokens", modulePath + "/store"},
 	},
@@ -195,7 +199,7 @@ var rules = []rule{
 	{
 		promise:   "what the adapters share links no framework",
 		pkg:       "middleware/internal/adapter",
-		imports:   []string{"internal/unread", "middleware", "middleware/ratelimit", "middleware/wire", "tokens"},
+		imports:   []string{"internal/requestcopy", "internal/unread", "middleware", "middleware/ratelimit", "middleware/wire", "tokens"},
 		forbidden: []string{echo, redis},
 	},
 	{

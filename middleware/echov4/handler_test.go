@@ -65,7 +65,7 @@ func TestHandlerFindsTheHeadersSet(t *testing.T) {
 }
 
 // The Content-Type is that of the body that the error handler writes.
-func TestHandlerNamesItsMediaType(t *testing.T) {
+func TestFaultC7TheMediaTypeIsThatOfTheBodyThatIsSent(t *testing.T) {
 	t.Parallel()
 	const problem = "application/problem+json"
 	tests := map[string]struct {
@@ -79,6 +79,12 @@ func TestHandlerNamesItsMediaType(t *testing.T) {
 		"the message as pretty JSON": {func(c echo.Context, he *echo.HTTPError) error {
 			return c.JSONPretty(he.Code, he.Message, " ")
 		}, problem, "{\n \"type\": \"about:blank\""},
+		"the message in a JSON document of the host's": {func(c echo.Context, he *echo.HTTPError) error {
+			return c.JSON(he.Code, map[string]any{"error": he.Message})
+		}, "application/json", `{"error":{"type":"about:blank"`},
+		"the message in a pretty struct of the host's": {func(c echo.Context, he *echo.HTTPError) error {
+			return c.JSONPretty(he.Code, struct{ Errors []any }{[]any{he.Message}}, " ")
+		}, "application/json", "{\n \"Errors\": ["},
 		"the message as JSON of a media type of the host's": {func(c echo.Context, he *echo.HTTPError) error {
 			c.Response().Header().Set("Content-Type", "application/json; charset=utf-8")
 			return c.JSON(he.Code, map[string]any{"error": he.Message})

@@ -60,8 +60,16 @@ func TestHandlerFindsTheHeadersSet(t *testing.T) {
 	})
 }
 
+// envelope is a document of the host's that marshals itself.
+type envelope struct{ err error }
+
+func (e envelope) MarshalJSON() ([]byte, error) {
+	text, err := json.Marshal(e.err)
+	return append(append([]byte("["), text...), ']'), err
+}
+
 // The Content-Type is that of the body that the error handler writes.
-func TestHandlerNamesItsMediaType(t *testing.T) {
+func TestFaultC7TheMediaTypeIsThatOfTheBodyThatIsSent(t *testing.T) {
 	t.Parallel()
 	const problem = "application/problem+json"
 	tests := map[string]struct {
@@ -75,6 +83,15 @@ func TestHandlerNamesItsMediaType(t *testing.T) {
 		"the error as pretty JSON": {func(c *echo.Context, err error) error {
 			return c.JSONPretty(401, err, " ")
 		}, problem, "{\n \"type\": \"about:blank\""},
+		"the error in a JSON document of the host's": {func(c *echo.Context, err error) error {
+			return c.JSON(401, map[string]any{"error": err})
+		}, "application/json", `{"error":{"type":"about:blank"`},
+		"the error in a pretty struct of the host's": {func(c *echo.Context, err error) error {
+			return c.JSONPretty(401, struct{ Errors []any }{[]any{err}}, " ")
+		}, "application/json", "{\n \"Errors\": ["},
+		"the error in a document that the host marshals": {func(c *echo.Context, err error) error {
+			return c.JSON(401, envelope{err})
+		}, "application/json", `[{"type":"about:blank"`},
 		"the error in a JSON document of the host's media type": {func(c *echo.Context, err error) error {
 			c.Response().Header().Set("Content-Type", "application/json; charset=utf-8")
 			return c.JSON(401, map[string]any{"error": err})

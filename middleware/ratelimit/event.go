@@ -41,6 +41,11 @@ const (
 	// the limit ever allows: waiting does not help.
 	EventCostAboveLimit EventKind = "cost_above_limit"
 
+	// EventRefused means that a request was rejected, and not by a limit: its caller is
+	// not authenticated and Config.Tiers has no tier Anonymous, or one of the host's
+	// functions returned a Refusal that is no defect.
+	EventRefused EventKind = "refused"
+
 	// EventReconfigured means that Reconfigure has replaced tiers or rules. It has no
 	// Caller.
 	EventReconfigured EventKind = "reconfigured"
@@ -70,7 +75,7 @@ type Event struct {
 	Changed string
 
 	// Err is the cause of EventCounterFailure, EventCountersBusy, EventUnknownTier,
-	// EventCostAboveLimit and EventFault.
+	// EventCostAboveLimit, EventRefused and EventFault.
 	// Nil: there is none.
 	Err error
 }

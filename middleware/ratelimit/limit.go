@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/sallyport-go/sallyport/internal/requestcopy"
 	"github.com/sallyport-go/sallyport/internal/unread"
 )
 
@@ -72,7 +73,11 @@ func (l *Limiter) decide(n *record) error {
 // that are over a limit. It counts every request, whatever its method and its
 // headers. To answer the preflight requests of browsers without counting them,
 // mount the CORS middleware in front of it.
+//
+// The headers with the quota are those of this limit, if next is an
+// httputil.ReverseProxy whose upstream sends some too: see [DropQuota].
 func (l *Limiter) Limit(next http.Handler) http.Handler {
+	next = WithOwnQuota(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p, err := l.CheckLimit(r)
 		if err != nil {
@@ -82,7 +87,9 @@ func (l *Limiter) Limit(next http.Handler) http.Handler {
 		}
 		defer p.Release()
 		p.SetHeader(w.Header())
-		next.ServeHTTP(w, p.Request())
+		served := p.Request()
+		defer requestcopy.Carry(r, served)
+		next.ServeHTTP(w, served)
 	})
 }
 

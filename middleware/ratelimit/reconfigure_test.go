@@ -358,3 +358,50 @@ func TestFaultC14ACostThatCanNeverBeMetIsToldSo(t *testing.T) {
 		}
 	})
 }
+
+// A rejection that is no limit's is an event too.
+func TestFaultC1ARefusalThatIsNoLimitsIsAnEvent(t *testing.T) {
+	t.Parallel()
+	suspended := &ratelimit.Error{Reason: ratelimit.ReasonUnauthenticated, Description: "The account is suspended"}
+	for name, x := range map[string]struct {
+		edit func(*ratelimit.Config)
+		want ratelimit.EventKind
+	}{
+		"no tier for anonymous callers": {func(*ratelimit.Config) {}, ratelimit.EventRefused},
+		"Identify rejects": {func(c *ratelimit.Config) {
+			c.Identify = func(*http.Request) (ratelimit.Caller, error) { return ratelimit.Caller{}, suspended }
+		}, ratelimit.EventRefused},
+		"TierOf rejects": {func(c *ratelimit.Config) {
+			c.Identify = func(*http.Request) (ratelimit.Caller, error) { return ratelimit.Caller{User: "u", Tier: "free"}, nil }
+			c.TierOf = func(context.Context, ratelimit.Caller) (string, int, error) { return "", 0, suspended }
+		}, ratelimit.EventRefused},
+		"a key is missing": {func(c *ratelimit.Config) {
+			c.Limit.Rules = []ratelimit.Rule{{Name: "device", Limit: 1, Period: time.Hour, By: ratelimit.ByKey(func(*http.Request) (string, error) { return "", nil })}}
+			c.Limit.WithoutTier = true
+		}, ratelimit.EventFault},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var all []ratelimit.Event
+			c := ratelimit.Config{
+				Tiers: ratelimit.Tiers{"free": {Limit: 1, Period: time.Hour}}, ClientIP: clientip.RemoteAddr,
+				Events: func(_ context.Context, e ratelimit.Event) { all = append(all, e) },
+			}
+			x.edit(&c)
+			l, err := ratelimit.New(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
+			if _, err := l.CheckLimit(r); err == nil {
+				t.Error("CheckLimit admits the request")
+			}
+			if _, err := l.CheckQuota(r); err == nil {
+				t.Error("CheckQuota returns a quota")
+			}
+			if len(all) != 2 || all[0].Kind != x.want || all[1].Kind != x.want || all[0].Err == nil {
+				t.Errorf("events %+v, want two of %s with a cause", all, x.want)
+			}
+		})
+	}
+}

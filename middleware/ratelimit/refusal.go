@@ -6,10 +6,13 @@ import (
 	"time"
 )
 
-// refusal reports a rejection that is a defect of the host, and returns it.
+// refusal reports a rejection that is no limit's, and returns it.
 func (l *Limiter) refusal(s *subject, err error) error {
-	if _, fault := isRefusal(err); fault {
+	switch refuses, fault := isRefusal(err); {
+	case fault:
 		l.report(s, EventFault, "", err)
+	case refuses:
+		l.report(s, EventRefused, "", err)
 	}
 	return err
 }

@@ -118,12 +118,21 @@ func (a Answer) Write(w http.ResponseWriter) {
 }
 
 // SetHeader sets the response's headers in h, and replaces existing headers of
-// the same names. Cookies are added to existing ones.
+// the same names. Cookies and the names in Vary are added to existing ones.
 func (a Answer) SetHeader(h http.Header) {
 	cookies := append(slices.Clip(h["Set-Cookie"]), a.Header["Set-Cookie"]...)
+	vary := slices.Clip(h["Vary"])
 	maps.Copy(h, a.Header)
 	if len(cookies) > 0 {
 		h["Set-Cookie"] = cookies
+	}
+	for _, names := range a.Header["Vary"] {
+		if !slices.Contains(vary, names) {
+			vary = append(vary, names)
+		}
+	}
+	if len(vary) > 0 {
+		h["Vary"] = vary
 	}
 }
 

@@ -31,6 +31,9 @@ const (
 	KeyReplaced      Kind = "key_replaced"      // an API key got a Successor, and an end
 	KeyRevoked       Kind = "key_revoked"       // an API key was revoked
 	ClientRefused    Kind = "client_refused"    // an OAuth client is unknown, has a wrong secret, or may not use the grant
+	BearerRefused    Kind = "bearer_refused"    // a request had no valid access token, where one is required
+	AccessRefused    Kind = "access_refused"    // a valid access token lacks a scope or a session that the route requires, or the host's TierOf, Override or ByKey rejected the request
+	RequestRefused   Kind = "request_refused"   // a request was rejected for its form, before any credential was checked, or names what does not exist
 	StoreFailure     Kind = "store_failure"     // the store returned an error that is none of package store's
 	ClockFault       Kind = "clock_fault"       // this node's clock is behind that of another: tokens.ErrClock
 	KeysFailure      Kind = "keys_failure"      // the source of keys returned an error
@@ -148,18 +151,33 @@ func (k Kind) IsFault() bool {
 	return false
 }
 
-// Log returns an Events hook that writes each event to log with the message
+// Log returns an Events hook that writes events to log with the message
 // "sallyport": possible attacks and failures as warnings (Reuse, Throttled,
 // StoreFailure, ClockFault, KeysFailure, CounterFailure, CountersBusy, ProxyFault,
 // UnknownTier, CostAboveLimit and Fault),
 // all others as information. The hook is safe for concurrent use.
+//
+// Of the kinds that every request may cause (BearerRefused, AccessRefused,
+// RequestRefused, RefreshRefused, Throttled, Limited, ShadowLimited, ClientGone, and
+// those of Kind.IsFault) it writes at most ten lines a second each, so that a flood of
+// requests is no flood of lines. The first line after those that were left out has
+// their number in "omitted". All other events are written.
 func Log(log *slog.Logger) func(context.Context, Event) {
+	var limit lineLimit
 	return func(ctx context.Context, e Event) {
+		omitted, ok := limit.admit(e)
+		if !ok {
+			return
+		}
 		level := slog.LevelInfo
 		if e.Kind.IsFault() || e.Kind == Reuse || e.Kind == Throttled {
 			level = slog.LevelWarn
 		}
-		log.LogAttrs(ctx, level, "sallyport", slog.Any("event", e))
+		attrs := []slog.Attr{slog.Any("event", e), slog.Int64("omitted", omitted)}
+		if omitted == 0 {
+			attrs = attrs[:1]
+		}
+		log.LogAttrs(ctx, level, "sallyport", attrs...)
 	}
 }
 

@@ -43,8 +43,10 @@ type Config struct {
 
 	// RefreshAfter is the age at which the keys are fetched again, in the
 	// background. The issuer must publish a key this long before it signs with it;
-	// otherwise each Verifier fetches it at its first token. Positive, and at most
-	// KeepFor. Zero: 5 minutes.
+	// otherwise each Verifier fetches it at its first token. If it uses the ID of an
+	// older key again, the new key is known after RefreshAfter only: until then its
+	// tokens are rejected, and those of the older key are accepted. Positive, and at
+	// most KeepFor. Zero: 5 minutes.
 	RefreshAfter time.Duration
 
 	// KeepFor is how long the last keys are used if newer ones cannot be fetched. An

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/sallyport-go/sallyport/internal/requestcopy"
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/middleware/wire"
@@ -103,11 +104,11 @@ func (a Auth[C, H, W]) Quota(c C) error {
 }
 
 // Bearer is middleware.Auth.Bearer.
-func (a Auth[C, H, W]) Bearer(next H) H { return a.identified(next, a.auth.CheckBearer) }
+func (a Auth[C, H, W]) Bearer(next H) H { return a.identified(next, a.auth.CheckBearer, false) }
 
 // OptionalBearer is middleware.Auth.OptionalBearer.
 func (a Auth[C, H, W]) OptionalBearer(next H) H {
-	return a.identified(next, a.auth.CheckOptionalBearer)
+	return a.identified(next, a.auth.CheckOptionalBearer, true)
 }
 
 // Limit is middleware.Auth.Limit.
@@ -121,12 +122,15 @@ func (a Auth[C, H, W]) LimitBy(l *ratelimit.Limiter) func(H) H {
 // Protect is Bearer, then Limit.
 func (a Auth[C, H, W]) Protect(next H) H {
 	return func(c C) error {
-		p, err := a.auth.CheckBearer(c.Request())
+		a.auth.AddVary(c.Response().Header(), false)
+		r := c.Request()
+		p, err := a.auth.CheckBearer(r)
 		if err != nil {
 			return a.refuse(c, a.auth, wire.RouteAPI, err)
 		}
-		r, pass, err := a.auth.CheckLimitOf(c.Request(), p)
-		c.SetRequest(r)
+		served, pass, err := a.auth.CheckLimitOf(r, p)
+		c.SetRequest(served)
+		defer requestcopy.Carry(r, served)
 		if a.key != "" {
 			c.Set(a.key, p)
 		}
@@ -163,14 +167,18 @@ func (a Auth[C, H, W]) RequireRecentLogin(maxAge time.Duration, classes ...strin
 	}
 }
 
-func (a Auth[C, H, W]) identified(next H, check func(*http.Request) (tokens.Principal, error)) H {
+func (a Auth[C, H, W]) identified(next H, check func(*http.Request) (tokens.Principal, error), anonymous bool) H {
 	return func(c C) error {
+		a.auth.AddVary(c.Response().Header(), anonymous)
 		p, err := check(c.Request())
 		if err != nil {
 			return a.refuse(c, a.auth, wire.RouteAPI, err)
 		}
 		if p.Subject != "" {
-			c.SetRequest(middleware.WithPrincipal(c.Request(), p))
+			r := c.Request()
+			served := middleware.WithPrincipal(r, p)
+			c.SetRequest(served)
+			defer requestcopy.Carry(r, served)
 			if a.key != "" {
 				c.Set(a.key, p)
 			}
@@ -187,7 +195,9 @@ func (a Auth[C, H, W]) limited(next H, check func(*http.Request) (*ratelimit.Pas
 		}
 		defer p.Release()
 		p.SetHeader(c.Response().Header())
-		c.SetRequest(p.Request())
+		r, served := c.Request(), p.Request()
+		c.SetRequest(served)
+		defer requestcopy.Carry(r, served)
 		return next(c)
 	}
 }
