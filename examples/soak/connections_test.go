@@ -78,7 +78,7 @@ func TestFaultC17ManyConnections(t *testing.T) {
 			}
 			for _, kind := range []events.Kind{events.StoreFailure, events.CounterFailure, events.CountersBusy, events.Fault} {
 				if n := s.ledger.count(kind); n > 0 {
-					t.Errorf("%d events %s", n, kind)
+					t.Errorf("%d events %s: %v", n, kind, s.ledger.causes)
 				}
 			}
 		})

@@ -160,6 +160,7 @@ type ledger struct {
 	kinds    map[events.Kind]int
 	advances map[advance]int
 	refusals []note
+	causes   map[string]int // of failures
 }
 
 // advance is a step that a session can take once.
@@ -169,7 +170,7 @@ type advance struct {
 }
 
 func newLedger() *ledger {
-	return &ledger{kinds: map[events.Kind]int{}, advances: map[advance]int{}}
+	return &ledger{kinds: map[events.Kind]int{}, advances: map[advance]int{}, causes: map[string]int{}}
 }
 
 func (l *ledger) enter(n note) {
@@ -179,6 +180,8 @@ func (l *ledger) enter(n note) {
 	switch n.Kind {
 	case events.Refresh:
 		l.advances[advance{n.Session, n.Generation}]++
+	case events.StoreFailure, events.CounterFailure, events.CountersBusy:
+		l.causes[string(n.Kind)+": "+n.Err]++
 	case events.Reuse, events.LoginRefused, events.Throttled, events.Fault:
 		l.refusals = append(l.refusals, n)
 	}

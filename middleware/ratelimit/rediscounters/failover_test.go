@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,16 +24,19 @@ import (
 // exactly.
 func TestFaultC17Failover(t *testing.T) {
 	t.Parallel()
-	for name, start := range map[string]func(*testing.T) (client redis.UniversalClient, fail func()){
+	for name, start := range map[string]func(*testing.T) (client redis.UniversalClient, fail func() (recovered func())){
 		"Sentinel":                   behindSentinel,
 		"a Cluster of three masters": inCluster,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			client, fail := start(t)
+			const probeEvery = 100 * time.Millisecond
+			var sent failing
+			client.AddHook(&sent)
 			nodes := map[string]*underLoad{}
 			for how, lease := range map[string]int64{"without leases": 0, "with leases": 10} {
-				nodes[how] = &underLoad{Counters: configured(t, client, "failover", rediscounters.Config{Lease: lease, Timeout: 500 * time.Millisecond, ProbeEvery: 100 * time.Millisecond})}
+				nodes[how] = &underLoad{Counters: configured(t, client, "failover", rediscounters.Config{Lease: lease, Timeout: 500 * time.Millisecond, ProbeEvery: probeEvery})}
 			}
 			end := make(chan struct{})
 			var load sync.WaitGroup
@@ -50,12 +54,26 @@ func TestFaultC17Failover(t *testing.T) {
 				}
 			}
 			all("nothing is counted before", func(n *underLoad) bool { return n.answered.Load() > 100 })
-			fail()
+			began := time.Now()
+			sent.n.Store(0)
+			recovered := fail()
 			all("the circuit does not open", func(n *underLoad) bool { return n.refused.Load() > 0 })
+			recovered()
 			for _, n := range nodes {
 				n.answered.Store(0)
 			}
-			all("the counters do not recover", func(n *underLoad) bool { return n.answered.Load() > 100 })
+			there := time.Now()
+			all("the counters do not recover", func(n *underLoad) bool { return n.answered.Load() > 0 })
+			took := time.Since(there)
+			all("the counters do not go on", func(n *underLoad) bool { return n.answered.Load() > 100 })
+			// Those that were under way, one or two for each of 8 callers, and the probes.
+			if most, failed := 16+2*int64(time.Since(began)/probeEvery), sent.n.Load(); failed > most {
+				t.Errorf("%d calls have failed in %v, want a probe each %v: %d at most", failed, time.Since(began), probeEvery, most)
+			}
+			t.Logf("recovered %v after the server, with %d calls that have failed and %d refusals", took, sent.n.Load(), nodes["with leases"].refused.Load()+nodes["without leases"].refused.Load())
+			if alone := os.Getenv("SALLYPORT_ALONE") != ""; alone && took > 2*time.Second {
+				t.Errorf("they recover %v after the server, want 2 s at most", took)
+			}
 			close(end)
 			load.Wait()
 			for how, n := range nodes {
@@ -76,6 +94,26 @@ func TestFaultC17Failover(t *testing.T) {
 			}
 		})
 	}
+}
+
+// failing counts the commands that fail. It is all that the server is asked while it
+// does not answer.
+type failing struct{ n atomic.Int64 }
+
+func (*failing) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (f *failing) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		err := next(ctx, cmd)
+		if err != nil {
+			f.n.Add(1)
+		}
+		return err
+	}
+}
+
+func (*failing) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
 }
 
 // underLoad are counters that several callers use all the time.
@@ -115,7 +153,9 @@ func (n *underLoad) load(t *testing.T, key string, end chan struct{}) {
 	}
 }
 
-func behindSentinel(t *testing.T) (client redis.UniversalClient, fail func()) {
+// behindSentinel and inCluster return a client, and what kills the master of it. That
+// returns what waits until another has taken over.
+func behindSentinel(t *testing.T) (client redis.UniversalClient, fail func() (recovered func())) {
 	t.Helper()
 	addr, master := redistest.Sentinel(t)
 	options, err := redisstore.Options("redis://" + master.Addr)
@@ -128,10 +168,22 @@ func behindSentinel(t *testing.T) (client redis.UniversalClient, fail func()) {
 		WriteTimeout: options.WriteTimeout, PoolTimeout: options.PoolTimeout, MaxRetries: options.MaxRetries, DialerRetries: options.DialerRetries,
 	})
 	t.Cleanup(func() { _ = failover.Close() })
-	return failover, master.Kill
+	return failover, func() func() {
+		master.Kill()
+		return func() {
+			sentinel := redis.NewSentinelClient(&redis.Options{Addr: addr})
+			defer func() { _ = sentinel.Close() }()
+			if !redistest.Eventually(t, func() bool {
+				now, err := sentinel.GetMasterAddrByName(t.Context(), redistest.MasterName).Result()
+				return err == nil && net.JoinHostPort(now[0], now[1]) != master.Addr
+			}) {
+				t.Fatal("no replica takes over")
+			}
+		}
+	}
 }
 
-func inCluster(t *testing.T) (client redis.UniversalClient, fail func()) {
+func inCluster(t *testing.T) (client redis.UniversalClient, fail func() (recovered func())) {
 	t.Helper()
 	addrs := redistest.Cluster(t, 1)
 	options, err := redisstore.ClusterOptions("redis://" + addrs[0] + "?addr=" + addrs[1] + "&addr=" + addrs[2])
@@ -140,7 +192,7 @@ func inCluster(t *testing.T) (client redis.UniversalClient, fail func()) {
 	}
 	cluster := redis.NewClusterClient(options)
 	t.Cleanup(func() { _ = cluster.Close() })
-	return cluster, func() {
+	return cluster, func() func() {
 		keys := redistest.Keys(t, cluster, "failover:")
 		if len(keys) == 0 {
 			t.Fatal("there are no counters")
@@ -167,5 +219,6 @@ func inCluster(t *testing.T) (client redis.UniversalClient, fail func()) {
 		if err := replica.Do(t.Context(), "cluster", "failover", "takeover").Err(); err != nil {
 			t.Fatal(err)
 		}
+		return func() {}
 	}
 }
