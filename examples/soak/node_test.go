@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -206,4 +207,16 @@ func (l *ledger) count(kind events.Kind) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.kinds[kind]
+}
+
+// mentions reports whether the cause of a failure has this text.
+func (l *ledger) mentions(text string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for cause := range l.causes {
+		if strings.Contains(cause, text) {
+			return true
+		}
+	}
+	return false
 }
