@@ -111,7 +111,7 @@ func (a *Auth) Introspected(i tokens.Introspection) wire.Answer {
 		Methods         []string   `json:"amr,omitempty"`
 		Actor           *actorJSON `json:"act,omitempty"`
 	}{
-		true, kind, a.tokens.Issuer(), a.tokens.Audience(), i.Subject, string(i.Principal.Kind), i.ClientID, i.Scope,
+		true, kind, a.tokens.Issuer(), a.tokens.Audience(), i.Subject, string(i.Principal.Kind()), i.ClientID, i.Scope,
 		i.IssuedAt.Unix(), i.ExpiresAt.Unix(), i.Principal.TokenID, i.SessionID,
 		i.Principal.Account, i.Principal.Tier, i.Principal.Seats,
 		unix(i.Principal.AuthenticatedAt), i.Principal.ContextClass, i.Principal.Methods(), actorOf(i.Principal.Actor),

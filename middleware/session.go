@@ -55,7 +55,7 @@ var errRestricted = errors.New("the access token is an API key's, or has not all
 // a token with few scopes must not be enough to create one with more, or to log
 // its user out.
 func (a *Auth) mayManage(p tokens.Principal) error {
-	if p.Kind == store.OwnerUser && (a.accountScope == "" && !p.Restricted || p.HasScope(a.accountScope)) {
+	if p.Kind() == store.OwnerUser && (a.accountScope == "" && !p.Restricted || p.HasScope(a.accountScope)) {
 		return nil
 	}
 	e := wire.NewError(wire.ReasonForbidden, errRestricted)

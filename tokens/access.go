@@ -172,8 +172,8 @@ func (c claims) principal(payload []byte) Principal {
 		claims:     string(payload),
 
 		AuthenticatedAt: instant(c.AuthenticatedAt), ContextClass: c.ContextClass,
-		Kind: store.OwnerKind(c.SubjectKind),
 	}
+	p.kind, _ = kindOf(store.OwnerKind(c.SubjectKind)) // check has rejected any other
 	if c.Actor != nil {
 		p.Actor = c.Actor.Subject
 	}

@@ -53,7 +53,8 @@ func (a *Authority) checkOwner(o store.Owner) error {
 }
 
 func isKind(k store.OwnerKind) bool {
-	return k == store.OwnerUser || k == store.OwnerAccount || k == store.OwnerService
+	_, ok := kindOf(k)
+	return ok
 }
 
 // isOwnerSubject reports whether a user with this ID could be taken for another owner.

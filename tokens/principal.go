@@ -3,6 +3,7 @@ package tokens
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,10 +19,6 @@ type Principal struct {
 	// owner is not a user, it is the Subject of the store.Owner, such as
 	// "service:nightly-import".
 	Subject string
-
-	// Kind says what the Subject is ("sub_kind"): a user, or the account or service
-	// account that owns the API key from which the token was made. Zero: a user.
-	Kind store.OwnerKind
 
 	// Account is the account whose quota is used ("acct"). Empty: the subject has a
 	// quota of its own.
@@ -47,6 +44,8 @@ type Principal struct {
 	// when it was issued. Such a token should not manage the user's sessions and
 	// keys.
 	Restricted bool
+
+	kind kind
 
 	// SessionID identifies the session ("sid"): it is its ID in the store, a one-way
 	// hash of what the refresh tokens contain. In a token that was made from an API
@@ -75,13 +74,30 @@ type Principal struct {
 	claims string
 }
 
+// kind is a store.OwnerKind in one byte: each request copies its Principal.
+type kind uint8
+
+var kinds = [...]store.OwnerKind{store.OwnerUser, store.OwnerAccount, store.OwnerService}
+
+// kindOf returns a kind for its text, and false if there is no such kind.
+func kindOf(k store.OwnerKind) (kind, bool) {
+	i := slices.Index(kinds[:], k)
+	return kind(max(i, 0)), i >= 0
+}
+
+// Kind returns what the Subject is ("sub_kind"): a user, or the account or service
+// account that owns the API key from which the token was made. A Principal that was not
+// made from a token is that of a user.
+func (p Principal) Kind() store.OwnerKind { return kinds[p.kind] }
+
 // Owner returns whom the token is for: a user, or the account or service account that
 // owns the API key from which it was made.
 func (p Principal) Owner() store.Owner {
-	if p.Kind == store.OwnerUser {
+	kind := p.Kind()
+	if kind == store.OwnerUser {
 		return store.Owner{ID: p.Subject}
 	}
-	return store.Owner{Kind: p.Kind, ID: strings.TrimPrefix(p.Subject, string(p.Kind)+":")}
+	return store.Owner{Kind: kind, ID: strings.TrimPrefix(p.Subject, string(kind)+":")}
 }
 
 // HasScope reports whether the scope-token name was granted. Scope-tokens are

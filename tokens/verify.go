@@ -156,7 +156,7 @@ func (c *unverified) principal(payload []byte) Principal {
 		SessionID: text[c.sessionID.a:c.sessionID.b], TokenID: text[c.tokenID.a:c.tokenID.b],
 		IssuedAt: time.Unix(c.iat, 0).UTC(), ExpiresAt: time.Unix(c.exp, 0).UTC(),
 		Restricted: c.restricted, AuthenticatedAt: authenticated, ContextClass: text[c.contextClass.a:c.contextClass.b],
-		Kind:   store.OwnerKind(text[c.kind.a:c.kind.b]),
+		kind:   c.kind,
 		claims: text,
 	}
 }
