@@ -124,7 +124,7 @@ func (f flavour) deleteEnded(table, key, end string) endedSQL {
 	const lock = " FOR UPDATE SKIP LOCKED"
 	if f.dialect == MySQL {
 		return endedSQL{f.sql(some + lock), f.sql(fmt.Sprintf("DELETE ended FROM "+
-			"JSON_TABLE($2, '$[*]' COLUMNS ("+jsonValue+")) AS some STRAIGHT_JOIN %[1]s AS ended ON ended.%[2]s = some.value WHERE ended.%[3]s <= $1", table, key, end))}
+			"JSON_TABLE($2, '$[*]' COLUMNS ("+jsonValue+")) AS found STRAIGHT_JOIN %[1]s AS ended ON ended.%[2]s = found.value WHERE ended.%[3]s <= $1", table, key, end))}
 	}
 	return endedSQL{remove: f.of(
 		fmt.Sprintf("DELETE FROM %s WHERE %s IN (%s)", table, key, some),
