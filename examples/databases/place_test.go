@@ -144,7 +144,7 @@ func (p *place) run(t testing.TB, pool *sql.DB, statements ...string) {
 		defer db.ExecContext(t.Context(), "SET SESSION sql_mode = DEFAULT") //nolint:errcheck // the next test has its own
 	}
 	for _, statement := range statements {
-		if _, err := db.ExecContext(t.Context(), statement); err != nil { //nolint:gosec // the tests' own
+		if _, err := db.ExecContext(t.Context(), statement); err != nil {
 			t.Fatalf("%s: %v", statement, err)
 		}
 	}

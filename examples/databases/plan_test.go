@@ -47,7 +47,7 @@ func TestPlans(t *testing.T) {
 		}
 		must(t, fill(t.Context(), s)...)
 
-		explain, uses := explainPostgres, func(plan, index string) bool { return strings.Contains(plan, index) }
+		explain, uses := explainPostgres, strings.Contains
 		switch p.config.Dialect {
 		case sqlstore.SQLite:
 			explain = explainSQLite

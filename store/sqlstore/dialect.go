@@ -54,7 +54,7 @@ func (s statement) with(args []any) []any {
 	return ordered
 }
 
-var placeholder = regexp.MustCompile(`\$[0-9]+`)
+var placeholder = regexp.MustCompile(`\$\d+`)
 
 // sql translates a statement.
 func (f flavour) sql(text string) statement {

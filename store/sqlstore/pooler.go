@@ -151,22 +151,24 @@ func backend(ctx context.Context, db database) (int64, error) {
 // mixedUp makes different queries on two connections at once, and returns an error if
 // one of them gets anything but its own result.
 func (i inspection) mixedUp(ctx context.Context, other *sql.Conn) error {
-	until := time.Now().Add(mixedUpTime)
+	spent, cancel := context.WithTimeout(ctx, mixedUpTime)
+	defer cancel()
 	fresh := " /* " + rand.Text() + " */" // so that no connection has the statement from before
 	results := make(chan error, 1)
 	go func() {
-		results <- ownResults(ctx, other, until, "SELECT $1::text || '', 2"+fresh, func(n int) string { return fmt.Sprint("other ", n) }, 2)
+		results <- ownResults(ctx, other, spent, "SELECT $1::text || '', 2"+fresh, func(n int) string { return fmt.Sprint("other ", n) }, 2)
 	}()
-	err := ownResults(ctx, i.conn, until, "SELECT 'own ' || $1::text, 1"+fresh, strconv.Itoa, 1)
+	err := ownResults(ctx, i.conn, spent, "SELECT 'own ' || $1::text, 1"+fresh, strconv.Itoa, 1)
 	if its := <-results; err == nil || isLost(err) && its != nil {
 		return its // of two errors the one that says more
 	}
 	return err
 }
 
-// ownResults makes a query many times, and checks its two columns.
-func ownResults(ctx context.Context, db database, until time.Time, query string, argument func(int) string, mark int) error {
-	for n := 0; n < poolerRounds && time.Now().Before(until); n++ {
+// ownResults makes a query many times, until the other context is done, and checks its two
+// columns.
+func ownResults(ctx context.Context, db database, spent context.Context, query string, argument func(int) string, mark int) error {
+	for n := 0; n < poolerRounds && spent.Err() == nil; n++ {
 		if err := ownResult(ctx, db, query, argument(n), mark); err != nil {
 			return err
 		}

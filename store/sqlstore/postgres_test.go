@@ -183,7 +183,7 @@ func TestFaultC13AReadOnlyServerIsAskedOnceMore(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer conn.Close()
+			t.Cleanup(func() { _ = conn.Close() })
 		}
 		p.readOnly = true
 		before := p.connections.Load()

@@ -36,7 +36,7 @@ func sqlState(err error) string {
 // refusal has changed nothing. It stops with the first connection that is newer than the
 // first refusal: then it is the server that takes no writes.
 func (s *Store) onAnother(ctx context.Context, statement string, args []any) (sql.Result, error) {
-	refused := time.Now()
+	refused := time.Now() //nolint:forbidigo // how old a connection is has nothing to do with the times of the data
 	left := s.db.Stats().OpenConnections
 	if s.dialect == MySQL { // which does not say how old a connection is
 		left = s.db.Stats().Idle
@@ -62,7 +62,7 @@ func (s *Store) orClosed(ctx context.Context, after time.Time, statement string,
 		// An age, and not a time, since the clocks of two machines differ.
 		var age float64
 		e := conn.QueryRowContext(ctx, "SELECT extract(epoch FROM clock_timestamp() - backend_start)::float8 FROM pg_stat_activity WHERE pid = pg_backend_pid()").Scan(&age)
-		newer = e == nil && age < time.Since(after).Seconds()
+		newer = e == nil && age < time.Since(after).Seconds() //nolint:forbidigo // as above
 	}
 	if isReadOnly(err) {
 		_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // the pool closes it

@@ -90,7 +90,7 @@ func (s *Store) exec(ctx context.Context, doing string, do statement, args ...an
 func (s *Store) run(ctx context.Context, doing string, do statement, args []any) (sql.Result, error) {
 	args = do.with(args)
 	result, err := s.db.ExecContext(ctx, do.text, args...)
-	for tries := 0; isDeadlock(err) && tries < deadlockTries && rest(ctx, rand.N(deadlockPause<<tries)) == nil; tries++ {
+	for tries := 0; isDeadlock(err) && tries < deadlockTries && rest(ctx, rand.N(deadlockPause<<tries)) == nil; tries++ { //nolint:gosec // a pause is no secret
 		result, err = s.db.ExecContext(ctx, do.text, args...)
 	}
 	if isReadOnly(err) {

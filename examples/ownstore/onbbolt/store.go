@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -138,8 +139,12 @@ func (s *Store) RevokeSession(ctx context.Context, id string, at time.Time) erro
 	}
 	return s.update(ctx, func(tx *bbolt.Tx) error {
 		var old store.Session
-		if get(tx.Bucket(sessions), []byte(id), &old) != nil {
+		err := get(tx.Bucket(sessions), []byte(id), &old)
+		if errors.Is(err, store.ErrNotFound) {
 			return nil
+		}
+		if err != nil {
+			return err
 		}
 		return write(tx, old, old.Revoked(at))
 	})
@@ -215,13 +220,11 @@ func (s *Store) DeleteExpiredSessions(ctx context.Context, before time.Time) (go
 func each(tx *bbolt.Tx, userID string, do func(store.Session) (more bool, err error)) error {
 	prefix := append([]byte(userID), 0) // no ID has a zero byte
 	c := tx.Bucket(byUser).Cursor()
-	key, id := c.Seek(append([]byte(userID), 1))
-	if key == nil {
-		key, id = c.Last()
-	} else {
-		key, id = c.Prev()
+	last := c.Prev
+	if next, _ := c.Seek(append([]byte(userID), 1)); next == nil {
+		last = c.Last
 	}
-	for ; bytes.HasPrefix(key, prefix); key, id = c.Prev() {
+	for key, id := last(); bytes.HasPrefix(key, prefix); key, id = c.Prev() {
 		var n store.Session
 		if err := get(tx.Bucket(sessions), id, &n); err != nil {
 			return err
@@ -252,7 +255,7 @@ func place(n store.Session) []byte {
 func end(n store.Session) []byte { return append(instant(nil, n.EndsAt()), n.ID...) }
 
 func instant(key []byte, at time.Time) []byte {
-	return binary.BigEndian.AppendUint64(key, uint64(at.UnixMicro())^1<<63) //nolint:gosec // any 64 bits will do, in order
+	return binary.BigEndian.AppendUint64(key, uint64(at.UnixMicro())^1<<63)
 }
 
 func get(b *bbolt.Bucket, key []byte, into any) error {

@@ -1,4 +1,4 @@
-package onbbolt
+package onbbolt //nolint:testpackage // users are added as the host does, in its own tables
 
 import (
 	"context"

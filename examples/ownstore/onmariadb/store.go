@@ -128,7 +128,7 @@ func (s *Store) column(ctx context.Context, query string, args ...any) (all [][]
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close() //nolint:errcheck // rows.Err has it
+	defer rows.Close()
 	for rows.Next() {
 		var value []byte
 		if err := rows.Scan(&value); err != nil {

@@ -1,4 +1,4 @@
-package onmariadb
+package onmariadb //nolint:testpackage // users are added as the host does, in its own tables
 
 import (
 	"context"
