@@ -156,9 +156,9 @@ func (i inspection) mixedUp(ctx context.Context, other *sql.Conn) error {
 	fresh := " /* " + rand.Text() + " */" // so that no connection has the statement from before
 	results := make(chan error, 1)
 	go func() {
-		results <- ownResults(ctx, other, spent, "SELECT $1::text || '', 2"+fresh, func(n int) string { return fmt.Sprint("other ", n) }, 2)
+		results <- ownResults(ctx, spent, other, "SELECT $1::text || '', 2"+fresh, func(n int) string { return fmt.Sprint("other ", n) }, 2)
 	}()
-	err := ownResults(ctx, i.conn, spent, "SELECT 'own ' || $1::text, 1"+fresh, strconv.Itoa, 1)
+	err := ownResults(ctx, spent, i.conn, "SELECT 'own ' || $1::text, 1"+fresh, strconv.Itoa, 1)
 	if its := <-results; err == nil || isLost(err) && its != nil {
 		return its // of two errors the one that says more
 	}
@@ -167,7 +167,7 @@ func (i inspection) mixedUp(ctx context.Context, other *sql.Conn) error {
 
 // ownResults makes a query many times, until the other context is done, and checks its two
 // columns.
-func ownResults(ctx context.Context, db database, spent context.Context, query string, argument func(int) string, mark int) error {
+func ownResults(ctx, spent context.Context, db database, query string, argument func(int) string, mark int) error {
 	for n := 0; n < poolerRounds && spent.Err() == nil; n++ {
 		if err := ownResult(ctx, db, query, argument(n), mark); err != nil {
 			return err
