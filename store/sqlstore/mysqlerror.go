@@ -9,7 +9,7 @@ import (
 
 const (
 	deadlockTries = 8
-	deadlockPause = 2 * time.Millisecond // at most, before the first of them; twice as long before each other
+	deadlockPause = time.Millisecond // before the first of them; twice as long before each other
 )
 
 // isDeadlock reports whether MySQL has undone a statement because of a deadlock, or since

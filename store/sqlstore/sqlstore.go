@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/passwords"
@@ -90,7 +89,7 @@ func (s *Store) exec(ctx context.Context, doing string, do statement, args ...an
 func (s *Store) run(ctx context.Context, doing string, do statement, args []any) (sql.Result, error) {
 	args = do.with(args)
 	result, err := s.db.ExecContext(ctx, do.text, args...)
-	for tries := 0; isDeadlock(err) && tries < deadlockTries && rest(ctx, rand.N(deadlockPause<<tries)) == nil; tries++ { //nolint:gosec // a pause is no secret
+	for tries := 0; isDeadlock(err) && tries < deadlockTries && rest(ctx, deadlockPause<<tries) == nil; tries++ {
 		result, err = s.db.ExecContext(ctx, do.text, args...)
 	}
 	if isReadOnly(err) {
