@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sallyport-go/sallyport/store"
@@ -16,11 +17,13 @@ const (
 )
 
 // onePage returns a query for a page of a list, from the newest to the oldest: after is
-// $2 and $3. MySQL uses no index for a comparison of two columns at once.
-func (f flavour) onePage(query string) statement {
+// $2 and $3. MySQL uses no index for a comparison of two columns at once, and MariaDB
+// begins at the newest of all rows, unless it is forced to use the index of the list.
+func (f flavour) onePage(query, index string) statement {
 	const order = " ORDER BY created_at DESC, id DESC LIMIT $4"
 	both := query + "AND (created_at, id) < ($2, $3)" + order
-	return f.of(both, both, query+"AND created_at <= $2 AND (created_at < $2 OR id < $3)"+order)
+	forced := strings.Replace(query, " WHERE ", " FORCE INDEX ("+index+") WHERE ", 1)
+	return f.of(both, both, forced+"AND created_at <= $2 AND (created_at < $2 OR id < $3)"+order)
 }
 
 type sessionSQL struct {
@@ -39,7 +42,7 @@ func newSessionSQL(f flavour) sessionSQL {
 		advance: f.sql("UPDATE sallyport_sessions SET generation = generation + 1, advanced_at = $3, idle_until = $4 " +
 			"WHERE id = $1 AND generation = $2 AND revoked_at IS NULL"),
 		revoke: f.sql("UPDATE sallyport_sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL"),
-		ofUser: f.onePage(selectSession + "WHERE user_id = $1 AND revoked_at IS NULL "),
+		ofUser: f.onePage(selectSession+"WHERE user_id = $1 AND revoked_at IS NULL ", "sallyport_sessions_user"),
 		// Ordered, so that two concurrent calls for one user do not deadlock. On MySQL both
 		// follow the index.
 		revokeOfUser: f.of(
