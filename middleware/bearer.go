@@ -99,11 +99,10 @@ func (a *Auth) identified(next http.Handler, check func(*http.Request) (tokens.P
 // WithPrincipal returns a shallow copy of a request, with the principal in its context
 // as Bearer puts it there.
 func WithPrincipal(r *http.Request, p tokens.Principal) *http.Request {
-	k := new(struct { // one piece of memory
+	k := &struct { // one piece of memory
 		context carry.Context[tokens.Principal]
 		request http.Request
-	})
-	k.context.Context, k.context.Carried = r.Context(), p
+	}{context: carry.Context[tokens.Principal]{Context: r.Context(), Carried: p}}
 	k.request = *r.WithContext(&k.context)
 	return &k.request
 }

@@ -55,12 +55,11 @@ func (a *Auth) Protect(next http.Handler) http.Handler {
 // that as CheckLimit does. It returns the copy, which is to be served, even if it is
 // rejected: then the Pass is nil.
 func (a *Auth) CheckLimitOf(r *http.Request, p tokens.Principal) (*http.Request, *ratelimit.Pass, error) {
-	k := new(struct { // one piece of memory
+	k := &struct { // one piece of memory
 		context carry.Context[tokens.Principal]
 		request http.Request
 		pass    ratelimit.Pass
-	})
-	k.context.Context, k.context.Carried = r.Context(), p
+	}{context: carry.Context[tokens.Principal]{Context: r.Context(), Carried: p}}
 	k.request = *r.WithContext(k.pass.In(&k.context))
 	if err := a.limits.CheckLimitIn(&k.pass, &k.request); err != nil {
 		return &k.request, nil, err

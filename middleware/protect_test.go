@@ -86,7 +86,8 @@ func TestAddCostWhileARequestIsCounted(t *testing.T) {
 		if want {
 			h = outer.Limit(h)
 		}
-		if h.ServeHTTP(httptest.NewRecorder(), r); added != want {
+		h.ServeHTTP(httptest.NewRecorder(), r)
+		if added != want {
 			t.Errorf("%s: added = %v, want %v", name, added, want)
 		}
 	}

@@ -145,7 +145,8 @@ func parseForm(body []byte) (map[string]string, error) {
 	for rest, n := string(body), 0; rest != ""; {
 		var pair string
 		pair, rest, _ = strings.Cut(rest, "&")
-		if n++; n > maxParams || strings.IndexByte(pair, ';') >= 0 {
+		n++
+		if n > maxParams || strings.IndexByte(pair, ';') >= 0 {
 			return nil, errForm
 		}
 		if pair == "" {

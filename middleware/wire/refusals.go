@@ -2,6 +2,7 @@ package wire
 
 import (
 	"net/http"
+	"slices"
 	"sync/atomic"
 )
 
@@ -82,7 +83,7 @@ type prepared struct {
 
 func newPrepared(e *Error, d Dialect, realm string) *prepared {
 	a := d.Refused(RouteAPI, realm, e)
-	p := &prepared{to: e, status: a.Status, body: a.Body[:len(a.Body):len(a.Body)]}
+	p := &prepared{to: e, status: a.Status, body: slices.Clip(a.Body)}
 	for name, values := range a.Header {
 		p.header = append(p.header, field{name, values[0]}) // each of these has one
 	}

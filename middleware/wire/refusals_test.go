@@ -57,6 +57,7 @@ func TestRefusalsAnswerAsTheFormat(t *testing.T) {
 			for _, route := range []wire.Route{wire.RouteAPI, wire.RouteLogin, wire.RouteRefresh} {
 				for range 2 { // the first prepares
 					t.Run(fmt.Sprintf("%s, %s, %s", format, name, route), func(t *testing.T) {
+						t.Parallel()
 						want := d.Refused(route, "shop", e)
 						after := http.Header{"X-Before": {"1"}, "Cache-Control": {"public"}, "Set-Cookie": {"a=b"}}
 						got := after.Clone()
@@ -110,7 +111,7 @@ func TestAnswerIsJSON(t *testing.T) {
 }
 
 // saysItIs is an error that errors.Is asks.
-type saysItIs struct{}
+type saysItIs struct{} //nolint:errname // it is about what it says
 
 func (saysItIs) Error() string        { return "says" }
 func (saysItIs) Is(target error) bool { return target == tokens.ErrInvalidToken }

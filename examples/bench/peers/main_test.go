@@ -75,3 +75,24 @@ func TestThePeersAcceptAndRefuseTheSameTokens(t *testing.T) {
 		}
 	}
 }
+
+// -tables prints what it names and nothing else, and says what it does not know.
+func TestSingleTables(t *testing.T) { //nolint:paralleltest // it sets the garbage collector's pace
+	var out bytes.Buffer
+	m := measure{ctx: t.Context(), out: &out, tables: "refused,checks"}
+	m.shorten()
+	if err := m.printAll(); err != nil {
+		t.Fatal(err)
+	}
+	if got := out.String(); !strings.Contains(got, "| accepts |") || !strings.Contains(got, "a wrong issuer, HS256") || strings.Contains(got, "verify HS256") {
+		t.Error(got)
+	}
+	for tables, docs := range map[string]bool{"refused,nothing": false, "refused": true} {
+		if err := (measure{tables: tables}).checkTables(docs); err == nil {
+			t.Errorf("%q with -docs %v is accepted", tables, docs)
+		}
+	}
+	if err := m.checkTables(false); err != nil {
+		t.Error(err)
+	}
+}
