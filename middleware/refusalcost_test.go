@@ -10,10 +10,10 @@ import (
 	"testing"
 )
 
-// What it costs to refuse a request without a valid access token: the refusal and the
-// values of its headers.
+// What it costs to refuse a request without a valid access token, if no hook is told:
+// the refusal and the values of its headers.
 func TestRefusingABearerIsTwoAllocations(t *testing.T) { //nolint:paralleltest // others would be counted too
-	d := open(t)
+	d := open(t, func(c *config) { c.tokens.Events = nil })
 	guarded := d.Bearer(http.NotFoundHandler())
 	for name, authorization := range map[string]string{
 		"no header": "", "8000 dots": "Bearer " + strings.Repeat(".", 8000), "no token": "Bearer abc.def.ghi",
