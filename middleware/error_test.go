@@ -45,6 +45,8 @@ var reasons = map[wire.Reason]int{
 	wire.ReasonTwoBearers:  400,
 	wire.ReasonForbidden:   403,
 	wire.ReasonNotRecent:   401,
+	wire.ReasonWrongFactor: 400,
+	wire.ReasonStep:        400,
 	wire.ReasonLimited:     429,
 	wire.ReasonThrottled:   429,
 	wire.ReasonUnavailable: 503,

@@ -82,6 +82,7 @@ func open(tb testing.TB, edits ...func(*config)) *harness {
 		tb.Fatal(err)
 	}
 	d.mux.HandleFunc("/login", d.Login)
+	d.mux.HandleFunc("/complete", d.CompleteLogin)
 	d.mux.HandleFunc("/refresh", d.Refresh)
 	d.mux.HandleFunc("/logout", d.Logout)
 	d.mux.HandleFunc("/everywhere", d.LogoutEverywhere)

@@ -107,7 +107,7 @@ func (a *Auth) budgetsOf(login string, from netip.Addr) (b loginBudgets, err err
 	if login == "" && !from.IsValid() {
 		return b, errNoLockout
 	}
-	name := a.guard.sameLogin(login)
+	name := a.tokens.LoginPseudonym(a.guard.sameLogin(login))
 	var at clientNetwork
 	if from.IsValid() {
 		if at, err = networkAt(from); err != nil {

@@ -70,11 +70,11 @@ func (a *Auth) login(r *http.Request, login tokens.LoginRequest) (tokens.Pair, e
 	if a.guard.off || login.Check() != nil { // a malformed request is rejected before anything is counted
 		return a.tokens.Login(a.located(r), login)
 	}
-	t, err := a.newLoginAttempt(r, login)
+	t, err := a.newLoginAttempt(r, a.tokens.LoginPseudonym(login.SameLogin))
 	if err != nil {
 		return tokens.Pair{}, err
 	}
-	if err := t.payCaller(login); err != nil {
+	if err := t.payCaller(login.ClientID, login.ClientSecret); err != nil {
 		return tokens.Pair{}, err
 	}
 	login.BeforePassword = t.beforePassword

@@ -21,7 +21,7 @@ type loginAttempt struct {
 	attempt
 
 	from      clientNetwork
-	name      string
+	name      string // the pseudonym of the login
 	user      knownNetwork
 	knownHere bool        // the user has logged in from this address
 	spent     *overBudget // the user is not known, and has used up the budget of right passwords
@@ -31,25 +31,25 @@ type loginAttempt struct {
 	behindClient *overBudget   // the open budget of the client is used up, and that of the known client is charged
 }
 
-// newLoginAttempt returns the attempt to log in of a request.
-func (a *Auth) newLoginAttempt(r *http.Request, login tokens.LoginRequest) (*loginAttempt, error) {
+// newLoginAttempt returns the attempt to log in of a request, under the pseudonym of
+// the login.
+func (a *Auth) newLoginAttempt(r *http.Request, name string) (*loginAttempt, error) {
 	from, err := a.networkOf(r)
 	if err != nil {
 		return nil, err
 	}
-	name := a.guard.sameLogin(login.Login)
 	return &loginAttempt{
-		attempt: attempt{attemptCounters: attemptCounters{a, r}, pseudonym: a.tokens.LoginPseudonym(name)},
+		attempt: attempt{attemptCounters: attemptCounters{a, r}, pseudonym: name},
 		from:    from, name: name, user: a.knownNetwork("user", name, from.net),
 	}, nil
 }
 
 // payCaller charges an attempt before the password is verified: the budgets of
 // the address and of the client.
-func (t *loginAttempt) payCaller(login tokens.LoginRequest) error {
+func (t *loginAttempt) payCaller(clientID string, clientSecret tokens.Secret) error {
 	err := t.payAddress()
-	if err == nil && login.ClientSecret != "" && t.auth.tokens.RegistersClients() {
-		err = t.payClient(login.ClientID)
+	if err == nil && clientSecret != "" && t.auth.tokens.RegistersClients() {
+		err = t.payClient(clientID)
 	}
 	if err != nil {
 		t.settle(err)

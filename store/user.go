@@ -111,10 +111,18 @@ func (e *RefusalError) Error() string {
 func (e *RefusalError) Refusal() (code, description string) { return e.Code, e.Description }
 
 // SecondFactorError is returned by Authenticate for a login and a password that
-// match, of a user who has to show a second factor too.
+// match, of a user who has to show a second factor too. See SecondFactor in the Config
+// of package tokens.
 type SecondFactorError struct {
-	// UserID is the ID of the user. It is for the event, and is not sent.
+	// UserID is the ID of the user. It is not sent. It is required if
+	// Config.SecondFactor is set, and for the event otherwise.
 	UserID string
+
+	// CredentialVersion is that of the row whose password was verified, as in the User
+	// that Authenticate returns: the step that this login has made ends when the user's
+	// credentials change. It is required if Config.SecondFactor is set and the host
+	// tracks versions.
+	CredentialVersion string
 
 	// Methods are the factors that the user may show, by the names of RFC 8176 §2:
 	// 1 to 16.

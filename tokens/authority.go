@@ -55,6 +55,8 @@ type Authority struct {
 	keyOwner func(context.Context, store.Owner) (store.User, error)
 
 	contextClass func(methods []string) string
+	secondFactor func(ctx context.Context, userID, method, code string) ([]string, error)
+	stepTTL      time.Duration
 
 	events func(context.Context, events.Event)
 	clock  func() time.Time
@@ -110,7 +112,7 @@ func New(c Config) (*Authority, error) {
 		accessTTL: c.AccessTTL, idleTTL: c.IdleTTL, sessionTTL: c.SessionTTL, maxSessions: c.MaxSessions,
 		passwordEndsKeys: c.PasswordEndsAPIKeys, unfinished: &unfinished{},
 		grace: c.RetryGrace, leeway: c.Leeway, timeout: c.Timeout,
-		claims: c.Claims, contextClass: c.ContextClass, events: c.Events, faults: &faultlog.Log{}, clock: c.Now,
+		claims: c.Claims, contextClass: c.ContextClass, secondFactor: c.SecondFactor, stepTTL: c.StepTTL, events: c.Events, faults: &faultlog.Log{}, clock: c.Now,
 	}
 	if c.APIKeys != nil {
 		a.apiKeys = checkedKeys{c.APIKeys}

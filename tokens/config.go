@@ -196,6 +196,25 @@ type Config struct {
 	// an error, the operation returns ErrUnavailable.
 	Claims func(context.Context, store.User) (map[string]any, error)
 
+	// SecondFactor checks what a user shows as a second factor, after Authenticate has
+	// returned a store.SecondFactorError: see CompleteLogin. method and code are what the
+	// client sent: method is a scope-token or empty, code is at most 8192 bytes of UTF-8
+	// without NUL. What they mean is the host's to say, for example "otp" and six digits,
+	// or "hwk" and the JSON of a passkey's assertion.
+	//
+	// It returns how the user has proved who they are, by the names of RFC 8176 §2: 1 to
+	// 14, for example "otp". Decide that by what was checked, and not by method. It
+	// returns store.ErrBadCredentials if the code is wrong; any other error is that the
+	// host could not check it, and ends as ErrUnavailable. A code that can be used more
+	// than once, such as that of a TOTP, it must accept once. It must be safe for
+	// concurrent use. Nil: there are no step tokens, and the client of such a user is told
+	// only that a second factor is required.
+	SecondFactor func(ctx context.Context, userID, method, code string) (proved []string, err error)
+
+	// StepTTL is how long a step token is valid, in whole seconds, from 1 s to 1 h. It
+	// requires SecondFactor. Zero: 5 minutes.
+	StepTTL time.Duration
+
 	// ContextClass returns the authentication context class ("acr", RFC 9068 §2.2.1) of
 	// a user who was authenticated by these methods (names of RFC 8176 §2), for example
 	// "urn:example:two-factor" if "mfa" is among them: a scope-token of RFC 6749 §3.3, of
@@ -251,6 +270,9 @@ func (c *Config) checkStores(complain configcheck.Complain) {
 // bounds.
 func (c *Config) checkTimes(complain configcheck.Complain) {
 	valid := true
+	if c.StepTTL != 0 && c.SecondFactor == nil {
+		complain("StepTTL", "requires SecondFactor")
+	}
 	for _, d := range []struct {
 		name        string
 		value       *time.Duration
@@ -263,6 +285,7 @@ func (c *Config) checkTimes(complain configcheck.Complain) {
 		{"KeyOverlap", &c.KeyOverlap, defaultKeyOverlap, time.Microsecond, time.Second, MaxKeyOverlap},
 		{"RetryGrace", &c.RetryGrace, 0, time.Microsecond, 0, maxGrace},
 		{"Leeway", &c.Leeway, 0, time.Microsecond, 0, maxLeeway},
+		{"StepTTL", &c.StepTTL, 5 * time.Minute, time.Second, time.Second, time.Hour},
 		{"Timeout", &c.Timeout, 5 * time.Second, 1, 1, maxTTL},
 	} {
 		*d.value = or(*d.value, d.zero)

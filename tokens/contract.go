@@ -177,6 +177,8 @@ func checkRefusal(err error) error {
 		switch {
 		case !isString(r.UserID):
 			return badString("SecondFactorError.UserID", r.UserID)
+		case !isString(r.CredentialVersion):
+			return badString("SecondFactorError.CredentialVersion", r.CredentialVersion)
 		case len(r.Methods) == 0 || !areMethods(r.Methods):
 			return broken("SecondFactorError.Methods", "must be 1 to 16, each a scope-token of RFC 6749 section 3.3, of 1 to 128 bytes")
 		}

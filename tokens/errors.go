@@ -32,8 +32,17 @@ var (
 	ErrRefused = errors.New("tokens: login refused by the host")
 
 	// ErrSecondFactor means that the login and the password match, and that the user
-	// has to show a second factor: see the [store.SecondFactorError] in it.
+	// has to show a second factor: see the [store.SecondFactorError] in it and, if
+	// Config.SecondFactor is set, the [StepError] with the step token.
 	ErrSecondFactor = errors.New("tokens: second factor required")
+
+	// ErrWrongFactor means that the second factor of a CompleteLogin is wrong. The step
+	// token stays valid. It is a kind of ErrBadCredentials.
+	ErrWrongFactor = fmt.Errorf("%w: wrong second factor", ErrBadCredentials)
+
+	// ErrInvalidStep means that a step token is not genuine, has expired or was used, or
+	// that the user's credentials have changed since it was made.
+	ErrInvalidStep = errors.New("tokens: invalid step token")
 
 	// ErrInvalidScope means that a requested scope is malformed, or that it exceeds
 	// what the user holds and the client, the session or the API key allows.

@@ -110,6 +110,9 @@ func (a *Authority) Login(ctx context.Context, r LoginRequest) (Pair, error) {
 	e := event(events.Login, p.Principal)
 	if err != nil {
 		e = events.Event{Kind: failure(err, events.LoginRefused), UserID: refusedUser(err), ClientID: printable(r.ClientID), Err: err}
+		if is[*StepError](err) {
+			e.Kind = events.LoginStep
+		}
 		if e.Kind == events.LoginRefused {
 			e.LoginPseudonym = a.LoginPseudonym(cmp.Or(r.SameLogin, r.Login))
 		}
@@ -135,6 +138,9 @@ func (a *Authority) login(ctx context.Context, r LoginRequest) (Pair, error) {
 		}
 	}
 	user, err := a.authenticated(ctx, r)
+	if errors.Is(err, ErrSecondFactor) && a.secondFactor != nil {
+		return Pair{}, a.beginStep(ctx, r, c, err)
+	}
 	if err != nil {
 		return Pair{}, err
 	}
@@ -160,6 +166,7 @@ type beginning struct {
 	granted, asked []string // scopes; nil asks for all
 	accessOnly     bool
 	maxAccess      int
+	before         func(context.Context) error // the last step before the session is written; nil: none
 }
 
 // begin makes the tokens of a new session, and writes it last.
@@ -171,6 +178,9 @@ func (a *Authority) begin(ctx context.Context, u store.User, s store.Session, se
 	p, err := a.firstPair(ctx, u, &s, secret, c, refreshes, b)
 	if err == nil {
 		err = p.fits(b.maxAccess)
+	}
+	if err == nil && b.before != nil {
+		err = b.before(ctx)
 	}
 	if err == nil {
 		err = a.openSession(ctx, u, s, refreshes)

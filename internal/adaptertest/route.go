@@ -15,6 +15,8 @@ func Mux(h *Fixture) http.Handler {
 	a := h.Auth
 	m := http.NewServeMux()
 	m.HandleFunc("/login", a.Login)
+	m.HandleFunc("/complete", a.CompleteLogin)
+	m.HandleFunc("/signin", func(w http.ResponseWriter, r *http.Request) { a.SignIn(w, r, signedIn) })
 	m.HandleFunc("/refresh", a.Refresh)
 	m.HandleFunc("/token", a.Token)
 	m.HandleFunc("/logout", a.Logout)
@@ -45,10 +47,15 @@ func Mux(h *Fixture) http.Handler {
 	return m
 }
 
+// signedIn is the user whom the host's own route has authenticated.
+var signedIn = tokens.SignInRequest{UserID: Alice.ID, Methods: []string{"hwk"}}
+
 // Names are the handlers and middleware that each adapter has. C is the framework's
 // context, H its handler, M its middleware.
 type Names[C any, H ~func(C) error, M ~func(H) H] interface { //nolint:interfacebloat // it is the list of all names
 	Login(c C) error
+	CompleteLogin(c C) error
+	SignIn(c C, s tokens.SignInRequest) error
 	Refresh(c C) error
 	Token(c C) error
 	Logout(c C) error
@@ -79,7 +86,7 @@ type Names[C any, H ~func(C) error, M ~func(H) H] interface { //nolint:interface
 // methods, with middleware of which the first is the outermost.
 func Mount[C any, H ~func(C) error, M ~func(H) H](auth *middleware.Auth, a Names[C, H, M], host H, on func(path string, h H, m ...M)) {
 	for path, h := range map[string]H{
-		"/login": a.Login, "/refresh": a.Refresh, "/token": a.Token, "/logout": a.Logout, "/everywhere": a.LogoutEverywhere,
+		"/login": a.Login, "/complete": a.CompleteLogin, "/signin": func(c C) error { return a.SignIn(c, signedIn) }, "/refresh": a.Refresh, "/token": a.Token, "/logout": a.Logout, "/everywhere": a.LogoutEverywhere,
 		"/jwks": a.JWKS, "/metadata": a.Metadata, "/revoke": a.Revoke, "/introspect": a.Introspect,
 		"/sessions": a.Sessions, "/others": a.EndOtherSessions, "/sessions/:id": a.EndSession,
 		"/keys": a.APIKeys, "/newkey": a.CreateAPIKey, "/keys/:id": a.RevokeAPIKey, "/rotate/:id": a.ReplaceAPIKey,

@@ -211,3 +211,42 @@ func registering(c *Config) {
 	c.Auth.PasswordGrant = true
 	c.Auth.MayIntrospect = func(_ context.Context, c store.Client) bool { return c.ID == "api" }
 }
+
+// factored is a store whose users have a second factor.
+type factored struct{ store.Store }
+
+func (s factored) Authenticate(ctx context.Context, login, password string) (store.User, error) {
+	u, err := s.Store.Authenticate(ctx, login, password)
+	if err != nil {
+		return store.User{}, err
+	}
+	return store.User{}, &store.SecondFactorError{UserID: u.ID, CredentialVersion: u.CredentialVersion, Methods: []string{"otp"}}
+}
+
+// twoFactors asks each user for a code, which is 123456.
+func twoFactors(c *Config) {
+	c.Tokens.Store = factored{c.Tokens.Store}
+	c.Tokens.SecondFactor = func(_ context.Context, _, _, code string) ([]string, error) {
+		if code != "123456" {
+			return nil, store.ErrBadCredentials
+		}
+		return []string{"otp"}, nil
+	}
+}
+
+// twoFactorsInCookies is twoFactors for a browser.
+func twoFactorsInCookies(c *Config) {
+	twoFactors(c)
+	inCookies(c)
+}
+
+// firstStep logs alice in by her password. The step token is {step} from then on.
+func firstStep(t *testing.T, h *Fixture) {
+	t.Helper()
+	_, err := h.Authority.Login(t.Context(), tokens.LoginRequest{Login: "alice", Password: Password})
+	step, ok := errors.AsType[*tokens.StepError](err)
+	if !ok {
+		t.Fatal(err)
+	}
+	h.Words["step"] = string(step.Token)
+}

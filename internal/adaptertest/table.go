@@ -289,6 +289,22 @@ var Twins = []Twin{
 	{Name: "scopes with no bearer in front of them", Given: []Step{Login}, Request: Bare("GET /noscope", Bearer), Status: 500, Reason: wire.ReasonInternal},
 	{Name: "scopes with neither a bearer in front of them nor a token", Request: Bare("GET /noscope"), Status: 401, Reason: wire.ReasonNoBearer},
 
+	// Second factors, and users whom the host has authenticated.
+	{Name: "a login that needs a second factor", Config: twoFactors, Request: Form("POST /login", AlicesLogin), Status: 400, Reason: wire.ReasonFactor},
+	{Name: "a login that needs a second factor, in Lexik", Dialect: lexik, Config: twoFactors, Request: Form("POST /login", "_username=alice&_password="+Password), Status: 401, Reason: wire.ReasonFactor},
+	{Name: "a login that needs a second factor, in FastAPI", Dialect: fastAPI, Config: twoFactors, Request: Form("POST /login", AlicesLogin), Status: 400, Reason: wire.ReasonFactor},
+	{Name: "a second factor", Config: twoFactors, Given: []Step{firstStep}, Request: Form("POST /complete", "step_token={step}&code=123456&method=otp"), Status: 200},
+	{Name: "a second factor, in Lexik", Dialect: lexikRefresh, Config: twoFactors, Given: []Step{firstStep}, Request: Form("POST /complete", "step_token={step}&code=123456"), Status: 200},
+	{Name: "a second factor, in FastAPI", Dialect: fastAPI, Config: twoFactors, Given: []Step{firstStep}, Request: Form("POST /complete", "step_token={step}&code=123456"), Status: 200},
+	{Name: "a second factor, in cookies", Config: twoFactorsInCookies, Given: []Step{firstStep}, Request: Form("POST /complete", "step_token={step}&code=123456"), Status: 204},
+	{Name: "a wrong second factor", Config: twoFactors, Given: []Step{firstStep}, Request: Form("POST /complete", "step_token={step}&code=1"), Status: 400, Reason: wire.ReasonWrongFactor},
+	{Name: "a wrong second factor, in Lexik", Dialect: lexik, Config: twoFactors, Given: []Step{firstStep}, Request: Form("POST /complete", "step_token={step}&code=1"), Status: 401, Reason: wire.ReasonWrongFactor},
+	{Name: "a second factor with no step before it", Config: twoFactors, Request: Form("POST /complete", "step_token=made-up&code=123456"), Status: 400, Reason: wire.ReasonStep},
+	{Name: "no second factor, in FastAPI", Dialect: fastAPI, Config: twoFactors, Request: Form("POST /complete", "grant_type=password"), Status: 422, Reason: wire.ReasonMissing},
+	{Name: "a second factor where the host checks none", Request: Form("POST /complete", "step_token=made-up&code=123456"), Status: 500, Reason: wire.ReasonInternal},
+	{Name: "a user whom the host has authenticated", Request: Bare("GET /signin"), Status: 200},
+	{Name: "a user whom the host has authenticated, in cookies", Config: inCookies, Request: Bare("GET /signin"), Status: 204},
+
 	// Recent logins.
 	{Name: "a login that is recent", Given: []Step{Login}, Request: Bare("GET /recent", Bearer), Status: 200},
 	{Name: "a login that is recent, and not in a class that is required", Given: []Step{Login}, Request: Bare("GET /strong", Bearer), Status: 401, Reason: wire.ReasonNotRecent},

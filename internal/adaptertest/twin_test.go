@@ -25,7 +25,7 @@ var reasons = []wire.Reason{
 	wire.ReasonMethod, wire.ReasonMalformed, wire.ReasonTooLarge, wire.ReasonMissing,
 	wire.ReasonGrantType, wire.ReasonCredentials, wire.ReasonScope, wire.ReasonNoRefresh,
 	wire.ReasonRefresh, wire.ReasonEnded, wire.ReasonNoBearer, wire.ReasonBearerForm,
-	wire.ReasonBearer, wire.ReasonExpired, wire.ReasonTwoBearers, wire.ReasonForbidden, wire.ReasonNotRecent,
+	wire.ReasonBearer, wire.ReasonExpired, wire.ReasonTwoBearers, wire.ReasonForbidden, wire.ReasonNotRecent, wire.ReasonFactor, wire.ReasonWrongFactor, wire.ReasonStep,
 	wire.ReasonClient, wire.ReasonClientGrant, wire.ReasonKey, wire.ReasonTarget,
 	wire.ReasonTokenType, wire.ReasonNoSession, wire.ReasonCrossSite, wire.ReasonNotFound,
 	wire.ReasonLimited, wire.ReasonThrottled, wire.ReasonUnavailable, wire.ReasonInternal,

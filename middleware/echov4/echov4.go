@@ -65,6 +65,14 @@ func Principal(c echo.Context) (tokens.Principal, bool) {
 // Login is a handler that logs a user in: see [middleware.Auth.CheckLogin].
 func (a *Auth) Login(c echo.Context) error { return a.core.Login(c) }
 
+// CompleteLogin is a handler that completes a login with a second factor: see
+// [middleware.Auth.CheckCompleteLogin].
+func (a *Auth) CompleteLogin(c echo.Context) error { return a.core.CompleteLogin(c) }
+
+// SignIn answers with the tokens of a user whom the host has authenticated itself, for
+// the host's own handlers: see [middleware.Auth.CheckSignIn].
+func (a *Auth) SignIn(c echo.Context, s tokens.SignInRequest) error { return a.core.SignIn(c, s) }
+
 // Refresh is a handler that exchanges a refresh token for a new pair: see
 // [middleware.Auth.CheckRefresh].
 func (a *Auth) Refresh(c echo.Context) error { return a.core.Refresh(c) }

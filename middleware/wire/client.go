@@ -99,6 +99,26 @@ func (p *Params) PasswordGrant() (tokens.LoginRequest, error) {
 	}, nil
 }
 
+// StepGrant reads step_token, code and method, which may be missing, and the client.
+func (p *Params) StepGrant() (tokens.StepRequest, error) {
+	c, err := p.Client()
+	if err != nil {
+		return tokens.StepRequest{}, err
+	}
+	for _, name := range []string{"step_token", "code"} {
+		if p.Get(name) == "" {
+			return tokens.StepRequest{}, Missing(name)
+		}
+	}
+	s := p.step()
+	s.ClientID, s.ClientSecret, s.ClientAsSent = c.ID, c.Secret, c.AsSent
+	return s, nil
+}
+
+func (p *Params) step() tokens.StepRequest {
+	return tokens.StepRequest{Token: tokens.Secret(p.Get("step_token")), Method: p.Get("method"), Code: tokens.Secret(p.Get("code"))}
+}
+
 // RefreshGrant reads the parameters of RFC 6749 §6, or the refresh-token header.
 // It does not check grant_type. Without a token it returns ReasonNoRefresh.
 func (p *Params) RefreshGrant() (tokens.RefreshRequest, error) {

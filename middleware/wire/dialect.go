@@ -26,6 +26,10 @@ type Dialect interface {
 	// ReadLogin reads a login. If a parameter is missing, it returns [Missing].
 	ReadLogin(p *Params) (tokens.LoginRequest, error)
 
+	// ReadStep reads the step token and the second factor that complete a login: see
+	// StepRequest of package tokens. If a parameter is missing, it returns [Missing].
+	ReadStep(p *Params) (tokens.StepRequest, error)
+
 	// ReadRefresh reads the presented refresh token. Without one it returns an Error
 	// with ReasonNoRefresh or ReasonMissing.
 	ReadRefresh(p *Params) (tokens.RefreshRequest, error)

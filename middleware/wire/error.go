@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/sallyport-go/sallyport/internal/fieldvalue"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/tokens"
 )
@@ -26,6 +27,8 @@ const (
 	ReasonCredentials Reason = "credentials" // the login and the password do not match
 	ReasonRefused     Reason = "refused"     // the login and the password match, and the host does not let the user in
 	ReasonFactor      Reason = "factor"      // the login and the password match, and a second factor is required
+	ReasonWrongFactor Reason = "bad_factor"  // the second factor is wrong
+	ReasonStep        Reason = "step"        // the step token of a login is invalid, expired or used
 	ReasonScope       Reason = "scope"       // the scope cannot be granted
 	ReasonKey         Reason = "key"         // the API key is invalid, expired or revoked
 	ReasonTarget      Reason = "target"      // no token is issued for this audience
@@ -93,6 +96,16 @@ type Error struct {
 	// letters, digits and underscores. The host's words are in Description.
 	HostCode string
 
+	// StepToken completes the login, if Reason is ReasonFactor: see StepError of package
+	// tokens. Empty: there is none.
+	StepToken tokens.Secret
+
+	// StepExpiresIn is how long StepToken is valid. Zero without one.
+	StepExpiresIn time.Duration
+
+	// StepMethods are the factors that the user may show. Empty without StepToken.
+	StepMethods []string
+
 	// RetryAfter is how long the client should wait. Zero: unknown.
 	RetryAfter time.Duration
 
@@ -151,6 +164,8 @@ var table = map[Reason]Error{
 	ReasonCredentials: {Status: http.StatusBadRequest, Code: "invalid_grant", Description: "Invalid user name or password"},
 	ReasonRefused:     {Status: http.StatusBadRequest, Code: "invalid_grant", Description: "The login is refused"},
 	ReasonFactor:      {Status: http.StatusBadRequest, Code: "invalid_grant", Description: "A second factor is required"},
+	ReasonWrongFactor: {Status: http.StatusBadRequest, Code: "invalid_grant", Description: "The second factor is wrong"},
+	ReasonStep:        {Status: http.StatusBadRequest, Code: "invalid_grant", Description: "The step token is invalid, expired or used"},
 	ReasonScope:       {Status: http.StatusBadRequest, Code: "invalid_scope", Description: "The scope cannot be granted"},
 	ReasonKey:         {Status: http.StatusBadRequest, Code: "invalid_request", Description: "The API key is invalid, expired or revoked"},
 	ReasonTarget:      {Status: http.StatusBadRequest, Code: "invalid_target", Description: "No token is issued here for that audience or resource"},
@@ -237,7 +252,9 @@ var causes = []struct {
 	{tokens.ErrMalformed, ReasonMalformed},
 	{tokens.ErrInvalidClient, ReasonClient},
 	{tokens.ErrUnauthorizedClient, ReasonClientGrant},
+	{tokens.ErrWrongFactor, ReasonWrongFactor},
 	{tokens.ErrBadCredentials, ReasonCredentials},
+	{tokens.ErrInvalidStep, ReasonStep},
 	{tokens.ErrRefused, ReasonRefused},
 	{tokens.ErrSecondFactor, ReasonFactor},
 	{tokens.ErrInvalidScope, ReasonScope},
@@ -273,6 +290,11 @@ func AsError(err error) *Error {
 	if reason == ReasonRefused {
 		if r, ok := errors.AsType[refuser](err); ok {
 			e.HostCode, e.Description = r.Refusal()
+		}
+	}
+	if reason == ReasonFactor {
+		if s, ok := errors.AsType[*tokens.StepError](err); ok {
+			e.StepToken, e.StepExpiresIn, e.StepMethods = s.Token, s.ExpiresIn, s.Methods
 		}
 	}
 	if reason == ReasonUnavailable {
@@ -316,6 +338,21 @@ func reasonOfTree(err error) (Reason, bool) {
 		}
 	}
 	return "", false
+}
+
+// stepJSON is the step token in the answer to a login that needs a second factor.
+type stepJSON struct {
+	Token     string   `json:"step_token"`
+	ExpiresIn int64    `json:"step_expires_in"`
+	Methods   []string `json:"step_methods"`
+}
+
+// step returns what the answer says of the step token, or nil if there is none.
+func (e *Error) step() *stepJSON {
+	if e.StepToken == "" {
+		return nil
+	}
+	return &stepJSON{string(e.StepToken), fieldvalue.Seconds(e.StepExpiresIn), e.StepMethods}
 }
 
 // limited translates a rejection of package ratelimit.

@@ -57,6 +57,29 @@ func (FastAPI) ReadLogin(p *Params) (tokens.LoginRequest, error) {
 	}, nil
 }
 
+// ReadStep reads step_token, code and method, which may be missing, and the client as
+// ReadLogin does.
+func (FastAPI) ReadStep(p *Params) (tokens.StepRequest, error) {
+	var missing []Field
+	for _, name := range []string{"step_token", "code"} {
+		if p.Get(name) == "" {
+			missing = append(missing, Field{In: "body", Name: name, Missing: true})
+		}
+	}
+	if missing != nil {
+		e := NewError(ReasonMissing, nil)
+		e.Fields = missing
+		return tokens.StepRequest{}, e
+	}
+	c, err := p.fastAPIClient()
+	if err != nil {
+		return tokens.StepRequest{}, err
+	}
+	s := p.step()
+	s.ClientID, s.ClientSecret, s.ClientAsSent = c.ID, c.Secret, c.AsSent
+	return s, nil
+}
+
 // fastAPIClient reads the client: that of the body, which is the only one that
 // FastAPI itself reads, or else that of HTTP Basic. Malformed Basic credentials
 // are ignored, unless clients must be registered.
@@ -134,7 +157,8 @@ func (FastAPI) Refused(route Route, realm string, e *Error) Answer {
 	status, detail := fastAPIWords(route, e)
 	a := JSON(status, struct {
 		Detail any `json:"detail"`
-	}{detail})
+		*stepJSON
+	}{detail, e.step()})
 	if status == http.StatusUnauthorized {
 		a.Header.Set("WWW-Authenticate", challengeTo(realm, e))
 	}
@@ -152,6 +176,10 @@ func fastAPIWords(route Route, e *Error) (status int, detail any) {
 		return http.StatusBadRequest, "LOGIN_" + strings.ToUpper(cmp.Or(e.HostCode, "refused"))
 	case ReasonFactor:
 		return http.StatusBadRequest, "LOGIN_SECOND_FACTOR_REQUIRED"
+	case ReasonWrongFactor:
+		return http.StatusBadRequest, "LOGIN_BAD_SECOND_FACTOR"
+	case ReasonStep:
+		return http.StatusBadRequest, "LOGIN_BAD_STEP_TOKEN"
 	case ReasonRefresh, ReasonEnded:
 		status = http.StatusUnauthorized
 	case ReasonMalformed:

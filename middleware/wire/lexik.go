@@ -55,6 +55,18 @@ func (d Lexik) ReadLogin(p *Params) (tokens.LoginRequest, error) {
 	}, nil
 }
 
+// ReadStep reads step_token, code and method, which may be missing.
+func (d Lexik) ReadStep(p *Params) (tokens.StepRequest, error) {
+	for _, name := range []string{"step_token", "code"} {
+		if p.Get(name) == "" {
+			return tokens.StepRequest{}, Missing(name)
+		}
+	}
+	s := p.step()
+	s.AccessOnly = !d.RefreshTokens
+	return s, nil
+}
+
 // ReadRefresh reads refresh_token. White space around it, such as the line end of
 // a file, is trimmed.
 func (Lexik) ReadRefresh(p *Params) (tokens.RefreshRequest, error) {
@@ -97,7 +109,10 @@ type lexikMessage struct {
 // Refused returns {"code": ..., "message": ...}.
 func (Lexik) Refused(route Route, realm string, e *Error) Answer {
 	status, message := lexikWords(route, e)
-	a := JSON(status, lexikMessage{status, message})
+	a := JSON(status, struct {
+		lexikMessage
+		*stepJSON
+	}{lexikMessage{status, message}, e.step()})
 	if status == http.StatusUnauthorized && route != RouteRefresh {
 		a.Header.Set("WWW-Authenticate", challengeTo(realm, e))
 	}
@@ -112,6 +127,10 @@ func lexikWords(route Route, e *Error) (status int, message string) {
 		return http.StatusUnauthorized, e.Description
 	case ReasonFactor:
 		return http.StatusUnauthorized, "A second factor is required."
+	case ReasonWrongFactor:
+		return http.StatusUnauthorized, "Invalid second factor."
+	case ReasonStep:
+		return http.StatusUnauthorized, "Invalid step token."
 	case ReasonMissing:
 		if len(e.Fields) > 0 {
 			return e.Status, `The key "` + e.Fields[0].Name + `" must be provided.`

@@ -26,6 +26,9 @@ func (OAuth2) ReadLogin(p *Params) (tokens.LoginRequest, error) {
 	return p.PasswordGrant()
 }
 
+// ReadStep reads step_token, code, method and the client.
+func (OAuth2) ReadStep(p *Params) (tokens.StepRequest, error) { return p.StepGrant() }
+
 // ReadRefresh reads the refresh-token header, or refresh_token, and the client
 // and the scope.
 func (OAuth2) ReadRefresh(p *Params) (tokens.RefreshRequest, error) {
@@ -88,7 +91,8 @@ func (OAuth2) Refused(route Route, realm string, e *Error) Answer {
 		a = JSON(e.Status, struct {
 			Error       string `json:"error"`
 			Description string `json:"error_description"`
-		}{e.Code, description})
+			*stepJSON
+		}{e.Code, description, e.step()})
 	}
 	switch e.Reason {
 	case ReasonClient:

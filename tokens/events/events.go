@@ -16,6 +16,7 @@ type Kind string
 const (
 	Login            Kind = "login"             // a user logged in
 	LoginRefused     Kind = "login_refused"     // a login was rejected: wrong credentials, a scope that the user does not hold, or by the host (store.RefusalError, store.SecondFactorError)
+	LoginStep        Kind = "login_step"        // the password of a login was right, and the user got a step token to show a second factor
 	Refresh          Kind = "refresh"           // a session advanced to its next generation
 	Replay           Kind = "replay"            // the previous refresh token was presented again within RetryGrace, and got the same successor
 	Reuse            Kind = "reuse"             // a used refresh token was presented again; its session is revoked

@@ -62,6 +62,18 @@ func (a Auth[C, H, W]) Refresh(c C) error {
 	return a.answer(c, a.auth, wire.RouteRefresh, err, func() wire.Answer { return a.auth.Granted(p) })
 }
 
+// CompleteLogin answers what middleware.Auth.CheckCompleteLogin decides.
+func (a Auth[C, H, W]) CompleteLogin(c C) error {
+	p, err := a.auth.CheckCompleteLogin(c.Request())
+	return a.answer(c, a.auth, wire.RouteLogin, err, func() wire.Answer { return a.auth.Granted(p) })
+}
+
+// SignIn answers what middleware.Auth.CheckSignIn decides.
+func (a Auth[C, H, W]) SignIn(c C, s tokens.SignInRequest) error {
+	p, err := a.auth.CheckSignIn(c.Request(), s)
+	return a.answer(c, a.auth, wire.RouteLogin, err, func() wire.Answer { return a.auth.Granted(p) })
+}
+
 // Token answers what middleware.Auth.CheckToken decides.
 func (a Auth[C, H, W]) Token(c C) error {
 	p, err := a.auth.CheckToken(c.Request())
