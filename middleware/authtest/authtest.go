@@ -18,6 +18,7 @@ package authtest
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"net/netip"
 	"sync"
@@ -113,7 +114,7 @@ func (f *Fixture) open(edits []func(*Config)) error {
 	if f.Store, err = memstore.New(memstore.Config{Passwords: hasher, Now: f.Now}); err != nil {
 		return err
 	}
-	began := time.Now().Truncate(time.Second)
+	began := time.Now().Truncate(time.Second) //nolint:forbidigo // the clock of the test begins at the machine's
 	f.config = Config{
 		Store: f.Store,
 		Now:   func() time.Time { return began },
@@ -219,15 +220,11 @@ func (f *Fixture) withClaims(host func(context.Context, store.User) (map[string]
 			if err != nil {
 				return nil, err
 			}
-			for name, value := range claims {
-				all[name] = value
-			}
+			maps.Copy(all, claims)
 		}
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		for name, value := range f.claims[u.ID] {
-			all[name] = value
-		}
+		maps.Copy(all, f.claims[u.ID])
 		return all, nil
 	}
 }

@@ -377,18 +377,20 @@ func TestWantRefusalFails(t *testing.T) {
 		want     authtest.Refusal
 		parts    []string // of the failures
 	}{
-		"all is right":       {limited, authtest.Refusal{Status: 429, Code: "quota-exceeded", Quota: &right}, nil},
-		"only the status":    {limited, authtest.Refusal{Status: 429}, nil},
-		"another status":     {limited, authtest.Refusal{Status: 403}, []string{"status = 429, want 403"}},
-		"no status":          {limited, authtest.Refusal{Code: "quota-exceeded"}, []string{"status = 429, want 0"}},
-		"another code":       {limited, authtest.Refusal{Status: 429, Code: "x"}, []string{"code = quota-exceeded, want x"}},
-		"another challenge":  {limited, authtest.Refusal{Status: 429, Challenge: "Bearer"}, []string{"challenge = , want Bearer"}},
-		"two differences":    {limited, authtest.Refusal{Status: 403, Code: "x"}, []string{"status", "code"}},
-		"another quota":      {limited, authtest.Refusal{Status: 429, Quota: &authtest.Quota{Policy: "free", Limit: 3}}, []string{"quota = {Policy:free Limit:3 Remaining:0 RetryAfter:7s}"}},
-		"no quota":           {bare(http.StatusForbidden), authtest.Refusal{Status: 403, Quota: &right}, []string{"no quota"}},
-		"no refusal":         {bare(http.StatusOK), authtest.Refusal{Status: 200}, []string{"was not refused"}},
-		"a 401 without one":  {bare(http.StatusUnauthorized), authtest.Refusal{Status: 401, Challenge: `Bearer realm="api"`}, []string{"challenge = , want Bearer"}},
-		"a body that breaks": {func() *http.Response { return &http.Response{StatusCode: 403, Body: io.NopCloser(brokenBody{})} }, authtest.Refusal{Status: 403}, []string{"cannot be read"}},
+		"all is right":      {limited, authtest.Refusal{Status: 429, Code: "quota-exceeded", Quota: &right}, nil},
+		"only the status":   {limited, authtest.Refusal{Status: 429}, nil},
+		"another status":    {limited, authtest.Refusal{Status: 403}, []string{"status = 429, want 403"}},
+		"no status":         {limited, authtest.Refusal{Code: "quota-exceeded"}, []string{"status = 429, want 0"}},
+		"another code":      {limited, authtest.Refusal{Status: 429, Code: "x"}, []string{"code = quota-exceeded, want x"}},
+		"another challenge": {limited, authtest.Refusal{Status: 429, Challenge: "Bearer"}, []string{"challenge = , want Bearer"}},
+		"two differences":   {limited, authtest.Refusal{Status: 403, Code: "x"}, []string{"status", "code"}},
+		"another quota":     {limited, authtest.Refusal{Status: 429, Quota: &authtest.Quota{Policy: "free", Limit: 3}}, []string{"quota = {Policy:free Limit:3 Remaining:0 RetryAfter:7s}"}},
+		"no quota":          {bare(http.StatusForbidden), authtest.Refusal{Status: 403, Quota: &right}, []string{"no quota"}},
+		"no refusal":        {bare(http.StatusOK), authtest.Refusal{Status: 200}, []string{"was not refused"}},
+		"a 401 without one": {bare(http.StatusUnauthorized), authtest.Refusal{Status: 401, Challenge: `Bearer realm="api"`}, []string{"challenge = , want Bearer"}},
+		"a body that breaks": {func() *http.Response {
+			return &http.Response{StatusCode: http.StatusForbidden, Body: io.NopCloser(brokenBody{})}
+		}, authtest.Refusal{Status: 403}, []string{"cannot be read"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -439,28 +441,25 @@ func TestWhatAFixtureRefuses(t *testing.T) {
 	})
 }
 
-// cases are a hundred cases of a host's handlers, and their statuses.
-func cases() (all []struct {
+// hostCase is a request to the host's handlers, and the status of the answer.
+type hostCase struct {
 	method, path string
 	user         *authtest.User
 	status       int
-},
-) {
+}
+
+// cases are a hundred cases.
+func cases() (all []hostCase) {
 	for i := range 20 {
 		id := fmt.Sprint("user", i)
-		for _, c := range []struct {
-			method, path string
-			user         *authtest.User
-			status       int
-		}{
-			{http.MethodGet, "/reports", &authtest.User{ID: id, Tier: "premium", Claims: map[string]any{"region": id}}, http.StatusOK},
-			{http.MethodPost, "/reports", &authtest.User{ID: id, Scopes: []string{"reports:write"}}, http.StatusOK},
-			{http.MethodPost, "/reports", &authtest.User{ID: id}, http.StatusForbidden},
-			{http.MethodGet, "/reports", nil, http.StatusUnauthorized},
-			{http.MethodGet, "/prices", nil, http.StatusOK},
-		} {
-			all = append(all, c)
-		}
+		all = append(
+			all,
+			hostCase{http.MethodGet, "/reports", &authtest.User{ID: id, Tier: "premium", Claims: map[string]any{"region": id}}, http.StatusOK},
+			hostCase{http.MethodPost, "/reports", &authtest.User{ID: id, Scopes: []string{"reports:write"}}, http.StatusOK},
+			hostCase{http.MethodPost, "/reports", &authtest.User{ID: id}, http.StatusForbidden},
+			hostCase{http.MethodGet, "/reports", nil, http.StatusUnauthorized},
+			hostCase{http.MethodGet, "/prices", nil, http.StatusOK},
+		)
 	}
 	return all
 }

@@ -16,7 +16,7 @@ var t printing
 type printing struct{}
 
 func (printing) Helper()                           {}
-func (printing) Errorf(format string, args ...any) { fmt.Printf(format+"\n", args...) }
+func (printing) Errorf(format string, args ...any) { fmt.Println(fmt.Sprintf(format, args...)) } //nolint:forbidigo // as a test prints
 func (printing) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
 
 func Example() {

@@ -21,7 +21,7 @@ const (
 func returnsWhenDone(t *trial) {
 	cancelled, cancel := context.WithCancel(t.ctx)
 	cancel()
-	late, cancel := context.WithDeadline(t.ctx, time.Now().Add(-time.Second))
+	late, cancel := context.WithDeadline(t.ctx, time.Unix(1, 0))
 	defer cancel()
 	for _, ctx := range []context.Context{cancelled, late} {
 		t.returnSoon("whose context is done", func() context.Context { return ctx })
