@@ -18,6 +18,8 @@ import (
 // With SALLYPORT_CONNECTIONS=2000 it takes 10 s each, and needs a machine that does
 // nothing else. Without it, it demands only that the circuit stays closed: a machine
 // that does much else can be too busy for a hundred clients, too.
+//
+//nolint:paralleltest,tparallel // one after the other: each has all connections
 func TestFaultC17ManyConnections(t *testing.T) {
 	t.Parallel()
 	connections, length, alone := 100, 300*time.Millisecond, false

@@ -215,7 +215,9 @@ func (o orders) routes(ctx context.Context) (_ http.Handler, closed func(), err 
 		}
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
 		}
+		w.WriteHeader(http.StatusOK)
 	})
 	mux.HandleFunc("GET /usage", func(w http.ResponseWriter, _ *http.Request) {
 		runtime.GC()

@@ -143,7 +143,7 @@ func (n *node) change(ctx context.Context, c *http.Client, o orders) error {
 }
 
 func (n *node) usage(ctx context.Context, c *http.Client) (u usage, err error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, n.url+"/usage", nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, n.url+"/usage", http.NoBody)
 	if err != nil {
 		return u, err
 	}
@@ -152,7 +152,8 @@ func (n *node) usage(ctx context.Context, c *http.Client) (u usage, err error) {
 		return u, err
 	}
 	defer func() { _ = response.Body.Close() }()
-	return u, json.NewDecoder(response.Body).Decode(&u)
+	err = json.NewDecoder(response.Body).Decode(&u)
+	return u, err
 }
 
 // ledger has what all hosts told.

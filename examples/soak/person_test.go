@@ -21,24 +21,22 @@ import (
 // group is one user whom several people are, and what became of their calls.
 type group struct {
 	login, id string
-	people    []*person
 
 	mu                       sync.Mutex
 	least, most              int64 // limits that were in force
 	admitted, unsure, denied int64 // calls
 	lostLogins               int64
 	sessions                 []*session
-	used                     int64 // as the counters have it in the end; -1: unknown
 }
 
 // count records what became of a call.
 func (g *group) count(a answer) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	switch {
-	case a.status == http.StatusNoContent:
+	switch a.status {
+	case http.StatusNoContent:
 		g.admitted++
-	case a.status == http.StatusTooManyRequests:
+	case http.StatusTooManyRequests:
 		g.denied++
 	default:
 		g.unsure++
@@ -68,7 +66,7 @@ func newPerson(s *soak, n int) *person {
 	transport := &http.Transport{DialContext: dialer.DialContext, MaxIdleConnsPerHost: 4, DisableCompression: true}
 	return &person{
 		soak: s, http: &http.Client{Transport: transport, Timeout: time.Minute},
-		chance: rand.New(rand.NewPCG(s.seed, uint64(n))), //nolint:gosec // it is to be repeated
+		chance: rand.New(rand.NewPCG(s.seed, uint64(n))),
 	}
 }
 
@@ -167,7 +165,7 @@ func (p *person) movesOn(ctx context.Context) error {
 	for i := range tabs {
 		host, again := p.anyHost(), i
 		one := *p
-		one.chance = rand.New(rand.NewPCG(p.chance.Uint64(), 0)) //nolint:gosec // it is to be repeated
+		one.chance = rand.New(rand.NewPCG(p.chance.Uint64(), 0))
 		all.Go(func() {
 			answers[again], _, errs[again] = one.insists(ctx, func(ctx context.Context) answer {
 				return one.post(ctx, (host+again)%len(p.soak.nodes), "/refresh", "", form)
@@ -281,7 +279,7 @@ func (t token) session() string {
 }
 
 // generation is the one of its session that it belongs to.
-func (t token) generation() int64 { return int64(binary.BigEndian.Uint64(t.body()[21:29])) } //nolint:gosec // it is small
+func (t token) generation() int64 { return int64(binary.BigEndian.Uint64(t.body()[21:29])) }
 
 func (t token) body() []byte {
 	body, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(string(t), "sp_rt_"))

@@ -68,7 +68,7 @@ func newSoak(t *testing.T, c settings) *soak {
 	t.Helper()
 	s := &soak{settings: c, least: c.limit, most: c.limit, ledger: newLedger(), faults: map[string]int{}, client: &http.Client{Transport: new(http.Transport), Timeout: patience}}
 	t.Cleanup(s.client.CloseIdleConnections)
-	s.chance = rand.New(rand.NewPCG(c.seed, 1<<63)) //nolint:gosec // it is to be repeated
+	s.chance = rand.New(rand.NewPCG(c.seed, 1<<63))
 	var dsn string
 	if c.quiet {
 		dsn = postgrestest.Schema(t)
@@ -150,8 +150,12 @@ func (s *soak) lives(ctx context.Context, n int, over <-chan struct{}) error {
 	people := make([]*person, s.people)
 	for i := range people {
 		people[i] = newPerson(s, n*s.people+i)
-		defer people[i].http.CloseIdleConnections()
 	}
+	defer func() {
+		for _, p := range people {
+			p.http.CloseIdleConnections()
+		}
+	}()
 	for {
 		select {
 		case <-over:

@@ -157,7 +157,7 @@ func (s *soak) faultsOf(t *testing.T) []fault {
 			return nil
 		}},
 		{"tiers changed", func(ctx context.Context) error {
-			limit := s.settings.limit + s.chance.Int64N(1+s.settings.limit/2)
+			limit := s.limit + s.chance.Int64N(1+s.limit/2)
 			return s.setLimit(limit, func() error {
 				for _, n := range s.nodes {
 					o := n.orders
