@@ -17,7 +17,7 @@ var (
 	quoted   = regexp.MustCompile(`'[^']*'|"[^"]*"`)
 )
 
-func TestDocsShellBlocksCanBePastedIntoBashAndZsh(t *testing.T) {
+func TestFaultD3ShellBlocksCanBePastedIntoBashAndZsh(t *testing.T) {
 	t.Parallel()
 	for _, p := range pages(t) {
 		for _, b := range p.blocks() {
@@ -95,4 +95,18 @@ func hasTest(t *testing.T, folder, pattern string) bool {
 		}
 	}
 	return false
+}
+
+// A newcomer finds the command that installs the package, in plain words around it.
+func TestFaultD4TheReadmeSaysHowToInstall(t *testing.T) {
+	t.Parallel()
+	text := read(t, "README.md")
+	if !strings.Contains(text, "\ngo get github.com/sallyport-go/sallyport") {
+		t.Error("README.md has no line that begins with go get")
+	}
+	for _, picture := range []string{" door ", "door.", " gate "} {
+		if strings.Contains(text, picture) {
+			t.Errorf("README.md says %q", picture)
+		}
+	}
 }

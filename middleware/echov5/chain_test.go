@@ -57,7 +57,7 @@ func (r *record) logger(handle bool) echo.MiddlewareFunc {
 }
 
 // Common Echo middlewares in front of the routes do not change any refusal.
-func TestChainLeavesRefusalsAsTheyAre(t *testing.T) {
+func TestFaultC15MiddlewareThatReplacesTheResponseLeavesRefusalsAsTheyAre(t *testing.T) {
 	t.Parallel()
 	chains := map[string]func(*record) []echo.MiddlewareFunc{
 		"Recover, RequestID and Secure": func(r *record) []echo.MiddlewareFunc {
