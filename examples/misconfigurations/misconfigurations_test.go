@@ -186,7 +186,7 @@ var atRunTime = []struct {
 	{"metadata without endpoints", nil, served(http.MethodGet, "", func(a *middleware.Auth) http.HandlerFunc { return a.Metadata }), 500, events.Fault, "Config.Endpoints is empty"},
 	{"introspection that no client may use", nil, served(http.MethodPost, "token=x", func(a *middleware.Auth) http.HandlerFunc { return a.Introspect }), 500, events.Fault, "Config.MayIntrospect is nil"},
 	{"a JWK Set of HMAC keys", nil, served(http.MethodGet, "", func(a *middleware.Auth) http.HandlerFunc { return a.JWKS }), 200, events.Fault, "tokens.Config.Keys has HMAC keys only"},
-	{"a scope that nobody reads", nil, served(http.MethodGet, "", func(a *middleware.Auth) http.HandlerFunc {
+	{"a scope behind no Bearer", nil, served(http.MethodGet, "", func(a *middleware.Auth) http.HandlerFunc {
 		return a.RequireScope("read")(http.NotFoundHandler()).ServeHTTP
 	}), 500, events.Fault, "RequireScope found an access token and no principal: mount Bearer or Protect in front of it"},
 	{"a recent login of no age", nil, served(http.MethodGet, "", func(a *middleware.Auth) http.HandlerFunc {
