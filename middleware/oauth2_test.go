@@ -517,7 +517,7 @@ func TestOAuth2API(t *testing.T) {
 }
 
 // limited is what a refusal has besides, of one who came and spent all at once.
-const limited = "Ratelimit: \"anonymous\";r=0;t=3600\nRatelimit-Policy: \"anonymous\";q=100;w=3600\nRetry-After: 3600\n" +
+const limited = "Ratelimit: \"anonymous\";r=0;t=3600\nRatelimit-Policy: \"anonymous\";q=100;w=3600\nRetry-After: 3600\nVary: Authorization\n" +
 	"X-Ratelimit-Limit: 100\nX-Ratelimit-Remaining: 0\nX-Ratelimit-Reset: 946688400"
 
 // spent spends all that the address of the tests has.
