@@ -64,6 +64,9 @@ func (s *Store) Authenticate(ctx context.Context, login, password string) (store
 	}
 	// It hashes without a lock.
 	_, renewed, err := s.passwords.Authenticate(ctx, password, found, encoded, lookup)
+	if err == store.ErrBadCredentials { //nolint:errorlint // one that has a cause keeps it
+		return store.User{}, err
+	}
 	if err != nil {
 		return store.User{}, fmt.Errorf("memstore: Authenticate: %w", err)
 	}
