@@ -20,18 +20,18 @@ var errNoFactor = errors.New("middleware: the SecondFactor of the Authority's Co
 // [tokens.Authority.CompleteLogin].
 func (a *Auth) CheckCompleteLogin(r *http.Request) (tokens.Pair, error) {
 	if err := a.sameSite(r); err != nil {
-		return tokens.Pair{}, err
+		return tokens.Pair{}, a.told(r, "CompleteLogin", err)
 	}
 	p, err := a.params(r, a.dialect.Accepts())
 	if err != nil {
-		return tokens.Pair{}, err
+		return tokens.Pair{}, a.told(r, "CompleteLogin", err)
 	}
 	if !a.tokens.CompletesLogins() {
 		return tokens.Pair{}, a.unworkable(r, errNoFactor)
 	}
 	step, err := a.dialect.ReadStep(p)
 	if err != nil {
-		return tokens.Pair{}, p.Explain(err)
+		return tokens.Pair{}, a.told(r, "CompleteLogin", p.Explain(err))
 	}
 	step.MaxAccess = a.maxAccess()
 	pair, err := a.completeLogin(r, step)
