@@ -48,13 +48,18 @@ func (a *Auth) signedIn(r *http.Request, methods ...string) (tokens.Principal, e
 	return p, a.mayManage(p)
 }
 
+var errForeign = errors.New("the access token is another issuer's")
+
 var errRestricted = errors.New("the access token is an API key's, or has not all the scopes of its user, or is of no user")
 
 // mayManage rejects a principal that may not manage its user's sessions and keys, or
 // that is no user:
 // a token with few scopes must not be enough to create one with more, or to log
-// its user out.
+// its user out. Nor may another issuer, whatever scopes it grants.
 func (a *Auth) mayManage(p tokens.Principal) error {
+	if p.Issuer != "" && a.tokens != nil && p.Issuer != a.tokens.Issuer() {
+		return wire.NewError(wire.ReasonForbidden, errForeign)
+	}
 	if p.Kind() == store.OwnerUser && (a.accountScope == "" && !p.Restricted || p.HasScope(a.accountScope)) {
 		return nil
 	}

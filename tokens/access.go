@@ -158,6 +158,7 @@ func signed(key *keys.Member, payload []byte) (string, error) {
 
 func (c claims) principal(payload []byte) Principal {
 	p := Principal{
+		Issuer:     c.Issuer,
 		Subject:    c.Subject,
 		Account:    c.Account,
 		Tier:       c.Tier,
@@ -166,7 +167,7 @@ func (c claims) principal(payload []byte) Principal {
 		Scope:      c.Scope,
 		SessionID:  c.SessionID,
 		TokenID:    c.TokenID,
-		IssuedAt:   time.Unix(*c.IssuedAt, 0).UTC(),
+		IssuedAt:   instant(c.IssuedAt),
 		ExpiresAt:  time.Unix(*c.ExpiresAt, 0).UTC(),
 		Restricted: c.Restricted,
 		claims:     string(payload),

@@ -41,7 +41,8 @@ type Authority struct {
 	issuer   string
 	audience string
 	keys     *keys.Ring
-	verifier *Verifier
+	verifier *Verifier // of the tokens of this Authority
+	anyone   *Verifier // of those of Config.Issuers too
 	refresh  refreshKeys
 	prefix   string
 
@@ -92,6 +93,7 @@ func New(c Config) (*Authority, error) {
 	ring := ringOf(c, complain)
 	checkRefreshKeys(c, complain)
 	remembered := newCache(c.Cache, complain)
+	others := checkIssuers(c.Issuers, c.Issuer, &wrong, "Config.")
 	c.checkTimes(complain)
 	if err := wrong.Err(); err != nil {
 		return nil, err
@@ -103,12 +105,14 @@ func New(c Config) (*Authority, error) {
 		keys: ring, issuer: c.Issuer, audience: c.Audience,
 		leeway: c.Leeway, accessTTL: c.AccessTTL, cache: remembered, events: c.Events, faults: &faultlog.Log{}, clock: c.Now,
 	}
+	anyone := *verifier // with the same cache
+	anyone.others = others
 	a := &Authority{
 		store: checkedStore{c.Store, c.KeyOwner != nil}, keyOwner: c.KeyOwner, keyOverlap: c.KeyOverlap, revocations: c.Revocations,
 		defaultClient: c.DefaultClient, accountAsClient: c.AccountAsClient, anyClient: c.InsecureUnregisteredClients,
 		ignoreDenyFailure: c.InsecureIgnoreDenyFailure,
 		issuer:            c.Issuer, audience: c.Audience,
-		keys: ring, verifier: verifier, refresh: newRefreshKeys(prefix, c.RefreshKeys), prefix: prefix,
+		keys: ring, verifier: verifier, anyone: &anyone, refresh: newRefreshKeys(prefix, c.RefreshKeys), prefix: prefix,
 		accessTTL: c.AccessTTL, idleTTL: c.IdleTTL, sessionTTL: c.SessionTTL, maxSessions: c.MaxSessions,
 		passwordEndsKeys: c.PasswordEndsAPIKeys, unfinished: &unfinished{},
 		grace: c.RetryGrace, leeway: c.Leeway, timeout: c.Timeout,
@@ -129,7 +133,7 @@ func (a *Authority) now() time.Time { return a.clock().UTC().Truncate(time.Micro
 
 // Verify returns the principal of a genuine access token that is valid now. It
 // accepts exactly the tokens that an Authority with the same issuer, audience and
-// keys issued.
+// keys issued, and those that Config.Issuers allow.
 //
 // Verify does not call Config.Store. So a user who may no longer log in can use
 // their access tokens until the tokens expire or, with Config.Revocations, until
@@ -141,7 +145,7 @@ func (a *Authority) now() time.Time { return a.clock().UTC().Truncate(time.Micro
 // ErrInvalidToken for every other token. A token for another issuer or audience,
 // and one that expired longer ago, is rejected before its signature is verified.
 func (a *Authority) Verify(ctx context.Context, token Secret) (Principal, error) {
-	p, err := a.verifier.Verify(ctx, token)
+	p, err := a.anyone.Verify(ctx, token)
 	if err != nil {
 		return Principal{}, err
 	}

@@ -108,6 +108,13 @@ type Config struct {
 	// does in a KeyRing.
 	Keys []keys.Key
 
+	// Issuers are other issuers whose access tokens Verify accepts too, each by its
+	// own rules and with its own keys, for a host that migrates from another system:
+	// tokens that are out stay valid until they expire. Only Verify accepts them:
+	// they cannot be introspected or revoked, but Revocations can deny their sessions.
+	// At most 64. Nil: only the tokens of this Authority are accepted.
+	Issuers []Issuer
+
 	// KeyRing replaces Keys if the keys change while the host runs. It must be
 	// created by keys.NewRing. Nil: Keys are used.
 	KeyRing *keys.Ring

@@ -38,6 +38,7 @@ func ReadersDiffer(payload []byte, issuer, audience string) error {
 		return nil
 	}
 	one, other := (&unverified{scanned: fast}).principal(payload), c.principal(payload)
+	other.Issuer = "" // verify sets it
 	if one != other {
 		return fmt.Errorf("%+v, and the other reads %+v", one, other)
 	}

@@ -96,6 +96,7 @@ func FuzzVerifyAsOthersDo(f *testing.F) {
 			t.Fatalf("encoding/json refuses it: %v", err)
 		}
 		want := tokens.Principal{
+			Issuer:  c.Iss,
 			Subject: c.Sub, Account: c.Acct, Tier: c.Tier, Seats: c.Seats, ClientID: c.ClientID, Scope: c.Scope, SessionID: c.Sid, TokenID: c.Jti,
 			IssuedAt: time.Unix(c.Iat, 0).UTC(), ExpiresAt: time.Unix(c.Exp, 0).UTC(), Restricted: c.Restricted,
 		}
@@ -140,7 +141,7 @@ func unmarshalled(tb testing.TB, text string) map[string]any {
 // a token.
 func withoutClaims(p tokens.Principal) tokens.Principal {
 	return tokens.Principal{
-		Subject: p.Subject, Account: p.Account, Tier: p.Tier, Seats: p.Seats, ClientID: p.ClientID, Scope: p.Scope,
+		Issuer: p.Issuer, Subject: p.Subject, Account: p.Account, Tier: p.Tier, Seats: p.Seats, ClientID: p.ClientID, Scope: p.Scope,
 		SessionID: p.SessionID, TokenID: p.TokenID, IssuedAt: p.IssuedAt, ExpiresAt: p.ExpiresAt, Restricted: p.Restricted, AuthenticatedAt: p.AuthenticatedAt,
 	}
 }

@@ -54,7 +54,7 @@ func (a *Authority) logout(ctx context.Context, named client, token presented) e
 func (a *Authority) LogoutPrincipal(ctx context.Context, p Principal) error {
 	ctx, cancel := a.bounded(ctx)
 	defer cancel()
-	s, ok, err := a.sessionOf(ctx, p.Subject, p.SessionID)
+	s, ok, err := a.sessionBehind(ctx, p)
 	if err != nil || !ok {
 		return a.failed(ctx, err)
 	}
@@ -95,6 +95,15 @@ func (a *Authority) loggedOut(ctx context.Context, s store.Session, err error) e
 	}
 	a.Report(ctx, events.Event{Kind: events.Logout, UserID: s.UserID, Actor: s.Actor, ClientID: s.ClientID, SessionID: s.ID, Generation: s.Generation})
 	return nil
+}
+
+// sessionBehind returns the session of a principal, as sessionOf does. A token of
+// another issuer has none here, even if its "sid" is that of one.
+func (a *Authority) sessionBehind(ctx context.Context, p Principal) (store.Session, bool, error) {
+	if p.Issuer != "" && p.Issuer != a.issuer {
+		return store.Session{}, false, nil
+	}
+	return a.sessionOf(ctx, p.Subject, p.SessionID)
 }
 
 // sessionOf returns the session of a user with this "sid", which is all that an

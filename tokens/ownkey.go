@@ -58,7 +58,7 @@ type maker struct {
 
 // maker returns the user of a principal whose session may make keys.
 func (a *Authority) maker(ctx context.Context, p Principal) (maker, error) {
-	s, ok, err := a.sessionOf(ctx, p.Subject, p.SessionID)
+	s, ok, err := a.sessionBehind(ctx, p)
 	if err != nil {
 		return maker{}, err
 	}

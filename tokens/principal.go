@@ -3,11 +3,13 @@ package tokens
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/sallyport-go/sallyport/internal/carry"
+	"github.com/sallyport-go/sallyport/internal/strictjson"
 	"github.com/sallyport-go/sallyport/store"
 )
 
@@ -15,6 +17,11 @@ import (
 // value: copies share no memory that can be written. The zero Principal means
 // that there is no caller.
 type Principal struct {
+	// Issuer is who issued the token ("iss"). It tells the users of several issuers
+	// apart, unless their Issuer has a SubjectPrefix or SameUsers. Empty: the host made
+	// the Principal itself.
+	Issuer string
+
 	// Subject is the user's ID ("sub", RFC 9068 §2.2). In a token of an API key whose
 	// owner is not a user, it is the Subject of the store.Owner, such as
 	// "service:nightly-import".
@@ -42,7 +49,7 @@ type Principal struct {
 	// Restricted reports that the token may do less than its user ("restricted"): it
 	// was made from an API key, or it lacked some of the scopes that its user held
 	// when it was issued. Such a token should not manage the user's sessions and
-	// keys.
+	// keys. It is set for each token of another issuer (see [Issuer]).
 	Restricted bool
 
 	kind kind
@@ -121,7 +128,9 @@ func (p Principal) Methods() []string {
 	var c struct {
 		Methods texts `json:"amr"`
 	}
-	_ = p.Claims(&c) // Verify has read them
+	if p.Claims(&c) != nil { // another issuer's, of another type
+		return nil
+	}
 	return c.Methods
 }
 
@@ -133,6 +142,22 @@ func (p Principal) Claims(v any) error {
 		return nil
 	}
 	return json.Unmarshal([]byte(p.claims), v)
+}
+
+// WithClaims returns a copy of p with the claims that v has as JSON, which must be an
+// object. Claims and Methods then read them; the fields of p stay as they are. It is
+// for a Principal that a host makes itself, for example in a test of its handlers. It
+// returns an error if v is no JSON object.
+func (p Principal) WithClaims(v any) (Principal, error) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return Principal{}, fmt.Errorf("tokens: claims: %w", err)
+	}
+	if _, err := strictjson.Members(text); err != nil {
+		return Principal{}, fmt.Errorf("tokens: claims: %w", err)
+	}
+	p.claims = string(text)
+	return p, nil
 }
 
 // PrincipalFrom returns the principal that the bearer middleware put into the

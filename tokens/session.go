@@ -90,7 +90,7 @@ func (a *Authority) EndSession(ctx context.Context, userID, id string) (bool, er
 func (a *Authority) EndOtherSessions(ctx context.Context, p Principal) error {
 	within, cancel := a.bounded(ctx)
 	defer cancel()
-	own, ok, err := a.sessionOf(within, p.Subject, p.SessionID)
+	own, ok, err := a.sessionBehind(within, p)
 	switch {
 	case err != nil:
 		return a.failed(ctx, err)

@@ -18,6 +18,8 @@ import (
 type VerifierConfig struct {
 	// Keys is required: the source of the issuer's public keys. Use a keys.Set if
 	// they are in this service's configuration, or package remotekeys to fetch them.
+	// If Issuers are set, Keys, Issuer and Audience may all three be left out: then
+	// only tokens of those issuers are accepted.
 	Keys keys.Source
 
 	// Issuer is required: the "iss" of the tokens, for example
@@ -29,7 +31,12 @@ type VerifierConfig struct {
 	// example "https://api.example.com". From 1 to 512 bytes of UTF-8 without NUL.
 	Audience string
 
-	// Leeway is how far this clock and the issuer's may differ, from 0 to 5 minutes.
+	// Issuers are other issuers whose tokens are accepted too, each by its own rules
+	// and with its own keys: for hosts behind an identity provider, or that migrate
+	// from another system. At most 64. Nil: only the tokens of Issuer are accepted.
+	Issuers []Issuer
+
+	// Leeway is how far this clock and the issuers' may differ, from 0 to 5 minutes.
 	// A token is accepted this long before its "nbf" and after its "exp". Zero: no
 	// tolerance.
 	Leeway time.Duration
@@ -49,14 +56,15 @@ type VerifierConfig struct {
 	Now func() time.Time
 }
 
-// Verifier verifies access tokens that an [Authority] in another process issued.
-// Create it with [NewVerifier]. It needs neither a store nor a signing key. It
+// Verifier verifies access tokens that an [Authority] in another process issued, and
+// those of other issuers that its VerifierConfig names. Create it with [NewVerifier]. It needs neither a store nor a signing key. It
 // does not know the deny list, so a revoked session's tokens stay valid here
 // until they expire. It is safe for concurrent use. After NewVerifier only the
 // keys of its source change.
 type Verifier struct {
-	keys             keys.Source
+	keys             keys.Source // nil: only others are accepted
 	issuer, audience string
+	others           map[string]*accepted // by "iss"
 	leeway           time.Duration
 	accessTTL        time.Duration // how long ago a token may have expired to get ErrExpiredToken
 	cache            *cache
@@ -76,8 +84,11 @@ func (Verifier) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "tokens.V
 func NewVerifier(c VerifierConfig) (*Verifier, error) {
 	wrong := configcheck.List{Package: "tokens"}
 	complain := wrong.At("VerifierConfig.")
-	configcheck.Required("Keys", c.Keys, complain)
-	checkNames(c.Issuer, c.Audience, complain)
+	if len(c.Issuers) == 0 || c.Keys != nil || c.Issuer != "" || c.Audience != "" {
+		configcheck.Required("Keys", c.Keys, complain)
+		checkNames(c.Issuer, c.Audience, complain)
+	}
+	others := checkIssuers(c.Issuers, c.Issuer, &wrong, "VerifierConfig.")
 	if c.Leeway < 0 || c.Leeway > maxLeeway {
 		complain("Leeway", "must be 0s to %v, got %v", maxLeeway, c.Leeway)
 	}
@@ -89,7 +100,7 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 		c.Now = time.Now
 	}
 	return &Verifier{
-		keys: c.Keys, issuer: c.Issuer, audience: c.Audience,
+		keys: c.Keys, issuer: c.Issuer, audience: c.Audience, others: others,
 		leeway: c.Leeway, accessTTL: defaultAccessTTL, cache: remembered, events: c.Events, faults: &faultlog.Log{}, clock: c.Now,
 	}, nil
 }
@@ -107,14 +118,19 @@ func checkNames(issuer, audience string, complain configcheck.Complain) {
 
 // Verify returns the principal of a genuine access token that is valid now. It
 // accepts exactly the tokens that an [Authority] with the same issuer, audience
-// and keys, and without a deny list, accepts.
+// and keys, and without a deny list, accepts, and those that VerifierConfig.Issuers
+// allow.
 //
 // It returns ErrExpiredToken for a genuine token that expired at most one hour
 // ago, ErrUnavailable if the source of keys returns an error, and ErrInvalidToken
 // for every other token. A token for another issuer or audience, and one that
 // expired longer ago, is rejected before its signature is verified.
 func (v *Verifier) Verify(ctx context.Context, token Secret) (Principal, error) {
-	p, err := v.verify(ctx, string(token), v.clock())
+	verify := v.verify
+	if len(v.others) > 0 {
+		verify = v.verifyAny
+	}
+	p, err := verify(ctx, string(token), v.clock())
 	if errors.Is(err, ErrUnavailable) {
 		v.Report(ctx, events.Event{Kind: events.KeysFailure, Err: err})
 	}
@@ -137,8 +153,8 @@ func (v *Verifier) Report(ctx context.Context, e events.Event) {
 	v.events(ctx, e)
 }
 
-func (v *Verifier) keySet(ctx context.Context, missing string) (*keys.Set, error) {
-	set, err := v.keys.KeySet(ctx, missing)
+func keySetOf(ctx context.Context, source keys.Source, missing string) (*keys.Set, error) {
+	set, err := source.KeySet(ctx, missing)
 	if err == nil && set == nil {
 		err = errors.New("the source has neither keys nor an error")
 	}

@@ -49,10 +49,8 @@ func (v *Verifier) verify(ctx context.Context, token string, now time.Time) (Pri
 	if len(token) > MaxAccessToken {
 		return Principal{}, errTooLong
 	}
-	head, rest, ok := strings.Cut(token, ".")
-	body, sum, ok2 := strings.Cut(rest, ".")
-	if !ok || !ok2 || strings.IndexByte(sum, '.') >= 0 ||
-		strings.IndexByte(token, '\n') >= 0 || strings.IndexByte(token, '\r') >= 0 { // the decoder would skip them
+	head, body, sum, ok := parts(token)
+	if !ok {
 		return Principal{}, errForm
 	}
 	b := scratches.Get().(*scratch) //nolint:forcetypeassert // of New
@@ -84,21 +82,39 @@ func (v *Verifier) verify(ctx context.Context, token string, now time.Time) (Pri
 	if err != nil {
 		return Principal{}, err
 	}
-	n, err := strict.Decode(b.signature[:], []byte(sum))
-	if err != nil {
-		return Principal{}, errSignature
-	}
-	if err := key.Verify(token[:len(head)+1+len(body)], b.signature[:n]); err != nil {
-		return Principal{}, errSignature
+	if err := proves(key, token[:len(head)+1+len(body)], sum, b); err != nil {
+		return Principal{}, err
 	}
 	if expired {
 		return Principal{}, ErrExpiredToken
 	}
 	p := c.principal(b.claims[:size])
+	p.Issuer = v.issuer
 	if remember {
 		v.cache.store(&verified{token: k, set: set, key: key, principal: p, notBefore: c.nbf, at: now})
 	}
 	return p, nil
+}
+
+// parts returns the three parts of a token.
+func parts(token string) (head, body, sum string, ok bool) {
+	head, rest, ok := strings.Cut(token, ".")
+	body, sum, ok2 := strings.Cut(rest, ".")
+	ok = ok && ok2 && strings.IndexByte(sum, '.') < 0 &&
+		strings.IndexByte(token, '\n') < 0 && strings.IndexByte(token, '\r') < 0 // the decoder would skip them
+	return head, body, sum, ok
+}
+
+// proves returns nil if sum, in base64url, is the key's signature of the text signed.
+func proves(key *keys.Member, signed, sum string, b *scratch) error {
+	n, err := strict.Decode(b.signature[:], []byte(sum))
+	if err != nil {
+		return errSignature
+	}
+	if err := key.Verify(signed, b.signature[:n]); err != nil {
+		return errSignature
+	}
+	return nil
 }
 
 // unverified are the claims of a token before its signature was verified.
@@ -120,6 +136,12 @@ func (v *Verifier) read(payload []byte) (c unverified, err error) {
 		return c, errClaims // the text of the cause may contain claims
 	}
 	c.issuer, c.audience = c.read.Issuer == v.issuer, slices.Contains(c.read.Audience, v.audience)
+	c.times()
+	return c, nil
+}
+
+// times takes over the times that encoding/json read.
+func (c *unverified) times() {
 	for _, n := range []struct {
 		from *int64
 		to   *int64
@@ -129,7 +151,6 @@ func (v *Verifier) read(payload []byte) (c unverified, err error) {
 			*n.to, *n.has = *n.from, true
 		}
 	}
-	return c, nil
 }
 
 // isComplete reports whether the token has the claims that RFC 9068 §2.2
@@ -170,7 +191,16 @@ func (v *Verifier) check(c *unverified, now time.Time) (expired bool, err error)
 		return false, errIssuer
 	case !c.audience:
 		return false, errAudience
-	case !c.isComplete(), !inRange(c.exp), !inRange(c.iat), c.hasNbf && !inRange(c.nbf), c.hasAuthTime && !inRange(c.authTime):
+	case !c.isComplete():
+		return false, errClaims
+	}
+	return v.checkTimes(c, now)
+}
+
+// checkTimes is check for the times alone.
+func (v *Verifier) checkTimes(c *unverified, now time.Time) (expired bool, err error) {
+	switch {
+	case !inRange(c.exp), c.hasIat && !inRange(c.iat), c.hasNbf && !inRange(c.nbf), c.hasAuthTime && !inRange(c.authTime):
 		return false, errClaims
 	case c.read != nil && !isKind(store.OwnerKind(c.read.SubjectKind)):
 		return false, errClaims
@@ -191,7 +221,7 @@ func inRange(unix int64) bool { return unix > 0 && unix < 1<<40 }
 // keyFor returns the key that a header names, with the algorithm of that key, and
 // the set that has it.
 func (v *Verifier) keyFor(ctx context.Context, head string, b *scratch, now time.Time) (*keys.Set, *keys.Member, error) {
-	set, err := v.keySet(ctx, "")
+	set, err := keySetOf(ctx, v.keys, "")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -208,7 +238,7 @@ func (v *Verifier) keyFor(ctx context.Context, head string, b *scratch, now time
 	}
 	// the source is not asked for a kid that no key can have
 	if !set.Has(kid) && keys.IsID(kid) {
-		if set, err = v.keySet(ctx, kid); err != nil {
+		if set, err = keySetOf(ctx, v.keys, kid); err != nil {
 			return nil, nil, err
 		}
 	}

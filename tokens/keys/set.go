@@ -79,6 +79,22 @@ func (s *Set) Named(id, algorithm string, now time.Time) *Member {
 	return nil
 }
 
+// Only returns the only key with this algorithm that still verifies at the time now,
+// for a token that names no key. It returns nil if there is none or more than one.
+func (s *Set) Only(algorithm string, now time.Time) *Member {
+	var only *Member
+	for _, k := range s.keys {
+		if k.algorithm != algorithm || k.Retired(now) {
+			continue
+		}
+		if only != nil {
+			return nil
+		}
+		only = k
+	}
+	return only
+}
+
 // Has reports whether one of the keys has this ID, including keys that have
 // retired.
 func (s *Set) Has(id string) bool {

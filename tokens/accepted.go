@@ -1,0 +1,335 @@
+package tokens
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sallyport-go/sallyport/internal/strictjson"
+	"github.com/sallyport-go/sallyport/tokens/keys"
+)
+
+// accepted is a checked Issuer. It is immutable.
+type accepted struct {
+	issuer    string
+	audiences []string
+	keys      keys.Source
+	prefix    string
+
+	typJWT, withoutKeyID, withoutTokenID, withoutIssuedAt bool
+
+	// paths of claims; nil: not read
+	audience, subject, tokenID, clientID, account, tier, seats, sessionID []string
+
+	scopes      [][]string
+	strictScope bool // a scope is a string
+	require     []required
+	names       []string // of the outermost members that are read
+}
+
+// required is a claim that must have a value.
+type required struct {
+	path  []string
+	value string
+}
+
+// issuerOf returns the issuer that a token names. It proves nothing: it selects the
+// rules and the keys by which the token is then verified, which compare the issuer
+// again.
+func issuerOf(payload []byte) (string, error) {
+	s := scanner{text: payload}
+	name, found := "", false
+	s.object(func(member span) bool {
+		if string(member.in(payload)) != "iss" {
+			return s.skip(0)
+		}
+		value, ok := s.plain()
+		name, found = string(value.in(payload)), ok
+		return false // the rest is not needed
+	})
+	if found {
+		return name, nil
+	}
+	fields, err := strictjson.Members(payload)
+	if err != nil {
+		return "", errClaims
+	}
+	var value *string
+	if json.Unmarshal(fields["iss"], &value) != nil || value == nil {
+		return "", errIssuer
+	}
+	return *value, nil
+}
+
+// verifyAny verifies a token of one of several issuers, each by its own rules, with
+// its own keys.
+func (v *Verifier) verifyAny(ctx context.Context, token string, now time.Time) (Principal, error) {
+	if len(token) > MaxAccessToken {
+		return Principal{}, errTooLong
+	}
+	head, body, sum, ok := parts(token)
+	if !ok {
+		return Principal{}, errForm
+	}
+	b := scratches.Get().(*scratch) //nolint:forcetypeassert // of New
+	defer scratches.Put(b)
+	size, err := strict.Decode(b.claims[:], []byte(body))
+	if err != nil {
+		return Principal{}, errClaims
+	}
+	name, err := issuerOf(b.claims[:size])
+	if err != nil {
+		return Principal{}, err
+	}
+	if name == v.issuer && v.keys != nil {
+		return v.verify(ctx, token, now)
+	}
+	i := v.others[name]
+	if i == nil {
+		return Principal{}, errIssuer
+	}
+	set, key, err := i.keyFor(ctx, head, b, now)
+	if err != nil {
+		return Principal{}, err
+	}
+	remember := v.cache.wants(key)
+	var k cacheKey
+	if remember {
+		k = v.cache.keyOf(token, b.token[:])
+		if p, ok := v.cache.find(k, set, key, now, v.leeway); ok {
+			return p, nil
+		}
+	}
+	if strict.DecodedLen(len(sum)) > len(b.signature) {
+		return Principal{}, errSignature
+	}
+	c, err := i.read(b.claims[:size])
+	if err != nil {
+		return Principal{}, err
+	}
+	expired, err := v.checkTimes(&c, now)
+	if err != nil {
+		return Principal{}, err
+	}
+	if err := proves(key, token[:len(head)+1+len(body)], sum, b); err != nil {
+		return Principal{}, err
+	}
+	if expired {
+		return Principal{}, ErrExpiredToken
+	}
+	p := i.principal(c, b.claims[:size])
+	if remember {
+		v.cache.store(&verified{token: k, set: set, key: key, principal: p, notBefore: c.nbf, at: now})
+	}
+	return p, nil
+}
+
+// keyFor returns the key of this issuer that a header names, with the algorithm of
+// that key, and the set that has it.
+func (i *accepted) keyFor(ctx context.Context, head string, b *scratch, now time.Time) (*keys.Set, *keys.Member, error) {
+	n, err := strict.Decode(b.header[:], []byte(head))
+	if err != nil {
+		return nil, nil, errHeader
+	}
+	algorithm, kid, err := i.readHeader(b.header[:n])
+	if err != nil {
+		return nil, nil, errHeader
+	}
+	set, err := keySetOf(ctx, i.keys, "")
+	if err != nil {
+		return nil, nil, err
+	}
+	if kid == "" { // readHeader has allowed it
+		if k := set.Only(algorithm, now); k != nil {
+			return set, k, nil
+		}
+		return nil, nil, errNoKey
+	}
+	if !set.Has(kid) && keys.IsID(kid) {
+		if set, err = keySetOf(ctx, i.keys, kid); err != nil {
+			return nil, nil, err
+		}
+	}
+	if k := set.Named(kid, algorithm, now); k != nil {
+		return set, k, nil
+	}
+	return nil, nil, errNoKey
+}
+
+// readHeader returns the algorithm of a header, and its kid, which is empty only if
+// the header may have none. A header with a member that is not known is rejected:
+// crit, b64, jwk, jku, x5u and x5c among them.
+func (i *accepted) readHeader(text []byte) (algorithm, kid string, err error) {
+	fields, err := strictjson.Members(text)
+	if err != nil {
+		return "", "", err
+	}
+	values := map[string]string{}
+	for name, raw := range fields {
+		known := name == "alg" || name == "kid" || name == "typ" || i.typJWT && (name == "x5t" || name == "x5t#S256")
+		var value *string
+		if !known || json.Unmarshal(raw, &value) != nil || value == nil {
+			return "", "", errors.New("a member that is not known, or no string")
+		}
+		values[name] = *value
+	}
+	typ, hasType := values["typ"]
+	if !isAccessToken(typ) && (!i.typJWT || hasType && !strings.EqualFold(typ, "JWT")) {
+		return "", "", errors.New("typ")
+	}
+	kid, hasKeyID := values["kid"]
+	if kid == "" && (hasKeyID || !i.withoutKeyID) {
+		return "", "", errors.New("kid")
+	}
+	return values["alg"], kid, nil
+}
+
+// read reads claims by the names of this issuer, and checks those whose values are
+// known. What it returns has exp, nbf, iat and auth_time, which are not checked.
+func (i *accepted) read(payload []byte) (c unverified, err error) {
+	c = unverified{read: &claims{}}
+	fields, err := strictjson.Members(payload)
+	if err != nil {
+		return c, errClaims // the text of the cause may contain claims
+	}
+	for name := range fields {
+		if !slices.Contains(i.names, name) && slices.ContainsFunc(i.names, func(n string) bool { return strings.EqualFold(n, name) }) {
+			return c, errClaims // a reader could take one for the other
+		}
+	}
+	m := members{fields: fields}
+	if m.text([]string{"iss"}) != i.issuer {
+		return c, errIssuer
+	}
+	c.issuer = true
+	if !slices.ContainsFunc(m.texts(i.audience, false), func(name string) bool { return slices.Contains(i.audiences, name) }) || m.wrong {
+		return c, errAudience
+	}
+	c.audience = true
+	for _, r := range i.require {
+		if m.text(r.path) != r.value {
+			return c, errClaims
+		}
+	}
+	r := c.read
+	r.Subject, r.TokenID = m.text(i.subject), m.text(i.tokenID)
+	r.ClientID, r.Account, r.Tier, r.SessionID = m.text(i.clientID), m.text(i.account), m.text(i.tier), m.text(i.sessionID)
+	if seats := m.number(i.seats); seats != nil {
+		r.Seats = int(*seats)
+		m.wrong = m.wrong || *seats < 0 || *seats > 1<<31
+	}
+	if i.strictScope {
+		r.Scope = m.text(i.scopes[0])
+	} else {
+		r.Scope = m.scope(i.scopes)
+	}
+	r.ExpiresAt, r.NotBefore, r.IssuedAt, r.AuthenticatedAt = m.number([]string{"exp"}), m.number([]string{"nbf"}), m.number([]string{"iat"}), m.number([]string{"auth_time"})
+	if m.wrong || r.Subject == "" || r.ExpiresAt == nil || r.TokenID == "" && !i.withoutTokenID || r.IssuedAt == nil && !i.withoutIssuedAt {
+		return c, errClaims
+	}
+	c.times()
+	return c, nil
+}
+
+// principal returns the principal of claims that were verified.
+func (i *accepted) principal(c unverified, payload []byte) Principal {
+	p := c.read.principal(payload)
+	p.Issuer, p.Restricted = i.issuer, true
+	p.Subject = i.prefix + p.Subject
+	if p.Account != "" {
+		p.Account = i.prefix + p.Account
+	}
+	if p.SessionID != "" {
+		p.SessionID = i.prefix + p.SessionID
+	}
+	return p
+}
+
+// members reads claims. wrong is set by one that has another type.
+type members struct {
+	fields map[string]json.RawMessage
+	wrong  bool
+}
+
+// at returns the text of a claim, or nil if there is none.
+func (m *members) at(path []string) json.RawMessage {
+	if path == nil {
+		return nil
+	}
+	fields := m.fields
+	for _, name := range path[:len(path)-1] {
+		raw, ok := fields[name]
+		if !ok {
+			return nil
+		}
+		inner, err := strictjson.Members(raw)
+		if err != nil {
+			m.wrong = true
+			return nil
+		}
+		fields = inner
+	}
+	return fields[path[len(path)-1]]
+}
+
+// text returns a string, or "" if there is none.
+func (m *members) text(path []string) string {
+	raw := m.at(path)
+	if raw == nil {
+		return ""
+	}
+	var value *string
+	if json.Unmarshal(raw, &value) != nil || value == nil || !isText(*value) {
+		m.wrong = true
+		return ""
+	}
+	return *value
+}
+
+// number returns a whole number, or nil if there is none.
+func (m *members) number(path []string) *int64 {
+	raw := m.at(path)
+	if raw == nil {
+		return nil
+	}
+	var value *int64
+	if json.Unmarshal(raw, &value) != nil || value == nil {
+		m.wrong = true
+	}
+	return value
+}
+
+// texts returns a string, or the strings of an array. split splits a string at its
+// spaces.
+func (m *members) texts(path []string, split bool) []string {
+	raw := m.at(path)
+	if raw == nil {
+		return nil
+	}
+	var all texts
+	if raw[0] == '[' {
+		m.wrong = m.wrong || json.Unmarshal(raw, &all) != nil
+		return all
+	}
+	one := m.text(path)
+	if split {
+		return strings.Fields(one)
+	}
+	return []string{one}
+}
+
+// scope returns the scope-tokens of some claims, each once.
+func (m *members) scope(paths [][]string) string {
+	var all []string
+	for _, path := range paths {
+		for _, name := range m.texts(path, true) {
+			if isScopeToken(name) && !slices.Contains(all, name) {
+				all = append(all, name)
+			}
+		}
+	}
+	return strings.Join(all, " ")
+}
