@@ -145,8 +145,8 @@ func claimSets(t Target) []row {
 		{"seats a fraction", claim("seats", `3.5`), bad},
 		{"seats beyond all numbers", claim("seats", `1e30`), bad},
 
-		{"sub twice", func(d *draft) { d.Claims = d.Claims.Add("sub", `"root"`) }, bad},
-		{"sub twice, the same", func(d *draft) { d.Claims = d.Claims.Add("sub", forge.Quoted(t.Subject)) }, bad},
+		{"sub twice", func(d *draft) { d.Claims = d.Claims.Add(d.as.of("sub"), `"root"`) }, bad},
+		{"sub twice, the same", func(d *draft) { d.Claims = d.Claims.Add(d.as.of("sub"), forge.Quoted(t.Subject)) }, bad},
 		{"sub twice, once with an escape", func(d *draft) { d.Claims = d.Claims.Add(`\u0073ub`, `"root"`) }, bad},
 		{"exp twice", func(d *draft) { d.Claims = d.Claims.Add("exp", at(24*time.Hour)) }, bad},
 		{"a host's claim twice", func(d *draft) { d.Claims = d.Claims.Add("dept", `"x"`) }, bad},

@@ -27,6 +27,7 @@ type draft struct {
 	forge.Draft
 
 	key keys.Key
+	as  names // of the target's claims
 }
 
 // draftOf returns a draft that becomes a good token.
@@ -34,7 +35,14 @@ func draftOf(t Target, key keys.Key) draft {
 	names := forge.Names{
 		Algorithm: key.Algorithm, KeyID: key.ID, Issuer: t.Issuer, Audience: t.Audience, Subject: t.Subject, Tier: t.Tier,
 	}
-	return draft{forge.Good(names, t.Now(), func(signed string) []byte { return sign(key, signed) }), key}
+	d := draft{forge.Good(names, t.Now(), func(signed string) []byte { return sign(key, signed) }), key, namesOf(t.As)}
+	d.rename()
+	if t.As != nil {
+		for name, value := range t.As.Require {
+			d.Claims = d.Claims.Set(name, forge.Quoted(value))
+		}
+	}
+	return d
 }
 
 // sign returns the key's signature.
@@ -57,11 +65,11 @@ func header(name, value string) func(*draft) {
 }
 
 func claim(name, value string) func(*draft) {
-	return func(d *draft) { d.Claims = d.Claims.Set(name, value) }
+	return func(d *draft) { d.Claims = d.Claims.Set(d.as.of(name), value) }
 }
 
 func without(name string) func(*draft) {
-	return func(d *draft) { d.Header, d.Claims = d.Header.Drop(name), d.Claims.Drop(name) }
+	return func(d *draft) { d.Header, d.Claims = d.Header.Drop(name), d.Claims.Drop(d.as.of(name)) }
 }
 
 func finished(finish func(string) string) func(*draft) {

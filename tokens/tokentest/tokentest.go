@@ -45,6 +45,13 @@ type Target struct {
 	// Leeway is how far the target lets clocks differ. Zero: not at all.
 	Leeway time.Duration
 
+	// As has the settings by which the target accepts these tokens, if it does so by a
+	// tokens.Issuer: its fields that begin with Accept, its AudienceClaim, Require and
+	// Claims. The tokens then have those claims, and what a setting allows is harmless.
+	// The other fields are ignored. Claims must name no members of members. Nil: the
+	// target is strict.
+	As *tokens.Issuer
+
 	// Now is the target's clock. Nil: time.Now.
 	Now func() time.Time
 }
@@ -100,11 +107,11 @@ func (t Target) Cases() ([]Case, error) {
 	full := completed(t)
 	var cases []Case
 	for _, key := range full.Keys {
-		rows := slices.Concat([]row{{"nothing is wrong", func(*draft) {}, Good}}, headers(full, key), claimSets(full), forms(), curves(key))
+		rows := slices.Concat([]row{{"nothing is wrong", func(*draft) {}, Good}}, headers(full, key), claimSets(full), forms(), curves(key), settings(full))
 		for _, r := range rows {
 			d := draftOf(full, key)
 			r.change(&d)
-			cases = append(cases, Case{key.Algorithm + ": " + r.name, tokens.Secret(d.Token()), r.verdict})
+			cases = append(cases, Case{key.Algorithm + ": " + r.name, tokens.Secret(d.Token()), full.verdict(r)})
 		}
 	}
 	return cases, nil
