@@ -39,6 +39,16 @@ func TestVerifierAcceptsTokensOfNodeOIDCProvider(t *testing.T) {
 		if err != nil || p.Subject != "robot" || p.ClientID != "robot" || !p.HasScope("read") {
 			t.Errorf("%s: %+v, %v", algorithm, p, err)
 		}
+		// They are strict, so an Issuer needs no settings for them either.
+		only, err := tokens.NewVerifier(tokens.VerifierConfig{Issuers: []tokens.Issuer{
+			{Issuer: issuer, Audiences: []string{"https://api.example.com/" + algorithm}, Keys: source},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p, err := only.Verify(t.Context(), tokens.Secret(all[algorithm])); err != nil || p.Subject != "robot" || !p.HasScope("read") {
+			t.Errorf("%s, as an Issuer: %+v, %v", algorithm, p, err)
+		}
 		if _, err := v.Verify(t.Context(), tokens.Secret(forged(all[algorithm]))); !errors.Is(err, tokens.ErrInvalidToken) {
 			t.Errorf("%s: a forged signature: %v", algorithm, err)
 		}
