@@ -302,14 +302,14 @@ func TestInvalidTokensInEachSettingOfAnIssuer(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			hostile := 0
+			invalid := 0
 			for _, c := range cases {
 				if c.Verdict == tokentest.Bad || c.Verdict == tokentest.Expired {
-					hostile++
+					invalid++
 				}
 			}
-			if hostile < 400 {
-				t.Errorf("only %d tokens of two keys are hostile", hostile)
+			if invalid < 400 {
+				t.Errorf("only %d tokens of two keys are invalid", invalid)
 			}
 			verify := func(cases []tokentest.Case) {
 				for _, c := range cases {

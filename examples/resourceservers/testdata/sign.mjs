@@ -14,5 +14,5 @@ print("RS256", await draft().setProtectedHeader({ alg: "RS256", typ: "JWT" }).se
 print("expired", await draft().setProtectedHeader({ alg: "HS256" }).setExpirationTime("1 minute ago").sign(hmac));
 print("unlimited", await draft().setProtectedHeader({ alg: "HS256" }).sign(hmac));
 print("elsewhere", await draft().setAudience("https://other.example").setProtectedHeader({ alg: "HS256" }).setExpirationTime("2h").sign(hmac));
-print("stranger", await draft().setIssuer("https://other.example").setProtectedHeader({ alg: "HS256" }).setExpirationTime("2h").sign(hmac));
+print("unknown", await draft().setIssuer("https://other.example").setProtectedHeader({ alg: "HS256" }).setExpirationTime("2h").sign(hmac));
 print("none", new UnsecuredJWT({ tier: "premium" }).setSubject("17").setIssuer(issuer).setAudience(audience).setIssuedAt().setExpirationTime("2h").encode());
