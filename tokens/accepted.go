@@ -226,6 +226,11 @@ func (i *accepted) read(payload []byte) (c unverified, err error) {
 	} else {
 		r.Scope = m.scope(i.scopes)
 	}
+	r.ContextClass = m.text([]string{"acr"})
+	if raw := m.fields["act"]; raw != nil {
+		r.Actor = &actor{}
+		m.wrong = m.wrong || json.Unmarshal(raw, r.Actor) != nil || r.Actor.Subject == "" || !isText(r.Actor.Subject)
+	}
 	r.ExpiresAt, r.NotBefore, r.IssuedAt, r.AuthenticatedAt = m.number([]string{"exp"}), m.number([]string{"nbf"}), m.number([]string{"iat"}), m.number([]string{"auth_time"})
 	if m.wrong || r.Subject == "" || r.ExpiresAt == nil || r.TokenID == "" && !i.withoutTokenID || r.IssuedAt == nil && !i.withoutIssuedAt {
 		return c, errClaims
@@ -239,6 +244,9 @@ func (i *accepted) principal(c unverified, payload []byte) Principal {
 	p := c.read.principal(payload)
 	p.Issuer, p.Restricted = i.issuer, true
 	p.Subject = i.prefix + p.Subject
+	if p.Actor != "" {
+		p.Actor = i.prefix + p.Actor
+	}
 	if p.Account != "" {
 		p.Account = i.prefix + p.Account
 	}

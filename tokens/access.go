@@ -67,6 +67,11 @@ func (a *actor) UnmarshalJSON(text []byte) error {
 	if err != nil {
 		return err
 	}
+	for name := range fields {
+		if name != "sub" && strings.EqualFold(name, "sub") { // encoding/json would read it
+			return errActor
+		}
+	}
 	if err := json.Unmarshal(fields["sub"], &a.Subject); err != nil || a.Subject == "" {
 		return errActor
 	}

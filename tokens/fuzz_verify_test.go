@@ -41,7 +41,7 @@ func FuzzVerifyAsOthersDo(f *testing.F) {
 	}
 	good := draftOf(by, now)
 	for _, more := range []string{
-		`"a":-0.5e+3`, `"a":[{"b":"\ud800\\\"\u00e9"},true,null]`, `"aud":[` + `"x",` + `"y"]`, `"seats":-3`, `"Seats":3`, `"restricted":true`, `"restricted": false`, `"restricted":"true"`, `"restricted":tru`, `"Restricted":true`, `"a":"é"`, `"é":1`,
+		`"a":-0.5e+3`, `"a":[{"b":"\ud800\\\"\u00e9"},true,null]`, `"aud":[` + `"x",` + `"y"]`, `"seats":-3`, `"Seats":3`, `"acr":"g\u006fld"`, `"act":{"sub":"a","Sub":"b"}`, `"restricted":true`, `"restricted": false`, `"restricted":"true"`, `"restricted":tru`, `"Restricted":true`, `"a":"é"`, `"é":1`,
 		`"auth_time":1772600767`, `"sub_kind":"service"`, `"sub_kind":"group"`, `"sub_kind":""`, `"sub_kind":1`, `"sub_k\u0069nd":"account"`, `"auth_time":0`, `"auth_time":1.5`, `"amr":["pwd","otp"]`, `"amr":[]`, `"amr":["p\u0077d"]`, `"amr":[null]`, `"amr":"pwd"`, `"acr":"gold"`, `"acr":1`, `"acr":null`, `"act":{"sub":"u-staff"}`, `"act":{}`, `"act":{"sub":"a","act":{"sub":"b"}}`, `"amr":{}`, `"Amr":[]`,
 		`"a":` + strings.Repeat("[", 40) + strings.Repeat("]", 40), `"a":01`, `"a":.5`, `"a":1.`, `"a":1e`, `"a":"\x"`, `"a":"\u00g0"`, `"a":"` + "\x7f" + `"`, `"sid":""`,
 	} {
@@ -91,6 +91,8 @@ func FuzzVerifyAsOthersDo(f *testing.F) {
 			Restricted                            bool
 			AuthTime                              *int64 `json:"auth_time"`
 			Amr                                   []string
+			Acr                                   string
+			Act                                   *struct{ Sub string }
 		}
 		if err := json.Unmarshal([]byte(text), &c); err != nil {
 			t.Fatalf("encoding/json refuses it: %v", err)
@@ -99,6 +101,10 @@ func FuzzVerifyAsOthersDo(f *testing.F) {
 			Issuer:  c.Iss,
 			Subject: c.Sub, Account: c.Acct, Tier: c.Tier, Seats: c.Seats, ClientID: c.ClientID, Scope: c.Scope, SessionID: c.Sid, TokenID: c.Jti,
 			IssuedAt: time.Unix(c.Iat, 0).UTC(), ExpiresAt: time.Unix(c.Exp, 0).UTC(), Restricted: c.Restricted,
+		}
+		want.ContextClass = c.Acr
+		if c.Act != nil {
+			want.Actor = c.Act.Sub
 		}
 		if c.AuthTime != nil {
 			want.AuthenticatedAt = time.Unix(*c.AuthTime, 0).UTC()
@@ -143,6 +149,7 @@ func withoutClaims(p tokens.Principal) tokens.Principal {
 	return tokens.Principal{
 		Issuer: p.Issuer, Subject: p.Subject, Account: p.Account, Tier: p.Tier, Seats: p.Seats, ClientID: p.ClientID, Scope: p.Scope,
 		SessionID: p.SessionID, TokenID: p.TokenID, IssuedAt: p.IssuedAt, ExpiresAt: p.ExpiresAt, Restricted: p.Restricted, AuthenticatedAt: p.AuthenticatedAt,
+		ContextClass: p.ContextClass, Actor: p.Actor,
 	}
 }
 

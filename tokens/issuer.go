@@ -39,8 +39,8 @@ type Issuer struct {
 	// verify such tokens can also make them.
 	Keys keys.Source
 
-	// SubjectPrefix is put before the "sub" and the account of the tokens, and before
-	// their "sid", so that the user "1" of this issuer is not the user "1" of another:
+	// SubjectPrefix is put before the "sub", the "act" and the account of the tokens,
+	// and before their "sid", so that the user "1" of this issuer is not the user "1" of another:
 	// with "okta|" the Subject is "okta|1". No user ID of the host should begin with
 	// it. At most 64 bytes of UTF-8 without NUL. Empty: SameUsers must be set if the
 	// verifier accepts more than one issuer.
@@ -260,7 +260,7 @@ func (i *Issuer) accepted() *accepted {
 	for name, value := range i.Require {
 		a.require = append(a.require, required{claimPath(name), value})
 	}
-	a.names = append([]string{"iss", "exp", "nbf", "iat", "auth_time"}, a.audience[0], a.subject[0], a.tokenID[0])
+	a.names = append([]string{"iss", "exp", "nbf", "iat", "auth_time", "acr", "act"}, a.audience[0], a.subject[0], a.tokenID[0])
 	for _, path := range append([][]string{a.clientID, a.account, a.tier, a.seats, a.sessionID}, a.scopes...) {
 		if path != nil {
 			a.names = append(a.names, path[0])

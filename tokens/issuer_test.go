@@ -166,6 +166,9 @@ func TestTokensAsOtherIssuersWriteThem(t *testing.T) {
 				}
 				want := shape.want
 				want.Issuer, want.Restricted, want.ExpiresAt, want.IssuedAt = i.Issuer, true, now.Add(time.Hour), p.IssuedAt
+				if strings.Contains(shape.claims, `"acr":"1"`) {
+					want.ContextClass = "1"
+				}
 				if strings.Contains(shape.claims, "auth_time") {
 					want.AuthenticatedAt = now
 				}
@@ -625,12 +628,17 @@ func TestClaimsOfAnotherIssuerThatCouldBeReadOtherwise(t *testing.T) {
 		"seats in a text":                {`"n":"3"`, "", false},
 		"an account that is null":        {`"a":{"b":{"c":null}}`, "", false},
 		"amr that is a text":             {`"amr":"pwd"`, "", true},
+		"somebody who acts":              {`"act":{"sub":"staff"}`, "", true},
+		"nobody who acts":                {`"act":{}`, "", false},
 	} {
 		d := draftBy(by, now)
 		d.ClaimsText = strings.TrimSuffix(d.Claims.Drop("scope").Text(), "}") + `,"use":{"of":"access"},` + test.claims + "}"
 		p, err := v.Verify(t.Context(), d.token(t))
 		if (err == nil) != test.good || p.Scope != test.scope {
 			t.Errorf("%s: %q, %v", name, p.Scope, err)
+		}
+		if want := map[bool]string{true: "shop|staff"}[name == "somebody who acts"]; p.Actor != want {
+			t.Errorf("%s: %q acts", name, p.Actor)
 		}
 		if p.Methods() != nil {
 			t.Errorf("%s: methods %q", name, p.Methods())

@@ -139,6 +139,7 @@ func claimSets(t Target) []row {
 		{"act whose subject is a number", claim("act", `{"sub":7}`), bad},
 		{"act whose subject is nothing", claim("act", `{"sub":null}`), bad},
 		{"act with two subjects", claim("act", `{"sub":"a","sub":"b"}`), bad},
+		{"act with a subject in other letters beside its own", claim("act", `{"sub":"a","Sub":"b"}`), bad},
 		{"act with a capital letter", claim("ACT", `{"sub":"u-staff"}`), bad},
 		{"act twice", func(d *draft) { d.Claims = d.Claims.Add("act", `{"sub":"a"}`).Add("act", `{"sub":"b"}`) }, bad},
 		{"amr twice", func(d *draft) { d.Claims = d.Claims.Add("amr", `["pwd"]`).Add("amr", `["mfa"]`) }, bad},

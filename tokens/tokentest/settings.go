@@ -27,7 +27,7 @@ func namesOf(as *tokens.Issuer) names {
 	}
 	n := names{
 		"sub": "sub", "jti": "jti", "scope": "scope", "client_id": "client_id", "acct": "acct", "tier": "tier", "seats": "seats", "sid": "sid",
-		"aud": as.AudienceClaim, "restricted": "", "amr": "",
+		"aud": as.AudienceClaim, "restricted": "", "amr": "", "sub_kind": "",
 	}
 	if n["aud"] == "" {
 		n["aud"] = "aud"
