@@ -595,6 +595,38 @@ func TestWrongIssuersAreErrors(t *testing.T) {
 	}
 }
 
+// A token that names no key is verified by the only key of its algorithm, and by none of
+// two.
+func TestATokenWithoutAKeyIDNeedsTheOnlyKeyOfItsAlgorithm(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	by := signerOf("HS256")
+	second := keys.Key{ID: "second", Algorithm: "HS256", Secret: secret("second", 64)}
+	retired := second
+	retired.RetiresAt = now
+	d := draftBy(by, now)
+	d.Header = d.Header.Drop("kid")
+	for name, test := range map[string]struct {
+		all  []keys.Key
+		want error
+	}{
+		"the only key":                     {[]keys.Key{by.key}, nil},
+		"beside a key of another kind":     {[]keys.Key{signerOf("ES256").key, by.key}, nil},
+		"beside a key that has retired":    {[]keys.Key{retired, by.key}, nil},
+		"the first of two":                 {[]keys.Key{by.key, second}, tokens.ErrInvalidToken},
+		"the second of two":                {[]keys.Key{second, by.key}, tokens.ErrInvalidToken},
+		"no key of this algorithm":         {[]keys.Key{signerOf("ES256").key}, tokens.ErrInvalidToken},
+		"the other key of this algorithm":  {[]keys.Key{second}, tokens.ErrInvalidToken},
+		"a key that has retired, this one": {[]keys.Key{func() keys.Key { k := by.key; k.RetiresAt = now; return k }()}, tokens.ErrInvalidToken},
+	} {
+		i := another(t, test.all...)
+		i.AcceptWithoutKeyID = true
+		if _, err := verifying(t, now, i).Verify(t.Context(), d.token(t)); !errors.Is(err, test.want) {
+			t.Errorf("%s: %v, want %v", name, err, test.want)
+		}
+	}
+}
+
 // Two claims of two names must not be one claim of a reader that ignores case, and a
 // claim must have its type.
 func TestClaimsOfAnotherIssuerThatCouldBeReadOtherwise(t *testing.T) {
