@@ -148,7 +148,7 @@ func signedByGolangJWT(t *testing.T, issuer string, secret []byte, rsa any) map[
 		"expired":   sign(jwt.SigningMethodHS256, secret, set("exp", now.Add(-time.Minute).Unix())),
 		"unlimited": sign(jwt.SigningMethodHS256, secret, func(c jwt.MapClaims) { delete(c, "exp") }),
 		"elsewhere": sign(jwt.SigningMethodHS256, secret, set("aud", "https://other.example")),
-		"unknown":  sign(jwt.SigningMethodHS256, secret, set("iss", "https://other.example")),
+		"unknown":   sign(jwt.SigningMethodHS256, secret, set("iss", "https://other.example")),
 		"none":      sign(jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, nil),
 	}
 }
