@@ -10,7 +10,9 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
+	"runtime/pprof"
 	"slices"
 	"strconv"
 	"strings"
@@ -132,6 +134,11 @@ func serveWorld(args []string, in io.Reader, out io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(out, "%.0f\n", each)
+	stop, err := profile(os.Getenv("GROWTH_PROFILE"), args[0], size)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	for lines := bufio.NewScanner(in); lines.Scan(); {
 		do := w.request
 		if lines.Text() == "harness" {
@@ -144,6 +151,22 @@ func serveWorld(args []string, in io.Reader, out io.Writer) error {
 		fmt.Fprintf(out, "%.1f\n", took)
 	}
 	return nil
+}
+
+// profile writes a CPU profile of the turns into a folder, if there is one.
+func profile(folder, kind string, size int) (stop func(), err error) {
+	if folder == "" {
+		return func() {}, nil
+	}
+	name, _, _ := strings.Cut(kind, ",")
+	file, err := os.Create(filepath.Join(folder, fmt.Sprintf("%s-%d.pprof", strings.ToLower(name), size))) //nolint:gosec // the folder that was asked for
+	if err != nil {
+		return nil, err
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		_ = file.Close()
+	}, pprof.StartCPUProfile(file)
 }
 
 // measured is a world that is measured on so many cores.
