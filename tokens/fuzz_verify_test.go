@@ -12,6 +12,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
 	"github.com/sallyport-go/sallyport/tokens/keys"
 	"github.com/sallyport-go/sallyport/tokens/tokentest"
@@ -92,6 +93,7 @@ func FuzzVerifyAsOthersDo(f *testing.F) {
 			AuthTime                              *int64 `json:"auth_time"`
 			Amr                                   []string
 			Acr                                   string
+			SubKind                               string `json:"sub_kind"`
 			Act                                   *struct{ Sub string }
 		}
 		if err := json.Unmarshal([]byte(text), &c); err != nil {
@@ -102,7 +104,7 @@ func FuzzVerifyAsOthersDo(f *testing.F) {
 			Subject: c.Sub, Account: c.Acct, Tier: c.Tier, Seats: c.Seats, ClientID: c.ClientID, Scope: c.Scope, SessionID: c.Sid, TokenID: c.Jti,
 			IssuedAt: time.Unix(c.Iat, 0).UTC(), ExpiresAt: time.Unix(c.Exp, 0).UTC(), Restricted: c.Restricted,
 		}
-		want.ContextClass = c.Acr
+		want.ContextClass, want.Kind = c.Acr, store.OwnerKind(c.SubKind)
 		if c.Act != nil {
 			want.Actor = c.Act.Sub
 		}
@@ -149,7 +151,7 @@ func withoutClaims(p tokens.Principal) tokens.Principal {
 	return tokens.Principal{
 		Issuer: p.Issuer, Subject: p.Subject, Account: p.Account, Tier: p.Tier, Seats: p.Seats, ClientID: p.ClientID, Scope: p.Scope,
 		SessionID: p.SessionID, TokenID: p.TokenID, IssuedAt: p.IssuedAt, ExpiresAt: p.ExpiresAt, Restricted: p.Restricted, AuthenticatedAt: p.AuthenticatedAt,
-		ContextClass: p.ContextClass, Actor: p.Actor,
+		ContextClass: p.ContextClass, Actor: p.Actor, Kind: p.Kind,
 	}
 }
 

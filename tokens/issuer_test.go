@@ -520,7 +520,7 @@ func TestAnAuthorityAcceptsTheTokensOfAnotherIssuer(t *testing.T) {
 	if p.Issuer != other || p.Subject != alice.ID || !p.Restricted || mine.Principal.Issuer != issuer {
 		t.Errorf("%+v", p)
 	}
-	if _, _, err := r.CreateOwnAPIKey(t.Context(), p, "ci", nil, time.Time{}); !errors.Is(err, tokens.ErrNoSession) {
+	if _, _, err := r.CreateOwnAPIKey(t.Context(), p, tokens.KeyOptions{Label: "ci"}); !errors.Is(err, tokens.ErrNoSession) {
 		t.Errorf("it creates an API key: %v", err)
 	}
 	if err := r.EndOtherSessions(t.Context(), p); !errors.Is(err, tokens.ErrNoSession) {
