@@ -660,8 +660,8 @@ func TestClaimsOfAnotherIssuerThatCouldBeReadOtherwise(t *testing.T) {
 		"seats in a text":                {`"n":"3"`, "", false},
 		"an account that is null":        {`"a":{"b":{"c":null}}`, "", false},
 		"amr that is a text":             {`"amr":"pwd"`, "", true},
-		"somebody who acts":              {`"act":{"sub":"staff"}`, "", true},
-		"nobody who acts":                {`"act":{}`, "", false},
+		"an actor":                       {`"act":{"sub":"staff"}`, "", true},
+		"an actor without a subject":     {`"act":{}`, "", false},
 	} {
 		d := draftBy(by, now)
 		d.ClaimsText = strings.TrimSuffix(d.Claims.Drop("scope").Text(), "}") + `,"use":{"of":"access"},` + test.claims + "}"
@@ -669,7 +669,7 @@ func TestClaimsOfAnotherIssuerThatCouldBeReadOtherwise(t *testing.T) {
 		if (err == nil) != test.good || p.Scope != test.scope {
 			t.Errorf("%s: %q, %v", name, p.Scope, err)
 		}
-		if want := map[bool]string{true: "shop|staff"}[name == "somebody who acts"]; p.Actor != want {
+		if want := map[bool]string{true: "shop|staff"}[name == "an actor"]; p.Actor != want {
 			t.Errorf("%s: %q acts", name, p.Actor)
 		}
 		if p.Methods() != nil {
