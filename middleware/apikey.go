@@ -239,7 +239,7 @@ func (a *Auth) readReplacement(r *http.Request) (wish tokens.Replacement, err er
 	return wish, nil
 }
 
-// inSeconds returns the time that is a whole number of seconds from now, at least least
+// inSeconds returns the time that is a whole number of seconds from now, at least
 // and at most a hundred years.
 func (a *Auth) inSeconds(value any, least float64) (time.Time, bool) {
 	seconds, ok := value.(float64)

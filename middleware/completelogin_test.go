@@ -92,7 +92,8 @@ func TestCompleteLogin(t *testing.T) {
 			step := stepOf(t, first)
 			d.journal.WantKinds(t, events.LoginStep)
 			wrong := d.complete(t, step, "000000", home)
-			if wantStatus(t, wrong, want.wrong); wrong.Body.String() != want.wrongSays {
+			wantStatus(t, wrong, want.wrong)
+			if wrong.Body.String() != want.wrongSays {
 				t.Errorf("wrong factor: %s", wrong.Body)
 			}
 			wantStatus(t, d.ask(t, "POST /complete\n"+form+"\n\nstep_token="+step), want.missing)
@@ -104,7 +105,8 @@ func TestCompleteLogin(t *testing.T) {
 				t.Errorf("principal = %+v, %q", p, p.Methods())
 			}
 			used := d.complete(t, step, "123456", home)
-			if wantStatus(t, used, want.used); used.Body.String() != want.usedSays {
+			wantStatus(t, used, want.used)
+			if used.Body.String() != want.usedSays {
 				t.Errorf("used: %s", used.Body)
 			}
 			unknown := d.complete(t, "sp_st_nonsense", "123456", home)
@@ -260,7 +262,7 @@ func TestSignIn(t *testing.T) {
 		d := open(t, func(c *config) { c.auth.Cookies = &middleware.Cookies{RefreshPath: "/auth", ReplaceSession: true} })
 		before := d.login(t, alice)
 		r := request(t)
-		r.AddCookie(&http.Cookie{Name: "__Secure-refresh_token", Value: string(before.RefreshToken)})
+		r.Header.Set("Cookie", "__Secure-refresh_token="+string(before.RefreshToken))
 		w := httptest.NewRecorder()
 		d.SignIn(w, r, tokens.SignInRequest{UserID: alice.ID})
 		wantStatus(t, w, http.StatusNoContent)

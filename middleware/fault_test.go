@@ -153,7 +153,7 @@ func TestFaultC1AWireFormatWithWhichNoLoginCanSucceedIsTold(t *testing.T) {
 // events, they cost what they cost without events.
 func TestFaultC1ARefusalWithoutAHookAllocatesNothingForAnEvent(t *testing.T) { //nolint:paralleltest // it counts allocations
 	if raced {
-		t.Skip("the race detector allocates")
+		t.Skip("the race detector allocates") //nolint:forbidigo // nothing is missing
 	}
 	var journal eventtest.Journal
 	silent, heard := open(t, silent), open(t, func(c *config) { c.tokens.Events = journal.Note })

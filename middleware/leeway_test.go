@@ -1,6 +1,7 @@
 package middleware_test
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -61,15 +62,13 @@ func TestFaultC15LeewayIsTheSameAtEachEndpoint(t *testing.T) {
 		}
 		return w.Code < 300
 	}
-	for credential, make := range map[string]func(*testing.T, *harness) string{
+	for credential, makes := range map[string]func(*testing.T, *harness) string{
 		"a login":                         func(t *testing.T, d *harness) string { return string(d.loginAs(t, alice, "web").AccessToken) },
 		"a login without a refresh token": accessOnly,
 		"an API key that ends with it":    ofAKey,
 	} {
 		all := map[string]string{}
-		for name, text := range requests {
-			all[name] = text
-		}
+		maps.Copy(all, requests)
 		for name, text := range ofALogin {
 			if credential != "an API key that ends with it" {
 				all[name] = text
@@ -81,7 +80,7 @@ func TestFaultC15LeewayIsTheSameAtEachEndpoint(t *testing.T) {
 				for late, want := range map[time.Duration]bool{-time.Second: true, leeway - time.Second: true, leeway + time.Second: false} {
 					clock := &movedClock{now: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)}
 					d := open(t, registering, withClock(clock), func(c *config) { c.tokens.Leeway = leeway })
-					access := make(t, d)
+					access := makes(t, d)
 					clock.move(time.Hour + late)
 					got := valid(t, d, text, access)
 					if name == "Revoke" && !want {

@@ -42,7 +42,8 @@ func (a *Auth) readLogin(r *http.Request) (tokens.LoginRequest, *wire.Params, er
 	}
 	login, err := a.dialect.ReadLogin(p)
 	login.MaxAccess = a.maxAccess()
-	return login, p, p.Explain(err)
+	err = p.Explain(err)
+	return login, p, err
 }
 
 // forgetsLogin reports whether the browser must delete the tokens of a login when

@@ -106,13 +106,13 @@ func (a *Auth) endAccessCookie(r *http.Request, sid string) error {
 		return nil
 	}
 	p, err := a.tokens.Verify(r.Context(), token)
-	switch {
-	case errors.Is(err, tokens.ErrUnavailable):
-		return err
-	case err != nil: // it was ended before
-		return nil
+	if err == nil {
+		return a.tokens.LogoutPrincipal(a.located(r), p)
 	}
-	return a.tokens.LogoutPrincipal(a.located(r), p)
+	if errors.Is(err, tokens.ErrUnavailable) {
+		return err
+	}
+	return nil // the session was ended before
 }
 
 // logout ends the session of a refresh token, if there is one, or else that of

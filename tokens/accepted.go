@@ -226,17 +226,18 @@ func (i *accepted) read(payload []byte) (c unverified, err error) {
 	} else {
 		r.Scope = m.scope(i.scopes)
 	}
-	r.ContextClass = m.text([]string{"acr"})
-	if raw := m.fields["act"]; raw != nil {
-		r.Actor = &actor{}
-		m.wrong = m.wrong || json.Unmarshal(raw, r.Actor) != nil || r.Actor.Subject == "" || !isText(r.Actor.Subject)
-	}
+	r.ContextClass, r.Actor = m.text([]string{"acr"}), m.actor()
 	r.ExpiresAt, r.NotBefore, r.IssuedAt, r.AuthenticatedAt = m.number([]string{"exp"}), m.number([]string{"nbf"}), m.number([]string{"iat"}), m.number([]string{"auth_time"})
-	if m.wrong || r.Subject == "" || r.ExpiresAt == nil || r.TokenID == "" && !i.withoutTokenID || r.IssuedAt == nil && !i.withoutIssuedAt {
+	if m.wrong || i.lacks(r) {
 		return c, errClaims
 	}
 	c.times()
 	return c, nil
+}
+
+// lacks reports whether a claim is missing that this issuer's tokens must have.
+func (i *accepted) lacks(c *claims) bool {
+	return c.Subject == "" || c.ExpiresAt == nil || c.TokenID == "" && !i.withoutTokenID || c.IssuedAt == nil && !i.withoutIssuedAt
 }
 
 // principal returns the principal of claims that were verified.
@@ -281,6 +282,17 @@ func (m *members) at(path []string) json.RawMessage {
 		fields = inner
 	}
 	return fields[path[len(path)-1]]
+}
+
+// actor returns who acts for the subject, or nil if there is none.
+func (m *members) actor() *actor {
+	raw := m.fields["act"]
+	if raw == nil {
+		return nil
+	}
+	var a actor
+	m.wrong = m.wrong || json.Unmarshal(raw, &a) != nil || a.Subject == "" || !isText(a.Subject)
+	return &a
 }
 
 // text returns a string, or "" if there is none.

@@ -242,7 +242,7 @@ func TestCompleteLogin(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 3 {
-			r.firstStep(t, tokens.LoginRequest{})
+			_ = r.firstStep(t, tokens.LoginRequest{})
 		}
 		r.refresh(t, p.RefreshToken)
 		r.clock.move(5 * time.Minute)

@@ -2,6 +2,7 @@ package tokens
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -154,31 +155,32 @@ func (i *Issuer) check(several bool, complain configcheck.Complain) {
 	case i.SubjectPrefix == "" && !i.SameUsers && several:
 		complain("SubjectPrefix", "is required, or SameUsers: otherwise two issuers could name two people alike")
 	}
-	names := map[string]string{"AudienceClaim": i.AudienceClaim}
-	for name := range i.Require {
-		names["Require"] = name
-		if name == "" {
-			complain("Require", "must not have an empty name")
-		}
-	}
-	if c := i.Claims; c != nil {
-		for path, name := range map[string]string{
-			"Claims.Subject": c.Subject, "Claims.TokenID": c.TokenID, "Claims.ClientID": c.ClientID, "Claims.Account": c.Account,
-			"Claims.Tier": c.Tier, "Claims.Seats": c.Seats, "Claims.SessionID": c.SessionID,
-		} {
-			names[path] = name
-		}
-		for _, name := range c.Scopes {
-			names["Claims.Scopes"] = name
-			if name == "" {
-				complain("Claims.Scopes", "must not have an empty name")
+	i.checkNames(complain)
+}
+
+// checkNames complains of each name of a claim that is none.
+func (i *Issuer) checkNames(complain configcheck.Complain) {
+	check := func(path string, required bool, names ...string) {
+		for _, name := range names {
+			switch {
+			case name == "" && required:
+				complain(path, "must not have an empty name")
+			case !isClaimName(name):
+				complain(path, "must be a name of UTF-8, or a JSON Pointer, got %q", name)
 			}
 		}
 	}
-	for path, name := range names {
-		if !isClaimName(name) {
-			complain(path, "must be a name of UTF-8, or a JSON Pointer, got %q", name)
-		}
+	check("AudienceClaim", false, i.AudienceClaim)
+	check("Require", true, slices.Sorted(maps.Keys(i.Require))...)
+	if c := i.Claims; c != nil {
+		check("Claims.Subject", false, c.Subject)
+		check("Claims.TokenID", false, c.TokenID)
+		check("Claims.Scopes", true, c.Scopes...)
+		check("Claims.ClientID", false, c.ClientID)
+		check("Claims.Account", false, c.Account)
+		check("Claims.Tier", false, c.Tier)
+		check("Claims.Seats", false, c.Seats)
+		check("Claims.SessionID", false, c.SessionID)
 	}
 }
 

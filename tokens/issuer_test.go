@@ -577,6 +577,7 @@ func TestWrongIssuersAreErrors(t *testing.T) {
 		"Issuers[0].SameUsers: must be false if SubjectPrefix is set":                                            with(func(i *tokens.Issuer) { i.SameUsers = true }),
 		"Issuers[0].Require: must not have an empty name":                                                        with(func(i *tokens.Issuer) { i.Require = map[string]string{"": "x"} }),
 		"Issuers[0].Claims.Scopes: must not have an empty name":                                                  with(func(i *tokens.Issuer) { i.Claims = &tokens.ClaimNames{Scopes: []string{""}} }),
+		"Issuers[0].Claims.Scopes: must be a name of UTF-8, or a JSON Pointer, got \"/a~2\"":                     with(func(i *tokens.Issuer) { i.Claims = &tokens.ClaimNames{Scopes: []string{"/a~2", "scp"}} }),
 		"Issuers[0].Claims.Tier: must be a name of UTF-8, or a JSON Pointer, got \"/a~2\"":                       with(func(i *tokens.Issuer) { i.Claims = &tokens.ClaimNames{Tier: "/a~2"} }),
 		"Issuers[0].AudienceClaim: must be a name of UTF-8, or a JSON Pointer, got \"\\xff\"":                    with(func(i *tokens.Issuer) { i.AudienceClaim = "\xff" }),
 		"Issuers[1].SubjectPrefix: must not begin as that of another issuer, got \"shop|\" and \"shop|\"":        {good, second},

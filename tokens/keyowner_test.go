@@ -191,7 +191,7 @@ func TestKeyOwner(t *testing.T) {
 		})
 	}
 
-	t.Run("without Config.KeyOwner no such key is made, and one that there is is not rejected for good", func(t *testing.T) {
+	t.Run("without Config.KeyOwner no such key is made, and one that there is not rejected for good", func(t *testing.T) {
 		t.Parallel()
 		r := open(t, owning)
 		key, _ := r.keyOf(t, importer, tokens.KeyOptions{})

@@ -36,7 +36,8 @@ func (m *misordered) UserSessions(ctx context.Context, userID string, after stor
 }
 
 func (m *misordered) OwnerAPIKeys(ctx context.Context, owner store.Owner, after store.Cursor, limit int) ([]store.APIKey, error) {
-	if m.pages++; m.pages > 5 {
+	m.pages++
+	if m.pages > 5 {
 		return nil, errDriver // the caller would never stop
 	}
 	if m.blind {

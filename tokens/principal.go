@@ -89,7 +89,7 @@ var kinds = [...]store.OwnerKind{store.OwnerUser, store.OwnerAccount, store.Owne
 // kindOf returns a kind for its text, and false if there is no such kind.
 func kindOf(k store.OwnerKind) (kind, bool) {
 	i := slices.Index(kinds[:], k)
-	return kind(max(i, 0)), i >= 0
+	return kind(max(i, 0)), i >= 0 //nolint:gosec // there are three
 }
 
 // Kind returns what the Subject is ("sub_kind"): a user, or the account or service

@@ -1,7 +1,6 @@
 package tokens_test
 
 import (
-	"context"
 	"errors"
 	"net/netip"
 	"slices"
@@ -320,29 +319,29 @@ func TestReplaceOwnAPIKey(t *testing.T) {
 		want error
 	}{
 		{"an overlap above the host's is refused", func(r *fixture, p tokens.Principal, id string) error {
-			return errorOf2key(r.ReplaceOwnAPIKey(context.Background(), p, id, tokens.Replacement{Until: r.clock.time().Add(time.Hour + time.Microsecond)}))
+			return errorOf2key(r.ReplaceOwnAPIKey(t.Context(), p, id, tokens.Replacement{Until: r.clock.time().Add(time.Hour + time.Microsecond)}))
 		}, tokens.ErrMalformed},
 		{"the host's overlap is taken", func(r *fixture, p tokens.Principal, id string) error {
-			return errorOf2key(r.ReplaceOwnAPIKey(context.Background(), p, id, tokens.Replacement{Until: r.clock.time().Add(time.Hour)}))
+			return errorOf2key(r.ReplaceOwnAPIKey(t.Context(), p, id, tokens.Replacement{Until: r.clock.time().Add(time.Hour)}))
 		}, nil},
 		{"another user's key is not there", func(r *fixture, _ tokens.Principal, id string) error {
-			p, err := r.Login(context.Background(), tokens.LoginRequest{Login: "bob", Password: password})
+			p, err := r.Login(t.Context(), tokens.LoginRequest{Login: "bob", Password: password})
 			if err != nil {
 				return err
 			}
-			return errorOf2key(r.ReplaceOwnAPIKey(context.Background(), p.Principal, id, tokens.Replacement{}))
+			return errorOf2key(r.ReplaceOwnAPIKey(t.Context(), p.Principal, id, tokens.Replacement{}))
 		}, tokens.ErrInvalidKey},
 		{"a session that was ended replaces none", func(r *fixture, p tokens.Principal, id string) error {
-			if err := r.LogoutPrincipal(context.Background(), p); err != nil {
+			if err := r.LogoutPrincipal(t.Context(), p); err != nil {
 				return err
 			}
-			return errorOf2key(r.ReplaceOwnAPIKey(context.Background(), p, id, tokens.Replacement{}))
+			return errorOf2key(r.ReplaceOwnAPIKey(t.Context(), p, id, tokens.Replacement{}))
 		}, tokens.ErrNoSession},
 		{"a session of an earlier password replaces none", func(r *fixture, p tokens.Principal, id string) error {
-			if err := r.store.memory.SetPassword(context.Background(), alice.ID, "another horse & battery"); err != nil {
+			if err := r.store.memory.SetPassword(t.Context(), alice.ID, "another horse & battery"); err != nil {
 				return err
 			}
-			return errorOf2key(r.ReplaceOwnAPIKey(context.Background(), p, id, tokens.Replacement{}))
+			return errorOf2key(r.ReplaceOwnAPIKey(t.Context(), p, id, tokens.Replacement{}))
 		}, tokens.ErrNoSession},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -137,7 +137,7 @@ func (p *place) run(t testing.TB, pool *sql.DB, statements ...string) {
 	t.Helper()
 	db, err := pool.Conn(t.Context())
 	must(t, err)
-	defer db.Close()
+	defer db.Close()                        //nolint:errcheck // it goes back to the pool
 	if p.config.Dialect == sqlstore.MySQL { // where || is OR
 		_, err := db.ExecContext(t.Context(), "SET SESSION sql_mode = CONCAT(@@sql_mode, ',PIPES_AS_CONCAT')")
 		must(t, err)

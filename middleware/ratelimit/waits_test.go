@@ -78,7 +78,7 @@ func TestFaultC15AClockThatIsSetBack(t *testing.T) {
 				t.Parallel()
 				at, stepped := time.Date(2026, 3, 4, 5, 0, 0, 0, time.UTC), time.Duration(0)
 				l := limiterOf(t, ratelimit.Tier{Limit: 5, Period: time.Minute, Algorithm: algorithm}, func() time.Time { return at.Add(stepped) }, func() time.Time { return at })
-				spendAll(t, l, 5)
+				_ = spendAll(t, l, 5)
 				stepped = step
 				admitted := 0
 				for range 20 {

@@ -156,8 +156,8 @@ func (FastAPI) LoggedOut(bool) Answer { return Empty(http.StatusNoContent) }
 func (FastAPI) Refused(route Route, realm string, e *Error) Answer {
 	status, detail := fastAPIWords(route, e)
 	a := JSON(status, struct {
-		Detail any `json:"detail"`
-		*stepJSON
+		Detail    any `json:"detail"`
+		*stepJSON     //nolint:embeddedstructfieldcheck // what is wrong comes first
 	}{detail, e.step()})
 	if status == http.StatusUnauthorized {
 		a.Header.Set("WWW-Authenticate", challengeTo(realm, e))

@@ -119,18 +119,28 @@ func (Lexik) Refused(route Route, realm string, e *Error) Answer {
 	return a.common(e)
 }
 
+// lexikUnauthorized are the words of a 401 for reasons that have the same on each route.
+var lexikUnauthorized = map[Reason]string{ //nolint:gosec // words only
+	ReasonCredentials: "Invalid credentials.",
+	ReasonFactor:      "A second factor is required.",
+	ReasonWrongFactor: "Invalid second factor.",
+	ReasonStep:        "Invalid step token.",
+	ReasonRefresh:     "JWT Refresh Token Not Found",
+	ReasonKey:         "JWT Refresh Token Not Found",
+	ReasonEnded:       "Invalid JWT Refresh Token",
+	ReasonNoBearer:    "JWT Token not found",
+	ReasonBearerForm:  "JWT Token not found",
+	ReasonBearer:      "Invalid JWT Token",
+	ReasonExpired:     "Expired JWT Token",
+}
+
 func lexikWords(route Route, e *Error) (status int, message string) {
+	if words := lexikUnauthorized[e.Reason]; words != "" {
+		return http.StatusUnauthorized, words
+	}
 	switch e.Reason {
-	case ReasonCredentials:
-		return http.StatusUnauthorized, "Invalid credentials."
 	case ReasonRefused:
 		return http.StatusUnauthorized, e.Description
-	case ReasonFactor:
-		return http.StatusUnauthorized, "A second factor is required."
-	case ReasonWrongFactor:
-		return http.StatusUnauthorized, "Invalid second factor."
-	case ReasonStep:
-		return http.StatusUnauthorized, "Invalid step token."
 	case ReasonMissing:
 		if len(e.Fields) > 0 {
 			return e.Status, `The key "` + e.Fields[0].Name + `" must be provided.`
@@ -140,16 +150,6 @@ func lexikWords(route Route, e *Error) (status int, message string) {
 			return http.StatusBadRequest, "No refresh_token found."
 		}
 		return http.StatusUnauthorized, "Missing JWT Refresh Token"
-	case ReasonRefresh, ReasonKey:
-		return http.StatusUnauthorized, "JWT Refresh Token Not Found"
-	case ReasonEnded:
-		return http.StatusUnauthorized, "Invalid JWT Refresh Token"
-	case ReasonNoBearer, ReasonBearerForm:
-		return http.StatusUnauthorized, "JWT Token not found"
-	case ReasonBearer:
-		return http.StatusUnauthorized, "Invalid JWT Token"
-	case ReasonExpired:
-		return http.StatusUnauthorized, "Expired JWT Token"
 	case ReasonLimited, ReasonThrottled:
 		if route == RouteRefresh {
 			return e.Status, "Too many refresh requests, please try again later."

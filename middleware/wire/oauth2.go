@@ -91,7 +91,7 @@ func (OAuth2) Refused(route Route, realm string, e *Error) Answer {
 		a = JSON(e.Status, struct {
 			Error       string `json:"error"`
 			Description string `json:"error_description"`
-			*stepJSON
+			*stepJSON          //nolint:embeddedstructfieldcheck // what is wrong comes first
 		}{e.Code, description, e.step()})
 	}
 	switch e.Reason {

@@ -266,7 +266,7 @@ func host(ctx context.Context, users, sessions int) (*tokens.Authority, *middlew
 	return authority, auth, err
 }
 
-// answers answers as a token endpoint does, at once.
+// answers as a token endpoint does, at once.
 func answers(member string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)

@@ -192,11 +192,12 @@ func (f figures) files(root string) (map[string][]byte, error) {
 
 // load reads the stored figures of the repository at root.
 func load(root string) (f figures, err error) {
-	text, err := os.ReadFile(filepath.Join(root, "docs/figures.json")) //nolint:gosec // of the repository
+	text, err := os.ReadFile(filepath.Join(root, "docs", "figures.json")) //nolint:gosec // of the repository
 	if err != nil {
 		return f, err
 	}
-	return f, json.Unmarshal(text, &f)
+	err = json.Unmarshal(text, &f)
+	return f, err
 }
 
 // write writes the figures into the files of the repository at root.

@@ -68,8 +68,9 @@ func (m measure) runFor(docs string, again bool) error {
 		return f.write(docs)
 	}
 	var printed bytes.Buffer
-	m.out = io.MultiWriter(m.out, &printed)
-	if err := m.printAll(); err != nil || docs == "" {
+	both := m
+	both.out = io.MultiWriter(m.out, &printed)
+	if err := both.printAll(); err != nil || docs == "" {
 		return err
 	}
 	return parse(printed.String()).write(docs)
