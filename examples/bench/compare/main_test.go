@@ -26,7 +26,7 @@ func TestWhatCostsMoreIsWarnedOf(t *testing.T) {
 // repository is one with a package that has a benchmark, which allocates nothing.
 func repository(t *testing.T) options {
 	t.Helper()
-	o := options{root: t.TempDir(), rounds: 1, long: "1x", times: 1e9, actions: true, all: []benchmarks{{"./p", "^BenchmarkCall$"}, {"./gone", "."}}}
+	o := options{root: t.TempDir(), rounds: 1, long: "1000x", times: 1e9, actions: true, all: []benchmarks{{"./p", "^BenchmarkCall$"}, {"./gone", "."}}}
 	if err := os.Mkdir(filepath.Join(o.root, "p"), 0o700); err != nil {
 		t.Fatal(err)
 	}
