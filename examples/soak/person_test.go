@@ -63,7 +63,10 @@ type person struct {
 func newPerson(s *soak, n int) *person {
 	local := net.IPv4(127, 1, byte(n/200), byte(1+n%200))
 	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: local}}
-	transport := &http.Transport{DialContext: dialer.DialContext, MaxIdleConnsPerHost: 4, DisableCompression: true}
+	transport := &http.Transport{
+		DialContext: dialer.DialContext, MaxIdleConnsPerHost: 4, DisableCompression: true,
+		MaxConnsPerHost: 16, // a dial goes on after its request was abandoned, and takes a file
+	}
 	return &person{
 		soak: s, http: &http.Client{Transport: transport, Timeout: time.Minute},
 		chance: rand.New(rand.NewPCG(s.seed, uint64(n))),
