@@ -151,10 +151,10 @@ func (o orders) routes(ctx context.Context) (_ http.Handler, closed func(), err 
 		options.PoolSize = o.RedisMax
 	}
 	client := redis.NewClient(options)
-	closed = func() { _, _ = db.Close(), client.Close() }
+	leave := func() { _, _ = db.Close(), client.Close() }
 	defer func() {
 		if err != nil {
-			closed()
+			leave()
 		}
 	}()
 	hashes, err := hasher()
@@ -229,7 +229,7 @@ func (o orders) routes(ctx context.Context) (_ http.Handler, closed func(), err 
 			m.HeapAlloc, runtime.NumGoroutine(), db.Stats().OpenConnections, int(client.PoolStats().TotalConns), len(files),
 		})
 	})
-	return mux, closed, nil
+	return mux, leave, nil
 }
 
 func (o orders) keys() []keys.Key {

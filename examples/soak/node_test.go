@@ -100,6 +100,13 @@ func (n *node) run() error {
 	}
 }
 
+// failed reports whether the host ended by itself and said why, as one does that cannot
+// reach its database.
+func (n *node) failed() bool {
+	state := n.cmd.ProcessState
+	return state != nil && state.ExitCode() == 1
+}
+
 // terminate lets the host end what it has begun.
 func (n *node) terminate() error {
 	_ = n.cmd.Process.Signal(syscall.SIGTERM)

@@ -137,7 +137,13 @@ func (s *soak) faultsOf(t *testing.T) []fault {
 			if err := n.terminate(); err != nil {
 				return err
 			}
-			return n.run()
+			// a server may not be back yet: what supervises a host starts it again
+			for until := time.Now().Add(patience); ; {
+				err := n.run()
+				if err == nil || !n.failed() || time.Now().After(until) {
+					return err
+				}
+			}
 		}},
 		{"keys rotated", func(ctx context.Context) error {
 			old := s.nodes[0].orders.Keys

@@ -193,3 +193,45 @@ func TestATargetThatIsNoneIsTold(t *testing.T) {
 		}
 	}
 }
+
+// A target with an Issuer has what its settings allow for good or harmless, and the rest
+// for bad.
+func TestTheSettingsOfAnIssuerAreHeeded(t *testing.T) {
+	t.Parallel()
+	at := target(t)
+	set, err := keys.NewSet(at.Keys...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, claims := range map[string]*tokens.ClaimNames{
+		"the claims of an Authority": nil,
+		"other claims":               {Subject: "oid", TokenID: "uti", Scopes: []string{"scp"}, ClientID: "azp"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			at := at
+			at.As = &tokens.Issuer{
+				Issuer: at.Issuer, Audiences: []string{at.Audience}, Keys: set, SameUsers: true,
+				AcceptTypJWT: true, AcceptWithoutKeyID: true, AcceptWithoutTokenID: true, AcceptWithoutIssuedAt: true,
+				Require: map[string]string{"token_use": "access"}, Claims: claims,
+			}
+			v, err := tokens.NewVerifier(tokens.VerifierConfig{Issuers: []tokens.Issuer{*at.As}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			tokentest.Run(t, at, func(ctx context.Context, token tokens.Secret) error {
+				_, err := v.Verify(ctx, token)
+				return err
+			})
+			got := fmt.Sprint(tokentest.Check(t.Context(), at, weak(at)))
+			for _, want := range []string{
+				"ES256: without the required token_use, and it was accepted", "HS256: typ JWT of another issuer, and it was accepted",
+				"ES256: typ JWT without exp, and it was accepted", "ES256: no jti, which is accepted",
+			} {
+				if found := strings.Contains(got, want); found != !strings.Contains(want, "which is") {
+					t.Errorf("%q is found: %v", want, found)
+				}
+			}
+		})
+	}
+}
