@@ -62,4 +62,18 @@ func TestDocsEveryPageIsLinkedFromTheREADME(t *testing.T) {
 			t.Errorf("README.md has no link to %s", name)
 		}
 	}
+	files, err = filepath.Glob(filepath.Join(root, "docs", "*", "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		folder, name := filepath.Base(filepath.Dir(file)), filepath.Base(file)
+		index := "docs/" + folder + "/README.md"
+		if name == "README.md" && !strings.Contains(readme, "("+index) {
+			t.Errorf("README.md has no link to %s", index)
+		}
+		if name != "README.md" && !strings.Contains(read(t, index), "("+name) {
+			t.Errorf("%s has no link to %s", index, name)
+		}
+	}
 }

@@ -1,4 +1,4 @@
-// Package docs_test checks README.md, the other pages at the root and docs/*.md
+// Package docs_test checks README.md, the other pages at the root and those of docs
 // against the code. It has tests only; nothing is shipped.
 package docs_test
 
@@ -25,7 +25,7 @@ type page struct{ name, text string }
 func pages(t *testing.T) []page {
 	t.Helper()
 	var all []page
-	for _, pattern := range []string{"*.md", "docs/*.md", "examples/*/README.md"} {
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/*/*.md", "examples/*/README.md"} {
 		files, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil {
 			t.Fatal(err)
