@@ -4,6 +4,7 @@ package hosttest
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -66,6 +67,8 @@ type Request struct {
 	Method, Path string
 	Bearer       string     // an access token; "" sends no Authorization
 	Form         url.Values // the body; nil sends none
+	JSON         string     // the body, instead of a form
+	Origin       string     // of the page whose script or form sends the request; "" sends no Origin
 }
 
 // Answer is what came back.
@@ -78,12 +81,18 @@ type Answer struct {
 // Do sends a request.
 func (h *Host) Do(t *testing.T, q Request) Answer {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), q.Method, h.base+q.Path, strings.NewReader(q.Form.Encode()))
+	r, err := http.NewRequestWithContext(t.Context(), q.Method, h.base+q.Path, strings.NewReader(cmp.Or(q.JSON, q.Form.Encode())))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if q.Form != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	if q.JSON != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if q.Origin != "" {
+		r.Header.Set("Origin", q.Origin)
 	}
 	if q.Bearer != "" {
 		r.Header.Set("Authorization", "Bearer "+q.Bearer)
