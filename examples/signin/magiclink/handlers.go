@@ -115,7 +115,7 @@ func (a *app) sendLinks(ctx context.Context) {
 			return
 		case q := <-a.asked:
 			if err := a.sendLink(ctx, q); err != nil {
-				a.log.Error("a link was not sent", "err", err)
+				a.log.ErrorContext(ctx, "a link was not sent", "err", err)
 			}
 		}
 	}
