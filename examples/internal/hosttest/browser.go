@@ -1,6 +1,8 @@
 package hosttest
 
 import (
+	"io"
+	"log"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -24,6 +26,7 @@ func Serve(t *testing.T, newApp func(origin string) (http.Handler, error)) (orig
 	if err != nil {
 		t.Fatal(err)
 	}
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // a connection that the client did not need in the end
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	client := server.Client()
