@@ -142,7 +142,7 @@ func TestAnAddressIsNoIdentity(t *testing.T) {
 	}
 }
 
-// refuses fails the test unless a callback opens no session.
+// refuses fails the test if a callback opens a session.
 func (f *fixture) refuses(t *testing.T, browser *hosttest.Host, path, why string) {
 	t.Helper()
 	browser.Get(t, path, "").Is(t, http.StatusForbidden, "not completed")
