@@ -30,7 +30,7 @@ func TestFaultC17ManyConnections(t *testing.T) {
 		length, alone = 10*time.Second, true
 	}
 	s := newSoak(t, settings{groups: 1, people: 1, limit: 1 << 40, quiet: true, defaults: true})
-	g, err := s.newGroup(t.Context())
+	g, err := s.newGroup(t.Context(), countedRoute)
 	must(t, err)
 	p := newPerson(s, 0)
 	defer p.http.CloseIdleConnections()
@@ -58,7 +58,7 @@ func TestFaultC17ManyConnections(t *testing.T) {
 						if leaves {
 							ctx, cancel = context.WithTimeout(t.Context(), time.Duration(one.chance.IntN(20_000))*time.Microsecond)
 						}
-						a := one.post(ctx, n%len(s.nodes), "/orders", p.session.access, nil)
+						a := one.post(ctx, n%len(s.nodes), countedRoute, p.session.access, nil)
 						gone := ctx.Err() != nil
 						cancel()
 						switch {

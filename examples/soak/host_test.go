@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -37,7 +38,19 @@ const ordersVariable = "SALLYPORT_SOAK_HOST"
 const (
 	advancesUnguarded = "AdvanceSession does not compare the generation"
 	deniesNothing     = "the deny list forgets what it is told"
+	countsAlone       = "the counters with leases are this host's own"
+	countsTwice       = "each call costs two where the counters fail open"
 )
+
+// The routes of the calls. Each has counters of its own.
+const (
+	countedRoute = "/orders" // FailClosed
+	leasedRoute  = "/leased" // FailClosed, with leases
+	openedRoute  = "/opened" // FailOpen, and without the deny list, which is FailClosed
+)
+
+// lease is what a host charges in advance.
+const lease = 5
 
 // orders are what a host is told when it starts.
 type orders struct {
@@ -55,6 +68,7 @@ type note struct {
 	Session    string
 	Generation int64
 	Err        string
+	Opened     bool // it is of the route that fails open
 }
 
 const ready events.Kind = "ready"
@@ -65,6 +79,8 @@ type usage struct {
 	Goroutines int
 	SQL, Redis int // connections
 	Files      int
+
+	Leased, Trips int64 // calls of the route with leases, and of Redis for them
 }
 
 const (
@@ -123,6 +139,14 @@ func host(ctx context.Context, text string) error {
 	return err
 }
 
+func noteOf(e events.Event) note {
+	n := note{Kind: e.Kind, Session: e.SessionID, Generation: e.Generation}
+	if e.Err != nil {
+		n.Err = e.Err.Error()
+	}
+	return n
+}
+
 // tell writes a note in one piece.
 func (n note) tell() {
 	line, err := json.Marshal(n)
@@ -151,7 +175,10 @@ func (o orders) routes(ctx context.Context) (_ http.Handler, closed func(), err 
 		options.PoolSize = o.RedisMax
 	}
 	client := redis.NewClient(options)
-	leave := func() { _, _ = db.Close(), client.Close() }
+	ofLeases := redis.NewClient(options)
+	var trips counter
+	ofLeases.AddHook(&trips)
+	leave := func() { _, _, _ = db.Close(), client.Close(), ofLeases.Close() }
 	defer func() {
 		if err != nil {
 			leave()
@@ -173,6 +200,14 @@ func (o orders) routes(ctx context.Context) (_ http.Handler, closed func(), err 
 	if err != nil {
 		return nil, nil, err
 	}
+	ahead, err := rediscounters.New(ofLeases, rediscounters.Config{Secret: o.Count, Prefix: "leased", Lease: lease})
+	if err != nil {
+		return nil, nil, err
+	}
+	open, err := rediscounters.New(client, rediscounters.Config{Secret: o.Count, Prefix: "opened"})
+	if err != nil {
+		return nil, nil, err
+	}
 	ring, err := keys.NewRing(o.keys()...)
 	if err != nil {
 		return nil, nil, err
@@ -180,38 +215,69 @@ func (o orders) routes(ctx context.Context) (_ http.Handler, closed func(), err 
 	c := tokens.Config{
 		Store: sessions, Revocations: denied, Issuer: "https://soak.example", Audience: "orders", RetryGrace: grace,
 		KeyRing: ring, RefreshKeys: []keys.Secret{keys.Secret(o.Refresh)},
+		Events: func(_ context.Context, e events.Event) { noteOf(e).tell() },
+	}
+	v := tokens.VerifierConfig{
+		Keys: ring, Issuer: c.Issuer, Audience: c.Audience,
 		Events: func(_ context.Context, e events.Event) {
-			n := note{Kind: e.Kind, Session: e.SessionID, Generation: e.Generation}
-			if e.Err != nil {
-				n.Err = e.Err.Error()
-			}
+			n := noteOf(e)
+			n.Opened = true
 			n.tell()
 		},
 	}
+	var limit ratelimit.LimitConfig
 	switch o.Defect {
 	case advancesUnguarded:
 		c.Store = unguarded{sessions}
 	case deniesNothing:
 		c.Revocations = forgetful{denied}
+	case countsAlone:
+		ahead = ratelimit.Memory()
+	case countsTwice:
+		limit.Cost = func(*http.Request) int64 { return 2 }
 	}
 	authority, err := tokens.New(c)
 	if err != nil {
 		return nil, nil, err
 	}
-	auth, err := middleware.New(middleware.Config{Tokens: authority, ClientIP: clientip.RemoteAddr, Tiers: o.tiers(), Counters: counters})
+	verifier, err := tokens.NewVerifier(v)
 	if err != nil {
 		return nil, nil, err
 	}
+	var auths []*middleware.Auth
+	for _, c := range []middleware.Config{
+		{Tokens: authority, Counters: counters},
+		{Tokens: authority, Counters: ahead},
+		{Verifier: verifier, Counters: open, OnCounterFailure: ratelimit.FailOpen, Limit: limit},
+	} {
+		c.ClientIP, c.Tiers = clientip.RemoteAddr, o.tiers()
+		auth, err := middleware.New(c)
+		if err != nil {
+			return nil, nil, err
+		}
+		auths = append(auths, auth)
+	}
+	auth := auths[0]
+	done := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	var calls atomic.Int64
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /login", auth.Login)
 	mux.HandleFunc("POST /refresh", auth.Refresh)
 	mux.HandleFunc("POST /logout", auth.Logout)
-	mux.Handle("POST /orders", auth.Protect(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })))
+	mux.Handle("POST "+countedRoute, auth.Protect(done))
+	mux.Handle("POST "+leasedRoute, auths[1].Protect(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		calls.Add(1)
+		done(w, r)
+	})))
+	mux.Handle("POST "+openedRoute, auths[2].Protect(done))
 	mux.HandleFunc("POST /change", func(w http.ResponseWriter, r *http.Request) {
 		var changed orders
 		err := json.NewDecoder(r.Body).Decode(&changed)
 		if err == nil {
-			err = errors.Join(ring.Replace(changed.keys()...), auth.Reconfigure(r.Context(), ratelimit.Settings{Tiers: changed.tiers()}))
+			err = ring.Replace(changed.keys()...)
+			for _, auth := range auths {
+				err = errors.Join(err, auth.Reconfigure(r.Context(), ratelimit.Settings{Tiers: changed.tiers()}))
+			}
 		}
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -226,7 +292,9 @@ func (o orders) routes(ctx context.Context) (_ http.Handler, closed func(), err 
 		runtime.ReadMemStats(&m)
 		files, _ := os.ReadDir("/proc/self/fd")
 		_ = json.NewEncoder(w).Encode(usage{
-			m.HeapAlloc, runtime.NumGoroutine(), db.Stats().OpenConnections, int(client.PoolStats().TotalConns), len(files),
+			Heap: m.HeapAlloc, Goroutines: runtime.NumGoroutine(), Files: len(files),
+			SQL: db.Stats().OpenConnections, Redis: int(client.PoolStats().TotalConns + ofLeases.PoolStats().TotalConns),
+			Leased: calls.Load(), Trips: trips.calls.Load(),
 		})
 	})
 	return mux, leave, nil
@@ -242,6 +310,22 @@ func (o orders) keys() []keys.Key {
 
 func (o orders) tiers() ratelimit.Tiers {
 	return ratelimit.Tiers{"team": {Limit: o.Limit, Period: 24 * time.Hour}}
+}
+
+// counter counts the calls of Redis.
+type counter struct{ calls atomic.Int64 }
+
+func (*counter) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (c *counter) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, command redis.Cmder) error {
+		c.calls.Add(1)
+		return next(ctx, command)
+	}
+}
+
+func (*counter) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
 }
 
 // unguarded is a store that advances a session whatever its generation is.

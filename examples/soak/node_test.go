@@ -170,6 +170,7 @@ type ledger struct {
 	advances map[advance]int
 	refusals []note
 	causes   map[string]int // of failures
+	opened   int64          // failures of counters that fail open
 }
 
 // advance is a step that a session can take once.
@@ -191,6 +192,9 @@ func (l *ledger) enter(n note) {
 		l.advances[advance{n.Session, n.Generation}]++
 	case events.StoreFailure, events.CounterFailure, events.CountersBusy:
 		l.causes[string(n.Kind)+": "+n.Err]++
+		if n.Opened {
+			l.opened++
+		}
 	case events.Reuse, events.LoginRefused, events.Throttled, events.Fault:
 		l.refusals = append(l.refusals, n)
 	}
@@ -209,6 +213,12 @@ func (l *ledger) broken() (all []error) {
 		all = append(all, fmt.Errorf("%w: a host told %+v", errBroken, n))
 	}
 	return all
+}
+
+func (l *ledger) failedOpen() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.opened
 }
 
 func (l *ledger) count(kind events.Kind) int {

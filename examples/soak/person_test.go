@@ -21,10 +21,13 @@ import (
 // group is one user whom several people are, and what became of their calls.
 type group struct {
 	login, id string
+	route     string
 
 	mu                       sync.Mutex
 	least, most              int64 // limits that were in force
 	admitted, unsure, denied int64 // calls
+	uncounted                int64 // calls that were admitted because the counters failed
+	deaths                   int64 // of hosts, before
 	lostLogins               int64
 	sessions                 []*session
 }
@@ -33,10 +36,12 @@ type group struct {
 func (g *group) count(a answer) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	switch a.status {
-	case http.StatusNoContent:
+	switch {
+	case a.status == http.StatusNoContent && a.limit == 0:
+		g.uncounted++
+	case a.status == http.StatusNoContent:
 		g.admitted++
-	case http.StatusTooManyRequests:
+	case a.status == http.StatusTooManyRequests:
 		g.denied++
 	default:
 		g.unsure++
@@ -209,7 +214,7 @@ func (p *person) leaves(ctx context.Context) error {
 // isOut tries what a session had that has ended.
 func (p *person) isOut(ctx context.Context, s *session) error {
 	for host := range p.soak.nodes {
-		a, _, err := p.insists(ctx, func(ctx context.Context) answer { return p.post(ctx, host, "/orders", s.access, nil) })
+		a, _, err := p.insists(ctx, func(ctx context.Context) answer { return p.post(ctx, host, countedRoute, s.access, nil) })
 		if err != nil {
 			return err
 		}
@@ -233,10 +238,15 @@ func (p *person) isOut(ctx context.Context, s *session) error {
 func (p *person) calls(ctx context.Context) (limited bool, err error) {
 	once, cancel := p.hangsUp(ctx)
 	defer cancel()
-	a := p.post(once, p.anyHost(), "/orders", p.session.access, nil)
+	a := p.post(once, p.anyHost(), p.group.route, p.session.access, nil)
 	p.group.count(a)
 	switch a.status {
-	case 0, http.StatusNoContent, http.StatusServiceUnavailable, http.StatusTooManyRequests:
+	case http.StatusNoContent:
+		if a.limit == 0 && p.group.route != openedRoute {
+			return false, fmt.Errorf("%w: a call of %s was not counted", errBroken, p.group.login)
+		}
+		return false, nil
+	case 0, http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		return a.status == http.StatusTooManyRequests, nil
 	}
 	return false, fmt.Errorf("%w: a call of %s was answered %d", errBroken, p.group.login, a.status)

@@ -57,7 +57,7 @@ func (s *soak) weather(ctx context.Context, t *testing.T) error {
 // recovers waits until both hosts log in and count.
 func (s *soak) recovers(ctx context.Context, after string) error {
 	began := time.Now()
-	g, err := s.newGroup(ctx)
+	g, err := s.newGroup(ctx, countedRoute)
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (s *soak) recovers(ctx context.Context, after string) error {
 			return fmt.Errorf("after %s: %w", after, err)
 		}
 		a, _, err := p.insists(ctx, func(ctx context.Context) answer {
-			a := p.post(ctx, host, "/orders", p.session.access, nil)
+			a := p.post(ctx, host, g.route, p.session.access, nil)
 			g.count(a)
 			return a
 		})
@@ -133,17 +133,14 @@ func (s *soak) faultsOf(t *testing.T) []fault {
 			return nil
 		}},
 		{"a host restarted", func(context.Context) error {
-			n := s.nodes[1]
-			if err := n.terminate(); err != nil {
+			if err := s.nodes[1].terminate(); err != nil {
 				return err
 			}
-			// a server may not be back yet: what supervises a host starts it again
-			for until := time.Now().Add(patience); ; {
-				err := n.run()
-				if err == nil || !n.failed() || time.Now().After(until) {
-					return err
-				}
-			}
+			return s.runAgain(s.nodes[1])
+		}},
+		{"a host killed", func(context.Context) error {
+			s.nodes[1].kill()
+			return s.runAgain(s.nodes[1])
 		}},
 		{"keys rotated", func(ctx context.Context) error {
 			old := s.nodes[0].orders.Keys
@@ -175,5 +172,17 @@ func (s *soak) faultsOf(t *testing.T) []fault {
 				return nil
 			})
 		}},
+	}
+}
+
+// runAgain starts a host that is gone, as what supervises it does: a server may not be
+// back yet.
+func (s *soak) runAgain(n *node) error {
+	s.deaths.Add(1)
+	for until := time.Now().Add(patience); ; {
+		err := n.run()
+		if err == nil || !n.failed() || time.Now().After(until) {
+			return err
+		}
 	}
 }
