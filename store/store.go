@@ -71,4 +71,11 @@ var (
 	// ErrBadCredentials means that the login and the password do not match. It
 	// deliberately gives no reason.
 	ErrBadCredentials = errors.New("store: bad credentials")
+
+	// ErrBusy means that this process had no free connection to the store for as long
+	// as the call could wait, while the store answered other calls. It is not a
+	// sentinel: the request gets 503 as for any other error, and the event is
+	// events.StoreBusy instead of events.StoreFailure. A store may wrap it, and no
+	// store must.
+	ErrBusy = errors.New("store: all connections to the store are in use")
 )

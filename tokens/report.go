@@ -6,6 +6,7 @@ import (
 	"log/slog"
 
 	"github.com/sallyport-go/sallyport/internal/faultlog"
+	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
@@ -15,7 +16,7 @@ func (a *Authority) Reports() bool { return a.events != nil }
 
 // Report passes an event to Config.Events, with At and Address filled in: the
 // current time, and the address that events.WithAddress put into ctx. If ctx is
-// cancelled, a StoreFailure or KeysFailure is reported as ClientGone. Packages on top
+// cancelled, a StoreFailure, StoreBusy or KeysFailure is reported as ClientGone. Packages on top
 // of this one call it. Without Config.Events, faults (see events.Kind.IsFault) are
 // logged by slog.Default, at most once a minute for each kind, and other events are
 // dropped.
@@ -41,8 +42,11 @@ func logFault(ctx context.Context, log *faultlog.Log, e events.Event) {
 // of the store and of the source of keys end early, and not for a fault of theirs. A
 // deadline that has passed is one.
 func kindFor(ctx context.Context, kind events.Kind) events.Kind {
-	if (kind == events.StoreFailure || kind == events.KeysFailure) && errors.Is(ctx.Err(), context.Canceled) {
-		return events.ClientGone
+	switch kind {
+	case events.StoreFailure, events.StoreBusy, events.KeysFailure:
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return events.ClientGone
+		}
 	}
 	return kind
 }
@@ -54,6 +58,8 @@ func unavailableKind(err error) events.Kind {
 		return events.ClockFault
 	case errors.Is(err, ErrContract):
 		return events.Fault
+	case errors.Is(err, store.ErrBusy):
+		return events.StoreBusy
 	}
 	return events.StoreFailure
 }

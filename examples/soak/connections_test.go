@@ -82,7 +82,7 @@ func TestFaultC17ManyConnections(t *testing.T) {
 			if s.ledger.mentions("circuit breaker") {
 				t.Errorf("the circuit has opened: %v", s.ledger.causes)
 			}
-			for _, kind := range []events.Kind{events.StoreFailure, events.CounterFailure, events.CountersBusy, events.Fault} {
+			for _, kind := range []events.Kind{events.StoreFailure, events.StoreBusy, events.CounterFailure, events.CountersBusy, events.Fault} {
 				if n := s.ledger.count(kind); alone && n > 0 {
 					t.Errorf("%d events %s: %v", n, kind, s.ledger.causes)
 				}

@@ -190,7 +190,7 @@ func (l *ledger) enter(n note) {
 	switch n.Kind {
 	case events.Refresh:
 		l.advances[advance{n.Session, n.Generation}]++
-	case events.StoreFailure, events.CounterFailure, events.CountersBusy:
+	case events.StoreFailure, events.StoreBusy, events.CounterFailure, events.CountersBusy:
 		l.causes[string(n.Kind)+": "+n.Err]++
 		if n.Opened {
 			l.opened++

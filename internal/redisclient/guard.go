@@ -190,7 +190,7 @@ func (g *Guard) judge(err error, s *server, began, within time.Time, waited time
 	if errors.Is(err, context.Canceled) {
 		return nothing, false
 	}
-	if errors.Is(err, redis.ErrPoolTimeout) || errors.Is(err, redis.ErrPoolExhausted) {
+	if IsBusy(err) {
 		return nothing, true
 	}
 	served := s.hasAnsweredSince(began)
@@ -209,6 +209,12 @@ func (g *Guard) judge(err error, s *server, began, within time.Time, waited time
 		return silent, false
 	}
 	return fails, false
+}
+
+// IsBusy reports whether a call has failed because this process had no free
+// connection: Call says so, or the client's own pool does.
+func IsBusy(err error) bool {
+	return errors.Is(err, ErrBusy) || errors.Is(err, redis.ErrPoolTimeout) || errors.Is(err, redis.ErrPoolExhausted)
 }
 
 func isTimeout(err error) bool {

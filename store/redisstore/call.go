@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/sallyport-go/sallyport/internal/redisclient"
+	"github.com/sallyport-go/sallyport/store"
 )
 
 const (
@@ -81,6 +82,9 @@ func (s *Store) records(ctx context.Context, keys []string) ([]record, error) {
 
 // failedRead wraps an error of Redis or the network.
 func failedRead(method string, err error) error {
+	if redisclient.IsBusy(err) {
+		return fmt.Errorf("redisstore: %s: %w: %w", method, store.ErrBusy, err)
+	}
 	return fmt.Errorf("redisstore: %s: %w", method, err)
 }
 
@@ -91,6 +95,8 @@ func failedWrite(method string, err error) error {
 	switch {
 	case errors.Is(err, errReplicas):
 		return fmt.Errorf("redisstore: %s: %w", method, err)
+	case redisclient.IsBusy(err):
+		return fmt.Errorf("redisstore: %s: %w: %w", method, store.ErrBusy, err)
 	case errors.As(err, &reply):
 		return fmt.Errorf("redisstore: %s: refused by Redis: %w", method, err)
 	}

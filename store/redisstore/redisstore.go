@@ -109,7 +109,9 @@ type Config struct {
 // server.
 //
 // An error that is none of package store's sentinels is that of Redis or the
-// network, wrapped. After such an error of a method that writes, the write may or
+// network, wrapped; it is store.ErrBusy, too, if SessionDenied has waited for a
+// connection of this node for as long as it could, or if the client's pool said so
+// (PoolTimeout). After such an error of a method that writes, the write may or
 // may not have been made, unless the text says that Redis refused it.
 type Store struct {
 	store.Users

@@ -36,6 +36,7 @@ const (
 	AccessRefused    Kind = "access_refused"    // a valid access token lacks a scope or a session that the route requires, or the host's TierOf, Override or ByKey rejected the request
 	RequestRefused   Kind = "request_refused"   // a request was rejected for its form, before any credential was checked, or names what does not exist
 	StoreFailure     Kind = "store_failure"     // the store returned an error that is none of package store's
+	StoreBusy        Kind = "store_busy"        // this node had no connection to the store or the deny list free in time; neither is at fault
 	ClockFault       Kind = "clock_fault"       // this node's clock is behind that of another: tokens.ErrClock
 	KeysFailure      Kind = "keys_failure"      // the source of keys returned an error
 	ClientGone       Kind = "client_gone"       // the client closed its connection, or its half of it, before it was answered
@@ -146,7 +147,7 @@ func (e Event) LogValue() slog.Value {
 // mended: its configuration, code or data, a store, the keys or the counters.
 func (k Kind) IsFault() bool {
 	switch k {
-	case StoreFailure, ClockFault, KeysFailure, CounterFailure, CountersBusy, ProxyFault, UnknownTier, CostAboveLimit, Fault:
+	case StoreFailure, StoreBusy, ClockFault, KeysFailure, CounterFailure, CountersBusy, ProxyFault, UnknownTier, CostAboveLimit, Fault:
 		return true
 	}
 	return false
@@ -154,8 +155,8 @@ func (k Kind) IsFault() bool {
 
 // Log returns an Events hook that writes events to log with the message
 // "sallyport": possible attacks and failures as warnings (Reuse, Throttled,
-// StoreFailure, ClockFault, KeysFailure, CounterFailure, CountersBusy, ProxyFault,
-// UnknownTier, CostAboveLimit and Fault),
+// StoreFailure, StoreBusy, ClockFault, KeysFailure, CounterFailure, CountersBusy,
+// ProxyFault, UnknownTier, CostAboveLimit and Fault),
 // all others as information. The hook is safe for concurrent use.
 //
 // Of the kinds that every request may cause (BearerRefused, AccessRefused,

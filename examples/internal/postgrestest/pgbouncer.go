@@ -78,9 +78,20 @@ logfile = %[9]s
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
 		_ = cmd.Wait()
+	}()
+	t.Cleanup(func() {
+		select {
+		case <-ended:
+			said, _ := os.ReadFile(filepath.Join(dir, "log")) //nolint:gosec // it is PgBouncer's
+			t.Errorf("pgbouncer has ended by itself: %v: %s", cmd.ProcessState, said[max(0, len(said)-2000):])
+		default:
+		}
+		_ = cmd.Process.Kill()
+		<-ended
 	})
 	address := net.JoinHostPort("127.0.0.1", own)
 	if !redistest.Eventually(t, func() bool {

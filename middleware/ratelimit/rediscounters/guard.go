@@ -22,7 +22,7 @@ func failed(err error) error {
 	switch {
 	case errors.Is(err, redisclient.ErrOpen):
 		return fmt.Errorf("rediscounters: %w", ratelimit.ErrCircuitOpen)
-	case errors.Is(err, redisclient.ErrBusy):
+	case redisclient.IsBusy(err):
 		return fmt.Errorf("rediscounters: %w: %w", ratelimit.ErrBusy, err)
 	}
 	return fmt.Errorf("rediscounters: %w", err)
