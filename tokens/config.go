@@ -137,8 +137,8 @@ type Config struct {
 	AccessTTL time.Duration
 
 	// IdleTTL is how long a session lasts without a refresh, in whole microseconds,
-	// from 1 s to 100 years, and at least AccessTTL or SessionTTL, whichever is shorter.
-	// Zero: 30 days.
+	// from 1 s to SessionTTL, and at least AccessTTL or SessionTTL, whichever is shorter.
+	// Zero: 30 days, or SessionTTL if that is shorter.
 	IdleTTL time.Duration
 
 	// SessionTTL is the maximum lifetime of a session, however often it is
@@ -276,7 +276,7 @@ func (c *Config) checkStores(complain configcheck.Complain) {
 // checkTimes sets the durations that are zero, and complains of those that are out of
 // bounds.
 func (c *Config) checkTimes(complain configcheck.Complain) {
-	valid := true
+	valid, idle := true, c.IdleTTL
 	if c.StepTTL != 0 && c.SecondFactor == nil {
 		complain("StepTTL", "requires SecondFactor")
 	}
@@ -308,6 +308,9 @@ func (c *Config) checkTimes(complain configcheck.Complain) {
 	if valid && c.IdleTTL < c.AccessTTL && c.IdleTTL < c.SessionTTL {
 		// a client that refreshes when its access token expires would find the session expired
 		complain("IdleTTL", "must be at least AccessTTL (%v), or SessionTTL (%v), got %v", c.AccessTTL, c.SessionTTL, c.IdleTTL)
+	}
+	if valid && idle > c.SessionTTL { // every session would end before
+		complain("IdleTTL", "must be at most SessionTTL (%v), got %v", c.SessionTTL, idle)
 	}
 }
 

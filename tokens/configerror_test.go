@@ -39,6 +39,8 @@ func TestEachFieldOfAConfigIsChecked(t *testing.T) {
 		{Name: "a fraction of a second", Path: "Config.AccessTTL", Got: "got 1.5s", Edit: func(c *tokens.Config) { c.AccessTTL = 1500 * time.Millisecond }},
 		{Name: "less than nothing", Path: "Config.IdleTTL", Got: "got -1s", Edit: func(c *tokens.Config) { c.IdleTTL = -time.Second }},
 		{Name: "shorter than an access token", Path: "Config.IdleTTL", Got: "got 30m0s", Edit: func(c *tokens.Config) { c.IdleTTL = 30 * time.Minute }, Alone: true},
+		{Name: "longer than a session", Path: "Config.IdleTTL", Got: "at most SessionTTL (12h0m0s), got 24h0m0s", Edit: func(c *tokens.Config) { c.IdleTTL, c.SessionTTL = 24*time.Hour, 12*time.Hour }, Alone: true},
+		{Name: "longer than a session without a setting", Path: "Config.IdleTTL", Got: "got 2184h0m0s", Edit: func(c *tokens.Config) { c.IdleTTL = 91 * 24 * time.Hour }, Alone: true},
 		{Name: "less than a second", Path: "Config.SessionTTL", Got: "got 1ms", Edit: func(c *tokens.Config) { c.SessionTTL = time.Millisecond }},
 		{Name: "less than nothing", Path: "Config.MaxSessions", Got: "got -1", Edit: func(c *tokens.Config) { c.MaxSessions = -1 }},
 		{Name: "too long", Path: "Config.RetryGrace", Got: "got 5m1s", Edit: func(c *tokens.Config) { c.RetryGrace = 301 * time.Second }},

@@ -121,7 +121,7 @@ func TestSessionTTL(t *testing.T) {
 
 	t.Run("a session shorter than an access token shortens it from the first one on", func(t *testing.T) {
 		t.Parallel()
-		r := open(t, lifetimes(time.Hour, 10*time.Minute))
+		r := open(t, lifetimes(0, 10*time.Minute))
 		one := r.login(t)
 		if s := r.store.row(t); one.ExpiresIn != 10*time.Minute || !s.IdleUntil.Equal(s.ExpiresAt) {
 			t.Errorf("ExpiresIn = %v, the session is %+v", one.ExpiresIn, s)
@@ -132,7 +132,7 @@ func TestSessionTTL(t *testing.T) {
 		t.Parallel()
 		for _, fraction := range []time.Duration{0, 1, 500 * time.Millisecond, time.Second - 1} {
 			for _, left := range []time.Duration{time.Microsecond, 300 * time.Millisecond, 700 * time.Millisecond, time.Second, 1300 * time.Millisecond} {
-				r := open(t, lifetimes(time.Hour, time.Minute), graceOf(time.Minute))
+				r := open(t, lifetimes(0, time.Minute), graceOf(time.Minute))
 				r.clock.move(fraction)
 				one := r.login(t)
 				r.clock.move(time.Minute - left)
@@ -151,7 +151,7 @@ func TestSessionTTL(t *testing.T) {
 
 	t.Run("a session that ends while its refresh waits for the store gives nothing that has expired before it was made", func(t *testing.T) {
 		t.Parallel()
-		r := open(t, lifetimes(time.Hour, time.Minute))
+		r := open(t, lifetimes(0, time.Minute))
 		one := r.login(t)
 		r.clock.move(58 * time.Second)
 		r.store.step(nil, first("User", func() error {

@@ -51,7 +51,9 @@ type TB interface {
 // that are passed to New change it.
 type Config struct {
 	// Tokens is the configuration of Fixture.Tokens. Its Store, its APIKeys and its
-	// keys are set. Its Store and its Now must not be changed.
+	// keys are set. Its Store and its Now must not be changed. If its APIKeys are not set
+	// to nil, its KeyOwner is called for owners of API keys that are no User of the test;
+	// without one such an owner does not exist.
 	Tokens tokens.Config
 
 	// Auth is the configuration of Fixture.Auth. Its Tokens and its Now must not be
@@ -89,7 +91,8 @@ type Fixture struct {
 
 	mu       sync.Mutex
 	advanced time.Duration
-	claims   map[string]map[string]any // by the ID of the user
+	claims   map[string]map[string]any // by the subject of the tokens
+	owners   map[store.Owner]store.User
 }
 
 // New returns a Fixture whose Config the edits have changed, in this order. The
@@ -98,7 +101,7 @@ type Fixture struct {
 // wrong with it.
 func New(tb TB, edits ...func(*Config)) *Fixture {
 	tb.Helper()
-	f := &Fixture{claims: map[string]map[string]any{}}
+	f := &Fixture{claims: map[string]map[string]any{}, owners: map[store.Owner]store.User{}}
 	if err := f.open(edits); err != nil {
 		tb.Fatalf("authtest: %v", err)
 	}
@@ -144,6 +147,9 @@ func (f *Fixture) open(edits []func(*Config)) error {
 	}
 	c.Tokens.Now, c.Auth.Now = f.Now, f.Now
 	c.Tokens.Claims = f.withClaims(c.Tokens.Claims)
+	if c.Tokens.APIKeys != nil {
+		c.Tokens.KeyOwner = f.withOwners(c.Tokens.KeyOwner)
+	}
 	if c.Auth.Counters == nil {
 		f.counters = &counters{now: f.Now}
 		if err := f.counters.forget(); err != nil {

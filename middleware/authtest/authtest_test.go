@@ -2,6 +2,7 @@ package authtest_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -112,6 +113,88 @@ func TestATokenSaysWhatItsUserIs(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestOwnersOfAPIKeys(t *testing.T) {
+	t.Parallel()
+	type principal struct {
+		subject, account, tier, scope string
+		owner                         store.Owner
+		restricted                    bool
+	}
+	for name, test := range map[string]struct {
+		user authtest.User
+		want principal
+	}{
+		"a user's key": {
+			authtest.User{ID: "ada", APIKey: true, Scopes: []string{"a"}},
+			principal{"ada", "", "free", "a", store.Owner{ID: "ada"}, true},
+		},
+		"a service account's key": {
+			authtest.User{ID: "nightly", Kind: store.OwnerService, Account: "acme", Tier: "premium", Scopes: []string{"a", "b"}},
+			principal{"service:nightly", "acme", "premium", "a b", store.Owner{Kind: store.OwnerService, ID: "nightly"}, true},
+		},
+		"an account's key": {
+			authtest.User{ID: "acme", Kind: store.OwnerAccount},
+			principal{"account:acme", "acme", "free", "", store.Owner{Kind: store.OwnerAccount, ID: "acme"}, true},
+		},
+		"a login": {authtest.User{ID: "ada"}, principal{"ada", "", "free", "", store.Owner{ID: "ada"}, false}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := authtest.New(t)
+			test.user.Claims = map[string]any{"region": "eu"}
+			p := f.Principal(t, test.user)
+			if got := (principal{p.Subject, p.Account, p.Tier, p.Scope, p.Owner(), p.Restricted}); got != test.want {
+				t.Errorf("principal = %+v, want %+v", got, test.want)
+			}
+			var claims struct{ Region string }
+			if err := p.Claims(&claims); err != nil || claims.Region != "eu" {
+				t.Errorf("region = %q, %v", claims.Region, err)
+			}
+			if pair := f.Login(t, test.user); pair.Exchanged != test.want.restricted || (pair.RefreshToken == "") != test.want.restricted {
+				t.Errorf("the pair is %+v", pair)
+			}
+			if _, err := f.Tokens.Verify(t.Context(), tokens.Secret(f.Expired(t, test.user))); !errors.Is(err, tokens.ErrExpiredToken) {
+				t.Errorf("an expired token: %v", err)
+			}
+			pair, err := f.Tokens.ExchangeKey(t.Context(), tokens.KeyRequest{Key: tokens.Secret(f.APIKey(t, test.user))})
+			if err != nil || pair.Principal.Subject != test.want.subject {
+				t.Errorf("a key is exchanged for a token of %q, %v", pair.Principal.Subject, err)
+			}
+		})
+	}
+	t.Run("the host's own", func(t *testing.T) {
+		t.Parallel()
+		f := authtest.New(t, func(c *authtest.Config) {
+			c.Tokens.KeyOwner = func(_ context.Context, o store.Owner) (store.User, error) {
+				return store.User{ID: o.ID, Tier: "premium", Seats: 1}, nil
+			}
+		})
+		theirs := store.Owner{Kind: store.OwnerService, ID: "theirs"}
+		if _, _, err := f.Tokens.CreateAPIKey(t.Context(), theirs, tokens.KeyOptions{}); err != nil {
+			t.Errorf("of the host: %v", err)
+		}
+		if p := f.Principal(t, authtest.User{ID: "theirs", Kind: store.OwnerService}); p.Tier != "free" {
+			t.Errorf("of the test: tier = %q", p.Tier)
+		}
+	})
+	t.Run("without API keys", func(t *testing.T) {
+		t.Parallel()
+		f := authtest.New(t, func(c *authtest.Config) { c.Tokens.APIKeys = nil })
+		got := failures(func(tb authtest.TB) { f.APIKey(tb, authtest.User{Kind: store.OwnerService}) })
+		got = append(got, failures(func(tb authtest.TB) { f.Token(tb, authtest.User{APIKey: true}) })...)
+		if len(got) != 2 || !strings.Contains(got[0], "Config.APIKeys is not set") || !strings.Contains(got[1], "Config.APIKeys is not set") {
+			t.Errorf("failures = %q", got)
+		}
+	})
+	t.Run("an owner that does not exist", func(t *testing.T) {
+		t.Parallel()
+		f := authtest.New(t)
+		if _, _, err := f.Tokens.CreateAPIKey(t.Context(), store.Owner{Kind: store.OwnerService, ID: "none"}, tokens.KeyOptions{}); !errors.Is(err, tokens.ErrMalformed) {
+			t.Errorf("%v", err)
+		}
+	})
 }
 
 func TestAUserCanBeChanged(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/authtest"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
+	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
 )
 
@@ -114,6 +115,17 @@ func TestTheFourthReportInAnHourIsRefused(t *testing.T) {
 	f.Advance(time.Hour) // or f.ResetLimits(t)
 	if response := get(t, f, app, "/reports", ada); response.StatusCode != http.StatusOK {
 		t.Error(response.Status)
+	}
+}
+
+// A service account has no login: its tokens are made from an API key.
+func TestReportsOfAServiceAccount(t *testing.T) {
+	t.Parallel()
+	f := authtest.New(t)
+	nightly := authtest.User{Kind: store.OwnerService, ID: "nightly", Account: "acme", Scopes: []string{"reports:write"}}
+	response := get(t, f, routes(f.Auth), "/reports", nightly)
+	if body, _ := io.ReadAll(response.Body); string(body) != "service:nightly of acme, free, " {
+		t.Errorf("body = %s", body)
 	}
 }
 

@@ -23,7 +23,18 @@ type User struct {
 	// user: the last one that was used says what the store has. Empty: "user".
 	ID string
 
-	// Login is what the user logs in with. Empty: the ID.
+	// Kind is what has the ID: store.OwnerAccount or store.OwnerService is no user, but
+	// an account or a service account that owns API keys. Its tokens are made from a key,
+	// as if APIKey were set, and their subject is the kind, a colon and the ID. The
+	// Account of an account is its own ID. Empty: a user.
+	Kind store.OwnerKind
+
+	// APIKey makes the tokens from an API key of the user instead of a login: there is no
+	// session and no refresh token, and tokens.Principal.Restricted is true. False: the
+	// user logs in, if it is one.
+	APIKey bool
+
+	// Login is what the user logs in with. Empty: the ID. It is ignored if Kind is set.
 	Login string
 
 	// Account is the account whose quota is used. Empty: the user has a quota of their
@@ -52,22 +63,23 @@ type User struct {
 func (f *Fixture) Add(tb TB, users ...User) {
 	tb.Helper()
 	for _, u := range users {
-		if _, err := f.add(u); err != nil {
+		if err := f.add(u); err != nil {
 			tb.Fatalf("authtest: the user %q: %v", u.ID, err)
 			return
 		}
 	}
 }
 
-// Token returns an access token of the user, with a session: it is valid for
-// Config.Tokens.AccessTTL.
+// Token returns an access token of the user, with a session unless it is made from an
+// API key: it is valid for Config.Tokens.AccessTTL.
 func (f *Fixture) Token(tb TB, u User) string {
 	tb.Helper()
 	return string(f.Login(tb, u).AccessToken)
 }
 
 // Login logs the user in, without a request, and returns an access token and a refresh
-// token.
+// token. If User.Kind or User.APIKey is set, it exchanges a new API key instead, and
+// there is no refresh token.
 func (f *Fixture) Login(tb TB, u User) tokens.Pair {
 	tb.Helper()
 	return f.login(tb, f.Tokens, u, false)
@@ -87,6 +99,23 @@ func (f *Fixture) Expired(tb TB, u User) string {
 		return ""
 	}
 	return string(f.login(tb, before, u, true).AccessToken)
+}
+
+// APIKey returns a new API key of the user, or of an account or a service account, for
+// example for a test of the route on which keys are exchanged. It may do what its owner
+// may, and does not expire. Fixture.Tokens.CreateAPIKey makes others, for an owner that
+// was passed to Add.
+func (f *Fixture) APIKey(tb TB, u User) string {
+	tb.Helper()
+	err := f.add(u)
+	if err == nil {
+		var key tokens.Secret
+		if key, _, err = f.Tokens.CreateAPIKey(context.Background(), u.owner(), tokens.KeyOptions{}); err == nil {
+			return string(key)
+		}
+	}
+	tb.Fatalf("authtest: an API key of %q: %v", u.ID, err)
+	return ""
 }
 
 // Principal returns the principal of a new access token of the user, for a handler that
@@ -113,10 +142,14 @@ func (f *Fixture) login(tb TB, a *tokens.Authority, u User, accessOnly bool) tok
 	tb.Helper()
 	f.logins.Lock()
 	defer f.logins.Unlock()
-	login, err := f.put(u)
+	err := f.put(u)
 	if err == nil {
 		var pair tokens.Pair
-		pair, err = a.Login(context.Background(), tokens.LoginRequest{Login: login, Password: Password, AccessOnly: accessOnly})
+		if u.APIKey || u.Kind != store.OwnerUser {
+			pair, err = exchange(a, u.owner())
+		} else {
+			pair, err = a.Login(context.Background(), tokens.LoginRequest{Login: cmp.Or(u.Login, u.id()), Password: Password, AccessOnly: accessOnly})
+		}
 		if err == nil {
 			return pair
 		}
@@ -125,27 +158,62 @@ func (f *Fixture) login(tb TB, a *tokens.Authority, u User, accessOnly bool) tok
 	return tokens.Pair{}
 }
 
-func (f *Fixture) add(u User) (login string, err error) {
+// exchange returns an access token from a new API key of an owner.
+func exchange(a *tokens.Authority, o store.Owner) (tokens.Pair, error) {
+	key, _, err := a.CreateAPIKey(context.Background(), o, tokens.KeyOptions{})
+	if err != nil {
+		return tokens.Pair{}, err
+	}
+	return a.ExchangeKey(context.Background(), tokens.KeyRequest{Key: key})
+}
+
+func (f *Fixture) add(u User) error {
 	f.logins.Lock()
 	defer f.logins.Unlock()
 	return f.put(u)
 }
 
-// put writes the user to the store. The caller holds f.logins.
-func (f *Fixture) put(u User) (login string, err error) {
-	id := cmp.Or(u.ID, "user")
+func (u User) id() string { return cmp.Or(u.ID, "user") }
+
+func (u User) owner() store.Owner { return store.Owner{Kind: u.Kind, ID: u.id()} }
+
+// put writes the user to the store, or the owner of keys to where KeyOwner finds it. The
+// caller holds f.logins.
+func (f *Fixture) put(u User) error {
 	user := store.User{
-		ID: id, Login: cmp.Or(u.Login, id), Account: u.Account, Tier: cmp.Or(u.Tier, f.tier()), Seats: cmp.Or(u.Seats, 1), Scopes: u.Scopes,
+		ID: u.id(), Login: cmp.Or(u.Login, u.id()), Account: u.Account, Tier: cmp.Or(u.Tier, f.tier()), Seats: cmp.Or(u.Seats, 1), Scopes: u.Scopes,
 	}
 	f.mu.Lock()
-	f.claims[id] = maps.Clone(u.Claims)
+	f.claims[u.owner().Subject()] = maps.Clone(u.Claims)
+	if u.Kind != store.OwnerUser {
+		f.owners[u.owner()] = user
+	}
 	f.mu.Unlock()
+	if u.Kind != store.OwnerUser {
+		return nil
+	}
 	ctx := context.Background()
-	err = f.Store.SetUser(ctx, user)
+	err := f.Store.SetUser(ctx, user)
 	if errors.Is(err, store.ErrNotFound) {
 		err = f.Store.AddUser(ctx, user, Password)
 	}
-	return user.Login, err
+	return err
+}
+
+// withOwners returns the host's function, after the owners of the test.
+func (f *Fixture) withOwners(host func(context.Context, store.Owner) (store.User, error)) func(context.Context, store.Owner) (store.User, error) {
+	return func(ctx context.Context, o store.Owner) (store.User, error) {
+		f.mu.Lock()
+		u, ok := f.owners[o]
+		f.mu.Unlock()
+		switch {
+		case ok:
+			return u, nil
+		case host != nil:
+			return host(ctx, o)
+		}
+		return store.User{}, store.ErrNotFound
+	}
 }
 
 // tier is the tier of a User without one.

@@ -62,7 +62,10 @@ type Config struct {
 	Timeout time.Duration
 
 	// Failed is called with the error of each failed fetch, on a goroutine of the
-	// Source. It must be safe for concurrent use. Nil: the error is dropped.
+	// Source, once the callers that waited for the fetch have its error. It may call
+	// KeySet and Fetch: Fetch ignores Pause, so a Failed that always calls it tries again
+	// without an end. It must not call Close, which waits for it. It must be safe for
+	// concurrent use. Nil: the error is dropped.
 	Failed func(error)
 
 	// Now is the clock, for tests. It must be safe for concurrent use. Nil:
@@ -286,9 +289,6 @@ func (s *Source) run(f *fetch) {
 	last, err := s.get(ctx)
 	if err != nil {
 		err = fmt.Errorf("remotekeys: %w", err)
-		if s.failed != nil {
-			s.failed(err)
-		}
 	} else {
 		last.at, f.set = at, last.set
 		s.last.Store(last)
@@ -298,6 +298,9 @@ func (s *Source) run(f *fetch) {
 	s.mu.Unlock()
 	f.err = err
 	close(f.done)
+	if err != nil && s.failed != nil {
+		s.failed(err) // last: it may wait for the next fetch, and this one has ended
+	}
 }
 
 func (f *fetch) wait(ctx context.Context) error {

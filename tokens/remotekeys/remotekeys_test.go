@@ -337,6 +337,45 @@ func TestSource(t *testing.T) {
 	}
 }
 
+// A host that is told of a failure may want the keys at once, or look which it has.
+func TestFailedMayCallTheSource(t *testing.T) {
+	t.Parallel()
+	for name, call := range map[string]func(context.Context, *remotekeys.Source) error{
+		"Fetch":                    func(ctx context.Context, s *remotekeys.Source) error { return s.Fetch(ctx) },
+		"KeySet of an unknown key": func(ctx context.Context, s *remotekeys.Source) error { _, err := s.KeySet(ctx, "k2"); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				i := &issuer{answers: down, latency: time.Second}
+				var s *remotekeys.Source
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				var calls int
+				var seen error
+				s = open(t, i, func(c *remotekeys.Config) {
+					c.Failed = func(error) {
+						if calls++; calls == 1 {
+							seen = call(ctx, s)
+						}
+					}
+				})
+				began := time.Now()
+				if err := s.Fetch(ctx); err == nil || errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("Fetch: %v", err)
+				}
+				if d := time.Since(began); d != time.Second {
+					t.Errorf("Fetch took %v, want the time of one fetch", d)
+				}
+				<-time.After(time.Minute)
+				if seen == nil || errors.Is(seen, context.DeadlineExceeded) {
+					t.Errorf("the hook got %v, want the failure of a fetch", seen)
+				}
+			})
+		})
+	}
+}
+
 func TestNew(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -17,7 +18,9 @@ import (
 )
 
 // PgBouncer starts a PgBouncer in front of the database of a DSN, with this pool_mode,
-// and stops it when the test ends. It returns the DSN to use instead, for pgx and for
+// and stops it when the test ends. One that ends before is started again, as what
+// supervises it does: 1.18 was seen to end ("bad client state") where clients were killed
+// while it cancelled their statements. It returns the DSN to use instead, for pgx and for
 // lib/pq. On a machine that has no pgbouncer the test is skipped, or fails if
 // SALLYPORT_REQUIRE_SERVICES is set.
 func PgBouncer(t testing.TB, dsn, mode string) string {
@@ -72,25 +75,24 @@ logfile = %[9]s
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), path, "-q", config) //nolint:gosec // it is pgbouncer
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: who}
-	cmd.Dir = dir
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = cmd.Wait()
+		for ctx.Err() == nil {
+			cmd := exec.CommandContext(ctx, path, "-q", config) //nolint:gosec // it is pgbouncer
+			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: who}
+			cmd.Dir = dir
+			err := cmd.Run()
+			if ctx.Err() != nil {
+				return
+			}
+			t.Logf("pgbouncer has ended by itself (%v) and is started again: %s", err, lastLine(filepath.Join(dir, "log")))
+			time.Sleep(50 * time.Millisecond)
+		}
 	}()
 	t.Cleanup(func() {
-		select {
-		case <-ended:
-			said, _ := os.ReadFile(filepath.Join(dir, "log")) //nolint:gosec // it is PgBouncer's
-			t.Errorf("pgbouncer has ended by itself: %v: %s", cmd.ProcessState, said[max(0, len(said)-2000):])
-		default:
-		}
-		_ = cmd.Process.Kill()
+		stop()
 		<-ended
 	})
 	address := net.JoinHostPort("127.0.0.1", own)
@@ -105,4 +107,11 @@ logfile = %[9]s
 		t.Fatalf("pgbouncer does not start: %s", said)
 	}
 	return (&url.URL{Scheme: "postgres", User: server.User, Host: address, Path: server.Path, RawQuery: "sslmode=disable"}).String()
+}
+
+// lastLine is the end of a log.
+func lastLine(path string) string {
+	said, _ := os.ReadFile(path) //nolint:gosec // it is PgBouncer's
+	lines := strings.Split(strings.TrimSpace(string(said)), "\n")
+	return lines[len(lines)-1]
 }
