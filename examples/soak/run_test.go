@@ -228,7 +228,8 @@ func (g *group) ends(ctx context.Context, p *person) error {
 			pause(ctx, 20*time.Millisecond)
 			continue
 		}
-		if refused++; a.status == http.StatusNoContent {
+		refused++
+		if a.status == http.StatusNoContent {
 			refused = 0
 		}
 		// What a host has charged in advance, it can still spend.

@@ -355,7 +355,8 @@ func TestFailedMayCallTheSource(t *testing.T) {
 				var seen error
 				s = open(t, i, func(c *remotekeys.Config) {
 					c.Failed = func(error) {
-						if calls++; calls == 1 {
+						calls++
+						if calls == 1 {
 							seen = call(ctx, s)
 						}
 					}

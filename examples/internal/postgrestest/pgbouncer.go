@@ -88,7 +88,10 @@ logfile = %[9]s
 				return
 			}
 			t.Logf("pgbouncer has ended by itself (%v) and is started again: %s", err, lastLine(filepath.Join(dir, "log")))
-			time.Sleep(50 * time.Millisecond)
+			select {
+			case <-time.After(50 * time.Millisecond):
+			case <-ctx.Done():
+			}
 		}
 	}()
 	t.Cleanup(func() {
