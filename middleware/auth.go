@@ -186,9 +186,6 @@ func New(c Config) (*Auth, error) {
 	if c.Counters == nil || !configcheck.Optional("Counters", c.Counters, complain) {
 		c.Counters = ratelimit.Memory()
 	}
-	if c.Now == nil {
-		c.Now = time.Now
-	}
 	a := &Auth{}
 	c.checkEndpoints(complain)
 	limits := a.limiter(c, complain)
@@ -211,6 +208,9 @@ func New(c Config) (*Auth, error) {
 		passwordGrant: c.PasswordGrant, endpoints: c.Endpoints, mayIntrospect: c.MayIntrospect,
 		limits: limits, counters: c.Counters, guard: guard, cookies: cookies, counterTimeout: c.CounterTimeout,
 		accountScope: c.AccountScope, realm: c.Realm, maxBody: c.MaxBody, now: c.Now,
+	}
+	if a.now == nil {
+		a.now = time.Now
 	}
 	if c.Tokens == nil {
 		a.verifier = c.Verifier

@@ -39,6 +39,9 @@ func RemoteAddr(r *http.Request) (netip.Addr, error) {
 	if isUnixSocket(r) {
 		return local, nil
 	}
+	if a, ok := ipv4WithPort(r.RemoteAddr); ok {
+		return a, nil
+	}
 	if ap, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		return ap.Addr().Unmap(), nil
 	}
@@ -59,4 +62,40 @@ func RemoteAddr(r *http.Request) (netip.Addr, error) {
 func isUnixSocket(r *http.Request) bool {
 	listener, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	return ok && listener.Network() == "unix"
+}
+
+// ipv4WithPort reads an IPv4 address with a port, as net/http writes it, in a fraction of
+// the time of netip.ParseAddrPort. It accepts nothing that ParseAddrPort does not, and
+// leaves all other forms to that.
+func ipv4WithPort(s string) (netip.Addr, bool) {
+	var four [4]byte
+	at := 0
+	for i := range four {
+		n, ok := 0, false
+		if n, at, ok = decimal(s, at, 3); !ok || n > 255 || at == len(s) {
+			return netip.Addr{}, false
+		}
+		separator := byte('.')
+		if i == 3 {
+			separator = ':'
+		}
+		if s[at] != separator {
+			return netip.Addr{}, false
+		}
+		four[i] = byte(n)
+		at++
+	}
+	port, end, ok := decimal(s, at, 5)
+	return netip.AddrFrom4(four), ok && end == len(s) && port <= 65535
+}
+
+// decimal reads a number of 1 to most digits without leading zeros, and returns it and
+// where it ends.
+func decimal(s string, at, most int) (n, end int, ok bool) {
+	end = at
+	for end < len(s) && end-at < most && s[end]-'0' <= 9 {
+		n = 10*n + int(s[end]-'0')
+		end++
+	}
+	return n, end, end > at && (s[at] != '0' || end == at+1)
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	"github.com/sallyport-go/sallyport/internal/fieldvalue"
 )
@@ -113,6 +114,24 @@ func (q *Quota) setHeader(h http.Header, lists []string) {
 		lists = make([]string, v.n)
 	}
 	v.set(h, string(text), lists)
+}
+
+// setHeader is Quota.SetHeader for a request that is admitted under this one policy, whose
+// texts are prepared, if Config.Headers selects all headers of draft 11.
+func (it *item) setHeader(h http.Header, at time.Time, lists *valueLists) {
+	var buffer [128]byte // large enough for the longest name of a policy
+	text := append(buffer[:0], it.texts.remaining...)
+	text, remaining := appendPart(text, it.status.Remaining)
+	text = strconv.AppendInt(append(text, ";t="...), fieldvalue.Seconds(it.status.ResetAfter), 10)
+	end := len(text)
+	text = strconv.AppendInt(text, resetAt(at, it.status.ResetAfter), 10)
+	all := string(text)
+	*lists = valueLists{it.texts.list, all[:end], it.texts.limit, all[remaining.from:remaining.to], all[end:]}
+	h["Ratelimit-Policy"] = lists[0:1:1]
+	h["Ratelimit"] = lists[1:2:2]
+	h["X-Ratelimit-Limit"] = lists[2:3:3]
+	h["X-Ratelimit-Remaining"] = lists[3:4:4]
+	h["X-Ratelimit-Reset"] = lists[4:5:5]
 }
 
 // appendRemaining appends the name and the parameter r of draft 11.

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/sallyport-go/sallyport/internal/faultlog"
 	"github.com/sallyport-go/sallyport/internal/keytable"
@@ -61,7 +60,7 @@ func New(c Config) (*Limiter, error) {
 		c.Refuse = refuse
 	}
 	if c.Now == nil {
-		c.Now = time.Now
+		c.Now = new(clock).now
 	}
 	shared := &core{config: c, inflight: &inflight{now: map[keytable.Key]int{}}}
 	shared.live.Store(&settings{newTierSet(c.Tiers, c.FallbackTier), shared.newRoute(c.Limit)})

@@ -74,6 +74,9 @@ func (n *record) quota(dst []Usage) Quota {
 
 // SetHeader sets the headers with the quota: see [Quota.SetHeader].
 func (p *Pass) SetHeader(h http.Header) {
+	if p.setSingle(h) {
+		return
+	}
 	p.counted(func(n *record) {
 		var buffer [2]Usage // enough for most requests
 		q := n.quota(buffer[:0])
@@ -84,6 +87,25 @@ func (p *Pass) SetHeader(h http.Header) {
 		p.record.listed = true
 		q.setHeader(h, lists)
 	})
+}
+
+// setSingle sets the headers of a request that is counted under one policy whose texts
+// are prepared, as most requests are. It reports false, and sets nothing, if that is not
+// so: SetHeader sets the same headers, with more work.
+func (p *Pass) setSingle(h http.Header) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := p.record
+	if n == nil || n.into != nil || n.listed || len(n.items) != 1 || n.limiter.config.Headers != (Headers{}) {
+		return false
+	}
+	it := &n.items[0]
+	if it.over || it.shadow || it.local || it.failed || !it.isDescribed(it.charge.Policy.Limit) || it.texts.of != 1 {
+		return false
+	}
+	n.listed = true
+	it.setHeader(h, n.at, &p.lists)
+	return true
 }
 
 // AddCost adds a cost to a request while it is served, under the policy with this

@@ -218,4 +218,17 @@ func (q Quota) Write(w http.ResponseWriter) {
 func (q Quota) NoRetryAfter() bool { return q.form.NoRetryAfter }
 
 // reset returns when the whole limit is available again, in seconds since 1970.
-func (q *Quota) reset(u *Usage) int64 { return q.At.Add(u.ResetAfter + time.Second - 1).Unix() }
+func (q *Quota) reset(u *Usage) int64 { return resetAt(q.At, u.ResetAfter) }
+
+// resetAt returns the time after a duration in seconds since 1970, rounded up.
+func resetAt(at time.Time, after time.Duration) int64 {
+	whole := at.Unix() + int64(after/time.Second)
+	left := time.Duration(at.Nanosecond()) + after%time.Second
+	switch {
+	case left > time.Second:
+		return whole + 2
+	case left > 0:
+		return whole + 1
+	}
+	return whole
+}
