@@ -8,6 +8,7 @@ package clientip
 
 import (
 	"errors"
+	"math"
 	"net"
 	"net/http"
 	"net/netip"
@@ -71,22 +72,15 @@ func ipv4WithPort(s string) (netip.Addr, bool) {
 	var four [4]byte
 	at := 0
 	for i := range four {
-		n, ok := 0, false
-		if n, at, ok = decimal(s, at, 3); !ok || n > 255 || at == len(s) {
+		n, end, ok := decimal(s, at, 3)
+		if !ok || n > math.MaxUint8 || end == len(s) || s[end] != ".:"[i/3] {
 			return netip.Addr{}, false
 		}
-		separator := byte('.')
-		if i == 3 {
-			separator = ':'
-		}
-		if s[at] != separator {
-			return netip.Addr{}, false
-		}
-		four[i] = byte(n)
-		at++
+		four[i] = byte(n) //nolint:gosec // checked
+		at = end + 1
 	}
 	port, end, ok := decimal(s, at, 5)
-	return netip.AddrFrom4(four), ok && end == len(s) && port <= 65535
+	return netip.AddrFrom4(four), ok && end == len(s) && port <= math.MaxUint16
 }
 
 // decimal reads a number of 1 to most digits without leading zeros, and returns it and

@@ -61,9 +61,9 @@ func (h Headers) check(complain complaint) {
 // Existing headers of these names are replaced. If nothing was counted, nothing
 // is set.
 func (q Quota) SetHeader(h http.Header) {
-	var lists []string
+	var lists *valueLists
 	if q.lists != nil && q.lists.taken.CompareAndSwap(false, true) {
-		lists = q.lists.values[:]
+		lists = &q.lists.values
 	}
 	q.setHeader(h, lists)
 }
@@ -74,10 +74,17 @@ type onceLists struct {
 	values valueLists
 }
 
-// setHeader is SetHeader with memory for the values.
-func (q *Quota) setHeader(h http.Header, lists []string) {
+// setHeader is SetHeader with memory for the values; nil: there is none.
+func (q *Quota) setHeader(h http.Header, memory *valueLists) {
 	nearest := q.nearest()
 	if nearest == nil || q.silent {
+		return
+	}
+	if len(q.Usage) == 1 && q.form.isSingle(nearest.policy, nearest.Policy.Limit) {
+		if memory == nil {
+			memory = new(valueLists)
+		}
+		nearest.policy.texts.setHeader(h, nearest.Remaining, nearest.wait(), q.reset(nearest), memory)
 		return
 	}
 	var v values
@@ -110,23 +117,29 @@ func (q *Quota) setHeader(h http.Header, lists []string) {
 		v.add(value{name: "X-Ratelimit-Remaining", part: remaining}, len(text))
 		text = v.end("X-Ratelimit-Reset", strconv.AppendInt(text, q.reset(nearest), 10))
 	}
-	if len(lists) < v.n {
-		lists = make([]string, v.n)
+	if memory == nil || len(memory) < v.n {
+		v.set(h, string(text), make([]string, v.n))
+		return
 	}
-	v.set(h, string(text), lists)
+	v.set(h, string(text), memory[:])
 }
 
-// setHeader is Quota.SetHeader for a request that is admitted under this one policy, whose
-// texts are prepared, if Config.Headers selects all headers of draft 11.
-func (it *item) setHeader(h http.Header, at time.Time, lists *valueLists) {
+// isSingle reports whether all headers of draft 11 are made of the texts of one policy:
+// see [texts.setHeader].
+func (h Headers) isSingle(p *policy, limit int64) bool {
+	return h == Headers{} && p.isDescribed(limit) && p.texts.of == 1
+}
+
+// setHeader sets all headers of draft 11 for a request that is counted under this policy
+// alone, as most requests are. lists are memory for the values.
+func (t *texts) setHeader(h http.Header, remaining int64, wait time.Duration, reset int64, lists *valueLists) {
 	var buffer [128]byte // large enough for the longest name of a policy
-	text := append(buffer[:0], it.texts.remaining...)
-	text, remaining := appendPart(text, it.status.Remaining)
-	text = strconv.AppendInt(append(text, ";t="...), fieldvalue.Seconds(it.status.ResetAfter), 10)
+	text, left := appendPart(append(buffer[:0], t.remaining...), remaining)
+	text = strconv.AppendInt(append(text, ";t="...), fieldvalue.Seconds(wait), 10)
 	end := len(text)
-	text = strconv.AppendInt(text, resetAt(at, it.status.ResetAfter), 10)
+	text = strconv.AppendInt(text, reset, 10)
 	all := string(text)
-	*lists = valueLists{it.texts.list, all[:end], it.texts.limit, all[remaining.from:remaining.to], all[end:]}
+	*lists = valueLists{t.list, all[:end], t.limit, all[left.from:left.to], all[end:]}
 	h["Ratelimit-Policy"] = lists[0:1:1]
 	h["Ratelimit"] = lists[1:2:2]
 	h["X-Ratelimit-Limit"] = lists[2:3:3]

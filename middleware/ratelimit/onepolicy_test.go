@@ -1,19 +1,24 @@
 package ratelimit_test
 
 import (
+	"errors"
+	"fmt"
 	"maps"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 )
 
-// TestHeadersOfOnePolicyAreThoseOfItsQuota compares the headers that Limit writes, which
-// are prepared for requests under one policy, with those of the Quota of the same request.
+// TestHeadersOfOnePolicyAreThoseOfItsQuota compares the headers that are prepared for
+// requests under one policy with the Quota of the same request.
 func TestHeadersOfOnePolicyAreThoseOfItsQuota(t *testing.T) {
 	t.Parallel()
 	began := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
@@ -28,20 +33,54 @@ func TestHeadersOfOnePolicyAreThoseOfItsQuota(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 40 {
-			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
-			pass, err := l.CheckLimit(r)
-			if err != nil {
-				now = now.Add(time.Second)
-				continue
+			pass, err := l.CheckLimit(httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody))
+			var q ratelimit.Quota
+			got := http.Header{}
+			if refused, ok := errors.AsType[*ratelimit.Error](err); ok {
+				q = *refused.Quota
+				q.SetHeader(got)
+			} else {
+				q = pass.Quota()
+				pass.SetHeader(got)
+				pass.Done()
 			}
-			got, want := http.Header{}, http.Header{}
-			pass.SetHeader(got)
-			pass.Quota().SetHeader(want)
-			if len(got) != 5 || !maps.EqualFunc(got, want, slices.Equal) {
+			u := q.Usage[0]
+			wait := u.ResetAfter
+			if u.Violated {
+				wait = u.RetryAfter
+			}
+			want := http.Header{
+				"Ratelimit-Policy":      {`"anonymous";q=12;w=7`},
+				"Ratelimit":             {fmt.Sprintf(`"anonymous";r=%d;t=%d`, u.Remaining, int64(math.Ceil(wait.Seconds())))},
+				"X-Ratelimit-Limit":     {"12"},
+				"X-Ratelimit-Remaining": {strconv.FormatInt(u.Remaining, 10)},
+				"X-Ratelimit-Reset":     {strconv.FormatInt(q.At.Add(u.ResetAfter+time.Second-1).Unix(), 10)},
+			}
+			if !maps.EqualFunc(got, want, slices.Equal) {
 				t.Errorf("algorithm %v, after %v:\n%v, want\n%v", algorithm, now.Sub(began), got, want)
 			}
-			pass.Done()
 			now = now.Add(123_456_789 * time.Nanosecond)
 		}
 	}
+}
+
+// TestTheClockOfALimiterIsRight compares the time of a Quota with that of the system.
+func TestTheClockOfALimiterIsRight(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l, err := ratelimit.New(ratelimit.Config{
+			Tiers:    ratelimit.Tiers{ratelimit.Anonymous: {Limit: 100, Period: time.Hour}},
+			ClientIP: clientip.RemoteAddr, Counters: ratelimit.Memory(),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, pause := range []time.Duration{0, time.Millisecond, 998 * time.Millisecond, time.Millisecond, time.Hour, 1} {
+			time.Sleep(pause)
+			q, err := l.CheckQuota(httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody))
+			if now := time.Now(); err != nil || !q.At.Equal(now) {
+				t.Errorf("after another %v it is %v, want %v (%v)", pause, q.At, now, err)
+			}
+		}
+	})
 }

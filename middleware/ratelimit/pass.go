@@ -80,31 +80,31 @@ func (p *Pass) SetHeader(h http.Header) {
 	p.counted(func(n *record) {
 		var buffer [2]Usage // enough for most requests
 		q := n.quota(buffer[:0])
-		lists := p.lists[:]
+		memory := &p.lists
 		if p.record.listed {
-			lists = nil
+			memory = nil
 		}
 		p.record.listed = true
-		q.setHeader(h, lists)
+		q.setHeader(h, memory)
 	})
 }
 
 // setSingle sets the headers of a request that is counted under one policy whose texts
 // are prepared, as most requests are. It reports false, and sets nothing, if that is not
-// so: SetHeader sets the same headers, with more work.
+// so: then SetHeader sets the same headers, with more work.
 func (p *Pass) setSingle(h http.Header) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := p.record
-	if n == nil || n.into != nil || n.listed || len(n.items) != 1 || n.limiter.config.Headers != (Headers{}) {
+	if n == nil || n.into != nil || n.listed || len(n.items) != 1 {
 		return false
 	}
 	it := &n.items[0]
-	if it.over || it.shadow || it.local || it.failed || !it.isDescribed(it.charge.Policy.Limit) || it.texts.of != 1 {
+	if it.over || it.shadow || it.local || it.failed || !n.limiter.config.Headers.isSingle(it.policy, it.charge.Policy.Limit) {
 		return false
 	}
 	n.listed = true
-	it.setHeader(h, n.at, &p.lists)
+	it.texts.setHeader(h, it.status.Remaining, it.status.ResetAfter, resetAt(n.at, it.status.ResetAfter), &p.lists)
 	return true
 }
 

@@ -195,8 +195,10 @@ var table = map[Reason]Error{
 func NewError(reason Reason, cause error) *Error {
 	e := table[reason]
 	e.Reason, e.Err = reason, cause
-	if m, ok := errors.AsType[malformed](cause); ok && reason == ReasonMalformed {
-		e.Description = string(m)
+	if reason == ReasonMalformed {
+		if m, ok := errors.AsType[malformed](cause); ok {
+			e.Description = string(m)
+		}
 	}
 	return &e
 }
@@ -359,9 +361,11 @@ func (e *Error) step() *stepJSON {
 func limited(e *ratelimit.Error) *Error {
 	switch e.Reason {
 	case ratelimit.ReasonLimited:
-		made := NewError(ReasonLimited, nil)
-		made.Quota, made.Description, made.RetryAfter = e.Quota, e.Description, e.RetryAfter
-		return made
+		// not NewError: the most frequent refusal of a server that is flooded is made without a look-up and a copy
+		return &Error{
+			Reason: ReasonLimited, Status: http.StatusTooManyRequests,
+			Quota: e.Quota, Description: e.Description, RetryAfter: e.RetryAfter,
+		}
 	case ratelimit.ReasonUnauthenticated:
 		return NewError(ReasonNoBearer, nil)
 	case ratelimit.ReasonUnavailable:

@@ -99,8 +99,16 @@ type echoRoute struct {
 	handler echo.HandlerFunc
 }
 
-func onEcho(middlewares ...echo.MiddlewareFunc) http.Handler {
+func onEcho(middlewares ...echo.MiddlewareFunc) http.Handler { return routeOf(echo.New(), middlewares) }
+
+// withErrorHandler is onEcho for an app with the error handler of package echov4.
+func withErrorHandler(middlewares ...echo.MiddlewareFunc) http.Handler {
 	e := echo.New()
+	e.HTTPErrorHandler = echov4.ErrorHandler(e.HTTPErrorHandler)
+	return routeOf(e, middlewares)
+}
+
+func routeOf(e *echo.Echo, middlewares []echo.MiddlewareFunc) http.Handler {
 	r := &echoRoute{app: e, context: e.NewContext(nil, nil), handler: func(echo.Context) error { return nil }}
 	for i := range middlewares {
 		r.handler = middlewares[len(middlewares)-1-i](r.handler)

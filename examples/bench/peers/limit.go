@@ -37,6 +37,10 @@ func limits() []struct {
 			a, err := s.auth(noCache, limit)
 			return onEcho(echov4.New(a).Limit), err
 		}},
+		{"**Sallyport**, Echo, its ErrorHandler: all 5 headers", func(s signer, limit int64) (http.Handler, error) {
+			a, err := s.auth(noCache, limit)
+			return withErrorHandler(echov4.New(a).Limit), err
+		}},
 		{"httprate: 3 headers", func(_ signer, limit int64) (http.Handler, error) {
 			return httprate.LimitBy(int(limit), time.Hour, func(r *http.Request) (string, error) {
 				host, _, err := net.SplitHostPort(r.RemoteAddr)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+
+	"github.com/sallyport-go/sallyport/middleware/echov4"
 )
 
 // verifies asks a route about a token.
@@ -70,7 +72,7 @@ func (m measure) printRefusals() error {
 		{"no header", ""},
 	} {
 		g := group{name: test.name, bases: []int{0}}
-		if err := opened(s, func(name string, h http.Handler) error {
+		add := func(name string, h http.Handler) error {
 			r := request()
 			if test.header != "" {
 				r.Header.Set("Authorization", test.header)
@@ -81,7 +83,15 @@ func (m measure) printRefusals() error {
 			}
 			g.subjects = append(g.subjects, subject{name, send})
 			return nil
-		}); err != nil {
+		}
+		if err := opened(s, add); err != nil {
+			return err
+		}
+		a, err := s.auth(noCache, unlimited)
+		if err != nil {
+			return err
+		}
+		if err := add("**Sallyport**, Echo, its ErrorHandler", withErrorHandler(echov4.New(a).Bearer)); err != nil {
 			return err
 		}
 		groups = append(groups, g)

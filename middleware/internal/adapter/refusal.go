@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/sallyport-go/sallyport/internal/unread"
 	"github.com/sallyport-go/sallyport/middleware"
@@ -42,6 +43,18 @@ func (a Auth[C, H, W]) refuse(c C, auth *middleware.Auth, route wire.Route, err 
 	return a.refused(r)
 }
 
+// Write writes the answer, as net/http's Auth does: without the work of an error handler
+// that encodes it.
+func (r *Refusal) Write(w http.ResponseWriter, q *http.Request) {
+	if r.mediaType != nil {
+		w.Header()[contentType] = r.mediaType
+	}
+	w.WriteHeader(r.Status)
+	if q.Method != http.MethodHead && len(r.answer.Body) > 0 {
+		_, _ = w.Write(r.answer.Body) // it fails only if the client has disconnected
+	}
+}
+
 // MarshalJSON returns the body, or null if it is not JSON. It never fails, because
 // a framework's error handler would answer 200 then.
 //
@@ -65,22 +78,50 @@ func (r *Refusal) MarshalJSON() ([]byte, error) {
 // of MarshalJSON there is a function for each value around it. With another encoder it
 // reports false, because application/json is true of each document.
 func isWholeDocument() bool {
-	var pcs [16]uintptr
+	var short stack
+	runtime.Callers(3, short[:]) // the callers of MarshalJSON
+	known := &judged[(short[0]^short[len(short)-1]>>4)%uintptr(len(judged))]
+	if j := known.Load(); j != nil && j.stack == short {
+		return j.whole
+	}
+	var long [16]uintptr
+	whole, read := isWhole(long[:runtime.Callers(3, long[:])])
+	if read <= len(short) {
+		known.Store(&judgement{short, whole})
+	}
+	return whole
+}
+
+// stack is the innermost part of a stack. It shows all of most encoders.
+type stack [7]uintptr
+
+// judgement is what isWhole returned for the stacks that begin like this. A program has
+// few of them, and to name the functions takes longer than all else.
+type judgement struct {
+	stack stack
+	whole bool
+}
+
+var judged [8]atomic.Pointer[judgement]
+
+// isWhole is isWholeDocument for the callers of MarshalJSON, and returns how many of them
+// it has read.
+func isWhole(callers []uintptr) (whole bool, read int) {
 	inside := false
-	for _, pc := range pcs[:runtime.Callers(3, pcs[:])] { // the callers of MarshalJSON
+	for i, pc := range callers {
 		function := runtime.FuncForPC(pc - 1).Name()
 		name, within := strings.CutPrefix(function, "encoding/json.")
 		switch {
 		case !within && inside: // a MarshalJSON of the host's makes a document around it
-			return !strings.HasSuffix(function, ".MarshalJSON")
+			return !strings.HasSuffix(function, ".MarshalJSON"), i + 1
 		case !within && !strings.HasSuffix(function, ".MarshalJSON"): // that of a type that has the Refusal embedded
-			return false
+			return false, i + 1
 		case within && isContainer(name):
-			return false
+			return false, i + 1
 		}
 		inside = inside || within
 	}
-	return false
+	return false, len(callers)
 }
 
 // isContainer reports whether a function of encoding/json encodes a value with others in
