@@ -44,7 +44,7 @@ func FuzzVerifyAsOthersDo(f *testing.F) {
 	for _, more := range []string{
 		`"a":-0.5e+3`, `"a":[{"b":"\ud800\\\"\u00e9"},true,null]`, `"aud":[` + `"x",` + `"y"]`, `"seats":-3`, `"Seats":3`, `"acr":"g\u006fld"`, `"act":{"sub":"a","Sub":"b"}`, `"restricted":true`, `"restricted": false`, `"restricted":"true"`, `"restricted":tru`, `"Restricted":true`, `"a":"é"`, `"é":1`,
 		`"auth_time":1772600767`, `"sub_kind":"service"`, `"sub_kind":"group"`, `"sub_kind":""`, `"sub_kind":1`, `"sub_k\u0069nd":"account"`, `"auth_time":0`, `"auth_time":1.5`, `"amr":["pwd","otp"]`, `"amr":[]`, `"amr":["p\u0077d"]`, `"amr":[null]`, `"amr":"pwd"`, `"acr":"gold"`, `"acr":1`, `"acr":null`, `"act":{"sub":"u-staff"}`, `"act":{}`, `"act":{"sub":"a","act":{"sub":"b"}}`, `"amr":{}`, `"Amr":[]`,
-		`"a":` + strings.Repeat("[", 40) + strings.Repeat("]", 40), `"a":01`, `"a":.5`, `"a":1.`, `"a":1e`, `"a":"\x"`, `"a":"\u00g0"`, `"a":"` + "\x7f" + `"`, `"sid":""`,
+		`"a":` + strings.Repeat("[", 40) + strings.Repeat("]", 40), `"a":01`, `"a":.5`, `"a":1.`, `"a":1e`, `"a":"\x"`, `"a":"\u00g0"`, `"a":1e308`, `"a":17726e0767`, `"a":[{"b":-1E999}]`, `"a":` + strings.Repeat("9", 310), `"a":"` + "\x7f" + `"`, `"sid":""`,
 	} {
 		f.Add(good.Header.Text(), strings.TrimSuffix(good.Claims.Text(), "}")+","+more+"}")
 	}

@@ -707,6 +707,7 @@ func FuzzVerifyAsOthersDoByIssuer(f *testing.F) {
 		i.SubjectPrefix = fmt.Sprintf("%d|", n)
 		all = append(all, i)
 		f.Add(strings.Replace(d.HeaderText, "RS256", "HS256", 1), d.ClaimsText)
+		f.Add(strings.Replace(d.HeaderText, "RS256", "HS256", 1), strings.TrimSuffix(d.ClaimsText, "}")+`,"a":17726E0767}`)
 	}
 	v := verifying(f, now, all...)
 	parser := jwt.NewParser(jwt.WithValidMethods([]string{"HS256"}), jwt.WithExpirationRequired(), jwt.WithTimeFunc(func() time.Time { return now }))

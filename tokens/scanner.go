@@ -266,14 +266,14 @@ func (s *scanner) escape() bool {
 	return true
 }
 
-// number reads a number as RFC 8259 §6 has it.
+// number reads a number as RFC 8259 §6 has it, unless it may be too large for a float64.
 func (s *scanner) number() bool {
 	if s.text[s.at] == '-' {
 		s.at++
 	}
 	whole := s.at
 	n := s.digits()
-	if n == 0 || n > 1 && s.text[whole] == '0' {
+	if n == 0 || n > 1 && s.text[whole] == '0' || n > maxDigits {
 		return false
 	}
 	if s.at < len(s.text) && s.text[s.at] == '.' {
@@ -282,15 +282,11 @@ func (s *scanner) number() bool {
 			return false
 		}
 	}
-	if s.at < len(s.text) && s.text[s.at]|0x20 == 'e' {
-		s.at++
-		if s.at < len(s.text) && (s.text[s.at] == '+' || s.text[s.at] == '-') {
-			s.at++
-		}
-		return s.digits() > 0
-	}
-	return true
+	return s.at == len(s.text) || s.text[s.at]|0x20 != 'e'
 }
+
+// maxDigits is how many digits a whole number has that a float64 certainly holds.
+const maxDigits = 300
 
 // digits reads as many as there are, and returns how many.
 func (s *scanner) digits() int {

@@ -6,14 +6,15 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"strconv"
 	"unicode/utf8"
 )
 
 var errNoObject = errors.New("not one JSON object in UTF-8")
 
 // Members splits a JSON object into its members. It refuses what other readers
-// may read otherwise: a name that stands twice, bytes that are not UTF-8, and
-// anything behind the object.
+// may read otherwise: a name that stands twice, bytes that are not UTF-8, a number
+// that no float64 holds, and anything behind the object.
 func Members(text []byte) (map[string]json.RawMessage, error) {
 	if !utf8.Valid(text) {
 		return nil, errNoObject
@@ -44,5 +45,36 @@ func Members(text []byte) (map[string]json.RawMessage, error) {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, errNoObject
 	}
+	if !numbersFit(text) {
+		return nil, errors.New("a number is too large for a float64")
+	}
 	return fields, nil
+}
+
+// numbersFit reports whether a float64 holds each number of a JSON text, but for its last
+// digits. Many readers make one of every number, and fail otherwise.
+func numbersFit(text []byte) bool {
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '"':
+			for i++; i < len(text) && text[i] != '"'; i++ {
+				if text[i] == '\\' {
+					i++
+				}
+			}
+		case c >= '0' && c <= '9':
+			a := i
+			for i++; i < len(text) && isInNumber(text[i]); i++ {
+			}
+			if _, err := strconv.ParseFloat(string(text[a:i]), 64); err != nil {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// isInNumber reports whether a number may have c behind its first digit.
+func isInNumber(c byte) bool {
+	return c >= '0' && c <= '9' || c == '.' || c == '+' || c == '-' || c|0x20 == 'e'
 }

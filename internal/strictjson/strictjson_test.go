@@ -1,6 +1,7 @@
 package strictjson_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/sallyport-go/sallyport/internal/strictjson"
@@ -23,6 +24,10 @@ func TestMembers(t *testing.T) {
 		"a member without a value":                  {`{"a"}`, -1},
 		"a value that is not JSON":                  {`{"a":x}`, -1},
 		"bytes that are not UTF-8":                  {"{\"a\":\"\xff\"}", -1},
+		"numbers that a float64 holds":              {`{"a":-0.5e+3,"b":[1E308,0],"c":1e-999,"1e999":"\"1e999"}`, 4},
+		"a number that no float64 holds":            {`{"a":1e400}`, -1},
+		"a negative one, deep in an array":          {`{"a":[1,{"b":[-17726E0767]}]}`, -1},
+		"one of many digits":                        {`{"a":` + strings.Repeat("9", 310) + `}`, -1},
 		"nothing":                                   {"", -1},
 	} {
 		t.Run(name, func(t *testing.T) {
