@@ -25,7 +25,9 @@ import (
 type postgres struct {
 	trip     time.Duration // of each query
 	fails    func(query string) error
-	readOnly bool // each statement is refused
+	late     time.Duration // how long an answer is on its way
+	readOnly bool          // each statement is refused
+	writable time.Time     // connections from before this time refuse each statement
 	tables   bool // there are those of a Store, without columns that matter
 
 	process, connections atomic.Int64
@@ -51,7 +53,7 @@ func (*postgresConn) Commit() error                       { return nil }
 func (*postgresConn) Rollback() error                     { return nil }
 
 func (c *postgresConn) ExecContext(context.Context, string, []driver.NamedValue) (driver.Result, error) {
-	if c.readOnly {
+	if c.readOnly || c.begun.Before(c.writable) {
 		return nil, stateError("25006")
 	}
 	return driver.RowsAffected(1), nil
@@ -73,7 +75,9 @@ func (c *postgresConn) QueryContext(ctx context.Context, query string, args []dr
 	case strings.Contains(query, "server_version_num"):
 		return answer(int64(15), false, "off", "UTF8", "on")
 	case strings.Contains(query, "backend_start"):
-		return answer(time.Since(c.begun).Seconds())
+		age := time.Since(c.begun).Seconds()
+		time.Sleep(c.late) // it is on its way
+		return answer(age)
 	case strings.Contains(query, "pg_backend_pid"):
 		return answer(c.process.Add(1))
 	case strings.Contains(query, "'own '"):
@@ -193,6 +197,36 @@ func TestFaultC13AReadOnlyServerIsAskedOnceMore(t *testing.T) {
 		}
 		if opened := p.connections.Load() - before; opened > 3 {
 			t.Errorf("one write opened %d connections", opened)
+		}
+	})
+}
+
+// A slow answer does not make a connection from before a failover newer than it is.
+func TestFaultC13ASlowAnswerHidesNoOldConnection(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := &postgres{trip: time.Millisecond, late: time.Second, tables: true}
+		db := sql.OpenDB(p)
+		defer db.Close()
+		const old = 8
+		db.SetMaxIdleConns(old)
+		s, err := sqlstore.Open(t.Context(), db, sqlstore.Config{Dialect: sqlstore.PostgreSQL, Users: host{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		held := make([]*sql.Conn, old)
+		for i := range held {
+			if held[i], err = db.Conn(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(time.Millisecond)
+		p.writable = time.Now()
+		for _, conn := range held {
+			_ = conn.Close()
+		}
+		if err := s.CreateSession(t.Context(), store.Session{ID: "s1"}); err != nil {
+			t.Errorf("CreateSession: %v", err)
 		}
 	})
 }

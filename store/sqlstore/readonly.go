@@ -59,10 +59,13 @@ func (s *Store) orClosed(ctx context.Context, after time.Time, statement string,
 	defer func() { _ = conn.Close() }()
 	result, err = conn.ExecContext(ctx, statement, args...)
 	if isReadOnly(err) && s.dialect == PostgreSQL {
-		// An age, and not a time, since the clocks of two machines differ.
+		// An age, and not a time, since the clocks of two machines differ. It is asked for
+		// after the time that it is compared with: an answer that is late never makes a
+		// connection newer.
 		var age float64
+		since := time.Since(after).Seconds() //nolint:forbidigo // as above
 		e := conn.QueryRowContext(ctx, "SELECT extract(epoch FROM clock_timestamp() - backend_start)::float8 FROM pg_stat_activity WHERE pid = pg_backend_pid()").Scan(&age)
-		newer = e == nil && age < time.Since(after).Seconds() //nolint:forbidigo // as above
+		newer = e == nil && age < since
 	}
 	if isReadOnly(err) {
 		_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // the pool closes it
