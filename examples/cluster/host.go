@@ -39,6 +39,7 @@ func newHost(ctx context.Context, s secrets, told func(context.Context, events.E
 		return nil, err
 	}
 	db.SetMaxOpenConns(8)
+	db.SetMaxIdleConns(8)
 	options, err := redisstore.Options(s.Redis)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())

@@ -19,6 +19,7 @@ func TestFaultC13FailoverToAStandby(t *testing.T) {
 	db := p.db(t)
 	db.SetMaxOpenConns(8)
 	db.SetMaxIdleConns(8)
+	db.SetMaxIdleConns(8)
 	s := p.store(t, db)
 	must(t, s.CreateSession(t.Context(), session("before", 1)))
 	follower := (&place{driver: "pgx", dsn: standby.URL(), config: p.config}).db(t)

@@ -107,7 +107,7 @@ func (p *place) db(t testing.TB) *sql.DB {
 	db, err := sql.Open(p.driver, p.dsn)
 	must(t, err)
 	db.SetMaxOpenConns(12)
-	db.SetMaxIdleConns(12) // a connection to PostgreSQL is a process: it costs more than what a test does on it
+	db.SetMaxIdleConns(12)
 	t.Cleanup(func() { _ = db.Close() })
 	return db
 }

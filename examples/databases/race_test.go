@@ -18,6 +18,7 @@ func nodes(t *testing.T, p *place, n int) []*sqlstore.Store {
 	for i := range all {
 		db := p.db(t)
 		db.SetMaxOpenConns(4)
+		db.SetMaxIdleConns(4)
 		all[i] = p.store(t, db)
 	}
 	return all

@@ -93,6 +93,7 @@ func inSQL(ctx context.Context, dialect sqlstore.Dialect, driver, dsn string) (s
 		return stores{}, err
 	}
 	db.SetMaxOpenConns(16) // a server has a hundred or so, for all nodes
+	db.SetMaxIdleConns(16) // to open one costs a server more than a request does
 	config := sqlstore.Config{Dialect: dialect}
 	if err := sqlstore.Migrate(ctx, db, config); err != nil {
 		return stores{}, errors.Join(err, db.Close())

@@ -43,6 +43,10 @@
 // that loses a race may get a serialization failure, which is answered with 503,
 // instead of ErrConflict.
 //
+// Let the pool keep what it opens (db.SetMaxIdleConns, with the number of
+// SetMaxOpenConns): it keeps two connections otherwise, and PostgreSQL starts a
+// process for each of the others, again and again.
+//
 // Set a connect_timeout of about 5 seconds in the DSN. A pool with a limit
 // (db.SetMaxOpenConns) opens connections in advance, without the deadline of a
 // request. Without a connect_timeout, those that it began while the server did

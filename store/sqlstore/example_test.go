@@ -22,6 +22,7 @@ func Example() { //nolint:testableexamples // it needs a driver and a server
 		panic(err)
 	}
 	db.SetMaxOpenConns(16)
+	db.SetMaxIdleConns(16)
 
 	config := sqlstore.Config{Dialect: sqlstore.PostgreSQL}
 	if err := sqlstore.Migrate(ctx, db, config); err != nil {

@@ -39,6 +39,7 @@ func open(t *testing.T, dsn string) storetest.Fixture {
 	db, err := sql.Open("mysql", dsn)
 	must(t, err)
 	db.SetMaxOpenConns(16)
+	db.SetMaxIdleConns(16)
 	t.Cleanup(func() { _ = db.Close() })
 	s := &Store{db: db, hasher: hasher(t, 128)}
 	add := func(h *passwords.Hasher) func(ctx context.Context, u store.User, password string) (store.User, error) {
