@@ -65,9 +65,10 @@ func Start(t testing.TB) *Server {
 }
 
 // settings are those of both programs. The file of the log is small, since it is written
-// before the server starts.
+// before the server starts. Temporary tables have a folder of their own: a server that
+// starts removes those of every server that shares it.
 func (s *Server) settings() []string {
-	return []string{"--no-defaults", "--user=" + userOfServer(), "--datadir=" + filepath.Join(s.dir, "data"), "--innodb-log-file-size=4M", "--innodb-buffer-pool-size=16M"}
+	return []string{"--no-defaults", "--user=" + userOfServer(), "--datadir=" + filepath.Join(s.dir, "data"), "--tmpdir=" + s.dir, "--innodb-log-file-size=4M", "--innodb-buffer-pool-size=16M"}
 }
 
 // userOfServer is root for root: otherwise MariaDB refuses to run.
