@@ -30,6 +30,7 @@ type promise struct {
 	Does  string `json:"does"` // a function of steps.mjs
 	Wants wants  `json:"wants"`
 	Host  host   `json:"host"`
+	Whole bool   `json:"whole"` // it needs a browser that blocks third-party cookies, as users may choose
 
 	change func(host, *config)
 }
@@ -74,7 +75,7 @@ func TestBrowser(t *testing.T) {
 			Wants: wants{"from": "plain", "write": statuses{"form": {401}, "fetch": {401}, "beacon": {401}}},
 		},
 		{
-			Name: "another site cannot act as the user with InsecureCrossSite, whether the browser blocks third-party cookies or not", Does: "otherOrigins",
+			Name: "another site cannot act as the user with InsecureCrossSite, whether the browser blocks third-party cookies or not", Does: "otherOrigins", Whole: true,
 			Wants: wants{"from": "afar", "write": statuses{"form": {403}}},
 			change: func(h host, c *config) {
 				c.auth.Cookies.InsecureCrossSite, c.auth.Cookies.TrustedOrigins = true, []string{h.Sibling}
@@ -96,14 +97,14 @@ func TestBrowser(t *testing.T) {
 		},
 		{Name: "the app works without TLS on localhost", Does: "develops"},
 		{
-			Name: "FaultB11: a front end on another site can log in, refresh and log out with Partitioned, where the browser blocks third-party cookies", Does: "afarFrontEnd",
+			Name: "FaultB11: a front end on another site can log in, refresh and log out with Partitioned, where the browser blocks third-party cookies", Does: "afarFrontEnd", Whole: true,
 			Wants: wants{"kept": true},
 			change: func(h host, c *config) {
 				c.auth.Cookies.InsecureCrossSite, c.auth.Cookies.Partitioned, c.auth.Cookies.TrustedOrigins = true, true, []string{h.Afar}
 			},
 		},
 		{
-			Name: "FaultB11: without Partitioned it cannot", Does: "afarFrontEnd",
+			Name: "FaultB11: without Partitioned it cannot", Does: "afarFrontEnd", Whole: true,
 			Wants: wants{"kept": false},
 			change: func(h host, c *config) {
 				c.auth.Cookies.InsecureCrossSite, c.auth.Cookies.TrustedOrigins = true, []string{h.Afar}
@@ -149,7 +150,7 @@ func withLongTokens(_ host, c *config) {
 // drive has the browser try all promises, and returns what was wrong with each.
 func drive(t *testing.T, promises []promise) map[string]string {
 	t.Helper()
-	told, err := json.Marshal(map[string]any{"browser": browser(), "promises": promises})
+	told, err := json.Marshal(map[string]any{"browser": browser(), "shell": shell(), "promises": promises})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,8 +176,13 @@ func drive(t *testing.T, promises []promise) map[string]string {
 const driver = "testdata"
 
 // browser is where a Chromium is, as Debian and others name it; "" if there is none.
-func browser() string {
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+func browser() string { return program("chromium", "chromium-browser", "google-chrome") }
+
+// shell is where a Chromium without windows is; "" if there is none.
+func shell() string { return program("chromium-headless-shell", "chrome-headless-shell") }
+
+func program(names ...string) string {
+	for _, name := range names {
 		if path, err := exec.LookPath(name); err == nil {
 			return path
 		}
