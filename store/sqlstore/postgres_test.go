@@ -28,7 +28,7 @@ type postgres struct {
 	late     time.Duration // how long an answer is on its way
 	readOnly bool          // each statement is refused
 	writable time.Time     // connections from before this time refuse each statement
-	tables   bool // there are those of a Store, without columns that matter
+	tables   bool          // there are those of a Store, without columns that matter
 
 	process, connections atomic.Int64
 }
