@@ -18,7 +18,7 @@ import (
 func ExampleBruteForce() {
 	auth, err := middleware.New(middleware.Config{
 		Tokens: ada(), ClientIP: clientip.RemoteAddr,
-		Tiers: ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour}},
+		Tiers: ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour, Algorithm: ratelimit.GCRA}},
 		BruteForce: middleware.BruteForce{
 			Pair: middleware.Budget{Burst: 2, Every: time.Minute},
 		},

@@ -19,7 +19,7 @@ func ExampleTier() {
 		Tokens: ada(), ClientIP: clientip.RemoteAddr,
 		Tiers: ratelimit.Tiers{
 			"free": {
-				Limit: 500, Period: time.Hour, PerSeat: true, Max: 5000,
+				Limit: 500, Period: time.Hour, Algorithm: ratelimit.GCRA, PerSeat: true, Max: 5000,
 				Also:       []ratelimit.Window{{Limit: 10, Period: time.Second}}, // 10 a second, too
 				Concurrent: 4,                                                    // requests in flight
 			},
@@ -59,14 +59,14 @@ func ExampleAuth_Limits() {
 	// Output:
 	// /search?deep 200 "search";r=0;t=60
 	// /search 429 "search";r=0;t=60
-	// /me 200 "free";r=489;t=3600
+	// /me 200 "free";r=489;t=80
 }
 
 // A handler tells what its answer has cost, when it knows.
 func ExampleAddCost() {
 	auth := adas()
 	export, err := auth.Limits(ratelimit.LimitConfig{
-		Rules: []ratelimit.Rule{{Name: "rows", Limit: 1000, Period: time.Hour, Late: true, Unit: "rows"}},
+		Rules: []ratelimit.Rule{{Name: "rows", Limit: 1000, Period: time.Hour, Algorithm: ratelimit.FixedWindow, Late: true, Unit: "rows"}},
 	})
 	if err != nil {
 		panic(err)
@@ -81,7 +81,7 @@ func ExampleAddCost() {
 		fmt.Println(w.Code, w.Header().Get("RateLimit"))
 	}
 	// Output:
-	// 200 "free";r=499;t=3600
+	// 200 "free";r=499;t=8
 	// 200 "rows";r=400;t=3600
 	// 429 "rows";r=0;t=3600
 }
@@ -108,7 +108,7 @@ func ExampleConfig_override() {
 	deals := map[string]int64{"1": 20_000} // from the host's database, by user
 	auth, err := middleware.New(middleware.Config{
 		Tokens: ada(), ClientIP: clientip.RemoteAddr,
-		Tiers: ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour}},
+		Tiers: ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour, Algorithm: ratelimit.GCRA}},
 		Override: func(_ context.Context, p tokens.Principal, own ratelimit.Tier) (ratelimit.Tier, error) {
 			if limit, ok := deals[p.Subject]; ok {
 				own.Limit = limit
@@ -144,7 +144,7 @@ func ExampleAuth_Quota() {
 	fmt.Println(quota.Usage[0].Policy.Name, quota.Usage[0].Remaining)
 	fmt.Println(auth.Reset(context.Background(), caller))
 	// Output:
-	// 200 "free";r=500;t=3600
+	// 200 "free";r=500;t=0
 	// free 500
 	// <nil>
 }

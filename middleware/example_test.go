@@ -28,9 +28,9 @@ func Example() {
 		Tokens:   ada(), // see package tokens
 		ClientIP: clientip.RemoteAddr,
 		Tiers: ratelimit.Tiers{
-			"anonymous": {Limit: 100, Period: time.Hour},                           // by client address
-			"free":      {Limit: 500, Period: time.Hour, PerSeat: true, Max: 5000}, // by account
-			"premium":   {Limit: 5000, Period: time.Hour, PerSeat: true},           // by account
+			"anonymous": {Limit: 100, Period: time.Hour, Algorithm: ratelimit.GCRA},                           // by client address
+			"free":      {Limit: 500, Period: time.Hour, Algorithm: ratelimit.GCRA, PerSeat: true, Max: 5000}, // by account
+			"premium":   {Limit: 5000, Period: time.Hour, Algorithm: ratelimit.GCRA, PerSeat: true},           // by account
 		},
 	})
 	if err != nil {
@@ -85,7 +85,7 @@ func Example_resource() {
 	auth, err := middleware.New(middleware.Config{
 		Verifier: verifier,
 		ClientIP: clientip.RemoteAddr,
-		Tiers:    ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour}},
+		Tiers:    ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour, Algorithm: ratelimit.GCRA}},
 	})
 	if err != nil {
 		panic(err)
@@ -180,7 +180,7 @@ func ExampleAuth_LogoutEverywhere() {
 func adas() *middleware.Auth {
 	auth, err := middleware.New(middleware.Config{
 		Tokens: ada(), ClientIP: clientip.RemoteAddr,
-		Tiers: ratelimit.Tiers{"anonymous": {Limit: 100, Period: time.Hour}, "free": {Limit: 500, Period: time.Hour}},
+		Tiers: ratelimit.Tiers{"anonymous": {Limit: 100, Period: time.Hour, Algorithm: ratelimit.GCRA}, "free": {Limit: 500, Period: time.Hour, Algorithm: ratelimit.GCRA}},
 	})
 	if err != nil {
 		panic(err)

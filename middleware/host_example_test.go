@@ -119,7 +119,7 @@ func ExampleAuth_Introspect() {
 	}
 	auth, err := middleware.New(middleware.Config{
 		Tokens: authority, ClientIP: clientip.RemoteAddr,
-		Tiers:         ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour}},
+		Tiers:         ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour, Algorithm: ratelimit.GCRA}},
 		MayIntrospect: func(_ context.Context, c store.Client) bool { return c.ID == "reports" },
 	})
 	if err != nil {
@@ -146,7 +146,7 @@ func ExampleAuth_Introspect() {
 func ExampleAuth_Metadata() {
 	auth, err := middleware.New(middleware.Config{
 		Tokens: ada(), ClientIP: clientip.RemoteAddr,
-		Tiers:     ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour}},
+		Tiers:     ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour, Algorithm: ratelimit.GCRA}},
 		Endpoints: middleware.Endpoints{Token: "/token", JWKS: "/jwks.json", Revoke: "/revoke"},
 	})
 	if err != nil {
@@ -204,7 +204,7 @@ func withKeys() (*middleware.Auth, *memstore.Store) {
 	}
 	auth, err := middleware.New(middleware.Config{
 		Tokens: authority, ClientIP: clientip.RemoteAddr,
-		Tiers: ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour}},
+		Tiers: ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour, Algorithm: ratelimit.GCRA}},
 	})
 	if err != nil {
 		panic(err)

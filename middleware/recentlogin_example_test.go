@@ -19,7 +19,7 @@ func ExampleAuth_RequireRecentLogin() {
 	authority := ada()
 	auth, err := middleware.New(middleware.Config{
 		Tokens: authority, ClientIP: clientip.RemoteAddr,
-		Tiers: ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour}},
+		Tiers: ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour, Algorithm: ratelimit.GCRA}},
 	})
 	if err != nil {
 		panic(err)

@@ -83,9 +83,10 @@ func (h *host) routes(ctx context.Context, s secrets, told func(context.Context,
 		return nil, err
 	}
 	auth, err := middleware.New(middleware.Config{
-		Tokens:         authority,
-		ClientIP:       clientIP,
-		Tiers:          ratelimit.Tiers{"team": {Limit: s.Limit, Period: time.Hour}},
+		Tokens:   authority,
+		ClientIP: clientIP,
+		// nothing comes back within the hour, so that what is admitted can be counted
+		Tiers:          ratelimit.Tiers{"team": {Limit: s.Limit, Period: time.Hour, Algorithm: ratelimit.FixedWindow}},
 		Counters:       counters,
 		CounterTimeout: 5 * time.Second, // the load may have all of a small machine
 	})

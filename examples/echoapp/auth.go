@@ -57,9 +57,9 @@ func newAuth(s *shop, clientIP echo.IPExtractor) (*echov4.Auth, error) {
 		Tokens:   authority,
 		ClientIP: echov4.ClientIP(clientIP),
 		Tiers: ratelimit.Tiers{
-			ratelimit.Anonymous: {Limit: 100, Period: time.Hour},
-			"basic":             {Limit: 500, Period: time.Hour},
-			"pro":               {Limit: 5000, Period: time.Hour, PerSeat: true},
+			ratelimit.Anonymous: {Limit: 100, Period: time.Hour, Algorithm: ratelimit.GCRA},
+			"basic":             {Limit: 500, Period: time.Hour, Algorithm: ratelimit.GCRA},
+			"pro":               {Limit: 5000, Period: time.Hour, Algorithm: ratelimit.GCRA, PerSeat: true},
 		},
 	})
 	if err != nil {

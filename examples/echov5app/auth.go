@@ -47,8 +47,8 @@ func newAuth(ctx context.Context, clientIP echo.IPExtractor) (*echov5.Auth, erro
 		Tokens:   authority,
 		ClientIP: echov5.ClientIP(clientIP),
 		Tiers: ratelimit.Tiers{
-			ratelimit.Anonymous: {Limit: 100, Period: time.Hour},
-			"member":            {Limit: 500, Period: time.Hour},
+			ratelimit.Anonymous: {Limit: 100, Period: time.Hour, Algorithm: ratelimit.GCRA},
+			"member":            {Limit: 500, Period: time.Hour, Algorithm: ratelimit.GCRA},
 		},
 	})
 	if err != nil {

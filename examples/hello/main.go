@@ -31,7 +31,8 @@ func main() {
 	}))
 	auth := must(middleware.New(middleware.Config{
 		Tokens: authority, ClientIP: clientip.RemoteAddr,
-		Tiers: ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour}},
+		// 500 requests at once, and then one every 7.2 s: 3600 s / 500
+		Tiers: ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour, Algorithm: ratelimit.GCRA}},
 	}))
 	http.HandleFunc("/login", auth.Login)
 	http.HandleFunc("/refresh", auth.Refresh)

@@ -75,8 +75,8 @@ func newAPI(ctx context.Context) (http.Handler, error) {
 		Tokens:   authority,
 		ClientIP: clientip.RemoteAddr, // there is no proxy in front
 		Tiers: ratelimit.Tiers{
-			ratelimit.Anonymous: {Limit: 100, Period: time.Hour},
-			"reader":            {Limit: 500, Period: time.Hour},
+			ratelimit.Anonymous: {Limit: 100, Period: time.Hour, Algorithm: ratelimit.GCRA},
+			"reader":            {Limit: 500, Period: time.Hour, Algorithm: ratelimit.GCRA},
 		},
 	})
 	if err != nil {

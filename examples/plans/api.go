@@ -49,8 +49,8 @@ func newAPI(ctx context.Context, counters ratelimit.Counters) (*api, error) {
 	auth, err := middleware.New(middleware.Config{
 		Tokens: authority, ClientIP: clientip.RemoteAddr, Counters: counters,
 		Tiers: ratelimit.Tiers{
-			"small": {Limit: 100, Period: time.Hour},
-			"large": {Limit: 5000, Period: time.Hour},
+			"small": {Limit: 100, Period: time.Hour, Algorithm: ratelimit.GCRA},
+			"large": {Limit: 5000, Period: time.Hour, Algorithm: ratelimit.GCRA},
 		},
 		// the token says what the plan was when it was made; the till knows better
 		TierOf: func(_ context.Context, p tokens.Principal) (string, int, error) {

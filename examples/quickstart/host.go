@@ -66,9 +66,9 @@ func newHost(ctx context.Context, o options, s stores, issuer string, log *slog.
 		Tokens:   authority,
 		ClientIP: clientip.RemoteAddr,
 		Tiers: ratelimit.Tiers{
-			"anonymous": {Limit: 100, Period: time.Hour},
-			"free":      {Limit: 500, Period: time.Hour, PerSeat: true, Max: 5000},
-			"premium":   {Limit: 5000, Period: time.Hour, PerSeat: true},
+			"anonymous": {Limit: 100, Period: time.Hour, Algorithm: ratelimit.GCRA},
+			"free":      {Limit: 500, Period: time.Hour, Algorithm: ratelimit.GCRA, PerSeat: true, Max: 5000},
+			"premium":   {Limit: 5000, Period: time.Hour, Algorithm: ratelimit.GCRA, PerSeat: true},
 		},
 		PasswordGrant: o.passwordGrant,
 		Endpoints:     endpoints,

@@ -45,9 +45,9 @@ func newAPI(c *customers) (http.Handler, error) {
 		ClientIP: clientip.RemoteAddr, // there is no proxy in front
 		Identify: identify,
 		Tiers: ratelimit.Tiers{
-			ratelimit.Anonymous: {Limit: 5, Period: time.Minute},                 // by client address
-			"hobby":             {Limit: 100, Period: time.Hour},                 // by account
-			"studio":            {Limit: 1000, Period: time.Hour, PerSeat: true}, // by account
+			ratelimit.Anonymous: {Limit: 5, Period: time.Minute},                                            // by client address
+			"hobby":             {Limit: 100, Period: time.Hour, Algorithm: ratelimit.GCRA},                 // by account
+			"studio":            {Limit: 1000, Period: time.Hour, Algorithm: ratelimit.GCRA, PerSeat: true}, // by account
 		},
 		Refuse: refuse,
 	})
@@ -57,7 +57,7 @@ func newAPI(c *customers) (http.Handler, error) {
 	export, err := limiter.Limits(ratelimit.LimitConfig{
 		Rules: []ratelimit.Rule{{
 			Name: "export", Limit: 1000, Period: time.Hour, By: ratelimit.ByUser(),
-			Late: true, Unit: "rows",
+			Late: true, Unit: "rows", Algorithm: ratelimit.FixedWindow, // one row that comes back must not admit the next export
 		}},
 	})
 	if err != nil {

@@ -68,6 +68,7 @@ type note struct {
 	Session    string
 	Generation int64
 	Err        string
+	Policy     string
 	Opened     bool // it is of the route that fails open
 }
 
@@ -140,7 +141,7 @@ func host(ctx context.Context, text string) error {
 }
 
 func noteOf(e events.Event) note {
-	n := note{Kind: e.Kind, Session: e.SessionID, Generation: e.Generation}
+	n := note{Kind: e.Kind, Session: e.SessionID, Generation: e.Generation, Policy: e.Policy}
 	if e.Err != nil {
 		n.Err = e.Err.Error()
 	}

@@ -64,6 +64,9 @@ type person struct {
 	session *session
 }
 
+// mostPeople is how many people there can be.
+const mostPeople = 50_000
+
 // newPerson is one at an address of their own.
 func newPerson(s *soak, n int) *person {
 	local := net.IPv4(127, 1, byte(n/200), byte(1+n%200))

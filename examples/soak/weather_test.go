@@ -61,7 +61,7 @@ func (s *soak) recovers(ctx context.Context, after string) error {
 	if err != nil {
 		return err
 	}
-	p := newPerson(&soak{settings: settings{quiet: true, seed: s.seed}, nodes: s.nodes}, 5000+s.users)
+	p := newPerson(&soak{settings: settings{quiet: true, seed: s.seed}, nodes: s.nodes}, mostPeople-s.users)
 	defer p.http.CloseIdleConnections()
 	p.group = g
 	for host := range s.nodes {

@@ -104,8 +104,8 @@ func use(t *testing.T, host *hosttest.Host) {
 	if got := refused.Header.Get("X-RateLimit-Limit"); got != strconv.Itoa(limit) {
 		t.Errorf("X-RateLimit-Limit: %s, want %d", got, limit)
 	}
-	if after, err := strconv.Atoi(refused.Header.Get("Retry-After")); err != nil || after < 1 || after > 3600 {
-		t.Errorf("Retry-After: %q, want 1 to 3600 seconds", refused.Header.Get("Retry-After"))
+	if after, err := strconv.Atoi(refused.Header.Get("Retry-After")); err != nil || after < 1 || after > 3600/limit {
+		t.Errorf("Retry-After: %q, want 1 to %d seconds, the time of one request", refused.Header.Get("Retry-After"), 3600/limit)
 	}
 }
 

@@ -33,7 +33,7 @@ func Example() {
 
 	std, err := middleware.New(middleware.Config{
 		Tokens:   authority,
-		Tiers:    ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour}},
+		Tiers:    ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour, Algorithm: ratelimit.GCRA}},
 		ClientIP: echov4.ClientIP(e.IPExtractor),
 	})
 	if err != nil {
@@ -175,7 +175,7 @@ func ExampleAuth_LimitBy() {
 	authority, ada := authority()
 	std := must(middleware.New(middleware.Config{
 		Tokens: authority, ClientIP: echov4.ClientIP(echo.ExtractIPDirect()),
-		Tiers: ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour}},
+		Tiers: ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour, Algorithm: ratelimit.GCRA}},
 	}))
 	search := must(std.Limits(ratelimit.LimitConfig{
 		Rules: []ratelimit.Rule{{Name: "search", Limit: 1, Period: time.Minute}},
@@ -202,7 +202,7 @@ func guarded() (*echo.Echo, *echov4.Auth, tokens.Secret) {
 	authority, ada := authority()
 	std := must(middleware.New(middleware.Config{
 		Tokens:   authority,
-		Tiers:    ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour}},
+		Tiers:    ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour, Algorithm: ratelimit.GCRA}},
 		ClientIP: echov4.ClientIP(e.IPExtractor),
 	}))
 	return e, echov4.New(std), ada

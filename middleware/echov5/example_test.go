@@ -32,7 +32,7 @@ func Example() {
 
 	std, err := middleware.New(middleware.Config{
 		Tokens:   authority,
-		Tiers:    ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour}},
+		Tiers:    ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour, Algorithm: ratelimit.GCRA}},
 		ClientIP: echov5.ClientIP(e.IPExtractor),
 	})
 	if err != nil {
@@ -142,7 +142,7 @@ func guarded() (*echo.Echo, *echov5.Auth, tokens.Secret) {
 	authority, ada := authority()
 	std := must(middleware.New(middleware.Config{
 		Tokens:   authority,
-		Tiers:    ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour}},
+		Tiers:    ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour, Algorithm: ratelimit.GCRA}},
 		ClientIP: echov5.ClientIP(e.IPExtractor),
 	}))
 	return e, echov5.New(std), ada

@@ -82,7 +82,7 @@ func newAuth(config Config) (*echov4.Auth, error) {
 	auth, err := middleware.New(middleware.Config{
 		Tokens:   authority,
 		ClientIP: clientip.RemoteAddr,
-		Tiers:    ratelimit.Tiers{"standard": {Limit: 1000, Period: time.Hour}},
+		Tiers:    ratelimit.Tiers{"standard": {Limit: 1000, Period: time.Hour, Algorithm: ratelimit.GCRA}},
 		// {"token": ...}, as the old login answers
 		Dialect: wire.Lexik{Username: "username", Password: "password", RefreshTokens: true},
 	})

@@ -60,7 +60,7 @@ func newApp(ctx context.Context, c config) (http.Handler, error) {
 	}
 	auth, err := middleware.New(middleware.Config{
 		Tokens: authority, ClientIP: clientip.RemoteAddr, Now: c.now,
-		Tiers:   ratelimit.Tiers{ratelimit.Anonymous: {Limit: 300, Period: time.Hour}, "free": {Limit: 500, Period: time.Hour}},
+		Tiers:   ratelimit.Tiers{ratelimit.Anonymous: {Limit: 300, Period: time.Hour, Algorithm: ratelimit.GCRA}, "free": {Limit: 500, Period: time.Hour, Algorithm: ratelimit.GCRA}},
 		Cookies: &middleware.Cookies{RefreshPath: "/auth", Access: "session", Refresh: "refresh"},
 	})
 	if err != nil {

@@ -49,7 +49,7 @@ func newApp(_ context.Context, c config) (http.Handler, error) {
 	}
 	auth, err := middleware.New(middleware.Config{
 		Tokens: authority, ClientIP: clientip.RemoteAddr, Now: c.now,
-		Tiers: ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour}},
+		Tiers: ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour, Algorithm: ratelimit.GCRA}},
 		Cookies: &middleware.Cookies{
 			RefreshPath: "/auth",
 			// The first page after the login is still a navigation that the provider's page

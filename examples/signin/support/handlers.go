@@ -39,14 +39,14 @@ func newApp(c config) (http.Handler, error) {
 	}
 	auth, err := middleware.New(middleware.Config{
 		Tokens: authority, ClientIP: clientip.RemoteAddr, Now: c.now,
-		Tiers: ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour}, "staff": {Limit: 5000, Period: time.Hour}},
+		Tiers: ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour, Algorithm: ratelimit.GCRA}, "staff": {Limit: 5000, Period: time.Hour, Algorithm: ratelimit.GCRA}},
 	})
 	if err != nil {
 		return nil, err
 	}
 	// An agent who opens one account after the other does not do what they are here for.
 	limit, err := auth.Limits(ratelimit.LimitConfig{Rules: []ratelimit.Rule{
-		{Name: "acting", Limit: 20, Period: time.Hour, By: ratelimit.ByUser()},
+		{Name: "acting", Limit: 20, Period: time.Hour, Algorithm: ratelimit.GCRA, By: ratelimit.ByUser()},
 	}})
 	if err != nil {
 		return nil, err

@@ -33,7 +33,8 @@ func main() {
 	}))
 	auth := must(middleware.New(middleware.Config{
 		Tokens: authority, ClientIP: echov4.ClientIP(e.IPExtractor),
-		Tiers: ratelimit.Tiers{"free": {Limit: 10, Period: time.Hour}},
+		// 10 requests at once, and then one every 6 minutes: 1 h / 10
+		Tiers: ratelimit.Tiers{"free": {Limit: 10, Period: time.Hour, Algorithm: ratelimit.GCRA}},
 	}))
 	routes := echov4.New(auth)
 	e.POST("/login", routes.Login)

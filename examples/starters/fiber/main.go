@@ -31,7 +31,8 @@ func main() {
 	}))
 	auth := must(middleware.New(middleware.Config{
 		Tokens: authority, ClientIP: clientip.RemoteAddr,
-		Tiers: ratelimit.Tiers{"free": {Limit: 10, Period: time.Hour}},
+		// 10 requests at once, and then one every 6 minutes: 1 h / 10
+		Tiers: ratelimit.Tiers{"free": {Limit: 10, Period: time.Hour, Algorithm: ratelimit.GCRA}},
 	}))
 	app := fiber.New(fiber.Config{ReadTimeout: 5 * time.Second})
 	app.Post("/login", adaptor.HTTPHandlerFunc(auth.Login))
