@@ -46,15 +46,18 @@ func openPostgres(ctx context.Context, o options, users store.Users) (*place, er
 	db.SetMaxOpenConns(32)
 	db.SetMaxIdleConns(32)
 	p.fill = func(ctx context.Context, n int) error {
-		_, err := db.ExecContext(ctx, fillPostgres, n)
+		if _, err := db.ExecContext(ctx, fillPostgres, n); err != nil {
+			return err
+		}
+		_, err := db.ExecContext(ctx, fillEpochs)
 		return err
 	}
 	p.size = func(ctx context.Context) (size int64, err error) {
-		err = db.QueryRowContext(ctx, "SELECT pg_total_relation_size('sallyport_sessions')").Scan(&size)
+		err = db.QueryRowContext(ctx, "SELECT pg_total_relation_size('sallyport_sessions') + pg_total_relation_size('sallyport_epochs')").Scan(&size)
 		return size, err
 	}
 	p.settle = func(ctx context.Context) error {
-		_, err := db.ExecContext(ctx, "VACUUM (ANALYZE) sallyport_sessions")
+		_, err := db.ExecContext(ctx, "VACUUM (ANALYZE) sallyport_sessions, sallyport_epochs")
 		return err
 	}
 	p.close = func(ctx context.Context) error { return errors.Join(db.Close(), drop(ctx)) }
@@ -65,6 +68,12 @@ func openPostgres(ctx context.Context, o options, users store.Users) (*place, er
 	}
 	return p, nil
 }
+
+// fillEpochs adds what a login adds for each user.
+const fillEpochs = `
+INSERT INTO sallyport_epochs (user_id, epoch, ended_at, until)
+SELECT user_id, 0, NULL, expires_at + 2592000000000 FROM sallyport_sessions WHERE true
+ON CONFLICT DO NOTHING`
 
 const fillPostgres = `
 INSERT INTO sallyport_sessions

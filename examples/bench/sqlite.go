@@ -35,7 +35,9 @@ func openSQLite(ctx context.Context, o options, users store.Users) (*place, erro
 		}
 		defer func() { _ = conn.Close() }()
 		_, large := conn.ExecContext(ctx, "PRAGMA cache_size = -524288")
-		_, err = conn.ExecContext(ctx, fillSQLite, n)
+		if _, err = conn.ExecContext(ctx, fillSQLite, n); err == nil {
+			_, err = conn.ExecContext(ctx, fillEpochs)
+		}
 		_, small := conn.ExecContext(ctx, "PRAGMA cache_size = -2000") // as it was, for the refreshes
 		return errors.Join(large, err, small)
 	}

@@ -120,13 +120,13 @@ func TestOpenRefusesAMariaDBAccountWithoutRights(t *testing.T) {
 		"to read": {
 			[]string{"SELECT ON $database.*"},
 			[]string{
-				"GRANT INSERT, UPDATE, DELETE ON sallyport_sessions TO it", "GRANT INSERT, UPDATE, DELETE ON sallyport_api_keys",
+				"GRANT INSERT, UPDATE, DELETE ON sallyport_sessions TO it", "GRANT INSERT, UPDATE, DELETE ON sallyport_epochs", "GRANT INSERT, UPDATE, DELETE ON sallyport_api_keys",
 				"GRANT INSERT, UPDATE, DELETE ON sallyport_denials", "GRANT UPDATE ON sallyport_users",
 			},
 		},
 		"to serve": {
 			[]string{
-				"SELECT ON $database.*", "INSERT, UPDATE, DELETE ON $database.sallyport_sessions", "INSERT, UPDATE, DELETE ON $database.sallyport_api_keys",
+				"SELECT ON $database.*", "INSERT, UPDATE, DELETE ON $database.sallyport_sessions", "INSERT, UPDATE, DELETE ON $database.sallyport_epochs", "INSERT, UPDATE, DELETE ON $database.sallyport_api_keys",
 				"INSERT, UPDATE, DELETE ON $database.sallyport_denials", "UPDATE ON $database.sallyport_users",
 			}, nil,
 		},
@@ -230,21 +230,24 @@ func TestMariaDBDeadlocks(t *testing.T) {
 	}
 	must(t, s.CreateSession(t.Context(), session("s1", 24)))
 
-	// The other has s2 and wants s1; this one has s1 and waits for s2. MariaDB undoes the
-	// one that has written less.
+	// The other has s2 and wants the user's epoch; this one has that and waits for s2, which
+	// it moves to the next. MariaDB undoes the one that has written less.
 	for i := range 50 {
 		do(fmt.Sprintf("INSERT INTO sallyport_denials VALUES ('d%d', 1)", i))
 	}
 	revoked := make(chan error, 1)
-	go func() { revoked <- revokesUsers(t.Context(), s, "u1", noon) }()
+	go func() {
+		_, err := s.RevokeUserSessions(t.Context(), "u1", "s2", noon, noon)
+		revoked <- err
+	}()
 	watcher := p.db(t)
 	for waits := 0; waits == 0; {
-		must(t, watcher.QueryRowContext(t.Context(), "SELECT count(*) FROM information_schema.processlist WHERE db = DATABASE() AND info LIKE 'UPDATE sallyport_sessions SET revoked_at%'").Scan(&waits))
+		must(t, watcher.QueryRowContext(t.Context(), "SELECT count(*) FROM information_schema.processlist WHERE db = DATABASE() AND info LIKE 'UPDATE sallyport_sessions SET epoch%'").Scan(&waits))
 	}
-	do("UPDATE sallyport_sessions SET label = 'mine' WHERE id = 's1'")
+	do("UPDATE sallyport_epochs SET until = until + 1 WHERE user_id = 'u1'")
 	must(t, other.Commit(), <-revoked)
-	for _, id := range []string{"s1", "s2"} {
-		if got, err := s.Session(t.Context(), id); err != nil || got.RevokedAt.IsZero() || got.Label != "mine" {
+	for id, ends := range map[string]bool{"s1": true, "s2": false} {
+		if got, err := s.Session(t.Context(), id); err != nil || got.RevokedAt.IsZero() == ends {
 			t.Errorf("%s: %+v, %v", id, got, err)
 		}
 	}

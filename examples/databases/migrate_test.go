@@ -170,6 +170,11 @@ func TestMigrationsByAnotherTool(t *testing.T) {
 
 		run(names[1], "-- +goose Down", "")
 		refuses(t, db, p.config, "lack "+names[1])
+		for _, name := range names[2:] {
+			if strings.HasSuffix(name, "_epochs.sql") { // which has a table of its own
+				run(name, "-- +goose Down", "")
+			}
+		}
 		run(names[0], "-- +goose Down", "")
 		if after := tables(t, p); after != before {
 			t.Errorf("the way down left behind\n%s", after)

@@ -401,14 +401,14 @@ func TestOpenRefusesARoleWithoutRights(t *testing.T) {
 		"to read": {
 			[]string{"USAGE ON SCHEMA $schema", "SELECT ON ALL TABLES IN SCHEMA $schema"},
 			[]string{
-				"GRANT INSERT, UPDATE, DELETE ON sallyport_sessions TO it", "GRANT INSERT, UPDATE, DELETE ON sallyport_api_keys",
+				"GRANT INSERT, UPDATE, DELETE ON sallyport_sessions TO it", "GRANT INSERT, UPDATE, DELETE ON sallyport_epochs", "GRANT INSERT, UPDATE, DELETE ON sallyport_api_keys",
 				"GRANT INSERT, UPDATE, DELETE ON sallyport_denials", "GRANT UPDATE ON sallyport_users", `the role "$role"`,
 			},
 		},
 		"to serve": {
 			[]string{
 				"USAGE ON SCHEMA $schema", "SELECT ON ALL TABLES IN SCHEMA $schema",
-				"INSERT, UPDATE, DELETE ON sallyport_sessions, sallyport_api_keys, sallyport_denials", "UPDATE ON sallyport_users",
+				"INSERT, UPDATE, DELETE ON sallyport_sessions, sallyport_epochs, sallyport_api_keys, sallyport_denials", "UPDATE ON sallyport_users",
 			}, nil,
 		},
 	}

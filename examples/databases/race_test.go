@@ -169,32 +169,3 @@ func TestOneOfManyUsersGetsALogin(t *testing.T) {
 		})
 	})
 }
-
-// Two who end a user's sessions come by them in another order if one was moved to
-// the end of the table in between. That each waits for what the other has does not
-// happen, for they take them by their IDs.
-func TestTwoWhoEndAUsersSessionsDoNotWaitForOneAnother(t *testing.T) {
-	t.Parallel()
-	p := inPostgres(t)
-	p.set(t, "enable_indexscan", "off") // a bitmap scan, as the planner chooses it for large tables
-	db := p.db(t)
-	s := p.store(t, db)
-	for i := range 8 {
-		must(t, s.CreateSession(t.Context(), session(fmt.Sprint("s", i), 1)))
-	}
-	p.run(t, db, "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.02); RETURN NEW; END $$",
-		"CREATE TRIGGER slow BEFORE UPDATE ON sallyport_sessions FOR EACH ROW EXECUTE FUNCTION slow()")
-
-	mover, err := db.BeginTx(t.Context(), nil)
-	must(t, err)
-	defer func() { _ = mover.Rollback() }()
-	pid := 0
-	must(t, mover.QueryRowContext(t.Context(), "UPDATE sallyport_sessions SET idle_until = idle_until + 1 WHERE id = 's0' RETURNING pg_backend_pid()").Scan(&pid))
-	first := make(chan error, 1)
-	go func() { first <- revokesUsers(t.Context(), s, "u1", noon) }()
-	for waiting := false; !waiting; { // until it waits for the session that is being moved
-		must(t, db.QueryRowContext(t.Context(), "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid)))", pid).Scan(&waiting))
-	}
-	must(t, mover.Commit())
-	must(t, revokesUsers(t.Context(), s, "u1", noon), <-first)
-}

@@ -115,6 +115,25 @@ func (c *recordedConn) QueryContext(ctx context.Context, query string, args []dr
 	return rows, err
 }
 
+func (c *recordedConn) BeginTx(ctx context.Context, options driver.TxOptions) (driver.Tx, error) {
+	c.recorder.note("BEGIN", nil)
+	defer c.recorder.done("BEGIN")
+	tx, err := c.Conn.(driver.ConnBeginTx).BeginTx(ctx, options)
+	return &recordedTx{tx, c.recorder}, err
+}
+
+type recordedTx struct {
+	driver.Tx
+
+	recorder *recorder
+}
+
+func (t *recordedTx) Commit() error {
+	t.recorder.note("COMMIT", nil)
+	defer t.recorder.done("COMMIT")
+	return t.Tx.Commit()
+}
+
 // brokenRows is a connection that breaks when so many rows have come.
 type brokenRows struct {
 	driver.Rows

@@ -67,7 +67,7 @@ func TestManyAreDeletedInBatches(t *testing.T) {
 
 		recorder.take()
 		n, err := s.DeleteExpiredSessions(t.Context(), noon.Add(-time.Microsecond))
-		if n != 0 || err != nil || len(recorder.take()) != 1 {
+		if n != 0 || err != nil || len(recorder.take()) != 2 {
 			t.Errorf("before anything has expired: %d, %v", n, err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
@@ -83,6 +83,7 @@ func TestManyAreDeletedInBatches(t *testing.T) {
 		if p.config.Dialect == sqlstore.MySQL {
 			want *= 2 // it looks for them first
 		}
+		want++ // the users' epochs
 		if calls := recorder.take(); len(calls) != want {
 			t.Errorf("%d statements, want %d: a thousand each, and the rest", len(calls), want)
 		}

@@ -48,7 +48,12 @@ var works = []work{
 		return err
 	}, store.ErrNotFound, 1, "sessions_pkey"},
 	{"CreateSession", func(ctx context.Context, s *sqlstore.Store) error { return s.CreateSession(ctx, session("s3", 1)) }, nil, 1, ""},
-	{"CreateSession, taken", func(ctx context.Context, s *sqlstore.Store) error { return s.CreateSession(ctx, session("s3", 1)) }, store.ErrConflict, 1, ""},
+	{"CreateSession, taken", func(ctx context.Context, s *sqlstore.Store) error { return s.CreateSession(ctx, session("s3", 1)) }, store.ErrConflict, 2, "sessions_pkey"},
+	{"CreateSession, the first of a user", func(ctx context.Context, s *sqlstore.Store) error {
+		n := session("s4", 1)
+		n.UserID = "u9"
+		return s.CreateSession(ctx, n)
+	}, nil, 5, "epochs_pkey, then "},
 	{"AdvanceSession, which wins", func(ctx context.Context, s *sqlstore.Store) error {
 		return s.AdvanceSession(ctx, "s1", 1, noon, noon.Add(time.Hour))
 	}, nil, 1, "sessions_pkey"},
@@ -64,11 +69,13 @@ var works = []work{
 	}, nil, 1, "sessions_user"},
 	{"RevokeSession", func(ctx context.Context, s *sqlstore.Store) error { return s.RevokeSession(ctx, "s1", noon) }, nil, 1, "sessions_pkey"},
 	{"RevokeSession, unknown", func(ctx context.Context, s *sqlstore.Store) error { return s.RevokeSession(ctx, "s9", noon) }, nil, 1, "sessions_pkey"},
-	{"RevokeUserSessions", func(ctx context.Context, s *sqlstore.Store) error { return revokesUsers(ctx, s, "u1", noon) }, nil, 2, "sessions_user, then sessions_revoked"},
+	{"RevokeUserSessions", func(ctx context.Context, s *sqlstore.Store) error { return revokesUsers(ctx, s, "u1", noon) }, nil, 6, "sessions_u, then , then epochs_pkey, then epochs_pkey, then , then sessions_used"},
+	{"RevokeUserSessions, once more", func(ctx context.Context, s *sqlstore.Store) error { return revokesUsers(ctx, s, "u1", noon) }, nil, 2, "sessions_u, then sessions_used"},
+	{"RevokeUserSessions, unknown", func(ctx context.Context, s *sqlstore.Store) error { return revokesUsers(ctx, s, "nobody", noon) }, nil, 3, "epochs_pkey, then sessions_u, then epochs_pkey"},
 	{"DeleteExpiredSessions", func(ctx context.Context, s *sqlstore.Store) error {
 		_, err := s.DeleteExpiredSessions(ctx, noon)
 		return err
-	}, nil, 1, "sessions_end"},
+	}, nil, 2, "sessions_end, then epochs_until"},
 
 	{"APIKey", func(ctx context.Context, s *sqlstore.Store) error {
 		_, err := s.APIKey(ctx, keyOfAda.Digest)

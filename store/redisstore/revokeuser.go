@@ -3,7 +3,9 @@ package redisstore
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -29,16 +31,21 @@ redis.call('HSETNX', KEYS[1], 'revoked', ARGV[1])
 if tonumber(s[2]) < tonumber(ARGV[3]) then return -1 end
 return 1`)
 
-	// noting adds IDs to a sorted set, which then lasts until ARGV[1] at least.
-	// ARGV[2] is their score.
+	// noting adds IDs to a sorted set, which then lasts until ARGV[1] at least. The
+	// rest of ARGV is a score and an ID, and again, which Lua can pass on up to a few
+	// thousand at a time.
 	noting = redisclient.NewScript(`
-for i = 3, #ARGV do redis.call('ZADD', KEYS[1], ARGV[2], ARGV[i]) end
+redis.call('ZADD', KEYS[1], unpack(ARGV, 2))
 local now, left = redis.call('TIME'), redis.call('PTTL', KEYS[1])
 if left < 0 or now[1] * 1000 + left < tonumber(ARGV[1]) then redis.call('PEXPIREAT', KEYS[1], ARGV[1]) end
 return 1`)
 )
 
-// RevokeUserSessions ends all sessions of a user, a thousand at a time, each
+// besides is how many thousands of sessions are ended at the same time: this node
+// prepares the commands of some while the server runs those of others.
+const besides = 4
+
+// RevokeUserSessions ends all sessions of a user, thousands at a time, each
 // thousand with [Config.Timeout]; see [store.Sessions]. It returns an error if at
 // is zero. After another error some sessions may have ended. The next call ends
 // the others, and returns all of them.
@@ -47,11 +54,14 @@ func (s *Store) RevokeUserSessions(ctx context.Context, userID, except string, a
 		return nil, fmt.Errorf("redisstore: RevokeUserSessions: %w", errNoTime)
 	}
 	for {
-		n, err := s.endSome(ctx, userID, except, at, since)
+		listed, err := s.firstListed(ctx, userID, besides*manyAtATime)
+		if err == nil {
+			err = s.endThousands(ctx, listed, userID, except, at, since)
+		}
 		if err != nil {
 			return nil, failedWrite("RevokeUserSessions", err)
 		}
-		if n < manyAtATime {
+		if len(listed) < besides*manyAtATime {
 			break
 		}
 	}
@@ -67,20 +77,42 @@ func (s *Store) RevokeUserSessions(ctx context.Context, userID, except string, a
 	return ended, nil
 }
 
-// endSome ends the first sessions in a user's list, and returns how many it found
-// there. They are recorded before they are ended, and leave the list afterwards:
-// if it fails at any step, the next call finds each of them in one of the two,
-// and ends it if it has not ended.
-func (s *Store) endSome(ctx context.Context, userID, except string, at, since time.Time) (int, error) {
+// firstListed returns the first members of a user's list.
+func (s *Store) firstListed(ctx context.Context, userID string, most int64) ([]string, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	listed, err := s.client.ZRange(ctx, s.userSessionsKey(userID), 0, manyAtATime-1).Result()
-	if err != nil || len(listed) == 0 {
-		return 0, err
+	return s.client.ZRange(ctx, s.userSessionsKey(userID), 0, most-1).Result()
+}
+
+// endThousands ends the sessions of members of a user's list, a thousand beside the
+// other, and returns the error of one that fails.
+func (s *Store) endThousands(ctx context.Context, listed []string, userID, except string, at, since time.Time) error {
+	errs := make([]error, besides)
+	var all sync.WaitGroup
+	n := 0
+	for some := range slices.Chunk(listed, manyAtATime) {
+		failed := &errs[n]
+		n++
+		all.Go(func() { *failed = s.endSome(ctx, some, userID, except, at, since) })
 	}
+	all.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// endSome ends the sessions of some members of a user's list. They are recorded before
+// they are ended, and leave the list afterwards: if it fails at any step, the next call
+// finds each of them in one of the two, and ends it if it has not ended.
+func (s *Store) endSome(ctx context.Context, listed []string, userID, except string, at, since time.Time) error {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
 	var last int64 // when the last of them is gone for certain
 	var keys []string
-	var over, members []any
+	var over, note, members []any
 	for _, member := range listed {
 		id, ends := idOf(member)
 		if id == except {
@@ -88,17 +120,17 @@ func (s *Store) endSome(ctx context.Context, userID, except string, at, since ti
 		}
 		last = max(last, ends)
 		keys, over, members = append(keys, s.sessionKey(id)), append(over, id), append(members, member)
+		note = append(note, at.UnixMilli(), id)
 	}
 	if len(members) == 0 {
-		return len(listed), nil
+		return nil
 	}
-	note := fields{last, at.UnixMilli()}
-	if _, err := s.run(ctx, noting, s.endedSessionsKey(userID), append(note, over...)...); err != nil {
-		return 0, err
+	if _, err := s.run(ctx, noting, s.endedSessionsKey(userID), append(fields{last}, note...)...); err != nil {
+		return err
 	}
 	found, err := s.runAll(ctx, endingOfUser, keys, at.UnixMicro(), userID, since.UnixMicro())
 	if err != nil {
-		return 0, err
+		return err
 	}
 	var gone []any // of which no access token is valid
 	for i, n := range found {
@@ -108,8 +140,8 @@ func (s *Store) endSome(ctx context.Context, userID, except string, at, since ti
 	}
 	if len(gone) > 0 {
 		if err := s.client.ZRem(ctx, s.endedSessionsKey(userID), gone...).Err(); err != nil {
-			return 0, err
+			return err
 		}
 	}
-	return len(listed), s.client.ZRem(ctx, s.userSessionsKey(userID), members...).Err()
+	return s.client.ZRem(ctx, s.userSessionsKey(userID), members...).Err()
 }

@@ -38,10 +38,10 @@
 // must be UTF-8, and synchronous_commit must not be off. The tables are found by
 // the search_path.
 //
-// READ COMMITTED, the default, is enough: every method is one statement at a
-// time, and what must be atomic is one statement. With a stricter level a caller
-// that loses a race may get a serialization failure, which is answered with 503,
-// instead of ErrConflict.
+// READ COMMITTED, the default, is enough: what must be atomic is one statement, but
+// for the three of RevokeUserSessions, which are a transaction of that level. With a
+// stricter default a caller that loses a race may get a serialization failure, which
+// is answered with 503, instead of ErrConflict.
 //
 // Let the pool keep what it opens (db.SetMaxIdleConns, with the number of
 // SetMaxOpenConns): it keeps two connections otherwise, and PostgreSQL starts a
@@ -71,9 +71,9 @@
 // innodb_flush_log_at_trx_commit, sync_binlog where there is a binary log, an isolation
 // of READ UNCOMMITTED, an sql_mode that is not strict, autocommit off, a server or a
 // connection that is read-only, and a Galera cluster without wsrep_sync_wait. Each other
-// isolation will do, since what must be atomic is one statement. One that the server
-// undoes because of a deadlock is repeated, at most 8 times; if it still is undone, or
-// waits for longer than innodb_lock_wait_timeout, the store has failed.
+// isolation will do, since what must be atomic is one statement, or locks what it reads.
+// What the server undoes because of a deadlock is repeated, at most 8 times; if it still
+// is undone, or waits for longer than innodb_lock_wait_timeout, the store has failed.
 //
 // # Tables
 //
@@ -87,12 +87,18 @@
 //
 // # What it costs
 //
-// Reading, advancing and revoking a session are one round trip each. A caller
-// that loses the race to advance one needs a second, to learn the cause. A login
+// Creating, reading, advancing and revoking a session are one round trip each. A caller
+// that loses the race to advance one needs a second, to learn the cause, and the first
+// session of a user needs four more. A login
 // is two round trips, and the hash is computed between them without a transaction
 // or a connection. A sweep is one round trip for each thousand rows, and two on MySQL.
 // Sessions and keys are found through an index: by their ID or
 // digest, by their user, and by their end.
+//
+// Ending all sessions of a user is six round trips and two rows, however many sessions
+// there are: the sessions of a user belong to an epoch, a row of sallyport_epochs, and end
+// with it. A session is ended by a host's own SQL with its revoked_at, as before; one that
+// a host inserts is in epoch 0.
 //
 // The store runs nothing in the background: call tokens.Authority.Sweep about
 // once an hour to delete what has expired.
@@ -101,8 +107,5 @@
 //
 // The errors of the driver are wrapped and not translated, so they mean "the
 // store failed". The pool belongs to the host. This package neither closes it nor
-// changes its settings. Only the context limits how long a statement takes, with
-// one exception: the statement that ends all sessions of a user continues for up
-// to a minute after the context is done, because a cancelled statement would end
-// none of them.
+// changes its settings. Only the context limits how long a statement takes.
 package sqlstore

@@ -30,34 +30,34 @@ func sqlState(err error) string {
 	return state.SQLState()
 }
 
-// onAnother runs a statement that a connection has refused as readOnly on others of the
-// pool, and closes each that refuses it too, so that the pool opens new ones: after a
-// failover it keeps connections that it opened while the server was a replica. Each
-// refusal has changed nothing. It stops with the first connection that is newer than the
-// first refusal: then it is the server that takes no writes.
-func (s *Store) onAnother(ctx context.Context, statement string, args []any) (sql.Result, error) {
+// onAnother does on other connections of the pool what one has refused as readOnly, and
+// closes each that refuses it too, so that the pool opens new ones: after a failover it
+// keeps connections that it opened while the server was a replica. Each refusal has
+// changed nothing. It stops with the first connection that is newer than the first
+// refusal: then it is the server that takes no writes.
+func (s *Store) onAnother(ctx context.Context, do func(*sql.Conn) error) error {
 	refused := time.Now() //nolint:forbidigo // how old a connection is has nothing to do with the times of the data
 	left := s.db.Stats().OpenConnections
 	if s.dialect == MySQL { // which does not say how old a connection is
 		left = s.db.Stats().Idle
 	}
 	for ; ; left-- {
-		result, newer, err := s.orClosed(ctx, refused, statement, args)
+		newer, err := s.orClosed(ctx, refused, do)
 		if !isReadOnly(err) || newer || left <= 0 {
-			return result, err
+			return err
 		}
 	}
 }
 
-// orClosed runs a statement on one connection. If that takes no writes, it closes it, and
+// orClosed does something on one connection. If that takes no writes, it closes it, and
 // reports whether the server began it after the time.
-func (s *Store) orClosed(ctx context.Context, after time.Time, statement string, args []any) (result sql.Result, newer bool, err error) {
+func (s *Store) orClosed(ctx context.Context, after time.Time, do func(*sql.Conn) error) (newer bool, err error) {
 	conn, err := s.db.Conn(ctx)
 	if err != nil {
-		return nil, false, err
+		return false, err
 	}
 	defer func() { _ = conn.Close() }()
-	result, err = conn.ExecContext(ctx, statement, args...)
+	err = do(conn)
 	if isReadOnly(err) && s.dialect == PostgreSQL {
 		// An age, and not a time, since the clocks of two machines differ. It is asked for
 		// after the time that it is compared with: an answer that is late never makes a
@@ -70,7 +70,7 @@ func (s *Store) orClosed(ctx context.Context, after time.Time, statement string,
 	if isReadOnly(err) {
 		_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // the pool closes it
 	}
-	return result, newer, err
+	return newer, err
 }
 
 // writable adds to an error what a host can do about a server that takes no writes.

@@ -27,45 +27,108 @@ func (f flavour) onePage(query, index string) statement {
 }
 
 type sessionSQL struct {
-	create, read, exists, advance, revoke, ofUser, revokeOfUser, revokedOfUser statement
-	deleteEnded                                                                endedSQL
+	create, read, lost, exists, advance, revoke, ofUser, endedOfUser statement
+	deleteEnded                                                      endedSQL
 }
 
 func newSessionSQL(f flavour) sessionSQL {
 	// The expression of the index, or the column that has it.
 	end := map[Dialect]string{SQLite: "min(idle_until, expires_at)", PostgreSQL: "LEAST(idle_until, expires_at)", MySQL: "ends_at"}[f.dialect]
-	const revokeOfUser = "UPDATE sallyport_sessions SET revoked_at = $2 WHERE user_id = $1 AND id <> $3 AND revoked_at IS NULL"
+	const (
+		withEpoch = "FROM sallyport_sessions AS s LEFT JOIN sallyport_epochs AS e ON e.user_id = s.user_id AND e.epoch = s.epoch "
+		revokedAt = "COALESCE(s.revoked_at, e.ended_at)"
+
+		// Not what was revoked by itself.
+		endedOfUser = "SELECT s.id FROM sallyport_epochs AS e %s sallyport_sessions AS s %sON s.user_id = e.user_id AND s.epoch = e.epoch " +
+			"WHERE e.user_id = $1 AND e.ended_at >= $2 AND s.advanced_at >= $2"
+	)
+	all := strings.Replace("s."+strings.ReplaceAll(sessionColumns, ", ", ", s."), "s.revoked_at", revokedAt, 1)
 	return sessionSQL{
-		create: f.insertNew("sallyport_sessions", sessionColumns),
-		read:   f.sql(selectSession + "WHERE id = $1"),
+		create: f.createSession(),
+		read:   f.sql("SELECT " + all + " " + withEpoch + "WHERE s.id = $1"),
+		// Whether the session could have been advanced: then its epoch is missing, or it
+		// was moved to the next epoch meanwhile.
+		lost:   f.sql("SELECT s.user_id, s.generation = $2 AND " + revokedAt + " IS NULL " + withEpoch + "WHERE s.id = $1"),
 		exists: f.sql("SELECT EXISTS (SELECT 1 FROM sallyport_sessions WHERE id = $1)"),
 		advance: f.sql("UPDATE sallyport_sessions SET generation = generation + 1, advanced_at = $3, idle_until = $4 " +
-			"WHERE id = $1 AND generation = $2 AND revoked_at IS NULL"),
-		revoke: f.sql("UPDATE sallyport_sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL"),
-		ofUser: f.onePage(selectSession+"WHERE user_id = $1 AND revoked_at IS NULL ", "sallyport_sessions_user"),
-		// Ordered, so that two concurrent calls for one user do not deadlock. On MySQL both
-		// follow the index.
-		revokeOfUser: f.of(
-			revokeOfUser,
-			"UPDATE sallyport_sessions SET revoked_at = $2 WHERE id = ANY (ARRAY("+
-				"SELECT id FROM sallyport_sessions WHERE user_id = $1 AND id <> $3 AND revoked_at IS NULL ORDER BY id FOR UPDATE))",
-			revokeOfUser,
-		),
-		revokedOfUser: f.sql("SELECT id FROM sallyport_sessions WHERE user_id = $1 AND revoked_at >= $2 AND advanced_at >= $2"),
-		deleteEnded:   f.deleteEnded("sallyport_sessions", "id", end),
+			"WHERE id = $1 AND generation = $2 AND revoked_at IS NULL AND " + fmt.Sprintf(epochActive, f.lockEpoch())),
+		revoke: f.sql("UPDATE sallyport_sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL AND NOT " + epochEnded),
+		ofUser: f.onePage(selectSession+"WHERE user_id = $1 AND epoch = "+currentEpoch+" AND revoked_at IS NULL ", "sallyport_sessions_user"),
+		endedOfUser: f.of(fmt.Sprintf(endedOfUser, "JOIN", ""), fmt.Sprintf(endedOfUser, "JOIN", ""),
+			fmt.Sprintf(endedOfUser, "STRAIGHT_JOIN", "FORCE INDEX (sallyport_sessions_used) ")),
+		deleteEnded: f.deleteEnded("sallyport_sessions", "id", end),
 	}
 }
 
-// CreateSession adds a session; see [store.Sessions].
+// createSession returns a statement that inserts a session into the current epoch of its
+// user, and no row if its ID is taken, or if there is no epoch that lasts until the
+// session expires. See flavour.insertNew.
+func (f flavour) createSession() statement {
+	texts := []string{"id", "user_id", "client_id", "scopes", "label", "credential_version", "methods", "actor"}
+	columns := strings.Split(sessionColumns, ", ")
+	values := make([]string, len(columns))
+	for i, column := range columns {
+		values[i] = fmt.Sprintf("$%d", i+1)
+		switch {
+		case f.dialect != PostgreSQL:
+		case slices.Contains(texts, column):
+			values[i] += "::text"
+		default:
+			values[i] += "::bigint"
+		}
+	}
+	insert := "INSERT INTO sallyport_sessions (" + sessionColumns + ", epoch) SELECT " + strings.Join(values, ", ") + ", e.epoch " +
+		"FROM sallyport_epochs AS e WHERE e.user_id = $2 AND e.ended_at IS NULL AND e.until >= $9" + f.lockEpoch()
+	const conflict = " ON CONFLICT DO NOTHING"
+	return f.of(insert+conflict, insert+conflict, insert+" ON DUPLICATE KEY UPDATE id = IF(LAST_INSERT_ID(1) = 1, id, id)")
+}
+
+// CreateSession adds a session; see [store.Sessions]. If it is the first of its user, or
+// expires later than all others by more than a month, it also writes the user's epoch.
 func (s *Store) CreateSession(ctx context.Context, n store.Session) error {
-	taken, err := s.insert(ctx, "CreateSession", s.session.create,
+	const doing = "CreateSession"
+	for range epochTries {
+		rows, err := s.insertSession(ctx, doing, n)
+		if err != nil || rows == 1 {
+			return err
+		}
+		taken, err := one(ctx, s.db, doing, value[bool], s.session.exists, n.ID)
+		switch {
+		case err != nil:
+			return err
+		case taken:
+			return fmt.Errorf("sqlstore: %s: the ID is taken: %w", doing, store.ErrConflict)
+		}
+		if err := s.beginEpoch(ctx, doing, n.UserID, n.ExpiresAt.Add(untilMargin)); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("sqlstore: %s: %w", doing, errUnsettled)
+}
+
+// insertSession returns how many rows were inserted.
+func (s *Store) insertSession(ctx context.Context, doing string, n store.Session) (int64, error) {
+	result, err := s.run(ctx, doing, s.session.create, []any{
 		n.ID, n.UserID, n.ClientID, array(n.Scopes), n.Generation, micros(n.CreatedAt), micros(n.AdvancedAt),
 		micros(n.IdleUntil), micros(n.ExpiresAt), optional(n.RevokedAt), n.Label, n.CredentialVersion,
-		optional(n.AuthenticatedAt), array(n.Methods), n.Actor)
-	if err == nil && taken {
-		return fmt.Errorf("sqlstore: CreateSession: the ID is taken: %w", store.ErrConflict)
+		optional(n.AuthenticatedAt), array(n.Methods), n.Actor,
+	})
+	if err != nil {
+		return 0, err
 	}
-	return err
+	if s.dialect == MySQL {
+		if found, err := result.LastInsertId(); err != nil || found == 1 {
+			return 0, err // the ID is taken, even if the row counts as one
+		}
+	}
+	rows, err := result.RowsAffected()
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("sqlstore: %s: %w", doing, err)
+	case rows != 0 && rows != 1:
+		return 0, fmt.Errorf("sqlstore: %s: %d rows were changed: %w", doing, rows, errMixedUp)
+	}
+	return rows, nil
 }
 
 // Session returns the session with this ID; see [store.Sessions].
@@ -77,18 +140,35 @@ func (s *Store) Session(ctx context.Context, id string) (store.Session, error) {
 // condition and the write are one statement, so no other write comes between
 // them. Only a caller that has lost reads the session again, to learn the cause.
 func (s *Store) AdvanceSession(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
-	rows, err := s.execOne(ctx, "AdvanceSession", s.session.advance, id, from, micros(at), micros(idleUntil))
-	if err != nil || rows == 1 {
-		return err
+	const doing = "AdvanceSession"
+	for range epochTries {
+		rows, err := s.execOne(ctx, doing, s.session.advance, id, from, micros(at), micros(idleUntil))
+		if err != nil || rows == 1 {
+			return err
+		}
+		because, err := one(ctx, s.db, doing, scanLost, s.session.lost, id, from)
+		switch {
+		case err != nil:
+			return err
+		case !because.again:
+			return fmt.Errorf("sqlstore: %s: %w", doing, store.ErrConflict)
+		}
+		if err := s.beginEpoch(ctx, doing, because.userID, time.Time{}); err != nil {
+			return err
+		}
 	}
-	exists, err := one(ctx, s.db, "AdvanceSession", value[bool], s.session.exists, id)
-	switch {
-	case err != nil:
-		return err
-	case exists:
-		return fmt.Errorf("sqlstore: AdvanceSession: %w", store.ErrConflict)
-	}
-	return fmt.Errorf("sqlstore: AdvanceSession: %w", store.ErrNotFound)
+	return fmt.Errorf("sqlstore: %s: %w", doing, errUnsettled)
+}
+
+// lost is why a session was not advanced.
+type lost struct {
+	userID string
+	again  bool // it may be advanced yet
+}
+
+func scanLost(r row) (l lost, err error) {
+	err = r.Scan(&l.userID, &l.again)
+	return l, err
 }
 
 // RevokeSession ends a session; see [store.Sessions]. It returns an error if at
@@ -103,50 +183,12 @@ func (s *Store) UserSessions(ctx context.Context, userID string, after store.Cur
 	return many(ctx, s.db, "UserSessions", asked(scanSession, func(s store.Session) bool { return s.UserID == userID }), s.session.ofUser, userID, micros(after.CreatedAt), after.ID, limit)
 }
 
-// revokesFor limits the statement that ends all sessions of a user.
-const revokesFor = time.Minute
-
-// RevokeUserSessions ends all sessions of a user with one statement, and returns
-// with another the IDs of those that were revoked, and advanced, at since or later;
-// see [store.Sessions]. It returns an error if at is zero.
-//
-// A user with very many sessions may need longer than ctx allows.
-// RevokeUserSessions then returns an error, and the first statement continues,
-// for at most a minute: a cancelled statement would end no session, however often
-// it is repeated.
-//
-// The two statements are not one with RETURNING: the rows that a failed call has
-// revoked, or a concurrent one, would then be in the result of neither. And a
-// client that disconnects while it reads the result would undo the revocation.
-func (s *Store) RevokeUserSessions(ctx context.Context, userID, except string, at, since time.Time) ([]string, error) {
-	const doing = "RevokeUserSessions"
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("sqlstore: %s: %w", doing, err)
-	}
-	revoked := make(chan error, 1)
-	go func() {
-		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokesFor)
-		defer cancel()
-		revoked <- s.revoke(within, doing, s.session.revokeOfUser, at, userID, except)
-	}()
-	select {
-	case err := <-revoked:
-		if err != nil {
-			return nil, err
-		}
-	case <-ctx.Done():
-		return nil, fmt.Errorf("sqlstore: %s: sessions are still being ended: %w", doing, ctx.Err())
-	}
-	return many(ctx, s.db, doing, value[string], s.session.revokedOfUser, userID, micros(since))
-}
-
-// revoke runs a statement whose second argument is the time, and whose others are
-// which.
-func (s *Store) revoke(ctx context.Context, doing string, do statement, at time.Time, which ...any) error {
+// revoke runs a statement whose second argument is the time, and whose first is which.
+func (s *Store) revoke(ctx context.Context, doing string, do statement, at time.Time, which string) error {
 	if err := store.CheckRevocation(at); err != nil {
 		return fmt.Errorf("sqlstore: %s: %w", doing, err)
 	}
-	_, err := s.exec(ctx, doing, do, slices.Insert(which, 1, any(micros(at)))...)
+	_, err := s.exec(ctx, doing, do, which, micros(at))
 	return err
 }
 
@@ -154,9 +196,15 @@ func (s *Store) revoke(ctx context.Context, doing string, do statement, at time.
 // [store.Sessions]. It deletes 1000 at a time, commits them and pauses, so that
 // no other call waits for long. If it fails, it returns how many it has deleted
 // by then. On PostgreSQL and MySQL it skips sessions that another transaction is
-// writing; the next call deletes them.
+// writing; the next call deletes them. Then it deletes what it keeps of users whose
+// sessions are all gone.
 func (s *Store) DeleteExpiredSessions(ctx context.Context, before time.Time) (int, error) {
-	return s.deleteEnded(ctx, "DeleteExpiredSessions", s.session.deleteEnded, before)
+	const doing = "DeleteExpiredSessions"
+	gone, err := s.deleteEnded(ctx, doing, s.session.deleteEnded, before)
+	if err == nil {
+		_, err = s.deleteEnded(ctx, doing, s.epoch.deleteEnded, before)
+	}
+	return gone, err
 }
 
 func scanSession(r row) (store.Session, error) {

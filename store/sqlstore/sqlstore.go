@@ -22,6 +22,7 @@ type Store struct {
 	passwords *passwords.Hasher
 
 	session sessionSQL
+	epoch   epochSQL
 	key     keySQL
 	client  clientSQL
 	denial  denialSQL
@@ -64,6 +65,7 @@ func Open(ctx context.Context, db *sql.DB, c Config) (*Store, error) {
 		host:      c.Users,
 		passwords: c.Passwords,
 		session:   newSessionSQL(f),
+		epoch:     newEpochSQL(f),
 		key:       newKeySQL(f),
 		client:    newClientSQL(f),
 		denial:    newDenialSQL(f),
@@ -93,12 +95,52 @@ func (s *Store) run(ctx context.Context, doing string, do statement, args []any)
 		result, err = s.db.ExecContext(ctx, do.text, args...)
 	}
 	if isReadOnly(err) {
-		result, err = s.onAnother(ctx, do.text, args)
+		err = s.onAnother(ctx, func(conn *sql.Conn) (err error) {
+			result, err = conn.ExecContext(ctx, do.text, args...)
+			return err
+		})
 	}
 	if err != nil {
 		return nil, fmt.Errorf("sqlstore: %s: %w", doing, s.writable(err))
 	}
 	return result, nil
+}
+
+// transact runs statements in one transaction, and all of them again in the cases in
+// which run does. On SQLite the first of them must be one that writes.
+func (s *Store) transact(ctx context.Context, doing string, do func(*sql.Tx) error) error {
+	options := &sql.TxOptions{}
+	if s.dialect == PostgreSQL {
+		options.Isolation = sql.LevelReadCommitted // each statement sees what was committed while it waited
+	}
+	whole := func(in interface {
+		BeginTx(ctx context.Context, options *sql.TxOptions) (*sql.Tx, error)
+	},
+	) error {
+		tx, err := in.BeginTx(ctx, options)
+		if err != nil {
+			return err
+		}
+		if err := do(tx); err != nil {
+			_ = tx.Rollback()
+			return err
+		}
+		return tx.Commit()
+	}
+	err := whole(s.db)
+	for tries := 0; isDeadlock(err) && tries < deadlockTries && rest(ctx, deadlockPause<<tries) == nil; tries++ {
+		err = whole(s.db)
+	}
+	if isReadOnly(err) {
+		err = s.onAnother(ctx, func(conn *sql.Conn) error { return whole(conn) })
+	}
+	if err != nil && ctx.Err() != nil { // a driver may say that its connection is gone
+		err = fmt.Errorf("%w: %w", ctx.Err(), err)
+	}
+	if err != nil {
+		return fmt.Errorf("sqlstore: %s: %w", doing, s.writable(err))
+	}
+	return nil
 }
 
 // execOne is exec for a statement that changes one row or none. MySQL counts a row twice

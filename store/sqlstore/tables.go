@@ -15,7 +15,8 @@ var migrationsTable = table{"sallyport_migrations", "version", "SELECT"}
 func (i inspection) tables() []table {
 	tables := []table{
 		migrationsTable,
-		{"sallyport_sessions", sessionColumns, "SELECT INSERT UPDATE DELETE"},
+		{"sallyport_sessions", sessionColumns + ", epoch", "SELECT INSERT UPDATE DELETE"},
+		{"sallyport_epochs", epochColumns, "SELECT INSERT UPDATE DELETE"},
 		{"sallyport_api_keys", keyColumns, "SELECT INSERT UPDATE DELETE"},
 		{"sallyport_clients", clientColumns, "SELECT"},
 		{"sallyport_denials", denialColumns, "SELECT INSERT UPDATE DELETE"},

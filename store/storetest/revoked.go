@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -38,6 +39,12 @@ var revokedRules = []rule{
 		says:  whatItEnded,
 		why:   "of two calls at once one would say that all is over before the other has denied a single access token, and the other may fail to",
 		check: returnsWhatOthersEnd,
+	},
+	{
+		name:  "RevokeUserSessions returns what is advanced meanwhile",
+		says:  whatItEnded,
+		why:   "a refresh that is made at the same moment has an access token: if its session ends and is not returned, the token is not denied",
+		check: returnsWhatIsAdvanced,
 	},
 	{
 		name:  "RevokeUserSessions returns nothing that lives",
@@ -132,6 +139,34 @@ func returnsWhatOthersEnd(t *trial) {
 		for i, err := range errs {
 			t.must(err, "RevokeUserSessions by %d callers", callers)
 			t.returned(told[i], all, "RevokeUserSessions, while others do the same")
+		}
+	}
+}
+
+func returnsWhatIsAdvanced(t *trial) {
+	late := t.now.Add(time.Hour)
+	for range rounds / 4 {
+		user := unique("user")
+		all := []store.Session{t.opensFor(user), t.opensFor(user), t.opensFor(user), t.opensFor(user)}
+		var ids []string
+		errs := atOnce(len(all)+1, func(i int) (err error) {
+			if i == len(all) {
+				ids, err = t.Store.RevokeUserSessions(t.ctx, user, "", late, late)
+				return err
+			}
+			err = t.Store.AdvanceSession(t.ctx, all[i].ID, all[i].Generation, late, late.Add(day))
+			if errors.Is(err, store.ErrConflict) {
+				return nil
+			}
+			return err
+		})
+		t.must(errors.Join(errs...), "AdvanceSession and RevokeUserSessions at once")
+		for _, s := range all {
+			s, err := t.Store.Session(t.ctx, s.ID)
+			t.must(err, "Session")
+			if s.AdvancedAt.Equal(late) {
+				t.returned(ids, []store.Session{s}, "RevokeUserSessions, while its sessions were advanced")
+			}
 		}
 	}
 }

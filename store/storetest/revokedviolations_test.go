@@ -76,6 +76,23 @@ var revokedViolations = []violation{
 			return ids, err
 		}}
 	}},
+	{"RevokeUserSessions looks for what was used lately before it ends", "RevokeUserSessions returns what is advanced meanwhile", func(r *rig) {
+		r.Store = override{Store: r.Store, revokeAll: func(ctx context.Context, userID, except string, at, since time.Time) ([]string, error) {
+			lately, err := r.reference.list(ctx, func(s store.Session) bool { return s.UserID == userID && s.ID != except && !s.AdvancedAt.Before(since) })
+			if err != nil {
+				return nil, err
+			}
+			yields()
+			if _, err := r.reference.RevokeUserSessions(ctx, userID, except, at, since); err != nil {
+				return nil, err
+			}
+			var ids []string
+			for _, s := range lately {
+				ids = append(ids, s.ID)
+			}
+			return ids, nil
+		}}
+	}},
 	{"RevokeUserSessions returns what was deleted", "RevokeUserSessions returns nothing that lives", func(r *rig) {
 		var mu sync.Mutex
 		all := map[string][]string{}

@@ -38,14 +38,32 @@ CREATE TABLE IF NOT EXISTS sallyport_sessions (
     -- When the session ends, for DeleteExpiredSessions.
     ends_at            BIGINT AS (LEAST(idle_until, expires_at)) STORED,
 
-    -- A user's sessions that are not revoked, oldest first, and the others by when
-    -- they were revoked.
-    INDEX sallyport_sessions_user (user_id, revoked_at, created_at, id),
+    -- The epoch of the user that the session belongs to: it ends with it.
+    epoch              BIGINT         NOT NULL DEFAULT 0,
+
+    -- The active sessions of a user, oldest first: those of the current epoch. And
+    -- what of an epoch was used lately, for RevokeUserSessions.
+    INDEX sallyport_sessions_user (user_id, epoch, revoked_at, created_at, id),
+    INDEX sallyport_sessions_used (user_id, epoch, advanced_at),
     INDEX sallyport_sessions_end (ends_at)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC;
 
 SELECT id, user_id, client_id, scopes, generation, created_at, advanced_at, idle_until, expires_at, revoked_at, label,
-    credential_version, authenticated_at, methods, actor, ends_at FROM sallyport_sessions WHERE 1 = 0;
+    credential_version, authenticated_at, methods, actor, ends_at, epoch FROM sallyport_sessions WHERE 1 = 0;
+
+-- Ending an epoch ends all its sessions. The current epoch of a user has no ended_at.
+-- All its sessions have expired at until, or are looked for before it is deleted.
+CREATE TABLE IF NOT EXISTS sallyport_epochs (
+    user_id  VARBINARY(512) NOT NULL,
+    epoch    BIGINT         NOT NULL,
+    ended_at BIGINT,
+    until    BIGINT         NOT NULL,
+
+    PRIMARY KEY (user_id, epoch),
+    INDEX sallyport_epochs_until (until)
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC;
+
+SELECT user_id, epoch, ended_at, until FROM sallyport_epochs WHERE 1 = 0;
 
 CREATE TABLE IF NOT EXISTS sallyport_api_keys (
     id                 VARBINARY(64)  NOT NULL PRIMARY KEY,
@@ -106,5 +124,6 @@ INSERT INTO sallyport_migrations (version) VALUES (1);
 DROP TABLE IF EXISTS sallyport_denials;
 DROP TABLE IF EXISTS sallyport_clients;
 DROP TABLE IF EXISTS sallyport_api_keys;
+DROP TABLE IF EXISTS sallyport_epochs;
 DROP TABLE IF EXISTS sallyport_sessions;
 DROP TABLE IF EXISTS sallyport_migrations;
