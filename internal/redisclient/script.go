@@ -47,7 +47,12 @@ func (s Script) RunKeys(ctx context.Context, client redis.UniversalClient, keys 
 // Command returns the command that Run sends to a server without the script, for use
 // in a pipeline.
 func (s Script) Command(ctx context.Context, key string, args ...any) Once {
-	return command(ctx, "eval", s.text, []string{key}, args)
+	return s.CommandKeys(ctx, []string{key}, args...)
+}
+
+// CommandKeys is Command on several keys of one hash slot.
+func (s Script) CommandKeys(ctx context.Context, keys []string, args ...any) Once {
+	return command(ctx, "eval", s.text, keys, args)
 }
 
 // Once is a command that the client sends at most once.
