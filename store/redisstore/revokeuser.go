@@ -13,9 +13,9 @@ import (
 	"github.com/sallyport-go/sallyport/internal/redisclient"
 )
 
-// The sessions that RevokeUserSessions ended are a sorted set of their IDs, but for
-// those that were not used lately, each with the millisecond at which it was ended, so that a caller that could not
-// deny them gets them again. The set expires with the last of their records. A
+// The sessions that RevokeUserSessions ended, and that were used lately, are a sorted set
+// of their IDs, each with the millisecond at which it was ended, so that a caller that
+// could not deny them gets them again. The set expires with the last of their records. A
 // call removes the members from before its since.
 func (s *Store) endedSessionsKey(userID string) string {
 	return s.prefix + "ended-sessions:" + nameless(userID)
