@@ -36,7 +36,7 @@ type Verifier struct {
 	Until time.Time
 
 	// Principal returns who the claims of an access token name, and an error if they are
-	// those of another kind of token.
+	// those of another kind of token. Its Claims are then set.
 	Principal func(jwt.MapClaims) (tokens.Principal, error)
 
 	// Now is the clock.
@@ -76,7 +76,7 @@ func (v Verifier) verify(token string) (tokens.Principal, error) {
 		return tokens.Principal{}, fmt.Errorf("%w: it names no user", tokens.ErrInvalidToken)
 	}
 	p.Restricted = true // as each token that is not Sallyport's own
-	return p, nil
+	return p.WithClaims(claims)
 }
 
 // Claims returns the claims of a token whose signature, algorithm, audience and expiry are
