@@ -1,6 +1,7 @@
 package tokens
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -41,6 +42,30 @@ func ReadersDiffer(payload []byte, issuer, audience string) error {
 	other.Issuer = "" // verify sets it
 	if one != other {
 		return fmt.Errorf("%+v, and the other reads %+v", one, other)
+	}
+	return nil
+}
+
+// PayloadsDiffer returns an error unless the payload of a token with this text and number
+// in each claim is what encoding/json makes of it. set selects the optional claims.
+func PayloadsDiffer(text string, number int64, set uint) error {
+	c := minted{claims{Issuer: text, Subject: text, ExpiresAt: &number, IssuedAt: &number, TokenID: text, ClientID: text}, text}
+	for i, claim := range []func(){
+		func() { c.NotBefore = &number }, func() { c.Scope = text }, func() { c.SessionID = text }, func() { c.Account = text },
+		func() { c.Tier = text }, func() { c.Seats = int(number) }, func() { c.Restricted = true }, func() { c.AuthenticatedAt = &number },
+		func() { c.Methods = texts{text} }, func() { c.Methods = texts{text, text, "otp"} }, func() { c.ContextClass = text },
+		func() { c.Actor = &actor{text} }, func() { c.SubjectKind = text },
+	} {
+		if set&(1<<i) != 0 {
+			claim()
+		}
+	}
+	want, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	if got := c.append(nil); string(got) != string(want) {
+		return fmt.Errorf("%s\nencoding/json: %s", got, want)
 	}
 	return nil
 }

@@ -63,12 +63,14 @@ func numbersFit(text []byte) bool {
 				}
 			}
 		case c >= '0' && c <= '9':
-			a := i
-			for i++; i < len(text) && isInNumber(text[i]); i++ {
+			end := i + 1
+			for end < len(text) && isInNumber(text[end]) {
+				end++
 			}
-			if _, err := strconv.ParseFloat(string(text[a:i]), 64); err != nil {
+			if _, err := strconv.ParseFloat(string(text[i:end]), 64); err != nil {
 				return false
 			}
+			i = end
 		}
 	}
 	return true
