@@ -67,7 +67,7 @@ type cache struct {
 	bytes   int
 	hmac    bool
 
-	table  atomic.Pointer[[]atomic.Pointer[verified]] // allocated with the first entry
+	table  atomic.Pointer[[]place] // allocated with the first entry
 	counts [8]struct {
 		hits, misses atomic.Uint64
 		_            [48]byte // so that each has its own cache line
@@ -75,6 +75,14 @@ type cache struct {
 
 	mu        sync.Mutex // writers
 	used, all int        // bytes and entries
+}
+
+// place is where an entry is kept. The tag is a part of the entry's key, so that a reader
+// need not read the entries of other tokens, which are far away in memory. A reader that
+// finds an entry beside the tag of another misses it, or reads that it is another token's.
+type place struct {
+	tag   atomic.Uint64 // 0: none
+	entry atomic.Pointer[verified]
 }
 
 // verified is a token whose signature is right. It is immutable.
@@ -89,6 +97,9 @@ type verified struct {
 }
 
 type cacheKey [sha256.Size]byte
+
+// tag returns a part of the key on which the place does not depend. It is never 0.
+func (k *cacheKey) tag() uint64 { return binary.LittleEndian.Uint64(k[16:]) | 1 }
 
 // newCache returns nil if the config asks for no cache.
 func newCache(c CacheConfig, complain configcheck.Complain) *cache {
@@ -118,7 +129,7 @@ func (c *cache) keyOf(token string, b []byte) cacheKey {
 }
 
 // places returns the places that a token may be kept in.
-func (c *cache) places(table []atomic.Pointer[verified], k cacheKey) []atomic.Pointer[verified] {
+func (c *cache) places(table []place, k cacheKey) []place {
 	first := int(binary.LittleEndian.Uint64(k[:])%uint64(c.entries/cacheWays)) * cacheWays //nolint:gosec // small
 	return table[first : first+cacheWays]
 }
@@ -130,7 +141,10 @@ func (c *cache) find(k cacheKey, set *keys.Set, key *keys.Member, now time.Time,
 	if table := c.table.Load(); table != nil {
 		places := c.places(*table, k)
 		for i := range places {
-			e := places[i].Load()
+			if places[i].tag.Load() != k.tag() {
+				continue
+			}
+			e := places[i].entry.Load()
 			if e == nil || e.token != k {
 				continue
 			}
@@ -164,29 +178,30 @@ func (c *cache) store(e *verified) {
 	defer c.mu.Unlock()
 	table := c.table.Load()
 	if table == nil {
-		made := make([]atomic.Pointer[verified], c.entries)
+		made := make([]place, c.entries)
 		table = &made
 		c.table.Store(table)
 	}
 	places := c.places(*table, e.token)
-	place := &places[chance(len(places))]
+	free := &places[chance(len(places))]
 	for i := range places {
-		old := places[i].Load()
+		old := places[i].entry.Load()
 		if old == nil || old.token == e.token || old.set != e.set || e.at.Sub(old.at) >= cacheAge {
-			place = &places[i]
+			free = &places[i]
 			if old != nil && old.token == e.token {
 				break
 			}
 		}
 	}
-	c.drop(place)
+	c.drop(free)
 	for tries := 0; c.used+e.size > c.bytes; tries++ {
 		if tries == c.entries {
 			return
 		}
 		c.drop(&(*table)[chance(len(*table))])
 	}
-	place.Store(e)
+	free.entry.Store(e)
+	free.tag.Store(e.token.tag())
 	c.used += e.size
 	c.all++
 }
@@ -199,8 +214,9 @@ func chance(n int) int {
 }
 
 // drop empties a place. The caller has the lock.
-func (c *cache) drop(place *atomic.Pointer[verified]) {
-	if old := place.Swap(nil); old != nil {
+func (c *cache) drop(p *place) {
+	p.tag.Store(0)
+	if old := p.entry.Swap(nil); old != nil {
 		c.used -= old.size
 		c.all--
 	}
