@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 
+	"github.com/sallyport-go/sallyport/internal/carry"
 	"github.com/sallyport-go/sallyport/internal/configcheck"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/middleware/wire"
@@ -45,11 +46,11 @@ func (a *Auth) limiter(c Config, complain complaint) *ratelimit.Limiter {
 
 // identify returns the caller of a request by its principal.
 func identify(r *http.Request) (ratelimit.Caller, error) {
-	p, ok := tokens.PrincipalFrom(r.Context())
-	if !ok {
+	p := carry.From[tokens.Principal](r.Context()) // not PrincipalFrom: a Principal is large
+	if p == nil {
 		return ratelimit.Caller{}, nil
 	}
-	return CallerOf(p), nil
+	return ratelimit.Caller{User: p.Subject, Account: p.Account, Session: p.SessionID, Tier: p.Tier, Seats: p.Seats}, nil
 }
 
 // principalOf returns the context's principal if the Caller was made of it, or
