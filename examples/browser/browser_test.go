@@ -7,15 +7,12 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"go.uber.org/goleak"
 
-	"github.com/sallyport-go/sallyport/internal/skip"
+	"github.com/sallyport-go/sallyport/examples/internal/browsertest"
 	"github.com/sallyport-go/sallyport/store"
 )
 
@@ -37,7 +34,7 @@ type promise struct {
 
 func TestBrowser(t *testing.T) {
 	t.Parallel()
-	needs(t, "node")
+	chromium := browsertest.Browser(t, driver)
 	promises := []promise{
 		{Name: "no script reads or overwrites a token, after a login or a refresh", Does: "hidden"},
 		{
@@ -119,7 +116,7 @@ func TestBrowser(t *testing.T) {
 	for i := range promises {
 		promises[i].Host = newHost(t, promises[i].change)
 	}
-	kept := drive(t, promises)
+	kept := drive(t, chromium, promises)
 	for _, p := range promises {
 		t.Run(p.Name, func(t *testing.T) {
 			t.Parallel()
@@ -148,22 +145,14 @@ func withLongTokens(_ host, c *config) {
 }
 
 // drive has the browser try all promises, and returns what was wrong with each.
-func drive(t *testing.T, promises []promise) map[string]string {
+func drive(t *testing.T, chromium string, promises []promise) map[string]string {
 	t.Helper()
-	told, err := json.Marshal(map[string]any{"browser": browser(), "shell": shell(), "promises": promises})
+	told, err := json.Marshal(map[string]any{"browser": chromium, "shell": browsertest.Shell(), "promises": promises})
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := exec.CommandContext(t.Context(), "node", "browser.mjs")
-	command.Dir, command.Stdin = driver, bytes.NewReader(told)
-	var complaints bytes.Buffer
-	command.Stderr = &complaints
-	out, err := command.Output()
-	if err != nil {
-		t.Errorf("it ended with %v\n%s", err, complaints.String())
-	}
 	kept := map[string]string{}
-	for line := range bytes.Lines(out) {
+	for line := range bytes.Lines(browsertest.Run(t, driver, bytes.NewReader(told), "browser.mjs")) {
 		var said struct{ Name, Wrong string }
 		if err := json.Unmarshal(line, &said); err != nil {
 			t.Fatalf("%v in %q", err, line)
@@ -174,37 +163,3 @@ func drive(t *testing.T, promises []promise) map[string]string {
 }
 
 const driver = "testdata"
-
-// browser is where a Chromium is, as Debian and others name it; "" if there is none.
-func browser() string { return program("chromium", "chromium-browser", "google-chrome") }
-
-// shell is where a Chromium without windows is; "" if there is none.
-func shell() string { return program("chromium-headless-shell", "chrome-headless-shell") }
-
-func program(names ...string) string {
-	for _, name := range names {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	return ""
-}
-
-// needs skips the test, or fails it where nothing may be skipped, unless there is
-// a browser and what drives it.
-func needs(t *testing.T, program string) {
-	t.Helper()
-	missing := ""
-	if _, err := os.Stat(filepath.Join(driver, "node_modules", "swagger-ui-dist")); err != nil {
-		missing = "no driver: npm ci --ignore-scripts in examples/browser/testdata"
-	}
-	if _, err := exec.LookPath(program); err != nil {
-		missing = "no " + program
-	}
-	if browser() == "" {
-		missing = "no chromium"
-	}
-	if missing != "" {
-		skip.Skip(t, missing)
-	}
-}

@@ -1,23 +1,15 @@
 // Starts the browsers, and tries each promise that it is told of on standard input.
 // A line for each says what was wrong with it, if anything was.
 import { text } from "node:stream/consumers";
-import { chromium } from "playwright-core";
+import { launch, patience } from "./launch.mjs";
 import * as steps from "./steps.mjs";
 
-const patience = 200_000; // milliseconds, for a machine that is busy with other tests
-
 const told = JSON.parse(await text(process.stdin));
-const launch = (executablePath) => chromium.launch({
+const start = (executablePath) => launch(
   executablePath,
-  timeout: patience,
-  args: [
-    "--disable-gpu",
-    "--disable-quic",
-    "--test-third-party-cookie-phaseout", // third-party cookies are blocked, as users may choose
-    "--ignore-certificate-errors", // the only certificate that it sees is the test's own
-    "--host-resolver-rules=MAP *.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE localhost", // no other host is contacted
-  ],
-});
+  "--test-third-party-cookie-phaseout", // third-party cookies are blocked, as users may choose
+  "--ignore-certificate-errors", // the only certificate that it sees is the test's own
+);
 
 // tries has promises tried in one profile, one after the other. Each finds it
 // without a cookie. Its tabs are used again, for a new one takes most of the time.
@@ -46,7 +38,7 @@ async function tries(browser, waiting) {
 
 // triesAll has promises tried in one browser, in this many profiles at a time.
 async function triesAll(executablePath, promises, profiles) {
-  const browser = await launch(executablePath);
+  const browser = await start(executablePath);
   const waiting = promises.values();
   try {
     await Promise.all(Array.from({ length: profiles }, () => tries(browser, waiting)));

@@ -69,6 +69,7 @@ type Request struct {
 	Form         url.Values // the body; nil sends none
 	JSON         string     // the body, instead of a form
 	Origin       string     // of the page whose script or form sends the request; "" sends no Origin
+	Cookie       string     // a name and a value, besides those of a Browser
 }
 
 // Answer is what came back.
@@ -96,6 +97,9 @@ func (h *Host) Do(t *testing.T, q Request) Answer {
 	}
 	if q.Bearer != "" {
 		r.Header.Set("Authorization", "Bearer "+q.Bearer)
+	}
+	if q.Cookie != "" {
+		r.Header.Set("Cookie", q.Cookie)
 	}
 	response, err := h.client.Do(r)
 	if err != nil {

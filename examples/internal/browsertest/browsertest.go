@@ -1,0 +1,60 @@
+// Package browsertest runs the scripts of examples/browser/testdata, which drive
+// Chromium with Playwright.
+package browsertest
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/sallyport-go/sallyport/internal/skip"
+)
+
+// Browser returns where a Chromium is, as Debian and others name it. It skips the test,
+// or fails it where nothing may be skipped, unless there is one, and node and the
+// packages that drive it in scripts, the path of examples/browser/testdata.
+func Browser(t *testing.T, scripts string) string {
+	t.Helper()
+	if _, err := os.Stat(filepath.Join(scripts, "node_modules", "swagger-ui-dist")); err != nil {
+		skip.Skip(t, "no driver: npm ci --ignore-scripts in examples/browser/testdata")
+	}
+	if _, err := exec.LookPath("node"); err != nil {
+		skip.Skip(t, "no node")
+	}
+	path := program("chromium", "chromium-browser", "google-chrome")
+	if path == "" {
+		skip.Skip(t, "no chromium")
+	}
+	return path
+}
+
+// Shell returns where a Chromium without windows is, which starts in a third of the time
+// and has no settings; "" if there is none.
+func Shell() string { return program("chromium-headless-shell", "chrome-headless-shell") }
+
+func program(names ...string) string {
+	for _, name := range names {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	return ""
+}
+
+// Run runs a script until it ends, and returns what it has printed. If it ends with an
+// error, the test fails.
+func Run(t *testing.T, scripts string, in io.Reader, args ...string) []byte {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), "node", args...) //nolint:gosec // the arguments are the test's
+	command.Dir, command.Stdin = scripts, in
+	var complaints bytes.Buffer
+	command.Stderr = &complaints
+	out, err := command.Output()
+	if err != nil {
+		t.Errorf("%s ended with %v\n%s", args[0], err, complaints.String())
+	}
+	return out
+}
