@@ -29,8 +29,8 @@ type factors struct {
 	now func() time.Time
 }
 
-// enroll gives a user a new secret, unless they have an app that is active: to replace
-// that one they show a code of it first.
+// enroll gives a user a new secret, unless they have an app that is active. A host that
+// lets users replace it asks for a code of that one first.
 func (f *factors) enroll(userID, secret string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
