@@ -59,8 +59,8 @@ func newAPI(c config) (*remotekeys.Source, http.Handler, error) {
 		Verifier: verifier,
 		ClientIP: clientip.RemoteAddr,
 		Tiers: ratelimit.Tiers{ // by the "tier" of the token
-			"free":    {Limit: 500, Period: time.Hour},
-			"premium": {Limit: 5000, Period: time.Hour},
+			"free":    {Limit: 500, Period: time.Hour, Algorithm: ratelimit.GCRA},
+			"premium": {Limit: 5000, Period: time.Hour, Algorithm: ratelimit.GCRA},
 		},
 		FallbackTier: "free", // of a tier that the issuer has and this service does not know
 	})

@@ -52,7 +52,7 @@ func newApp(c config) (http.Handler, error) {
 	}
 	auth, err := middleware.New(middleware.Config{
 		Tokens: authority, ClientIP: clientip.RemoteAddr, Now: c.now,
-		Tiers:   ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour}},
+		Tiers:   ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour, Algorithm: ratelimit.GCRA}},
 		Cookies: &middleware.Cookies{RefreshPath: "/auth"},
 	})
 	if err != nil {
