@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"html"
 	"io"
 	"log/slog"
 	"net/http"
@@ -192,7 +193,7 @@ func newBrowserCookie(value string, maxAge int) *http.Cookie {
 
 func (a *app) start(w http.ResponseWriter, r *http.Request) {
 	if p, ok := tokens.PrincipalFrom(r.Context()); ok {
-		page(`<p>You are logged in as `+p.Subject+`.</p><form method="post" action="/auth/logout"><button>Log out</button></form>`)(w, r)
+		page(`<p>You are logged in as `+html.EscapeString(p.Subject)+`.</p><form method="post" action="/auth/logout"><button>Log out</button></form>`)(w, r)
 		return
 	}
 	page(startPage)(w, r)

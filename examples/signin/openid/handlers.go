@@ -5,9 +5,11 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/sallyport-go/sallyport/middleware"
@@ -161,7 +163,9 @@ func home(w http.ResponseWriter, r *http.Request) {
 		page(w, http.StatusOK, `<p><a href="/login">Log in</a></p>`)
 		return
 	}
-	page(w, http.StatusOK, fmt.Sprintf(`<p>You are logged in as %s, with %q.</p><form method="post" action="/auth/logout"><button>Log out</button></form>`, p.Subject, p.Methods()))
+	// The methods are the provider's text.
+	who := html.EscapeString(p.Subject + ", with " + strings.Join(p.Methods(), " "))
+	page(w, http.StatusOK, `<p>You are logged in as `+who+`.</p><form method="post" action="/auth/logout"><button>Log out</button></form>`)
 }
 
 // page writes a page that loads nothing, and is shown in no frame.

@@ -120,7 +120,7 @@ func TestALoginAtTheProviderOpensASession(t *testing.T) {
 		t.Errorf("the headers are %v", got)
 	}
 	page := browser.Get(t, "/", "")
-	page.Is(t, http.StatusOK, `with ["pwd"]`)
+	page.Is(t, http.StatusOK, "with pwd.<")
 	browser.Post(t, "/auth/refresh").Is(t, http.StatusNoContent, "")
 	browser.Post(t, "/auth/logout").Is(t, http.StatusNoContent, "")
 	browser.Get(t, "/", "").Is(t, http.StatusOK, `href="/login"`)
@@ -247,6 +247,15 @@ func TestIDTokensThatAreRefused(t *testing.T) {
 			browser := f.Browser(t)
 			f.refuses(t, browser, f.back(t, f.begin(t, browser), "ada"), test.why)
 		})
+	}
+}
+
+func TestWhatTheProviderSaysIsText(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	f.demo.edit = func(c jwt.MapClaims) { c["amr"] = []string{"<script>"} }
+	if page := f.login(t, f.Browser(t), "ada"); !strings.Contains(page, "with &lt;script&gt;.<") {
+		t.Errorf("the page is %s", page)
 	}
 }
 

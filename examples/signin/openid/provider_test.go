@@ -20,7 +20,7 @@ func TestALoginAtNodeOIDCProvider(t *testing.T) {
 	f := &fixture{log: &lockedBuffer{}}
 	f.serve(t, func(origin string) string { return nodeProvider(t, origin+"/login/callback") })
 	browser := f.Browser(t)
-	if got := f.browse(t, browser.Client(), "/login"); !strings.Contains(got, `with ["pwd" "otp" "mfa"]`) {
+	if got := f.browse(t, browser.Client(), "/login"); !strings.Contains(got, "with pwd otp mfa.") {
 		t.Errorf("got %s\n%s", got, f.log.String())
 	}
 	first := browser.Get(t, "/", "").Body
