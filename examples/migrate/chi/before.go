@@ -41,7 +41,10 @@ func (db *Database) routes(r chi.Router) {
 // login issues a token for an address and a password, which are in JSON.
 func login(db *Database, ja *jwtauth.JWTAuth) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		var in struct{ Email, Password string }
+		var in struct {
+			Email    string `json:"email"`
+			Password string `json:"password"`
+		}
 		if json.NewDecoder(r.Body).Decode(&in) != nil {
 			http.Error(w, "want JSON", http.StatusBadRequest)
 			return

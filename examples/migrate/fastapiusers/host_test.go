@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -229,10 +230,7 @@ func TestInvalidOldTokensAreRefused(t *testing.T) {
 	host, clock := open(t, r)
 	good := jwt.MapClaims{"sub": r.Users[0].ID, "aud": []string{"fastapi-users:auth"}, "exp": clock.Add(time.Hour).Unix()}
 	without := func(name string, value any) jwt.MapClaims {
-		claims := jwt.MapClaims{}
-		for n, v := range good {
-			claims[n] = v
-		}
+		claims := maps.Clone(good)
 		claims[name] = value
 		if value == nil {
 			delete(claims, name)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 
 	"github.com/golang-jwt/jwt/v5"
 
@@ -105,7 +106,7 @@ func userOf(claims jwt.MapClaims, kind string) (string, bool) {
 	case string: // since simplejwt 5.5
 		return id, id != ""
 	case float64:
-		return fmt.Sprint(int64(id)), id == float64(int64(id))
+		return strconv.FormatInt(int64(id), 10), id == float64(int64(id))
 	}
 	return "", false
 }
