@@ -34,6 +34,24 @@ func withClock(clock *movedClock) func(*config) {
 	return func(c *config) { c.tokens.Now, c.auth.Now = clock.time, clock.time }
 }
 
+// A refresh token has no leeway: it is refused from the end of its session on, which may
+// be that of the access token.
+func TestFaultC15LeewayOfRefresh(t *testing.T) {
+	t.Parallel()
+	const leeway = 30 * time.Second
+	for late, want := range map[time.Duration]int{-time.Second: http.StatusOK, 0: http.StatusBadRequest, leeway - time.Second: http.StatusBadRequest, leeway + time.Second: http.StatusBadRequest} {
+		clock := &movedClock{now: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)}
+		d := open(t, withClock(clock), func(c *config) { c.tokens.Leeway, c.tokens.IdleTTL = leeway, time.Hour })
+		p := d.login(t, alice)
+		clock.move(time.Hour + late)
+		bearer := d.send(request(t, "GET /bearer\nAuthorization: Bearer "+string(p.AccessToken)+"\n\n"))
+		if want := late < leeway; (bearer.Code == http.StatusOK) != want {
+			t.Errorf("%v after the end: Bearer answers %d", late, bearer.Code)
+		}
+		wantStatus(t, d.send(request(t, "POST /refresh\n"+form+"\n\nrefresh_token="+string(p.RefreshToken))), want)
+	}
+}
+
 // An access token that has expired by less than Leeway is valid at each endpoint that
 // takes one, whatever it was made of, and at none once it has expired by more.
 func TestFaultC15LeewayIsTheSameAtEachEndpoint(t *testing.T) {

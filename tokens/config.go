@@ -181,7 +181,8 @@ type Config struct {
 	// Leeway is how far the clocks of the nodes may differ, in whole microseconds,
 	// from 0 to 5 minutes. A token is accepted this long before its "nbf" and after
 	// its "exp". Zero: no tolerance after "exp". A token of this Authority is valid
-	// from 10 s before it was issued in any case.
+	// from 10 s before it was issued in any case. A refresh token has no leeway: it is
+	// refused from the end of its session on, by the clock of the node that is asked.
 	Leeway time.Duration
 
 	// Timeout limits how long one login, refresh or logout waits for the store, and

@@ -1,0 +1,40 @@
+package middleware_test
+
+import (
+	"net/http"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// The clock of a node is set, forward or back, while an address is locked out: no time
+// has passed, so the lockout neither ends nor gets longer, and who logs in from a known
+// address still does.
+func TestFaultC15ClockStepsAndBruteForceProtection(t *testing.T) {
+	t.Parallel()
+	for _, step := range []time.Duration{-48 * time.Hour, -time.Hour, -time.Minute, -time.Second, time.Second, time.Minute, time.Hour, 48 * time.Hour} {
+		t.Run(step.String(), func(t *testing.T) {
+			t.Parallel()
+			clock := &movedClock{now: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)}
+			d := open(t, withClock(clock))
+			wantStatus(t, d.try(t, "alice", password, home), http.StatusOK)
+			const elsewhere = "198.51.100.9"
+			checked := d.fail(t, "bob", elsewhere)
+			wait := func() int {
+				w := d.try(t, "bob", password, elsewhere)
+				seconds, err := strconv.Atoi(w.Header().Get("Retry-After"))
+				if w.Code != http.StatusTooManyRequests || err != nil {
+					t.Errorf("bob, who is locked out there: %d, Retry-After %q", w.Code, w.Header().Get("Retry-After"))
+				}
+				return seconds
+			}
+			before := wait()
+			clock.move(step)
+			if after := wait(); after < before-5 || after > before {
+				t.Errorf("after %d attempts bob had to wait %d s, and %d s after the step", checked, before, after)
+			}
+			wantStatus(t, d.try(t, "alice", password, home), http.StatusOK)
+			wantStatus(t, d.try(t, "carol", "wrong", home), http.StatusBadRequest)
+		})
+	}
+}
