@@ -98,10 +98,3 @@ func hasTest(t *testing.T, folder, pattern string) bool {
 }
 
 // A newcomer finds the command that installs the package, in plain words around it.
-func TestFaultD4TheReadmeSaysHowToInstall(t *testing.T) {
-	t.Parallel()
-	text := read(t, "README.md")
-	if !strings.Contains(text, "\ngo get github.com/sallyport-go/sallyport") {
-		t.Error("README.md has no line that begins with go get")
-	}
-}

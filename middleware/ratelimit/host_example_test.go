@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"time"
 
 	"github.com/sallyport-go/sallyport/middleware/clientip"
@@ -132,4 +135,28 @@ func ExampleConfig_refuse() {
 	fmt.Println(w.Code, w.Header().Get("Retry-After"), w.Body)
 	// Output:
 	// 429 60 <p>The limit of 1 requests per minute of the rule search is reached</p>
+}
+
+// A reverse proxy that is not itself the handler of Limit, because a StripPrefix, a mux or
+// another middleware is in between, drops the quota of its upstream: the client gets that
+// of the limit alone.
+func ExampleDropQuota() {
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("RateLimit", `"upstream";r=7;t=60`)
+		_, _ = fmt.Fprint(w, "a photo")
+	}))
+	defer upstream.Close()
+	target := must(url.Parse(upstream.URL))
+	proxy := &httputil.ReverseProxy{
+		Rewrite:        func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		ModifyResponse: ratelimit.DropQuota,
+	}
+	h := login(free().Limit(http.StripPrefix("/api", proxy)))
+
+	w := get(h, "/api/photos", "ada")
+	fmt.Println(w.Code, w.Body)
+	fmt.Printf("%q\n", w.Header().Values("RateLimit"))
+	// Output:
+	// 200 a photo
+	// ["\"free\";r=99;t=3600"]
 }
