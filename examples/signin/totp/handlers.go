@@ -126,5 +126,7 @@ func (a *app) fails(w http.ResponseWriter, r *http.Request, what string, err err
 
 func writeJSON(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(v)
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false) // people copy the URL, which has a "&" in it
+	_ = e.Encode(v)
 }

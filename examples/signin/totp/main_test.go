@@ -81,7 +81,7 @@ func enrolled(t *testing.T) (f *fixture, access string) {
 	t.Helper()
 	f = start(t)
 	access = f.login(t).Pair(t).Access
-	f.enroll(t, access).Is(t, http.StatusOK, "otpauth://totp/")
+	f.enroll(t, access).Is(t, http.StatusOK, "otpauth://totp/Example:ada?algorithm=SHA1&digits=6&issuer=Example&period=30&secret=")
 	f.confirm(t, access, f.code(t, 0)).Is(t, http.StatusNoContent, "")
 	f.clock.Advance(2 * period)
 	return f, access
