@@ -18,70 +18,85 @@ import (
 // and nothing is advanced afterwards. The session that is left is never refused.
 func TestWhatIsAdvancedWhileAllIsEndedIsReturned(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, p *place) {
-		const rounds, idle = 15, 10
-		all := nodes(t, p, 3)
-		for round := range rounds {
-			user, now := fmt.Sprint("u-", round), noon.Add(24*time.Hour)
-			opened := func(id string) store.Session { // and idle for a day
-				n := session(id, 48)
-				n.UserID = user
-				return n
+	each(t, func(t *testing.T, p *place) { advancedWhileEnded(t, p, 15) })
+	for _, isolation := range []string{"READ-COMMITTED", "SERIALIZABLE", "REPEATABLE-READ with snapshots"} {
+		t.Run("MariaDB "+isolation, func(t *testing.T) {
+			t.Parallel()
+			p := inMariaDB(t)
+			level, snapshots, _ := strings.Cut(isolation, " ")
+			p.set(t, "tx_isolation", "'"+level+"'")
+			if snapshots != "" {
+				p.set(t, "innodb_snapshot_isolation", "1")
 			}
-			id := func(i int) string { return fmt.Sprint(round, "-", i) }
-			own := id(0)
-			for i := range idle {
-				must(t, all[0].CreateSession(t.Context(), opened(id(i))))
+			advancedWhileEnded(t, p, 8)
+		})
+	}
+}
+
+func advancedWhileEnded(t *testing.T, p *place, rounds int) {
+	t.Helper()
+	const idle = 10
+	all := nodes(t, p, 3)
+	for round := range rounds {
+		user, now := fmt.Sprint("u-", round), noon.Add(24*time.Hour)
+		opened := func(id string) store.Session { // and idle for a day
+			n := session(id, 48)
+			n.UserID = user
+			return n
+		}
+		id := func(i int) string { return fmt.Sprint(round, "-", i) }
+		own := id(0)
+		for i := range idle {
+			must(t, all[0].CreateSession(t.Context(), opened(id(i))))
+		}
+		advanced, created := make([]error, idle), make([]error, idle)
+		var ended []string
+		must(t, atOnce(2*idle+1, func(i int) (err error) {
+			s := all[i%len(all)]
+			switch {
+			case i < idle:
+				advanced[i] = s.AdvanceSession(t.Context(), id(i), 1, now, now.Add(time.Hour))
+				return noFailure(advanced[i])
+			case i < 2*idle:
+				n := opened(id(i))
+				n.CreatedAt, n.AdvancedAt = now, now
+				created[i-idle] = s.CreateSession(t.Context(), n)
+				return created[i-idle]
 			}
-			advanced, created := make([]error, idle), make([]error, idle)
-			var ended []string
-			must(t, atOnce(2*idle+1, func(i int) (err error) {
-				s := all[i%len(all)]
-				switch {
-				case i < idle:
-					advanced[i] = s.AdvanceSession(t.Context(), id(i), 1, now, now.Add(time.Hour))
-					return noFailure(advanced[i])
-				case i < 2*idle:
-					n := opened(id(i))
-					n.CreatedAt, n.AdvancedAt = now, now
-					created[i-idle] = s.CreateSession(t.Context(), n)
-					return created[i-idle]
-				}
-				ended, err = s.RevokeUserSessions(t.Context(), user, own, now, now)
-				return err
-			})...)
-			if advanced[0] != nil {
-				t.Errorf("the session that is left was not advanced: %v", advanced[0])
+			ended, err = s.RevokeUserSessions(t.Context(), user, own, now, now)
+			return err
+		})...)
+		if advanced[0] != nil {
+			t.Errorf("the session that is left was not advanced: %v", advanced[0])
+		}
+		live := 0
+		for i := range 2 * idle {
+			got, err := all[0].Session(t.Context(), id(i))
+			must(t, err)
+			lives := got.RevokedAt.IsZero()
+			if lives {
+				live++
 			}
-			live := 0
-			for i := range 2 * idle {
-				got, err := all[0].Session(t.Context(), id(i))
-				must(t, err)
-				lives := got.RevokedAt.IsZero()
-				if lives {
-					live++
-				}
-				switch {
-				case i == 0 && !lives:
-					t.Error("the session that is left has ended")
-				case i > 0 && i < idle && lives:
-					t.Error("a session lives that was there before")
-				case i < idle && (advanced[i] == nil) != (got.Generation == 2):
-					t.Errorf("AdvanceSession: %v, and the session has generation %d", advanced[i], got.Generation)
-				case !lives && got.AdvancedAt.Equal(now) != slices.Contains(ended, id(i)):
-					t.Errorf("a session that was advanced or created at %v, and has ended, is returned: %t", got.AdvancedAt, slices.Contains(ended, id(i)))
-				case lives && slices.Contains(ended, id(i)):
-					t.Error("a session that lives is returned")
-				}
-				if !lives {
-					wants(t, all[0].AdvanceSession(t.Context(), id(i), got.Generation, now, now.Add(time.Hour)), store.ErrConflict, "AdvanceSession afterwards")
-				}
+			switch {
+			case i == 0 && !lives:
+				t.Error("the session that is left has ended")
+			case i > 0 && i < idle && lives:
+				t.Error("a session lives that was there before")
+			case i < idle && (advanced[i] == nil) != (got.Generation == 2):
+				t.Errorf("AdvanceSession: %v, and the session has generation %d", advanced[i], got.Generation)
+			case !lives && got.AdvancedAt.Equal(now) != slices.Contains(ended, id(i)):
+				t.Errorf("a session that was advanced or created at %v, and has ended, is returned: %t", got.AdvancedAt, slices.Contains(ended, id(i)))
+			case lives && slices.Contains(ended, id(i)):
+				t.Error("a session that lives is returned")
 			}
-			if page, err := all[0].UserSessions(t.Context(), user, store.Newest(), store.MaxPage); err != nil || len(page) != live {
-				t.Errorf("%d sessions are listed, %v; want %d", len(page), err, live)
+			if !lives {
+				wants(t, all[0].AdvanceSession(t.Context(), id(i), got.Generation, now, now.Add(time.Hour)), store.ErrConflict, "AdvanceSession afterwards")
 			}
 		}
-	})
+		if page, err := all[0].UserSessions(t.Context(), user, store.Newest(), store.MaxPage); err != nil || len(page) != live {
+			t.Errorf("%d sessions are listed, %v; want %d", len(page), err, live)
+		}
+	}
 }
 
 // noFailure returns an error unless it is a sentinel.
