@@ -57,8 +57,9 @@ func (f figures) plot() ([]byte, error) {
 	b.WriteString(`<style>
 .page { fill: #ffffff; stroke: #d0d7de } text { fill: #1f2328; font: 13px system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif }
 .head { font-weight: 600 } .ours { fill: #0969da } .others { fill: #8c959f } .one { stroke: #57606a; stroke-dasharray: 3 3 }
+.value { paint-order: stroke; stroke: #ffffff; stroke-width: 4px }
 @media (prefers-color-scheme: dark) {
-.page { fill: #0d1117; stroke: #30363d } text { fill: #e6edf3 } .ours { fill: #58a6ff } .others { fill: #6e7681 } .one { stroke: #8b949e }
+.page { fill: #0d1117; stroke: #30363d } text { fill: #e6edf3 } .ours { fill: #58a6ff } .others { fill: #6e7681 } .one { stroke: #8b949e } .value { stroke: #0d1117 }
 }
 </style>
 `)
@@ -97,6 +98,7 @@ func panel(b *bytes.Buffer, y int, heading string, bars []bar) int {
 	fmt.Fprintf(b, "<text class=\"head\" x=\"16\" y=\"%d\">%s</text>\n", y+20, escaped(heading))
 	y += headHeight
 	scale := float64(barsEnd-barsBegin) / most
+	var values bytes.Buffer // in front of the line at 1
 	for i, one := range bars {
 		class := "others"
 		if one.ours {
@@ -106,11 +108,12 @@ func panel(b *bytes.Buffer, y int, heading string, bars []bar) int {
 		wide := max(one.value*scale, 1)
 		fmt.Fprintf(b, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%s</text>\n", barsBegin-10, top+16, escaped(one.label))
 		fmt.Fprintf(b, "<rect class=\"%s\" x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"%d\"/>\n", class, barsBegin, top+4, wide, rowHeight-8)
-		fmt.Fprintf(b, "<text x=\"%.1f\" y=\"%d\">%s</text>\n", float64(barsBegin)+wide+6, top+16, short(one.value))
+		fmt.Fprintf(&values, "<text class=\"value\" x=\"%.1f\" y=\"%d\">%s</text>\n", float64(barsBegin)+wide+6, top+16, short(one.value))
 	}
 	end := y + len(bars)*rowHeight
 	one := float64(barsBegin) + scale
 	fmt.Fprintf(b, "<line class=\"one\" x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\"/>\n", one, y, one, end)
+	_, _ = values.WriteTo(b) // a Buffer has no errors
 	return end
 }
 
