@@ -91,7 +91,7 @@ type Config struct {
 
 	// Counters count requests and failed attempts. Set them if several processes
 	// serve the API: see package rediscounters. Nil: this process counts in its own
-	// memory.
+	// memory, by Now.
 	Counters ratelimit.Counters
 
 	// OnCounterFailure says how requests are handled while the counters fail. Zero:
@@ -184,7 +184,11 @@ func New(c Config) (*Auth, error) {
 	c.checkTokens(complain)
 	c.checkDialect(complain)
 	if c.Counters == nil || !configcheck.Optional("Counters", c.Counters, complain) {
-		c.Counters = ratelimit.Memory()
+		counters, err := ratelimit.NewMemory(ratelimit.MemoryConfig{Now: c.Now})
+		if err != nil {
+			return nil, err
+		}
+		c.Counters = counters
 	}
 	a := &Auth{}
 	c.checkEndpoints(complain)

@@ -2,9 +2,12 @@ package middleware_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 )
 
 // The clock of a node is set, forward or back, while an address is locked out: no time
@@ -37,4 +40,27 @@ func TestFaultC15ClockStepsAndBruteForceProtection(t *testing.T) {
 			wantStatus(t, d.try(t, "carol", "wrong", home), http.StatusBadRequest)
 		})
 	}
+}
+
+// The counters that an Auth makes for itself go by its clock.
+func TestTheDefaultCountersGoByTheClockOfTheConfig(t *testing.T) {
+	t.Parallel()
+	clock := &stoppedClock{}
+	clock.pass(24 * time.Hour)
+	d := open(t, func(c *config) {
+		c.tokens.Events = nil
+		c.auth.Now = clock.now
+		c.auth.Tiers = ratelimit.Tiers{"anonymous": {Limit: 1, Period: time.Hour}}
+	})
+	call := func(want int) {
+		t.Helper()
+		w := httptest.NewRecorder()
+		d.Limit(handler).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody))
+		wantStatus(t, w, want)
+	}
+	call(http.StatusOK)
+	call(http.StatusTooManyRequests)
+	clock.pass(time.Hour)
+	call(http.StatusOK)
+	call(http.StatusTooManyRequests)
 }

@@ -59,14 +59,15 @@ func New(c Config) (*Limiter, error) {
 	if c.Refuse == nil {
 		c.Refuse = refuse
 	}
+	var local Counters
+	if c.Nodes > 0 {
+		local = memoryBy(c.Now)
+	}
 	if c.Now == nil {
 		c.Now = new(clock).now
 	}
-	shared := &core{config: c, inflight: &inflight{now: map[keytable.Key]int{}}}
+	shared := &core{config: c, local: local, inflight: &inflight{now: map[keytable.Key]int{}}}
 	shared.live.Store(&settings{newTierSet(c.Tiers, c.FallbackTier), shared.newRoute(c.Limit)})
-	if c.Nodes > 0 {
-		shared.local = Memory()
-	}
 	if m, ok := c.Counters.(*inMemory); ok {
 		shared.memory, shared.seeds = m, &m.seeds
 	} else {

@@ -34,10 +34,13 @@ const (
 )
 
 // Memory returns the Counters of [NewMemory] with the zero MemoryConfig.
-func Memory() Counters {
-	m, err := NewMemory(MemoryConfig{})
+func Memory() Counters { return memoryBy(nil) }
+
+// memoryBy is Memory with a clock.
+func memoryBy(now func() time.Time) Counters {
+	m, err := NewMemory(MemoryConfig{Now: now})
 	if err != nil {
-		panic(err) // the zero value is valid
+		panic(err) // every clock is valid
 	}
 	return m
 }

@@ -145,3 +145,32 @@ func TestPartition(t *testing.T) {
 		})
 	}
 }
+
+// The counters of FailLocal go by the clock of the Config.
+func TestTheLocalCountersGoByTheClockOfTheConfig(t *testing.T) {
+	t.Parallel()
+	var clock hands
+	counters := &outage{Counters: ratelimit.Memory()}
+	counters.down.Store(true)
+	l, err := ratelimit.New(ratelimit.Config{
+		ClientIP: clientip.RemoteAddr, Counters: counters, Nodes: 1, OnCounterFailure: ratelimit.FailLocal, Now: clock.now,
+		Events: func(context.Context, ratelimit.Event) {},
+		Tiers:  ratelimit.Tiers{ratelimit.Anonymous: {Limit: 1, Period: time.Hour}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := func(want int) {
+		t.Helper()
+		w := httptest.NewRecorder()
+		l.Limit(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody))
+		if w.Code != want {
+			t.Errorf("status = %d, want %d", w.Code, want)
+		}
+	}
+	call(http.StatusOK)
+	call(http.StatusTooManyRequests)
+	clock.pass(time.Hour)
+	call(http.StatusOK)
+	call(http.StatusTooManyRequests)
+}
