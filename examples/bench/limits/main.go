@@ -47,7 +47,7 @@ type decision func(key string) bool
 // ratio to the engine in the same round.
 func inMemory(ctx context.Context, rounds int) {
 	all := contestants(ctx)
-	fmt.Println("| in memory | 1 key: ns | × engine | 10 000 keys: ns | × engine | allocations | bytes a key |")
+	fmt.Println("| in memory | 1 key: ns | × ulule | 10 000 keys: ns | × ulule | allocations | bytes a key |")
 	fmt.Println("|---|--:|--:|--:|--:|--:|--:|")
 	type figures struct{ ns, ratio [2]float64 }
 	table := make([]figures, len(all))

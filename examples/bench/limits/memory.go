@@ -39,7 +39,7 @@ func contestants(ctx context.Context) []contestant {
 		}
 	}
 	return []contestant{
-		{"engine (ulule/limiter)", func() decision {
+		{"ulule/limiter", func() decision {
 			s := engine.NewStore()
 			rate := limiter.Rate{Limit: limit, Period: time.Hour}
 			return func(key string) bool {

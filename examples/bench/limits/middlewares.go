@@ -39,7 +39,7 @@ var inside = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 
 func middlewares(ctx context.Context) []subject {
 	return []subject{
-		{"engine's stdlib middleware: `X-RateLimit-*`", func(limit int64) (http.Handler, error) {
+		{"ulule's stdlib middleware: `X-RateLimit-*`", func(limit int64) (http.Handler, error) {
 			rate := limiter.Rate{Limit: limit, Period: time.Hour}
 			return stdlib.NewMiddleware(limiter.New(engine.NewStore(), rate)).Handler(inside), nil
 		}},
@@ -137,7 +137,7 @@ func request(ctx context.Context) *http.Request {
 // and of a rejected one.
 func compareMiddlewares(ctx context.Context, rounds int) error {
 	all := middlewares(ctx)
-	fmt.Print("\n| whole middleware, in memory | let through: ns | × engine | allocations | refused: ns | × engine | allocations |\n|---|--:|--:|--:|--:|--:|--:|\n")
+	fmt.Print("\n| whole middleware, in memory | let through: ns | × ulule | allocations | refused: ns | × ulule | allocations |\n|---|--:|--:|--:|--:|--:|--:|\n")
 	table := make([]string, len(all))
 	for _, most := range [2]int64{limit, 0} {
 		serve := make([]func(), len(all))
