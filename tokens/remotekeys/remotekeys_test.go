@@ -369,6 +369,7 @@ func TestFailedMayCallTheSource(t *testing.T) {
 					t.Errorf("Fetch took %v, want the time of one fetch", d)
 				}
 				<-time.After(time.Minute)
+				synctest.Wait()
 				if seen == nil || errors.Is(seen, context.DeadlineExceeded) {
 					t.Errorf("the hook got %v, want the failure of a fetch", seen)
 				}
