@@ -2,6 +2,7 @@ package redisstore_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/sallyport-go/sallyport/internal/redistest"
 	"github.com/sallyport-go/sallyport/store/redisstore"
@@ -36,4 +37,23 @@ func BenchmarkAdvanceSession(b *testing.B) {
 		}
 		session.Generation++
 	}
+}
+
+// BenchmarkSessionDenied tells how many questions to the deny list a server answers to
+// many callers at once. Each request with an access token asks one.
+func BenchmarkSessionDenied(b *testing.B) {
+	s := open(b, dial(b, redistest.URL(b)), redisstore.Config{Timeout: 30 * time.Second})
+	if err := s.DenySession(b.Context(), "denied", time.Now().Add(time.Hour)); err != nil {
+		b.Fatal(err)
+	}
+	b.SetParallelism(128)
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if denied, err := s.SessionDenied(b.Context(), "denied"); err != nil || !denied {
+				b.Errorf("%t, %v", denied, err)
+				return
+			}
+		}
+	})
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "questions/s")
 }
