@@ -20,7 +20,7 @@ func partitioned(t *testing.T, p *place) {
 	t.Helper()
 	db := p.db(t)
 	must(t, sqlstore.Migrate(t.Context(), db, p.config))
-	p.run(t, db, shape+"INSERT INTO kept SELECT * FROM shape")
+	p.run(t, db, shape+"INSERT INTO kept TABLE shape")
 	script, err := os.ReadFile("partition.sql")
 	must(t, err)
 	p.run(t, db, string(script))
