@@ -42,8 +42,8 @@ func TestSizes(t *testing.T) {
 			most        int64
 		}{
 			{"session", "sallyport_sessions", 1024},
-			{"epoch", "sallyport_epochs", 384},
-			{"denial", "sallyport_denials", 256},
+			{"epoch", "sallyport_epochs", 512},
+			{"denial", "sallyport_denials", 512},
 		} {
 			before := p.bytes(t, db, of.table)
 			p.run(t, db, words.Replace(rows[of.name]))
