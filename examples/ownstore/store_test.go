@@ -81,7 +81,7 @@ func openStore(t *testing.T, file string) storetest.Fixture {
 				u.ID, u.Login, hash, u.Account, u.Tier, u.Seats, strings.Join(u.Scopes, " "))
 			return u, err
 		},
-		Many:   5000, // each a commit that waits for the disk
+		Many:   1000, // each a commit that waits for the disk
 		Reopen: func(context.Context) (storetest.Fixture, error) { return openStore(t, file), db.Close() },
 	}
 }
