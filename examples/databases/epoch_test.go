@@ -205,6 +205,71 @@ func TestWhatIsKeptOfAUserGoesWithTheirSessions(t *testing.T) {
 	})
 }
 
+// A session that was revoked by itself is returned too, if it was used since: its access
+// token may not have been denied. It keeps nothing of the user.
+func TestWhatWasRevokedByItselfIsReturnedAndKeepsNoEpoch(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, p *place) {
+		s := p.store(t, p.db(t))
+		revokes := func(since time.Time, want ...string) {
+			t.Helper()
+			ids, err := s.RevokeUserSessions(t.Context(), "u1", "", noon.Add(2*time.Hour), since)
+			if slices.Sort(ids); err != nil || !slices.Equal(ids, want) {
+				t.Errorf("since %v: %q is returned, %v; want %q", since, ids, err, want)
+			}
+		}
+		must(t, s.CreateSession(t.Context(), session("s1", 24)), s.RevokeSession(t.Context(), "s1", noon.Add(time.Hour)))
+		revokes(noon, "s1") // there is nothing to end
+		must(t, s.CreateSession(t.Context(), session("s2", 24)))
+		revokes(noon, "s1", "s2")
+		revokes(noon.Add(time.Second)) // none was used since
+		must(t, s.CreateSession(t.Context(), session("s3", 24)), s.AdvanceSession(t.Context(), "s3", 1, noon.Add(90*time.Minute), noon.Add(24*time.Hour)))
+		revokes(noon.Add(90*time.Minute), "s3")
+		revokes(time.Time{}, "s1", "s2", "s3")
+
+		must(t, s.RevokeSession(t.Context(), "s2", noon)) // it has ended with its epoch
+		db := p.db(t)
+		p.run(t, db, "UPDATE sallyport_epochs SET until = 0", "DELETE FROM sallyport_sessions WHERE id <> 's1'")
+		if n, err := s.DeleteExpiredSessions(t.Context(), noon); n != 0 || err != nil {
+			t.Errorf("%d sessions are deleted, %v", n, err)
+		}
+		if n := p.count(t, "SELECT count(*) FROM sallyport_epochs"); n != 0 {
+			t.Errorf("%d epochs are left", n)
+		}
+		must(t, s.CreateSession(t.Context(), session("s4", 24)))
+		wants(t, s.AdvanceSession(t.Context(), "s1", 1, noon, noon.Add(time.Hour)), store.ErrConflict, "AdvanceSession of what was revoked")
+		if page, err := s.UserSessions(t.Context(), "u1", store.Newest(), 10); err != nil || len(page) != 1 || page[0].ID != "s4" {
+			t.Errorf("the list is %+v, %v", page, err)
+		}
+	})
+}
+
+// An index of a column that each refresh changes is paid for by each refresh. Only that of
+// the end is worth it.
+func TestARefreshChangesOneIndexOnly(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, p *place) {
+		db := p.db(t)
+		p.store(t, db)
+		all := lines(t, db, map[sqlstore.Dialect]string{
+			sqlstore.SQLite:     "SELECT sql FROM sqlite_master WHERE type = 'index' AND tbl_name = 'sallyport_sessions' AND sql IS NOT NULL",
+			sqlstore.PostgreSQL: "SELECT indexdef FROM pg_indexes WHERE schemaname = current_schema AND tablename = 'sallyport_sessions'",
+			sqlstore.MySQL:      "SELECT GROUP_CONCAT(column_name) FROM information_schema.statistics WHERE table_schema = DATABASE() AND table_name = 'sallyport_sessions' GROUP BY index_name",
+		}[p.config.Dialect], 0)
+		n := 0
+		for index := range strings.Lines(all) {
+			for _, column := range []string{"generation", "advanced_at", "idle_until", "ends_at"} {
+				if strings.Contains(index, column) {
+					n++
+				}
+			}
+		}
+		if n != 1 {
+			t.Errorf("%d indexes, want 1:\n%s", n, all)
+		}
+	})
+}
+
 // Rows that somebody else has written, or that were there before there were epochs, are
 // sessions like others.
 func TestSessionsWithoutAnEpoch(t *testing.T) {

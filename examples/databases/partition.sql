@@ -10,5 +10,5 @@ INSERT INTO sallyport_sessions SELECT * FROM sallyport_sessions_whole;
 DROP TABLE sallyport_sessions_whole;
 ALTER TABLE sallyport_sessions ADD PRIMARY KEY (id);
 CREATE INDEX sallyport_sessions_user ON sallyport_sessions (user_id, epoch, created_at, id) WHERE revoked_at IS NULL;
-CREATE INDEX sallyport_sessions_used ON sallyport_sessions (user_id, epoch, advanced_at);
+CREATE INDEX sallyport_sessions_revoked ON sallyport_sessions (user_id, revoked_at) WHERE revoked_at IS NOT NULL;
 CREATE INDEX sallyport_sessions_end ON sallyport_sessions (LEAST(idle_until, expires_at));

@@ -17,7 +17,7 @@ type work struct {
 	do    func(ctx context.Context, s *sqlstore.Store) error
 	want  error
 	trips int    // statements, of which each is a round trip
-	uses  string // the index by which the last one finds its rows; empty: none
+	uses  string // the indexes by which the last ones find their rows; empty: none
 }
 
 var (
@@ -69,8 +69,8 @@ var works = []work{
 	}, nil, 1, "sessions_user"},
 	{"RevokeSession", func(ctx context.Context, s *sqlstore.Store) error { return s.RevokeSession(ctx, "s1", noon) }, nil, 1, "sessions_pkey"},
 	{"RevokeSession, unknown", func(ctx context.Context, s *sqlstore.Store) error { return s.RevokeSession(ctx, "s9", noon) }, nil, 1, "sessions_pkey"},
-	{"RevokeUserSessions", func(ctx context.Context, s *sqlstore.Store) error { return revokesUsers(ctx, s, "u1", noon) }, nil, 6, "sessions_u, then , then epochs_pkey, then epochs_pkey, then , then sessions_used"},
-	{"RevokeUserSessions, once more", func(ctx context.Context, s *sqlstore.Store) error { return revokesUsers(ctx, s, "u1", noon) }, nil, 2, "sessions_u, then sessions_used"},
+	{"RevokeUserSessions", func(ctx context.Context, s *sqlstore.Store) error { return revokesUsers(ctx, s, "u1", noon) }, nil, 6, "sessions_u, then , then epochs_pkey, then epochs_pkey, then , then sessions_user and sessions_revoked"},
+	{"RevokeUserSessions, once more", func(ctx context.Context, s *sqlstore.Store) error { return revokesUsers(ctx, s, "u1", noon) }, nil, 2, "sessions_u, then sessions_user and sessions_revoked"},
 	{"RevokeUserSessions, unknown", func(ctx context.Context, s *sqlstore.Store) error { return revokesUsers(ctx, s, "unknown", noon) }, nil, 3, "epochs_pkey, then sessions_u, then epochs_pkey"},
 	{"DeleteExpiredSessions", func(ctx context.Context, s *sqlstore.Store) error {
 		_, err := s.DeleteExpiredSessions(ctx, noon)

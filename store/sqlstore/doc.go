@@ -97,8 +97,9 @@
 //
 // Ending all sessions of a user is six round trips and two rows, however many sessions
 // there are: the sessions of a user belong to an epoch, a row of sallyport_epochs, and end
-// with it. A session is ended by a host's own SQL with its revoked_at, as before; one that
-// a host inserts is in epoch 0.
+// with it. To find which of them were used lately, it reads each of them: no refresh
+// writes an index for that. A session is ended by a host's own SQL with its revoked_at, as
+// before; one that a host inserts is in epoch 0.
 //
 // The store runs nothing in the background: call tokens.Authority.Sweep about
 // once an hour to delete what has expired.

@@ -21,8 +21,8 @@ import (
 // query that follows it, and nothing is afterwards. On SQLite one statement writes at
 // a time.
 //
-// An epoch is deleted when its sessions are: until is not before the last of them
-// expires, if it is known.
+// An epoch is deleted when its sessions are, but for those that were revoked by
+// themselves: until is not before the last of them expires, if it is known.
 const epochColumns = "user_id, epoch, ended_at, until"
 
 // untilMargin is how much later than a session's end the until of an epoch is set, so
@@ -60,7 +60,7 @@ func newEpochSQL(f flavour) epochSQL {
 	const (
 		none = "WHERE NOT EXISTS (SELECT 1 FROM sallyport_epochs WHERE user_id = $1 AND ended_at IS NULL) "
 		gone = "FROM sallyport_epochs AS e WHERE e.until <= $1 AND NOT EXISTS " +
-			"(SELECT 1 FROM sallyport_sessions AS s WHERE s.user_id = e.user_id AND s.epoch = e.epoch)"
+			"(SELECT 1 FROM sallyport_sessions AS s WHERE s.user_id = e.user_id AND s.epoch = e.epoch AND s.revoked_at IS NULL)"
 	)
 	begin := "INSERT INTO sallyport_epochs (" + epochColumns + ") SELECT %s, " + currentEpoch + ", NULL, $2 "
 	return epochSQL{
@@ -74,7 +74,7 @@ func newEpochSQL(f flavour) epochSQL {
 		current: f.sql("SELECT e.epoch, EXISTS (SELECT 1 FROM sallyport_sessions AS s " +
 			"WHERE s.user_id = e.user_id AND s.epoch = e.epoch AND s.revoked_at IS NULL AND s.id <> $2) " +
 			"FROM sallyport_epochs AS e WHERE e.user_id = $1 AND e.ended_at IS NULL ORDER BY e.epoch DESC LIMIT 1"),
-		hasSessions: f.sql("SELECT EXISTS (SELECT 1 FROM sallyport_sessions WHERE user_id = $1)"),
+		hasSessions: f.sql("SELECT EXISTS (SELECT 1 FROM sallyport_sessions WHERE user_id = $1 AND revoked_at IS NULL)"),
 		end:         f.sql("UPDATE sallyport_epochs SET ended_at = $3 WHERE user_id = $1 AND epoch = $2 AND ended_at IS NULL"),
 		keep:        f.sql("UPDATE sallyport_sessions SET epoch = epoch + 1 WHERE id = $3 AND user_id = $1 AND epoch = $2 AND revoked_at IS NULL"),
 		next: f.sql("INSERT INTO sallyport_epochs (" + epochColumns + ") " +
@@ -83,7 +83,7 @@ func newEpochSQL(f flavour) epochSQL {
 			fmt.Sprintf("DELETE FROM sallyport_epochs WHERE (user_id, epoch) IN (SELECT e.user_id, e.epoch %s ORDER BY e.until LIMIT %d)", gone, batch),
 			fmt.Sprintf("DELETE FROM sallyport_epochs WHERE ctid = ANY (ARRAY(SELECT e.ctid %s ORDER BY e.until LIMIT %d FOR UPDATE SKIP LOCKED))", gone, batch),
 			fmt.Sprintf("DELETE FROM sallyport_epochs WHERE until <= $1 AND NOT EXISTS (SELECT 1 FROM sallyport_sessions AS s "+
-				"WHERE s.user_id = sallyport_epochs.user_id AND s.epoch = sallyport_epochs.epoch) ORDER BY until LIMIT %d", batch),
+				"WHERE s.user_id = sallyport_epochs.user_id AND s.epoch = sallyport_epochs.epoch AND s.revoked_at IS NULL) ORDER BY until LIMIT %d", batch),
 		)},
 	}
 }
@@ -137,7 +137,8 @@ func (s *Store) endEpoch(ctx context.Context, doing, userID, except string, at t
 	return fmt.Errorf("sqlstore: %s: %w", doing, errUnsettled)
 }
 
-// beginMissing begins an epoch of a user who has none, unless they have no sessions.
+// beginMissing begins an epoch of a user who has none, unless they have no sessions that
+// it could end.
 func (s *Store) beginMissing(ctx context.Context, doing, userID string) (bool, error) {
 	some, err := one(ctx, s.db, doing, value[bool], s.epoch.hasSessions, userID)
 	if err != nil || !some {
@@ -175,7 +176,8 @@ func (s *Store) endThis(ctx context.Context, doing, userID string, epoch int64, 
 // RevokeUserSessions ends the current epoch of a user, and so all its sessions, and then
 // returns the IDs of those that were ended, and advanced, at since or later; see
 // [store.Sessions]. It returns an error if at is zero. What it writes does not grow with
-// the number of sessions.
+// the number of sessions; to find what was advanced since, it reads each session that it
+// ends, and that it ended at since or later.
 //
 // The query is not part of the transaction, because a client that disconnects while it
 // reads the result would undo the revocation.

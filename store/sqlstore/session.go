@@ -38,9 +38,16 @@ func newSessionSQL(f flavour) sessionSQL {
 		withEpoch = "FROM sallyport_sessions AS s LEFT JOIN sallyport_epochs AS e ON e.user_id = s.user_id AND e.epoch = s.epoch "
 		revokedAt = "COALESCE(s.revoked_at, e.ended_at)"
 
-		// Not what was revoked by itself.
-		endedOfUser = "SELECT s.id FROM sallyport_epochs AS e %s sallyport_sessions AS s %sON s.user_id = e.user_id AND s.epoch = e.epoch " +
-			"WHERE e.user_id = $1 AND e.ended_at >= $2 AND s.advanced_at >= $2"
+		// What ended with its epoch, and what was revoked by itself: each by an index that
+		// no refresh changes, so that it is of the sessions of these epochs that all are
+		// read to find those that were used since.
+		ofEpochs    = "SELECT s.id FROM sallyport_epochs AS e %s sallyport_sessions AS s %sON s.user_id = e.user_id AND s.epoch = e.epoch "
+		withEnded   = ofEpochs + "WHERE e.user_id = $1 AND e.ended_at >= $2 AND s.revoked_at IS NULL AND s.advanced_at >= $2 UNION ALL "
+		endedOfUser = withEnded + "SELECT id FROM sallyport_sessions WHERE user_id = $1 AND revoked_at >= $2 AND advanced_at >= $2"
+
+		// The index of MySQL is one for both. An epoch comes first in it.
+		endedOfUserMySQL = withEnded + ofEpochs + "WHERE e.user_id = $1 AND s.revoked_at >= $2 AND s.advanced_at >= $2"
+		byUser           = "FORCE INDEX (sallyport_sessions_user) "
 	)
 	all := strings.Replace("s."+strings.ReplaceAll(sessionColumns, ", ", ", s."), "s.revoked_at", revokedAt, 1)
 	return sessionSQL{
@@ -55,7 +62,7 @@ func newSessionSQL(f flavour) sessionSQL {
 		revoke: f.sql("UPDATE sallyport_sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL AND NOT " + epochEnded),
 		ofUser: f.onePage(selectSession+"WHERE user_id = $1 AND epoch = "+currentEpoch+" AND revoked_at IS NULL ", "sallyport_sessions_user"),
 		endedOfUser: f.of(fmt.Sprintf(endedOfUser, "JOIN", ""), fmt.Sprintf(endedOfUser, "JOIN", ""),
-			fmt.Sprintf(endedOfUser, "STRAIGHT_JOIN", "FORCE INDEX (sallyport_sessions_used) ")),
+			fmt.Sprintf(endedOfUserMySQL, "STRAIGHT_JOIN", byUser, "STRAIGHT_JOIN", byUser)),
 		deleteEnded: f.deleteEnded("sallyport_sessions", "id", end),
 	}
 }

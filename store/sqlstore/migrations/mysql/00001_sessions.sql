@@ -41,10 +41,9 @@ CREATE TABLE IF NOT EXISTS sallyport_sessions (
     -- The epoch of the user that the session belongs to: it ends with it.
     epoch              BIGINT         NOT NULL DEFAULT 0,
 
-    -- The active sessions of a user, oldest first: those of the current epoch. And
-    -- what of an epoch was used lately, for RevokeUserSessions.
+    -- The active sessions of a user, oldest first: those of the current epoch. And the
+    -- others of a user, for RevokeUserSessions. No refresh writes this index.
     INDEX sallyport_sessions_user (user_id, epoch, revoked_at, created_at, id),
-    INDEX sallyport_sessions_used (user_id, epoch, advanced_at),
     INDEX sallyport_sessions_end (ends_at)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC;
 

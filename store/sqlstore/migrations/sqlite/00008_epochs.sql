@@ -29,11 +29,6 @@ DROP INDEX sallyport_sessions_user;
 
 CREATE INDEX sallyport_sessions_user ON sallyport_sessions (user_id, epoch, created_at, id) WHERE revoked_at IS NULL;
 
--- What of an epoch was used lately, for RevokeUserSessions.
-DROP INDEX sallyport_sessions_revoked;
-
-CREATE INDEX sallyport_sessions_used ON sallyport_sessions (user_id, epoch, advanced_at);
-
 INSERT INTO sallyport_migrations (version) VALUES (8);
 
 -- +goose Down
@@ -42,10 +37,8 @@ INSERT INTO sallyport_migrations (version) VALUES (8);
 UPDATE sallyport_sessions SET revoked_at = (SELECT e.ended_at FROM sallyport_epochs AS e
     WHERE e.user_id = sallyport_sessions.user_id AND e.epoch = sallyport_sessions.epoch) WHERE revoked_at IS NULL;
 
-DROP INDEX sallyport_sessions_used;
 DROP INDEX sallyport_sessions_user;
 CREATE INDEX sallyport_sessions_user ON sallyport_sessions (user_id, created_at, id) WHERE revoked_at IS NULL;
-CREATE INDEX sallyport_sessions_revoked ON sallyport_sessions (user_id, revoked_at) WHERE revoked_at IS NOT NULL;
 DROP TABLE sallyport_epochs;
 ALTER TABLE sallyport_sessions DROP COLUMN epoch;
 DELETE FROM sallyport_migrations WHERE version = 8;
