@@ -1,6 +1,7 @@
 package tokens
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -64,7 +65,7 @@ func PayloadsDiffer(text string, number int64, set uint) error {
 	if err != nil {
 		return err
 	}
-	if got := c.append(nil); string(got) != string(want) {
+	if got := c.append(nil); !bytes.Equal(got, want) {
 		return fmt.Errorf("%s\nencoding/json: %s", got, want)
 	}
 	return nil
