@@ -16,7 +16,7 @@ var commands = redisclient.Commands{
 	},
 	Scripted: []string{
 		"TIME", "SETNX key 1", "SET key 1 PX 1000", "GET key", "INCRBY key 1", "EXISTS key", "PTTL key", "PEXPIREAT key 1", "DEL key",
-		"HSET key a 1", "HGET key a", "HMGET key a", "HSETNX key b 1", "HINCRBY key a 1", "DEL key",
+		"HSET key a 1", "HGET key a", "HMGET key a", "HSETNX key b 1", "DEL key",
 		"ZADD key 0 a", "ZCARD key", "ZRANGE key 0 1", "ZREM key a", "DEL key",
 	},
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/sallyport-go/sallyport/internal/redisclient"
@@ -108,13 +109,14 @@ const (
 	advanced
 )
 
-// advancing compares generations as text, because a number in Lua is a float.
+// advancing compares generations as text, because a number in Lua is a float, and writes
+// the next one, ARGV[5], as a value: a server that was killed while it wrote to its
+// append-only file may execute the effects of a script once more when it starts again.
 var advancing = redisclient.NewScript(`
 local s = redis.call('HMGET', KEYS[1], 'generation', 'revoked', 'expires')
 if not s[1] then return 0 end
 if s[2] or s[1] ~= ARGV[1] then return 1 end
-redis.call('HINCRBY', KEYS[1], 'generation', 1)
-redis.call('HSET', KEYS[1], 'advanced', ARGV[2], 'idle', ARGV[3])
+redis.call('HSET', KEYS[1], 'generation', ARGV[5], 'advanced', ARGV[2], 'idle', ARGV[3])
 local expires = math.max(1, math.ceil(tonumber(s[3]) / 1000))
 redis.call('PEXPIREAT', KEYS[1], math.min(expires, tonumber(ARGV[4])))
 return 2`)
@@ -123,9 +125,12 @@ return 2`)
 // [store.Sessions]. The command is never retried, so a caller that gets
 // ErrConflict has not lost to its own first attempt.
 func (s *Store) AdvanceSession(ctx context.Context, id string, from int64, at, idleUntil time.Time) error {
+	if from == math.MaxInt64 {
+		return store.ErrConflict // no session is there
+	}
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	what, err := s.run(ctx, advancing, s.sessionKey(id), from, at.UnixMicro(), idleUntil.UnixMicro(), milliseconds(idleUntil))
+	what, err := s.run(ctx, advancing, s.sessionKey(id), from, at.UnixMicro(), idleUntil.UnixMicro(), milliseconds(idleUntil), from+1)
 	switch {
 	case err != nil:
 		return failedWrite("AdvanceSession", err)
