@@ -214,7 +214,8 @@ func TestWhatWasRevokedByItselfIsReturnedAndKeepsNoEpoch(t *testing.T) {
 		revokes := func(since time.Time, want ...string) {
 			t.Helper()
 			ids, err := s.RevokeUserSessions(t.Context(), "u1", "", noon.Add(2*time.Hour), since)
-			if slices.Sort(ids); err != nil || !slices.Equal(ids, want) {
+			slices.Sort(ids)
+			if err != nil || !slices.Equal(ids, want) {
 				t.Errorf("since %v: %q is returned, %v; want %q", since, ids, err, want)
 			}
 		}

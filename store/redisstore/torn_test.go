@@ -42,7 +42,7 @@ func TestEffectsThatWereWrittenInPartMoveNothingTwice(t *testing.T) {
 	}
 	before := size()
 	advance(n.Generation)
-	whole, err := os.ReadFile(file) //nolint:gosec // it is the server's
+	whole, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func TestEffectsThatWereWrittenInPartMoveNothingTwice(t *testing.T) {
 	for range commands { // the server is killed in the middle of each
 		part += bytes.Index(whole[part:], []byte("\r\n*")) + 3
 		server.Kill()
-		if err := os.WriteFile(file, whole[:part+2], 0o600); err != nil {
+		if err := os.WriteFile(file, whole[:part+2], 0o600); err != nil { //nolint:gosec // it is the server's
 			t.Fatal(err)
 		}
 		if !server.Run(t) {

@@ -129,7 +129,8 @@ func TestFaultC17CongestionOfANodeIsNoFailureOfRedis(t *testing.T) {
 			t.Errorf("OnWait was called for %d of %d", waits, clients)
 		}
 		n.proxy.Delay(0)
-		if n.crowd(t, 1, false) != 1 {
+		// 300 ms may be too short for once on a machine that is busy with other tests.
+		if !redistest.Eventually(t, func() bool { return n.crowd(t, 1, false) == 1 }) {
 			t.Errorf("afterwards nothing is admitted: %v", n.errs[len(n.errs)-1])
 		}
 	})
