@@ -8,10 +8,6 @@ import (
 	"net/http/httptest"
 	"testing"
 	"time"
-
-	"github.com/sallyport-go/sallyport/store"
-	"github.com/sallyport-go/sallyport/store/memstore"
-	"github.com/sallyport-go/sallyport/store/passwords"
 )
 
 // Serve serves an app over TLS until the test ends, and returns its origin and a
@@ -49,25 +45,6 @@ func (h *Host) Browser(t *testing.T) *Host {
 
 // Client is the client with which the host is asked.
 func (h *Host) Client() *http.Client { return h.client }
-
-// Users returns a store with these users, whose passwords cost next to nothing to hash.
-func Users(t *testing.T, now func() time.Time, password string, users ...store.User) *memstore.Store {
-	t.Helper()
-	hasher, err := passwords.New(passwords.Config{Memory: 8, Time: 1, Threads: 1, InsecureParameters: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := memstore.New(memstore.Config{Passwords: hasher, Now: now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, u := range users {
-		if err := s.AddUser(t.Context(), u, password); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return s
-}
 
 // Clock is a clock that stands still until it is advanced.
 type Clock struct{ at chan time.Time }

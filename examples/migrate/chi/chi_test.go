@@ -11,9 +11,8 @@ import (
 
 	"github.com/go-chi/jwtauth/v5"
 
+	"github.com/sallyport-go/sallyport/examples/internal/hosttest"
 	"github.com/sallyport-go/sallyport/examples/migrate/chi"
-	"github.com/sallyport-go/sallyport/store/memstore"
-	"github.com/sallyport-go/sallyport/store/passwords"
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
@@ -33,16 +32,8 @@ func open(t *testing.T) servers {
 	if err != nil {
 		t.Fatal(err)
 	}
-	hasher, err := passwords.New(passwords.Config{Memory: 8, Time: 1, InsecureParameters: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	sessions, err := memstore.New(memstore.Config{Passwords: hasher})
-	if err != nil {
-		t.Fatal(err)
-	}
 	current, err := chi.After(chi.Config{
-		Database: db, Secret: secret, RefreshKey: keys.NewSecret(), Sessions: sessions, Hasher: hasher,
+		Database: db, Secret: secret, RefreshKey: keys.NewSecret(), Sessions: hosttest.Users(t, nil, ""), Hasher: hosttest.Hasher(t),
 		OldUntil: time.Now().Add(25 * time.Hour),
 	})
 	if err != nil {

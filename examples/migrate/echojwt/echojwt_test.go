@@ -13,9 +13,8 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/labstack/echo/v4"
 
+	"github.com/sallyport-go/sallyport/examples/internal/hosttest"
 	"github.com/sallyport-go/sallyport/examples/migrate/echojwt"
-	"github.com/sallyport-go/sallyport/store/memstore"
-	"github.com/sallyport-go/sallyport/store/passwords"
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
@@ -35,16 +34,8 @@ func open(t *testing.T) servers {
 	if err != nil {
 		t.Fatal(err)
 	}
-	hasher, err := passwords.New(passwords.Config{Memory: 8, Time: 1, InsecureParameters: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	sessions, err := memstore.New(memstore.Config{Passwords: hasher})
-	if err != nil {
-		t.Fatal(err)
-	}
 	current, err := echojwt.After(echojwt.Config{
-		Database: db, Secret: secret, RefreshKey: keys.NewSecret(), Sessions: sessions, Hasher: hasher,
+		Database: db, Secret: secret, RefreshKey: keys.NewSecret(), Sessions: hosttest.Users(t, nil, ""), Hasher: hosttest.Hasher(t),
 		OldUntil: time.Now().Add(73 * time.Hour),
 	})
 	if err != nil {

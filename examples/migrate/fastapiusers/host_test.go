@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -16,9 +15,8 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/sallyport-go/sallyport/examples/internal/hosttest"
 	"github.com/sallyport-go/sallyport/examples/migrate/fastapiusers"
-	"github.com/sallyport-go/sallyport/store/memstore"
-	"github.com/sallyport-go/sallyport/store/passwords"
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
@@ -49,31 +47,15 @@ type exchange struct {
 
 func read(t *testing.T) recording {
 	t.Helper()
-	text, err := os.ReadFile("testdata/recorded.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var r recording
-	if err := json.Unmarshal(text, &r); err != nil {
-		t.Fatal(err)
-	}
-	return r
+	return hosttest.Recording[recording](t, "testdata/recorded.json")
 }
 
 // open returns the host, a second after the recording.
 func open(t *testing.T, r recording) (host http.Handler, clock *time.Time) {
 	t.Helper()
 	now := time.Unix(r.Recorded.At+1, 0)
-	hasher, err := passwords.New(passwords.Config{Memory: 8, Time: 1, InsecureParameters: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	sessions, err := memstore.New(memstore.Config{Passwords: hasher})
-	if err != nil {
-		t.Fatal(err)
-	}
-	host, err = fastapiusers.New(fastapiusers.Config{
-		Users: r.Users, Secret: r.Secret, RefreshKey: keys.NewSecret(), Sessions: sessions, Hasher: hasher,
+	host, err := fastapiusers.New(fastapiusers.Config{
+		Users: r.Users, Secret: r.Secret, RefreshKey: keys.NewSecret(), Sessions: hosttest.Users(t, nil, ""), Hasher: hosttest.Hasher(t),
 		OldUntil: now.Add(2 * time.Hour), Now: func() time.Time { return now },
 	})
 	if err != nil {

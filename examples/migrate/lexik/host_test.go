@@ -2,12 +2,9 @@ package lexik_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"reflect"
 	"strings"
 	"sync"
@@ -16,10 +13,9 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/sallyport-go/sallyport/examples/internal/hosttest"
 	"github.com/sallyport-go/sallyport/examples/migrate/lexik"
 	"github.com/sallyport-go/sallyport/store"
-	"github.com/sallyport-go/sallyport/store/memstore"
-	"github.com/sallyport-go/sallyport/store/passwords"
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
@@ -56,15 +52,7 @@ type exchange struct {
 
 func read(t *testing.T, name string) recording {
 	t.Helper()
-	text, err := os.ReadFile("testdata/" + name + ".json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var r recording
-	if err := json.Unmarshal(text, &r); err != nil {
-		t.Fatal(err)
-	}
-	return r
+	return hosttest.Recording[recording](t, "testdata/"+name+".json")
 }
 
 // issued returns the tokens of the first login of the recording.
@@ -124,17 +112,10 @@ func open(t *testing.T, r recording) *host {
 	for _, row := range r.Exchanges[1].Rows {
 		h.table.rows[row.Token] = lexik.Row{Username: row.Username, Valid: time.Unix(row.Valid, 0)}
 	}
-	hasher, err := passwords.New(passwords.Config{Memory: 8, Time: 1, InsecureParameters: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	sessions, err := memstore.New(memstore.Config{Passwords: hasher})
-	if err != nil {
-		t.Fatal(err)
-	}
+	var err error
 	h.Handler, err = lexik.New(lexik.Config{
 		Users: r.Users, PrivateKey: []byte(r.PrivateKey), PublicKey: []byte(r.PublicKey), RefreshTokens: &h.table, SingleUse: r.Recorded.SingleUse,
-		RefreshKey: keys.NewSecret(), Sessions: sessions, Hasher: hasher,
+		RefreshKey: keys.NewSecret(), Sessions: hosttest.Users(t, nil, ""), Hasher: hosttest.Hasher(t),
 		OldUntil: h.now.Add(time.Hour), Now: func() time.Time { return h.now },
 	})
 	if err != nil {
@@ -145,28 +126,11 @@ func open(t *testing.T, r recording) *host {
 
 func (h *host) send(t *testing.T, method, path, token string, in map[string]string) (int, map[string]any, http.Header) {
 	t.Helper()
-	var body io.Reader = http.NoBody
+	var body any // none without a map
 	if in != nil {
-		text, err := json.Marshal(in)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body = strings.NewReader(string(text))
+		body = in
 	}
-	r := httptest.NewRequestWithContext(t.Context(), method, path, body)
-	if in != nil {
-		r.Header.Set("Content-Type", "application/json")
-	}
-	if token != "" {
-		r.Header.Set("Authorization", "Bearer "+token)
-	}
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, r)
-	var answer map[string]any
-	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
-		t.Errorf("%s %s: %d %s", method, path, w.Code, w.Body)
-	}
-	return w.Code, answer, w.Header()
+	return hosttest.SendJSON(t, h, method, path, token, body)
 }
 
 func (h *host) refresh(t *testing.T, token string) (int, map[string]any) {

@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"net/http/httptest"
-	"os"
 	"reflect"
 	"strings"
 	"sync"
@@ -16,9 +14,8 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/sallyport-go/sallyport/examples/internal/hosttest"
 	"github.com/sallyport-go/sallyport/examples/migrate/simplejwt"
-	"github.com/sallyport-go/sallyport/store/memstore"
-	"github.com/sallyport-go/sallyport/store/passwords"
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
@@ -50,15 +47,7 @@ type exchange struct {
 
 func read(t *testing.T, name string) recording {
 	t.Helper()
-	text, err := os.ReadFile("testdata/" + name + ".json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var r recording
-	if err := json.Unmarshal(text, &r); err != nil {
-		t.Fatal(err)
-	}
-	return r
+	return hosttest.Recording[recording](t, "testdata/"+name+".json")
 }
 
 // issued returns the tokens of the first login of the recording.
@@ -111,17 +100,10 @@ type host struct {
 func open(t *testing.T, r recording) *host {
 	t.Helper()
 	h := &host{now: time.Unix(r.Recorded.At+1, 0), blacklist: blacklist{all: map[string]bool{}}}
-	hasher, err := passwords.New(passwords.Config{Memory: 8, Time: 1, InsecureParameters: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	sessions, err := memstore.New(memstore.Config{Passwords: hasher})
-	if err != nil {
-		t.Fatal(err)
-	}
+	var err error
 	h.Handler, err = simplejwt.New(simplejwt.Config{
 		Users: r.Users, Secret: r.Secret, Blacklist: &h.blacklist, Rotate: r.Recorded.Rotate, RefreshKey: keys.NewSecret(),
-		Sessions: sessions, Hasher: hasher, SwitchedAt: h.now, Now: func() time.Time { return h.now },
+		Sessions: hosttest.Users(t, nil, ""), Hasher: hosttest.Hasher(t), SwitchedAt: h.now, Now: func() time.Time { return h.now },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -131,28 +113,7 @@ func open(t *testing.T, r recording) *host {
 
 func (h *host) send(t *testing.T, method, path, token string, body any) (int, map[string]any, http.Header) {
 	t.Helper()
-	text := ""
-	if body != nil {
-		encoded, err := json.Marshal(body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text = string(encoded)
-	}
-	r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(text))
-	if body != nil {
-		r.Header.Set("Content-Type", "application/json")
-	}
-	if token != "" {
-		r.Header.Set("Authorization", "Bearer "+token)
-	}
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, r)
-	var answer map[string]any
-	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
-		t.Fatalf("%s %s: %d %s", method, path, w.Code, w.Body)
-	}
-	return w.Code, answer, w.Header()
+	return hosttest.SendJSON(t, h, method, path, token, body)
 }
 
 func (h *host) refresh(t *testing.T, token string) (int, map[string]any) {
