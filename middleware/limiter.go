@@ -15,7 +15,9 @@ import (
 
 // CallerOf returns the principal as a Caller of package ratelimit, for Inspect,
 // Reset and Grant.
-func CallerOf(p tokens.Principal) ratelimit.Caller {
+func CallerOf(p tokens.Principal) ratelimit.Caller { return callerOf(&p) }
+
+func callerOf(p *tokens.Principal) ratelimit.Caller {
 	return ratelimit.Caller{User: p.Subject, Account: p.Account, Session: p.SessionID, Tier: p.Tier, Seats: p.Seats}
 }
 
@@ -50,7 +52,7 @@ func identify(r *http.Request) (ratelimit.Caller, error) {
 	if p == nil {
 		return ratelimit.Caller{}, nil
 	}
-	return ratelimit.Caller{User: p.Subject, Account: p.Account, Session: p.SessionID, Tier: p.Tier, Seats: p.Seats}, nil
+	return callerOf(p), nil
 }
 
 // principalOf returns the context's principal if the Caller was made of it, or
