@@ -131,7 +131,8 @@ type Config struct {
 	// request, in bytes: 1 to 1048576. Zero: 16384.
 	MaxBody int64
 
-	// Now is the clock, for tests. Nil: time.Now.
+	// Now is the clock, for tests. Nil: the machine's; limits go by a time of day that is
+	// set after a second at most.
 	Now func() time.Time
 }
 

@@ -86,8 +86,9 @@ type Config struct {
 	// and 403 for any other Refusal.
 	Refuse func(http.ResponseWriter, *http.Request, error)
 
-	// Now is the clock, for tests. It must be safe for concurrent use. Nil:
-	// time.Now.
+	// Now is the clock, for tests. It must be safe for concurrent use. Nil: the
+	// machine's, which is read anew each second: if the time of day is set, the
+	// Limiter goes by the new one after a second at most.
 	Now func() time.Time
 }
 

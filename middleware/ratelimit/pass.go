@@ -74,9 +74,6 @@ func (n *record) quota(dst []Usage) Quota {
 
 // SetHeader sets the headers with the quota: see [Quota.SetHeader].
 func (p *Pass) SetHeader(h http.Header) {
-	if p.setSingle(h) {
-		return
-	}
 	p.counted(func(n *record) {
 		var buffer [2]Usage // enough for most requests
 		q := n.quota(buffer[:0])
@@ -87,25 +84,6 @@ func (p *Pass) SetHeader(h http.Header) {
 		p.record.listed = true
 		q.setHeader(h, memory)
 	})
-}
-
-// setSingle sets the headers of a request that is counted under one policy whose texts
-// are prepared, as most requests are. It reports false, and sets nothing, if that is not
-// so: then SetHeader sets the same headers, with more work.
-func (p *Pass) setSingle(h http.Header) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	n := p.record
-	if n == nil || n.into != nil || n.listed || len(n.items) != 1 {
-		return false
-	}
-	it := &n.items[0]
-	if it.over || it.shadow || it.local || it.failed || !n.limiter.config.Headers.isSingle(it.policy, it.charge.Policy.Limit) {
-		return false
-	}
-	n.listed = true
-	it.texts.setHeader(h, it.status.Remaining, it.status.ResetAfter, resetAt(n.at, it.status.ResetAfter), &p.lists)
-	return true
 }
 
 // AddCost adds a cost to a request while it is served, under the policy with this
