@@ -180,7 +180,7 @@ func TestAnAnsweredRequest(t *testing.T) {
 			wg.Go(func() {
 				for range 20 {
 					w := httptest.NewRecorder()
-					handler.ServeHTTP(w, r)
+					handler.ServeHTTP(w, r.Clone(t.Context()))
 					if w.Code == http.StatusOK {
 						mu.Lock()
 						admitted++
