@@ -94,7 +94,7 @@ func TestNewAccepts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := passwords.Parse(h.Unknown()); err != nil {
+			if err := passwords.Check(h.Unknown()); err != nil {
 				t.Errorf("a hash by these parameters could not be read: %v", err)
 			}
 		})

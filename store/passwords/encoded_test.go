@@ -262,8 +262,8 @@ func TestUnreadableHashes(t *testing.T) {
 	t.Parallel()
 	h := newHasher(t, cheap)
 	for name, encoded := range unreadable {
-		if err := passwords.Parse(encoded); !errors.Is(err, passwords.ErrFormat) {
-			t.Errorf("%s: Parse = %v, want ErrFormat", name, err)
+		if err := passwords.Check(encoded); !errors.Is(err, passwords.ErrFormat) {
+			t.Errorf("%s: Check = %v, want ErrFormat", name, err)
 			continue // what is read may cost much
 		}
 		renew, err := h.Verify(t.Context(), encoded, "secret")
@@ -292,8 +292,8 @@ func TestTheBoundsThemselvesAreReadable(t *testing.T) {
 		"$pbkdf2-sha256$4000000$" + salt16 + "$" + ab64,
 		"pbkdf2:sha256:1$s$" + strings.ToUpper(hex32),
 	} {
-		if err := passwords.Parse(encoded); err != nil {
-			t.Errorf("Parse(%q) = %v", encoded, err)
+		if err := passwords.Check(encoded); err != nil {
+			t.Errorf("Check(%q) = %v", encoded, err)
 		}
 	}
 }
@@ -311,12 +311,12 @@ func seed(f *testing.F) {
 }
 
 // Whatever a row holds: it is unreadable, or what it costs is bounded.
-func FuzzParse(f *testing.F) {
+func FuzzCheck(f *testing.F) {
 	seed(f)
 	f.Fuzz(func(t *testing.T, encoded string) {
-		if err := passwords.Parse(encoded); err != nil {
+		if err := passwords.Check(encoded); err != nil {
 			if !errors.Is(err, passwords.ErrFormat) {
-				t.Errorf("Parse = %v, want ErrFormat", err)
+				t.Errorf("Check = %v, want ErrFormat", err)
 			}
 			return
 		}

@@ -6,12 +6,6 @@ import (
 	"time"
 )
 
-// Parse is the step before the expensive one.
-func Parse(encoded string) error {
-	_, err := parse(encoded)
-	return err
-}
-
 // Cost says what matching a readable hash costs: in KiB of memory at its peak,
 // and in units of work, of which each is some microseconds at most.
 func Cost(encoded string) (kib, work uint64) {

@@ -6,7 +6,10 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"iter"
 	"strconv"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -138,4 +141,99 @@ func (s *Store) sessionKeys(ids []string) []string {
 		keys[i] = s.sessionKey(id)
 	}
 	return keys
+}
+
+// UsersWithSessions yields the ID of each user who has a session that is not revoked: for a
+// program that lists or ends the sessions of all users. Their order is random, a user may
+// be yielded twice, one who logs in meanwhile may be missing, and the sessions of a user
+// may all have expired. It looks at the names of all keys of the server (SCAN, which the
+// role must be allowed to send; New does not try it), a thousand at a time, each within
+// Config.Timeout. If a read fails, it yields the error, and ends.
+func (s *Store) UsersWithSessions(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		servers, err := s.servers(ctx)
+		for i := 0; err == nil && i < len(servers); i++ {
+			var more bool
+			if more, err = s.usersOn(ctx, servers[i], func(user string) bool { return yield(user, nil) }); !more && err == nil {
+				return
+			}
+		}
+		if err != nil {
+			yield("", failedRead("UsersWithSessions", err))
+		}
+	}
+}
+
+// servers returns the servers that have keys: the masters of a Cluster.
+func (s *Store) servers(ctx context.Context) ([]redis.UniversalClient, error) {
+	cluster, ok := s.client.(*redis.ClusterClient)
+	if !ok {
+		return []redis.UniversalClient{s.client}, nil
+	}
+	var mu sync.Mutex
+	var all []redis.UniversalClient
+	err := cluster.ForEachMaster(ctx, func(_ context.Context, master *redis.Client) error {
+		mu.Lock()
+		defer mu.Unlock()
+		all = append(all, master)
+		return nil
+	})
+	return all, err
+}
+
+// globs are the characters that have a meaning in a pattern of SCAN.
+var globs = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`)
+
+// usersOn yields the users whose lists are on a server, and returns false if it was told
+// to stop.
+func (s *Store) usersOn(ctx context.Context, server redis.UniversalClient, yield func(string) bool) (more bool, err error) {
+	pattern := globs.Replace(s.prefix+"user-sessions:") + "*"
+	for cursor := uint64(0); ; {
+		within, cancel := s.bounded(ctx)
+		lists, next, err := server.Scan(within, cursor, pattern, manyAtATime).Result()
+		cancel()
+		if err != nil {
+			return false, err
+		}
+		for _, list := range lists {
+			user, err := s.userOf(ctx, list)
+			if err != nil {
+				return false, err
+			}
+			if user != "" && !yield(user) {
+				return false, nil
+			}
+		}
+		if next == 0 {
+			return true, nil
+		}
+		cursor = next
+	}
+}
+
+// userOf returns whose list of sessions this is, which only the records of the sessions
+// tell, or "" if they are all gone or revoked.
+func (s *Store) userOf(ctx context.Context, list string) (string, error) {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	for behind := position(store.Newest().CreatedAt, ""); ; {
+		listed, err := s.listed(ctx, list, behind, atATime)
+		if err != nil || len(listed) == 0 {
+			return "", err
+		}
+		ids := make([]string, len(listed))
+		for i, member := range listed {
+			ids[i], _ = idOf(member)
+		}
+		found, err := s.records(ctx, s.sessionKeys(ids))
+		if err != nil {
+			return "", err
+		}
+		for _, session := range found {
+			if user := session["user"]; user != "" && session["revoked"] == "" && s.userSessionsKey(user) == list {
+				return user, nil
+			}
+		}
+		behind = listed[len(listed)-1]
+	}
 }

@@ -31,6 +31,36 @@ func Migrate(ctx context.Context, db *sql.DB, c Config) error {
 	return inspect(ctx, db, c, inspection.migrate)
 }
 
+// Pending returns the names of the files of [Migrations] that [Migrate] would run, the
+// oldest first, and none if the tables are those of this release. It changes nothing, and
+// is for a person or a deployment who asks before they migrate.
+//
+// It returns an error as Migrate does. The role must be allowed to read the table
+// sallyport_migrations, if there is one, and needs no other right.
+func Pending(ctx context.Context, db *sql.DB, c Config) (names []string, err error) {
+	c, err = checked(db, c)
+	if err != nil {
+		return nil, err
+	}
+	err = inspect(ctx, db, c, func(i inspection, ctx context.Context) error {
+		applied, err := i.applied(ctx)
+		if err != nil {
+			return err
+		}
+		if err := i.tooNew(applied); err != nil {
+			return err
+		}
+		names = nil // of the connection before
+		for _, m := range c.migrations() {
+			if !slices.Contains(applied, m.version) {
+				names = append(names, m.name)
+			}
+		}
+		return nil
+	})
+	return names, err
+}
+
 // migrate applies the missing versions.
 func (i inspection) migrate(ctx context.Context) error {
 	applied, err := i.applied(ctx)

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -27,8 +28,8 @@ func (f flavour) onePage(query, index string) statement {
 }
 
 type sessionSQL struct {
-	create, read, lost, exists, advance, revoke, ofUser, endedOfUser statement
-	deleteEnded                                                      endedSQL
+	create, read, lost, exists, advance, revoke, ofUser, users, endedOfUser statement
+	deleteEnded                                                             endedSQL
 }
 
 func newSessionSQL(f flavour) sessionSQL {
@@ -61,6 +62,7 @@ func newSessionSQL(f flavour) sessionSQL {
 			"WHERE id = $1 AND generation = $2 AND revoked_at IS NULL AND " + fmt.Sprintf(epochActive, f.lockEpoch())),
 		revoke: f.sql("UPDATE sallyport_sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL AND NOT " + epochEnded),
 		ofUser: f.onePage(selectSession+"WHERE user_id = $1 AND epoch = "+currentEpoch+" AND revoked_at IS NULL ", "sallyport_sessions_user"),
+		users:  f.sql("SELECT DISTINCT user_id FROM sallyport_sessions WHERE user_id > $1 AND revoked_at IS NULL ORDER BY user_id LIMIT $2"),
 		endedOfUser: f.of(fmt.Sprintf(endedOfUser, "JOIN", ""), fmt.Sprintf(endedOfUser, "JOIN", ""),
 			fmt.Sprintf(endedOfUserMySQL, "STRAIGHT_JOIN", byUser, "STRAIGHT_JOIN", byUser)),
 		deleteEnded: f.deleteEnded("sallyport_sessions", "id", end),
@@ -188,6 +190,33 @@ func (s *Store) RevokeSession(ctx context.Context, id string, at time.Time) erro
 // first; see [store.Sessions].
 func (s *Store) UserSessions(ctx context.Context, userID string, after store.Cursor, limit int) ([]store.Session, error) {
 	return many(ctx, s.db, "UserSessions", asked(scanSession, func(s store.Session) bool { return s.UserID == userID }), s.session.ofUser, userID, micros(after.CreatedAt), after.ID, limit)
+}
+
+// UsersWithSessions yields the ID of each user who has a session that was not revoked by
+// itself, in the order of their bytes, each once: for a program that lists or ends the
+// sessions of all users. The sessions of such a user may all have expired, or ended by
+// RevokeUserSessions: UserSessions returns those that have not. It reads 1000 users at a
+// time, so a user who logs in meanwhile may be missing. If a read fails, it yields the
+// error, and ends.
+func (s *Store) UsersWithSessions(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for after := ""; ; {
+			users, err := many(ctx, s.db, "UsersWithSessions", value[string], s.session.users, after, store.MaxPage)
+			if err != nil {
+				yield("", err)
+				return
+			}
+			for _, user := range users {
+				if !yield(user, nil) {
+					return
+				}
+			}
+			if len(users) < store.MaxPage {
+				return
+			}
+			after = users[len(users)-1]
+		}
+	}
 }
 
 // revoke runs a statement whose second argument is the time, and whose first is which.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/sallyport-go/sallyport/store"
+	"github.com/sallyport-go/sallyport/store/passwords"
 )
 
 const userColumns = "id, login, account, tier, seats, scopes, password_hash, credential_version"
@@ -66,9 +67,33 @@ func (s *Store) AddUser(ctx context.Context, u store.User, password string) erro
 	if err != nil {
 		return fmt.Errorf("sqlstore: AddUser: %w", err)
 	}
-	taken, err = s.insert(ctx, "AddUser", s.user.add, u.ID, u.Login, u.Account, u.Tier, u.Seats, array(u.Scopes), hash, rand.Text())
+	return s.addUser(ctx, "AddUser", u, hash)
+}
+
+// AddUserWithHash is AddUser for a user of another system: encoded is the hash of their
+// password, in one of the forms that package passwords reads. No hash is made here, so
+// that a whole table can be taken over. A hash that differs from those the store makes is
+// replaced when the user logs in.
+//
+// It returns an error that wraps [passwords.ErrFormat] if encoded cannot be read,
+// [store.ErrConflict] if the ID or the login is taken, or [errors.ErrUnsupported] if
+// Config.Users is set.
+func (s *Store) AddUserWithHash(ctx context.Context, u store.User, encoded string) error {
+	const doing = "AddUserWithHash"
+	if err := s.manages(doing, u); err != nil {
+		return err
+	}
+	if err := passwords.Check(encoded); err != nil {
+		return fmt.Errorf("sqlstore: %s: %w", doing, err)
+	}
+	return s.addUser(ctx, doing, u, encoded)
+}
+
+// addUser writes the row of a new user.
+func (s *Store) addUser(ctx context.Context, doing string, u store.User, hash string) error {
+	taken, err := s.insert(ctx, doing, s.user.add, u.ID, u.Login, u.Account, u.Tier, u.Seats, array(u.Scopes), hash, rand.Text())
 	if err == nil && taken {
-		return fmt.Errorf("sqlstore: AddUser: %w", errTaken)
+		return fmt.Errorf("sqlstore: %s: %w", doing, errTaken)
 	}
 	return err
 }
