@@ -46,6 +46,9 @@ func (h *Host) Browser(t *testing.T) *Host {
 // Client is the client with which the host is asked.
 func (h *Host) Client() *http.Client { return h.client }
 
+// URL is the URL of a path of the host.
+func (h *Host) URL(path string) string { return h.base + path }
+
 // Clock is a clock that stands still until it is advanced.
 type Clock struct{ at chan time.Time }
 
