@@ -103,11 +103,11 @@ var of = map[string][]string{
 // other modules and of headers, and beginnings of names.
 var foreign = []string{
 	"EventSource", "WebSocket", "Authorization", "RateLimit", "HTTPErrorHandler", "IPExtractor", "RealIP",
-	"PasswordCredentialsToken", "SetMaxIdleConns", "SetMaxOpenConns", "TestConformance", "Origin", "Example_wrong", "Insecure", "CheckX", "RateLimiter", "TestTwin",
+	"PasswordCredentialsToken", "SetMaxIdleConns", "SetMaxOpenConns", "TestConformance", "Origin", "Example_wrong", "Insecure", "CheckX", "RateLimiter", "TestTwin", "Meta", "SetUnencryptedHTTP2",
 }
 
 // foreignPackages are packages of other modules, and variables, in the pages.
-var foreignPackages = []string{"http", "sql", "adaptor", "echo", "errors", "gin", "r", "t"}
+var foreignPackages = []string{"http", "sql", "adaptor", "connect", "echo", "grpc", "errors", "gin", "r", "t"}
 
 var upperCase = regexp.MustCompile(`^[A-Z0-9_]+$`) // HTTP methods, environment variables, SQL
 
