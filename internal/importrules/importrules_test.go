@@ -234,8 +234,19 @@ var rules = []rule{
 	{
 		promise:   "the SQL store links no driver",
 		pkg:       "store/sqlstore",
-		imports:   []string{"store", "store/passwords", "configerror", "internal/configcheck"},
+		imports:   []string{"store", "store/passwords", "configerror", "internal/configcheck", "internal/sqlschema"},
 		modules:   []string{crypto},
+		forbidden: []string{"net/http"},
+	},
+	{
+		promise:   "what the packages for SQL share links no driver",
+		pkg:       "internal/sqlschema",
+		imports:   []string{"configerror", "internal/configcheck"},
+		forbidden: []string{"net/http"},
+	},
+	{
+		promise:   "the circuit breaker knows no protocol",
+		pkg:       "internal/circuit",
 		forbidden: []string{"net/http"},
 	},
 	{
@@ -246,9 +257,15 @@ var rules = []rule{
 		forbidden: []string{"net/http"},
 	},
 	{
+		promise:   "what counters on a server share knows no server",
+		pkg:       "middleware/ratelimit/internal/remote",
+		imports:   []string{"middleware/ratelimit", "configerror", "internal/configcheck"},
+		forbidden: []string{echo, redis, jwt, crypto, modulePath + "/tokens"},
+	},
+	{
 		promise:   "the counters on Redis need the rate limits and the Redis client",
 		pkg:       "middleware/ratelimit/rediscounters",
-		imports:   []string{"middleware/ratelimit", "internal/redisclient", "configerror", "internal/configcheck"},
+		imports:   []string{"middleware/ratelimit", "middleware/ratelimit/internal/remote", "internal/redisclient", "internal/circuit", "configerror", "internal/configcheck"},
 		modules:   []string{redis, ulule},
 		forbidden: []string{echo, jwt, crypto, modulePath + "/tokens"},
 	},
@@ -276,7 +293,7 @@ var rules = []rule{
 	{
 		promise:   "the shared code for Redis imports none of the packages that use it",
 		pkg:       "internal/redisclient",
-		imports:   []string{"internal/configcheck"},
+		imports:   []string{"internal/circuit", "internal/configcheck"},
 		modules:   []string{redis},
 		forbidden: []string{"net/http"},
 	},

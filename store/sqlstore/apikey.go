@@ -29,16 +29,16 @@ func newKeySQL(f flavour) keySQL {
 	}[f.dialect]
 	return keySQL{
 		create:   f.insertNew("sallyport_api_keys", keyColumns), // neither the ID nor the digest is taken
-		read:     f.sql(selectKey + "WHERE digest = $1"),
-		readByID: f.sql(selectKey + "WHERE id = $1"),
-		exists:   f.sql("SELECT EXISTS (SELECT 1 FROM sallyport_api_keys WHERE id = $1)"),
+		read:     f.SQL(selectKey + "WHERE digest = $1"),
+		readByID: f.SQL(selectKey + "WHERE id = $1"),
+		exists:   f.SQL("SELECT EXISTS (SELECT 1 FROM sallyport_api_keys WHERE id = $1)"),
 		ofUser:   f.onePage(selectKey+"WHERE user_id = $1 AND owner_kind = $5 AND revoked_at IS NULL ", "sallyport_api_keys_user"),
 		// The second condition on the kind is that of the index.
 		ofOther: f.onePage(selectKey+"WHERE owner_id = $1 AND owner_kind = $5 AND owner_kind <> '' AND revoked_at IS NULL ", "sallyport_api_keys_owner"),
-		use:     f.sql("UPDATE sallyport_api_keys SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)"),
-		replace: f.sql("UPDATE sallyport_api_keys SET successor = $3, expires_at = CASE WHEN expires_at < $4 THEN expires_at ELSE $4 END " +
+		use:     f.SQL("UPDATE sallyport_api_keys SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)"),
+		replace: f.SQL("UPDATE sallyport_api_keys SET successor = $3, expires_at = CASE WHEN expires_at < $4 THEN expires_at ELSE $4 END " +
 			"WHERE id = $1 AND successor = $2 AND revoked_at IS NULL"),
-		revoke: f.sql("UPDATE sallyport_api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL"),
+		revoke: f.SQL("UPDATE sallyport_api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL"),
 
 		deleteEnded: f.deleteEnded("sallyport_api_keys", "id", end),
 	}

@@ -19,10 +19,10 @@ func newClientSQL(f flavour) clientSQL {
 			"scopes = excluded.scopes, refresh_policy = excluded.refresh_policy, grace = excluded.grace"
 	)
 	return clientSQL{
-		read: f.sql("SELECT " + clientColumns + " FROM sallyport_clients WHERE id = $1"),
-		set: f.of(insert+update, insert+update, insert+
+		read: f.SQL("SELECT " + clientColumns + " FROM sallyport_clients WHERE id = $1"),
+		set: f.Of(insert+update, insert+update, insert+
 			"ON DUPLICATE KEY UPDATE name = $2, secrets = $3, grants = $4, scopes = $5, refresh_policy = $6, grace = $7"),
-		remove: f.sql("DELETE FROM sallyport_clients WHERE id = $1"),
+		remove: f.SQL("DELETE FROM sallyport_clients WHERE id = $1"),
 	}
 }
 

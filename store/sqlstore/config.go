@@ -2,11 +2,10 @@ package sqlstore
 
 import (
 	"database/sql"
-	"regexp"
-	"strings"
 
 	"github.com/sallyport-go/sallyport/configerror"
 	"github.com/sallyport-go/sallyport/internal/configcheck"
+	"github.com/sallyport-go/sallyport/internal/sqlschema"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/passwords"
 )
@@ -39,10 +38,6 @@ type Config struct {
 // ConfigError is one invalid field of a [Config], or a database that is nil.
 type ConfigError = configerror.Error
 
-const maxPrefix = 32 // PostgreSQL truncates names at 63 bytes, MySQL refuses more than 64, and the tables add 21
-
-var prefixes = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
-
 // checked is withDefaults for a Config and its database.
 func checked(db *sql.DB, c Config) (Config, error) {
 	wrong := configcheck.List{Package: "sqlstore"}
@@ -56,22 +51,7 @@ func checked(db *sql.DB, c Config) (Config, error) {
 // withDefaults returns the Config with the defaults of its empty fields, except
 // for Passwords, and complains of each invalid field.
 func (c Config) withDefaults(complain configcheck.Complain) Config {
-	switch c.Dialect {
-	case SQLite, PostgreSQL, MySQL:
-	case "":
-		complain("Dialect", "is required: SQLite, PostgreSQL or MySQL")
-	default:
-		complain("Dialect", "must be SQLite, PostgreSQL or MySQL, got %q", c.Dialect)
-	}
-	if c.Prefix == "" {
-		c.Prefix = defaultPrefix
-	}
-	if !prefixes.MatchString(c.Prefix) || len(c.Prefix) > maxPrefix {
-		complain("Prefix", "must be a letter, then letters, digits and underscores, lower-case, %d at most, got %q", maxPrefix, c.Prefix)
-	}
-	if c.Dialect == SQLite && strings.HasPrefix(c.Prefix, "sqlite_") {
-		complain("Prefix", "must not begin with sqlite_, which SQLite reserves, got %q", c.Prefix)
-	}
+	c.Prefix = c.flavour().WithDefaults(complain).Prefix
 	configcheck.Optional("Users", c.Users, complain)
 	if c.Users != nil && c.Passwords != nil {
 		complain("Passwords", "must be nil if Users is set, which verify the passwords themselves")
@@ -79,4 +59,6 @@ func (c Config) withDefaults(complain configcheck.Complain) Config {
 	return c
 }
 
-func (c Config) flavour() flavour { return flavour{dialect: c.Dialect, prefix: c.Prefix} }
+func (c Config) flavour() flavour {
+	return flavour{sqlschema.Flavour{Dialect: string(c.Dialect), Prefix: c.Prefix}, c.Dialect}
+}

@@ -22,16 +22,16 @@ type denialSQL struct {
 func newDenialSQL(f flavour) denialSQL {
 	const insert = "INSERT INTO sallyport_denials (" + denialColumns + ") "
 	return denialSQL{
-		deny: f.of(insert+"VALUES ($1, $2) "+onDenied, insert+"VALUES ($1, $2) "+onDenied, insert+"VALUES ($1, $2) "+onDeniedMySQL),
+		deny: f.Of(insert+"VALUES ($1, $2) "+onDenied, insert+"VALUES ($1, $2) "+onDenied, insert+"VALUES ($1, $2) "+onDeniedMySQL),
 		// Each session once, and ordered, so that two concurrent calls with the same
 		// sessions do not deadlock; for MySQL DenySessions does both. Without "WHERE true"
 		// SQLite's parser reads ON as part of a join.
-		denyMany: f.of(
+		denyMany: f.Of(
 			insert+"SELECT DISTINCT value, $2 FROM json_each($1) WHERE true ORDER BY 1 "+onDenied,
 			insert+"SELECT DISTINCT value COLLATE \"C\", $2::bigint FROM jsonb_array_elements_text($1::jsonb) AS value ORDER BY 1 "+onDenied,
 			insert+"SELECT value, $2 FROM JSON_TABLE($1, '$[*]' COLUMNS ("+jsonValue+")) AS sids "+onDeniedMySQL,
 		),
-		denied:      f.sql("SELECT EXISTS (SELECT 1 FROM sallyport_denials WHERE sid = $1)"),
+		denied:      f.SQL("SELECT EXISTS (SELECT 1 FROM sallyport_denials WHERE sid = $1)"),
 		deleteEnded: f.deleteEnded("sallyport_denials", "sid", "until"),
 	}
 }

@@ -2,9 +2,9 @@ package sqlstore
 
 import (
 	"fmt"
-	"regexp"
-	"strconv"
 	"strings"
+
+	"github.com/sallyport-go/sallyport/internal/sqlschema"
 )
 
 // Dialect is the SQL of a database.
@@ -13,81 +13,24 @@ type Dialect string
 // The dialects.
 const (
 	// SQLite is SQLite 3.37 or newer.
-	SQLite Dialect = "sqlite"
+	SQLite Dialect = sqlschema.SQLite
 
 	// PostgreSQL is PostgreSQL 13 or newer.
-	PostgreSQL Dialect = "postgres"
+	PostgreSQL Dialect = sqlschema.PostgreSQL
 
 	// MySQL is MariaDB 10.6 or newer, or MySQL 8.0 or newer. It is tested on MariaDB
 	// 10.11. On MySQL it is not tested yet.
-	MySQL Dialect = "mysql"
+	MySQL Dialect = sqlschema.MySQL
 )
 
-// defaultPrefix also begins the names in this package's SQL.
-const defaultPrefix = "sallyport_"
-
-// flavour translates the SQL of this package, which is written for PostgreSQL and
-// the default prefix, for the database.
+// flavour translates the SQL of this package.
 type flavour struct {
+	sqlschema.Flavour
+
 	dialect Dialect
-	prefix  string
 }
 
-// statement is one in the SQL of the database.
-type statement struct {
-	text string
-
-	// order has the numbers of the arguments in the order in which the database takes
-	// them, for one whose placeholders have no numbers.
-	order []int
-}
-
-// with returns the arguments as the database takes them.
-func (s statement) with(args []any) []any {
-	if s.order == nil {
-		return args
-	}
-	ordered := make([]any, len(s.order))
-	for i, number := range s.order {
-		ordered[i] = args[number-1]
-	}
-	return ordered
-}
-
-var placeholder = regexp.MustCompile(`\$\d+`)
-
-// sql translates a statement.
-func (f flavour) sql(text string) statement {
-	text = f.named(text)
-	switch f.dialect {
-	case SQLite:
-		// In SQLite $1 is a named parameter; ?1 is the first argument with every driver.
-		return statement{text: strings.ReplaceAll(text, "$", "?")}
-	case MySQL:
-		order := []int{}
-		text = placeholder.ReplaceAllStringFunc(text, func(name string) string {
-			number, err := strconv.Atoi(name[1:])
-			if err != nil {
-				panic(err) // the statements are part of the program
-			}
-			order = append(order, number)
-			return "?"
-		})
-		return statement{text, order}
-	default:
-		return statement{text: text}
-	}
-}
-
-// named only replaces the prefix.
-func (f flavour) named(text string) string {
-	return strings.ReplaceAll(text, defaultPrefix, f.prefix)
-}
-
-// of returns the statement of the dialect, where they differ.
-func (f flavour) of(sqlite, postgres, mysql string) statement {
-	return f.sql(map[Dialect]string{SQLite: sqlite, PostgreSQL: postgres, MySQL: mysql}[f.dialect])
-}
+type statement = sqlschema.Statement
 
 // insertNew returns a statement that inserts a row unless a row has one of its keys, and
 // changes nothing then. See Store.insert.
@@ -100,7 +43,7 @@ func (f flavour) insertNew(table, columns string) statement {
 	const conflict = "ON CONFLICT DO NOTHING"
 	// IGNORE would also ignore that a text is too long. This sets what the driver returns
 	// as the last ID, since the number of rows depends on the DSN (clientFoundRows).
-	return f.of(insert+conflict, insert+conflict, insert+"ON DUPLICATE KEY UPDATE id = IF(LAST_INSERT_ID(1) = 1, id, id)")
+	return f.Of(insert+conflict, insert+conflict, insert+"ON DUPLICATE KEY UPDATE id = IF(LAST_INSERT_ID(1) = 1, id, id)")
 }
 
 // endedSQL deletes up to a batch of rows that have ended.
@@ -123,10 +66,10 @@ func (f flavour) deleteEnded(table, key, end string) endedSQL {
 	some := fmt.Sprintf("SELECT %[2]s FROM %[1]s WHERE %[3]s <= $1 ORDER BY %[3]s LIMIT %[4]d", table, key, end, batch)
 	const lock = " FOR UPDATE SKIP LOCKED"
 	if f.dialect == MySQL {
-		return endedSQL{f.sql(some + lock), f.sql(fmt.Sprintf("DELETE ended FROM "+
+		return endedSQL{f.SQL(some + lock), f.SQL(fmt.Sprintf("DELETE ended FROM "+
 			"JSON_TABLE($2, '$[*]' COLUMNS ("+jsonValue+")) AS found STRAIGHT_JOIN %[1]s AS ended ON ended.%[2]s = found.value WHERE ended.%[3]s <= $1", table, key, end))}
 	}
-	return endedSQL{remove: f.of(
+	return endedSQL{remove: f.Of(
 		fmt.Sprintf("DELETE FROM %s WHERE %s IN (%s)", table, key, some),
 		fmt.Sprintf("DELETE FROM %s WHERE %s = ANY (ARRAY(%s%s))", table, key, some, lock),
 		"",

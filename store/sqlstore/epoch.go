@@ -65,21 +65,21 @@ func newEpochSQL(f flavour) epochSQL {
 	begin := "INSERT INTO sallyport_epochs (" + epochColumns + ") SELECT %s, " + currentEpoch + ", NULL, $2 "
 	return epochSQL{
 		// Of two who begin one at once the first has done it.
-		begin: f.of(
+		begin: f.Of(
 			fmt.Sprintf(begin, "$1")+none+"ON CONFLICT DO NOTHING",
 			fmt.Sprintf(begin, "$1::text")+none+"ON CONFLICT DO NOTHING",
 			fmt.Sprintf(begin, "$1")+"FROM DUAL "+none+"ON DUPLICATE KEY UPDATE sallyport_epochs.until = sallyport_epochs.until",
 		),
-		extend: f.sql("UPDATE sallyport_epochs SET until = $2 WHERE user_id = $1 AND ended_at IS NULL AND until < $2"),
-		current: f.sql("SELECT e.epoch, EXISTS (SELECT 1 FROM sallyport_sessions AS s " +
+		extend: f.SQL("UPDATE sallyport_epochs SET until = $2 WHERE user_id = $1 AND ended_at IS NULL AND until < $2"),
+		current: f.SQL("SELECT e.epoch, EXISTS (SELECT 1 FROM sallyport_sessions AS s " +
 			"WHERE s.user_id = e.user_id AND s.epoch = e.epoch AND s.revoked_at IS NULL AND s.id <> $2) " +
 			"FROM sallyport_epochs AS e WHERE e.user_id = $1 AND e.ended_at IS NULL ORDER BY e.epoch DESC LIMIT 1"),
-		hasSessions: f.sql("SELECT EXISTS (SELECT 1 FROM sallyport_sessions WHERE user_id = $1 AND revoked_at IS NULL)"),
-		end:         f.sql("UPDATE sallyport_epochs SET ended_at = $3 WHERE user_id = $1 AND epoch = $2 AND ended_at IS NULL"),
-		keep:        f.sql("UPDATE sallyport_sessions SET epoch = epoch + 1 WHERE id = $3 AND user_id = $1 AND epoch = $2 AND revoked_at IS NULL"),
-		next: f.sql("INSERT INTO sallyport_epochs (" + epochColumns + ") " +
+		hasSessions: f.SQL("SELECT EXISTS (SELECT 1 FROM sallyport_sessions WHERE user_id = $1 AND revoked_at IS NULL)"),
+		end:         f.SQL("UPDATE sallyport_epochs SET ended_at = $3 WHERE user_id = $1 AND epoch = $2 AND ended_at IS NULL"),
+		keep:        f.SQL("UPDATE sallyport_sessions SET epoch = epoch + 1 WHERE id = $3 AND user_id = $1 AND epoch = $2 AND revoked_at IS NULL"),
+		next: f.SQL("INSERT INTO sallyport_epochs (" + epochColumns + ") " +
 			"SELECT user_id, epoch + 1, NULL, until FROM sallyport_epochs WHERE user_id = $1 AND epoch = $2"),
-		deleteEnded: endedSQL{remove: f.of(
+		deleteEnded: endedSQL{remove: f.Of(
 			fmt.Sprintf("DELETE FROM sallyport_epochs WHERE (user_id, epoch) IN (SELECT e.user_id, e.epoch %s ORDER BY e.until LIMIT %d)", gone, batch),
 			fmt.Sprintf("DELETE FROM sallyport_epochs WHERE ctid = ANY (ARRAY(SELECT e.ctid %s ORDER BY e.until LIMIT %d FOR UPDATE SKIP LOCKED))", gone, batch),
 			fmt.Sprintf("DELETE FROM sallyport_epochs WHERE until <= $1 AND NOT EXISTS (SELECT 1 FROM sallyport_sessions AS s "+
@@ -152,7 +152,7 @@ func (s *Store) beginMissing(ctx context.Context, doing, userID string) (bool, e
 func (s *Store) endThis(ctx context.Context, doing, userID string, epoch int64, except string, at time.Time) (ended bool, err error) {
 	err = s.transact(ctx, doing, func(tx *sql.Tx) error {
 		do := func(do statement, args ...any) (int64, error) {
-			result, err := tx.ExecContext(ctx, do.text, do.with(args)...)
+			result, err := tx.ExecContext(ctx, do.Text, do.With(args)...)
 			if err != nil {
 				return 0, err
 			}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/sallyport-go/sallyport/internal/sqlschema"
 )
 
 const (
@@ -20,7 +22,7 @@ func (s *Store) deleteEnded(ctx context.Context, doing string, do endedSQL, befo
 		if err != nil || !more {
 			return gone, err
 		}
-		if err := rest(ctx, pause); err != nil {
+		if err := sqlschema.Rest(ctx, pause); err != nil {
 			return gone, fmt.Errorf("sqlstore: %s: %w", doing, err)
 		}
 	}
@@ -30,7 +32,7 @@ func (s *Store) deleteEnded(ctx context.Context, doing string, do endedSQL, befo
 func (s *Store) deleteBatch(ctx context.Context, doing string, do endedSQL, before time.Time) (gone int, more bool, err error) {
 	args := []any{micros(before)}
 	found := batch
-	if do.find.text != "" {
+	if do.find.Text != "" {
 		keys, err := many(ctx, s.db, doing, value[string], do.find, args...)
 		if err != nil || len(keys) == 0 {
 			return 0, false, err
@@ -39,20 +41,8 @@ func (s *Store) deleteBatch(ctx context.Context, doing string, do endedSQL, befo
 		args = append(args, array(keys))
 	}
 	rows, err := s.exec(ctx, doing, do.remove, args...)
-	if do.find.text == "" {
+	if do.find.Text == "" {
 		found = int(rows)
 	}
 	return int(rows), found >= batch, err
-}
-
-// rest waits, and returns an error if ctx is done before.
-func rest(ctx context.Context, pause time.Duration) error {
-	wait := time.NewTimer(pause)
-	defer wait.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-wait.C:
-		return nil
-	}
 }

@@ -73,7 +73,7 @@ func (c *postgresConn) QueryContext(ctx context.Context, query string, args []dr
 	answer := func(row ...driver.Value) (driver.Rows, error) { return &someRows{len(row), [][]driver.Value{row}}, nil }
 	switch {
 	case strings.Contains(query, "server_version_num"):
-		return answer(int64(15), false, "off", "UTF8", "on")
+		return answer(int64(15), false, "off", "UTF8", "on", "read committed")
 	case strings.Contains(query, "backend_start"):
 		age := time.Since(c.begun).Seconds()
 		time.Sleep(c.late) // it is on its way

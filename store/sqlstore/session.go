@@ -24,7 +24,7 @@ func (f flavour) onePage(query, index string) statement {
 	const order = " ORDER BY created_at DESC, id DESC LIMIT $4"
 	both := query + "AND (created_at, id) < ($2, $3)" + order
 	forced := strings.Replace(query, " WHERE ", " FORCE INDEX ("+index+") WHERE ", 1)
-	return f.of(both, both, forced+"AND created_at <= $2 AND (created_at < $2 OR id < $3)"+order)
+	return f.Of(both, both, forced+"AND created_at <= $2 AND (created_at < $2 OR id < $3)"+order)
 }
 
 type sessionSQL struct {
@@ -53,17 +53,17 @@ func newSessionSQL(f flavour) sessionSQL {
 	all := strings.Replace("s."+strings.ReplaceAll(sessionColumns, ", ", ", s."), "s.revoked_at", revokedAt, 1)
 	return sessionSQL{
 		create: f.createSession(),
-		read:   f.sql("SELECT " + all + " " + withEpoch + "WHERE s.id = $1"),
+		read:   f.SQL("SELECT " + all + " " + withEpoch + "WHERE s.id = $1"),
 		// Whether the session could have been advanced: then its epoch is missing, or it
 		// was moved to the next epoch meanwhile.
-		lost:   f.sql("SELECT s.user_id, s.generation = $2 AND " + revokedAt + " IS NULL " + withEpoch + "WHERE s.id = $1"),
-		exists: f.sql("SELECT EXISTS (SELECT 1 FROM sallyport_sessions WHERE id = $1)"),
-		advance: f.sql("UPDATE sallyport_sessions SET generation = generation + 1, advanced_at = $3, idle_until = $4 " +
+		lost:   f.SQL("SELECT s.user_id, s.generation = $2 AND " + revokedAt + " IS NULL " + withEpoch + "WHERE s.id = $1"),
+		exists: f.SQL("SELECT EXISTS (SELECT 1 FROM sallyport_sessions WHERE id = $1)"),
+		advance: f.SQL("UPDATE sallyport_sessions SET generation = generation + 1, advanced_at = $3, idle_until = $4 " +
 			"WHERE id = $1 AND generation = $2 AND revoked_at IS NULL AND " + fmt.Sprintf(epochActive, f.lockEpoch())),
-		revoke: f.sql("UPDATE sallyport_sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL AND NOT " + epochEnded),
+		revoke: f.SQL("UPDATE sallyport_sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL AND NOT " + epochEnded),
 		ofUser: f.onePage(selectSession+"WHERE user_id = $1 AND epoch = "+currentEpoch+" AND revoked_at IS NULL ", "sallyport_sessions_user"),
-		users:  f.sql("SELECT DISTINCT user_id FROM sallyport_sessions WHERE user_id > $1 AND revoked_at IS NULL ORDER BY user_id LIMIT $2"),
-		endedOfUser: f.of(fmt.Sprintf(endedOfUser, "JOIN", ""), fmt.Sprintf(endedOfUser, "JOIN", ""),
+		users:  f.SQL("SELECT DISTINCT user_id FROM sallyport_sessions WHERE user_id > $1 AND revoked_at IS NULL ORDER BY user_id LIMIT $2"),
+		endedOfUser: f.Of(fmt.Sprintf(endedOfUser, "JOIN", ""), fmt.Sprintf(endedOfUser, "JOIN", ""),
 			fmt.Sprintf(endedOfUserMySQL, "STRAIGHT_JOIN", byUser, "STRAIGHT_JOIN", byUser)),
 		deleteEnded: f.deleteEnded("sallyport_sessions", "id", end),
 	}
@@ -89,7 +89,7 @@ func (f flavour) createSession() statement {
 	insert := "INSERT INTO sallyport_sessions (" + sessionColumns + ", epoch) SELECT " + strings.Join(values, ", ") + ", e.epoch " +
 		"FROM sallyport_epochs AS e WHERE e.user_id = $2 AND e.ended_at IS NULL AND e.until >= $9" + f.lockEpoch()
 	const conflict = " ON CONFLICT DO NOTHING"
-	return f.of(insert+conflict, insert+conflict, insert+" ON DUPLICATE KEY UPDATE id = IF(LAST_INSERT_ID(1) = 1, id, id)")
+	return f.Of(insert+conflict, insert+conflict, insert+" ON DUPLICATE KEY UPDATE id = IF(LAST_INSERT_ID(1) = 1, id, id)")
 }
 
 // CreateSession adds a session; see [store.Sessions]. If it is the first of its user, or

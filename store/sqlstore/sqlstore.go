@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/sallyport-go/sallyport/internal/sqlschema"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/passwords"
 )
@@ -17,6 +18,7 @@ import (
 // what one node has written.
 type Store struct {
 	db        *sql.DB
+	flavour   flavour
 	dialect   Dialect
 	host      store.Users // Config.Users
 	passwords *passwords.Hasher
@@ -55,12 +57,13 @@ func Open(ctx context.Context, db *sql.DB, c Config) (*Store, error) {
 			return nil, err
 		}
 	}
-	if err := inspect(ctx, db, c, inspection.ready); err != nil {
+	if err := c.schema().Check(ctx, db); err != nil {
 		return nil, err
 	}
 	f := c.flavour()
 	return &Store{
 		db:        db,
+		flavour:   f,
 		dialect:   c.Dialect,
 		host:      c.Users,
 		passwords: c.Passwords,
@@ -86,22 +89,15 @@ func (s *Store) exec(ctx context.Context, doing string, do statement, args ...an
 	return rows, nil
 }
 
-// run runs a statement. If the connection takes no writes, or the database has ended the
-// statement for a deadlock, it runs it again: the statement has changed nothing.
-func (s *Store) run(ctx context.Context, doing string, do statement, args []any) (sql.Result, error) {
-	args = do.with(args)
-	result, err := s.db.ExecContext(ctx, do.text, args...)
-	for tries := 0; isDeadlock(err) && tries < deadlockTries && rest(ctx, deadlockPause<<tries) == nil; tries++ {
-		result, err = s.db.ExecContext(ctx, do.text, args...)
-	}
-	if isReadOnly(err) {
-		err = s.onAnother(ctx, func(conn *sql.Conn) (err error) {
-			result, err = conn.ExecContext(ctx, do.text, args...)
-			return err
-		})
-	}
+// run runs a statement, as sqlschema.Flavour.Repeat does.
+func (s *Store) run(ctx context.Context, doing string, do statement, args []any) (result sql.Result, err error) {
+	args = do.With(args)
+	err = s.flavour.Repeat(ctx, s.db, func(in sqlschema.DB) (err error) {
+		result, err = in.ExecContext(ctx, do.Text, args...)
+		return err
+	})
 	if err != nil {
-		return nil, fmt.Errorf("sqlstore: %s: %w", doing, s.writable(err))
+		return nil, fmt.Errorf("sqlstore: %s: %w", doing, err)
 	}
 	return result, nil
 }
@@ -113,10 +109,7 @@ func (s *Store) transact(ctx context.Context, doing string, do func(*sql.Tx) err
 	if s.dialect == PostgreSQL {
 		options.Isolation = sql.LevelReadCommitted // each statement sees what was committed while it waited
 	}
-	whole := func(in interface {
-		BeginTx(ctx context.Context, options *sql.TxOptions) (*sql.Tx, error)
-	},
-	) error {
+	err := s.flavour.Repeat(ctx, s.db, func(in sqlschema.DB) error {
 		tx, err := in.BeginTx(ctx, options)
 		if err != nil {
 			return err
@@ -126,19 +119,12 @@ func (s *Store) transact(ctx context.Context, doing string, do func(*sql.Tx) err
 			return err
 		}
 		return tx.Commit()
-	}
-	err := whole(s.db)
-	for tries := 0; isDeadlock(err) && tries < deadlockTries && rest(ctx, deadlockPause<<tries) == nil; tries++ {
-		err = whole(s.db)
-	}
-	if isReadOnly(err) {
-		err = s.onAnother(ctx, func(conn *sql.Conn) error { return whole(conn) })
-	}
+	})
 	if err != nil && ctx.Err() != nil { // a driver may say that its connection is gone
 		err = fmt.Errorf("%w: %w", ctx.Err(), err)
 	}
 	if err != nil {
-		return fmt.Errorf("sqlstore: %s: %w", doing, s.writable(err))
+		return fmt.Errorf("sqlstore: %s: %w", doing, err)
 	}
 	return nil
 }
@@ -181,7 +167,7 @@ type database interface {
 
 // one returns the row that the query finds, or ErrNotFound.
 func one[T any](ctx context.Context, db database, doing string, scan func(row) (T, error), query statement, args ...any) (T, error) {
-	found, err := scan(db.QueryRowContext(ctx, query.text, query.with(args)...))
+	found, err := scan(db.QueryRowContext(ctx, query.Text, query.With(args)...))
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return *new(T), fmt.Errorf("sqlstore: %s: %w", doing, store.ErrNotFound)
@@ -193,7 +179,7 @@ func one[T any](ctx context.Context, db database, doing string, scan func(row) (
 
 // many returns all rows that the query finds, or an error and none of them.
 func many[T any](ctx context.Context, db database, doing string, scan func(row) (T, error), query statement, args ...any) ([]T, error) {
-	rows, err := db.QueryContext(ctx, query.text, query.with(args)...)
+	rows, err := db.QueryContext(ctx, query.Text, query.With(args)...)
 	if err != nil {
 		return nil, fmt.Errorf("sqlstore: %s: %w", doing, err)
 	}

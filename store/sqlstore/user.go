@@ -23,16 +23,16 @@ func newUserSQL(f flavour) userSQL {
 	)
 	return userSQL{
 		add:     f.insertNew("sallyport_users", userColumns),
-		taken:   f.sql("SELECT EXISTS (SELECT 1 FROM sallyport_users WHERE id = $1 OR login = $2)"),
-		read:    f.sql(read + "WHERE id = $1"),
-		byLogin: f.sql(read + "WHERE login = $1"),
+		taken:   f.SQL("SELECT EXISTS (SELECT 1 FROM sallyport_users WHERE id = $1 OR login = $2)"),
+		read:    f.SQL(read + "WHERE id = $1"),
+		byLogin: f.SQL(read + "WHERE login = $1"),
 		// MySQL makes the assignments one after the other, so that of the login comes last,
 		// and counts a row only if it changes, unless the DSN says otherwise.
-		set:       f.of(set+where, set+where, set+", writes = writes + 1"+where),
-		others:    f.sql("SELECT EXISTS (SELECT 1 FROM sallyport_users WHERE login = $2 AND id <> $1)"),
-		remove:    f.sql("DELETE FROM sallyport_users WHERE id = $1"),
-		setHash:   f.sql("UPDATE sallyport_users SET password_hash = $2, credential_version = $3 WHERE id = $1"),
-		renewHash: f.sql("UPDATE sallyport_users SET password_hash = $2 WHERE id = $1 AND password_hash = $3"),
+		set:       f.Of(set+where, set+where, set+", writes = writes + 1"+where),
+		others:    f.SQL("SELECT EXISTS (SELECT 1 FROM sallyport_users WHERE login = $2 AND id <> $1)"),
+		remove:    f.SQL("DELETE FROM sallyport_users WHERE id = $1"),
+		setHash:   f.SQL("UPDATE sallyport_users SET password_hash = $2, credential_version = $3 WHERE id = $1"),
+		renewHash: f.SQL("UPDATE sallyport_users SET password_hash = $2 WHERE id = $1 AND password_hash = $3"),
 	}
 }
 

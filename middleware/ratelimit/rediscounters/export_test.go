@@ -17,18 +17,5 @@ func Refund(ctx context.Context, client redis.UniversalClient, key string, cost 
 // WithClock measures windows by another clock than the server's.
 func WithClock(c ratelimit.Counters, now func() time.Time) { c.(*counters).clock = now }
 
-// Refusals keeps so many refusals, which end after a wait, and says how many are
-// remembered.
-func Refusals(n int, wait time.Duration) int {
-	d, now := newDenied(), time.Now()
-	for i := range n {
-		d.keep([2]uint64{uint64(i)}, []ratelimit.Status{{RetryAfter: wait}}, now)
-	}
-	return len(d.all)
-}
-
-// MostRefusals is how many refusals are remembered.
-const MostRefusals = mostDenied
-
 // ACL returns the rules of an ACL for keys that begin with a prefix.
 func ACL(prefix string, cluster bool) string { return commands.ACL(prefix, cluster) }

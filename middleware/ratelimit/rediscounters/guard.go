@@ -6,6 +6,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sallyport-go/sallyport/internal/circuit"
 	"github.com/sallyport-go/sallyport/internal/redisclient"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 )
@@ -20,7 +21,7 @@ func (c Config) guard(client redis.UniversalClient) *redisclient.Guard {
 // failed makes an error of a call one of this package and of package ratelimit.
 func failed(err error) error {
 	switch {
-	case errors.Is(err, redisclient.ErrOpen):
+	case errors.Is(err, circuit.ErrOpen):
 		return fmt.Errorf("rediscounters: %w", ratelimit.ErrCircuitOpen)
 	case redisclient.IsBusy(err):
 		return fmt.Errorf("rediscounters: %w: %w", ratelimit.ErrBusy, err)

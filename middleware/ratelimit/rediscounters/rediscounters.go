@@ -16,12 +16,12 @@ import (
 	"github.com/sallyport-go/sallyport/internal/configcheck"
 	"github.com/sallyport-go/sallyport/internal/redisclient"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit/internal/remote"
 )
 
 const (
 	defaultPrefix = "sallyport:count"
 	secretBytes   = 32
-	mostLease     = 100_000
 
 	defaultSourceCounters = 1 << 14
 	leastSourceCounters   = 1 << 6
@@ -170,15 +170,12 @@ func New(client redis.UniversalClient, c Config) (ratelimit.Counters, error) {
 	c = c.withDefaults()
 	n := &counters{
 		client: client, secret: slices.Clone(c.Secret), prefix: c.Prefix + ":{" + tag(c) + "}:",
-		now: c.Now, guard: c.guard(client), denied: newDenied(),
-		sourceCounters: c.SourceCounters,
+		guard: c.guard(client), sourceCounters: c.SourceCounters,
 	}
+	n.Counters = remote.New("rediscounters", c.Now, c.Lease, n.run)
 	n.inspection = &inspection{client: client, prefix: c.Prefix + ":", key: n.prefix + "probe", evicting: c.InsecureEviction}
 	if err := n.inspection.begin(c.Timeout); err != nil {
 		return nil, fmt.Errorf("rediscounters: New: %w", err)
-	}
-	if c.Lease > 0 {
-		n.leases = &leases{size: c.Lease, now: c.Now, all: map[[2]uint64]lease{}}
 	}
 	if c.Pipeline {
 		pipeline, err := client.AutoPipeline()
@@ -204,9 +201,7 @@ func (c Config) check(client redis.UniversalClient) error {
 	if len(c.Secret) < secretBytes {
 		complain("Secret", "must be %d random bytes or more, got %d", secretBytes, len(c.Secret))
 	}
-	if c.Lease != 0 && (c.Lease < 2 || c.Lease > mostLease) {
-		complain("Lease", "must be 2 to %d, got %d", mostLease, c.Lease)
-	}
+	remote.CheckLease(c.Lease, complain)
 	if c.Timeout < 0 {
 		complain("Timeout", "must be positive, got %v", c.Timeout)
 	}

@@ -1,4 +1,4 @@
-package rediscounters
+package remote
 
 import (
 	"sync"
@@ -33,6 +33,10 @@ type leases struct {
 
 	mu  sync.Mutex
 	all map[[2]uint64]lease
+}
+
+func newLeases(size int64, now func() time.Time) *leases {
+	return &leases{size: size, now: now, all: map[[2]uint64]lease{}}
 }
 
 type lease struct {

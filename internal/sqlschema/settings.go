@@ -1,9 +1,8 @@
-package sqlstore
+package sqlschema
 
 import (
 	"context"
 	"database/sql"
-	"fmt"
 )
 
 const leastPostgres = 13
@@ -11,7 +10,7 @@ const leastPostgres = 13
 // settings returns all defects in the settings of the database and the
 // connection.
 func (i inspection) settings(ctx context.Context) []error {
-	switch i.dialect {
+	switch i.Dialect {
 	case SQLite:
 		return i.sqliteSettings(ctx)
 	case MySQL:
@@ -39,7 +38,7 @@ func (i inspection) sqliteSettings(ctx context.Context) (errs []error) {
 		}
 	}
 	wrong := func(format string, args ...any) {
-		errs = append(errs, fmt.Errorf("sqlstore: SQLite: "+format, args...))
+		errs = append(errs, i.errorf("SQLite: "+format, args...))
 	}
 	if file.String == "" { // no other process uses it, and it ends with this one
 		if !i.alone {
@@ -62,15 +61,15 @@ func (i inspection) sqliteSettings(ctx context.Context) (errs []error) {
 func (i inspection) postgresSettings(ctx context.Context) (errs []error) {
 	var version int
 	var replica bool
-	var readOnly, encoding, commit string
+	var readOnly, encoding, commit, isolation string
 	err := i.conn.QueryRowContext(ctx, "SELECT current_setting('server_version_num')::int / 10000, pg_is_in_recovery(), "+
-		"current_setting('transaction_read_only'), current_setting('server_encoding'), current_setting('synchronous_commit')",
-	).Scan(&version, &replica, &readOnly, &encoding, &commit)
+		"current_setting('transaction_read_only'), current_setting('server_encoding'), current_setting('synchronous_commit'), current_setting('transaction_isolation')",
+	).Scan(&version, &replica, &readOnly, &encoding, &commit, &isolation)
 	if err != nil {
 		return []error{i.silent(err)}
 	}
 	wrong := func(format string, args ...any) {
-		errs = append(errs, fmt.Errorf("sqlstore: PostgreSQL: "+format, args...))
+		errs = append(errs, i.errorf("PostgreSQL: "+format, args...))
 	}
 	if version < leastPostgres {
 		wrong("must be version %d or newer, got %d", leastPostgres, version)
@@ -84,6 +83,9 @@ func (i inspection) postgresSettings(ctx context.Context) (errs []error) {
 	if encoding != "UTF8" {
 		wrong("the database's encoding is %s, which cannot store every text: create it with ENCODING 'UTF8'", encoding)
 	}
+	if i.ReadCommitted && isolation != "read committed" {
+		wrong("the isolation is %s: callers who charge one counter would fail instead of taking turns; set default_transaction_isolation='read committed'", isolation)
+	}
 	if commit == "off" {
 		wrong("synchronous_commit is off: what was confirmed would be lost in a crash; set synchronous_commit=on")
 	}
@@ -92,5 +94,5 @@ func (i inspection) postgresSettings(ctx context.Context) (errs []error) {
 
 // silent wraps an error of the first query.
 func (i inspection) silent(err error) error {
-	return fmt.Errorf("sqlstore: Config.Dialect is %s, but the database does not answer as one: %w", i.dialect, err)
+	return i.errorf("Config.Dialect is %s, but the database does not answer as one: %w", i.Dialect, err)
 }

@@ -1,4 +1,4 @@
-package sqlstore
+package sqlschema
 
 import (
 	"cmp"
@@ -38,7 +38,7 @@ func (i inspection) mysqlSettings(ctx context.Context) (errs []error) {
 		return []error{i.silent(err)}
 	}
 	wrong := func(format string, args ...any) {
-		errs = append(errs, fmt.Errorf("sqlstore: MySQL: "+format, args...))
+		errs = append(errs, i.errorf("MySQL: "+format, args...))
 	}
 	maria := strings.Contains(strings.ToLower(version), "mariadb")
 	if least := map[bool]string{true: leastMariaDB, false: leastMySQL}[maria]; older(version, least) {
@@ -126,37 +126,37 @@ func older(version, least string) bool {
 // permittedMySQL returns which rights the role lacks. The server checks them before it
 // looks for a row, and each statement finds none. It also returns whether the table
 // has no transactions.
-func (i inspection) permittedMySQL(ctx context.Context, t table) error {
-	column, _, _ := strings.Cut(t.columns, ",")
+func (i inspection) permittedMySQL(ctx context.Context, t Table) error {
+	column := firstColumn(t)
 	trials := map[string]string{
-		"SELECT": "SELECT " + column + " FROM " + t.name + " WHERE 1 = 0",
-		"INSERT": "INSERT INTO " + t.name + " (" + t.columns + ") SELECT " + t.columns + " FROM " + t.name + " WHERE 1 = 0",
-		"UPDATE": "UPDATE " + t.name + " SET " + column + " = " + column + " WHERE 1 = 0",
-		"DELETE": "DELETE FROM " + t.name + " WHERE 1 = 0",
+		"SELECT": "SELECT " + column + " FROM " + t.Name + " WHERE 1 = 0",
+		"INSERT": "INSERT INTO " + t.Name + " (" + t.Columns + ") SELECT " + t.Columns + " FROM " + t.Name + " WHERE 1 = 0",
+		"UPDATE": "UPDATE " + t.Name + " SET " + column + " = " + column + " WHERE 1 = 0",
+		"DELETE": "DELETE FROM " + t.Name + " WHERE 1 = 0",
 	}
 	var lacks []string
 	var cause error
-	for right := range strings.FieldsSeq(t.rights) {
-		_, err := i.conn.ExecContext(ctx, i.named(trials[right]))
-		switch errorNumber(err) {
+	for right := range strings.FieldsSeq(t.Rights) {
+		_, err := i.conn.ExecContext(ctx, i.Named(trials[right]))
+		switch ErrorNumber(err) {
 		case 1142, 1143: // ER_TABLEACCESS_DENIED_ERROR, ER_COLUMNACCESS_DENIED_ERROR
 			lacks, cause = append(lacks, right), err
 		default:
 			if err != nil {
-				return i.wrong(t.name, err)
+				return i.wrong(t.Name, err)
 			}
 		}
 	}
 	if len(lacks) > 0 {
-		return i.wrong(t.name, fmt.Errorf("the role has no permission: GRANT %s ON %s TO it: %w", strings.Join(lacks, ", "), i.named(t.name), cause))
+		return i.wrong(t.Name, fmt.Errorf("the role has no permission: GRANT %s ON %s TO it: %w", strings.Join(lacks, ", "), i.Named(t.Name), cause))
 	}
 	var engine string
-	err := i.conn.QueryRowContext(ctx, "SELECT coalesce(engine, '') FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?", i.named(t.name)).Scan(&engine)
+	err := i.conn.QueryRowContext(ctx, "SELECT coalesce(engine, '') FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?", i.Named(t.Name)).Scan(&engine)
 	if err != nil {
-		return i.wrong(t.name, err)
+		return i.wrong(t.Name, err)
 	}
 	if engine != "InnoDB" {
-		return i.wrong(t.name, fmt.Errorf("its engine is %q, which has no transactions: ALTER TABLE %s ENGINE = InnoDB", engine, i.named(t.name)))
+		return i.wrong(t.Name, fmt.Errorf("its engine is %q, which has no transactions: ALTER TABLE %s ENGINE = InnoDB", engine, i.Named(t.Name)))
 	}
 	return nil
 }
@@ -173,7 +173,7 @@ func (i inspection) locked(ctx context.Context, do func() error) error {
 	if err := i.conn.QueryRowContext(ctx, "SELECT DATABASE()").Scan(&database); err != nil {
 		return err
 	}
-	name := "sallyport/" + strconv.FormatUint(uint64(i.config.lock(database)), 36) //nolint:gosec // any 64 bits will do
+	name := "sallyport/" + strconv.FormatUint(uint64(i.lock(database)), 36) //nolint:gosec // any 64 bits will do
 	var taken sql.NullBool
 	if err := i.conn.QueryRowContext(ctx, "SELECT GET_LOCK(?, ?)", name, lockSeconds).Scan(&taken); err != nil {
 		return err

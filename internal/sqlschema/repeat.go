@@ -1,4 +1,4 @@
-package sqlstore
+package sqlschema
 
 import (
 	"context"
@@ -9,17 +9,55 @@ import (
 	"time"
 )
 
+const (
+	deadlockTries = 8
+	deadlockPause = time.Millisecond // before the first of them; twice as long before each other
+)
+
+// DB is a pool or a connection.
+type DB interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	BeginTx(ctx context.Context, options *sql.TxOptions) (*sql.Tx, error)
+}
+
+// Repeat does what is one statement or one transaction. If the connection takes no writes,
+// or the database has undone it because of a deadlock, it does it again: it has changed
+// nothing.
+func (f Flavour) Repeat(ctx context.Context, db *sql.DB, do func(DB) error) error {
+	err := do(db)
+	for tries := 0; isDeadlock(err) && tries < deadlockTries && Rest(ctx, deadlockPause<<tries) == nil; tries++ {
+		err = do(db)
+	}
+	if isReadOnly(err) {
+		err = onAnother(ctx, db, f.Dialect, do)
+	}
+	return writable(f.Dialect, err)
+}
+
+// Rest waits, and returns an error if ctx is done before.
+func Rest(ctx context.Context, pause time.Duration) error {
+	wait := time.NewTimer(pause)
+	defer wait.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-wait.C:
+		return nil
+	}
+}
+
 // readOnly is the SQLSTATE of a write on a connection whose transactions are
 // read-only: that of a replica, or one that was made while the server took no writes.
 const readOnly = "25006"
 
 // isReadOnly reports whether a server has refused a statement since the connection or the
 // server takes no writes.
-func isReadOnly(err error) bool { return sqlState(err) == readOnly || takesNoWrites(err) }
+func isReadOnly(err error) bool { return SQLState(err) == readOnly || takesNoWrites(err) }
 
-// sqlState returns the SQLSTATE of an error of a driver for PostgreSQL, "" if it has
+// SQLState returns the SQLSTATE of an error of a driver for PostgreSQL, "" if it has
 // none.
-func sqlState(err error) string {
+func SQLState(err error) string {
 	state, ok := errors.AsType[interface {
 		error
 		SQLState() string
@@ -35,14 +73,14 @@ func sqlState(err error) string {
 // keeps connections that it opened while the server was a replica. Each refusal has
 // changed nothing. It stops with the first connection that is newer than the first
 // refusal: then it is the server that takes no writes.
-func (s *Store) onAnother(ctx context.Context, do func(*sql.Conn) error) error {
+func onAnother(ctx context.Context, db *sql.DB, dialect string, do func(DB) error) error {
 	refused := time.Now() //nolint:forbidigo // how old a connection is has nothing to do with the times of the data
-	left := s.db.Stats().OpenConnections
-	if s.dialect == MySQL { // which does not say how old a connection is
-		left = s.db.Stats().Idle
+	left := db.Stats().OpenConnections
+	if dialect == MySQL { // which does not say how old a connection is
+		left = db.Stats().Idle
 	}
 	for ; ; left-- {
-		newer, err := s.orClosed(ctx, refused, do)
+		newer, err := orClosed(ctx, db, dialect, refused, do)
 		if !isReadOnly(err) || newer || left <= 0 {
 			return err
 		}
@@ -51,14 +89,14 @@ func (s *Store) onAnother(ctx context.Context, do func(*sql.Conn) error) error {
 
 // orClosed does something on one connection. If that takes no writes, it closes it, and
 // reports whether the server began it after the time.
-func (s *Store) orClosed(ctx context.Context, after time.Time, do func(*sql.Conn) error) (newer bool, err error) {
-	conn, err := s.db.Conn(ctx)
+func orClosed(ctx context.Context, db *sql.DB, dialect string, after time.Time, do func(DB) error) (newer bool, err error) {
+	conn, err := db.Conn(ctx)
 	if err != nil {
 		return false, err
 	}
 	defer func() { _ = conn.Close() }()
 	err = do(conn)
-	if isReadOnly(err) && s.dialect == PostgreSQL {
+	if isReadOnly(err) && dialect == PostgreSQL {
 		// An age, and not a time, since the clocks of two machines differ. It is asked for
 		// after the time that it is compared with: an answer that is late never makes a
 		// connection newer.
@@ -74,11 +112,11 @@ func (s *Store) orClosed(ctx context.Context, after time.Time, do func(*sql.Conn
 }
 
 // writable adds to an error what a host can do about a server that takes no writes.
-func (s *Store) writable(err error) error {
+func writable(dialect string, err error) error {
 	switch {
 	case !isReadOnly(err):
 		return err
-	case s.dialect == MySQL:
+	case dialect == MySQL:
 		return fmt.Errorf("the server takes no writes: is it a replica? connect to the primary, and add rejectReadOnly=true to the DSN: %w", err)
 	default:
 		return fmt.Errorf("the server takes no writes: is it a replica? name all servers in the address, with target_session_attrs=read-write: %w", err)

@@ -1,4 +1,4 @@
-package redisclient
+package circuit
 
 import (
 	"sync"
@@ -34,35 +34,36 @@ func (b *breaker) allows(now time.Time, every time.Duration) (allowed, probe boo
 	return true, true
 }
 
-// isOpen reports whether the circuit is open.
-func (b *breaker) isOpen() bool {
+// IsOpen reports whether the circuit is open.
+func (b *breaker) IsOpen() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.open
 }
 
-// outcome is what a call has shown of the server.
-type outcome int
+// Outcome is what a call has shown of the server.
+type Outcome int
 
+// The outcomes.
 const (
-	nothing outcome = iota // neither that it serves nor that it does not
-	answers                // it serves
-	fails                  // this call failed by the server or the network
-	silent                 // it does not serve at all: it accepts no connection, or answers no call
+	Nothing Outcome = iota // neither that it serves nor that it does not
+	Answers                // it serves
+	Fails                  // this call failed by the server or the network
+	Silent                 // it does not serve at all: it accepts no connection, or answers no call
 )
 
 // note takes the outcome of a call that began at a time, by the clock of this machine.
 // Next is when a probe may be made if this opens the circuit.
-func (b *breaker) note(o outcome, probe bool, now, next time.Time) {
+func (b *breaker) note(o Outcome, probe bool, now, next time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
-	case o == answers:
+	case o == Answers:
 		b.open, b.failures, b.answered, b.refused = false, 0, machineTime(), time.Time{}
-	case probe && o == nothing: // another caller may probe at once
+	case probe && o == Nothing: // another caller may probe at once
 		b.next = now
-	case b.open || o == nothing:
-	case o == silent || b.failures+1 >= failuresInARow:
+	case b.open || o == Nothing:
+	case o == Silent || b.failures+1 >= failuresInARow:
 		b.open, b.failures, b.next = true, 0, next
 	default:
 		b.failures++
@@ -76,9 +77,9 @@ func (b *breaker) hasAnsweredSince(began time.Time) bool {
 	return b.answered.After(began)
 }
 
-// down returns the outcome of a call that a node has refused because its Cluster is
+// Down returns the outcome of a call that a node has refused because its Cluster is
 // down: a Cluster that moves a slot may be, for a moment.
-func (b *breaker) down(patience time.Duration) outcome {
+func (b *breaker) Down(patience time.Duration) Outcome {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := machineTime()
@@ -86,7 +87,7 @@ func (b *breaker) down(patience time.Duration) outcome {
 		b.refused = now
 	}
 	if now.Sub(b.refused) < patience {
-		return nothing
+		return Nothing
 	}
-	return silent
+	return Silent
 }

@@ -1,40 +1,38 @@
-package sqlstore
+package sqlschema
 
 import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"slices"
 )
 
 // inspection checks a database on one connection.
 type inspection struct {
-	flavour
+	Schema
 
-	conn   *sql.Conn
-	config Config
-	alone  bool // the pool has no other connection
+	conn  *sql.Conn
+	alone bool // the pool has no other connection
 }
 
 // inspect calls look on a connection with the right settings. On SQLite settings
 // belong to a connection: unless the pool has only one, it checks a second
 // connection beside the first, because a setting may have been made on the first
 // alone.
-func inspect(ctx context.Context, db *sql.DB, c Config, look func(inspection, context.Context) error) error {
+func (s Schema) inspect(ctx context.Context, db *sql.DB, look func(inspection, context.Context) error) error {
 	if err := db.PingContext(ctx); err != nil {
-		return unreachable(err)
+		return s.unreachable(err)
 	}
 	alone := db.Stats().MaxOpenConnections == 1
 	conns := 1
-	if c.Dialect == SQLite && !alone {
+	if s.Dialect == SQLite && !alone {
 		conns = 2
 	}
-	return beside(ctx, db, conns, func(conn *sql.Conn) error {
-		i := inspection{flavour: c.flavour(), conn: conn, config: c, alone: alone}
+	return s.beside(ctx, db, conns, func(conn *sql.Conn) error {
+		i := inspection{Schema: s, conn: conn, alone: alone}
 		if err := errors.Join(i.settings(ctx)...); err != nil {
 			if isPrepared(err) {
-				return poolerError(err)
+				return s.poolerError(err)
 			}
 			return err
 		}
@@ -47,47 +45,47 @@ func inspect(ctx context.Context, db *sql.DB, c Config, look func(inspection, co
 
 // beside calls look on this many connections, one after the other, and keeps all
 // of them until the last call returns.
-func beside(ctx context.Context, db *sql.DB, conns int, look func(*sql.Conn) error) error {
+func (s Schema) beside(ctx context.Context, db *sql.DB, conns int, look func(*sql.Conn) error) error {
 	conn, err := db.Conn(ctx)
 	if err != nil {
-		return unreachable(err)
+		return s.unreachable(err)
 	}
 	defer func() { _ = conn.Close() }()
 	if err := look(conn); err != nil || conns == 1 {
 		return err
 	}
-	return beside(ctx, db, conns-1, look)
+	return s.beside(ctx, db, conns-1, look)
 }
 
-func unreachable(err error) error {
-	return fmt.Errorf("sqlstore: the database cannot be reached: is it running, and what the DSN names? %w", err)
+func (s Schema) unreachable(err error) error {
+	return s.errorf("the database cannot be reached: is it running, and what the DSN names? %w", err)
 }
 
-// ready returns why a Store cannot use the tables.
+// ready returns why the package cannot use the tables.
 func (i inspection) ready(ctx context.Context) error {
 	applied, err := i.applied(ctx)
 	if err != nil {
 		return err
 	}
 	if len(applied) == 0 {
-		return fmt.Errorf("sqlstore: the tables %s* are not there: run sqlstore.Migrate (on PostgreSQL they are looked for in those schemas of the search_path that the role may use, on MySQL in the database of the DSN)", i.prefix)
+		return i.errorf("the tables %s* are not there: run %s.Migrate (on PostgreSQL they are looked for in those schemas of the search_path that the role may use, on MySQL in the database of the DSN)", i.Prefix, i.Package)
 	}
 	if err := i.tooNew(applied); err != nil {
 		return err
 	}
-	for _, m := range i.config.migrations() {
+	for _, m := range i.needed() {
 		if !slices.Contains(applied, m.version) {
-			return fmt.Errorf("sqlstore: the tables %s* lack %s: run sqlstore.Migrate", i.prefix, m.name)
+			return i.errorf("the tables %s* lack %s: run %s.Migrate", i.Prefix, m.name, i.Package)
 		}
 	}
 	var errs []error
-	for _, t := range i.tables() {
+	for _, t := range i.all() {
 		errs = append(errs, i.usable(ctx, t))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	if i.dialect == SQLite {
+	if i.Dialect == SQLite {
 		return i.writable(ctx)
 	}
 	return nil
@@ -95,22 +93,38 @@ func (i inspection) ready(ctx context.Context) error {
 
 // applied returns the versions of the tables, or none if there are no tables.
 func (i inspection) applied(ctx context.Context) ([]int64, error) {
-	there, err := i.there(ctx, "sallyport_migrations")
+	there, err := i.there(ctx, i.Versions)
 	if err != nil || !there {
 		return nil, err
 	}
-	if err := i.permitted(ctx, migrationsTable); err != nil {
+	if err := i.permitted(ctx, i.versions()); err != nil {
 		return nil, err
 	}
-	return many(ctx, i.conn, i.named("sallyport_migrations"), value[int64], i.sql("SELECT version FROM sallyport_migrations ORDER BY version"))
+	rows, err := i.conn.QueryContext(ctx, i.Named("SELECT version FROM "+i.Versions+" ORDER BY version"))
+	if err != nil {
+		return nil, i.wrong(i.Versions, err)
+	}
+	defer rows.Close()
+	var versions []int64
+	for rows.Next() {
+		var version int64
+		if err := rows.Scan(&version); err != nil {
+			return nil, i.wrong(i.Versions, err)
+		}
+		versions = append(versions, version)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, i.wrong(i.Versions, err)
+	}
+	return versions, nil
 }
 
 // tooNew returns an error for versions that this release does not know.
 func (i inspection) tooNew(applied []int64) error {
 	for _, version := range applied {
 		if !slices.ContainsFunc(i.migrations(), func(m migration) bool { return m.version == version }) {
-			return fmt.Errorf("sqlstore: the tables %s* have version %d, which this release does not know: "+
-				"they belong to a newer one, so run that", i.prefix, version)
+			return i.errorf("the tables %s* have version %d, which this release does not know: "+
+				"they belong to a newer one, so run that", i.Prefix, version)
 		}
 	}
 	return nil
@@ -118,5 +132,5 @@ func (i inspection) tooNew(applied []int64) error {
 
 // wrong adds the name of the table to an error.
 func (i inspection) wrong(table string, err error) error {
-	return fmt.Errorf("sqlstore: the table %s: %w", i.named(table), err)
+	return i.errorf("the table %s: %w", i.Named(table), err)
 }

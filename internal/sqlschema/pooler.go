@@ -1,4 +1,4 @@
-package sqlstore
+package sqlschema
 
 import (
 	"cmp"
@@ -31,12 +31,12 @@ const (
 //
 // A pool that may have one connection only is not checked.
 func (i inspection) pooler(ctx context.Context, db *sql.DB) error {
-	if i.dialect != PostgreSQL || i.alone {
+	if i.Dialect != PostgreSQL || i.alone {
 		return nil
 	}
 	other, err := db.Conn(ctx)
 	if err != nil {
-		return unreachable(err)
+		return i.unreachable(err)
 	}
 	defer func() { _ = other.Close() }()
 	shared, err := i.shared(ctx, other)
@@ -47,9 +47,9 @@ func (i inspection) pooler(ctx context.Context, db *sql.DB) error {
 		return nil
 	}
 	if ctx.Err() != nil || isLost(err) {
-		return unreachable(err) // a server that is slow, or that stops, is no pooler
+		return i.unreachable(err) // a server that is slow, or that stops, is no pooler
 	}
-	return poolerError(err)
+	return i.poolerError(err)
 }
 
 // isLost reports whether an error says that the connection was lost, and nothing about
@@ -63,18 +63,28 @@ func isLost(err error) bool {
 			return true
 		}
 	}
-	return strings.HasPrefix(sqlState(err), "57P")
+	return strings.HasPrefix(SQLState(err), "57P")
 }
 
-func poolerError(cause error) error {
-	return fmt.Errorf("sqlstore: PostgreSQL: a pooler (such as PgBouncer with pool_mode=transaction) gives each transaction another connection of the server, and the statements that the driver prepares do not exist there: "+
+// MayPass reports whether an error says that the database does not answer now, and nothing
+// about its settings and tables.
+func MayPass(err error) bool {
+	if isLost(err) || slices.Contains([]uint64{1040, 1053}, ErrorNumber(err)) { // too many connections, shut down
+		return true
+	}
+	state := SQLState(err)
+	return strings.HasPrefix(state, "53") || strings.HasPrefix(state, "08")
+}
+
+func (s Schema) poolerError(cause error) error {
+	return s.errorf("PostgreSQL: a pooler (such as PgBouncer with pool_mode=transaction) gives each transaction another connection of the server, and the statements that the driver prepares do not exist there: "+
 		"add default_query_exec_mode=exec to the DSN of pgx, or binary_parameters=yes to that of lib/pq, or let the pooler keep a connection for a session (pool_mode=session): %w", cause)
 }
 
 // isPrepared reports whether the server does not know a prepared statement, knows it
 // already, or has another in its place: SQLSTATE 26000, 42P05 and 08P01.
 func isPrepared(err error) bool {
-	return slices.Contains([]string{"26000", "42P05", "08P01"}, sqlState(err))
+	return slices.Contains([]string{"26000", "42P05", "08P01"}, SQLState(err))
 }
 
 var errUnanswered = fmt.Errorf("of queries on two connections at once one got no answer within %v", answerWait)
@@ -144,8 +154,9 @@ func (i inspection) duringTx(ctx context.Context, tx *sql.Tx) (int64, error) {
 }
 
 // backend returns the process of the server that serves a connection.
-func backend(ctx context.Context, db database) (int64, error) {
-	return one(ctx, db, "the connection of the server", value[int64], statement{text: "SELECT pg_backend_pid()"})
+func backend(ctx context.Context, db database) (process int64, err error) {
+	err = db.QueryRowContext(ctx, "SELECT pg_backend_pid()").Scan(&process)
+	return process, err
 }
 
 // mixedUp makes different queries on two connections at once, and returns an error if

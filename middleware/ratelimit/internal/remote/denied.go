@@ -1,4 +1,4 @@
-package rediscounters
+package remote
 
 import (
 	"hash/maphash"

@@ -1,31 +1,25 @@
-package sqlstore
+package sqlschema
 
 import (
 	"errors"
 	"reflect"
 	"slices"
-	"time"
-)
-
-const (
-	deadlockTries = 8
-	deadlockPause = time.Millisecond // before the first of them; twice as long before each other
 )
 
 // isDeadlock reports whether MySQL has undone a statement because of a deadlock, or since
 // a row has changed under a snapshot: ER_LOCK_DEADLOCK and ER_CHECKREAD.
-func isDeadlock(err error) bool { return slices.Contains([]uint64{1213, 1020}, errorNumber(err)) }
+func isDeadlock(err error) bool { return slices.Contains([]uint64{1213, 1020}, ErrorNumber(err)) }
 
 // takesNoWrites reports whether MySQL has refused a statement since it takes no writes:
 // ER_OPTION_PREVENTS_STATEMENT (read_only), ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION and
 // ER_READ_ONLY_MODE.
 func takesNoWrites(err error) bool {
-	return slices.Contains([]uint64{1290, 1792, 1836}, errorNumber(err))
+	return slices.Contains([]uint64{1290, 1792, 1836}, ErrorNumber(err))
 }
 
-// errorNumber returns the number of an error of MySQL, 0 if it has none. The drivers for
+// ErrorNumber returns the number of an error of MySQL, 0 if it has none. The drivers for
 // MySQL have it in a field and in no method, and this package imports none of them.
-func errorNumber(err error) uint64 {
+func ErrorNumber(err error) uint64 {
 	for ; err != nil; err = errors.Unwrap(err) {
 		v := reflect.Indirect(reflect.ValueOf(err))
 		if v.Kind() != reflect.Struct {
