@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -183,70 +184,98 @@ func (a *Auth) keyOwner(r *http.Request, methods ...string) (tokens.Principal, e
 	return p, err
 }
 
+// keyWish are the members of a request for a new key, and replacementWish those of one in
+// the place of another.
+var (
+	keyWish = []wire.Param{
+		{Name: "label"},
+		{Name: "scope"},
+		{Name: "expires_in", Type: typeInteger, Least: 1, Most: maxExpiresIn},
+		{Name: "networks", Type: typeArray, Least: 1, Most: store.MaxNetworks},
+	}
+	replacementWish = []wire.Param{
+		{Name: "overlap", Type: typeInteger, Most: maxExpiresIn},
+		{Name: "expires_in", Type: typeInteger, Least: 1, Most: maxExpiresIn},
+	}
+)
+
+const (
+	typeInteger = "integer"
+	typeArray   = "array"
+
+	// maxExpiresIn is a hundred years, in seconds.
+	maxExpiresIn = 100 * 365 * 24 * 60 * 60
+)
+
 var errKeyWish = errors.New("the body has a member that is not read here, or one of another type")
+
+// readWish reads a JSON object that has no other members than these: a misspelt
+// expires_in must not create a key without an expiry.
+func (a *Auth) readWish(r *http.Request, members []wire.Param) (map[string]any, error) {
+	object, err := wire.ReadObject(r, a.reads())
+	if err != nil {
+		return nil, err
+	}
+	for name, value := range object {
+		i := slices.IndexFunc(members, func(m wire.Param) bool { return m.Name == name })
+		if i < 0 || !isOf(members[i], value) {
+			return nil, wire.NewError(wire.ReasonMalformed, errKeyWish)
+		}
+	}
+	return object, nil
+}
+
+// isOf reports whether a value is one of a member. What an array holds is not looked at.
+func isOf(m wire.Param, value any) bool {
+	switch m.Type {
+	case typeInteger:
+		n, ok := value.(float64)
+		return ok && n >= float64(m.Least) && n <= float64(m.Most) && n == math.Trunc(n)
+	case typeArray:
+		return true
+	}
+	_, ok := value.(string)
+	return ok
+}
 
 // readKeyWish reads the request for a new key.
 func (a *Auth) readKeyWish(r *http.Request) (wish tokens.KeyOptions, err error) {
-	object, err := wire.ReadObject(r, a.reads())
+	object, err := a.readWish(r, keyWish)
 	if err != nil {
 		return tokens.KeyOptions{}, err
 	}
-	for name, value := range object {
-		ok := false
-		switch name {
-		case "label":
-			wish.Label, ok = value.(string)
-		case "scope":
-			var scope string
-			if scope, ok = value.(string); ok {
-				if wish.Scopes, err = tokens.ParseScope(scope); err != nil {
-					return tokens.KeyOptions{}, err
-				}
-			}
-		case "expires_in":
-			wish.Expires, ok = a.inSeconds(value, 1)
-		case "networks":
-			if wish.Networks, err = networksOf(value); err != nil {
-				return tokens.KeyOptions{}, err
-			}
-			ok = true
-		}
-		if !ok { // a misspelt expires_in must not create a key without an expiry
-			return tokens.KeyOptions{}, wire.NewError(wire.ReasonMalformed, errKeyWish)
+	wish.Label, _ = object["label"].(string)
+	if scope, ok := object["scope"].(string); ok {
+		if wish.Scopes, err = tokens.ParseScope(scope); err != nil {
+			return tokens.KeyOptions{}, err
 		}
 	}
+	if networks, ok := object["networks"]; ok {
+		if wish.Networks, err = networksOf(networks); err != nil {
+			return tokens.KeyOptions{}, err
+		}
+	}
+	wish.Expires = a.inSeconds(object["expires_in"])
 	return wish, nil
 }
 
 // readReplacement reads the request for a new key in the place of another.
-func (a *Auth) readReplacement(r *http.Request) (wish tokens.Replacement, err error) {
-	object, err := wire.ReadObject(r, a.reads())
+func (a *Auth) readReplacement(r *http.Request) (tokens.Replacement, error) {
+	object, err := a.readWish(r, replacementWish)
 	if err != nil {
 		return tokens.Replacement{}, err
 	}
-	for name, value := range object {
-		ok := false
-		switch name {
-		case "overlap":
-			wish.Until, ok = a.inSeconds(value, 0)
-		case "expires_in":
-			wish.Expires, ok = a.inSeconds(value, 1)
-		}
-		if !ok {
-			return tokens.Replacement{}, wire.NewError(wire.ReasonMalformed, errKeyWish)
-		}
-	}
-	return wish, nil
+	return tokens.Replacement{Until: a.inSeconds(object["overlap"]), Expires: a.inSeconds(object["expires_in"])}, nil
 }
 
-// inSeconds returns the time that is a whole number of seconds from now, at least
-// and at most a hundred years.
-func (a *Auth) inSeconds(value any, least float64) (time.Time, bool) {
+// inSeconds returns the time that is a whole number of seconds from now, or the zero time
+// without one.
+func (a *Auth) inSeconds(value any) time.Time {
 	seconds, ok := value.(float64)
-	if !ok || seconds < least || seconds > maxExpiresIn || seconds != math.Trunc(seconds) {
-		return time.Time{}, false
+	if !ok {
+		return time.Time{}
 	}
-	return a.now().Add(time.Duration(seconds) * time.Second), true
+	return a.now().Add(time.Duration(seconds) * time.Second)
 }
 
 // networksOf reads networks from a JSON value. No empty list: a key that was narrowed to
@@ -273,9 +302,6 @@ func networksOf(value any) ([]netip.Prefix, error) {
 	}
 	return networks, nil
 }
-
-// maxExpiresIn is a hundred years, in seconds.
-const maxExpiresIn = 100 * 365 * 24 * 60 * 60
 
 type keyJSON struct {
 	ID         string     `json:"id"`

@@ -150,6 +150,7 @@ type Auth struct {
 	endpoints      Endpoints
 	mayIntrospect  func(context.Context, store.Client) bool
 	limits         *ratelimit.Limiter
+	headers        ratelimit.Headers
 	counters       ratelimit.Counters
 	guard          guard
 	cookies        *cookies // nil: off
@@ -211,7 +212,7 @@ func New(c Config) (*Auth, error) {
 	*a = Auth{
 		tokens: c.Tokens, verifier: c.Tokens, clientIP: c.ClientIP, dialect: c.Dialect,
 		passwordGrant: c.PasswordGrant, endpoints: c.Endpoints, mayIntrospect: c.MayIntrospect,
-		limits: limits, counters: c.Counters, guard: guard, cookies: cookies, counterTimeout: c.CounterTimeout,
+		limits: limits, headers: c.Headers, counters: c.Counters, guard: guard, cookies: cookies, counterTimeout: c.CounterTimeout,
 		accountScope: c.AccountScope, realm: c.Realm, maxBody: c.MaxBody, now: c.Now,
 	}
 	if a.now == nil {

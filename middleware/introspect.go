@@ -44,11 +44,20 @@ func (a *Auth) checkIntrospect(r *http.Request) (tokens.Introspection, error) {
 	if _, err := attemptSecrets(a, r, presented{clientID: c.ID, clientSecret: c.Secret, asClient: true}, ask); err != nil {
 		return tokens.Introspection{}, err
 	}
+	token, err := readIntrospected(p)
+	if err != nil {
+		return tokens.Introspection{}, p.Explain(err)
+	}
+	return a.tokens.Introspect(ctx, token)
+}
+
+// readIntrospected reads the token of RFC 7662 §2.1.
+func readIntrospected(p *wire.Params) (tokens.Secret, error) {
 	token := p.Get("token")
 	if token == "" {
-		return tokens.Introspection{}, p.Explain(wire.Missing("token"))
+		return "", wire.Missing("token")
 	}
-	return a.tokens.Introspect(ctx, tokens.Secret(token))
+	return tokens.Secret(token), nil
 }
 
 var errNoIntrospection = errors.New("middleware: Config.MayIntrospect is nil: no client may introspect")

@@ -1,12 +1,10 @@
 package middleware
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"net/http"
-	"strings"
 
+	"github.com/sallyport-go/sallyport/internal/etag"
 	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens/events"
 )
@@ -60,30 +58,16 @@ func (a *Auth) document(r *http.Request, by, mediaType string, text []byte) (wir
 		e.Allow, e.Description = "GET, HEAD", "Use GET"
 		return wire.Answer{}, a.told(r, by, e)
 	}
-	sum := sha256.Sum256(text)
-	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
+	tag := etag.Of(text)
 	answer := wire.Answer{Status: http.StatusOK, Header: http.Header{}}
 	answer.Header.Set("Cache-Control", "public, max-age=300")
 	answer.Header.Set("Etag", tag)
 	answer.Header.Set("X-Content-Type-Options", "nosniff")
-	if matches(r.Header.Values("If-None-Match"), tag) {
+	if etag.Matches(r.Header.Values("If-None-Match"), tag) {
 		answer.Status = http.StatusNotModified
 		return answer, nil
 	}
 	answer.Header.Set("Content-Type", mediaType)
 	answer.Body = text
 	return answer, nil
-}
-
-// matches is the weak comparison of RFC 9110 §8.8.3.2.
-func matches(fields []string, tag string) bool {
-	for _, field := range fields {
-		for one := range strings.SplitSeq(field, ",") {
-			one = strings.TrimSpace(one)
-			if one == "*" || strings.TrimPrefix(one, "W/") == tag {
-				return true
-			}
-		}
-	}
-	return false
 }

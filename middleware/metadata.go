@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/sallyport-go/sallyport/middleware/wire"
-	"github.com/sallyport-go/sallyport/tokens"
 )
 
 // wellKnown is the path of the metadata (RFC 8414 §3).
@@ -134,16 +133,10 @@ func (a *Auth) metadata() metadata {
 		// RFC 8414 §2 requires one, §3.2 forbids an empty list, and there is no
 		// authorization endpoint that could have any other
 		ResponseTypes:         []string{"none"},
-		GrantTypes:            []string{"refresh_token"},
+		GrantTypes:            a.grantTypes(),
 		AuthMethods:           []string{"none"},
 		RevocationEndpoint:    tell(a.endpoints.Revoke),
 		IntrospectionEndpoint: tell(a.endpoints.Introspect),
-	}
-	if a.passwordGrant {
-		m.GrantTypes = append(m.GrantTypes, "password")
-	}
-	if a.tokens.ExchangesKeys() {
-		m.GrantTypes = append(m.GrantTypes, tokens.GrantExchange)
 	}
 	if a.tokens.RegistersClients() {
 		secret := []string{"client_secret_basic", "client_secret_post"}

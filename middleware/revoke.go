@@ -28,19 +28,14 @@ func (a *Auth) checkRevoke(r *http.Request) (own bool, err error) {
 		return false, err
 	}
 	r = undisturbed(r)
-	c, err := p.Client()
+	revoke, err := readRevoke(p)
 	if err != nil {
-		return false, err
+		return false, p.Explain(err)
 	}
-	token := p.Get("token")
-	if token == "" {
-		return false, p.Explain(wire.Missing("token"))
-	}
-	revoke := tokens.RevokeRequest{Token: tokens.Secret(token), ClientID: c.ID, ClientSecret: c.Secret, ClientAsSent: c.AsSent}
 	if err := revoke.Check(); err != nil { // a malformed request is rejected before anything is counted
 		return false, err
 	}
-	sid, err := attemptSecrets(a, r, presented{clientID: c.ID, clientSecret: c.Secret, token: revoke.Token}, func() (string, error) {
+	sid, err := attemptSecrets(a, r, presented{clientID: revoke.ClientID, clientSecret: revoke.ClientSecret, token: revoke.Token}, func() (string, error) {
 		sid, err := a.tokens.Revoke(a.located(r), revoke)
 		if err == nil && sid == "" {
 			err = errNothing
@@ -51,6 +46,19 @@ func (a *Auth) checkRevoke(r *http.Request) (own bool, err error) {
 		return false, nil
 	}
 	return err == nil && a.hasCookiesOf(r, sid), err
+}
+
+// readRevoke reads the parameters of RFC 7009 §2.1.
+func readRevoke(p *wire.Params) (tokens.RevokeRequest, error) {
+	c, err := p.Client()
+	if err != nil {
+		return tokens.RevokeRequest{}, err
+	}
+	token := p.Get("token")
+	if token == "" {
+		return tokens.RevokeRequest{}, wire.Missing("token")
+	}
+	return tokens.RevokeRequest{Token: tokens.Secret(token), ClientID: c.ID, ClientSecret: c.Secret, ClientAsSent: c.AsSent}, nil
 }
 
 // Revoke is a handler that revokes the token of CheckRevoke, as RFC 7009 §2.2

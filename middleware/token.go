@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens"
@@ -20,29 +21,47 @@ func (a *Auth) CheckToken(r *http.Request) (tokens.Pair, error) {
 	if err != nil {
 		return tokens.Pair{}, a.told(r, "Token", err)
 	}
-	var grant func() (tokens.Pair, error)
-	switch name := p.Get("grant_type"); {
-	case name == "":
-		err = p.Explain(wire.Missing("grant_type"))
-	case name == "refresh_token":
-		var refresh tokens.RefreshRequest
-		refresh, err = p.RefreshGrant()
-		grant = func() (tokens.Pair, error) { return a.exchange(r, refresh, false) }
-	case name == "password" && a.passwordGrant:
-		var login tokens.LoginRequest
-		login, err = p.PasswordGrant()
-		grant = func() (tokens.Pair, error) { return a.login(r, login) }
-	case name == tokens.GrantExchange && a.tokens.ExchangesKeys():
-		var key tokens.KeyRequest
-		key, err = p.ExchangeGrant(a.tokens.Audience())
-		grant = func() (tokens.Pair, error) { return a.exchangeKey(r, key) }
-	default:
-		err = wire.NewError(wire.ReasonGrantType, nil)
+	name := p.Get("grant_type")
+	if name == "" {
+		return tokens.Pair{}, a.told(r, "Token", p.Explain(wire.Missing("grant_type")))
 	}
+	grant, err := a.readGrant(p, name)
 	if err != nil {
 		return tokens.Pair{}, a.told(r, "Token", err)
 	}
-	return grant()
+	return grant(r)
+}
+
+// readGrant reads the parameters of a grant type, and returns what grants it.
+func (a *Auth) readGrant(p *wire.Params, name string) (grant func(*http.Request) (tokens.Pair, error), err error) {
+	switch {
+	case !a.servesGrant(name):
+		return nil, wire.NewError(wire.ReasonGrantType, nil)
+	case name == tokens.GrantPassword:
+		login, err := p.PasswordGrant()
+		return func(r *http.Request) (tokens.Pair, error) { return a.login(r, login) }, err
+	case name == tokens.GrantExchange:
+		key, err := p.ExchangeGrant(a.tokens.Audience())
+		return func(r *http.Request) (tokens.Pair, error) { return a.exchangeKey(r, key) }, err
+	}
+	refresh, err := p.RefreshGrant()
+	return func(r *http.Request) (tokens.Pair, error) { return a.exchange(r, refresh, false) }, err
+}
+
+// servesGrant reports whether Token serves a grant type.
+func (a *Auth) servesGrant(name string) bool {
+	switch name {
+	case tokens.GrantPassword:
+		return a.passwordGrant
+	case tokens.GrantExchange:
+		return a.tokens.ExchangesKeys()
+	}
+	return name == tokens.GrantRefresh
+}
+
+// grantTypes returns the grant types that Token serves.
+func (a *Auth) grantTypes() []string {
+	return slices.DeleteFunc([]string{tokens.GrantRefresh, tokens.GrantPassword, tokens.GrantExchange}, func(name string) bool { return !a.servesGrant(name) })
 }
 
 // Token is a handler that writes the tokens of CheckToken, as RFC 6749 §5

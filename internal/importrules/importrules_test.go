@@ -162,7 +162,18 @@ var rules = []rule{
 	{
 		promise:   "a net/http host links neither Echo nor a Redis client",
 		pkg:       "middleware",
-		imports:   []string{"store", "tokens", "tokens/events", "middleware/ratelimit", "middleware/wire", "internal/carry", "internal/fieldvalue", "internal/network", "internal/requestcopy", "internal/unread", "configerror", "internal/configcheck"},
+		imports:   []string{"store", "tokens", "tokens/events", "middleware/ratelimit", "middleware/wire", "internal/carry", "internal/etag", "internal/fieldvalue", "internal/network", "internal/requestcopy", "internal/unread", "configerror", "internal/configcheck"},
+		forbidden: []string{echo, redis},
+	},
+	{
+		promise:   "entity tags need the standard library only",
+		pkg:       "internal/etag",
+		forbidden: []string{"net/http"},
+	},
+	{
+		promise:   "the description of the routes needs the middleware and the standard library only",
+		pkg:       "middleware/openapi",
+		imports:   []string{"middleware", "middleware/ratelimit", "middleware/wire", "store", "tokens", "internal/etag", "configerror", "internal/configcheck"},
 		forbidden: []string{echo, redis},
 	},
 	{

@@ -55,6 +55,12 @@ func (h Headers) check(complain complaint) {
 	}
 }
 
+// Quota returns a Quota with this Usage, whose headers are those that h selects, for
+// documentation and tests.
+func (h Headers) Quota(at time.Time, usage ...Usage) Quota {
+	return Quota{At: at, Usage: usage, form: h}
+}
+
 // SetHeader sets the headers that Config.Headers selects. RateLimit-Policy lists
 // all policies; the others describe the policy that is closest to its limit.
 // Times are rounded up, so that a client that waits this long is admitted.

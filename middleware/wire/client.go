@@ -31,6 +31,9 @@ const (
 // Client reads the OAuth client of the request, from HTTP Basic or the body (RFC
 // 6749 §2.3.1 and §3.2.1). A secret in both is rejected with ReasonMalformed.
 func (p *Params) Client() (Client, error) {
+	if p.observer != nil {
+		p.observer.client = true
+	}
 	c := Client{ID: p.Get("client_id"), Secret: tokens.Secret(p.Get("client_secret"))}
 	scheme, credentials, _ := strings.Cut(p.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Basic") {

@@ -17,13 +17,22 @@ type Params struct {
 	trues      map[string]bool // what is true in JSON
 	unread     *unread         // the body was of a kind that is not read here; nil: it was read
 	registered bool            // clients must be registered
+	observer   *observer       // nil: the request is a real one
 }
 
 // Get returns a parameter of the body, or "" if it is missing.
-func (p *Params) Get(name string) string { return p.values[name] }
+func (p *Params) Get(name string) string {
+	if p.observer != nil {
+		p.observer.note("body", name)
+	}
+	return p.values[name]
+}
 
 // Lookup returns a parameter of the body, and whether it is present.
 func (p *Params) Lookup(name string) (string, bool) {
+	if p.observer != nil {
+		p.observer.note("body", name)
+	}
 	v, ok := p.values[name]
 	return v, ok
 }
@@ -158,6 +167,9 @@ func ReadObject(r *http.Request, limits Limits) (map[string]any, error) {
 
 // refreshHeader reads the refresh-token header, or "" without one.
 func (p *Params) refreshHeader() (string, error) {
+	if p.observer != nil {
+		p.observer.note("header", "refresh-token")
+	}
 	all := p.Header["Refresh-Token"]
 	if len(all) > 1 {
 		return "", NewError(ReasonMalformed, errTwice)

@@ -21,6 +21,7 @@ func (d PostmanRefresh) ReadRefresh(p *Params) (tokens.RefreshRequest, error) {
 	unscoped := *p
 	unscoped.values = maps.Clone(p.values)
 	delete(unscoped.values, "scope")
+	unscoped.observer = p.observer.without("scope")
 	return d.OAuth2.ReadRefresh(&unscoped)
 }
 
