@@ -3,9 +3,7 @@
 package browser_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -116,7 +114,9 @@ func TestBrowser(t *testing.T) {
 	for i := range promises {
 		promises[i].Host = newHost(t, promises[i].change)
 	}
-	kept := drive(t, chromium, promises)
+	kept := browsertest.Tried(t, driver, "browser.mjs", map[string]any{
+		"browser": chromium, "shell": browsertest.Shell(), "promises": promises,
+	})
 	for _, p := range promises {
 		t.Run(p.Name, func(t *testing.T) {
 			t.Parallel()
@@ -142,24 +142,6 @@ func withLongTokens(_ host, c *config) {
 	c.tokens.Claims = func(context.Context, store.User) (map[string]any, error) {
 		return map[string]any{"long": strings.Repeat("x", 2550)}, nil
 	}
-}
-
-// drive has the browser try all promises, and returns what was wrong with each.
-func drive(t *testing.T, chromium string, promises []promise) map[string]string {
-	t.Helper()
-	told, err := json.Marshal(map[string]any{"browser": chromium, "shell": browsertest.Shell(), "promises": promises})
-	if err != nil {
-		t.Fatal(err)
-	}
-	kept := map[string]string{}
-	for line := range bytes.Lines(browsertest.Run(t, driver, bytes.NewReader(told), "browser.mjs")) {
-		var said struct{ Name, Wrong string }
-		if err := json.Unmarshal(line, &said); err != nil {
-			t.Fatalf("%v in %q", err, line)
-		}
-		kept[said.Name] = said.Wrong
-	}
-	return kept
 }
 
 const driver = "testdata"

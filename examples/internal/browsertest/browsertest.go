@@ -1,9 +1,9 @@
-// Package browsertest runs the scripts of examples/browser/testdata, which drive
-// Chromium with Playwright.
+// Package browsertest runs scripts that drive Chromium with Playwright.
 package browsertest
 
 import (
 	"bytes"
+	"encoding/json"
 	"io"
 	"os"
 	"os/exec"
@@ -15,11 +15,11 @@ import (
 
 // Browser returns where a Chromium is, as Debian and others name it. It skips the test,
 // or fails it where nothing may be skipped, unless there is one, and node and the
-// packages that drive it in scripts, the path of examples/browser/testdata.
+// packages that drive it in scripts, the folder of a package.json.
 func Browser(t *testing.T, scripts string) string {
 	t.Helper()
-	if _, err := os.Stat(filepath.Join(scripts, "node_modules", "swagger-ui-dist")); err != nil {
-		skip.Skip(t, "no driver: npm ci --ignore-scripts in examples/browser/testdata")
+	if _, err := os.Stat(filepath.Join(scripts, "node_modules", "playwright-core")); err != nil {
+		skip.Skip(t, "no driver: npm ci --ignore-scripts in the folder "+scripts)
 	}
 	if _, err := exec.LookPath("node"); err != nil {
 		skip.Skip(t, "no node")
@@ -42,6 +42,25 @@ func program(names ...string) string {
 		}
 	}
 	return ""
+}
+
+// Tried tells a script of promises, in JSON, and returns what was wrong with each that it
+// has tried, by its name; "" if nothing was. The script prints a line of JSON for each.
+func Tried(t *testing.T, scripts, script string, told any) map[string]string {
+	t.Helper()
+	in, err := json.Marshal(told)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tried := map[string]string{}
+	for line := range bytes.Lines(Run(t, scripts, bytes.NewReader(in), script)) {
+		var said struct{ Name, Wrong string }
+		if err := json.Unmarshal(line, &said); err != nil {
+			t.Fatalf("%v in %q", err, line)
+		}
+		tried[said.Name] = said.Wrong
+	}
+	return tried
 }
 
 // Run runs a script until it ends, and returns what it has printed. If it ends with an
