@@ -18,7 +18,6 @@ import (
 	"github.com/sallyport-go/sallyport/examples/internal/browsertest"
 	"github.com/sallyport-go/sallyport/examples/internal/hosttest"
 	"github.com/sallyport-go/sallyport/store/memstore"
-	"github.com/sallyport-go/sallyport/tokens"
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
@@ -141,6 +140,7 @@ func startServer(t *testing.T) (app, control string) {
 	do("stop", func(*http.Request) error { return s.http.Close() })
 	do("start", func(*http.Request) error { return s.start() })
 	do("forget", func(*http.Request) error {
+		s.signing, s.refresh = keys.NewSecret(), keys.NewSecret()
 		s.users = hosttest.Users(t, s.clock.Now, demoPassword, demoUsers...)
 		return s.start()
 	})
@@ -151,17 +151,6 @@ func startServer(t *testing.T) (app, control string) {
 	do("advance", func(r *http.Request) error {
 		d, err := time.ParseDuration(r.URL.Query().Get("by"))
 		s.clock.Advance(d)
-		return err
-	})
-	do("device", func(r *http.Request) error {
-		authority, err := tokens.New(tokens.Config{
-			Store: s.users, Issuer: "https://example.com", Audience: "console", Now: s.clock.Now,
-			Keys: []keys.Key{{Algorithm: "HS256", Secret: s.signing}}, RefreshKeys: []keys.Secret{s.refresh},
-		})
-		if err != nil {
-			return err
-		}
-		_, err = authority.SignIn(r.Context(), tokens.SignInRequest{UserID: demoUsers[0].ID, Label: r.URL.Query().Get("label")})
 		return err
 	})
 	controls.HandleFunc("GET /log", func(w http.ResponseWriter, _ *http.Request) {

@@ -14,6 +14,7 @@ export function list({ section, path, member, row, shown = () => {} }) {
   const more = $(".more", section);
   let all = [];
   let next = "";
+  let isShown = false; // and not an error in its place
 
   async function load() {
     try {
@@ -24,6 +25,7 @@ export function list({ section, path, member, row, shown = () => {} }) {
       show();
     } catch (err) {
       if (err instanceof SignedOut) return;
+      isShown = false;
       $(".why", section).textContent = "The list cannot be shown.";
       become(section, "error");
     }
@@ -33,6 +35,7 @@ export function list({ section, path, member, row, shown = () => {} }) {
     const focused = rows.contains(document.activeElement) ? document.activeElement.closest("li").dataset.id : "";
     rows.replaceChildren(...all.map(element));
     more.hidden = next === "";
+    isShown = true;
     become(section, all.length === 0 && $("[data-when=empty]", section) ? "empty" : "ready");
     shown(all, next !== "");
     if (focused) (button(focused) ?? $("h2", section)).focus();
@@ -103,10 +106,11 @@ export function list({ section, path, member, row, shown = () => {} }) {
 
   return {
     load,
-    show: () => all.length > 0 && !$("[aria-disabled]", rows) && show(), // the times of its rows have changed
+    show: () => isShown && !$("[aria-disabled]", rows) && show(), // the times of its rows have changed
     clear() {
       all = [];
       next = "";
+      isShown = false;
       rows.replaceChildren();
       more.hidden = true;
       become(section, "loading");

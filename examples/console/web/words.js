@@ -26,7 +26,7 @@ const numbers = new Intl.NumberFormat("en");
 export function when(at) {
   const seconds = (at - Date.now()) / 1000;
   if (Math.abs(seconds) < 45) return "just now";
-  const [unit, size] = units.find(([, size]) => Math.abs(seconds) >= size * 0.95);
+  const [unit, size] = units.find(([unit, size]) => Math.abs(seconds) >= (unit === "month" ? 100 * 86400 : size * 0.95));
   return relative.format(Math.round(seconds / size), unit);
 }
 
