@@ -2,7 +2,7 @@
 // cookies, a way to open tabs, and the server; it throws if the promise is not kept.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile, mkdir } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -443,6 +443,7 @@ export async function pictures({ open, server, app, folder, context }) {
   await device(app, firefox);
   await server.does("advance?by=23h");
   const tab = await open();
+  await tab.setViewportSize({ width: 1280, height: 860 });
   const protocol = await context.newCDPSession(tab);
   const take = async (name) => {
     const { data } = await protocol.send("Page.captureScreenshot", { format: "webp", quality: 85 });
@@ -450,20 +451,19 @@ export async function pictures({ open, server, app, folder, context }) {
     if (process.env.ALSO) await tab.screenshot({ path: join(process.env.ALSO, name + ".png") });
   };
   const font = () => tab.addStyleTag({ content: "body { font-family: 'Liberation Sans', sans-serif } :root { --mono: 'Liberation Mono', monospace }" });
-  const sizes = [[1280, 1020], [360, 780]];
+  const sizes = [[1280, 860], [360, 780]];
   const everywhere = async (name) => {
     for (const [width, height] of sizes) {
       await tab.setViewportSize({ width, height });
+      if (name === "account") await tab.setViewportSize({ width, height: await tab.evaluate(() => document.documentElement.scrollHeight) });
       for (const colorScheme of ["light", "dark"]) {
         await tab.emulateMedia({ colorScheme });
         await take(`${name}-${width}-${colorScheme}`);
       }
     }
-    await tab.setViewportSize({ width: 1280, height: 1020 });
+    await tab.setViewportSize({ width: 1280, height: 860 });
   };
   await font();
-  await isOut(tab);
-  await everywhere("sign-in");
   await signIn(tab);
   for (const name of ["Staging", "Nightly backup"]) {
     await makeKey(tab, name);

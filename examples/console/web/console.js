@@ -13,6 +13,7 @@ let left = null; // who was when the session ended, while a key was being made
 function view(name) {
   for (const part of document.querySelectorAll(".view")) part.hidden = part.id !== `view-${name}`;
   $("#who").hidden = name !== "console";
+  document.title = name === "console" ? "Your account · Console" : "Sign in · Console";
 }
 
 /** enter shows the account of whoever is signed in. */
@@ -26,6 +27,7 @@ async function enter() {
   }
   if (user?.id !== account.id) clear(left?.id !== account.id);
   user = account;
+  $("#password").value = "";
   $("#login").textContent = account.login;
   $("#tier").textContent = capital(account.tier);
   $("#seats").textContent = number(account.seats);
@@ -90,7 +92,6 @@ $("#signin").addEventListener("submit", (event) => {
       $("#password").select();
       return;
     }
-    form.password.value = "";
     conceal();
     await enter();
     tell("in");
@@ -112,7 +113,11 @@ $("#reveal").addEventListener("click", () => conceal($("#password").type === "pa
 
 $("#sign-out").addEventListener("click", (event) =>
   busy(event.currentTarget, "Signing out…", async () => {
-    await signOut();
+    try {
+      await signOut();
+    } catch (err) {
+      if (err.status !== 400 && err.status !== 401) throw err; // else the session has ended before
+    }
     clearKeyForm();
     tell("out");
     leave("You are signed out.");
@@ -124,6 +129,7 @@ $("#sign-out").addEventListener("click", (event) =>
 hear({
   in: () => enter(),
   out: () => {
+    if (!user) return;
     clearKeyForm();
     leave("You signed out in another tab.");
   },
@@ -162,4 +168,5 @@ $("#outage-try").addEventListener("click", hurry);
 
 setInterval(() => user && !document.hidden && (sessions.show(), keys.show()), 30_000); // "3 minutes ago"
 
-enter();
+if (isSecureContext) enter();
+else leave("", "Browsers keep the cookies of a login over HTTPS only, or on 127.0.0.1. Open this page there.");

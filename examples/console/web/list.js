@@ -15,16 +15,19 @@ export function list({ section, path, member, row, shown = () => {} }) {
   let all = [];
   let next = "";
   let isShown = false; // and not an error in its place
+  let version = 0; // of the list, so that an older answer does not replace a newer one
 
   async function load() {
+    const asked = ++version;
     try {
       // As many as are shown: a list does not get shorter while somebody reads it.
       const answer = await call("GET", `${path}?limit=${Math.min(Math.max(all.length, 10), 1000)}`);
+      if (asked !== version) return;
       all = answer[member];
       next = answer.next ?? "";
       show();
     } catch (err) {
-      if (err instanceof SignedOut) return;
+      if (err instanceof SignedOut || asked !== version) return;
       isShown = false;
       $(".why", section).textContent = "The list cannot be shown.";
       become(section, "error");
@@ -76,6 +79,7 @@ export function list({ section, path, member, row, shown = () => {} }) {
           return;
         }
       }
+      version++;
       const at = all.findIndex((other) => other.id === one.id);
       all = all.filter((other) => other.id !== one.id);
       const neighbour = all[at] ?? all[at - 1];
@@ -93,6 +97,7 @@ export function list({ section, path, member, row, shown = () => {} }) {
         if (!(err instanceof SignedOut)) toast("There is no more at the moment.");
       });
       if (!answer) return;
+      version++;
       all.push(...answer[member]);
       next = answer.next ?? "";
       show();

@@ -70,6 +70,7 @@ function fill(item, p) {
 $("#test").addEventListener("click", (event) =>
   busy(event.currentTarget, "Sending…", async () => {
     const began = performance.now();
+    says.textContent = "";
     try {
       await call("GET", "/api/hello");
       says.textContent = `The API answered in ${Math.round(performance.now() - began)} ms. It cost one request.`;

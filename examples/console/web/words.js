@@ -25,7 +25,7 @@ const numbers = new Intl.NumberFormat("en");
 /** when is a time as people say it: "3 minutes ago", "in 90 days". */
 export function when(at) {
   const seconds = (at - Date.now()) / 1000;
-  if (Math.abs(seconds) < 45) return "just now";
+  if (Math.abs(seconds) < 57) return "just now";
   const [unit, size] = units.find(([unit, size]) => Math.abs(seconds) >= (unit === "month" ? 100 * 86400 : size * 0.95));
   return relative.format(Math.round(seconds / size), unit);
 }
