@@ -75,7 +75,7 @@ func TestInChromium(t *testing.T) {
 func TestPictures(t *testing.T) {
 	t.Parallel()
 	if !*update {
-		t.Skip("-update is not set")
+		t.Skip("-update is not set") //nolint:forbidigo // it is no test
 	}
 	chromium := inChromium(t)
 	p := promise{Name: "pictures", Does: "pictures", Wants: map[string]any{"folder": "../../../docs/console"}}
@@ -90,7 +90,7 @@ func TestPictures(t *testing.T) {
 func inChromium(t *testing.T) string {
 	t.Helper()
 	if os.Getenv("SALLYPORT_FULL") == "" {
-		t.Skip("SALLYPORT_FULL is not set")
+		t.Skip("skipped: SALLYPORT_FULL is not set") //nolint:forbidigo // where it is set nothing is skipped that may not be
 	}
 	chromium := browsertest.Browser(t, "testdata")
 	if shell := browsertest.Shell(); shell != "" {
@@ -103,7 +103,7 @@ func inChromium(t *testing.T) string {
 type server struct {
 	clock            hosttest.Clock
 	signing, refresh keys.Secret
-	ctx              context.Context //nolint:containedctx // that of the test
+	ctx              context.Context // that of the test
 
 	mu    sync.Mutex
 	addr  string

@@ -41,10 +41,16 @@ func TestDocsProgramsBuildOutsideOfTheRepository(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, file := range files {
-			if info, err := os.Stat(file); err != nil || info.IsDir() || strings.HasSuffix(file, "_test.go") {
-				continue
+			to := filepath.Join(target, filepath.Base(file))
+			switch info, err := os.Stat(file); {
+			case err != nil || strings.HasSuffix(file, "_test.go") || filepath.Base(file) == "testdata":
+			case !info.IsDir():
+				copyFile(t, file, to)
+			case !hasGo(t, file): // what the program embeds
+				if err := os.CopyFS(to, os.DirFS(file)); err != nil {
+					t.Fatal(err)
+				}
 			}
-			copyFile(t, file, filepath.Join(target, filepath.Base(file)))
 		}
 		copied++
 	}
@@ -80,6 +86,15 @@ func TestDocsProgramsBuildOutsideOfTheRepository(t *testing.T) {
 	if built := bytes.Count(out, []byte("\n")); built != copied {
 		t.Errorf("%d packages were built, want %d", built, copied)
 	}
+}
+
+func hasGo(t *testing.T, folder string) bool {
+	t.Helper()
+	sources, err := filepath.Glob(filepath.Join(folder, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(sources) > 0
 }
 
 // A program that imports an internal package builds in the repository only.

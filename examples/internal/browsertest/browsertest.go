@@ -54,7 +54,10 @@ func Tried(t *testing.T, scripts, script string, told any) map[string]string {
 	}
 	tried := map[string]string{}
 	for line := range bytes.Lines(Run(t, scripts, bytes.NewReader(in), script)) {
-		var said struct{ Name, Wrong string }
+		var said struct {
+			Name  string `json:"name"`
+			Wrong string `json:"wrong"`
+		}
 		if err := json.Unmarshal(line, &said); err != nil {
 			t.Fatalf("%v in %q", err, line)
 		}
