@@ -7,10 +7,12 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/sallyport-go/sallyport/examples/internal/browsertest"
+	"github.com/sallyport-go/sallyport/examples/internal/hosttest"
 	"github.com/sallyport-go/sallyport/store"
 )
 
@@ -103,6 +105,15 @@ func TestBrowser(t *testing.T) {
 			Wants: wants{"kept": false},
 			change: func(h host, c *config) {
 				c.auth.Cookies.InsecureCrossSite, c.auth.Cookies.TrustedOrigins = true, []string{h.Afar}
+			},
+		},
+		{
+			Name: "a page of another site that keeps its tokens in memory refreshes once for many requests", Does: "inMemory",
+			change: func(h host, c *config) {
+				clock := hosttest.NewClock()
+				c.tokens.Now, c.auth.Now = clock.Now, clock.Now
+				c.later = func() { clock.Advance(2 * time.Hour) }
+				c.auth.Cookies.TrustedOrigins = []string{h.Afar}
 			},
 		},
 		{Name: "Swagger UI, as FastAPI has it, logs a user in and calls the API", Does: "documents"},

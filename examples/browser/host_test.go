@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/cors"
+
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
@@ -48,6 +50,7 @@ type host struct {
 type config struct {
 	tokens tokens.Config
 	auth   middleware.Config
+	later  func() // lets access tokens expire
 }
 
 // newHost serves an app with one user until the test ends.
@@ -92,7 +95,7 @@ func newHost(t *testing.T, change func(host, *config)) host {
 	if err != nil {
 		t.Fatal(err)
 	}
-	app := sharing(c.auth.Cookies.TrustedOrigins, routes(auth))
+	app := sharing(c.auth.Cookies.TrustedOrigins, routes(auth, c.later))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if at := scheme(r) + "://" + r.Host; at == h.App || at == h.Local {
 			app.ServeHTTP(w, r)
@@ -134,7 +137,7 @@ func filled(t *testing.T) *memstore.Store {
 }
 
 // routes are the app's.
-func routes(auth *middleware.Auth) http.Handler {
+func routes(auth *middleware.Auth, later func()) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/auth/login", auth.Login)
 	mux.HandleFunc("/auth/refresh", auth.Refresh)
@@ -149,10 +152,29 @@ func routes(auth *middleware.Auth) http.Handler {
 		_, _ = w.Write([]byte(strconv.FormatInt(notes.Load(), 10)))
 	})))
 	mux.Handle("/notes", auth.Protect(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { notes.Add(1) })))
+	inMemory(mux, auth.WithoutCookies(), later)
 	document(mux, auth.WithoutCookies().WithDialect(wire.FastAPI{}))
 	mux.Handle("/socket", auth.Protect(http.HandlerFunc(greet)))
 	mux.Handle("/{$}", auth.OptionalBearer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { page(w, who(r)) })))
 	return mux
+}
+
+// inMemory mounts the routes of a page that keeps its tokens in memory, and its script.
+func inMemory(mux *http.ServeMux, auth *middleware.Auth, later func()) {
+	var refreshed atomic.Int64
+	mux.HandleFunc("/session.js", func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFile(w, r, "../recipes/clients/session.js")
+	})
+	mux.HandleFunc("/token/login", auth.Login)
+	mux.HandleFunc("/token/logout", auth.Logout)
+	mux.HandleFunc("/token/refresh", func(w http.ResponseWriter, r *http.Request) {
+		refreshed.Add(1)
+		auth.Refresh(w, r)
+	})
+	mux.Handle("/token/me", auth.Protect(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = fmt.Fprintf(w, "%s, %d", who(r), refreshed.Load()) //nolint:gosec // a subject of the test
+	})))
+	mux.HandleFunc("POST /token/later", func(http.ResponseWriter, *http.Request) { later() })
 }
 
 // document mounts the routes of a FastAPI application, and the page of Swagger UI that
@@ -224,22 +246,13 @@ func together(next http.Handler) http.Handler {
 	})
 }
 
-// sharing is the CORS of a host that lets scripts of other origins read its
-// answers.
+// sharing lets scripts of other origins read the answers of a host.
 func sharing(origins []string, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		for _, origin := range origins {
-			if r.Header.Get("Origin") != origin {
-				continue
-			}
-			w.Header().Set("Access-Control-Allow-Origin", origin)
-			w.Header().Set("Access-Control-Allow-Credentials", "true")
-			w.Header().Set("Access-Control-Allow-Headers", "Content-Type")
-			if r.Method == http.MethodOptions {
-				w.WriteHeader(http.StatusNoContent)
-				return
-			}
-		}
-		next.ServeHTTP(w, r)
-	})
+	if len(origins) == 0 {
+		return next // no list would be every origin
+	}
+	return cors.New(cors.Options{
+		AllowedOrigins: origins, AllowCredentials: true,
+		AllowedHeaders: []string{"Authorization", "Content-Type"}, ExposedHeaders: []string{"RateLimit"},
+	}).Handler(next)
 }

@@ -314,6 +314,36 @@ export async function develops({ context, open, local }) {
   await isIn(tab);
 }
 
+// inMemory is a page of another site with the script of examples/recipes/clients.
+export async function inMemory({ context, open, app, afar }) {
+  const tab = await open(afar);
+  const seen = await tab.evaluate(
+    async ([app, person]) => {
+      const { openSession } = await import(app + "/session.js");
+      const session = openSession(app + "/token");
+      const read = async () => {
+        const answer = await session.call("/me");
+        return [answer.status, await answer.text()].join();
+      };
+      const wrong = await session.login(person.username, "wrong");
+      const right = await session.login(person.username, person.password);
+      const first = await read();
+      await fetch(app + "/token/later", { method: "POST" });
+      const many = await Promise.all(Array.from({ length: 20 }, read));
+      const exposed = (await session.call("/me")).headers.get("RateLimit");
+      const kept = [document.cookie, { ...localStorage, ...sessionStorage }];
+      await session.logout();
+      return { wrong, right, first, many: [...new Set(many)], exposed: exposed !== null, kept, last: await read() };
+    },
+    [app, person],
+  );
+  assert.deepEqual(seen, {
+    wrong: false, right: true, first: "200,u-ada, 0", many: ["200,u-ada, 1"], exposed: true, kept: ["", {}], last: seen.last,
+  });
+  assert.match(seen.last, /^401,/);
+  assert.deepEqual(await context.cookies(), []);
+}
+
 // afarFrontEnd is what a page of another site does, which the app trusts. A browser
 // that does not keep its cookies lets it do nothing.
 export async function afarFrontEnd({ context, open, app, afar, kept }) {

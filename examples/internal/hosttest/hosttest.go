@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -70,6 +71,7 @@ type Request struct {
 	JSON         string     // the body, instead of a form
 	Origin       string     // of the page whose script or form sends the request; "" sends no Origin
 	Cookie       string     // a name and a value, besides those of a Browser
+	Header       http.Header
 }
 
 // Answer is what came back.
@@ -86,6 +88,7 @@ func (h *Host) Do(t *testing.T, q Request) Answer {
 	if err != nil {
 		t.Fatal(err)
 	}
+	maps.Copy(r.Header, q.Header)
 	if q.Form != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
