@@ -148,8 +148,8 @@ func TestAPhone(t *testing.T) {
 				t.Fatal(err)
 			}
 			time.Sleep(day)
-			thief := device{Session: &phone.Session{API: d.API, Client: d.Client, Keys: &keystore{text: copied}}}
-			if err := thief.me(t); !errors.Is(err, phone.ErrLoggedOut) {
+			other := device{Session: &phone.Session{API: d.API, Client: d.Client, Keys: &keystore{text: copied}}}
+			if err := other.me(t); !errors.Is(err, phone.ErrLoggedOut) {
 				t.Errorf("the copy: %v", err)
 			}
 		}, phone.ErrLoggedOut, 0},
