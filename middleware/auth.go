@@ -110,6 +110,17 @@ type Config struct {
 	// for a connection to them. It must not be negative. Zero: 2 s.
 	CounterTimeout time.Duration
 
+	// Verified is told of each request that Bearer, OptionalBearer, Protect or their
+	// Check methods have verified, with what they decided: the principal, the zero
+	// Principal for a caller whom OptionalBearer lets through as anonymous, or the error
+	// of the rejection. It is for metrics, so it is called for each request, on its
+	// goroutine; it must be fast and safe for concurrent use. Nil: it is not called.
+	Verified func(context.Context, tokens.Principal, error)
+
+	// Decided is told of each decision about a request that Limit, Protect or a Limiter
+	// of Limits counts: see [ratelimit.Config]. Nil: it is not called.
+	Decided func(context.Context, ratelimit.Verdict)
+
 	// Cookies keeps the tokens of browsers in cookies that scripts cannot read. Set
 	// it for a web page that calls the API. Nil: no cookie is read or set.
 	Cookies *Cookies
@@ -152,6 +163,7 @@ type Auth struct {
 	limits         *ratelimit.Limiter
 	headers        ratelimit.Headers
 	counters       ratelimit.Counters
+	onVerified     func(context.Context, tokens.Principal, error) // nil: it is not called
 	guard          guard
 	cookies        *cookies // nil: off
 	counterTimeout time.Duration
@@ -212,7 +224,7 @@ func New(c Config) (*Auth, error) {
 	*a = Auth{
 		tokens: c.Tokens, verifier: c.Tokens, clientIP: c.ClientIP, dialect: c.Dialect,
 		passwordGrant: c.PasswordGrant, endpoints: c.Endpoints, mayIntrospect: c.MayIntrospect,
-		limits: limits, headers: c.Headers, counters: c.Counters, guard: guard, cookies: cookies, counterTimeout: c.CounterTimeout,
+		limits: limits, headers: c.Headers, counters: c.Counters, onVerified: c.Verified, guard: guard, cookies: cookies, counterTimeout: c.CounterTimeout,
 		accountScope: c.AccountScope, realm: c.Realm, maxBody: c.MaxBody, now: c.Now,
 	}
 	if a.now == nil {

@@ -21,7 +21,15 @@ import (
 // that it rejects is reported as events.BearerRefused.
 func (a *Auth) CheckBearer(r *http.Request) (tokens.Principal, error) {
 	p, err := a.bearer(r)
+	a.verified(r, &p, err)
 	return p, a.told(r, "Bearer", err)
+}
+
+// verified tells the host what was decided about the access token of a request.
+func (a *Auth) verified(r *http.Request, p *tokens.Principal, err error) {
+	if a.onVerified != nil {
+		a.onVerified(r.Context(), *p, err)
+	}
 }
 
 // bearer is CheckBearer without an event.
@@ -62,8 +70,10 @@ func (a *Auth) Bearer(next http.Handler) http.Handler {
 func (a *Auth) CheckOptionalBearer(r *http.Request) (tokens.Principal, error) {
 	p, err := a.bearer(r)
 	if err != nil && wire.AsError(err).Reason == wire.ReasonNoBearer && !saysBearer(r) {
+		a.verified(r, &tokens.Principal{}, nil)
 		return tokens.Principal{}, nil
 	}
+	a.verified(r, &p, err)
 	return p, a.told(r, "OptionalBearer", err)
 }
 

@@ -26,7 +26,7 @@ func (a *Auth) limiter(c Config, complain complaint) *ratelimit.Limiter {
 	config := ratelimit.Config{
 		Tiers: c.Tiers, FallbackTier: c.FallbackTier, ClientIP: c.ClientIP, Identify: identify, Limit: c.Limit, Headers: c.Headers,
 		Counters: c.Counters, OnCounterFailure: c.OnCounterFailure, Nodes: c.Nodes, CounterTimeout: c.CounterTimeout,
-		Refuse: a.refuse, Now: c.Now,
+		Decided: c.Decided, Refuse: a.refuse, Now: c.Now,
 	}
 	if c.Tokens != nil && c.Tokens.Reports() || c.Verifier != nil && c.Verifier.Reports() {
 		config.Events = a.limitEvent

@@ -33,6 +33,7 @@ var wayEnds = map[string]string{
 	"middleware/ratelimit/error.go":   "makes errors and tells them apart",
 	"middleware/ratelimit/event.go":   "reports events to the host's hook",
 	"middleware/ratelimit/refusal.go": "answers a request that is not admitted",
+	"middleware/ratelimit/verdict.go": "tells the host's metrics of a decision",
 	"ratelimit.Tier.check":            "finds what is wrong with a tier that Override has returned",
 }
 

@@ -118,6 +118,9 @@ type subject struct {
 
 	request *http.Request
 	now     settings // for all that is decided about this request
+
+	counted   string // the tier under which the request is counted
+	uncounted bool   // it is admitted without being counted, as FailOpen says
 }
 
 // identify asks the host who sends the request.

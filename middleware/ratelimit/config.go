@@ -81,6 +81,13 @@ type Config struct {
 	// dropped.
 	Events func(context.Context, Event)
 
+	// Decided is told of each decision about a request that is counted: see [Verdict]. It
+	// is for metrics, so it is called for admitted requests too, on the goroutine of the
+	// request; it must be fast and safe for concurrent use. A request of cost 0 is not
+	// counted, and the inner one of nested Limiters tells of rejections only, so that an
+	// admitted request is told once. Nil: it is not called.
+	Decided func(context.Context, Verdict)
+
 	// Refuse writes the response to a rejected request. Its error is an *Error, or
 	// the Refusal of one of the functions above. Nil: [Error.Write] for an *Error,
 	// and 403 for any other Refusal.

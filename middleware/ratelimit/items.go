@@ -174,6 +174,7 @@ func (l *Limiter) count(ctx context.Context, n *record) error {
 	if n.subject.now.route.onFailure != FailOpen {
 		return unavailable(err)
 	}
+	s.uncounted = true
 	for i := range items {
 		it := &items[i]
 		it.failed, it.over = !it.concurrent, it.over && it.concurrent

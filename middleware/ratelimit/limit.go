@@ -41,13 +41,23 @@ func (l *Limiter) CheckLimitIn(p *Pass, r *http.Request) error {
 	return nil
 }
 
-// decide counts the request of a record, or returns its rejection.
+// decide counts the request of a record, or returns its rejection, and tells it.
 func (l *Limiter) decide(n *record) error {
+	err := l.decision(n)
+	if l.config.Decided != nil {
+		l.tell(n, err)
+	}
+	return err
+}
+
+// decision counts the request of a record, or returns its rejection.
+func (l *Limiter) decision(n *record) error {
 	cost, err := costOf(n.subject.now.route.Cost, n.subject.request, 1)
 	if err != nil {
 		return l.refusal(&n.subject, err)
 	}
 	if cost == 0 {
+		n.exempt = true
 		return nil
 	}
 	if err := l.identify(&n.subject); err != nil {
@@ -104,6 +114,7 @@ type record struct {
 	items   []item // one for each policy
 	batch   batch
 	done    bool
+	exempt  bool // the request costs nothing
 	listed  bool // the headers have the lists of the Pass
 }
 
@@ -125,7 +136,7 @@ func (l *Limiter) recycle(n *record) {
 		return
 	}
 	n.limiter, n.subject, n.outer, n.into = nil, subject{}, nil, nil
-	n.items, n.done, n.listed = n.items[:0], false, false // the items have hashes and policies, nothing of the request
+	n.items, n.done, n.exempt, n.listed = n.items[:0], false, false, false // the items have hashes and policies, nothing of the request
 	l.records.Put(n)
 }
 

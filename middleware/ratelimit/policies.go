@@ -80,6 +80,7 @@ func (l *Limiter) items(ctx context.Context, s *subject, cost int64, items []ite
 		if err != nil {
 			return nil, err
 		}
+		s.counted = t.policies.all[0].tier
 		if items, err = t.policies.items(l.core, s, seats, cost, items); err != nil {
 			return nil, err
 		}

@@ -25,6 +25,7 @@ func (l *Limiter) unknown(s *subject, err error) error {
 	}
 	l.report(s, EventCounterFailure, "", err)
 	if s.now.route.onFailure == FailOpen {
+		s.uncounted = true
 		return nil
 	}
 	return unavailable(err)

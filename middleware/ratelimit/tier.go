@@ -88,6 +88,34 @@ type Window struct {
 	Burst int64
 }
 
+// PolicyNames returns the names that policies of the tiers and of limits have in
+// headers, events and a [Verdict], sorted and without duplicates: those of the tiers,
+// of their windows, of the rules, and of the limits of concurrent requests. It is for
+// metrics whose labels must be known beforehand. Tiers that Config.Override makes up
+// are not in it.
+func (t Tiers) PolicyNames(limits ...LimitConfig) []string {
+	var names []string
+	for name, tier := range t {
+		names = newTier(name, tier).policies.names(names)
+	}
+	for _, l := range limits {
+		for _, r := range l.Rules {
+			rule := newRule(r)
+			names = rule.names(names)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// names appends the names of the policies.
+func (p *policies) names(dst []string) []string {
+	for i := range p.all {
+		dst = append(dst, p.all[i].window.Name)
+	}
+	return dst
+}
+
 func (t Tiers) check(counters Counters, complain complaint) {
 	if len(t) == 0 {
 		complain("Tiers", "is required: at least one")

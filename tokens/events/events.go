@@ -53,6 +53,19 @@ const (
 	Fault            Kind = "fault"             // the host's configuration, code or data has a defect
 )
 
+// Kinds returns every kind of event, in the order in which they are declared, for
+// metrics whose labels must be known beforehand.
+func Kinds() []Kind {
+	return []Kind{
+		Login, LoginRefused, LoginStep, Refresh, Replay, Reuse, RefreshRefused, Logout, SessionLimit,
+		LogoutEverywhere, LogoutOthers, PasswordChanged, KeyCreated, KeyExchange, KeyRefused,
+		KeyReplaced, KeyRevoked, ClientRefused, BearerRefused, AccessRefused, RequestRefused,
+		StoreFailure, StoreBusy, ClockFault, KeysFailure, ClientGone, Throttled, Limited, NearLimit,
+		ShadowLimited, CounterFailure, CountersBusy, ProxyFault, UnknownTier, CostAboveLimit,
+		Reconfigured, Fault,
+	}
+}
+
 // Event is one entry of a security log. It carries identifiers, and never a
 // password, a token or a key. Fields that do not apply are empty.
 type Event struct {

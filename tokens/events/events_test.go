@@ -6,7 +6,10 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"os"
 	"reflect"
+	"regexp"
+	"slices"
 	"testing"
 	"time"
 
@@ -56,5 +59,20 @@ func TestLog(t *testing.T) {
 				t.Errorf("the line is %v\nwant        %v", got, test.want)
 			}
 		})
+	}
+}
+
+func TestKindsHasEveryKind(t *testing.T) {
+	t.Parallel()
+	source, err := os.ReadFile("events.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []events.Kind
+	for _, m := range regexp.MustCompile(`(?m)^\t\w+ +Kind = "(\w+)"`).FindAllSubmatch(source, -1) {
+		want = append(want, events.Kind(m[1]))
+	}
+	if got := events.Kinds(); len(want) < 30 || !slices.Equal(got, want) {
+		t.Errorf("Kinds() = %q\nthe constants are %q", got, want)
 	}
 }

@@ -85,6 +85,9 @@ func (m *Member) IsHMAC() bool { _, ok := m.verify.([]byte); return ok }
 // 9068 §2.1), in base64url and with the dot that follows it.
 func (m *Member) Header() string { return m.header }
 
+// SignsFrom returns when the key starts to sign. Zero: it may sign at any time.
+func (m *Member) SignsFrom() time.Time { return m.signsFrom }
+
 // RetiresAt returns when the key stops to verify. Zero: never.
 func (m *Member) RetiresAt() time.Time { return m.retiresAt }
 
