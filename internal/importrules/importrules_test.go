@@ -185,6 +185,12 @@ var rules = []rule{
 		forbidden: []string{echo, redis, goleak, porcupine, "testing", "net/http/httptest", "os/exec"},
 	},
 	{
+		promise:   "probes import the contracts, the rate limits and the keys only",
+		pkg:       "middleware/health",
+		imports:   []string{"middleware/ratelimit", "store", "tokens/keys", "configerror", "internal/configcheck"},
+		forbidden: []string{echo, redis, crypto},
+	},
+	{
 		promise:   "wire formats parse requests and write responses; they import no store",
 		pkg:       "middleware/wire",
 		imports:   []string{"internal/fieldvalue", "tokens", "middleware/ratelimit"},

@@ -1,0 +1,38 @@
+package health_test
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"github.com/sallyport-go/sallyport/middleware/health"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
+	"github.com/sallyport-go/sallyport/store/memstore"
+	"github.com/sallyport-go/sallyport/tokens/keys"
+)
+
+// A host mounts both probes on a port that only its orchestrator reaches.
+func Example() {
+	users, err := memstore.New(memstore.Config{})
+	check(err)
+	ring, err := keys.NewRing(keys.Key{Algorithm: "HS256", Secret: keys.NewSecret()})
+	check(err)
+	counters := ratelimit.Memory()
+
+	probes, err := health.New(health.Config{
+		Checks: []health.Check{health.Store(users), health.Counters(counters), health.Keys(ring)},
+		Failed: func(ctx context.Context, check string, err error) {
+			slog.WarnContext(ctx, "not ready", "check", check, "error", err)
+		},
+	})
+	check(err)
+	internal := http.NewServeMux()
+	internal.HandleFunc("/live", probes.Live)
+	internal.HandleFunc("/ready", probes.Ready)
+}
+
+func check(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
