@@ -136,7 +136,7 @@ func (s *spec) operation() object {
 // notes says what the form of the document cannot.
 func (s *spec) notes() string {
 	var all []string
-	if len(s.oneOf) > 0 {
+	if len(s.oneOf) > 1 {
 		all = append(all, "The request has one of "+strings.Join(s.oneOf, " and ")+", and no more.")
 	}
 	if s.client && s.about.NeedsClient {
@@ -160,7 +160,7 @@ const (
 func (s *spec) security() []any {
 	all := []any{}
 	if s.bearer != not {
-		scopes := slices.Concat([]string{}, s.route.Scopes)
+		scopes := append([]string{}, s.route.Scopes...) // not nil, which would be null
 		all = append(all, object{schemeBearer: scopes})
 		if s.about.AccessCookie != "" {
 			all = append(all, object{schemeAccess: scopes})

@@ -132,7 +132,7 @@ func (s *spec) response(status int, samples []sample) object {
 		}
 	}
 	r := object{"description": strings.Join(says, "; ")}
-	if headers := s.headers(status, samples); len(headers) > 0 {
+	if headers := s.headers(samples); len(headers) > 0 {
 		r["headers"] = headers
 	}
 	if media := contents(status, samples); len(media) > 0 {
@@ -150,7 +150,7 @@ var shown = map[string]string{
 }
 
 // headers describes the headers of the answers.
-func (s *spec) headers(status int, samples []sample) object {
+func (s *spec) headers(samples []sample) object {
 	all, times := object{}, map[string]int{}
 	note := func(name, value string) {
 		if _, ok := all[name]; !ok {
@@ -172,12 +172,8 @@ func (s *spec) headers(status int, samples []sample) object {
 	if s.clears(samples) {
 		note("Set-Cookie", s.about.AccessCookie+"=; Path=/; Max-Age=0; HttpOnly; Secure")
 	}
-	if status < http.StatusBadRequest && s.route.Guard.limits() {
-		h := http.Header{}
-		s.sampleQuota(false).SetHeader(h)
-		for name, values := range h {
-			note(name, values[0])
-		}
+	for name, values := range s.headersOfGuard() {
+		note(name, values[0])
 	}
 	for _, name := range slices.Collect(maps.Keys(all)) {
 		if better, ok := shown[name]; ok {
@@ -186,6 +182,18 @@ func (s *spec) headers(status int, samples []sample) object {
 		}
 	}
 	return all
+}
+
+// headersOfGuard are the headers that the middleware in front may add to any answer.
+func (s *spec) headersOfGuard() http.Header {
+	h := http.Header{}
+	if s.route.Guard.limits() {
+		s.sampleQuota(false).SetHeader(h)
+	}
+	if bearer := s.route.Guard.bearer(); bearer != not {
+		s.route.Auth.AddVary(h, bearer == optional)
+	}
+	return h
 }
 
 // isQuota reports whether a header has the quota, which is not told while counters fail.

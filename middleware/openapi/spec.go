@@ -119,10 +119,7 @@ func (s *spec) renew() {
 	if keys {
 		s.may(wire.ReasonKey)
 	}
-	if keys || s.about.RegistersClients && s.client {
-		s.attempts()
-	}
-	s.unavailable()
+	s.attempts()
 	s.cookies()
 	s.grants(true, keys)
 }
@@ -130,15 +127,12 @@ func (s *spec) renew() {
 func (s *spec) logout() {
 	s.reads(s.about.Logout, s.about.Dialect.Accepts())
 	s.reasons = slices.DeleteFunc(s.reasons, func(r wire.Reason) bool { return r == wire.ReasonClientGrant })
-	if len(s.needed) == 0 {
+	if len(s.needed) == 0 || s.about.RefreshCookie != "" {
 		s.mayBearer(optional)
 	} else {
 		s.may(wire.ReasonNoRefresh)
 	}
-	if s.client && s.about.RegistersClients {
-		s.attempts()
-	}
-	s.unavailable()
+	s.attempts()
 	s.cookies()
 	s.answers = []wire.Answer{s.route.Auth.LoggedOut(true), s.route.Auth.LoggedOut(false)}
 }
@@ -335,8 +329,10 @@ func (s *spec) reads(reading wire.Reading, accepts wire.Accepts) {
 			s.header = true
 			s.params = append(s.params, parameter(p))
 		case p.Required:
-			s.may(wire.ReasonMissing)
 			isBody = true
+			if !slices.Contains(reading.OneOf, p.Name) {
+				s.may(wire.ReasonMissing)
+			}
 		}
 		if p.In == "body" && p.Name == "grant_type" && len(p.Values) > 0 {
 			s.may(wire.ReasonGrantType)
@@ -434,7 +430,10 @@ func (s *spec) guarded() {
 		s.may(wire.ReasonNotRecent)
 	}
 	if g.limits() {
-		s.may(wire.ReasonLimited, wire.ReasonUnavailable, wire.ReasonInternal)
+		s.may(wire.ReasonLimited, wire.ReasonUnavailable)
+	}
+	if g == Protect || g == OptionalProtect { // of a tier that is not among the Tiers
+		s.may(wire.ReasonInternal)
 	}
 }
 

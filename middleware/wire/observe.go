@@ -36,8 +36,8 @@ type Reading struct {
 	// Params are the parameters, in the order in which they are read.
 	Params []Param
 
-	// OneOf are the parameters of which the request needs one, and no more, such as a
-	// refresh token in a header or in the body. Empty, or more than one.
+	// OneOf are the parameters that may have the refresh token: the request needs one, and
+	// no more. Empty: it needs none.
 	OneOf []string
 
 	// Client means that HTTP Basic names a client.
@@ -67,9 +67,7 @@ func Observe(registered bool, read func(*Params) error, values ...Param) Reading
 		key.Required, key.Values = o.required[key.Name], o.only[key.Name]
 		r.Params = append(r.Params, key)
 	}
-	if len(o.sources) > 1 {
-		r.OneOf = o.sources
-	}
+	r.OneOf = o.sources
 	return r
 }
 
