@@ -14,9 +14,15 @@ import (
 type commandLine struct {
 	globals
 
+	Check    checkCommand    `cmd:"" help:"Check a configuration against its store: schema, settings, rights, clocks."`
 	Migrate  migrateCommands `cmd:"" help:"See and run the migrations of a store in SQL."`
 	Keys     keysCommands    `cmd:"" help:"Make, rotate and show signing keys and other secrets."`
 	Sessions sessionCommands `cmd:"" help:"List and end sessions."`
+	APIKeys  apiKeyCommands  `cmd:"" name:"api-keys" help:"Make, list, revoke and import API keys."`
+	Users    userCommands    `cmd:"" help:"Import users with the password hashes of another system."`
+	Quota    quotaCommands   `cmd:"" help:"Look at, reset and grant quota."`
+	Lockout  lockoutCommands `cmd:"" help:"Look at and lift the lockout of a login or an address."`
+	Events   eventsCommand   `cmd:"" help:"Filter and follow the events in a log."`
 }
 
 // globals are the flags of all commands.

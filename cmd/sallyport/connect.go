@@ -212,11 +212,16 @@ func (at place) redisClient() (redis.UniversalClient, error) {
 	return redis.NewClient(o), nil
 }
 
-// records are what a store keeps, whichever it is.
-type records interface {
+// kept is what an Authority needs of a store.
+type kept interface {
 	store.Store
 	store.APIKeys
 	store.Revocations
+}
+
+// records are what a store keeps, whichever it is.
+type records interface {
+	kept
 	UsersWithSessions(ctx context.Context) iter.Seq2[string, error]
 }
 
@@ -317,7 +322,7 @@ const defaultAccessTTL = 24 * time.Hour
 
 // authority returns an Authority for the store. It signs nothing that a host accepts: its
 // signing key is random, and so is its refresh key, unless one is given.
-func (p *process) authority(s records, c *configuration, refreshKey []byte) (*tokens.Authority, error) {
+func (p *process) authority(s kept, c *configuration, refreshKey []byte) (*tokens.Authority, error) {
 	ttl := cmp.Or(time.Duration(c.AccessTTL.v), defaultAccessTTL)
 	refresh := keys.NewSecret()
 	if refreshKey != nil {
@@ -343,20 +348,20 @@ func (p *process) authority(s records, c *configuration, refreshKey []byte) (*to
 }
 
 // opened opens the store, and makes the Authority for it.
-func (f storeFlags) opened(ctx context.Context, p *process, g *globals) (*storage, *tokens.Authority, *configuration, error) {
+func (f storeFlags) opened(ctx context.Context, p *process, g *globals) (*storage, *tokens.Authority, error) {
 	c, err := p.configuration(g.Config)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	s, err := f.open(ctx, p, c)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	a, err := p.authority(s, c, nil)
 	if err != nil {
-		return nil, nil, nil, errors.Join(err, s.close())
+		return nil, nil, errors.Join(err, s.close())
 	}
-	return s, a, c, nil
+	return s, a, nil
 }
 
 // explained leaves out what an Authority says for a client.

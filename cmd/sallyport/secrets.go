@@ -168,3 +168,21 @@ func replaceSecret(path string, secret []byte) error {
 	}
 	return nil
 }
+
+// appendSecret writes a secret to a file that writeSecret has made empty.
+func appendSecret(path, secret string) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0) //nolint:gosec // the file that the user names
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(secret)
+	return errors.Join(err, file.Sync(), file.Close())
+}
+
+// removeEmpty removes a file that writeSecret has made, if nothing was written to it.
+func removeEmpty(path string) error {
+	if info, err := os.Stat(path); err != nil || info.Size() > 0 {
+		return err
+	}
+	return os.Remove(path)
+}

@@ -108,7 +108,7 @@ func noEvents(context.Context, events.Event) {}
 
 // Run runs the command.
 func (c *sessionsList) Run(ctx context.Context, p *process, out *output, g *globals) (err error) {
-	s, a, _, err := c.opened(ctx, p, g)
+	s, a, err := c.opened(ctx, p, g)
 	if err != nil {
 		return err
 	}
@@ -172,7 +172,7 @@ func (c *sessionsEnd) Run(ctx context.Context, p *process, out *output, g *globa
 	if c.All && !c.Yes && !c.DryRun {
 		return usagef("this ends the sessions of every user: look with --dry-run first, then add --yes")
 	}
-	s, a, _, err := c.opened(ctx, p, g)
+	s, a, err := c.opened(ctx, p, g)
 	if err != nil {
 		return err
 	}
