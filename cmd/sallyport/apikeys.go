@@ -176,7 +176,7 @@ func (c *apiKeysMake) Run(ctx context.Context, p *process, out *output, g *globa
 	if err != nil {
 		return err
 	}
-	defer closing(&err, s.close)
+	defer func() { err = errors.Join(err, s.close()) }()
 	in := s.records
 	if c.User != "" && s.ownsNo {
 		if !c.Unchecked {
@@ -243,7 +243,7 @@ func (c *apiKeysList) Run(ctx context.Context, p *process, out *output, g *globa
 	if err != nil {
 		return err
 	}
-	defer closing(&err, s.close)
+	defer func() { err = errors.Join(err, s.close()) }()
 	found := 0
 	for page := (tokens.Page{Limit: store.MaxPage}); ; {
 		all, after, err := a.OwnerAPIKeys(ctx, c.owner(), page)
@@ -260,7 +260,7 @@ func (c *apiKeysList) Run(ctx context.Context, p *process, out *output, g *globa
 		page.After = after
 	}
 	if found == 0 {
-		out.note("no API keys")
+		out.notef("no API keys")
 	}
 	return nil
 }
@@ -271,7 +271,7 @@ func (c *apiKeysRevoke) Run(ctx context.Context, p *process, out *output, g *glo
 	if err != nil {
 		return err
 	}
-	defer closing(&err, s.close)
+	defer func() { err = errors.Join(err, s.close()) }()
 	k, err := s.APIKeyByID(ctx, c.ID)
 	if errors.Is(err, store.ErrNotFound) || err == nil && !k.RevokedAt.IsZero() {
 		return negativef("no API key %s that is not revoked", c.ID)

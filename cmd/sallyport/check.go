@@ -219,7 +219,7 @@ func (c *checkCommand) redisStore(ctx context.Context, k *checking, config *conf
 
 // counters checks the counters.
 func (c *checkCommand) counters(ctx context.Context, k *checking, config *configuration) {
-	counters, err := c.counterFlags.openWith(k.p, config)
+	counters, err := c.openWith(k.p, config)
 	if err != nil {
 		k.made("counters", "", err)
 		return

@@ -37,7 +37,7 @@ func TestCheckNamesWhatIsWrong(t *testing.T) {
 	config := `{"store":{"url_file":"url"},"refresh_key":{"file":"refresh.key"},"tiers":{"free":{"limit":-1,"period":"1500ms"}},"brute_force":{"logins":{"burst":1,"every":"1s"}}}`
 	s.write(t, "c.json", config)
 	s.write(t, "url", "sqlite:"+s.dir+"/auth.db")
-	if err := os.Chmod(filepath.Join(s.dir, "refresh.key"), 0o644); err != nil {
+	if err := os.Chmod(filepath.Join(s.dir, "refresh.key"), 0o644); err != nil { //nolint:gosec // that is the test
 		t.Fatal(err)
 	}
 	r := s.run("check --config DIR/c.json")

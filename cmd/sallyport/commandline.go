@@ -72,7 +72,7 @@ func parseSpan(text string) (time.Duration, error) {
 		if err != nil {
 			return 0, fmt.Errorf("%w, got %q", errSpan, text)
 		}
-		return time.Duration(n) * 24 * time.Hour, nil //nolint:gosec // 16 bits
+		return time.Duration(n) * 24 * time.Hour, nil
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d < 0 {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -219,7 +218,7 @@ func TestTimes(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{"90s": "1m30s", "2d": "48h0m0s", "1h30m": "1h30m0s", "-1s": "", "d": "", "-1d": "", "99999d": "", "soon": "", "": ""} {
 		d, err := parseSpan(text)
-		if got := fmt.Sprint(d); (err != nil) != (want == "") || err == nil && got != want {
+		if got := d.String(); (err != nil) != (want == "") || err == nil && got != want {
 			t.Errorf("%q: %v, %v, want %q", text, d, err, want)
 		}
 	}

@@ -44,14 +44,14 @@ type place struct {
 	from address
 }
 
-func (p place) isRedis() bool { return p.kind == "redis" }
+func (at place) isRedis() bool { return at.kind == "redis" }
 
 // String returns the place without the password.
-func (p place) String() string {
-	if p.kind == "sqlite" {
-		return "sqlite:" + p.file
+func (at place) String() string {
+	if at.kind == "sqlite" {
+		return "sqlite:" + at.file
 	}
-	return p.url.Redacted()
+	return at.url.Redacted()
 }
 
 var errURL = errors.New("must be sqlite:FILE, or a URL that begins with postgres://, mysql://, redis:// or rediss://")
@@ -123,7 +123,8 @@ const (
 
 // database opens the database of a place. It does not connect.
 func (at place) database(how opening) (*sql.DB, sqlstore.Dialect, error) {
-	driver, dsn, dialect := "pgx", "", sqlstore.PostgreSQL
+	var dsn string
+	driver, dialect := "pgx", sqlstore.PostgreSQL
 	switch at.kind {
 	case "postgres":
 		u := *at.url
@@ -168,8 +169,11 @@ func (at place) sqliteDSN(how opening) (string, error) {
 		settings += "&_pragma=journal_mode(WAL)"
 	case errors.Is(err, os.ErrNotExist) && how == toBegin:
 		file, err := os.OpenFile(at.file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-		if err := errors.Join(err, file.Close()); err != nil {
+		if err != nil {
 			return "", usageError{err}
+		}
+		if err := file.Close(); err != nil {
+			return "", err
 		}
 		settings += "&_pragma=journal_mode(WAL)"
 	case errors.Is(err, os.ErrNotExist):
@@ -298,19 +302,12 @@ func (f storeFlags) tables(p *process, g *globals, how opening) (*sql.DB, sqlsto
 	return db, f.sqlConfig(dialect, c.Store), err
 }
 
-// closing joins the error of a close.
-func closing(err *error, c func() error) {
-	if e := c(); *err == nil {
-		*err = e
-	}
-}
-
 // unseen are users that only the host knows.
 type unseen struct{}
 
 var errUnseen = errors.New("the users are in the host's own database, which this program does not know")
 
-func (unseen) Authenticate(context.Context, string, string) (store.User, error) {
+func (unseen) Authenticate(_ context.Context, _, _ string) (store.User, error) {
 	return store.User{}, errUnseen
 }
 

@@ -31,7 +31,7 @@ type counting struct {
 }
 
 // close closes the counters, and the connections to them.
-func (c *counting) close() error { return errors.Join(c.Counters.Close(), c.client.Close()) }
+func (c *counting) close() error { return errors.Join(c.Close(), c.client.Close()) }
 
 // open opens the counters that the flags, the environment or the configuration name.
 func (f counterFlags) open(p *process, g *globals) (*counting, error) {

@@ -72,16 +72,17 @@ func (event) head() []string { return nil }
 
 // cells returns one line: the time, the kind, and what else is known.
 func (e event) cells() []string {
-	line := at(e.Time) + "  " + e.Kind
+	var line strings.Builder
+	line.WriteString(at(e.Time) + "  " + e.Kind)
 	for _, f := range []struct{ name, value string }{
 		{"user", e.User}, {"account", e.Account}, {"session", e.Session}, {"key", e.Key}, {"client", e.Client}, {"login", e.Login},
 		{"actor", e.Actor}, {"address", e.Address}, {"policy", e.Policy}, {"reason", e.Reason}, {"changed", e.Changed}, {"error", e.Error},
 	} {
 		if f.value != "" {
-			line += " " + f.name + "=" + f.value
+			line.WriteString(" " + f.name + "=" + f.value)
 		}
 	}
-	return []string{line}
+	return []string{line.String()}
 }
 
 // isWarning reports whether events.Log writes the event as a warning.
@@ -117,7 +118,7 @@ const (
 
 // Run runs the command.
 func (c *eventsCommand) Run(ctx context.Context, p *process, out *output) error {
-	in := io.Reader(p.stdin)
+	in := p.stdin
 	if c.File != stdoutName {
 		file, err := os.Open(c.File)
 		if err != nil {
@@ -156,7 +157,7 @@ func (c *eventsCommand) Run(ctx context.Context, p *process, out *output) error 
 		switch {
 		case errors.Is(err, io.EOF), c.Follow && ctx.Err() != nil:
 			if passed > 0 {
-				out.note("%s passed over: no events of Sallyport", plural(passed, "line"))
+				out.notef("%s passed over: no events of Sallyport", plural(passed, "line"))
 			}
 			return out.flush()
 		case err != nil:
@@ -199,7 +200,7 @@ func (c *eventsCommand) matches(e event, since time.Time) bool {
 
 // untilDone ends a read when the context is done.
 type untilDone struct {
-	ctx context.Context
+	ctx context.Context //nolint:containedctx // an io.Reader gets none
 	r   io.Reader
 }
 
@@ -229,7 +230,7 @@ func (u untilDone) Read(b []byte) (int, error) {
 type growing struct {
 	io.Reader
 
-	ctx  context.Context
+	ctx  context.Context //nolint:containedctx // as above
 	path string
 	own  *os.File // the file that it has opened itself
 }

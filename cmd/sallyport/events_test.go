@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -89,29 +88,26 @@ func TestPossibleAttacksAreColouredOnATerminal(t *testing.T) {
 	}
 }
 
-// buffer can be read while it is written.
-type buffer struct {
-	mu   sync.Mutex
-	text strings.Builder
+// texts are what a program writes, one after the other.
+type texts chan string
+
+func (c texts) Write(text []byte) (int, error) {
+	c <- string(text)
+	return len(text), nil
 }
 
-func (b *buffer) Write(text []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(text)
-}
-
-func (b *buffer) has(t *testing.T, words string) {
+func (c texts) has(t *testing.T, words string) {
 	t.Helper()
-	for until := time.Now().Add(10 * time.Second); time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
-		b.mu.Lock()
-		ok := strings.Contains(b.text.String(), words)
-		b.mu.Unlock()
-		if ok {
-			return
+	for {
+		select {
+		case text := <-c:
+			if strings.Contains(text, words) {
+				return
+			}
+		case <-t.Context().Done():
+			t.Fatalf("it has not written %q", words)
 		}
 	}
-	t.Fatalf("it has not written %q", words)
 }
 
 func TestALogIsFollowedAcrossItsRotationUntilAnInterruption(t *testing.T) {
@@ -121,8 +117,8 @@ func TestALogIsFollowedAcrossItsRotationUntilAnInterruption(t *testing.T) {
 		return `{"time":"2026-06-01T12:00:00Z","level":"INFO","msg":"sallyport","event":{"kind":"login","user":"` + user + `"}}` + "\n"
 	}
 	s.write(t, "app.log", line("first"))
-	var out buffer
-	p := &process{stdout: &out, stderr: &out, now: time.Now, getenv: func(string) string { return "" }}
+	out := make(texts, 10)
+	p := &process{stdout: out, stderr: out, now: time.Now, getenv: func(string) string { return "" }}
 	ctx, stop := context.WithCancel(t.Context())
 	code := make(chan int)
 	go func() { code <- run(ctx, p, []string{"events", "-f", filepath.Join(s.dir, "app.log"), "--json"}) }()

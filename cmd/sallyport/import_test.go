@@ -117,7 +117,8 @@ func TestAnInterruptedImportIsGoneOnWith(t *testing.T) {
 			return readUser(r, &configuration{}, first, complain)
 		},
 		write: func(ctx context.Context, u newUser) (bool, error) {
-			if written++; written == 10 {
+			written++
+			if written == 10 {
 				cancel()
 			}
 			err := in.sql.AddUserWithHash(ctx, u.User, u.hash)

@@ -35,9 +35,9 @@ func (i importing[T]) run(ctx context.Context, p *process, out *output, columns 
 	checking := p.meter("lines checked", len(rows))
 	for n, r := range rows {
 		if r.err != nil {
-			bad.add(r.line, "", "%v", r.err)
+			bad.addf(r.line, "", "%v", r.err)
 		} else {
-			values[n] = i.check(r, func(field, format string, args ...any) { bad.add(r.line, field, format, args...) })
+			values[n] = i.check(r, func(field, format string, args ...any) { bad.addf(r.line, field, format, args...) })
 		}
 		checking.add()
 		if err := ctx.Err(); err != nil {
@@ -88,7 +88,7 @@ func (i importing[T]) writeAll(ctx context.Context, p *process, rows []row, valu
 				mu.Lock()
 				switch {
 				case errors.Is(err, store.ErrConflict), errors.Is(err, errNegative):
-					bad.add(rows[n].line, "", "%v", err)
+					bad.addf(rows[n].line, "", "%v", err)
 				case err != nil:
 					stop(err)
 				case added:

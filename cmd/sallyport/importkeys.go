@@ -55,7 +55,7 @@ func (c *apiKeysImport) Run(ctx context.Context, p *process, out *output, g *glo
 	if err != nil {
 		return err
 	}
-	defer closing(&err, s.close)
+	defer func() { err = errors.Join(err, s.close()) }()
 	if s.ownsNo && !c.Unchecked {
 		return usagef("the users are not in %s: add --unchecked if you know that the owners exist", s.place)
 	}

@@ -66,7 +66,7 @@ func (c *usersImport) Run(ctx context.Context, p *process, out *output, g *globa
 	if err != nil {
 		return err
 	}
-	defer closing(&err, s.close)
+	defer func() { err = errors.Join(err, s.close()) }()
 	if s.ownsNo {
 		return usagef("the users are not in %s: import them into the host's own table", s.place)
 	}

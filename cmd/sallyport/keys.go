@@ -266,7 +266,7 @@ func (c *keysRotate) Run(p *process, out *output) error {
 		return err
 	}
 	next := all[len(all)-1]
-	out.note("Every node must have read %s before %s.", filepath.Base(cmp.Or(c.Out, c.File)), stamp(next.SignsFrom))
+	out.notef("Every node must have read %s before %s.", filepath.Base(cmp.Or(c.Out, c.File)), stamp(next.SignsFrom))
 	return nil
 }
 

@@ -67,7 +67,7 @@ func TestARotationRejectsNoToken(t *testing.T) {
 	t.Parallel()
 	s := newShell(t)
 	s.must(t, "keys make --format jwks --out DIR/k.jwks")
-	if err := os.Chmod(filepath.Join(s.dir, "k.jwks"), 0o640); err != nil {
+	if err := os.Chmod(filepath.Join(s.dir, "k.jwks"), 0o640); err != nil { //nolint:gosec // that is the test
 		t.Fatal(err)
 	}
 	before := s.read(t, "k.jwks")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"strconv"
 
 	"github.com/sallyport-go/sallyport/middleware"
@@ -99,7 +100,7 @@ func (f attemptFlags) withAuth(ctx context.Context, p *process, out *output, g *
 	if err != nil {
 		return err
 	}
-	defer closing(&err, c.close)
+	defer func() { err = errors.Join(err, c.close()) }()
 	auth, err := c.auth(p)
 	if err != nil {
 		return err

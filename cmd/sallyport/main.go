@@ -141,7 +141,7 @@ func (p *process) fail(ctx context.Context, err error, asJSON bool) int {
 	switch {
 	case text == "":
 	case asJSON:
-		writeJSON(p.stderr, failure{Type: "error", Code: name, Message: text})
+		_ = writeJSON(p.stderr, failure{Type: "error", Code: name, Message: text})
 	default:
 		_, _ = fmt.Fprintln(p.stderr, "sallyport:", clean(text, '\n'))
 	}

@@ -272,8 +272,8 @@ func begin(t *testing.T, kind string, server *url.URL, at place, create, drop st
 
 // answers asks each server once.
 func answers(kind string, db *sql.DB) error {
-	asked.Lock()
-	defer asked.Unlock()
+	asked.mu.Lock()
+	defer asked.mu.Unlock()
 	err, known := asked.said[kind]
 	if !known {
 		err = db.PingContext(context.Background())
@@ -283,8 +283,7 @@ func answers(kind string, db *sql.DB) error {
 }
 
 var asked = struct {
-	sync.Mutex
-
+	mu   sync.Mutex
 	said map[string]error
 }{said: map[string]error{}}
 

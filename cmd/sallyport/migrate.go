@@ -62,7 +62,7 @@ func (c *migrateStatus) Run(ctx context.Context, p *process, out *output, g *glo
 	if err != nil {
 		return err
 	}
-	defer closing(&err, db.Close)
+	defer func() { err = errors.Join(err, db.Close()) }()
 	pending, err := sqlstore.Pending(ctx, db, config)
 	if err != nil {
 		return err
@@ -97,7 +97,7 @@ func (c *migrateUp) Run(ctx context.Context, p *process, out *output, g *globals
 	if err != nil {
 		return err
 	}
-	defer closing(&err, db.Close)
+	defer func() { err = errors.Join(err, db.Close()) }()
 	pending, err := sqlstore.Pending(ctx, db, config)
 	if err != nil {
 		return err
@@ -111,7 +111,7 @@ func (c *migrateUp) Run(ctx context.Context, p *process, out *output, g *globals
 		out.add(migration{"migration", name, state})
 	}
 	if len(pending) == 0 {
-		out.note("nothing to do: the tables are those of this release")
+		out.notef("nothing to do: the tables are those of this release")
 	}
 	return nil
 }

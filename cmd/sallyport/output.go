@@ -58,13 +58,14 @@ func (o *output) add(r record) {
 		}
 	}
 	o.keepf("%s\n", strings.Join(cells, "\t"))
-	if o.rows++; o.rows%rowsAtATime == 0 {
+	o.rows++
+	if o.rows%rowsAtATime == 0 {
 		o.keep(o.table.Flush())
 	}
 }
 
-// note writes a sentence for people.
-func (o *output) note(format string, args ...any) {
+// notef writes a sentence for people.
+func (o *output) notef(format string, args ...any) {
 	if o.json {
 		return
 	}

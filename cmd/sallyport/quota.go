@@ -54,7 +54,7 @@ func (f callerFlags) caller(ctx context.Context, p *process, in storeFlags, conf
 	if err != nil {
 		return c, err
 	}
-	defer closing(&err, s.close)
+	defer func() { err = errors.Join(err, s.close()) }()
 	u, err := s.User(ctx, f.User)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
@@ -159,7 +159,7 @@ func (f callerFlags) withQuota(
 	if err != nil {
 		return err
 	}
-	defer closing(&err, c.close)
+	defer func() { err = errors.Join(err, c.close()) }()
 	l, err := c.limiter(p)
 	if err != nil {
 		return err

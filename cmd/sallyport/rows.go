@@ -58,7 +58,7 @@ func (r row) list(name string) []string {
 
 // rows reads all rows. Its error is that of the whole input; that of a line is in the row.
 func (f importFlags) rows(p *process, columns []string) ([]row, error) {
-	in := io.Reader(p.stdin)
+	in := p.stdin
 	if f.File != stdoutName {
 		file, err := os.Open(f.File)
 		if err != nil {
@@ -126,16 +126,16 @@ func fromCSV(in *bufio.Reader, columns []string) (all []row, err error) {
 	c.FieldsPerRecord = -1 // counted here, so that one bad line is not the last that is read
 	for {
 		fields, err := c.Read()
-		if errors.Is(err, io.EOF) {
-			return all, nil
-		}
 		r := row{fields: map[string]any{}}
-		if wrong, ok := errors.AsType[*csv.ParseError](err); ok {
+		wrong, isWrong := errors.AsType[*csv.ParseError](err)
+		switch {
+		case errors.Is(err, io.EOF):
+			return all, nil //nolint:nilerr // the end of the input
+		case isWrong:
 			r.line, r.err = wrong.StartLine, wrong.Err // without the text of the line
 			all = append(all, r)
 			continue
-		}
-		if err != nil {
+		case err != nil:
 			return nil, err
 		}
 		r.line, _ = c.FieldPos(0)
@@ -228,8 +228,8 @@ type problems struct {
 	seen map[int]bool
 }
 
-// add notes what is wrong with a line. It never has the value of a field that may be secret.
-func (w *problems) add(line int, field, format string, args ...any) {
+// addf notes what is wrong with a line. It never has the value of a field that may be secret.
+func (w *problems) addf(line int, field, format string, args ...any) {
 	if w.seen == nil {
 		w.seen = map[int]bool{}
 	}

@@ -25,7 +25,7 @@ var secretForms = []struct {
 	{"a password", regexp.MustCompile(`(?i)(?:^|[\s?&;,])(?:password|passwd|pwd|sslpassword|_pwd)\s*=`)},
 	{"an API key or a refresh token", regexp.MustCompile(`\b[a-z0-9]{2,16}_(?:ak_[A-Z2-7]{33}\b|rt_[A-Za-z0-9_-]{20})`)},
 	{"a token", regexp.MustCompile(`\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.`)},
-	{"a private key", regexp.MustCompile(`-----BEGIN|"(?:d|k)"\s*:`)},
+	{"a private key", regexp.MustCompile(`-{5}BEGIN|"[dk]"\s*:`)},
 }
 
 // refuseSecrets returns an error if a secret is in the command line.

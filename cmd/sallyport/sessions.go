@@ -112,7 +112,7 @@ func (c *sessionsList) Run(ctx context.Context, p *process, out *output, g *glob
 	if err != nil {
 		return err
 	}
-	defer closing(&err, s.close)
+	defer func() { err = errors.Join(err, s.close()) }()
 	found := 0
 	add := func(open tokens.OpenSession, user string) {
 		found++
@@ -127,7 +127,7 @@ func (c *sessionsList) Run(ctx context.Context, p *process, out *output, g *glob
 		err = eachUser(ctx, s, func(user string) error { return eachSession(ctx, a, user, add) })
 	}
 	if err == nil && found == 0 {
-		out.note("no active sessions")
+		out.notef("no active sessions")
 	}
 	return err
 }
@@ -176,7 +176,7 @@ func (c *sessionsEnd) Run(ctx context.Context, p *process, out *output, g *globa
 	if err != nil {
 		return err
 	}
-	defer closing(&err, s.close)
+	defer func() { err = errors.Join(err, s.close()) }()
 	switch {
 	case c.Session != "":
 		return c.one(ctx, s, a, out)
@@ -253,7 +253,7 @@ func (c *sessionsEnd) ofAll(ctx context.Context, p *process, s *storage, a *toke
 		ending.add()
 	}
 	if len(users) == 0 {
-		out.note("no sessions")
+		out.notef("no sessions")
 	}
 	return nil
 }

@@ -100,7 +100,8 @@ type stopAfter struct {
 }
 
 func (w stopAfter) Write(b []byte) (int, error) {
-	if *w.writes++; *w.writes == w.n {
+	*w.writes++
+	if *w.writes == w.n {
 		w.stop()
 	}
 	return len(b), nil

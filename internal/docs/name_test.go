@@ -107,7 +107,7 @@ var foreign = []string{
 }
 
 // foreignPackages are packages of other modules, and variables, in the pages.
-var foreignPackages = []string{"http", "sql", "adaptor", "connect", "echo", "grpc", "errors", "gin", "r", "t"}
+var foreignPackages = []string{"http", "sql", "adaptor", "connect", "echo", "grpc", "errors", "gin", "slog", "r", "t"}
 
 var upperCase = regexp.MustCompile(`^[A-Z0-9_]+$`) // HTTP methods, environment variables, SQL
 
