@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strconv"
 	"sync"
 	"testing"
@@ -89,9 +88,6 @@ func TestPictures(t *testing.T) {
 // all tests.
 func inChromium(t *testing.T) string {
 	t.Helper()
-	if os.Getenv("SALLYPORT_FULL") == "" {
-		t.Skip("skipped: SALLYPORT_FULL is not set") //nolint:forbidigo // where it is set nothing is skipped that may not be
-	}
 	chromium := browsertest.Browser(t, "testdata")
 	if shell := browsertest.Shell(); shell != "" {
 		return shell

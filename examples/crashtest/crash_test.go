@@ -27,7 +27,7 @@ func TestKilledWhileManyRefresh(t *testing.T) {
 		n := newNode(t, p)
 		n.run(t)
 		people := live(t, n, 32)
-		kills, ofServer := trials(t, 10), 0
+		kills, ofServer := trials(t, 5), 0
 		for range kills {
 			ofTheServer, notes := p.server != nil && chance(4) == 0, chance(150)
 			if ofTheServer {

@@ -28,17 +28,22 @@ func TestMain(m *testing.M) {
 	os.Exit(redistest.RunTogether(m))
 }
 
+const trialsVariable = "SALLYPORT_CRASHTEST"
+
+// atLength is whether all is tried, as often as SALLYPORT_CRASHTEST says.
+func atLength() bool { return os.Getenv(trialsVariable) != "" }
+
 // trials is how often something is tried: as often as SALLYPORT_CRASHTEST says, or a
 // few times.
 func trials(t *testing.T, few int) int {
 	t.Helper()
-	text := os.Getenv("SALLYPORT_CRASHTEST")
-	if text == "" {
+	if !atLength() {
 		return few
 	}
+	text := os.Getenv(trialsVariable)
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
-		t.Fatalf("SALLYPORT_CRASHTEST is %q, want a number such as 200", text)
+		t.Fatalf("%s is %q, want a number such as 200", trialsVariable, text)
 	}
 	return max(n, few)
 }

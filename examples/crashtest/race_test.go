@@ -33,7 +33,7 @@ func TestManyNodesAndOneToken(t *testing.T) {
 		s := p.direct(t)
 		kept, err := clients[0].in(graceful).enters(t.Context())
 		must(t, err)
-		rounds := trials(t, 10)
+		rounds := trials(t, 5)
 		for range rounds {
 			once, err := clients[0].in(strict).enters(t.Context())
 			must(t, err)

@@ -14,7 +14,7 @@ func TestKilledRightAfterARevocation(t *testing.T) {
 		n := newNode(t, p)
 		n.run(t)
 		c := newClient(t, n, strict)
-		for range max(3, trials(t, 3)/10) {
+		for range max(2, trials(t, 2)/10) {
 			first, err := c.enters(t.Context())
 			must(t, err)
 			a, err := c.refresh(t.Context(), first)

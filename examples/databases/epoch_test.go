@@ -323,45 +323,6 @@ func TestManyFirstSessionsOfAUser(t *testing.T) {
 	})
 }
 
-// On the way up each user with sessions gets an epoch; on the way down what ended with
-// one has ended by itself.
-func TestRowsFromBeforeThereWereEpochs(t *testing.T) {
-	t.Parallel()
-	each(t, func(t *testing.T, p *place) {
-		if p.config.Dialect == sqlstore.MySQL {
-			return // its first tables had epochs
-		}
-		db := p.db(t)
-		s := p.store(t, db)
-		for _, id := range []string{"own", "other", "out"} {
-			must(t, s.CreateSession(t.Context(), session(id, 24)))
-		}
-		must(t, s.RevokeSession(t.Context(), "out", noon.Add(time.Second)))
-		_, err := s.RevokeUserSessions(t.Context(), "u1", "own", noon, noon)
-		must(t, err)
-		for range 2 { // the second time there is an epoch that has ended
-			p.run(t, db, downTo(t, p, 7)...)
-			refuses(t, db, p.config, "lack 00008_epochs.sql: run sqlstore.Migrate")
-			if n := p.count(t, "SELECT count(*) FROM sallyport_sessions WHERE revoked_at IS NULL"); n != 1 {
-				t.Errorf("%d sessions are not revoked", n)
-			}
-			s = p.store(t, db)
-			for id, at := range map[string]time.Time{"own": {}, "other": noon, "out": noon.Add(time.Second)} {
-				if got, err := s.Session(t.Context(), id); err != nil || !got.RevokedAt.Equal(at) {
-					t.Errorf("%s was revoked at %v, %v; want %v", id, got.RevokedAt, err, at)
-				}
-			}
-			if n := p.count(t, "SELECT count(*) FROM sallyport_epochs WHERE ended_at IS NULL"); n != 1 {
-				t.Errorf("there are %d epochs", n)
-			}
-		}
-		must(t, s.AdvanceSession(t.Context(), "own", 1, noon, noon.Add(time.Hour)))
-		wants(t, s.AdvanceSession(t.Context(), "other", 1, noon, noon.Add(time.Hour)), store.ErrConflict, "AdvanceSession of what had ended")
-		must(t, revokesUsers(t.Context(), s, "u1", noon))
-		wants(t, s.AdvanceSession(t.Context(), "own", 2, noon, noon.Add(time.Hour)), store.ErrConflict, "AdvanceSession of what was left")
-	})
-}
-
 // A call that loses to another each time has failed, and has not won.
 func TestAnEpochThatEndsAgainAndAgain(t *testing.T) {
 	t.Parallel()

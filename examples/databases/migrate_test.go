@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -55,26 +54,29 @@ func versions(t *testing.T, p *place) string {
 	return strings.Join(strings.Fields(lines(t, p.db(t), "SELECT version FROM sallyport_migrations ORDER BY version", 0)), " ")
 }
 
-// downTo returns the statements that undo all migrations after a version, the newest
-// first, as a tool for migrations runs them.
-func downTo(t *testing.T, p *place, version int) (statements []string) {
-	t.Helper()
-	files, err := sqlstore.Migrations(p.config)
-	must(t, err)
-	names, err := fs.Glob(files, "*")
-	must(t, err)
-	for _, name := range slices.Backward(names) {
-		if n, err := strconv.Atoi(name[:5]); err != nil || n <= version {
-			continue
-		}
-		text, err := fs.ReadFile(files, name)
+// What undoes the migrations leaves nothing of them, and they can be done again.
+func TestMigrationsAreUndone(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, p *place) {
+		db, before := p.db(t), tables(t, p)
+		p.store(t, db)
+		files, err := sqlstore.Migrations(p.config)
 		must(t, err)
-		_, down, _ := strings.Cut(string(text), "-- +goose Down\n")
-		for statement := range strings.SplitSeq(strings.TrimSpace(down), ";\n") {
-			statements = append(statements, strings.TrimSuffix(statement, ";"))
+		names, err := fs.Glob(files, "*")
+		must(t, err)
+		for _, name := range slices.Backward(names) { // as a tool for migrations does
+			text, err := fs.ReadFile(files, name)
+			must(t, err)
+			_, down, _ := strings.Cut(string(text), "-- +goose Down\n")
+			for statement := range strings.SplitSeq(strings.TrimSpace(down), ";\n") {
+				p.run(t, db, strings.TrimSuffix(statement, ";"))
+			}
 		}
-	}
-	return statements
+		if after := tables(t, p); after != before {
+			t.Errorf("left:\n%s\nbefore there was:\n%s", after, before)
+		}
+		p.store(t, db)
+	})
 }
 
 func TestMigrateOnceMoreChangesNothing(t *testing.T) {

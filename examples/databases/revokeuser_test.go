@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/store"
-	"github.com/sallyport-go/sallyport/store/sqlstore"
 )
 
 // crowdOfOne is how many sessions the tests give one user. SALLYPORT_SESSIONS
@@ -221,38 +220,6 @@ func TestCredentialVersions(t *testing.T) {
 			if before.CredentialVersion == "" || (before.CredentialVersion != after.CredentialVersion) != step.changes {
 				t.Errorf("%s: the version was %q and is %q", step.name, before.CredentialVersion, after.CredentialVersion)
 			}
-		}
-	})
-}
-
-// Rows from before there were versions are read, and have none.
-func TestRowsFromBeforeThereWereVersions(t *testing.T) {
-	t.Parallel()
-	each(t, func(t *testing.T, p *place) {
-		if p.config.Dialect == sqlstore.MySQL {
-			return // its first tables had versions
-		}
-		db := p.db(t)
-		s := p.store(t, db)
-		must(t, s.AddUser(t.Context(), ada, adas), s.CreateSession(t.Context(), session("s1", 24)), s.CreateAPIKey(t.Context(), keyOfAda))
-		p.run(t, db, downTo(t, p, 3)...)
-		refuses(t, db, p.config, "lack 00004_credential_versions.sql: run sqlstore.Migrate")
-		s = p.store(t, db)
-		u, err := s.Authenticate(t.Context(), "ada", adas)
-		must(t, err)
-		old, err := s.Session(t.Context(), "s1")
-		must(t, err)
-		k, err := s.APIKey(t.Context(), keyOfAda.Digest)
-		must(t, err)
-		if u.CredentialVersion+old.CredentialVersion+k.CredentialVersion != "" {
-			t.Errorf("the versions are %q, %q and %q", u.CredentialVersion, old.CredentialVersion, k.CredentialVersion)
-		}
-		if !old.AuthenticatedAt.IsZero() || len(old.Methods) > 0 || old.Actor != "" {
-			t.Errorf("when and how the user was authenticated is %v, %q, %q", old.AuthenticatedAt, old.Methods, old.Actor)
-		}
-		must(t, s.SetPassword(t.Context(), "u1", "another horse"))
-		if u, err = s.User(t.Context(), "u1"); err != nil || u.CredentialVersion == "" {
-			t.Errorf("after a new password the version is %q, %v", u.CredentialVersion, err)
 		}
 	})
 }

@@ -17,6 +17,7 @@ const module = "/usr/lib/nginx/modules/ngx_http_js_module.so"
 // nginx guards static files by asking Introspect (RFC 7662) about each token.
 func TestNginxAsksTheIntrospectionEndpoint(t *testing.T) {
 	t.Parallel()
+	skip.Programs(t)
 	if _, err := os.Stat(module); err != nil {
 		skip.Skip(t, "no libnginx-mod-http-js")
 	}

@@ -114,6 +114,7 @@ func forged(token string) string {
 // and what it runs are there.
 func needs(t *testing.T, program string) {
 	t.Helper()
+	skip.Programs(t)
 	if _, err := exec.LookPath(program); err != nil {
 		skip.Skip(t, "no "+program)
 	}

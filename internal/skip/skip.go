@@ -7,8 +7,10 @@ import (
 	"testing"
 )
 
-// required is the environment variable that is set where no test may be skipped.
-const required = "SALLYPORT_REQUIRE_SERVICES"
+const (
+	required = "SALLYPORT_REQUIRE_SERVICES" // set where no test may be skipped for want of something
+	programs = "SALLYPORT_PROGRAMS"         // set where the programs of others are run
+)
 
 // Skip skips the test, or fails it if SALLYPORT_REQUIRE_SERVICES is set. What says
 // what is missing, such as "no redis-server on this machine".
@@ -18,4 +20,14 @@ func Skip(t testing.TB, what string) {
 		t.Fatalf("%s, and %s is set", what, required)
 	}
 	t.Skipf("skipped: %s", what)
+}
+
+// Programs skips the test unless SALLYPORT_PROGRAMS is set: it takes seconds to start
+// what others have written, such as a browser or a client in another language, and a run
+// of all tests would take half as long again.
+func Programs(t testing.TB) {
+	t.Helper()
+	if os.Getenv(programs) == "" { //nolint:forbidigo // a test has no Config
+		t.Skipf("skipped: %s is not set", programs)
+	}
 }

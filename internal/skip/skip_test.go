@@ -41,3 +41,18 @@ func TestSkip(t *testing.T) { //nolint:paralleltest // it sets the environment
 		}
 	}
 }
+
+func TestPrograms(t *testing.T) { //nolint:paralleltest // it sets the environment
+	for set, want := range map[string]string{
+		"":  "skip: skipped: SALLYPORT_PROGRAMS is not set",
+		"1": "",
+	} {
+		t.Setenv("SALLYPORT_REQUIRE_SERVICES", "1") // which asks for services, not for programs
+		t.Setenv("SALLYPORT_PROGRAMS", set)
+		w := &recorder{}
+		skip.Programs(w)
+		if w.ended != want {
+			t.Errorf("with %q: %q, want %q", set, w.ended, want)
+		}
+	}
+}

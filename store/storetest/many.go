@@ -31,13 +31,14 @@ func keepsMany(t *trial) {
 		}
 	}
 	past := t.past()
-	crowded := unique("user")
+	crowded, others := unique("user"), t.fewUsers()
 	live, expired := make([]store.Session, n/2), make([]store.Session, n/2)
 	for i := range live {
 		live[i], expired[i] = t.newSession(), t.newSession()
 		if i < min(heavy, n/4) {
 			live[i].UserID = crowded
 		}
+		expired[i].UserID = others[i%len(others)]
 		expired[i].IdleUntil = past.Add(-time.Duration(i) * time.Microsecond)
 	}
 	t.createsAll(live)
@@ -66,6 +67,15 @@ func keepsMany(t *trial) {
 	some(live, func(s store.Session) { t.finds(s, "RevokeUserSessions of many") })
 	t.lists(crowded)
 	t.advances(other, t.now, t.now.Add(day))
+}
+
+// fewUsers are users for many sessions.
+func (*trial) fewUsers() []string {
+	users := make([]string, 16)
+	for i := range users {
+		users[i] = unique("user")
+	}
+	return users
 }
 
 // createsAll adds sessions, some at once.

@@ -30,13 +30,16 @@ var sweepRules = []rule{
 const defaultBatch = 1000
 
 // expireMany adds sessions that have expired by then. Some of them, all over the
-// place, are this user's.
+// place, are this user's; the others are of few users, for the first session of a user
+// may take a store longer than those that follow.
 func (t *trial) expireMany(n int, past time.Time) (user string) {
 	user = unique("user")
+	others := t.fewUsers()
 	all := make([]store.Session, n)
 	for i := range all {
 		all[i] = t.newSession()
 		s := &all[i]
+		s.UserID = others[i%len(others)]
 		s.CreatedAt, s.AdvancedAt = past.Add(-30*day), past.Add(-30*day)
 		s.IdleUntil = past.Add(-time.Duration(n-i) * time.Microsecond)
 		s.ExpiresAt = s.IdleUntil

@@ -13,11 +13,13 @@ import (
 	"github.com/sallyport-go/sallyport/internal/skip"
 )
 
-// Browser returns where a Chromium is, as Debian and others name it. It skips the test,
-// or fails it where nothing may be skipped, unless there is one, and node and the
+// Browser returns where a Chromium is, as Debian and others name it. It skips the test
+// where no programs of others are run, and it skips it, or fails it where nothing may be
+// skipped, unless there is one, and node and the
 // packages that drive it in scripts, the folder of a package.json.
 func Browser(t *testing.T, scripts string) string {
 	t.Helper()
+	skip.Programs(t)
 	if _, err := os.Stat(filepath.Join(scripts, "node_modules", "playwright-core")); err != nil {
 		skip.Skip(t, "no driver: npm ci --ignore-scripts in the folder "+scripts)
 	}

@@ -50,9 +50,10 @@ func Dir(t *testing.T) string {
 // Start runs the program until the test ends, and returns when it listens on all of
 // the addresses. prepare returns the data of the template, and these addresses:
 // fresh ones each time, because another process may take one before the program
-// does. Without the program the test is skipped.
+// does. The test is skipped without the program, and where no programs of others are run.
 func (p Program) Start(t *testing.T, dir string, prepare func() (data any, addresses []string)) {
 	t.Helper()
+	skip.Programs(t)
 	path, err := exec.LookPath(p.Name)
 	if err != nil {
 		skip.Skip(t, "no "+p.Name)

@@ -58,6 +58,7 @@ const scripts = "../../resourceservers/testdata"
 // nodeProvider starts the provider until the test ends, and returns its issuer.
 func nodeProvider(t *testing.T, redirect string) string {
 	t.Helper()
+	skip.Programs(t)
 	if _, err := os.Stat(filepath.Join(scripts, "node_modules", "oidc-provider")); err != nil {
 		skip.Skip(t, "no provider: npm ci --ignore-scripts in examples/resourceservers/testdata")
 	}

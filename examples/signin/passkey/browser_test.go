@@ -18,7 +18,8 @@ import (
 func TestAPasskeyInChromium(t *testing.T) {
 	t.Parallel()
 	const scripts = "../../browser/testdata"
-	chromium := cmp.Or(browsertest.Shell(), browsertest.Browser(t, scripts))
+	whole := browsertest.Browser(t, scripts)
+	chromium := cmp.Or(browsertest.Shell(), whole)
 	var app http.Handler
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { app.ServeHTTP(w, r) }))
 	t.Cleanup(server.Close)

@@ -13,38 +13,74 @@ CREATE TABLE sallyport_migrations (
 );
 
 CREATE TABLE sallyport_sessions (
-    id          TEXT COLLATE "C" PRIMARY KEY,
-    user_id     TEXT COLLATE "C" NOT NULL,
-    client_id   TEXT COLLATE "C" NOT NULL,
-    scopes      TEXT             NOT NULL,
-    generation  BIGINT           NOT NULL,
-    created_at  BIGINT           NOT NULL,
-    advanced_at BIGINT           NOT NULL,
-    idle_until  BIGINT           NOT NULL,
-    expires_at  BIGINT           NOT NULL,
-    revoked_at  BIGINT,
-    label       TEXT             NOT NULL
+    id                 TEXT COLLATE "C" PRIMARY KEY,
+    user_id            TEXT COLLATE "C" NOT NULL,
+    client_id          TEXT COLLATE "C" NOT NULL,
+    scopes             TEXT             NOT NULL,
+    generation         BIGINT           NOT NULL,
+    created_at         BIGINT           NOT NULL,
+    advanced_at        BIGINT           NOT NULL,
+    idle_until         BIGINT           NOT NULL,
+    expires_at         BIGINT           NOT NULL,
+    revoked_at         BIGINT,
+    label              TEXT             NOT NULL,
+    credential_version TEXT COLLATE "C" NOT NULL DEFAULT '',
+    authenticated_at   BIGINT,
+    methods            TEXT             NOT NULL DEFAULT '[]',
+    actor              TEXT COLLATE "C" NOT NULL DEFAULT '',
+
+    -- The epoch of the user that the session belongs to: it ends with it.
+    epoch              BIGINT           NOT NULL DEFAULT 0
 );
 
--- A user's sessions, oldest first. Those that were revoked are never asked for.
-CREATE INDEX sallyport_sessions_user ON sallyport_sessions (user_id, created_at, id) WHERE revoked_at IS NULL;
+-- The active sessions of a user, oldest first: those of the current epoch.
+CREATE INDEX sallyport_sessions_user ON sallyport_sessions (user_id, epoch, created_at, id) WHERE revoked_at IS NULL;
+
+-- A user's revoked sessions by when they were revoked, for RevokeUserSessions.
+CREATE INDEX sallyport_sessions_revoked ON sallyport_sessions (user_id, revoked_at) WHERE revoked_at IS NOT NULL;
 
 -- The sessions by when they end, for DeleteExpiredSessions.
 CREATE INDEX sallyport_sessions_end ON sallyport_sessions (LEAST(idle_until, expires_at));
 
-CREATE TABLE sallyport_api_keys (
-    id           TEXT COLLATE "C" PRIMARY KEY,
-    digest       BYTEA            NOT NULL UNIQUE,
-    user_id      TEXT COLLATE "C" NOT NULL,
-    label        TEXT             NOT NULL,
-    scopes       TEXT             NOT NULL,
-    created_at   BIGINT           NOT NULL,
-    expires_at   BIGINT,
-    last_used_at BIGINT,
-    revoked_at   BIGINT
+-- Ending an epoch ends all its sessions. The current epoch of a user has no ended_at.
+-- All its sessions have expired at until, or are looked for before it is deleted.
+CREATE TABLE sallyport_epochs (
+    user_id  TEXT COLLATE "C" NOT NULL,
+    epoch    BIGINT           NOT NULL,
+    ended_at BIGINT,
+    until    BIGINT           NOT NULL,
+
+    PRIMARY KEY (user_id, epoch)
 );
 
+CREATE INDEX sallyport_epochs_until ON sallyport_epochs (until);
+
+CREATE TABLE sallyport_api_keys (
+    id                 TEXT COLLATE "C" PRIMARY KEY,
+    digest             BYTEA            NOT NULL UNIQUE,
+    user_id            TEXT COLLATE "C" NOT NULL,
+    label              TEXT             NOT NULL,
+    scopes             TEXT             NOT NULL,
+    created_at         BIGINT           NOT NULL,
+    expires_at         BIGINT,
+    last_used_at       BIGINT,
+    revoked_at         BIGINT,
+    credential_version TEXT COLLATE "C" NOT NULL DEFAULT '',
+
+    -- Whose the key is, if it is not a user's; user_id is empty then.
+    owner_kind         TEXT COLLATE "C" NOT NULL DEFAULT '',
+    owner_id           TEXT COLLATE "C" NOT NULL DEFAULT '',
+    hint               TEXT             NOT NULL DEFAULT '',
+    networks           TEXT             NOT NULL DEFAULT '[]',
+    successor          TEXT COLLATE "C" NOT NULL DEFAULT ''
+);
+
+-- The active keys of a user and of another owner, oldest first.
 CREATE INDEX sallyport_api_keys_user ON sallyport_api_keys (user_id, created_at, id) WHERE revoked_at IS NULL;
+CREATE INDEX sallyport_api_keys_owner ON sallyport_api_keys (owner_id, owner_kind, created_at, id) WHERE revoked_at IS NULL AND owner_kind <> '';
+
+-- When a key has ended, by its age or by a revocation, for DeleteExpiredAPIKeys.
+CREATE INDEX sallyport_api_keys_end ON sallyport_api_keys (LEAST(expires_at, revoked_at));
 
 CREATE TABLE sallyport_clients (
     id             TEXT COLLATE "C" PRIMARY KEY,
@@ -70,5 +106,6 @@ INSERT INTO sallyport_migrations (version) VALUES (1);
 DROP TABLE sallyport_denials;
 DROP TABLE sallyport_clients;
 DROP TABLE sallyport_api_keys;
+DROP TABLE sallyport_epochs;
 DROP TABLE sallyport_sessions;
 DROP TABLE sallyport_migrations;
