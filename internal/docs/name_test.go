@@ -103,7 +103,7 @@ var of = map[string][]string{
 // other modules and of headers, and beginnings of names.
 var foreign = []string{
 	"EventSource", "WebSocket", "Authorization", "RateLimit", "HTTPErrorHandler", "IPExtractor", "RealIP",
-	"PasswordCredentialsToken", "SetMaxIdleConns", "SetMaxOpenConns", "TestConformance", "Origin", "Example_wrong", "Insecure", "CheckX", "RateLimiter", "TestTwin", "Meta", "SetUnencryptedHTTP2",
+	"PasswordCredentialsToken", "SetMaxIdleConns", "SetMaxOpenConns", "TestConformance", "Origin", "Example_wrong", "Insecure", "CheckX", "RateLimiter", "TestTwin", "Meta", "SetUnencryptedHTTP2", "LoadCredential", "Shutdown",
 }
 
 // foreignPackages are packages of other modules, and variables, in the pages.

@@ -158,7 +158,7 @@ func TestDocsREADMECountsTheRequirements(t *testing.T) {
 }
 
 // Blocks of these languages show code of the repository.
-var excerpted = []string{"go", "sql", "js", "html"}
+var excerpted = []string{"go", "sql", "js", "html", "dockerfile", "ini"}
 
 func TestDocsCodeBlocksStandInTheTree(t *testing.T) {
 	t.Parallel()
