@@ -75,7 +75,7 @@ func (d device) me(t *testing.T) error {
 
 func (d device) get(t *testing.T, path string) error {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, d.API+path, nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, d.API+path, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}

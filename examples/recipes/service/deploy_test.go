@@ -110,9 +110,13 @@ func TestTheProgramOfTheImageRunsWhereThereIsNothingElse(t *testing.T) {
 	}
 	const user = 65532
 	secrets := filepath.Join(root, "run", "secrets")
-	err = errors.Join(os.MkdirAll(secrets, 0o700), newFolder(secrets), os.Chmod(filepath.Join(root, "run"), 0o555), os.Chown(secrets, user, user),
-		os.Chown(filepath.Join(secrets, signingFile), user, user), os.Chown(filepath.Join(secrets, refreshFile), user, user),
-		os.Chmod(secrets, 0o500), os.Chmod(root, 0o555))
+	err = errors.Join(os.MkdirAll(secrets, 0o700), newFolder(secrets))
+	for _, name := range []string{"", signingFile, refreshFile} {
+		err = errors.Join(err, os.Chown(filepath.Join(secrets, name), user, user))
+	}
+	for _, name := range []string{secrets, filepath.Join(root, "run"), root} {
+		err = errors.Join(err, os.Chmod(name, 0o555)) //nolint:gosec // the folders are read-only
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,8 +171,8 @@ func TestSystemdAcceptsTheUnits(t *testing.T) {
 	folder := t.TempDir()
 	for _, name := range []string{"notes.service", "notes.socket"} {
 		text, err := os.ReadFile(name)
-		// It looks whether the program is there.
-		if err := errors.Join(err, os.WriteFile(filepath.Join(folder, name), []byte(strings.Replace(string(text), "/usr/local/bin/notes", os.Args[0], 1)), 0o600)); err != nil {
+		unit := strings.Replace(string(text), "/usr/local/bin/notes", os.Args[0], 1)                             // it looks whether the program is there
+		if err := errors.Join(err, os.WriteFile(filepath.Join(folder, name), []byte(unit), 0o600)); err != nil { //nolint:gosec // the test names it
 			t.Fatal(err)
 		}
 	}

@@ -51,7 +51,7 @@ func newFolder(folder string) error {
 }
 
 // rotate adds a key that signs from a time on. Until then it is published only.
-func rotate(folder string, now, from time.Time, accessTTL time.Duration) error {
+func rotate(folder string, now, from time.Time) error {
 	set, err := readSet(folder)
 	if err != nil {
 		return err
@@ -61,11 +61,11 @@ func rotate(folder string, now, from time.Time, accessTTL time.Duration) error {
 		return err
 	}
 	set.Keys = append(set.Keys, key)
-	return set.signFrom(folder, key["kid"], now, from, accessTTL)
+	return set.signFrom(folder, key["kid"], now, from)
 }
 
 // back lets a key that is still in the file sign again from a time on.
-func back(folder, id string, now, from time.Time, accessTTL time.Duration) error {
+func back(folder, id string, now, from time.Time) error {
 	set, err := readSet(folder)
 	if err != nil {
 		return err
@@ -73,12 +73,12 @@ func back(folder, id string, now, from time.Time, accessTTL time.Duration) error
 	if !slices.ContainsFunc(set.Keys, func(k map[string]any) bool { return k["kid"] == id }) {
 		return fmt.Errorf("there is no key %q", id)
 	}
-	return set.signFrom(folder, id, now, from, accessTTL)
+	return set.signFrom(folder, id, now, from)
 }
 
 // signFrom lets one key sign from a time on, and all others end when no token of theirs
 // is valid any more. It leaves out those that have ended.
-func (s keySet) signFrom(folder string, id any, now, from time.Time, accessTTL time.Duration) error {
+func (s keySet) signFrom(folder string, id any, now, from time.Time) error {
 	for _, k := range s.Keys {
 		if k["kid"] == id {
 			k["nbf"] = from.Unix()
@@ -87,11 +87,11 @@ func (s keySet) signFrom(folder string, id any, now, from time.Time, accessTTL t
 			k["exp"] = from.Add(accessTTL).Unix()
 		}
 	}
-	s.Keys = slices.DeleteFunc(s.Keys, func(k map[string]any) bool {
+	left := slices.DeleteFunc(s.Keys, func(k map[string]any) bool {
 		ends, ok := k["exp"].(float64) // as it was read
 		return ok && int64(ends) <= now.Unix()
 	})
-	return s.write(folder)
+	return keySet{left}.write(folder)
 }
 
 func readSet(folder string) (keySet, error) {
@@ -100,7 +100,8 @@ func readSet(folder string) (keySet, error) {
 		return keySet{}, err
 	}
 	var set keySet
-	return set, json.Unmarshal(text, &set)
+	err = json.Unmarshal(text, &set)
+	return set, err
 }
 
 // write replaces the file, if its keys are ones that a node would take.
@@ -128,9 +129,9 @@ func replaceFile(folder, name string, text []byte) error {
 	}
 	_, err = file.Write(text)
 	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return errors.Join(err, os.Remove(file.Name()))
+		return errors.Join(err, os.Remove(file.Name())) //nolint:gosec // the operator names the folder
 	}
-	return os.Rename(file.Name(), filepath.Join(folder, name))
+	return os.Rename(file.Name(), filepath.Join(folder, name)) //nolint:gosec // the same
 }
 
 // newKey returns a key of ES256 as a JWK (RFC 7517).

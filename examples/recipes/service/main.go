@@ -40,9 +40,9 @@ func main() {
 	case *first:
 		fail(newFolder(*folder))
 	case *next:
-		fail(rotate(*folder, now, now.Add(*in), accessTTL))
+		fail(rotate(*folder, now, now.Add(*in)))
 	case *again != "":
-		fail(back(*folder, *again, now, now.Add(*in), accessTTL))
+		fail(back(*folder, *again, now, now.Add(*in)))
 	case *check != "":
 		fail(probe(ctx, *check))
 	default:

@@ -84,15 +84,15 @@ func (c *cluster) ask(t *testing.T, node int, path string, form url.Values) {
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	w := c.serve(t, node, r)
 	var pair struct {
-		Access  string        `json:"access_token"`
-		Refresh string        `json:"refresh_token"`
-		Expires time.Duration `json:"expires_in"`
+		Access  string `json:"access_token"`
+		Refresh string `json:"refresh_token"`
+		Expires int    `json:"expires_in"`
 	}
 	if err := json.Unmarshal(w.Body.Bytes(), &pair); err != nil || w.Code != http.StatusOK {
 		t.Fatalf("node %d: %s: %d %s", node, path, w.Code, w.Body)
 	}
 	c.refresh = pair.Refresh
-	c.issued = append(c.issued, issued{pair.Access, c.nodes[node].now().Add(pair.Expires * time.Second)})
+	c.issued = append(c.issued, issued{pair.Access, c.nodes[node].now().Add(time.Duration(pair.Expires) * time.Second)})
 }
 
 func (c *cluster) accepts(t *testing.T, node int, token string) bool {
@@ -138,7 +138,7 @@ func (c *cluster) published(t *testing.T, node int) string {
 func (c *cluster) rotates(t *testing.T, in time.Duration) (id string) {
 	t.Helper()
 	from := c.clock.Now().Add(in)
-	if err := rotate(c.nodes[0].folder, c.clock.Now(), from, accessTTL); err != nil {
+	if err := rotate(c.nodes[0].folder, c.clock.Now(), from); err != nil {
 		t.Fatal(err)
 	}
 	return from.UTC().Format("20060102-150405")
@@ -208,7 +208,7 @@ func TestARotationIsTakenBack(t *testing.T) {
 	everywhere()
 	c.clock.Advance(time.Hour + 5*time.Second)
 	c.holds(t, "the new key signs", next)
-	if err := back(a.folder, "first", c.clock.Now(), c.clock.Now().Add(time.Minute), accessTTL); err != nil {
+	if err := back(a.folder, "first", c.clock.Now(), c.clock.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	everywhere()
@@ -217,7 +217,7 @@ func TestARotationIsTakenBack(t *testing.T) {
 	c.holds(t, "the old key signs again", "first")
 	c.clock.Advance(accessTTL)
 	c.holds(t, "the new key has retired", "first")
-	if err := back(a.folder, next+"x", c.clock.Now(), c.clock.Now(), accessTTL); err == nil {
+	if err := back(a.folder, next+"x", c.clock.Now(), c.clock.Now()); err == nil {
 		t.Error("a key that is not there signs again")
 	}
 }
@@ -253,7 +253,7 @@ func TestKeysThatAreWrongReplaceNothing(t *testing.T) {
 			if !strings.Contains(c.logs.String(), "the keys were not replaced") {
 				t.Errorf("the log has only %s", c.logs)
 			}
-			if err := rotate(c.nodes[0].folder, c.clock.Now(), c.clock.Now(), accessTTL); err == nil && text != `{"keys": []}` {
+			if err := rotate(c.nodes[0].folder, c.clock.Now(), c.clock.Now()); err == nil && text != `{"keys": []}` {
 				t.Error("it was rotated all the same")
 			}
 		})

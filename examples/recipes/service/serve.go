@@ -32,7 +32,7 @@ func (n *node) serve(ctx context.Context, l net.Listener, drain time.Duration) e
 	notify("STOPPING=1")
 	time.Sleep(drain) //nolint:forbidigo // a second signal ends the process
 	_ = l.Close()
-	<-ended // then every connection that was accepted is known
+	<-ended //nolint:errcheck // then every connection that was accepted is known
 	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 	defer cancel()
 	// Shutdown closes a connection whose request it reads after it has begun. So first wait
@@ -85,8 +85,7 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 		var c net.ListenConfig
 		return c.Listen(ctx, "tcp", addr)
 	}
-	const first = 3 // sd_listen_fds(3)
-	file := os.NewFile(first, "socket")
+	file := os.NewFile(3, "socket") // the first one, as sd_listen_fds(3) has it
 	l, err := net.FileListener(file)
 	return l, errors.Join(err, file.Close())
 }
@@ -109,7 +108,7 @@ func notify(state string) {
 func probe(ctx context.Context, url string) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return err
 	}

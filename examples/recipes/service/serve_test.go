@@ -53,7 +53,7 @@ func start(t *testing.T, socket *os.File, folder string) process {
 	}
 	t.Cleanup(func() { _ = states.Close() })
 	// The shell becomes the service, whose process ID is known before then.
-	p := process{exec.CommandContext(context.WithoutCancel(t.Context()), "sh", "-c", `LISTEN_PID=$$ exec "$0" -drain 100ms`, os.Args[0]), states, make(chan error, 1)}
+	p := process{exec.CommandContext(context.WithoutCancel(t.Context()), "sh", "-c", `LISTEN_PID=$$ exec "$0" -drain 100ms`, os.Args[0]), states, make(chan error, 1)} //nolint:gosec // this program
 	p.Env = append(os.Environ(), asService+"=1", "LISTEN_FDS=1", "NOTIFY_SOCKET="+path, "CREDENTIALS_DIRECTORY="+folder)
 	p.ExtraFiles = []*os.File{socket}
 	var log strings.Builder
@@ -181,7 +181,7 @@ func TestARestartLosesNoRequest(t *testing.T) {
 	t.Logf("%d requests, %d of them without an answer", sent.Load(), failed.Load())
 
 	// The second one reads its keys on a signal.
-	if err := rotate(folder, time.Now(), time.Now().Add(time.Hour), accessTTL); err != nil {
+	if err := rotate(folder, time.Now(), time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	if err := two.Process.Signal(syscall.SIGHUP); err != nil {
@@ -209,7 +209,7 @@ func TestARestartLosesNoRequest(t *testing.T) {
 
 func get(t *testing.T, client *http.Client, url, bearer string) error {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return err
 	}

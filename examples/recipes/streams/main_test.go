@@ -94,7 +94,7 @@ type stream struct {
 type opener func(t *testing.T, f fixture, ticket string) (*stream, int)
 
 func eventSource(t *testing.T, f fixture, ticket string) (*stream, int) {
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, f.URL("/events?ticket="+ticket), nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, f.URL("/events?ticket="+ticket), http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +129,7 @@ func eventSource(t *testing.T, f fixture, ticket string) (*stream, int) {
 }
 
 func webSocket(t *testing.T, f fixture, ticket string) (*stream, int) {
-	conn, response, err := websocket.Dial(t.Context(), strings.Replace(f.URL("/socket"), "http", "ws", 1), &websocket.DialOptions{
+	conn, response, err := websocket.Dial(t.Context(), strings.Replace(f.URL("/socket"), "http", "ws", 1), &websocket.DialOptions{ //nolint:bodyclose // Dial has closed it
 		HTTPClient: f.Client(), HTTPHeader: http.Header{"Origin": {"https://" + page}}, Subprotocols: []string{protocol, ticketPrefix + ticket},
 	})
 	if err != nil {
@@ -327,7 +327,7 @@ func TestATicketIsNoSession(t *testing.T) {
 func TestAStreamOfAClientThatSetsHeadersNeedsNoTicket(t *testing.T) {
 	t.Parallel()
 	in(t, nil, func(t *testing.T, f fixture) {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, f.URL("/events/header"), nil)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, f.URL("/events/header"), http.NoBody)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -360,7 +360,7 @@ func TestAPageOfAnotherOriginOpensNoSocket(t *testing.T) {
 	t.Parallel()
 	in(t, nil, func(t *testing.T, f fixture) {
 		ticket := f.ticket(t, f.login(t).Access, "/socket")
-		_, response, err := websocket.Dial(t.Context(), strings.Replace(f.URL("/socket"), "http", "ws", 1), &websocket.DialOptions{
+		_, response, err := websocket.Dial(t.Context(), strings.Replace(f.URL("/socket"), "http", "ws", 1), &websocket.DialOptions{ //nolint:bodyclose // Dial has closed it
 			HTTPClient: f.Client(), HTTPHeader: http.Header{"Origin": {"https://evil.example"}}, Subprotocols: []string{protocol, ticketPrefix + ticket},
 		})
 		if err == nil || response.StatusCode != http.StatusForbidden {
