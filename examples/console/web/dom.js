@@ -41,6 +41,8 @@ export function toast(text) {
   fading = setTimeout(() => (place.textContent = ""), 8000);
 }
 
+let questions = 0;
+
 /** confirmed asks before something that cannot be undone. */
 export function confirmed(title, text, action) {
   const dialog = $("#confirm");
@@ -49,7 +51,15 @@ export function confirmed(title, text, action) {
   $("#confirm-yes").textContent = action;
   dialog.returnValue = "";
   dialog.showModal();
-  return new Promise((answer) => dialog.addEventListener("close", () => answer(dialog.returnValue === "yes"), { once: true }));
+  const question = ++questions;
+  return new Promise((answer) => {
+    // The event comes a little later than the answer, and may be that of the question before.
+    dialog.addEventListener("close", function closed() {
+      if (dialog.open) return;
+      dialog.removeEventListener("close", closed);
+      answer(question === questions && dialog.returnValue === "yes");
+    });
+  });
 }
 
 /** facts puts texts and times one behind the other. */
