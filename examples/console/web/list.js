@@ -82,9 +82,9 @@ export function list({ section, path, member, row, shown = () => {} }) {
       version++;
       const at = all.findIndex((other) => other.id === one.id);
       all = all.filter((other) => other.id !== one.id);
-      const neighbour = all[at] ?? all[at - 1];
       show();
-      ((neighbour && button(neighbour.id)) ?? $("h2", section)).focus();
+      const near = [...all.slice(at), ...all.slice(0, Math.max(at, 0)).reverse()]; // the row of this device has no button
+      (near.map((other) => button(other.id)).find(Boolean) ?? $("h2", section)).focus();
       toast(told.done);
       changed();
     });
