@@ -41,7 +41,7 @@ var errEarly = errors.New("the load ended too early")
 
 // accident kills the first node when a quarter of the load is done, and starts
 // another in its place when half of it is.
-func (c *cluster) accident(ctx context.Context, l *load, stdout io.Writer) error {
+func (c *cluster) accident(ctx context.Context, l *load, targets string, stdout io.Writer) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
@@ -65,6 +65,9 @@ func (c *cluster) accident(ctx context.Context, l *load, stdout io.Writer) error
 	}
 	c.nodes[0] = node
 	c.proxy.replace(0, node.addr)
+	if err := c.writeTargets(targets); err != nil {
+		return err
+	}
 	fmt.Fprintln(stdout, "started it again after half of them")
 	return nil
 }

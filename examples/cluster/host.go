@@ -12,6 +12,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
+	"github.com/sallyport-go/sallyport/middleware/otelauth"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit/rediscounters"
 	"github.com/sallyport-go/sallyport/store/redisstore"
@@ -33,7 +34,7 @@ type host struct {
 }
 
 // newHost opens the stores that all nodes share, and mounts the API behind an Auth. Everything that two nodes must agree on is in s.
-func newHost(ctx context.Context, s secrets, told func(context.Context, events.Event)) (*host, error) {
+func newHost(ctx context.Context, s secrets, telemetry *otelauth.Telemetry, told func(context.Context, events.Event)) (*host, error) {
 	db, err := sql.Open("pgx", s.Postgres)
 	if err != nil {
 		return nil, err
@@ -45,18 +46,18 @@ func newHost(ctx context.Context, s secrets, told func(context.Context, events.E
 		return nil, errors.Join(err, db.Close())
 	}
 	h := &host{db: db, client: redis.NewClient(options)}
-	if h.Handler, err = h.routes(ctx, s, told); err != nil {
+	if h.Handler, err = h.routes(ctx, s, telemetry, told); err != nil {
 		return nil, errors.Join(err, h.close())
 	}
 	return h, nil
 }
 
-func (h *host) routes(ctx context.Context, s secrets, told func(context.Context, events.Event)) (http.Handler, error) {
+func (h *host) routes(ctx context.Context, s secrets, telemetry *otelauth.Telemetry, told func(context.Context, events.Event)) (http.Handler, error) {
 	sessions, err := sqlstore.Open(ctx, h.db, sqlstore.Config{Dialect: sqlstore.PostgreSQL})
 	if err != nil {
 		return nil, err
 	}
-	counters, err := rediscounters.New(h.client, rediscounters.Config{Secret: s.Counting, Prefix: s.Prefix})
+	counters, err := rediscounters.New(h.client, rediscounters.Config{Secret: s.Counting, Prefix: s.Prefix, OnWait: telemetry.CounterWaited})
 	if err != nil {
 		return nil, err
 	}
@@ -70,36 +71,44 @@ func (h *host) routes(ctx context.Context, s secrets, told func(context.Context,
 		return nil, err
 	}
 	authority, err := tokens.New(tokens.Config{
-		Store:       sessions,
-		Revocations: denied,
+		Store:       telemetry.Store(sessions),
+		Revocations: telemetry.Revocations(denied),
 		Issuer:      "https://cluster.example",
 		Audience:    "orders",
 		Keys:        []keys.Key{{Algorithm: "HS256", Secret: keys.Secret(s.Signing)}},
 		RefreshKeys: []keys.Secret{keys.Secret(s.Refreshing)},
 		RetryGrace:  grace,
-		Events:      told,
+		Events:      telemetry.Events(told),
 	})
 	if err != nil {
 		return nil, err
 	}
 	auth, err := middleware.New(middleware.Config{
-		Tokens:   authority,
-		ClientIP: clientIP,
-		// nothing comes back within the hour, so that what is admitted can be counted
-		Tiers:          ratelimit.Tiers{"team": {Limit: s.Limit, Period: time.Hour, Algorithm: ratelimit.FixedWindow}},
-		Counters:       counters,
+		Tokens:         authority,
+		ClientIP:       clientIP,
+		Tiers:          tiers(s),
+		Counters:       telemetry.Counters(counters),
+		Verified:       telemetry.Verified,
+		Decided:        telemetry.Decided,
 		CounterTimeout: 5 * time.Second, // the load may have all of a small machine
 	})
 	if err != nil {
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /login", auth.Login)
-	mux.HandleFunc("POST /refresh", auth.Refresh)
-	mux.HandleFunc("POST /logout", auth.Logout)
+	handle := func(pattern string, h http.Handler) { mux.Handle(pattern, telemetry.Handler(pattern, h)) }
+	handle("POST /login", http.HandlerFunc(auth.Login))
+	handle("POST /refresh", http.HandlerFunc(auth.Refresh))
+	handle("POST /logout", http.HandlerFunc(auth.Logout))
 	// no GET, which an HTTP client or a proxy may send twice when a connection breaks
-	mux.Handle("POST /orders", auth.Protect(http.HandlerFunc(order)))
+	handle("POST /orders", auth.Protect(http.HandlerFunc(order)))
 	return mux, nil
+}
+
+// tiers is the one limit. Nothing comes back within the hour, so that what is admitted can
+// be counted.
+func tiers(s secrets) ratelimit.Tiers {
+	return ratelimit.Tiers{"team": {Limit: s.Limit, Period: time.Hour, Algorithm: ratelimit.FixedWindow}}
 }
 
 func order(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }

@@ -59,6 +59,9 @@ type options struct {
 	name            string // of the schema, and of the prefix
 	nodes, clients  int
 	limit           int
+	targets         string // a file for Prometheus; empty: none is written
+	spare, hold     bool
+	scraped         func(*cluster) // for tests: called before the nodes end; nil: it is not
 }
 
 func parse(args []string) (options, error) {
@@ -67,6 +70,9 @@ func parse(args []string) (options, error) {
 	f.IntVar(&o.nodes, "nodes", 3, "how many processes serve")
 	f.IntVar(&o.clients, "clients", 24, "how many clients log in, as three users")
 	f.IntVar(&o.limit, "limit", 500, "how many calls each user may make; they try half as many again")
+	f.StringVar(&o.targets, "targets", "", "a file in which Prometheus finds the metrics of the nodes (file_sd_configs)")
+	f.BoolVar(&o.spare, "spare", false, "kill no node: what a process has counted since it was last scraped ends with it")
+	f.BoolVar(&o.hold, "hold", false, "leave the nodes running after the load until the program is interrupted")
 	if err := f.Parse(args); err != nil {
 		return options{}, err
 	}
@@ -94,8 +100,15 @@ func run(ctx context.Context, o options, stdout io.Writer) (err error) {
 	fmt.Fprintf(stdout, "%d nodes behind %s; %d clients, %d users with %d calls each\n", o.nodes, c.base, o.clients, len(accounts), o.limit)
 
 	l := newLoad(o, c.base)
+	if err := c.writeTargets(o.targets); err != nil {
+		return err
+	}
 	accident := make(chan error, 1)
-	go func() { accident <- c.accident(ctx, l, stdout) }()
+	if o.spare {
+		accident <- nil
+	} else {
+		go func() { accident <- c.accident(ctx, l, o.targets, stdout) }()
+	}
 	l.run(ctx)
 	err = <-accident
 	if ctx.Err() != nil {
@@ -105,6 +118,13 @@ func run(ctx context.Context, o options, stdout io.Writer) (err error) {
 		return errors.Join(append(l.lost, err)...)
 	}
 	l.logOut(ctx, o.nodes)
+	if o.hold {
+		fmt.Fprintln(stdout, "the load has ended: interrupt to stop the nodes")
+		<-ctx.Done()
+	}
+	if o.scraped != nil {
+		o.scraped(c)
+	}
 	c.stop() // and all that they had to say is heard
 	return l.report(stdout, c.events())
 }

@@ -18,7 +18,7 @@ const nodeCommand = "node"
 
 // serveNode is one node. It reads its secrets from stdin, where no other user of
 // the machine sees them, and serves until stdin ends: a node does not outlive
-// the process that started it. It writes its address to stdout, and then a line
+// the process that started it. It writes its address and that of its metrics to stdout, and then a line
 // for each thing that happens.
 func serveNode(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
 	var s secrets
@@ -26,7 +26,12 @@ func serveNode(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
 	if err := input.Decode(&s); err != nil {
 		return err
 	}
-	h, err := newHost(ctx, s, func(_ context.Context, e events.Event) { fmt.Fprintf(stdout, "%s\n", e.Kind) })
+	m, err := serveMetrics(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = m.close() }()
+	h, err := newHost(ctx, s, m.Telemetry, func(_ context.Context, e events.Event) { fmt.Fprintf(stdout, "%s\n", e.Kind) })
 	if err != nil {
 		return err
 	}
@@ -37,7 +42,7 @@ func serveNode(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
 	server := &http.Server{Handler: h, ReadTimeout: 30 * time.Second}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
-	fmt.Fprintln(stdout, listener.Addr())
+	fmt.Fprintln(stdout, listener.Addr(), m.addr)
 
 	_, _ = io.Copy(io.Discard, input.Buffered())
 	_, _ = io.Copy(io.Discard, stdin)

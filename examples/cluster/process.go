@@ -9,15 +9,17 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 )
 
 // process is a node as seen by the parent process.
 type process struct {
-	addr  string
-	cmd   *exec.Cmd
-	stdin io.Closer
-	read  sync.WaitGroup
+	addr    string
+	metrics string // the address of its metrics
+	cmd     *exec.Cmd
+	stdin   io.Closer
+	read    sync.WaitGroup
 
 	mu     sync.Mutex
 	events map[string]int // how often each happened
@@ -50,7 +52,7 @@ func startProcess(ctx context.Context, s secrets) (*process, error) {
 		p.kill()
 		return nil, errors.Join(errors.New("a node does not start"), err, lines.Err())
 	}
-	p.addr = lines.Text()
+	p.addr, p.metrics, _ = strings.Cut(lines.Text(), " ")
 	p.read.Go(func() {
 		for lines.Scan() {
 			p.mu.Lock()

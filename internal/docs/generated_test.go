@@ -192,6 +192,26 @@ func TestDocsRunbookHasARowForEveryEvent(t *testing.T) {
 	}
 }
 
+func TestDocsRunbookHasARowForEveryAlert(t *testing.T) {
+	t.Parallel()
+	text := read(t, "docs/runbook.md")
+	rules := read(t, "examples/operations/rules.yml")
+	alerts := regexp.MustCompile(`(?m)^ +- alert: (\w+)$`).FindAllStringSubmatch(rules, -1)
+	if len(alerts) < 10 {
+		t.Fatalf("found only %d alerts", len(alerts))
+	}
+	for _, m := range alerts {
+		if !regexp.MustCompile("(?m)^\\| `" + m[1] + "` \\| [^|]{10,} \\| [^|]{5,} \\|$").MatchString(text) {
+			t.Errorf("docs/runbook.md has no row for the alert %s, with what it means and what to do", m[1])
+		}
+	}
+	for _, m := range regexp.MustCompile("(?m)^\\| `(Sallyport\\w+)` ").FindAllStringSubmatch(text, -1) {
+		if !strings.Contains(rules, "- alert: "+m[1]+"\n") {
+			t.Errorf("docs/runbook.md has a row for the alert %s, which there is not", m[1])
+		}
+	}
+}
+
 var budgetDefault = regexp.MustCompile(`(?m)^\tof\w+:\s+\{"(\w+)", Budget\{(\d+), `)
 
 func TestDocsBudgetsAreTheDefaults(t *testing.T) {

@@ -221,7 +221,7 @@ func write(w http.ResponseWriter, r *http.Request, status int, b body) {
 	text, _ := json.Marshal(b) // of strings
 	header.Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write(text) //nolint:gosec // JSON, and a probe that has disconnected is told nothing
+	_, _ = w.Write(text) // a probe that has disconnected is told nothing
 }
 
 // result returns the last result while it is fresh, and otherwise that of a new run. Of

@@ -3,6 +3,7 @@ package otelauth_test
 import (
 	"log/slog"
 	"net/http"
+	"os"
 	"time"
 
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
@@ -27,13 +28,14 @@ func Example() {
 	check(err)
 	ring, err := keys.NewRing(keys.Key{Algorithm: "HS256", Secret: keys.NewSecret()})
 	check(err)
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	tiers := ratelimit.Tiers{"free": {Limit: 500, Period: time.Hour, Algorithm: ratelimit.GCRA}}
 
 	telemetry, err := otelauth.New(otelauth.Config{MeterProvider: meters, TracerProvider: tracers, Tiers: tiers, Keys: ring})
 	check(err)
 	authority, err := tokens.New(tokens.Config{
 		Store:  telemetry.Store(users),
-		Events: telemetry.Events(events.Log(slog.Default())),
+		Events: telemetry.Events(events.Log(log)),
 		Issuer: "https://api.example.com", Audience: "api", KeyRing: ring, RefreshKeys: []keys.Secret{keys.NewSecret()},
 	})
 	check(err)
@@ -45,6 +47,7 @@ func Example() {
 	check(err)
 	mux := http.NewServeMux()
 	mux.Handle("POST /login", telemetry.Handler("POST /login", http.HandlerFunc(auth.Login)))
+	// Output:
 }
 
 func check(err error) {
