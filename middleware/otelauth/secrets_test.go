@@ -34,7 +34,7 @@ func forms(secret string) map[string]string {
 	all := map[string]string{
 		"as it is": secret, "quoted": strings.Trim(fmt.Sprintf("%q", secret), `"`), "in a URL": url.QueryEscape(secret),
 		"in base64": base64.StdEncoding.EncodeToString(raw), "in base64url": base64.RawURLEncoding.EncodeToString(raw),
-		"in hex": hex.EncodeToString(raw), "as bytes": strings.Trim(fmt.Sprint(raw), "[]"),
+		"in hex": hex.EncodeToString(raw), "as bytes": strings.Trim(fmt.Sprintf("%d", raw), "[]"),
 	}
 	switch parts := strings.Split(secret, "."); {
 	case len(parts) == 3:
