@@ -17,7 +17,16 @@ type lockoutCommands struct {
 const lockoutHelp = `
 The configuration must have the counters of the host, the file of its first refresh key (the
 counters are named by pseudonyms that are made with it) and, if the host has set them, its
-brute_force budgets. A host that has a SameLogin of its own must do this in its own program
+brute_force budgets. A small sallyport.json:
+
+    {
+      "counters": {"url": "redis://127.0.0.1:6379/0", "secret": {"file": "counters.key"}},
+      "refresh_key": {"file": "refresh.key"},
+      "brute_force": {"login": {"burst": 50, "every": "30m"}}
+    }
+
+The refresh key is RefreshKeys[0] of the host, and the secret Config.Secret of rediscounters; each
+file has it as text, or in hexadecimal or base64 with "encoding": "hex" or "base64". A host that has a SameLogin of its own must do this in its own program
 (Auth.InspectLogin, Auth.LiftLockout).
 `
 

@@ -19,8 +19,18 @@ type quotaCommands struct {
 // quotaHelp is what the commands have in common.
 const quotaHelp = `
 The configuration must have the counters, the tiers and the rules of the host, letter by letter,
-because the names of the counters are made of them (docs/command-line.md has an example). Name the
-caller as the host counts them: --user, with --account if several users share a quota, or
+because the names of the counters are made of them. A small sallyport.json:
+
+    {
+      "counters": {"url": "redis://127.0.0.1:6379/0", "secret": {"file": "counters.key"}},
+      "tiers": {"free": {"limit": 500, "period": "1h", "algorithm": "gcra", "per_seat": true}},
+      "rules": [{"name": "exports", "limit": 20, "period": "1d", "by": "user"}]
+    }
+
+The secret is Config.Secret of rediscounters; algorithm is fixed (without one), gcra or rolling.
+docs/command-line.md has all members.
+
+Name the caller as the host counts them: --user, with --account if several users share a quota, or
 --address alone for a caller who is not authenticated. Without --tier, the tier, the seats and
 the account of the user are read from the store. Rules by a key of the host's own are those of
 --host-value. What the host's functions decide (TierOf, Override) is not known here.

@@ -130,7 +130,7 @@ func fromCSV(in *bufio.Reader, columns []string) (all []row, err error) {
 		wrong, isWrong := errors.AsType[*csv.ParseError](err)
 		switch {
 		case errors.Is(err, io.EOF):
-			return all, nil //nolint:nilerr // the end of the input
+			return all, nil
 		case isWrong:
 			r.line, r.err = wrong.StartLine, wrong.Err // without the text of the line
 			all = append(all, r)
@@ -171,7 +171,7 @@ func fromJSON(in *bufio.Reader, columns []string) (all []row, err error) {
 			all = append(all, r)
 		}
 		if end {
-			return all, nil
+			return all, nil //nolint:nilerr // the end of the input
 		}
 	}
 }
