@@ -18,6 +18,7 @@
 package openapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -312,7 +313,8 @@ func asObject(v any) (object, error) {
 		return nil, err
 	}
 	var o object
-	return o, json.Unmarshal(text, &o)
+	err = json.Unmarshal(text, &o)
+	return o, err
 }
 
 // merged returns an object with the members of another, which take precedence.
@@ -332,5 +334,5 @@ func merged(made, own object) object {
 func equal(a, b any) bool {
 	one, _ := json.Marshal(a)
 	other, _ := json.Marshal(b)
-	return string(one) == string(other)
+	return bytes.Equal(one, other)
 }

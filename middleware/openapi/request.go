@@ -8,7 +8,7 @@ import (
 )
 
 // descriptions describes parameters by their names. Those that a host has named have none.
-var descriptions = map[string]string{
+var descriptions = map[string]string{ //nolint:gosec // names and sentences
 	"grant_type":           "What is presented for an access token (RFC 6749 §4)",
 	"username":             "The login",
 	"password":             "The password",

@@ -71,13 +71,14 @@ func (s *spec) id() string {
 	case s.route.Operation != "":
 		return string(s.route.Operation)
 	}
-	id := strings.ToLower(s.method)
+	var id strings.Builder
+	id.WriteString(strings.ToLower(s.method))
 	for word := range strings.FieldsFuncSeq(s.route.Path, func(c rune) bool {
 		return (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z')
 	}) {
-		id += strings.ToUpper(word[:1]) + word[1:]
+		id.WriteString(strings.ToUpper(word[:1]) + word[1:])
 	}
-	return id
+	return id.String()
 }
 
 // may adds reasons for which a request may be rejected.

@@ -56,7 +56,7 @@ func Observe(registered bool, read func(*Params) error, values ...Param) Reading
 	}
 	o.params = &Params{Header: http.Header{}, values: map[string]string{}, registered: registered, observer: o}
 	o.try()
-	for i := 0; i < len(o.asked); i++ { // what is filled in may make it ask for more
+	for i := 0; i < len(o.asked); i++ { //nolint:intrange // it grows: what is filled in may make it ask for more
 		o.fill(o.asked[i])
 	}
 	r := Reading{Client: o.client}
