@@ -36,7 +36,7 @@ func TestStore(t *testing.T) {
 		}
 		storetest.Run(t, func(t *testing.T) storetest.Fixture {
 			t.Helper()
-			f := fixture(to(proxied), to(url), 10_000)(t)
+			f := fixture(to(proxied), to(url), 3_000)(t)
 			connected := f.Store
 			users := &away{Users: connected}
 			f.Store = struct {
