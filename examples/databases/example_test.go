@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit/sqlcounters"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/sqlstore"
 )
@@ -90,6 +92,38 @@ func Example_ownUsers() {
 	// Output:
 	// ada <nil>
 	// true
+}
+
+// Counters in the database that the host has already: all processes with this file and
+// this secret admit the limit together.
+func Example_counters() {
+	ctx := context.Background()
+	folder, err := os.MkdirTemp("", "sallyport-")
+	check(err)
+	defer func() { _ = os.RemoveAll(folder) }()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(folder, "counters.db")+
+		"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)")
+	check(err)
+	defer db.Close()
+
+	config := sqlcounters.Config{Dialect: sqlcounters.SQLite, Secret: []byte("32 random bytes, same on all nodes")}
+	check(sqlcounters.Migrate(ctx, db, config))
+	counters, err := sqlcounters.New(db, config)
+	check(err)
+
+	charges := []ratelimit.Charge{
+		{Key: "ada", Cost: 1, Policy: ratelimit.Policy{Name: "minute", Limit: 2, Window: time.Minute}},
+		{Key: "ada", Cost: 1, Policy: ratelimit.Policy{Name: "hour", Limit: 100, Window: time.Hour, Algorithm: ratelimit.Rolling}},
+	}
+	for range 3 { // both are charged, or none
+		d, err := counters.Take(ctx, charges, nil)
+		check(err)
+		fmt.Println(d.Allowed, d.Status[0].Remaining, d.Status[1].Remaining)
+	}
+	// Output:
+	// true 1 99
+	// true 0 98
+	// false 0 98
 }
 
 func check(err error) {

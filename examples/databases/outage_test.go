@@ -2,10 +2,13 @@ package databases_test
 
 import (
 	"database/sql"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/sallyport-go/sallyport/examples/internal/mariadbtest"
 	"github.com/sallyport-go/sallyport/examples/internal/postgrestest"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/store/sqlstore"
 )
 
@@ -48,7 +51,9 @@ func isKilled(t *testing.T, server killable, p *place) {
 		must(t, conn.Close())
 	}
 
-	server.Kill()
+	counters := p.counters(t, db, p.countersConfig())
+	const limit, callers = 300, 8
+	acknowledged := charged(t, counters, limit, callers, server)
 	for range 2 {
 		errs := atOnce(len(works), func(i int) error { return works[i].do(t.Context(), s) })
 		for i, err := range errs {
@@ -64,4 +69,41 @@ func isKilled(t *testing.T, server killable, p *place) {
 	for _, w := range works {
 		wants(t, w.do(t.Context(), s), w.want, w.name)
 	}
+
+	// Nothing that was acknowledged is lost, and nothing is given twice.
+	rest := 0
+	for decided(t, counters, oneHour("hot", limit, 1)).Allowed {
+		rest++
+	}
+	if n := acknowledged + rest; n > limit || n < limit-callers {
+		t.Errorf("%d were admitted before the server was killed, and %d afterwards, want %d, or up to %d fewer", acknowledged, rest, limit, callers)
+	}
+}
+
+// charged kills the server while callers charge a counter, and returns how many charges
+// were acknowledged.
+func charged(t *testing.T, c ratelimit.Counters, limit int64, callers int, server killable) int {
+	t.Helper()
+	var acknowledged atomic.Int64
+	warm := make(chan struct{})
+	kill := sync.OnceFunc(func() { close(warm) })
+	var all sync.WaitGroup
+	for range callers {
+		all.Go(func() {
+			for {
+				d, err := c.Take(t.Context(), []ratelimit.Charge{oneHour("hot", limit, 1)}, nil)
+				if err != nil || !d.Allowed {
+					kill()
+					return
+				}
+				if acknowledged.Add(1) == 40 {
+					kill()
+				}
+			}
+		})
+	}
+	<-warm
+	server.Kill()
+	all.Wait()
+	return int(acknowledged.Load())
 }

@@ -287,6 +287,12 @@ var rules = []rule{
 		forbidden: []string{echo, jwt, crypto, modulePath + "/tokens"},
 	},
 	{
+		promise:   "the counters on SQL link no driver",
+		pkg:       "middleware/ratelimit/sqlcounters",
+		imports:   []string{"middleware/ratelimit", "middleware/ratelimit/internal/remote", "internal/sqlschema", "internal/circuit", "configerror", "internal/configcheck"},
+		forbidden: []string{echo, redis, jwt, crypto, modulePath + "/tokens", modulePath + "/store"},
+	},
+	{
 		promise:   "the test suite for counters adds nothing to the go.sum of a host that uses it",
 		pkg:       "middleware/ratelimit/countertest",
 		imports:   []string{"middleware/ratelimit"},

@@ -77,9 +77,10 @@ func (m migration) up() (statements []string) {
 	_, text, _ := strings.Cut(m.text, "-- +goose Up\n")
 	text, _, _ = strings.Cut(text, "-- +goose Down\n")
 	for text = strings.TrimSpace(text); text != ""; text = strings.TrimSpace(text) {
+		before, marked, found := strings.Cut(text, "-- +goose StatementBegin\n")
 		var statement string
-		if rest, marked := strings.CutPrefix(text, "-- +goose StatementBegin\n"); marked {
-			statement, text, _ = strings.Cut(rest, "\n-- +goose StatementEnd")
+		if found && !strings.Contains(before, ";\n") {
+			statement, text, _ = strings.Cut(marked, "\n-- +goose StatementEnd")
 		} else {
 			statement, text, _ = strings.Cut(text, ";\n")
 		}

@@ -9,16 +9,15 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/go-sql-driver/mysql"
 
+	"github.com/sallyport-go/sallyport/examples/internal/mariadb"
 	"github.com/sallyport-go/sallyport/internal/skip"
 )
 
@@ -27,7 +26,7 @@ import (
 // SALLYPORT_REQUIRE_SERVICES is set.
 func Database(t testing.TB) (dsn string) {
 	t.Helper()
-	c, err := config(URL(t))
+	c, err := mariadb.Config(URL(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +37,7 @@ func Database(t testing.TB) (dsn string) {
 func URL(t testing.TB) string {
 	t.Helper()
 	address := cmp.Or(os.Getenv("SALLYPORT_MARIADB"), "mysql://root@127.0.0.1:3306/")
-	c, err := config(address)
+	c, err := mariadb.Config(address)
 	if err != nil {
 		t.Fatal("SALLYPORT_MARIADB is no URL") // which may have a password in it
 	}
@@ -83,20 +82,3 @@ var (
 	asked    sync.Once
 	errAsked error
 )
-
-// config returns the settings that a URL stands for: a statement takes one round trip.
-func config(address string) (*mysql.Config, error) {
-	u, err := url.Parse(address)
-	if err != nil {
-		return nil, err
-	}
-	c, err := mysql.ParseDSN("tcp(" + net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "3306")) + ")/" + strings.TrimPrefix(u.Path, "/") + "?" + u.RawQuery)
-	if err != nil {
-		return nil, err
-	}
-	c.User = u.User.Username()
-	c.Passwd, _ = u.User.Password()
-	c.InterpolateParams = true
-	c.Timeout = 5 * time.Second
-	return c, nil
-}

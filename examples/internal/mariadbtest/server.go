@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport-go/sallyport/examples/internal/mariadb"
 	"github.com/sallyport-go/sallyport/examples/internal/postgrestest"
 	"github.com/sallyport-go/sallyport/internal/redistest"
 	"github.com/sallyport-go/sallyport/internal/skip"
@@ -98,7 +99,7 @@ func (s *Server) URL() string {
 // DSN is URL for the driver.
 func (s *Server) DSN(t testing.TB) string {
 	t.Helper()
-	c, err := config(s.URL())
+	c, err := mariadb.Config(s.URL())
 	if err != nil {
 		t.Fatal("the address is no URL") // it has a password
 	}
