@@ -15,6 +15,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/sallyport-go/sallyport/examples/internal/mariadbtest"
 	"github.com/sallyport-go/sallyport/examples/internal/postgrestest"
 	"github.com/sallyport-go/sallyport/internal/redistest"
 )
@@ -33,28 +34,48 @@ func TestMain(m *testing.M) {
 
 func TestANodeIsKilledAndNothingIsLost(t *testing.T) {
 	t.Parallel()
-	o := options{name: "sallyport_test_" + strings.ToLower(rand.Text()), postgres: postgrestest.Schema(t), redis: redistest.URL(t), nodes: 3, clients: 9, limit: 60}
+	servers := map[string]options{
+		onRedis:    {database: postgrestest.Schema(t), redis: redistest.URL(t), clients: 9, limit: 60},
+		onPostgres: {database: postgrestest.Schema(t), clients: 6, limit: 24},
+		onMariaDB:  {database: mariadbtest.URL(t), mariadb: true, clients: 6, limit: 24},
+	}
+	for name, o := range servers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o.name, o.nodes = "sallyport_test_"+strings.ToLower(rand.Text()), 3
+			aNodeIsKilled(t, o)
+			if name == onRedis {
+				postgrestest.LeavesNothing(t, o.database, o.redis, o.name)
+			}
+		})
+	}
+}
+
+func aNodeIsKilled(t *testing.T, o options) {
+	t.Helper()
 	var out strings.Builder
 	if err := run(t.Context(), o, &out); err != nil {
 		t.Errorf("run: %v", err)
 	}
 	for _, line := range []string{
-		`killed a node`, `started it again`, `admitted  180 of 180: `, `refused   [1-9]`, `rotated   [1-9]`, `replayed  [1-9]`, `logged out, 9 of 9`, `lost      0\n`,
+		`killed a node`, `started it again`, fmt.Sprintf(`admitted  %[1]d of %[1]d: `, 3*o.limit), `refused   [1-9]`, `rotated   [1-9]`,
+		fmt.Sprintf(`logged out, %[1]d of %[1]d`, o.clients), `lost      0\n`,
 	} {
 		if !regexp.MustCompile(line).MatchString(out.String()) {
 			t.Errorf("it did not print %q:\n%s", line, out.String())
 		}
 	}
-	postgrestest.LeavesNothing(t, o.postgres, o.redis, o.name)
 }
 
 func TestAServerThatIsNotThereIsOneLine(t *testing.T) {
 	t.Parallel()
 	for name, o := range map[string]options{
-		"no Redis at 127.0.0.1:1":      {postgres: postgrestest.Schema(t), redis: "redis://:s3cret@127.0.0.1:1/0"},
-		"no PostgreSQL at 127.0.0.1:1": {postgres: "postgres://app:s3cret@127.0.0.1:1/app", redis: redistest.URL(t)},
-		"SALLYPORT_POSTGRES is no URL": {postgres: "postgres://app:s3cret@127.0.0.1:port/app", redis: redistest.URL(t)},
-		"SALLYPORT_REDIS: ":            {postgres: postgrestest.Schema(t), redis: "redis://:s3cret@127.0.0.1:port/0"},
+		"no Redis at 127.0.0.1:1":      {database: postgrestest.Schema(t), redis: "redis://:s3cret@127.0.0.1:1/0"},
+		"no PostgreSQL at 127.0.0.1:1": {database: "postgres://app:s3cret@127.0.0.1:1/app", redis: redistest.URL(t)},
+		"SALLYPORT_POSTGRES is no URL": {database: "postgres://app:s3cret@127.0.0.1:port/app"},
+		"no MariaDB at 127.0.0.1:1":    {database: "mysql://app:s3cret@127.0.0.1:1/", mariadb: true},
+		"SALLYPORT_MARIADB: ":          {database: "mysql://app:s3cret@127.0.0.1:port/", mariadb: true},
+		"SALLYPORT_REDIS: ":            {database: postgrestest.Schema(t), redis: "redis://:s3cret@127.0.0.1:port/0"},
 	} {
 		err := run(t.Context(), o, t.Output())
 		if err == nil || !strings.HasPrefix(err.Error(), name) || strings.ContainsAny(err.Error(), "\n") || strings.Contains(err.Error(), "s3cret") {
@@ -65,7 +86,7 @@ func TestAServerThatIsNotThereIsOneLine(t *testing.T) {
 
 func TestBadFlagsAreErrors(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"-nodes", "1"}, {"-clients", "2"}, {"-limit", "3"}, {"extra"}} {
+	for _, args := range [][]string{{"-nodes", "1"}, {"-clients", "2"}, {"-limit", "3"}, {"-on", "oracle"}, {"extra"}} {
 		if err := start(t.Context(), args); err == nil {
 			t.Errorf("%v: no error", args)
 		}

@@ -15,6 +15,8 @@ import (
 	"github.com/sallyport-go/sallyport/middleware/otelauth"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit/rediscounters"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit/sqlcounters"
+	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/redisstore"
 	"github.com/sallyport-go/sallyport/store/sqlstore"
 	"github.com/sallyport-go/sallyport/tokens"
@@ -30,22 +32,25 @@ type host struct {
 	http.Handler
 
 	db     *sql.DB
-	client *redis.Client
+	client *redis.Client // nil: nothing is on Redis
 }
 
 // newHost opens the stores that all nodes share, and mounts the API behind an Auth. Everything that two nodes must agree on is in s.
 func newHost(ctx context.Context, s secrets, telemetry *otelauth.Telemetry, told func(context.Context, events.Event)) (*host, error) {
-	db, err := sql.Open("pgx", s.Postgres)
+	db, err := sql.Open(drivers[s.Dialect], s.DSN)
 	if err != nil {
 		return nil, err
 	}
 	db.SetMaxOpenConns(8)
 	db.SetMaxIdleConns(8)
-	options, err := redisstore.Options(s.Redis)
-	if err != nil {
-		return nil, errors.Join(err, db.Close())
+	h := &host{db: db}
+	if s.Redis != "" {
+		options, err := redisstore.Options(s.Redis)
+		if err != nil {
+			return nil, errors.Join(err, db.Close())
+		}
+		h.client = redis.NewClient(options)
 	}
-	h := &host{db: db, client: redis.NewClient(options)}
 	if h.Handler, err = h.routes(ctx, s, telemetry, told); err != nil {
 		return nil, errors.Join(err, h.close())
 	}
@@ -53,16 +58,11 @@ func newHost(ctx context.Context, s secrets, telemetry *otelauth.Telemetry, told
 }
 
 func (h *host) routes(ctx context.Context, s secrets, telemetry *otelauth.Telemetry, told func(context.Context, events.Event)) (http.Handler, error) {
-	sessions, err := sqlstore.Open(ctx, h.db, sqlstore.Config{Dialect: sqlstore.PostgreSQL})
+	sessions, err := sqlstore.Open(ctx, h.db, sqlstore.Config{Dialect: s.Dialect})
 	if err != nil {
 		return nil, err
 	}
-	counters, err := rediscounters.New(h.client, rediscounters.Config{Secret: s.Counting, Prefix: s.Prefix, OnWait: telemetry.CounterWaited})
-	if err != nil {
-		return nil, err
-	}
-	// the same client keeps the deny list; of the rest of this store nothing is used
-	denied, err := redisstore.New(ctx, h.client, redisstore.Config{Users: sessions, Prefix: s.Prefix + ":"})
+	counters, denied, err := h.shared(ctx, s, sessions, telemetry)
 	if err != nil {
 		return nil, err
 	}
@@ -111,6 +111,30 @@ func tiers(s secrets) ratelimit.Tiers {
 	return ratelimit.Tiers{"team": {Limit: s.Limit, Period: time.Hour, Algorithm: ratelimit.FixedWindow}}
 }
 
+// shared returns the counters and the deny list: on Redis, or in the database that has
+// the sessions.
+func (h *host) shared(ctx context.Context, s secrets, sessions *sqlstore.Store, telemetry *otelauth.Telemetry) (ratelimit.Counters, store.Revocations, error) {
+	if h.client == nil {
+		c := s.countersConfig()
+		c.OnWait = telemetry.CounterWaited
+		counters, err := sqlcounters.New(h.db, c)
+		return counters, sessions, err
+	}
+	counters, err := rediscounters.New(h.client, rediscounters.Config{Secret: s.Counting, Prefix: s.Prefix, OnWait: telemetry.CounterWaited})
+	if err != nil {
+		return nil, nil, err
+	}
+	// the same client keeps the deny list; of the rest of this store nothing is used
+	denied, err := redisstore.New(ctx, h.client, redisstore.Config{Users: sessions, Prefix: s.Prefix + ":"})
+	return counters, denied, err
+}
+
 func order(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }
 
-func (h *host) close() error { return errors.Join(h.db.Close(), h.client.Close()) }
+func (h *host) close() error {
+	err := h.db.Close()
+	if h.client != nil {
+		err = errors.Join(err, h.client.Close())
+	}
+	return err
+}

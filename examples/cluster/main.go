@@ -1,15 +1,18 @@
 // Command cluster shows that several nodes act as one: three processes of one
-// host, sessions in one PostgreSQL, counters and deny list on one Redis, and a
-// plain round-robin proxy in front. Clients log in, refresh, call, are limited
+// host, sessions in one database, counters and deny list there too or on one Redis, and
+// a plain round-robin proxy in front. Clients log in, refresh, call, are limited
 // and log out; in the middle of it one node is killed, and started again. It then
 // prints what was admitted, refused, rotated, replayed and lost, and fails unless
 // exactly the limit was admitted and nothing was lost.
 //
 //	go run ./examples/cluster
+//	go run ./examples/cluster -on postgres
+//	go run ./examples/cluster -on mariadb
 //
-// It looks for PostgreSQL and Redis where SALLYPORT_POSTGRES and SALLYPORT_REDIS
-// say, else on this machine; it keeps to a schema and a prefix of its own there
-// and takes both away afterwards.
+// The first runs on PostgreSQL and Redis, the others on one database alone. It looks for
+// the servers where SALLYPORT_POSTGRES, SALLYPORT_REDIS and SALLYPORT_MARIADB say, else on
+// this machine; it keeps to a schema or a database and to a prefix of its own there, and
+// takes them away afterwards.
 package main
 
 import (
@@ -48,25 +51,40 @@ func start(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	o.postgres = cmp.Or(os.Getenv("SALLYPORT_POSTGRES"), "postgres://postgres@127.0.0.1:5432/test?sslmode=disable")
-	o.redis = cmp.Or(os.Getenv("SALLYPORT_REDIS"), "redis://127.0.0.1:6379/0")
+	o.database = cmp.Or(os.Getenv("SALLYPORT_POSTGRES"), "postgres://postgres@127.0.0.1:5432/test?sslmode=disable")
+	switch o.on {
+	case onMariaDB:
+		o.mariadb, o.database = true, cmp.Or(os.Getenv("SALLYPORT_MARIADB"), "mysql://root@127.0.0.1:3306/")
+	case onRedis:
+		o.redis = cmp.Or(os.Getenv("SALLYPORT_REDIS"), "redis://127.0.0.1:6379/0")
+	}
 	return run(ctx, o, os.Stdout)
 }
 
 // options say how large it is, and on which servers.
 type options struct {
-	postgres, redis string
-	name            string // of the schema, and of the prefix
-	nodes, clients  int
-	limit           int
-	targets         string // a file for Prometheus; empty: none is written
-	spare, hold     bool
-	scraped         func(*cluster) // for tests: called before the nodes end; nil: it is not
+	on             string // what they are: onRedis, onPostgres or onMariaDB
+	database       string // a URL
+	mariadb        bool   // the database is one
+	redis          string // a URL; empty: all is in the database
+	name           string // of the schema, and of the prefix
+	nodes, clients int
+	limit          int
+	targets        string // a file for Prometheus; empty: none is written
+	spare, hold    bool
+	scraped        func(*cluster) // for tests: called before the nodes end; nil: it is not
 }
+
+const (
+	onRedis    = "postgres+redis"
+	onPostgres = "postgres"
+	onMariaDB  = "mariadb"
+)
 
 func parse(args []string) (options, error) {
 	o := options{name: "sallyport_cluster_" + strings.ToLower(rand.Text())}
 	f := flag.NewFlagSet("cluster", flag.ContinueOnError)
+	f.StringVar(&o.on, "on", onRedis, "the servers: "+onRedis+", "+onPostgres+" or "+onMariaDB)
 	f.IntVar(&o.nodes, "nodes", 3, "how many processes serve")
 	f.IntVar(&o.clients, "clients", 24, "how many clients log in, as three users")
 	f.IntVar(&o.limit, "limit", 500, "how many calls each user may make; they try half as many again")
@@ -78,6 +96,9 @@ func parse(args []string) (options, error) {
 	}
 	if f.NArg() > 0 {
 		return options{}, fmt.Errorf("unknown argument %q", f.Arg(0))
+	}
+	if o.on != onRedis && o.on != onPostgres && o.on != onMariaDB {
+		return options{}, fmt.Errorf("-on must be %s, %s or %s, got %q", onRedis, onPostgres, onMariaDB, o.on)
 	}
 	if o.nodes < 2 || o.clients < len(accounts) || o.limit < o.clients {
 		return options{}, fmt.Errorf("-nodes must be 2 or more, -clients must be %d or more, and -limit must not be lower than -clients", len(accounts))

@@ -64,8 +64,8 @@ func (c *cluster) writeTargets(file string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(file+".new", text, 0o600); err != nil {
+	if err := os.WriteFile(file+".new", text, 0o600); err != nil { //nolint:gosec // the path is a flag of the program
 		return err
 	}
-	return os.Rename(file+".new", file)
+	return os.Rename(file+".new", file) //nolint:gosec // as above
 }

@@ -32,7 +32,7 @@ func scrape(t *testing.T, addr string, sums map[string]float64) {
 	defer func() { _ = response.Body.Close() }()
 	for lines := bufio.NewScanner(response.Body); lines.Scan(); {
 		m := sample.FindStringSubmatch(lines.Text())
-		if m == nil || !strings.HasPrefix(m[1], "sallyport_") {
+		if len(m) < 4 || !strings.HasPrefix(m[1], "sallyport_") {
 			continue
 		}
 		name := m[1]
@@ -68,7 +68,7 @@ func TestTheMetricsAddUpToTheReport(t *testing.T) {
 	t.Parallel()
 	sums := map[string]float64{}
 	o := options{
-		name: "sallyport_test_" + strings.ToLower(rand.Text()), postgres: postgrestest.Schema(t), redis: redistest.URL(t),
+		name: "sallyport_test_" + strings.ToLower(rand.Text()), on: onRedis, database: postgrestest.Schema(t), redis: redistest.URL(t),
 		nodes: 2, clients: 6, limit: 20, spare: true,
 	}
 	var c *cluster
@@ -87,7 +87,7 @@ func TestTheMetricsAddUpToTheReport(t *testing.T) {
 	loggedOut := number(t, report, `logged out, (\d+) of`)
 	for name, want := range map[string]float64{
 		"sallyport_limit_decisions_total admitted team":     admitted,
-		"sallyport_limit_decisions_total limited team team": limited,
+		"sallyport_limit_decisions_total limited team team": limited, //nolint:dupword // the tier and its policy
 		"sallyport_events_total limited team":               limited,
 		"sallyport_bearer_checks_total accepted":            admitted + limited,
 		"sallyport_bearer_checks_total bearer":              loggedOut * float64(o.nodes),

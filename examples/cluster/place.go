@@ -1,16 +1,20 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sallyport-go/sallyport/middleware/ratelimit/sqlcounters"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/redisstore"
 	"github.com/sallyport-go/sallyport/store/sqlstore"
@@ -22,13 +26,17 @@ var accounts = []string{"ada", "grace", "edsger"}
 
 const password = "correct horse & battery"
 
-// place is what the cluster has to itself on the two servers: a schema in
-// PostgreSQL, a prefix on Redis, and secrets that all nodes have.
+// drivers are the names of the drivers of the databases.
+var drivers = map[sqlstore.Dialect]string{sqlstore.PostgreSQL: "pgx", sqlstore.MySQL: "mysql"}
+
+// place is what the cluster has to itself on its servers: a schema in PostgreSQL or a
+// database in MariaDB, a prefix on Redis, and secrets that all nodes have.
 type place struct {
 	secrets
 
 	name   string
 	admin  *sql.DB // outside of the schema
+	drop   string  // the statement that takes the schema away
 	db     *sql.DB
 	client *redis.Client
 	store  *sqlstore.Store
@@ -36,13 +44,20 @@ type place struct {
 
 // secrets are what a node is told.
 type secrets struct {
-	Postgres   string `json:"postgres"` // with the schema
-	Redis      string `json:"redis"`
+	Dialect sqlstore.Dialect `json:"dialect"`
+	DSN     string           `json:"dsn"`   // with the schema
+	Redis   string           `json:"redis"` // empty: counters and deny list are in the database, too
+
 	Prefix     string `json:"prefix"`
 	Signing    []byte `json:"signing"`    // the key of access tokens
 	Refreshing []byte `json:"refreshing"` // the key of refresh tokens
 	Counting   []byte `json:"counting"`   // what the names of counters are made with
 	Limit      int64  `json:"limit"`
+}
+
+// countersConfig is for counters in the database.
+func (s secrets) countersConfig() sqlcounters.Config {
+	return sqlcounters.Config{Dialect: sqlcounters.Dialect(s.Dialect), Secret: s.Counting}
 }
 
 // claim makes the place, and the users in it.
@@ -57,10 +72,19 @@ func claim(ctx context.Context, o options) (_ *place, err error) {
 		Redis: o.redis, Prefix: p.name, Limit: int64(o.limit),
 		Signing: []byte(keys.NewSecret()), Refreshing: []byte(keys.NewSecret()), Counting: []byte(keys.NewSecret()),
 	}
-	if err := p.claimRedis(ctx); err != nil {
+	if o.redis != "" {
+		if err := p.claimRedis(ctx); err != nil {
+			return nil, err
+		}
+	}
+	claimDatabase := p.claimPostgres
+	if o.mariadb {
+		claimDatabase = p.claimMariaDB
+	}
+	if err := claimDatabase(ctx, o.database); err != nil {
 		return nil, err
 	}
-	if err := p.claimPostgres(ctx, o.postgres); err != nil {
+	if err := p.fill(ctx); err != nil {
 		return nil, err
 	}
 	for _, name := range accounts {
@@ -97,21 +121,57 @@ func (p *place) claimPostgres(ctx context.Context, server string) error {
 	if err := admin.PingContext(ctx); err != nil {
 		return errors.Join(fmt.Errorf("no PostgreSQL at %s: start one, or name another in SALLYPORT_POSTGRES", address.Host), admin.Close())
 	}
-	p.admin = admin
+	p.admin, p.drop = admin, "DROP SCHEMA IF EXISTS "+p.name+" CASCADE"
 	if _, err := p.admin.ExecContext(ctx, "CREATE SCHEMA "+p.name); err != nil {
 		return err
 	}
 	settings := address.Query()
 	settings.Set("search_path", p.name)
 	address.RawQuery = settings.Encode()
-	p.Postgres = address.String()
-	if p.db, err = sql.Open("pgx", p.Postgres); err != nil {
+	p.Dialect, p.DSN = sqlstore.PostgreSQL, address.String()
+	return nil
+}
+
+func (p *place) claimMariaDB(ctx context.Context, server string) error {
+	address, err := url.Parse(server)
+	if err != nil {
+		return errors.New("SALLYPORT_MARIADB is no URL") // which may have a password in it
+	}
+	config := mysql.NewConfig()
+	config.Net, config.Addr = "tcp", net.JoinHostPort(address.Hostname(), cmp.Or(address.Port(), "3306"))
+	config.User = address.User.Username()
+	config.Passwd, _ = address.User.Password()
+	config.InterpolateParams = true // a statement takes one round trip
+	admin, err := sql.Open("mysql", config.FormatDSN())
+	if err != nil {
+		return fmt.Errorf("SALLYPORT_MARIADB: %w", err)
+	}
+	if err := admin.PingContext(ctx); err != nil {
+		return errors.Join(fmt.Errorf("no MariaDB at %s: start one, or name another in SALLYPORT_MARIADB", config.Addr), admin.Close())
+	}
+	p.admin, p.drop = admin, "DROP DATABASE IF EXISTS "+p.name
+	if _, err := p.admin.ExecContext(ctx, "CREATE DATABASE "+p.name); err != nil {
 		return err
 	}
-	if err := sqlstore.Migrate(ctx, p.db, sqlstore.Config{Dialect: sqlstore.PostgreSQL}); err != nil {
+	config.DBName = p.name
+	p.Dialect, p.DSN = sqlstore.MySQL, config.FormatDSN()
+	return nil
+}
+
+// fill makes the tables.
+func (p *place) fill(ctx context.Context) (err error) {
+	if p.db, err = sql.Open(drivers[p.Dialect], p.DSN); err != nil {
 		return err
 	}
-	p.store, err = sqlstore.Open(ctx, p.db, sqlstore.Config{Dialect: sqlstore.PostgreSQL})
+	if err := sqlstore.Migrate(ctx, p.db, sqlstore.Config{Dialect: p.Dialect}); err != nil {
+		return err
+	}
+	if p.Redis == "" {
+		if err := sqlcounters.Migrate(ctx, p.db, p.countersConfig()); err != nil {
+			return err
+		}
+	}
+	p.store, err = sqlstore.Open(ctx, p.db, sqlstore.Config{Dialect: p.Dialect})
 	return err
 }
 
@@ -124,7 +184,7 @@ func (p *place) release(ctx context.Context) error {
 		errs = append(errs, p.db.Close())
 	}
 	if p.admin != nil {
-		_, err := p.admin.ExecContext(ctx, "DROP SCHEMA IF EXISTS "+p.name+" CASCADE") //nolint:gosec // a name that was made up here
+		_, err := p.admin.ExecContext(ctx, p.drop) //nolint:gosec // the name is the program's
 		errs = append(errs, err, p.admin.Close())
 	}
 	if p.client != nil {

@@ -139,7 +139,7 @@ func drop(ctx context.Context, db *sql.DB, dialect sqlcounters.Dialect) {
 	statements := []string{"DROP TABLE sallyport_bench_counters", "DROP TABLE sallyport_bench_counter_resets", "DROP TABLE sallyport_bench_counter_migrations"}
 	switch dialect {
 	case sqlcounters.PostgreSQL:
-		statements = append(statements, "DROP FUNCTION sallyport_bench_count_1(TEXT, BIGINT, INTEGER, INTEGER, TEXT)")
+		statements = append(statements, "DROP FUNCTION sallyport_bench_count_1(TEXT, BIGINT, INTEGER, INTEGER, TEXT)") //nolint:dupword // its types
 	case sqlcounters.MySQL:
 		statements = append(statements, "DROP PROCEDURE sallyport_bench_count_1")
 	case sqlcounters.SQLite:
