@@ -74,7 +74,7 @@ func TestAServerThatIsNotThereIsOneLine(t *testing.T) {
 		"no PostgreSQL at 127.0.0.1:1": {database: "postgres://app:s3cret@127.0.0.1:1/app", redis: redistest.URL(t)},
 		"SALLYPORT_POSTGRES is no URL": {database: "postgres://app:s3cret@127.0.0.1:port/app"},
 		"no MariaDB at 127.0.0.1:1":    {database: "mysql://app:s3cret@127.0.0.1:1/", mariadb: true},
-		"SALLYPORT_MARIADB: ":          {database: "mysql://app:s3cret@127.0.0.1:port/", mariadb: true},
+		"SALLYPORT_MARIADB is no URL":  {database: "mysql://app:s3cret@127.0.0.1:port/", mariadb: true},
 		"SALLYPORT_REDIS: ":            {database: postgrestest.Schema(t), redis: "redis://:s3cret@127.0.0.1:port/0"},
 	} {
 		err := run(t.Context(), o, t.Output())
