@@ -144,13 +144,13 @@ func TestTheQuotaOfAHostIsShownResetAndGranted(t *testing.T) {
 	if got := left("quota show --user u1 --account acme --tier free --seats 3"); got["free"] != 21.0 {
 		t.Errorf("by flags: %v", got)
 	}
-	if got := left("quota grant --user u1 --policy free --amount 2 --dry-run"); got["free"] != 21.0 {
+	if got := left("quota grant --user u1 --policy free --amount 2 --dry-run"); got["free"] != 21.0 || left("quota show --user u1")["free"] != 21.0 {
 		t.Errorf("a dry run has granted: %v", got)
 	}
 	if got := left("quota grant --user u1 --policy free --amount 2"); got["free"] != 23.0 || got["free-day"] != 96.0 {
 		t.Errorf("after a grant: %v", got)
 	}
-	if got := left("quota reset --user u1 --dry-run"); got["free"] != 23.0 {
+	if got := left("quota reset --user u1 --dry-run"); got["free"] != 23.0 || left("quota show --user u1")["free"] != 23.0 {
 		t.Errorf("a dry run has reset: %v", got)
 	}
 	if got := left("quota reset --user u1"); fmt.Sprint(got) != "map[exports:7 free:25 free-day:100]" {
@@ -192,7 +192,7 @@ func TestALockoutOfAHostIsShownAndLifted(t *testing.T) {
 			t.Errorf("%s: %v", line, got)
 		}
 	}
-	if l, err := h.auth.InspectLogin(t.Context(), "ada", netip.Addr{}); err != nil || fmt.Sprint(s.objects(t, "lockout show --login ada")[0]["pseudonym"]) != l.Pseudonym {
+	if l, err := h.auth.InspectLogin(t.Context(), "ada", netip.Addr{}); err != nil || !l.Locked || fmt.Sprint(s.objects(t, "lockout show --login ada")[0]["pseudonym"]) != l.Pseudonym {
 		t.Errorf("the host's pseudonym is %q, %v", l.Pseudonym, err)
 	}
 	if got := s.objects(t, "lockout lift --login ada --address 192.0.2.7"); got[0]["locked"] != false {
