@@ -126,6 +126,9 @@ func (p *place) aside(t *testing.T) (*place, *proxytest.Proxy) {
 	t.Helper()
 	q := *p
 	q.Timeout = time.Second
+	if atLength() { // when all stores are tried at once
+		q.Timeout = 3 * time.Second
+	}
 	if p.Store == inSQLite {
 		return &q, nil
 	}
