@@ -150,7 +150,7 @@ func TestARestartLosesNoRequest(t *testing.T) {
 	var clients sync.WaitGroup
 	for range 4 {
 		clients.Go(func() {
-			client := &http.Client{Transport: &http.Transport{}, Timeout: 10 * time.Second}
+			client := &http.Client{Transport: &http.Transport{}, Timeout: 2 * time.Minute}
 			defer client.CloseIdleConnections()
 			for ctx.Err() == nil {
 				sent.Add(1)
