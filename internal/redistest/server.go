@@ -94,7 +94,7 @@ func (s *Server) Run(t testing.TB) bool {
 }
 
 // answers reports whether this server answers at its address, and not another
-// process that has taken the port.
+// process that has taken the port, and has read its data.
 func (s *Server) answers(t testing.TB) bool {
 	conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(t.Context(), "tcp", s.Addr)
 	if err != nil {
@@ -103,16 +103,20 @@ func (s *Server) answers(t testing.TB) bool {
 	defer conn.Close() //nolint:errcheck // it was only read from
 	late := time.AfterFunc(time.Second, func() { _ = conn.Close() })
 	defer late.Stop()
-	if _, err := io.WriteString(conn, "INFO server\r\n"); err != nil {
+	if _, err := io.WriteString(conn, "INFO server\r\nPING\r\n"); err != nil {
 		return false
 	}
-	answer := bufio.NewScanner(conn)
+	answer, itself := bufio.NewScanner(conn), false
 	for answer.Scan() {
-		if strings.HasPrefix(answer.Text(), "-NOAUTH") {
+		line := answer.Text()
+		id, named := strings.CutPrefix(line, "process_id:")
+		switch {
+		case strings.HasPrefix(line, "-NOAUTH"):
 			return true // only this server was started with a password
-		}
-		if id, ok := strings.CutPrefix(answer.Text(), "process_id:"); ok {
-			return id == strconv.Itoa(s.cmd.Process.Pid)
+		case named:
+			itself = id == strconv.Itoa(s.cmd.Process.Pid)
+		case strings.HasPrefix(line, "+"), strings.HasPrefix(line, "-"): // to PING
+			return itself && !strings.HasPrefix(line, "-LOADING")
 		}
 	}
 	return false
