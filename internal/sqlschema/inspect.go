@@ -31,7 +31,7 @@ func (s Schema) inspect(ctx context.Context, db *sql.DB, look func(inspection, c
 	return s.beside(ctx, db, conns, func(conn *sql.Conn) error {
 		i := inspection{Schema: s, conn: conn, alone: alone}
 		if err := errors.Join(i.settings(ctx)...); err != nil {
-			if isPrepared(err) {
+			if isMixedUp(err) {
 				return s.poolerError(err)
 			}
 			return err
@@ -39,7 +39,7 @@ func (s Schema) inspect(ctx context.Context, db *sql.DB, look func(inspection, c
 		if err := i.pooler(ctx, db); err != nil {
 			return err
 		}
-		return look(i, ctx)
+		return i.orPooler(ctx, db, look(i, ctx))
 	})
 }
 

@@ -52,6 +52,30 @@ func (i inspection) pooler(ctx context.Context, db *sql.DB) error {
 	return i.poolerError(err)
 }
 
+// orPooler returns the error of a look or, if a pooler has caused it, one that says so. That
+// pooler has found none means little: a pooler gives a transaction another connection only
+// while others use the one that it had. A result of another query may be an error, and it
+// may be a fact that is none, such as that there are no tables.
+func (i inspection) orPooler(ctx context.Context, db *sql.DB, err error) error {
+	switch {
+	case err == nil, i.Dialect != PostgreSQL, ctx.Err() != nil, isLost(err):
+		return err
+	case isMixedUp(err):
+		return i.poolerError(err)
+	case i.alone:
+		return err
+	}
+	other, e := db.Conn(ctx)
+	if e != nil {
+		return err
+	}
+	defer func() { _ = other.Close() }()
+	if e := i.mixedUp(ctx, other); e != nil && ctx.Err() == nil && !isLost(e) {
+		return i.poolerError(fmt.Errorf("%w, after: %w", e, err))
+	}
+	return err
+}
+
 // isLost reports whether an error says that the connection was lost, and nothing about
 // the query: also SQLSTATE 57P, by which a server says that it stops or starts.
 func isLost(err error) bool {
@@ -81,10 +105,21 @@ func (s Schema) poolerError(cause error) error {
 		"add default_query_exec_mode=exec to the DSN of pgx, or binary_parameters=yes to that of lib/pq, or let the pooler keep a connection for a session (pool_mode=session): %w", cause)
 }
 
-// isPrepared reports whether the server does not know a prepared statement, knows it
-// already, or has another in its place: SQLSTATE 26000, 42P05 and 08P01.
-func isPrepared(err error) bool {
-	return slices.Contains([]string{"26000", "42P05", "08P01"}, SQLState(err))
+// isMixedUp reports whether the server does not know a prepared statement, knows it
+// already, or has another in its place (SQLSTATE 26000, 42P05 and 08P01), or whether a
+// driver or database/sql has got an answer that is not of its query.
+func isMixedUp(err error) bool {
+	if state := SQLState(err); state != "" {
+		return slices.Contains([]string{"26000", "42P05", "08P01"}, state)
+	}
+	return err != nil && slices.ContainsFunc(mixedUpTexts, func(text string) bool { return strings.Contains(err.Error(), text) })
+}
+
+// mixedUpTexts are in errors that have no SQLSTATE.
+var mixedUpTexts = []string{
+	"sql: expected ", "sql: Scan error ", // database/sql: other columns than those of the query
+	"but the statement requires ", "pq: unexpected ", // lib/pq
+	" arguments, got ", "mismatched param and argument count", // pgx
 }
 
 var errUnanswered = fmt.Errorf("of queries on two connections at once one got no answer within %v", answerWait)

@@ -29,6 +29,7 @@ type postgres struct {
 	readOnly bool          // each statement is refused
 	writable time.Time     // connections from before this time refuse each statement
 	tables   bool          // there are those of a Store, without columns that matter
+	direct   bool          // each connection is served by one process
 
 	process, connections atomic.Int64
 }
@@ -36,14 +37,14 @@ type postgres struct {
 func (*postgres) Driver() driver.Driver { return nil }
 
 func (p *postgres) Connect(context.Context) (driver.Conn, error) {
-	p.connections.Add(1)
-	return &postgresConn{p, time.Now()}, nil
+	return &postgresConn{p, time.Now(), p.connections.Add(1)}, nil
 }
 
 type postgresConn struct {
 	*postgres
 
-	begun time.Time
+	begun  time.Time
+	number int64
 }
 
 func (*postgresConn) Prepare(string) (driver.Stmt, error) { return nil, errDown }
@@ -52,9 +53,14 @@ func (c *postgresConn) Begin() (driver.Tx, error)         { return c, nil }
 func (*postgresConn) Commit() error                       { return nil }
 func (*postgresConn) Rollback() error                     { return nil }
 
-func (c *postgresConn) ExecContext(context.Context, string, []driver.NamedValue) (driver.Result, error) {
+func (c *postgresConn) ExecContext(_ context.Context, statement string, _ []driver.NamedValue) (driver.Result, error) {
 	if c.readOnly || c.begun.Before(c.writable) {
 		return nil, stateError("25006")
+	}
+	if c.fails != nil {
+		if err := c.fails(statement); err != nil {
+			return nil, err
+		}
 	}
 	return driver.RowsAffected(1), nil
 }
@@ -66,7 +72,9 @@ func (c *postgresConn) QueryContext(ctx context.Context, query string, args []dr
 	case <-time.After(c.trip):
 	}
 	if c.fails != nil {
-		if err := c.fails(query); err != nil {
+		if err := c.fails(query); errors.Is(err, errAnother) {
+			return &someRows{15, [][]driver.Value{make([]driver.Value, 15)}}, nil
+		} else if err != nil {
 			return nil, err
 		}
 	}
@@ -79,6 +87,9 @@ func (c *postgresConn) QueryContext(ctx context.Context, query string, args []dr
 		time.Sleep(c.late) // it is on its way
 		return answer(age)
 	case strings.Contains(query, "pg_backend_pid"):
+		if c.direct {
+			return answer(c.number)
+		}
 		return answer(c.process.Add(1))
 	case strings.Contains(query, "'own '"):
 		return answer(fmt.Sprint("own ", args[0].Value), int64(1))
@@ -102,6 +113,9 @@ func (c *postgresConn) QueryContext(ctx context.Context, query string, args []dr
 	}
 	return nil, errDown
 }
+
+// errAnother stands for the result of another query.
+var errAnother = errors.New("a row of fifteen columns")
 
 // stateError is an error with this SQLSTATE.
 type stateError string
@@ -167,6 +181,60 @@ func TestFaultC3ALostConnectionIsNotTakenForAPooler(t *testing.T) {
 					}
 				})
 			})
+		}
+	}
+}
+
+// A pooler that has given each query the same connection while it was looked for is found by
+// what it does to any statement of Open afterwards.
+func TestFaultC3APoolerIsFoundByEachStatementOfOpen(t *testing.T) {
+	t.Parallel()
+	isMixedUp := func(q string) bool { return strings.Contains(q, "'own '") || strings.Contains(q, "$1::text || ''") }
+	failing := func(nth int, with error) (statements int, err error) {
+		var all atomic.Int64
+		_, err = opened(t.Context(), &postgres{direct: true, tables: true, fails: func(q string) error {
+			if !isMixedUp(q) && all.Add(1) == int64(nth) {
+				return with
+			}
+			return nil
+		}})
+		return int(all.Load()), err
+	}
+	statements, err := failing(0, nil)
+	if err != nil || statements < 30 {
+		t.Fatalf("Open without a pooler: %d statements, %v", statements, err)
+	}
+	for _, with := range []error{
+		stateError("08P01"), stateError("26000"), stateError("42P05"), errAnother,
+		errors.New("pq: got 1 parameters but the statement requires 15"), errors.New("pq: unexpected Bind response 'D'"),
+		errors.New("expected 15 arguments, got 1"), errors.New("mismatched param and argument count"),
+	} {
+		for nth := range statements {
+			if _, err := failing(nth+1, with); err == nil || !strings.Contains(err.Error(), "pool_mode=session") {
+				if !errors.Is(err, errAnother) { // what another statement does when it is executed is no error
+					t.Errorf("%v, at statement %d: Open: %v", with, nth+1, err)
+				}
+			}
+		}
+	}
+}
+
+// That there are no tables is not believed of a pooler that mixes results up.
+func TestFaultC3AFindingIsLookedAtAgain(t *testing.T) {
+	t.Parallel()
+	for name, mixed := range map[string]error{
+		"a statement with other parameters": stateError("08P01"), "the result of another": errAnother, "an error of a driver": errors.New("a bug"),
+		"nothing": nil, "a lost connection": driver.ErrBadConn, "a server that stops": stateError("57P01"),
+	} {
+		_, err := opened(t.Context(), &postgres{direct: true, fails: func(q string) error {
+			if strings.Contains(q, "'own '") {
+				return mixed
+			}
+			return nil
+		}})
+		says := "are not there: run sqlstore.Migrate"
+		if pooler := mixed != nil && !errors.Is(mixed, driver.ErrBadConn) && !errors.Is(mixed, stateError("57P01")); err == nil || strings.Contains(err.Error(), "pool_mode=session") != pooler || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: Open: %v", name, err)
 		}
 	}
 }
