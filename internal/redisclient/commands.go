@@ -33,7 +33,8 @@ func (c Commands) ACL(prefix string, cluster bool) string {
 }
 
 // trying runs the commands in the lines of ARGV[1], and returns the names of those that
-// the user may not run. Another error ends it.
+// the user may not run. Another error ends it. Redis and Valkey refuse a command of a script
+// in different words.
 //
 //nolint:dupword // where one block of Lua ends, another does
 var trying = NewScript(`
@@ -45,7 +46,7 @@ for line in string.gmatch(ARGV[1], '[^\n]+') do
 	end
 	local reply = redis.pcall(unpack(words))
 	if type(reply) == 'table' and reply.err then
-		if string.find(reply.err, 'NOPERM', 1, true) or string.find(reply.err, "can't run this command", 1, true) then
+		if string.find(reply.err, 'NOPERM', 1, true) or string.find(reply.err, "can't run this command", 1, true) or string.find(reply.err, 'has no permissions to run', 1, true) then
 			missing[#missing + 1] = words[1]
 		elseif #missing == 0 then
 			return reply

@@ -1,14 +1,17 @@
 // Package redistest gives tests a Redis server: the one at SALLYPORT_REDIS, or one of
-// their own that they may kill. Only tests import it.
+// their own that they may kill. Their own is redis-server, or the program that
+// SALLYPORT_REDIS_SERVER names, such as valkey-server. Only tests import it.
 package redistest
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"io"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -43,9 +46,13 @@ func URL(t testing.TB) string {
 	return url
 }
 
-// Server is a redis-server process that a test has started.
+// Server is a process of a server that a test has started.
 type Server struct {
 	Addr string
+
+	// Says is the name and version by which the server introduces itself, such as
+	// "Redis 7.0.15" or "Valkey 8.0.1". Empty: it demands a password first.
+	Says string
 
 	args   []string
 	dir    string
@@ -65,8 +72,13 @@ func Start(t testing.TB, args ...string) *Server {
 			return s
 		}
 	}
-	t.Fatal("redis-server does not start")
+	t.Fatalf("%s does not start", program())
 	return nil
+}
+
+// program returns the name of the program that the servers of tests run.
+func program() string {
+	return cmp.Or(os.Getenv("SALLYPORT_REDIS_SERVER"), "redis-server") //nolint:forbidigo // a test has no Config
 }
 
 // URL returns the address of the server in the form of redis.ParseURL.
@@ -75,9 +87,9 @@ func (s *Server) URL() string { return "redis://" + s.Addr + "/0" }
 // Run starts the server, again after Kill, and reports whether it answers.
 func (s *Server) Run(t testing.TB) bool {
 	t.Helper()
-	path, err := exec.LookPath("redis-server")
+	path, err := exec.LookPath(program())
 	if err != nil {
-		skip.Skip(t, "no redis-server on this machine, and this test needs one of its own")
+		skip.Skip(t, "no "+program()+" on this machine, and this test needs one of its own")
 	}
 	host, port, _ := net.SplitHostPort(s.Addr)
 	args := append([]string{
@@ -86,11 +98,17 @@ func (s *Server) Run(t testing.TB) bool {
 	if s.config != "" {
 		args = []string{s.config, "--sentinel", "--bind", host, "--port", port, "--dir", s.dir}
 	}
-	s.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), path, args...) //nolint:gosec // it is redis-server
+	s.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), path, args...) //nolint:gosec // it is a Redis
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	return Eventually(t, func() bool { return s.answers(t) })
+	if !Eventually(t, func() bool { return s.answers(t) }) {
+		return false
+	}
+	if valkey := strings.HasPrefix(filepath.Base(path), "valkey"); s.Says != "" && valkey != strings.HasPrefix(s.Says, "Valkey ") {
+		t.Fatalf("%s says that it is %s", path, s.Says)
+	}
+	return true
 }
 
 // answers reports whether this server answers at its address, and not another
@@ -106,20 +124,30 @@ func (s *Server) answers(t testing.TB) bool {
 	if _, err := io.WriteString(conn, "INFO server\r\nPING\r\n"); err != nil {
 		return false
 	}
-	answer, itself := bufio.NewScanner(conn), false
-	for answer.Scan() {
+	said := map[string]string{}
+	for answer := bufio.NewScanner(conn); answer.Scan(); {
 		line := answer.Text()
-		id, named := strings.CutPrefix(line, "process_id:")
 		switch {
 		case strings.HasPrefix(line, "-NOAUTH"):
 			return true // only this server was started with a password
-		case named:
-			itself = id == strconv.Itoa(s.cmd.Process.Pid)
 		case strings.HasPrefix(line, "+"), strings.HasPrefix(line, "-"): // to PING
-			return itself && !strings.HasPrefix(line, "-LOADING")
+			s.Says = introduces(said)
+			return said["process_id"] == strconv.Itoa(s.cmd.Process.Pid) && !strings.HasPrefix(line, "-LOADING")
+		}
+		if name, value, ok := strings.Cut(line, ":"); ok {
+			said[name] = value
 		}
 	}
 	return false
+}
+
+// introduces returns the name and version that the reply to INFO has. Valkey has a version
+// of Redis in it too: the one whose commands it knows.
+func introduces(said map[string]string) string {
+	if version := said["valkey_version"]; version != "" {
+		return "Valkey " + version
+	}
+	return "Redis " + said["redis_version"]
 }
 
 // Kill stops the server with SIGKILL, as a crash would.

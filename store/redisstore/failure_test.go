@@ -87,7 +87,7 @@ func TestSilentServer(t *testing.T) {
 func TestTimeout(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	s := open(t, dial(t, server.URL()), redisstore.Config{Timeout: 100 * time.Millisecond})
+	s := open(t, dial(t, server.URL()), redisstore.Config{Timeout: 400 * time.Millisecond}) // New has it too
 	server.Pause()
 	defer server.Resume()
 	for _, c := range calls(s, newSession("ada"), newKey("ada")) {

@@ -126,6 +126,17 @@ func TestNewOnServers(t *testing.T) {
 	})
 }
 
+// The step of .ci/run that tests on Valkey reads what this prints.
+func TestNameOfTheServer(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	open(t, dial(t, server.URL()), redisstore.Config{})
+	if server.Says == "" {
+		t.Error("the server does not introduce itself")
+	}
+	t.Log("the server says that it is", server.Says)
+}
+
 func TestOptions(t *testing.T) {
 	t.Parallel()
 	t.Run("the defaults hold deadlines, and what the URL sets stays", func(t *testing.T) {

@@ -1,7 +1,7 @@
-// Package redisstore keeps sessions, API keys and the deny list on a Redis that
-// many nodes share: one server, one behind Sentinel, or a Cluster. It is tested
-// on Redis 7.0, and uses only what Redis 6.2 has. Users stay in the host's own
-// database.
+// Package redisstore keeps sessions, API keys and the deny list on a Redis or Valkey
+// that many nodes share: one server, one behind Sentinel, or a Cluster. It is tested
+// on Redis 7.0 and Valkey 8.0, and uses only what Redis 6.2 has. Users stay in the
+// host's own database.
 //
 //	options, err := redisstore.Options("redis://:password@redis.internal:6379/0")
 //	...

@@ -1,5 +1,6 @@
-// Package rediscounters counts what callers spend on a Redis that many nodes
-// share: N nodes together admit exactly the limit.
+// Package rediscounters counts what callers spend on a Redis or Valkey that many
+// nodes share: N nodes together admit exactly the limit. It is tested on Redis 7.0
+// and Valkey 8.0.
 package rediscounters
 
 import (
