@@ -22,6 +22,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,8 +45,9 @@ type Config struct {
 	MaxAge time.Duration
 
 	// Failed is called with the cause of each check that has failed, at most once in
-	// MaxAge for each check. The error may contain the text of a driver: it is for the
-	// log. It must be safe for concurrent use. Nil: the cause is dropped.
+	// MaxAge for each check, after the probe was answered. While it has not returned it is
+	// not called again: what fails meanwhile is dropped. The error may contain the text of
+	// a driver: it is for the log. Nil: the cause is dropped.
 	Failed func(ctx context.Context, check string, err error)
 
 	// Now is the clock, for tests. It must be safe for concurrent use. Nil: time.Now.
@@ -79,9 +81,10 @@ type Health struct {
 	failed   func(context.Context, string, error)
 	now      func() time.Time
 	draining atomic.Bool
+	telling  atomic.Bool // Failed is being called
 
 	mu      sync.Mutex
-	last    result
+	last    *run // nil: there was none
 	running *run // nil: no probe is made
 }
 
@@ -100,7 +103,7 @@ type run struct {
 
 // result is the outcome of a run.
 type result struct {
-	at     time.Time // zero: there was none
+	at     time.Time // zero: the run has not ended
 	ready  bool
 	checks []outcome
 }
@@ -111,6 +114,8 @@ type outcome struct {
 	Status   string `json:"status"` // "ok" or "failed"
 	Reason   string `json:"reason,omitempty"`
 	Optional bool   `json:"optional,omitempty"`
+
+	cause error
 }
 
 const (
@@ -189,12 +194,29 @@ func (h *Health) Ready(w http.ResponseWriter, r *http.Request) {
 		write(w, r, http.StatusOK, body{})
 		return
 	}
-	last := h.result(r.Context())
-	if !last.ready {
+	last, made := h.result(r.Context())
+	if last.ready {
+		write(w, r, http.StatusOK, body{Status: "ready", Checks: last.checks})
+	} else {
 		write(w, r, http.StatusServiceUnavailable, body{Status: "not_ready", Checks: last.checks})
+	}
+	if made && h.failed != nil {
+		h.tell(w, r, last.checks)
+	}
+}
+
+// tell tells the host what has failed.
+func (h *Health) tell(w http.ResponseWriter, r *http.Request, checks []outcome) {
+	checks = slices.DeleteFunc(slices.Clone(checks), func(o outcome) bool { return o.cause == nil })
+	if len(checks) == 0 || !h.telling.CompareAndSwap(false, true) {
 		return
 	}
-	write(w, r, http.StatusOK, body{Status: "ready", Checks: last.checks})
+	defer h.telling.Store(false)
+	// so that the probe has its answer even if Failed does not return, or panics
+	_ = http.NewResponseController(w).Flush()
+	for _, o := range checks {
+		h.failed(context.WithoutCancel(r.Context()), o.Name, o.cause)
+	}
 }
 
 // Drain makes Ready answer 503 from now on. Call it before http.Server.Shutdown, and wait
@@ -220,38 +242,56 @@ func write(w http.ResponseWriter, r *http.Request, status int, b body) {
 	}
 	text, _ := json.Marshal(b) // of strings
 	header.Set("Content-Type", "application/json")
+	header.Set("Content-Length", strconv.Itoa(len(text)))
 	w.WriteHeader(status)
 	_, _ = w.Write(text) // a probe that has disconnected is told nothing
 }
 
 // result returns the last result while it is fresh, and otherwise that of a new run. Of
-// any number of callers one makes it, and the others wait for it.
-func (h *Health) result(ctx context.Context) result {
-	h.mu.Lock()
-	if age := h.now().Sub(h.last.at); !h.last.at.IsZero() && age >= 0 && age < h.maxAge {
-		defer h.mu.Unlock()
-		return h.last
+// any number of callers one has made it, and the others wait for it.
+func (h *Health) result(ctx context.Context) (_ result, made bool) {
+	r, mine := h.begin()
+	if !mine {
+		<-r.done // within Timeout
+		return r.result, false
 	}
-	if other := h.running; other != nil {
-		h.mu.Unlock()
-		<-other.done // within Timeout
-		return other.result
-	}
-	mine := &run{done: make(chan struct{})}
-	h.running = mine
-	h.mu.Unlock()
-
+	defer h.end(r) // deferred: a clock that panics must not stop the others
 	// a probe that disconnects must not fail the checks for the others
-	mine.result = h.run(context.WithoutCancel(ctx))
-	h.mu.Lock()
-	h.last, h.running = mine.result, nil
-	h.mu.Unlock()
-	close(mine.done)
-	return mine.result
+	r.result = h.run(context.WithoutCancel(ctx))
+	return r.result, true
 }
 
-// errSlow is the error of a check that has not returned in time.
-var errSlow = fmt.Errorf("health: the check has not returned: %w", context.DeadlineExceeded)
+// begin returns the last run while its result is fresh, else the present one, or a new one
+// that the caller makes.
+func (h *Health) begin() (_ *run, mine bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock() // deferred: as above
+	if h.last != nil {
+		if age := h.now().Sub(h.last.result.at); age >= 0 && age < h.maxAge {
+			return h.last, false
+		}
+	}
+	if h.running != nil {
+		return h.running, false
+	}
+	h.running = &run{done: make(chan struct{})}
+	return h.running, true
+}
+
+func (h *Health) end(r *run) {
+	h.mu.Lock()
+	h.last, h.running = r, nil
+	h.mu.Unlock()
+	close(r.done)
+}
+
+var (
+	// errSlow is the error of a check that has not returned in time.
+	errSlow = fmt.Errorf("health: the check has not returned: %w", context.DeadlineExceeded)
+
+	// errPanic is the error of a check that has panicked.
+	errPanic = errors.New("health: the check has panicked")
+)
 
 // run runs all checks.
 func (h *Health) run(ctx context.Context) result {
@@ -264,10 +304,7 @@ func (h *Health) run(ctx context.Context) result {
 			answers[i] <- errSlow // it still runs, and is not started twice
 			continue
 		}
-		go func() {
-			defer c.busy.Store(false)
-			answers[i] <- c.do(ctx)
-		}()
+		go c.run(ctx, answers[i])
 	}
 	r := result{ready: true}
 	for i, c := range h.checks {
@@ -280,13 +317,10 @@ func (h *Health) run(ctx context.Context) result {
 			default:
 			}
 		}
-		o := outcome{Name: c.Name, Status: "ok", Optional: c.Optional}
+		o := outcome{Name: c.Name, Status: "ok", Optional: c.Optional, cause: err}
 		if err != nil {
 			o.Status, o.Reason = "failed", reasonOf(err)
 			r.ready = r.ready && c.Optional
-			if h.failed != nil {
-				h.failed(context.WithoutCancel(ctx), c.Name, err)
-			}
 		}
 		r.checks = append(r.checks, o)
 	}
@@ -294,15 +328,15 @@ func (h *Health) run(ctx context.Context) result {
 	return r
 }
 
-// errPanic is the error of a check that has panicked.
-var errPanic = errors.New("health: the check has panicked")
-
-// do makes the check.
-func (c *check) do(ctx context.Context) (err error) {
+// run runs the check.
+func (c *check) run(ctx context.Context, answer chan<- error) {
+	err := errPanic // or it has ended the goroutine
 	defer func() {
 		if v := recover(); v != nil { // it would end the process
 			err = fmt.Errorf("%w: %v", errPanic, v)
 		}
+		c.busy.Store(false) // before the answer, after which the next run may begin
+		answer <- err
 	}()
-	return c.Do(ctx)
+	err = c.Do(ctx)
 }

@@ -3,8 +3,11 @@ package health_test
 import (
 	"context"
 	"errors"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -121,13 +124,20 @@ func TestAFailureHasAReasonAndNoText(t *testing.T) {
 			if !errors.Is(told, test.err) {
 				t.Errorf("%s: the host was told %v", test.name, told)
 			}
+			told = nil
+			ask(t, h.Ready, http.MethodGet)
+			if told != nil {
+				t.Errorf("%s: the host was told twice within MaxAge", test.name)
+			}
 		}
 	}
 	want(t, ask(t, open(t, health.Config{Checks: []health.Check{health.Keys(stub{})}}).Ready, http.MethodGet),
 		http.StatusServiceUnavailable, `{"status":"not_ready","checks":[{"name":"keys","status":"failed","reason":"no_keys"}]}`)
-	panics := health.Check{Name: "p", Do: func(context.Context) error { panic(errDriver) }}
-	want(t, ask(t, open(t, health.Config{Checks: []health.Check{panics}}).Ready, http.MethodGet),
-		http.StatusServiceUnavailable, `{"status":"not_ready","checks":[{"name":"p","status":"failed","reason":"unavailable"}]}`)
+	for _, ends := range []func(){func() { panic(errDriver) }, runtime.Goexit} {
+		check := health.Check{Name: "p", Do: func(context.Context) error { ends(); return nil }}
+		want(t, ask(t, open(t, health.Config{Checks: []health.Check{check}}).Ready, http.MethodGet),
+			http.StatusServiceUnavailable, `{"status":"not_ready","checks":[{"name":"p","status":"failed","reason":"unavailable"}]}`)
+	}
 }
 
 func TestAnOptionalFailureLeavesTheProcessReady(t *testing.T) {
@@ -218,6 +228,108 @@ func TestACheckThatDoesNotReturnIsATimeoutAndRunsOnce(t *testing.T) {
 			t.Errorf("after it has returned: %d %s", w.Code, w.Body)
 		}
 	})
+}
+
+// A hook of the host's that panics, or does not return, must not keep a process that works
+// out of its load balancer.
+func TestFaultAHookThatFailsStopsNoProbe(t *testing.T) {
+	t.Parallel()
+	hold := make(chan struct{})
+	for name, test := range map[string]struct {
+		failed func()
+		calls  int64 // of three failures
+	}{
+		"one that panics is called again":                {func() { panic("no disk") }, 3},
+		"one that does not return is called once":        {func() { <-hold }, 1},
+		"one that ends its goroutine is called again":    {runtime.Goexit, 3},
+		"one that returns is called for each new result": {func() {}, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var calls atomic.Int64
+			now := clock{at: time.Now()}
+			optional := health.Counters(stub{err: errDriver})
+			optional.Optional = true
+			h := open(t, health.Config{Checks: []health.Check{optional}, Now: now.now, Failed: func(context.Context, string, error) {
+				calls.Add(1)
+				test.failed()
+			}})
+			server := httptest.NewUnstartedServer(http.HandlerFunc(h.Ready))
+			server.Config.ErrorLog = log.New(io.Discard, "", 0)
+			server.Start()
+			for range 3 {
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				r, _ := http.NewRequestWithContext(ctx, http.MethodGet, server.URL, http.NoBody)
+				r.Close = true
+				answer, err := server.Client().Do(r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				body, err := io.ReadAll(answer.Body)
+				if err := errors.Join(err, answer.Body.Close()); err != nil || answer.StatusCode != http.StatusOK || !strings.Contains(string(body), "unavailable") {
+					t.Errorf("%d %s %v", answer.StatusCode, body, err)
+				}
+				cancel()
+				now.advance(2 * time.Second)
+			}
+			if name == "one that does not return is called once" {
+				close(hold)
+			}
+			server.Close()
+			if n := calls.Load(); n != test.calls {
+				t.Errorf("%d calls, want %d", n, test.calls)
+			}
+		})
+	}
+}
+
+// clock is a clock that a test sets.
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+func TestFaultAClockThatPanicsStopsNoOtherProbe(t *testing.T) {
+	t.Parallel()
+	for _, bad := range []int64{1, 2} { // after the checks, and when their result is looked at
+		synctest.Test(t, func(t *testing.T) {
+			var asked atomic.Int64
+			h := open(t, health.Config{
+				Checks: []health.Check{{Name: "c", Do: func(context.Context) error { return nil }}},
+				Now: func() time.Time {
+					if asked.Add(1) == bad {
+						panic("no clock")
+					}
+					return time.Now()
+				},
+			})
+			func() {
+				defer func() {
+					if recover() == nil {
+						t.Error("the panic is not told")
+					}
+				}()
+				for range 2 {
+					ask(t, h.Ready, http.MethodGet)
+				}
+			}()
+			if w := ask(t, h.Ready, http.MethodGet); w.Code != http.StatusOK {
+				t.Errorf("the next probe: %d %s", w.Code, w.Body)
+			}
+		})
+	}
 }
 
 func TestAClockThatIsSetBackMakesANewResult(t *testing.T) {
