@@ -13,7 +13,7 @@ import (
 
 func TestStore(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, p *place) {
+	always(t, func(t *testing.T, p *place) {
 		cut := func(f storetest.Fixture) storetest.Fixture { return f }
 		if p.config.Dialect != sqlstore.SQLite { // a file has no connection to be cut
 			proxy := proxytest.Start(t, p.server(t))

@@ -128,7 +128,7 @@ func (p *place) clockedCounters(t testing.TB, db *sql.DB, c sqlcounters.Config) 
 // and TestCountersDecideAlike compares the others.
 func TestCountersConformance(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, p *place) {
+	always(t, func(t *testing.T, p *place) {
 		only := map[sqlstore.Dialect]ratelimit.Algorithm{sqlstore.SQLite: ratelimit.FixedWindow, sqlstore.PostgreSQL: ratelimit.Rolling, sqlstore.MySQL: ratelimit.GCRA}
 		db := p.clocked(t)
 		must(t, sqlcounters.Migrate(t.Context(), db, p.countersConfig()))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/examples/internal/postgrestest"
 	"github.com/sallyport-go/sallyport/internal/redistest"
+	"github.com/sallyport-go/sallyport/internal/skip"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/sqlstore"
 	"github.com/sallyport-go/sallyport/tokens"
@@ -22,6 +23,7 @@ import (
 // for stolen.
 func TestFaultC13FailoverToAStandby(t *testing.T) {
 	t.Parallel()
+	skip.Long(t)
 	primary := postgrestest.Start(t)
 	standby := primary.Standby(t)
 	p := &place{driver: "pgx", dsn: primary.EitherURL(t, standby), config: sqlstore.Config{Dialect: sqlstore.PostgreSQL, Passwords: quick(t, 64)}}

@@ -17,7 +17,7 @@ import (
 
 func TestManyMigrateAtOnce(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, p *place) {
+	always(t, func(t *testing.T, p *place) {
 		const nodes = 8
 		errs := make([]error, nodes)
 		var at sync.WaitGroup

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/examples/internal/mariadbtest"
 	"github.com/sallyport-go/sallyport/examples/internal/postgrestest"
+	"github.com/sallyport-go/sallyport/internal/skip"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/store/sqlstore"
 )
@@ -17,6 +18,7 @@ import (
 // on the pool that it has: what was confirmed is there, and nothing else.
 func TestAServerThatIsKilled(t *testing.T) {
 	t.Parallel()
+	skip.Long(t)
 	t.Run("PostgreSQL", func(t *testing.T) {
 		t.Parallel()
 		server := postgrestest.Start(t)

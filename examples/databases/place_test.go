@@ -15,6 +15,7 @@ import (
 	"github.com/sallyport-go/sallyport/examples/internal/hosttest"
 	"github.com/sallyport-go/sallyport/examples/internal/mariadbtest"
 	"github.com/sallyport-go/sallyport/examples/internal/postgrestest"
+	"github.com/sallyport-go/sallyport/internal/skip"
 	"github.com/sallyport-go/sallyport/store/sqlstore"
 )
 
@@ -24,11 +25,22 @@ type place struct {
 	config      sqlstore.Config
 }
 
-// places are databases in each dialect.
+// places are databases in each dialect. On the servers tests may take long.
 var places = map[string]func(*testing.T) *place{"SQLite": inSQLite, "PostgreSQL": inPostgres, "MariaDB": inMariaDB}
 
-// each runs a test on each of them.
+// each runs a test on each of them. Without SALLYPORT_LONG that is SQLite.
 func each(t *testing.T, test func(t *testing.T, p *place)) {
+	t.Helper()
+	eachOf(t, places, test)
+}
+
+// always runs a test on each of them, with SALLYPORT_LONG or without.
+func always(t *testing.T, test func(t *testing.T, p *place)) {
+	t.Helper()
+	eachOf(t, map[string]func(*testing.T) *place{"SQLite": inSQLite, "PostgreSQL": onPostgres, "MariaDB": onMariaDB}, test)
+}
+
+func eachOf(t *testing.T, places map[string]func(*testing.T) *place, test func(t *testing.T, p *place)) {
 	t.Helper()
 	for name, find := range places {
 		t.Run(name, func(t *testing.T) {
@@ -54,14 +66,28 @@ func inSQLite(t *testing.T) *place {
 	}
 }
 
-// inPostgres is a schema of its own.
+// inPostgres is a schema of its own, where tests may take long.
 func inPostgres(t *testing.T) *place {
+	t.Helper()
+	skip.Long(t)
+	return onPostgres(t)
+}
+
+// inMariaDB is a database of its own, where tests may take long.
+func inMariaDB(t *testing.T) *place {
+	t.Helper()
+	skip.Long(t)
+	return onMariaDB(t)
+}
+
+// onPostgres is a schema of its own.
+func onPostgres(t *testing.T) *place {
 	t.Helper()
 	return &place{driver: "pgx", dsn: postgrestest.Schema(t), config: sqlstore.Config{Dialect: sqlstore.PostgreSQL, Passwords: quick(t, 64)}}
 }
 
-// inMariaDB is a database of its own.
-func inMariaDB(t *testing.T) *place {
+// onMariaDB is a database of its own.
+func onMariaDB(t *testing.T) *place {
 	t.Helper()
 	return &place{driver: "mysql", dsn: mariadbtest.Database(t), config: sqlstore.Config{Dialect: sqlstore.MySQL, Passwords: quick(t, 64)}}
 }

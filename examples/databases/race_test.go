@@ -42,7 +42,7 @@ func atOnce(n int, do func(i int) error) []error {
 
 func TestOneOfManyOnManyNodesWins(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, p *place) {
+	always(t, func(t *testing.T, p *place) {
 		const racers = 48
 		all := nodes(t, p, 4)
 		must(t, all[0].CreateSession(t.Context(), session("s1", 1)))

@@ -18,6 +18,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/sallyport-go/sallyport/internal/redistest"
+	"github.com/sallyport-go/sallyport/internal/skip"
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
@@ -62,7 +63,8 @@ func (e elsewhere) RemoveUser(ctx context.Context, id string) error {
 // takes its memory anew for each, and nothing else in a login takes so much.
 const hashKiB = 2 << 10
 
-// keepers are the stores that are shipped, empty, each with a hasher of hashKiB.
+// keepers are the stores that are shipped, empty, each with a hasher of hashKiB; without
+// SALLYPORT_LONG there is no server of SQL among them.
 func keepers(t *testing.T) map[string]keeper {
 	t.Helper()
 	memory := func() *memstore.Store {
@@ -81,6 +83,9 @@ func keepers(t *testing.T) map[string]keeper {
 	must(t, err)
 	all := map[string]keeper{"memory": memory(), "Redis": elsewhere{onRedis, users}}
 	for name, find := range places {
+		if name != "SQLite" && !skip.IsLong() {
+			continue
+		}
 		p := find(t)
 		p.config.Passwords = quick(t, hashKiB)
 		all[name] = p.store(t, p.db(t))

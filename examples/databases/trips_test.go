@@ -162,7 +162,7 @@ var works = []work{
 
 func TestRoundTrips(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, p *place) {
+	always(t, func(t *testing.T, p *place) {
 		db, recorder := p.recorded(t)
 		s := p.store(t, db)
 		must(t, fill(t.Context(), s)...)

@@ -10,6 +10,7 @@ import (
 const (
 	required = "SALLYPORT_REQUIRE_SERVICES" // set where no test may be skipped for want of something
 	programs = "SALLYPORT_PROGRAMS"         // set where the programs of others are run
+	long     = "SALLYPORT_LONG"             // set where tests may take long
 )
 
 // Skip skips the test, or fails it if SALLYPORT_REQUIRE_SERVICES is set. What says
@@ -30,4 +31,18 @@ func Programs(t testing.TB) {
 	if os.Getenv(programs) == "" { //nolint:forbidigo // a test has no Config
 		t.Skipf("skipped: %s is not set", programs)
 	}
+}
+
+// Long skips the test unless SALLYPORT_LONG is set: it takes seconds, or servers of its
+// own, and a run of all tests would take three times as long with those like it.
+func Long(t testing.TB) {
+	t.Helper()
+	if !IsLong() {
+		t.Skipf("skipped: %s is not set", long)
+	}
+}
+
+// IsLong reports whether SALLYPORT_LONG is set, for a test that does less without it.
+func IsLong() bool {
+	return os.Getenv(long) != "" //nolint:forbidigo // a test has no Config
 }

@@ -42,17 +42,19 @@ func TestSkip(t *testing.T) { //nolint:paralleltest // it sets the environment
 	}
 }
 
-func TestPrograms(t *testing.T) { //nolint:paralleltest // it sets the environment
-	for set, want := range map[string]string{
-		"":  "skip: skipped: SALLYPORT_PROGRAMS is not set",
-		"1": "",
-	} {
-		t.Setenv("SALLYPORT_REQUIRE_SERVICES", "1") // which asks for services, not for programs
-		t.Setenv("SALLYPORT_PROGRAMS", set)
-		w := &recorder{}
-		skip.Programs(w)
-		if w.ended != want {
-			t.Errorf("with %q: %q, want %q", set, w.ended, want)
+func TestWhatRunsOnlyWhereAVariableIsSet(t *testing.T) { //nolint:paralleltest // it sets the environment
+	for variable, skips := range map[string]func(testing.TB){"SALLYPORT_PROGRAMS": skip.Programs, "SALLYPORT_LONG": skip.Long} {
+		for set, want := range map[string]string{
+			"":  "skip: skipped: " + variable + " is not set",
+			"1": "",
+		} {
+			t.Setenv("SALLYPORT_REQUIRE_SERVICES", "1") // which asks for services, not for time
+			t.Setenv(variable, set)
+			w := &recorder{}
+			skips(w)
+			if w.ended != want {
+				t.Errorf("%s with %q: %q, want %q", variable, set, w.ended, want)
+			}
 		}
 	}
 }
