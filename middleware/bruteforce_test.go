@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport-go/sallyport/internal/skip"
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/middleware/wire"
@@ -284,6 +285,7 @@ func floods(n int) int {
 
 func TestFaultA1OneAddressTakesNothingFromOthers(t *testing.T) {
 	t.Parallel()
+	skip.Long(t)
 	const attacker = "198.51.100.66"
 	for name, x := range map[string]struct{ capacity, logins, callers, known, accounts int }{
 		"a million logins, with the default capacity": {0, floods(1_000_000), 3000, 500, 5000},
@@ -324,6 +326,7 @@ func TestFaultA1OneAddressTakesNothingFromOthers(t *testing.T) {
 
 func TestFaultA1ManyAddressesTakeNothingFromThoseWhoAreKnown(t *testing.T) {
 	t.Parallel()
+	skip.Long(t)
 	for name, x := range map[string]struct{ capacity, known, accounts int }{
 		"with 16 384 counters":    {1 << 14, 500, 5000},
 		"with the least capacity": {1 << 10, 400, 1000},

@@ -11,12 +11,14 @@ import (
 
 	"github.com/sallyport-go/sallyport/examples/internal/postgrestest"
 	"github.com/sallyport-go/sallyport/internal/redistest"
+	"github.com/sallyport-go/sallyport/internal/skip"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestAllStoresAreInTheTable(t *testing.T) {
 	t.Parallel()
+	skip.Long(t)
 	o := options{
 		name: "sallyport_test_" + strings.ToLower(rand.Text()), postgres: postgrestest.Schema(t), redis: redistest.URL(t),
 		few: 120, many: 400, round: 20 * time.Millisecond, rounds: 1, pairs: 1, flat: 1e9,
@@ -42,6 +44,7 @@ func TestAllStoresAreInTheTable(t *testing.T) {
 
 func TestWhatIsNotFlatIsAnError(t *testing.T) {
 	t.Parallel()
+	skip.Long(t)
 	o := options{
 		name: "sallyport_test_" + strings.ToLower(rand.Text()), postgres: postgrestest.Schema(t), redis: redistest.URL(t),
 		few: 110, many: 120, round: time.Millisecond, rounds: 1, pairs: 1, flat: 1e-9,
@@ -54,6 +57,7 @@ func TestWhatIsNotFlatIsAnError(t *testing.T) {
 
 func TestAServerThatIsNotThereIsAnError(t *testing.T) {
 	t.Parallel()
+	skip.Long(t)
 	for says, o := range map[string]options{
 		"no PostgreSQL at 127.0.0.1:1": {postgres: "postgres://app:s3cret@127.0.0.1:1/app", redis: redistest.URL(t)},
 		"no Redis at 127.0.0.1:1":      {postgres: postgrestest.Schema(t), redis: "redis://:s3cret@127.0.0.1:1/0"},

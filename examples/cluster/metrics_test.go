@@ -12,6 +12,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/examples/internal/postgrestest"
 	"github.com/sallyport-go/sallyport/internal/redistest"
+	"github.com/sallyport-go/sallyport/internal/skip"
 )
 
 var sample = regexp.MustCompile(`^(\w+)\{(.*)\} (\d+(?:\.\d+)?(?:e[+]\d+)?)$`)
@@ -66,6 +67,7 @@ func number(t *testing.T, report, line string) float64 {
 // What the nodes have counted adds up to what the clients were told and the store has.
 func TestTheMetricsAddUpToTheReport(t *testing.T) {
 	t.Parallel()
+	skip.Long(t)
 	sums := map[string]float64{}
 	o := options{
 		name: "sallyport_test_" + strings.ToLower(rand.Text()), on: onRedis, database: postgrestest.Schema(t), redis: redistest.URL(t),

@@ -11,6 +11,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/sallyport-go/sallyport/internal/proxytest"
+	"github.com/sallyport-go/sallyport/internal/skip"
 	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
@@ -71,6 +72,7 @@ func outages(p *place, proxy *proxytest.Proxy) []outage {
 // goroutine stays behind, and the service resumes by itself.
 func TestOutages(t *testing.T) {
 	t.Parallel()
+	skip.Long(t)
 	each(t, itsOwn, func(t *testing.T, p *place) {
 		p, proxy := p.aside(t)
 		for _, o := range outages(p, proxy) { // one after the other: they have one place
@@ -260,6 +262,7 @@ func TestAnswersThatAreLostAfterTheWrite(t *testing.T) {
 // rely on such an answer: the session is revoked.
 func TestAReuseThatCannotBeWrittenDown(t *testing.T) {
 	t.Parallel()
+	skip.Long(t)
 	write := map[string]string{inPostgres: "UPDATE sallyport_sessions SET revoked_at", inRedis: "eval"}
 	each(t, anybodys, func(t *testing.T, p *place) {
 		p, proxy := p.aside(t)

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/sallyport-go/sallyport/internal/skip"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens/events"
 )
@@ -15,6 +16,7 @@ import (
 // out the same one.
 func TestManyNodesAndOneToken(t *testing.T) {
 	t.Parallel()
+	skip.Long(t)
 	const hosts = 8
 	each(t, anybodys, func(t *testing.T, p *place) {
 		book := newLedger()

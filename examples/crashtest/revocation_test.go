@@ -3,6 +3,8 @@ package crashtest_test
 import (
 	"net/http"
 	"testing"
+
+	"github.com/sallyport-go/sallyport/internal/skip"
 )
 
 // A host, and the server where there is one, is killed the moment that a client
@@ -10,6 +12,7 @@ import (
 // is over for the next host as well.
 func TestKilledRightAfterARevocation(t *testing.T) {
 	t.Parallel()
+	skip.Long(t)
 	each(t, itsOwn, func(t *testing.T, p *place) {
 		n := newNode(t, p)
 		n.run(t)

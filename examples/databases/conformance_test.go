@@ -6,11 +6,14 @@ import (
 	"testing"
 
 	"github.com/sallyport-go/sallyport/internal/proxytest"
+	"github.com/sallyport-go/sallyport/internal/skip"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/sqlstore"
 	"github.com/sallyport-go/sallyport/store/storetest"
 )
 
+// On a server it is quicker without SALLYPORT_LONG: there are fewer connections, and fewer
+// rows in the rules that make many.
 func TestStore(t *testing.T) {
 	t.Parallel()
 	always(t, func(t *testing.T, p *place) {
@@ -26,9 +29,17 @@ func TestStore(t *testing.T) {
 				return f
 			}
 		}
-		s := p.store(t, p.db(t)) // for all rules: a connection costs a server more than a rule does
+		db := p.db(t) // for all rules: a connection costs a server more than a rule does
+		few := p.config.Dialect != sqlstore.SQLite && !skip.IsLong()
+		if few {
+			db.SetMaxOpenConns(4)
+		}
+		s := p.store(t, db)
 		storetest.Run(t, func(t *testing.T) storetest.Fixture {
 			f := fixture(t, s)
+			if few {
+				f.Many = 100
+			}
 			f.Reopen = func(context.Context) (storetest.Fixture, error) { return reopened(t, p), nil }
 			return cut(f)
 		})
@@ -37,6 +48,7 @@ func TestStore(t *testing.T) {
 
 func TestStoreInMemory(t *testing.T) {
 	t.Parallel()
+	skip.Long(t)
 	p := inSQLite(t)
 	p.dsn = ":memory:"
 	db := p.db(t)

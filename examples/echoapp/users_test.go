@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sallyport-go/sallyport/internal/skip"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/store/passwords"
@@ -14,6 +15,7 @@ import (
 
 func TestStore(t *testing.T) {
 	t.Parallel()
+	skip.Long(t)
 	storetest.Run(t, open)
 }
 

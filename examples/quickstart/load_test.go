@@ -19,6 +19,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/sallyport-go/sallyport/internal/skip"
 )
 
 // alone says that this process is a quick start and no test.
@@ -158,6 +160,7 @@ func (p *process) callsDuring(tb testing.TB, f func()) []time.Duration {
 
 func TestTwoHundredLoginsAtOnceTakeNeitherTheMemoryNorTheOtherRoutes(t *testing.T) {
 	t.Parallel()
+	skip.Long(t)
 	p := start(t)
 	var in int
 	took := p.callsDuring(t, func() { in = p.storm(t) })

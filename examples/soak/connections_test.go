@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport-go/sallyport/internal/skip"
 	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
@@ -22,6 +23,7 @@ import (
 //nolint:paralleltest,tparallel // one after the other: each has all connections
 func TestFaultC17ManyConnections(t *testing.T) {
 	t.Parallel()
+	skip.Long(t)
 	connections, length, alone := 100, 300*time.Millisecond, false
 	if text := os.Getenv("SALLYPORT_CONNECTIONS"); text != "" {
 		var err error

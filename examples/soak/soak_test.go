@@ -29,6 +29,7 @@ import (
 	"github.com/redis/go-redis/v9/logging"
 
 	"github.com/sallyport-go/sallyport/internal/redistest"
+	"github.com/sallyport-go/sallyport/internal/skip"
 )
 
 func TestMain(m *testing.M) {
@@ -45,6 +46,7 @@ const patience = 2 * time.Minute
 // TestSoak runs for as long as SALLYPORT_SOAK says, or for some seconds.
 func TestSoak(t *testing.T) {
 	t.Parallel()
+	skip.Long(t)
 	s := settings{length: 3 * time.Second, groups: 2, people: 2, limit: 30, seed: uint64(time.Now().UnixNano())}
 	if text := os.Getenv("SALLYPORT_SOAK"); text != "" {
 		var err error
@@ -63,6 +65,7 @@ func TestSoak(t *testing.T) {
 // admitted exactly that often, with leases too.
 func TestSoakWithoutFaults(t *testing.T) {
 	t.Parallel()
+	skip.Long(t)
 	run := newSoak(t, settings{length: time.Second, groups: 3, people: 2, limit: 30, seed: rand.Uint64(), quiet: true})
 	if err := run.all(t); err != nil {
 		t.Error(err)

@@ -62,6 +62,7 @@ var unwanted = []string{
 
 func TestStarters(t *testing.T) {
 	t.Parallel()
+	skip.Long(t)
 	for _, s := range starters {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/sallyport-go/sallyport/internal/skip"
 )
 
 var mainPackage = regexp.MustCompile(`(?m)^package main$`)
@@ -20,6 +22,7 @@ var mainPackage = regexp.MustCompile(`(?m)^package main$`)
 // examples/starters does the same with each of the programs there.
 func TestDocsProgramsBuildOutsideOfTheRepository(t *testing.T) {
 	t.Parallel()
+	skip.Long(t)
 	quoted := map[string]bool{}
 	for _, p := range pages(t) {
 		for _, b := range p.blocks() {

@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/sallyport-go/sallyport/internal/redistest"
+	"github.com/sallyport-go/sallyport/internal/skip"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/redisstore"
 )
@@ -35,6 +36,7 @@ func (c *commands) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Pro
 // A user who has logged out very often costs what one costs who has not.
 func TestFaultC16WhatEndedBeforeCostsNothing(t *testing.T) {
 	t.Parallel()
+	skip.Long(t)
 	client := dial(t, redistest.URL(t))
 	var sent commands
 	client.AddHook(&sent)

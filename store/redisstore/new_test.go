@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/sallyport-go/sallyport/internal/redistest"
+	"github.com/sallyport-go/sallyport/internal/skip"
 	"github.com/sallyport-go/sallyport/store/redisstore"
 )
 
@@ -77,6 +78,7 @@ func TestNew(t *testing.T) {
 
 func TestNewOnServers(t *testing.T) {
 	t.Parallel()
+	skip.Long(t)
 	t.Run("a password that is missing or wrong", func(t *testing.T) {
 		t.Parallel()
 		server := redistest.Start(t, "--requirepass", "right")

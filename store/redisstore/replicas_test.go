@@ -10,12 +10,14 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/sallyport-go/sallyport/internal/redistest"
+	"github.com/sallyport-go/sallyport/internal/skip"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/redisstore"
 )
 
 func TestReplicas(t *testing.T) {
 	t.Parallel()
+	skip.Long(t)
 	master := redistest.Start(t)
 	client := dial(t, master.URL())
 	one := redisstore.Config{Users: noUsers{}, Replicas: 1, Timeout: 2 * time.Second}
@@ -62,6 +64,7 @@ func TestReplicas(t *testing.T) {
 
 func TestReplicasOfCluster(t *testing.T) {
 	t.Parallel()
+	skip.Long(t)
 	refused(t, dialCluster(t, redistest.SharedCluster(t)),
 		redisstore.Config{Users: noUsers{}, Replicas: 1, Timeout: time.Second}, "0 of 1")
 
@@ -82,6 +85,7 @@ func TestReplicasOfCluster(t *testing.T) {
 // A slot that moves to another node, with sessions coming and going.
 func TestResharding(t *testing.T) {
 	t.Parallel()
+	skip.Long(t)
 	client := dialCluster(t, redistest.Cluster(t, 1))
 	for name, replicas := range map[string]int{"waiting for no replica": 0, "waiting for one": 1} {
 		t.Run(name, func(t *testing.T) {

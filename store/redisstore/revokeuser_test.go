@@ -15,6 +15,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/internal/proxytest"
 	"github.com/sallyport-go/sallyport/internal/redistest"
+	"github.com/sallyport-go/sallyport/internal/skip"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/redisstore"
 )
@@ -58,6 +59,7 @@ func opensMany(t *testing.T, s *redisstore.Store, userID string, n int) (ids []s
 // thousands, and no round trip keeps Redis busy with more than a thousand.
 func TestFaultA16ManySessionsAreEndedAThousandAtATime(t *testing.T) {
 	t.Parallel()
+	skip.Long(t)
 	url := redistest.URL(t)
 	options, err := redis.ParseURL(url)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/internal/redistest"
+	"github.com/sallyport-go/sallyport/internal/skip"
 	"github.com/sallyport-go/sallyport/store/redisstore"
 )
 
@@ -17,6 +18,7 @@ import (
 // that is, a session is not moved on twice by one advance.
 func TestEffectsThatWereWrittenInPartMoveNothingTwice(t *testing.T) {
 	t.Parallel()
+	skip.Long(t)
 	server := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
 	client := dial(t, server.URL())
 	s := open(t, client, redisstore.Config{})

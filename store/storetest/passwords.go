@@ -102,15 +102,20 @@ const (
 func takesTheSameWork(t *trial) {
 	ada, password := t.ada()
 	missing, _ := newUser("unknown")
-	wrong, unknown := time.Hour, time.Hour
+	quickest, quicker := time.Hour, 0
+	var wrong, unknown time.Duration
 	for range measures { // in turns, so that a slow moment of the machine affects both
-		wrong = min(wrong, t.timesRefusal(ada.Login, password+"!"))
-		unknown = min(unknown, t.timesRefusal(missing.Login, password+"!"))
+		wrong = t.timesRefusal(ada.Login, password+"!")
+		unknown = t.timesRefusal(missing.Login, password+"!")
+		quickest = min(quickest, wrong)
+		if unknown < wrong/4 {
+			quicker++
+		}
 	}
-	if wrong < measurable {
-		t.skipf("a wrong password takes %v, which is too quick to be compared", wrong)
+	if quickest < measurable {
+		t.skipf("a wrong password takes %v, which is too quick to be compared", quickest)
 	}
-	if unknown < wrong/4 {
+	if quicker >= measures-1 { // by chance it is so in some of them
 		t.failf("Authenticate: a wrong password takes %v, an unknown login %v", wrong, unknown)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/sallyport-go/sallyport/internal/skip"
 )
 
 func TestWhatCostsMoreIsWarnedOf(t *testing.T) {
@@ -67,6 +69,7 @@ func compared(t *testing.T, o options) string {
 
 func TestTheLastReleaseIsComparedWith(t *testing.T) {
 	t.Parallel()
+	skip.Long(t)
 	o := repository(t)
 	if got := compared(t, o); got != "no release yet: there is nothing to compare with\n" {
 		t.Error(got)

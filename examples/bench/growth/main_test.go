@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/sallyport-go/sallyport/internal/skip"
 )
 
 // The worlds are this program: in a test that is the test's.
@@ -22,6 +24,7 @@ func TestMain(m *testing.M) {
 
 func TestEveryKindHasARow(t *testing.T) {
 	t.Parallel()
+	skip.Long(t)
 	var out strings.Builder
 	o := options{sizes: []int{1, 10, 60}, cores: []int{2}, rounds: 1, requests: 8, flat: 1e9, flatStore: 1e9}
 	if err := run(t.Context(), o, &out); err != nil {
@@ -36,6 +39,7 @@ func TestEveryKindHasARow(t *testing.T) {
 
 func TestWhatGrowsIsAnError(t *testing.T) {
 	t.Parallel()
+	skip.Long(t)
 	o := options{sizes: []int{1, 10, 100}, cores: []int{1, 2}, rounds: 1, requests: 8, flat: 0, flatStore: 0, only: "in memory"}
 	err := run(t.Context(), o, t.Output())
 	whole := 0

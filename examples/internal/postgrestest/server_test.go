@@ -9,12 +9,14 @@ import (
 	"testing"
 
 	"github.com/sallyport-go/sallyport/examples/internal/postgrestest"
+	"github.com/sallyport-go/sallyport/internal/skip"
 )
 
 // What a server has confirmed is there after it was killed, and of the server that
 // was killed there is nothing left that runs.
 func TestAServerThatIsKilled(t *testing.T) {
 	t.Parallel()
+	skip.Long(t)
 	s := postgrestest.Start(t)
 	db, err := sql.Open("pgx", s.URL())
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/internal/redistest"
+	"github.com/sallyport-go/sallyport/internal/skip"
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
@@ -61,6 +62,7 @@ func floods(t *testing.T) int {
 
 func TestFaultA1OneAddressTakesNothingFromOthers(t *testing.T) {
 	t.Parallel()
+	skip.Long(t)
 	client := dial(t, redistest.Start(t).URL())
 	memory, err := memstore.New(memstore.Config{})
 	if err != nil {

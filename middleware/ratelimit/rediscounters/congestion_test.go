@@ -13,6 +13,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/internal/proxytest"
 	"github.com/sallyport-go/sallyport/internal/redistest"
+	"github.com/sallyport-go/sallyport/internal/skip"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit/rediscounters"
@@ -211,6 +212,7 @@ func TestFaultC17CallerWhoLeavesDuringTheProbe(t *testing.T) {
 // exist and some do not. They are made when it has moved.
 func TestFaultC17SlotThatMoves(t *testing.T) {
 	t.Parallel()
+	skip.Long(t)
 	addrs := redistest.Cluster(t, 0)
 	for how, config := range map[string]rediscounters.Config{"": {}, "leases": {Lease: 10}, "pipeline": {Pipeline: true}} {
 		client := dialCluster(t, addrs)

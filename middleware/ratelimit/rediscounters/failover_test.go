@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/sallyport-go/sallyport/internal/redistest"
+	"github.com/sallyport-go/sallyport/internal/skip"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit/rediscounters"
 	"github.com/sallyport-go/sallyport/store/redisstore"
@@ -24,6 +25,7 @@ import (
 // exactly.
 func TestFaultC17Failover(t *testing.T) {
 	t.Parallel()
+	skip.Long(t)
 	for name, start := range map[string]func(*testing.T) (client redis.UniversalClient, fail func() (recovered func())){
 		"Sentinel":                   behindSentinel,
 		"a Cluster of three masters": inCluster,

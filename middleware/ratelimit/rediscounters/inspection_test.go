@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/sallyport-go/sallyport/internal/redistest"
+	"github.com/sallyport-go/sallyport/internal/skip"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit/rediscounters"
 )
@@ -20,6 +21,7 @@ var makers = map[string]func(redis.UniversalClient, rediscounters.Config) (ratel
 
 func TestFaultA13CountersThatSomethingElseForgets(t *testing.T) {
 	t.Parallel()
+	skip.Long(t)
 	config := rediscounters.Config{Secret: secret, Timeout: patience, ProbeEvery: time.Nanosecond}
 	for name, open := range makers {
 		refused := func(t *testing.T, client redis.UniversalClient, says ...string) {

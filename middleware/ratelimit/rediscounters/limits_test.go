@@ -14,6 +14,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/internal/proxytest"
 	"github.com/sallyport-go/sallyport/internal/redistest"
+	"github.com/sallyport-go/sallyport/internal/skip"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit/countertest"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit/rediscounters"
@@ -292,6 +293,7 @@ func TestF31NodeClock(t *testing.T) {
 // All keys of a decision have one hash tag, so a Cluster keeps them together.
 func TestF30Cluster(t *testing.T) {
 	t.Parallel()
+	skip.Long(t)
 	cluster := dialCluster(t, redistest.SharedCluster(t))
 	for _, pipelined := range []bool{false, true} {
 		prefix := redistest.Prefix(t, cluster)

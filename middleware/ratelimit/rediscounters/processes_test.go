@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sallyport-go/sallyport/internal/redistest"
+	"github.com/sallyport-go/sallyport/internal/skip"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit/rediscounters"
 )
@@ -38,6 +39,7 @@ func flood() (requests, limit int64) {
 // a unit in its lease, for a little has leaked, and cannot spend it.
 func TestF12EightProcesses(t *testing.T) {
 	t.Parallel()
+	skip.Long(t)
 	url := redistest.URL(t)
 	client := dial(t, url)
 	_, limit := flood()
