@@ -18,20 +18,14 @@
 package openapi
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net/http"
-	"regexp"
 	"slices"
-	"strings"
-	"time"
 
 	"github.com/sallyport-go/sallyport/configerror"
 	"github.com/sallyport-go/sallyport/internal/configcheck"
 	"github.com/sallyport-go/sallyport/internal/etag"
-	"github.com/sallyport-go/sallyport/middleware"
 )
 
 // Config configures a Document.
@@ -44,42 +38,6 @@ type Config struct {
 
 	// Routes is required: what is mounted, in any order.
 	Routes []Route
-}
-
-// Route is a route that the host has mounted.
-type Route struct {
-	// Path is required: where it is mounted, as OpenAPI writes it, for example
-	// "/auth/sessions/{id}".
-	Path string
-
-	// Operation is the handler. Zero: it is the host's own.
-	Operation Operation
-
-	// Auth is required: the Auth whose handler or middleware it is, such as that of
-	// WithDialect.
-	Auth *middleware.Auth
-
-	// Method is required for a handler of the host's own, and must be empty for others, which
-	// have one.
-	Method string
-
-	// Guard is the middleware in front. Zero: there is none.
-	Guard Guard
-
-	// Scopes are those of RequireScope behind the Guard. Empty: it is not there.
-	Scopes []string
-
-	// RecentLogin is the maxAge of RequireRecentLogin behind the Guard, in whole seconds.
-	// Zero: it is not there.
-	RecentLogin time.Duration
-
-	// ID is the operationId, which names the operation in generated code. Each is used
-	// once. Empty: the Operation, or the method and the path of the host's own.
-	ID string
-
-	// Object is a part of an Operation Object (OpenAPI 3.1 §4.8.10) of the host's: its members
-	// take precedence. It must be what encoding/json can encode as an object. Nil: none.
-	Object any
 }
 
 // ConfigError is one invalid field of a [Config].
@@ -161,178 +119,4 @@ func (d *Document) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	h.Set("Content-Type", "application/json")
 	_, _ = w.Write(d.json) // the client may have disconnected
-}
-
-var (
-	pathForm   = regexp.MustCompile(`^(/([^/{}?#\s]|\{[A-Za-z_][A-Za-z0-9_]*\})*)+$`)
-	pathParam  = regexp.MustCompile(`\{([^{}]*)\}`)
-	methodForm = regexp.MustCompile(`^(GET|PUT|POST|DELETE|OPTIONS|HEAD|PATCH|TRACE)$`)
-)
-
-// check complains of what is wrong with a route, and reports whether it can be described.
-func (r Route) check(complain configcheck.Complain) bool {
-	ok := true
-	note := func(path, format string, args ...any) {
-		ok = false
-		complain(path, format, args...)
-	}
-	if !pathForm.MatchString(r.Path) {
-		note("Path", `must be a path such as "/auth/sessions/{id}", got %q`, r.Path)
-	}
-	if r.Auth == nil {
-		note("Auth", "is required")
-	}
-	_, known := operations[r.Operation]
-	switch {
-	case !known:
-		note("Operation", "must be one of this package, got %q", r.Operation)
-	case r.Operation != "" && r.Method != "":
-		note("Method", "must be empty for %s, got %q", r.Operation, r.Method)
-	case r.Operation == "" && !methodForm.MatchString(r.Method):
-		note("Method", "is required for a handler of the host's own, in capitals, got %q", r.Method)
-	}
-	if r.Guard < NoGuard || r.Guard > OptionalProtect {
-		note("Guard", "must be one of this package, got %d", r.Guard)
-	}
-	bearer := r.Guard.bearer() == required
-	if len(r.Scopes) > 0 && !bearer {
-		note("Scopes", "must be empty unless Guard is Bearer or Protect")
-	}
-	if r.RecentLogin != 0 && (!bearer || r.RecentLogin < 0 || r.RecentLogin%time.Second != 0) {
-		note("RecentLogin", "must be whole seconds, and zero unless Guard is Bearer or Protect, got %v", r.RecentLogin)
-	}
-	return ok
-}
-
-// params are the parameters of a path.
-func (r Route) params() []string {
-	var names []string
-	for _, m := range pathParam.FindAllStringSubmatch(r.Path, -1) {
-		names = append(names, m[1])
-	}
-	return names
-}
-
-// object is a JSON object, which is encoded in the order of its names.
-type object = map[string]any
-
-// builder makes a document.
-type builder struct {
-	paths   object
-	schemes object
-	ids     map[string]bool
-}
-
-// add adds a route, or complains of it.
-func (b *builder) add(r Route, complain configcheck.Complain) {
-	s := newSpec(r)
-	if s.defect != "" {
-		complain("Operation", "%s", s.defect)
-		return
-	}
-	own, err := asObject(r.Object)
-	if err != nil {
-		complain("Object", "must be encoded as a JSON object: %v", err)
-		return
-	}
-	id := s.id()
-	switch {
-	case b.ids[id] && r.ID == "":
-		complain("ID", "is required: %q names another operation", id)
-	case b.ids[id]:
-		complain("ID", "must be unique, got %q twice", id)
-	}
-	b.ids[id] = true
-	item, ok := b.paths[r.Path].(object)
-	if !ok {
-		item = object{}
-		b.paths[r.Path] = item
-	}
-	method := strings.ToLower(s.method)
-	if item[method] != nil {
-		complain("Path", "must be there once for each method, got %s %s twice", s.method, r.Path)
-	}
-	for name, scheme := range s.schemes() {
-		if old, ok := b.schemes[name]; ok && !equal(old, scheme) {
-			complain("Auth", "must have the cookies of the other routes: the security scheme %q would have two meanings", name)
-		}
-		b.schemes[name] = scheme
-	}
-	made := s.operation()
-	made["operationId"] = id
-	item[method] = merged(made, own)
-}
-
-// share replaces responses that several operations have by references, and returns them by
-// the names that the references have: the operation that is first in the document, and the
-// status.
-func (b *builder) share() object {
-	type place struct {
-		responses object
-		status    string
-		name      string
-	}
-	places, order := map[string][]place{}, []string{}
-	for _, path := range slices.Sorted(maps.Keys(b.paths)) {
-		item, _ := b.paths[path].(object)
-		for _, method := range slices.Sorted(maps.Keys(item)) {
-			operation, _ := item[method].(object)
-			responses, _ := operation["responses"].(object)
-			for _, status := range slices.Sorted(maps.Keys(responses)) {
-				text, _ := json.Marshal(responses[status]) // New encodes it again
-				if places[string(text)] == nil {
-					order = append(order, string(text))
-				}
-				id, _ := operation["operationId"].(string)
-				places[string(text)] = append(places[string(text)], place{responses, status, id + status})
-			}
-		}
-	}
-	shared := object{}
-	for _, text := range order {
-		all := places[text]
-		if len(all) == 1 {
-			continue
-		}
-		name := all[0].name
-		shared[name] = all[0].responses[all[0].status]
-		for _, p := range all {
-			p.responses[p.status] = object{"$ref": "#/components/responses/" + name}
-		}
-	}
-	return shared
-}
-
-// asObject returns what a value is in JSON.
-func asObject(v any) (object, error) {
-	if v == nil {
-		return nil, nil
-	}
-	text, err := json.Marshal(v)
-	if err != nil {
-		return nil, err
-	}
-	var o object
-	err = json.Unmarshal(text, &o)
-	return o, err
-}
-
-// merged returns an object with the members of another, which take precedence.
-func merged(made, own object) object {
-	for name, value := range own {
-		inner, ok := value.(object)
-		old, both := made[name].(object)
-		if ok && both {
-			made[name] = merged(old, inner)
-			continue
-		}
-		made[name] = value
-	}
-	return made
-}
-
-func equal(a, b any) bool {
-	one, _ := json.Marshal(a)
-	other, _ := json.Marshal(b)
-	return bytes.Equal(one, other)
 }
