@@ -213,7 +213,7 @@ func (c *core) locate(it *item, o *owner) {
 	case hashing:
 		text = appendBytes(text, o.network)
 		end = len(text)
-		text = appendBytes(text, source(o.network))
+		text = appendSource(text, o.network)
 	default:
 		text = o.network.AppendTo(text)
 		end = len(text)
@@ -248,6 +248,19 @@ func source(net netip.Prefix) netip.Prefix {
 func appendBytes(text []byte, net netip.Prefix) []byte {
 	b := net.Addr().As16()
 	return append(append(text, b[:]...), byte(net.Bits())) //nolint:gosec // at most 128
+}
+
+// appendSource appends the [source] of a network as bytes.
+func appendSource(text []byte, net netip.Prefix) []byte {
+	b, bits := net.Addr().As16(), net.Bits()
+	switch {
+	case net.Addr().Is4() && bits > 24:
+		b[15], bits = 0, 24
+	case net.Addr().Is6() && bits > 48:
+		bits = 48
+		clear(b[bits/8:])
+	}
+	return append(append(text, b[:]...), byte(bits))
 }
 
 // hashed has the hashes of a charge's Key and Source.

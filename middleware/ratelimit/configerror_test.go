@@ -29,6 +29,9 @@ func wrongLimits[C any](path string, of func(*C) *ratelimit.LimitConfig) []confi
 		{Name: "two costs", Path: path + "Rules[0].Cost", Got: "must be nil with Late", Edit: rule(func(r *ratelimit.Rule) {
 			r.Late, r.Cost = true, func(*http.Request) int64 { return 1 }
 		})},
+		{Name: "a cost that no handler can add", Path: path + "NoContext", Got: "must be false with Rules[0].Late", Edit: func(c *C) {
+			of(c).NoContext, of(c).Rules[0].Late = true, true
+		}, Alone: true},
 		{Name: "a quote", Path: path + "Rules[0].Unit", Got: `got "\""`, Edit: rule(func(r *ratelimit.Rule) { r.Unit = `"` })},
 		{Name: "less than nothing", Path: path + "Rules[0].Concurrent", Got: "got -1", Edit: rule(func(r *ratelimit.Rule) { r.Concurrent = -1 })},
 		{Name: "more than all", Path: path + "NearLimit", Got: "got 101", Edit: func(c *C) { of(c).NearLimit = 101 }},

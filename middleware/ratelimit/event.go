@@ -109,7 +109,7 @@ func (l *Limiter) logFault(s *subject, kind EventKind, err error) {
 func (l *Limiter) reportShares(s *subject, items []item) {
 	for i := range items {
 		it := &items[i]
-		switch policy := it.charge.Policy; {
+		switch policy := &it.charge.Policy; {
 		case it.over:
 			l.report(s, EventShadowLimited, policy.Name, nil)
 		case it.made && !it.concurrent && s.now.route.NearLimit > 0:

@@ -1,6 +1,10 @@
 package ratelimit
 
-import "fmt"
+import (
+	"bytes"
+	"fmt"
+	"net/netip"
+)
 
 // CountersIn is how many counters the engine holds.
 func CountersIn(c Counters) int {
@@ -87,4 +91,10 @@ func placesIn[V any, P spending[V]](l *ledger[V, P], held map[uint32]uint32) (n 
 		}
 	}
 	return n
+}
+
+// HashesItsSource reports whether the bytes that are hashed of a network's source are
+// those of the source that has a name.
+func HashesItsSource(net netip.Prefix) bool {
+	return bytes.Equal(appendSource(nil, net), appendBytes(nil, source(net)))
 }

@@ -87,9 +87,6 @@ func (q *Quota) setHeader(h http.Header, memory *valueLists) {
 		return
 	}
 	if len(q.Usage) == 1 && q.form.isSingle(nearest.policy, nearest.Policy.Limit) {
-		if memory == nil {
-			memory = new(valueLists)
-		}
 		nearest.policy.texts.setHeader(h, nearest.Remaining, nearest.wait(), q.reset(nearest), memory)
 		return
 	}
@@ -137,7 +134,7 @@ func (h Headers) isSingle(p *policy, limit int64) bool {
 }
 
 // setHeader sets all headers of draft 11 for a request that is counted under this policy
-// alone, as most requests are. lists are memory for the values.
+// alone, as most requests are. lists are memory for the values; nil: there is none.
 func (t *texts) setHeader(h http.Header, remaining int64, wait time.Duration, reset int64, lists *valueLists) {
 	var buffer [128]byte // large enough for the longest name of a policy
 	text, left := appendPart(append(buffer[:0], t.remaining...), remaining)
@@ -145,6 +142,9 @@ func (t *texts) setHeader(h http.Header, remaining int64, wait time.Duration, re
 	end := len(text)
 	text = strconv.AppendInt(text, reset, 10)
 	all := string(text)
+	if lists == nil {
+		lists = new(valueLists)
+	}
 	*lists = valueLists{t.list, all[:end], t.limit, all[left.from:left.to], all[end:]}
 	h["Ratelimit-Policy"] = lists[0:1:1]
 	h["Ratelimit"] = lists[1:2:2]

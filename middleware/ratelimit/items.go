@@ -190,7 +190,11 @@ func (l *Limiter) take(ctx context.Context, n *record) error {
 	}
 	it := &n.items[0]
 	it.charge.hashed = &it.hashed
-	status, err := l.memory.takeOne(&it.charge)
+	var at time.Time
+	if l.oneClock {
+		at = n.at
+	}
+	status, err := l.memory.takeOne(&it.charge, at)
 	it.charge.hashed = nil // the item may move
 	if err != nil {
 		return err

@@ -57,19 +57,19 @@ func (l *Limiter) decision(n *record) error {
 		return l.refusal(&n.subject, err)
 	}
 	if cost == 0 {
-		n.exempt = true
+		n.exempt, n.at = true, l.config.Now()
 		return nil
 	}
 	if err := l.identify(&n.subject); err != nil {
-		return l.unknown(&n.subject, err)
+		return l.unknown(n, err)
 	}
 	ctx, cancel := l.deadline(n.subject.request.Context())
 	defer cancel()
 	items, err := l.items(ctx, &n.subject, cost, n.items)
 	if err != nil {
-		return l.unknown(&n.subject, err)
+		return l.unknown(n, err)
 	}
-	n.items = n.outside(items)
+	n.items, n.at = n.outside(items), l.config.Now() // when the host's functions have returned
 	if err := l.charge(ctx, n); err != nil {
 		return err
 	}
@@ -97,8 +97,8 @@ func (l *Limiter) Limit(next http.Handler) http.Handler {
 			return
 		}
 		defer p.Release()
-		p.SetHeader(w.Header())
-		served := p.Request()
+		p.setHeader(w.Header()) // without the lock: nothing else has the Pass yet
+		served := p.record.subject.request
 		defer requestcopy.Carry(r, served)
 		next.ServeHTTP(w, served)
 	})
@@ -124,7 +124,7 @@ func (l *Limiter) newRecord(r *http.Request) *record {
 	if !ok {
 		n = &record{items: make([]item, 0, 2)}
 	}
-	n.limiter, n.outer, n.at = l, passOf(r.Context()), l.config.Now()
+	n.limiter, n.outer = l, passOf(r.Context())
 	n.subject.request, n.subject.now = r, l.settings()
 	return n
 }
@@ -175,7 +175,7 @@ type served struct {
 
 // pass returns the Pass of an admitted request.
 func (n *record) pass() *Pass {
-	if len(n.items) == 0 {
+	if len(n.items) == 0 || n.subject.now.route.NoContext {
 		return &Pass{record: n}
 	}
 	s, r := new(served), n.subject.request

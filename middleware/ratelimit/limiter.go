@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/sallyport-go/sallyport/internal/faultlog"
 	"github.com/sallyport-go/sallyport/internal/keytable"
@@ -33,15 +34,17 @@ type core struct {
 	faults   faultlog.Log             // where there are no events
 	local    Counters                 // for FailLocal
 	memory   oneTaker                 // the counters, if they are in memory; else nil
+	oneClock bool                     // they go by the same clock as the Limiter
 	seeds    *[2]maphash.Seed         // for the hashes that replace the keys
 	prompt   bool                     // no decision waits for I/O
 	records  sync.Pool
 	inflight *inflight
 }
 
-// oneTaker takes one charge without the memory that a batch of charges needs.
+// oneTaker takes one charge without the memory that a batch of charges needs. at is the
+// time by the monotonic clock of the machine; the zero Time: the counters read their own.
 type oneTaker interface {
-	takeOne(c *Charge) (Status, error)
+	takeOne(c *Charge, at time.Time) (Status, error)
 }
 
 // New returns a Limiter. It does not call the counters, except for
@@ -63,13 +66,14 @@ func New(c Config) (*Limiter, error) {
 	if c.Nodes > 0 {
 		local = memoryBy(c.Now)
 	}
-	if c.Now == nil {
+	machine := c.Now == nil
+	if machine {
 		c.Now = new(clock).now
 	}
 	shared := &core{config: c, local: local, inflight: &inflight{now: map[keytable.Key]int{}}}
 	shared.live.Store(&settings{newTierSet(c.Tiers, c.FallbackTier), shared.newRoute(c.Limit)})
 	if m, ok := c.Counters.(*inMemory); ok {
-		shared.memory, shared.seeds = m, &m.seeds
+		shared.memory, shared.seeds, shared.oneClock = m, &m.seeds, machine && !m.began.IsZero()
 	} else {
 		shared.seeds = &[2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
 	}

@@ -73,7 +73,8 @@ func memoryBy(now func() time.Time) Counters {
 // A counter that is over its limit is never deleted to make a place, except for
 // marks.
 func NewMemory(c MemoryConfig) (Counters, error) {
-	m := &inMemory{now: c.clock(), seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
+	m := &inMemory{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
+	m.now, m.began = c.clock()
 	wrong := complaints()
 	complain := wrong.At("MemoryConfig.")
 	if c.MaxCounters == 0 {
@@ -106,18 +107,19 @@ func NewMemory(c MemoryConfig) (Counters, error) {
 const longest = 100 * 365 * 24 * time.Hour
 
 // clock returns the nanoseconds since now: from 0, whatever a host's clock shows,
-// to the longest that counters can live.
-func (c MemoryConfig) clock() func() int64 {
+// to the longest that counters can live. Of the default clock it also returns now.
+func (c MemoryConfig) clock() (now func() int64, began time.Time) {
 	if c.Now != nil {
-		began := c.Now()
-		return func() int64 { return int64(min(max(c.Now().Sub(began), 0), longest)) }
+		first := c.Now()
+		return func() int64 { return int64(min(max(c.Now().Sub(first), 0), longest)) }, time.Time{}
 	}
-	began := time.Now()                                     //nolint:forbidigo // the default clock
-	return func() int64 { return int64(time.Since(began)) } //nolint:forbidigo // as above; it costs half of time.Now
+	began = time.Now()                                             //nolint:forbidigo // the default clock
+	return func() int64 { return int64(time.Since(began)) }, began //nolint:forbidigo // as above; it costs half of time.Now
 }
 
 type inMemory struct {
 	now    func() int64
+	began  time.Time // of the default clock; zero: another is used
 	seeds  [2]maphash.Seed
 	groups [groups]partition
 }
@@ -127,7 +129,7 @@ func (*inMemory) Check(p Policy) error { return p.Check() }
 
 func (m *inMemory) Take(_ context.Context, charges []Charge, dst []Status) (Decision, error) {
 	if len(charges) == 1 {
-		status, err := m.takeOne(&charges[0])
+		status, err := m.takeOne(&charges[0], time.Time{})
 		if err != nil {
 			return Decision{}, err
 		}
@@ -136,15 +138,22 @@ func (m *inMemory) Take(_ context.Context, charges []Charge, dst []Status) (Deci
 	return m.visit(charges, dst, take)
 }
 
-// takeOne is Take of one charge.
-func (m *inMemory) takeOne(c *Charge) (Status, error) {
+// takeOne is Take of one charge, at a time by the default clock, or at the time of the call
+// if at is zero. A time before that of another call is as if the two had come in that order.
+func (m *inMemory) takeOne(c *Charge, at time.Time) (Status, error) {
 	if err := c.check(); err != nil {
 		return Status{}, err
 	}
 	k := m.key(c)
 	s := m.shard(k, c)
 	s.lock.Lock()
-	status := s.visit(k, c, m.now(), take)
+	var now int64
+	if at.IsZero() {
+		now = m.now()
+	} else {
+		now = int64(at.Sub(m.began))
+	}
+	status := s.visit(k, c, now, take)
 	s.lock.Unlock()
 	if status.RetryAfter == noPlace {
 		return Status{}, errKnownFull

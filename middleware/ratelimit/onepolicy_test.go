@@ -1,6 +1,7 @@
 package ratelimit_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -83,4 +84,39 @@ func TestTheClockOfALimiterIsRight(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A request that is admitted under one policy sends no quota that would be untrue.
+func TestOnePolicyWithoutHeaders(t *testing.T) {
+	t.Parallel()
+	down := &outage{Counters: ratelimit.Memory()}
+	down.down.Store(true)
+	for name, test := range map[string]struct {
+		tier      ratelimit.Tier
+		counters  ratelimit.Counters
+		onFailure ratelimit.FailurePolicy
+	}{
+		"in shadow mode":                           {tier: ratelimit.Tier{Limit: 5, Period: time.Hour, Shadow: true}},
+		"in shadow mode, over the limit":           {tier: ratelimit.Tier{Limit: 0, Period: time.Hour, Shadow: true}},
+		"uncounted, because the counters fail":     {ratelimit.Tier{Limit: 5, Period: time.Hour}, down, ratelimit.FailOpen},
+		"counted by this node, as counters fail":   {ratelimit.Tier{Limit: 5, Period: time.Hour}, down, ratelimit.FailLocal},
+		"over the limit of a route that is exempt": {tier: ratelimit.Tier{Limit: 0, Period: time.Hour}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := ratelimit.Config{
+				Tiers: ratelimit.Tiers{ratelimit.Anonymous: test.tier}, ClientIP: clientip.RemoteAddr,
+				Counters: test.counters, OnCounterFailure: test.onFailure, Nodes: 1, Events: func(context.Context, ratelimit.Event) {},
+			}
+			if name == "over the limit of a route that is exempt" {
+				c.Limit.Cost = func(*http.Request) int64 { return 0 }
+			}
+			w := httptest.NewRecorder()
+			must(ratelimit.New(c)).Limit(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).
+				ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody))
+			if w.Code != http.StatusOK || len(w.Header()) > 0 {
+				t.Errorf("status = %d, headers = %v, want 200 and none", w.Code, w.Header())
+			}
+		})
+	}
 }

@@ -74,16 +74,43 @@ func (n *record) quota(dst []Usage) Quota {
 
 // SetHeader sets the headers with the quota: see [Quota.SetHeader].
 func (p *Pass) SetHeader(h http.Header) {
-	p.counted(func(n *record) {
-		var buffer [2]Usage // enough for most requests
-		q := n.quota(buffer[:0])
-		memory := &p.lists
-		if p.record.listed {
-			memory = nil
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.setHeader(h)
+}
+
+// setHeader is SetHeader for a caller that has the lock.
+func (p *Pass) setHeader(h http.Header) {
+	n := p.record
+	if n == nil {
+		return
+	}
+	lists := &p.lists
+	if n.listed {
+		lists = nil
+	}
+	n.listed = true
+	if n.into != nil {
+		n.into.counted(func(outer *record) { outer.setHeader(h, lists) })
+		return
+	}
+	n.setHeader(h, lists)
+}
+
+// setHeader sets the headers with the quota. lists are as in Quota.setHeader. A request
+// under one policy, as most are, needs no Quota for it.
+func (n *record) setHeader(h http.Header, lists *valueLists) {
+	if len(n.items) == 1 {
+		it := &n.items[0]
+		plain := !it.shadow && !it.local && !it.failed && !it.over
+		if plain && n.limiter.config.Headers.isSingle(it.policy, it.charge.Policy.Limit) {
+			it.texts.setHeader(h, it.status.Remaining, it.status.ResetAfter, resetAt(n.at, it.status.ResetAfter), lists)
+			return
 		}
-		p.record.listed = true
-		q.setHeader(h, memory)
-	})
+	}
+	var buffer [2]Usage // enough for most requests
+	q := n.quota(buffer[:0])
+	q.setHeader(h, lists)
 }
 
 // AddCost adds a cost to a request while it is served, under the policy with this
@@ -93,7 +120,8 @@ func (p *Pass) SetHeader(h http.Header) {
 // because of the host.
 //
 // It returns false, and does nothing, if the request in ctx is not counted under
-// such a policy. It is safe for concurrent use.
+// such a policy, or behind a Limiter with LimitConfig.NoContext. It is safe for
+// concurrent use.
 func AddCost(ctx context.Context, policy string, n int64) bool {
 	for p := passOf(ctx); p != nil; {
 		added, outer := p.add(policy, n)

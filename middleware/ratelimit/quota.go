@@ -218,9 +218,11 @@ func (q Quota) Write(w http.ResponseWriter) {
 func (q Quota) NoRetryAfter() bool { return q.form.NoRetryAfter }
 
 // reset returns when the whole limit is available again, in seconds since 1970.
-func (q *Quota) reset(u *Usage) int64 {
-	whole := q.At.Unix() + int64(u.ResetAfter/time.Second)
-	left := time.Duration(q.At.Nanosecond()) + u.ResetAfter%time.Second
+func (q *Quota) reset(u *Usage) int64 { return resetAt(q.At, u.ResetAfter) }
+
+func resetAt(at time.Time, after time.Duration) int64 {
+	whole := at.Unix() + int64(after/time.Second)
+	left := time.Duration(at.Nanosecond()) + after%time.Second
 	switch {
 	case left > time.Second:
 		return whole + 2

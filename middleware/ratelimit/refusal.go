@@ -19,7 +19,9 @@ func (l *Limiter) refusal(s *subject, err error) error {
 
 // unknown returns the rejection of a request whose caller or tier the host's
 // functions did not return, or nil if it is admitted.
-func (l *Limiter) unknown(s *subject, err error) error {
+func (l *Limiter) unknown(n *record, err error) error {
+	s := &n.subject
+	n.at = l.config.Now()
 	if refuses, _ := isRefusal(err); refuses {
 		return l.refusal(s, err)
 	}

@@ -24,6 +24,14 @@ type LimitConfig struct {
 	// rejected with ReasonMisconfigured. It must be safe for concurrent use. Nil: 1.
 	Cost func(*http.Request) int64
 
+	// NoContext serves requests as they are. Without it Limit serves a copy of each
+	// request, in whose context AddCost and a Limiter further in find what was counted;
+	// the copy is about a third of what Limit costs. Set it only if no handler behind the
+	// Limiter calls AddCost, which then returns false, and if no Limiter of the same New is
+	// mounted further in, which would count the request once more. It must be false with
+	// Rule.Late. Protect ignores it, because it makes a copy for the principal as well.
+	NoContext bool
+
 	// NearLimit is the share of a limit, 1 to 100 per cent, whose use is reported as
 	// EventNearLimit, once in a window. The costs of AddCost are not considered.
 	// Zero: none.
@@ -91,6 +99,9 @@ func (c LimitConfig) check(counters Counters, complain complaint) {
 	for i, r := range c.Rules {
 		path := fmt.Sprintf("Rules[%d]", i)
 		r.check(path, counters, complain)
+		if c.NoContext && r.Late {
+			complain("NoContext", "must be false with %s.Late, whose cost AddCost tells", path)
+		}
 		for _, other := range c.Rules[:i] {
 			if r.Name == other.Name {
 				complain(path+".Name", "must be unique, got %q twice", r.Name)

@@ -77,13 +77,23 @@ const unlimited = 1 << 30
 
 // auth only verifies, and limits each caller.
 func (s signer) auth(cache tokens.CacheConfig, limit int64) (*sallyport.Auth, error) {
+	return s.limited(cache, limit, ratelimit.LimitConfig{})
+}
+
+// lean is an auth whose limited requests are served as they are, as those of the other
+// libraries are.
+func (s signer) lean(limit int64) (*sallyport.Auth, error) {
+	return s.limited(noCache, limit, ratelimit.LimitConfig{NoContext: true})
+}
+
+func (s signer) limited(cache tokens.CacheConfig, limit int64, c ratelimit.LimitConfig) (*sallyport.Auth, error) {
 	v, err := s.verifier(cache)
 	if err != nil {
 		return nil, err
 	}
 	tier := ratelimit.Tier{Limit: limit, Period: 3600e9}
 	return sallyport.New(sallyport.Config{
-		Verifier: v, ClientIP: clientip.RemoteAddr,
+		Verifier: v, ClientIP: clientip.RemoteAddr, Limit: c,
 		Tiers: ratelimit.Tiers{"free": tier, ratelimit.Anonymous: tier},
 	})
 }

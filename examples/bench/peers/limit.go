@@ -33,12 +33,20 @@ func limits() []struct {
 			a, err := s.auth(noCache, limit)
 			return a.Limit(inside), err
 		}},
+		{"**Sallyport**, NoContext: all 5 headers", func(s signer, limit int64) (http.Handler, error) {
+			a, err := s.lean(limit)
+			return a.Limit(inside), err
+		}},
 		{"**Sallyport**, Echo: all 5 headers", func(s signer, limit int64) (http.Handler, error) {
 			a, err := s.auth(noCache, limit)
 			return onEcho(echov4.New(a).Limit), err
 		}},
 		{"**Sallyport**, Echo, its ErrorHandler: all 5 headers", func(s signer, limit int64) (http.Handler, error) {
 			a, err := s.auth(noCache, limit)
+			return withErrorHandler(echov4.New(a).Limit), err
+		}},
+		{"**Sallyport**, Echo, its ErrorHandler, NoContext: all 5 headers", func(s signer, limit int64) (http.Handler, error) {
+			a, err := s.lean(limit)
 			return withErrorHandler(echov4.New(a).Limit), err
 		}},
 		{"httprate: 3 headers", func(_ signer, limit int64) (http.Handler, error) {
