@@ -21,7 +21,9 @@ const (
 	answerWait   = 30 * time.Second // for one of the queries on two connections at once
 	poolerRounds = 200              // of these queries
 	mixedUpTime  = 10 * time.Second // for all of them: a server that is slow is asked fewer
-	poolerTries  = 3                // to see a connection of the server change
+	leastTries   = 3                // to see a connection of the server change
+	mostTries    = 20
+	triesTime    = 500 * time.Millisecond // for more than the least
 )
 
 // pooler returns an error if a pooler between this process and the server gives each
@@ -129,7 +131,9 @@ var errHeld = errors.New("a connection waits for the transaction of another")
 // shared reports whether a transaction of the other connection changes which
 // connection of the server this one has.
 func (i inspection) shared(ctx context.Context, other *sql.Conn) (bool, error) {
-	for range poolerTries { // other clients of the pooler may have what would be given here
+	spent, cancel := context.WithTimeout(ctx, triesTime)
+	defer cancel()
+	for n := 0; n < leastTries || n < mostTries && spent.Err() == nil; n++ { // other clients of the pooler may have what would be given here
 		changed, err := i.changes(ctx, other)
 		if err != nil || changed {
 			return changed, err
