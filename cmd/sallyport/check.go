@@ -9,9 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit/sqlcounters"
 	"github.com/sallyport-go/sallyport/store/sqlstore"
 )
 
@@ -31,7 +30,7 @@ func (checkCommand) Help() string {
     rights         the role may read and write them, as a host must
     clock          the server's clock and that of this machine differ by 2 s at most
     counters       the server of the counters answers, and counts
-    counters clock as clock
+    counters schema, counters rights, counters clock: as those of the store
 
 The exit code is 3 if a check fails. A check that is not needed (no counters are named, for
 example) is not made.
@@ -93,8 +92,10 @@ func (c *checkCommand) Run(ctx context.Context, p *process, out *output, g *glob
 		k.made("configuration", config.file, config.check(p))
 	}
 	k.secrets(config)
+	counters, unnamed := c.counterPlace(p, config)
 	at, err := c.storePlace(p, config)
 	switch {
+	case errors.Is(err, errUnnamed) && unnamed == nil: // the host has a store of its own
 	case err != nil:
 		k.made("store", "", err)
 	case at.isRedis():
@@ -102,8 +103,14 @@ func (c *checkCommand) Run(ctx context.Context, p *process, out *output, g *glob
 	default:
 		c.database(ctx, k, at, config)
 	}
-	if _, err := p.locate("counters", c.Counters, c.CountersFile, "SALLYPORT_COUNTERS", config.Counters); err == nil {
-		c.counters(ctx, k, config)
+	switch {
+	case errors.Is(unnamed, errUnnamed):
+	case unnamed != nil:
+		k.made("counters", "", unnamed)
+	case counters.isRedis():
+		c.counters(ctx, k, config, "counters")
+	case c.counterTables(ctx, k, config, counters):
+		c.counters(ctx, k, config, "counters rights")
 	}
 	if err := ctx.Err(); err != nil {
 		return err
@@ -162,15 +169,12 @@ func (c *checkCommand) database(ctx context.Context, k *checking, at place, conf
 		return
 	}
 	defer func() { _ = db.Close() }()
-	settings := c.sqlConfig(dialect, config.Store)
+	settings := c.storeFlags.sqlConfig(dialect, config.Store)
 	pending, err := sqlstore.Pending(ctx, db, settings)
 	if !k.made("store", at.String(), err) {
 		return
 	}
-	if len(pending) > 0 {
-		err = fmt.Errorf("%s pending, from %s: run sallyport migrate up", plural(len(pending), "migration"), pending[0])
-	}
-	if k.made("schema", "the tables are those of this release", err) {
+	if k.schema("schema", pending) {
 		_, err := sqlstore.Open(ctx, db, settings)
 		k.made("rights", "the role may read and write the tables", err)
 	}
@@ -217,22 +221,41 @@ func (c *checkCommand) redisStore(ctx context.Context, k *checking, config *conf
 	k.clock("clock", func() (time.Time, error) { return client.Time(ctx).Result() })
 }
 
-// counters checks the counters.
-func (c *checkCommand) counters(ctx context.Context, k *checking, config *configuration) {
+// counterTables checks the tables of counters in SQL.
+func (c *checkCommand) counterTables(ctx context.Context, k *checking, config *configuration, at place) bool {
+	t, err := openCounterTables(at, toLook, func(d sqlstore.Dialect) sqlcounters.Config { return c.counterFlags.sqlConfig(d, config.Counters) })
+	if err != nil {
+		return k.made("counters", "", err)
+	}
+	defer func() { _ = t.close() }()
+	pending, err := t.pending(ctx)
+	return k.made("counters", at.String(), err) && k.schema("counters schema", pending)
+}
+
+// schema reports whether no migration is pending.
+func (c *checking) schema(name string, pending []string) bool {
+	var err error
+	if len(pending) > 0 {
+		err = fmt.Errorf("%s pending, from %s: run sallyport migrate up", plural(len(pending), "migration"), pending[0])
+	}
+	return c.made(name, "the tables are those of this release", err)
+}
+
+// counters checks that the counters count, and their clock.
+func (c *checkCommand) counters(ctx context.Context, k *checking, config *configuration, name string) {
 	counters, err := c.openWith(k.p, config)
 	if err != nil {
-		k.made("counters", "", err)
+		k.made(name, "", err)
 		return
 	}
 	defer func() { _ = counters.close() }()
 	probe := ratelimit.Charge{Key: "sallyport/check", Policy: ratelimit.Policy{Name: "check", Limit: 1, Window: time.Second}, Cost: 1}
 	_, err = counters.Peek(ctx, []ratelimit.Charge{probe}, nil)
-	if !k.made("counters", counters.place.String(), err) {
-		return
+	detail := counters.place.String()
+	if !counters.place.isRedis() {
+		detail = "the role may read and write the tables, and call the function"
 	}
-	k.clock("counters clock", func() (time.Time, error) { return timeOf(ctx, counters.client) })
-}
-
-func timeOf(ctx context.Context, client redis.UniversalClient) (time.Time, error) {
-	return client.Time(ctx).Result()
+	if k.made(name, detail, err) {
+		k.clock("counters clock", func() (time.Time, error) { return counters.time(ctx) })
+	}
 }

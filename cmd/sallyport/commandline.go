@@ -15,7 +15,7 @@ type commandLine struct {
 	globals
 
 	Check    checkCommand    `cmd:"" help:"Check a configuration against its store: schema, settings, rights, clocks."`
-	Migrate  migrateCommands `cmd:"" help:"See and run the migrations of a store in SQL."`
+	Migrate  migrateCommands `cmd:"" help:"See and run the migrations of a store and of counters in SQL."`
 	Keys     keysCommands    `cmd:"" help:"Make, rotate and show signing keys and other secrets."`
 	Sessions sessionCommands `cmd:"" help:"List and end sessions."`
 	APIKeys  apiKeyCommands  `cmd:"" name:"api-keys" help:"Make, list, revoke and import API keys."`

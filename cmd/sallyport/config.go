@@ -53,7 +53,7 @@ type address struct {
 	// HostUsers, of a store in SQL: the users are in a table of the host's own.
 	HostUsers bool `json:"host_users"`
 
-	// Secret, of counters on Redis, is Config.Secret of rediscounters.
+	// Secret, of counters, is Config.Secret of rediscounters or sqlcounters.
 	Secret secretFile `json:"secret"`
 }
 

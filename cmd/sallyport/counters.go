@@ -5,20 +5,22 @@ import (
 	"context"
 	"errors"
 	"net/netip"
-
-	"github.com/redis/go-redis/v9"
+	"time"
 
 	"github.com/sallyport-go/sallyport/middleware"
 	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit/rediscounters"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit/sqlcounters"
 	"github.com/sallyport-go/sallyport/store/memstore"
+	"github.com/sallyport-go/sallyport/store/sqlstore"
 )
 
 // counterFlags say where the counters are.
 type counterFlags struct {
-	Counters     string `placeholder:"URL" group:"Counters:" help:"URL of the Redis server that counts. Without it: $$SALLYPORT_COUNTERS, or the configuration. No password in it."`
-	CountersFile string `placeholder:"FILE" group:"Counters:" help:"File whose first line is that URL; a password may be in it."`
+	Counters       string `placeholder:"URL" group:"Counters:" help:"Where requests are counted: the URL of a Redis, PostgreSQL or MariaDB server, or sqlite:FILE. Without it: $$SALLYPORT_COUNTERS, or the configuration. No password in it."`
+	CountersFile   string `placeholder:"FILE" group:"Counters:" help:"File whose first line is that URL; a password may be in it."`
+	CountersPrefix string `placeholder:"NAME" group:"Counters:" help:"Prefix of the counters' keys or tables, as in the host's Config (sallyport:count on Redis, or sallyport_)."`
 }
 
 // counting are open counters.
@@ -26,12 +28,15 @@ type counting struct {
 	ratelimit.Counters
 
 	place  place
-	client redis.UniversalClient
 	config *configuration
+	time   func(context.Context) (time.Time, error) // by the clock of the server
+	close  func() error                             // the counters and the connections to them
 }
 
-// close closes the counters, and the connections to them.
-func (c *counting) close() error { return errors.Join(c.Close(), c.client.Close()) }
+// counterPlace returns where the counters are.
+func (f counterFlags) counterPlace(p *process, c *configuration) (place, error) {
+	return p.locate("counters", f.Counters, f.CountersFile, "SALLYPORT_COUNTERS", c.Counters)
+}
 
 // open opens the counters that the flags, the environment or the configuration name.
 func (f counterFlags) open(p *process, g *globals) (*counting, error) {
@@ -43,30 +48,64 @@ func (f counterFlags) open(p *process, g *globals) (*counting, error) {
 }
 
 func (f counterFlags) openWith(p *process, config *configuration) (*counting, error) {
-	at, err := p.locate("counters", f.Counters, f.CountersFile, "SALLYPORT_COUNTERS", config.Counters)
+	at, err := f.counterPlace(p, config)
 	if err != nil {
 		return nil, err
 	}
-	if !at.isRedis() {
-		return nil, usagef("%s: the counters must be on Redis: what a host counts in its own memory, no other program sees", at)
-	}
 	if config.Counters.Secret.File == "" {
-		return nil, usagef("the configuration must name the file of the secret of rediscounters, as the host has it: " +
+		return nil, usagef("the configuration must name the file of the secret of rediscounters or sqlcounters, as the host has it: " +
 			`{"counters":{"secret":{"file":"counters.key"}}}`)
 	}
 	secret, err := config.Counters.Secret.read(p, "counters.secret")
 	if err != nil {
 		return nil, err
 	}
+	if at.isRedis() {
+		return f.onRedis(p, config, at, secret)
+	}
+	return f.inSQL(p, config, at, secret)
+}
+
+func (f counterFlags) onRedis(p *process, config *configuration, at place, secret []byte) (*counting, error) {
 	client, err := at.redisClient()
 	if err != nil {
 		return nil, err
 	}
-	counters, err := rediscounters.New(client, rediscounters.Config{Secret: secret, Prefix: config.Counters.Prefix, Now: p.now})
+	counters, err := rediscounters.New(client, rediscounters.Config{Secret: secret, Prefix: cmp.Or(f.CountersPrefix, config.Counters.Prefix), Now: p.now})
 	if err != nil {
 		return nil, errors.Join(err, client.Close())
 	}
-	return &counting{counters, at, client, config}, nil
+	return &counting{
+		Counters: counters, place: at, config: config,
+		time:  func(ctx context.Context) (time.Time, error) { return client.Time(ctx).Result() },
+		close: func() error { return errors.Join(counters.Close(), client.Close()) },
+	}, nil
+}
+
+// sqlTimeout is how long a person waits for a decision of counters in SQL.
+const sqlTimeout = 10 * time.Second
+
+func (f counterFlags) inSQL(p *process, config *configuration, at place, secret []byte) (*counting, error) {
+	db, dialect, err := at.database(toUse)
+	if err != nil {
+		return nil, err
+	}
+	c := f.sqlConfig(dialect, config.Counters)
+	c.Secret, c.Now, c.Timeout = secret, p.now, sqlTimeout
+	counters, err := sqlcounters.New(db, c)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return &counting{
+		Counters: counters, place: at, config: config,
+		time:  func(ctx context.Context) (time.Time, error) { return databaseTime(ctx, db, dialect) },
+		close: func() error { return errors.Join(counters.Close(), db.Close()) },
+	}, nil
+}
+
+// sqlConfig returns the Config of counters in SQL, without the secret.
+func (f counterFlags) sqlConfig(dialect sqlstore.Dialect, from address) sqlcounters.Config {
+	return sqlcounters.Config{Dialect: sqlcounters.Dialect(dialect), Prefix: cmp.Or(f.CountersPrefix, from.Prefix)}
 }
 
 // limiter returns a Limiter that counts as the host's does.

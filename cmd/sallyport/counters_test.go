@@ -17,6 +17,7 @@ import (
 	"github.com/sallyport-go/sallyport/middleware/clientip"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit/rediscounters"
+	"github.com/sallyport-go/sallyport/middleware/ratelimit/sqlcounters"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/store/passwords"
 	"github.com/sallyport-go/sallyport/store/redisstore"
@@ -29,24 +30,51 @@ type host struct {
 	auth *middleware.Auth
 }
 
+// counterPlaces are shells with a configuration, and hosts that have the same in Go, whose
+// counters are on Redis and in each kind of database.
+func counterPlaces(t *testing.T, test func(t *testing.T, s *shell, h host)) {
+	t.Helper()
+	t.Run("Redis", func(t *testing.T) {
+		t.Parallel()
+		address := redistest.URL(t)
+		options, err := redisstore.Options(address)
+		must(t, err)
+		client := redis.NewClient(options)
+		t.Cleanup(func() { _ = client.Close() })
+		prefix := redistest.Prefix(t, client)
+		s := newShell(t)
+		test(t, s, s.host(t, address, prefix, func(secret []byte) (ratelimit.Counters, error) {
+			return rediscounters.New(client, rediscounters.Config{Secret: secret, Prefix: prefix})
+		}))
+	})
+	inSQL(t, func(t *testing.T, s *shell) {
+		t.Helper()
+		counterURL := s.env["SALLYPORT_STORE"]
+		delete(s.env, "SALLYPORT_STORE") // the configuration has another
+		test(t, s, s.host(t, counterURL, "shop_", func(secret []byte) (ratelimit.Counters, error) {
+			s.must(t, "migrate up")
+			p := &process{getenv: func(string) string { return counterURL }}
+			at, err := p.locate("counters", "", "", "", address{})
+			must(t, err)
+			db, dialect, err := at.database(toUse)
+			must(t, err)
+			t.Cleanup(func() { _ = db.Close() })
+			return sqlcounters.New(db, sqlcounters.Config{Dialect: sqlcounters.Dialect(dialect), Secret: secret, Prefix: "shop_", Timeout: time.Minute})
+		}))
+	})
+}
+
 // host writes a configuration, and returns a host that has the same in Go.
-func (s *shell) host(t *testing.T) host {
+func (s *shell) host(t *testing.T, counterURL, prefix string, count func(secret []byte) (ratelimit.Counters, error)) host {
 	t.Helper()
 	s.now = time.Now()
-	address := redistest.URL(t)
-	options, err := redisstore.Options(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := redis.NewClient(options)
-	t.Cleanup(func() { _ = client.Close() })
-	prefix := redistest.Prefix(t, client)
 	s.must(t, "keys secret --out DIR/counters.key")
 	s.must(t, "keys secret --out DIR/refresh.key")
 	s.env["SALLYPORT_CONFIG"] = s.dir + "/c.json"
+	s.write(t, "counters.url", counterURL+"\n")
 	s.write(t, "c.json", fmt.Sprintf(`{
 		"store": {"url": "sqlite:%s/auth.db"},
-		"counters": {"url": %q, "prefix": %q, "secret": {"file": "counters.key"}},
+		"counters": {"url_file": "counters.url", "prefix": %q, "secret": {"file": "counters.key"}},
 		"refresh_key": {"file": "refresh.key"},
 		"tiers": {
 			"anonymous": {"limit": 5, "period": "1h"},
@@ -54,7 +82,7 @@ func (s *shell) host(t *testing.T) host {
 		},
 		"rules": [{"name": "exports", "limit": 7, "period": "1h", "by": "user", "algorithm": "rolling"}],
 		"brute_force": {"login": {"burst": 3, "every": "30m"}}
-	}`, s.dir, address, prefix))
+	}`, s.dir, prefix))
 	secret := func(name string) string { return strings.TrimSuffix(s.read(t, name), "\n") }
 
 	hasher, err := passwords.New(passwords.Config{Memory: 64, Time: 1, Threads: 1, InsecureParameters: true})
@@ -67,7 +95,7 @@ func (s *shell) host(t *testing.T) host {
 		Events: noEvents,
 	})
 	must(t, err)
-	counters, err := rediscounters.New(client, rediscounters.Config{Secret: []byte(secret("counters.key")), Prefix: prefix})
+	counters, err := count([]byte(secret("counters.key")))
 	must(t, err)
 	t.Cleanup(func() { _ = counters.Close() })
 	auth, err := middleware.New(middleware.Config{
@@ -121,8 +149,11 @@ func (h host) attempt(t *testing.T, login string) int {
 
 func TestTheQuotaOfAHostIsShownResetAndGranted(t *testing.T) {
 	t.Parallel()
-	s := newShell(t)
-	h := s.host(t)
+	counterPlaces(t, quotaOfAHost)
+}
+
+func quotaOfAHost(t *testing.T, s *shell, h host) {
+	t.Helper()
 	s.must(t, "migrate up")
 	s.ada(t)
 	ada := &tokens.Principal{Subject: "u1", Account: "acme", Tier: "free", Seats: 3}
@@ -170,14 +201,19 @@ func TestTheQuotaOfAHostIsShownResetAndGranted(t *testing.T) {
 	s.refuses(t, "quota show --user u1 --host-users", exitUsage, "--tier")
 	s.refuses(t, "quota grant --user u1 --policy gold --amount 1", exitNegative, `no policy "gold"`)
 	s.refuses(t, "quota grant --user u1 --policy free --amount 0", exitUsage, "1 or more")
-	s.refuses(t, "quota show --user u1 --counters sqlite:x", exitUsage, "must be on Redis")
+	s.refuses(t, "quota show --user u1 --counters sqlite:x", exitUsage, "no such file")
+	s.refuses(t, "quota show --user u1 --counters-prefix x_ --counters postgres://a@127.0.0.1:1/a", exitFailed, "cannot be reached")
+	s.refuses(t, "quota show --user u1 --counters-prefix X --counters sqlite:DIR/auth.db", exitUsage, "Config.Prefix")
 	s.refuses(t, "quota show --user u1 --counters redis://127.0.0.1:1/0", exitFailed)
 }
 
 func TestALockoutOfAHostIsShownAndLifted(t *testing.T) {
 	t.Parallel()
-	s := newShell(t)
-	h := s.host(t)
+	counterPlaces(t, lockoutOfAHost)
+}
+
+func lockoutOfAHost(t *testing.T, s *shell, h host) {
+	t.Helper()
 	for range 3 {
 		if status := h.attempt(t, "Ada"); status == http.StatusTooManyRequests {
 			t.Fatal("she is locked out too early")
@@ -211,15 +247,39 @@ func TestALockoutOfAHostIsShownAndLifted(t *testing.T) {
 
 func TestCheckOfCounters(t *testing.T) {
 	t.Parallel()
+	counterPlaces(t, func(t *testing.T, s *shell, _ host) {
+		t.Helper()
+		s.must(t, "migrate up")
+		s.now = time.Now()
+		names := []string{}
+		for _, c := range s.objects(t, "check") {
+			names = append(names, fmt.Sprint(c["name"]))
+		}
+		want := "configuration, secrets, store, schema, rights, clock, counters, counters clock"
+		if isRedis := strings.HasPrefix(s.read(t, "counters.url"), "redis"); !isRedis {
+			want = "configuration, secrets, store, schema, rights, clock, counters, counters schema, counters rights, counters clock"
+			s.refuses(t, "check --counters-prefix other_", exitNegative, "counters schema", "1 migration pending", "sallyport migrate up")
+		}
+		if got := strings.Join(names, ", "); got != want {
+			t.Errorf("the checks are %s", got)
+		}
+		s.now = time.Now()
+		s.refuses(t, "check --counters redis://127.0.0.1:1/0", exitNegative, "1 check failed")
+		s.now = time.Now()
+		s.refuses(t, "check --counters ftp://127.0.0.1", exitNegative, "1 check failed", "must be sqlite:FILE")
+	})
+}
+
+// A host may have a store of its own, and counters alone.
+func TestCountersWithoutAStore(t *testing.T) {
+	t.Parallel()
 	s := newShell(t)
-	s.host(t)
+	s.env["SALLYPORT_COUNTERS"], s.env["SALLYPORT_CONFIG"] = "sqlite:"+s.dir+"/n.db", s.dir+"/c.json"
+	s.must(t, "keys secret --out DIR/counters.key")
+	s.write(t, "c.json", `{"counters":{"secret":{"file":"counters.key"}},"tiers":{"free":{"limit":5,"period":"1h"}}}`)
 	s.must(t, "migrate up")
-	names := []string{}
-	for _, c := range s.objects(t, "check") {
-		names = append(names, fmt.Sprint(c["name"]))
-	}
-	if got := strings.Join(names, ", "); got != "configuration, secrets, store, schema, rights, clock, counters, counters clock" {
-		t.Errorf("the checks are %s", got)
-	}
-	s.refuses(t, "check --counters redis://127.0.0.1:1/0", exitNegative, "1 check failed")
+	s.now = time.Now()
+	s.must(t, "check")
+	s.must(t, "quota show --user u1 --tier free")
+	s.refuses(t, "migrate status --counters redis://127.0.0.1:1/0", exitUsage, "which store?")
 }

@@ -22,9 +22,10 @@ var errNoFile = errors.New("no such file")
 type opening int
 
 const (
-	toUse   opening = iota
-	toLook          // what a connection sets by itself would hide what is wrong
-	toBegin         // it may be made
+	toUse    opening = iota
+	toLook           // what a connection sets by itself would hide what is wrong
+	toDryRun         // as toLook, and it need not be there
+	toBegin          // it may be made
 )
 
 // database opens the database of a place. It does not connect.

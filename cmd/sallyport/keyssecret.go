@@ -12,7 +12,7 @@ type keysSecret struct {
 func (keysSecret) Help() string {
 	return `Writes 32 random bytes as 43 characters of base64url and the end of a line. The host uses
 the 43 characters, without the end of the line, as one of tokens.Config.RefreshKeys, or as
-Config.Secret of rediscounters. Give the same one to every node.
+Config.Secret of rediscounters or sqlcounters. Give the same one to every node.
 
     sallyport keys secret --out refresh.key`
 }

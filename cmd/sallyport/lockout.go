@@ -25,9 +25,11 @@ brute_force budgets. A small sallyport.json:
       "brute_force": {"login": {"burst": 50, "every": "30m"}}
     }
 
-The refresh key is RefreshKeys[0] of the host, and the secret Config.Secret of rediscounters; each
-file has it as text, or in hexadecimal or base64 with "encoding": "hex" or "base64". A host that has a SameLogin of its own must do this in its own program
-(Auth.InspectLogin, Auth.LiftLockout).
+The refresh key is RefreshKeys[0] of the host, and the secret Config.Secret of rediscounters or
+sqlcounters; each file has it as text, or in hexadecimal or base64 with "encoding": "hex" or
+"base64". Counters in SQL have the URL of a PostgreSQL or MariaDB server, or sqlite:FILE. A host
+that has a SameLogin of its own must do this in its own program (Auth.InspectLogin,
+Auth.LiftLockout).
 `
 
 // attemptFlags say whose attempts they are.

@@ -21,6 +21,8 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/sallyport-go/sallyport/configerror"
 )
 
 // The exit codes.
@@ -132,7 +134,7 @@ func (p *process) fail(ctx context.Context, err error, asJSON bool) int {
 		if errors.Is(err, context.Canceled) && !errors.As(err, new(*partial)) {
 			err = errors.New("interrupted")
 		}
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), errors.As(err, new(*configerror.Error)):
 		code, name = exitUsage, "usage"
 	case errors.Is(err, errNegative):
 		code, name = exitNegative, "negative"

@@ -24,6 +24,9 @@ func (at place) String() string {
 	return at.url.Redacted()
 }
 
+// errUnnamed is that of a place which nothing names.
+var errUnnamed = errors.New("")
+
 var errURL = errors.New("must be sqlite:FILE, or a URL that begins with postgres://, mysql://, redis:// or rediss://")
 
 // locate returns the place that a flag, the environment or the configuration names. Its
@@ -53,7 +56,7 @@ func (p *process) locate(what, flag, file, env string, from address) (place, err
 	}
 	text = strings.TrimSpace(text)
 	if text == "" {
-		return place{}, usagef("which %s? Set $%s, or give --%[1]s or --%[1]s-file: sqlite:FILE, or a URL that begins with postgres://, mysql://, redis:// or rediss://", what, env)
+		return place{}, usagef("which %s? Set $%s, or give --%[1]s or --%[1]s-file: sqlite:FILE, or a URL that begins with postgres://, mysql://, redis:// or rediss://%[3]w", what, env, errUnnamed)
 	}
 	if path, ok := strings.CutPrefix(text, "sqlite:"); ok {
 		return place{kind: "sqlite", file: path, from: from}, nil

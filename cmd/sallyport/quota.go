@@ -27,8 +27,9 @@ because the names of the counters are made of them. A small sallyport.json:
       "rules": [{"name": "exports", "limit": 20, "period": "1d", "by": "user"}]
     }
 
-The secret is Config.Secret of rediscounters; algorithm is fixed (without one), gcra or rolling.
-docs/command-line.md has all members.
+The secret is Config.Secret of rediscounters or sqlcounters; counters in SQL have the URL of a
+PostgreSQL or MariaDB server, or sqlite:FILE. The algorithm is fixed (without one), gcra or
+rolling. docs/command-line.md has all members.
 
 Name the caller as the host counts them: --user, with --account if several users share a quota, or
 --address alone for a caller who is not authenticated. Without --tier, the tier, the seats and
@@ -113,7 +114,7 @@ type quotaReset struct {
 // Help is the rest of --help.
 func (quotaReset) Help() string {
 	return `Resets all policies of the caller, and shows the quota afterwards. What a node has left of a
-lease (rediscounters.Config.Lease) may be spent in addition.
+lease (Config.Lease of the counters) may be spent in addition.
 ` + quotaHelp + `
     sallyport quota reset --user u1 --dry-run
     sallyport quota reset --user u1

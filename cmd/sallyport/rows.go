@@ -252,9 +252,8 @@ type imported struct {
 func (imported) head() []string { return nil }
 
 func (i imported) cells() []string {
-	text := fmt.Sprintf("%s: %d added, %d there already, %d bad", plural(i.Lines, "line"), i.Added, i.There, i.Bad)
 	if i.DryRun {
-		text += "; nothing was written"
+		return []string{fmt.Sprintf("%s: %d good, %d bad; nothing was written", plural(i.Lines, "line"), i.Lines-i.Bad, i.Bad)}
 	}
-	return []string{text}
+	return []string{fmt.Sprintf("%s: %d added, %d there already, %d bad", plural(i.Lines, "line"), i.Added, i.There, i.Bad)}
 }

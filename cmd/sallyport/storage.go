@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"errors"
 	"iter"
 
@@ -90,23 +89,6 @@ func (f storeFlags) open(ctx context.Context, p *process, c *configuration) (*st
 		return nil, errors.Join(err, db.Close())
 	}
 	return &storage{records: s, place: at, sql: s, ownsNo: config.Users != nil, close: db.Close}, nil
-}
-
-// tables opens the database of a store in SQL, for its migrations.
-func (f storeFlags) tables(p *process, g *globals, how opening) (*sql.DB, sqlstore.Config, error) {
-	c, err := p.configuration(g.Config)
-	if err != nil {
-		return nil, sqlstore.Config{}, err
-	}
-	at, err := f.storePlace(p, c)
-	if err != nil {
-		return nil, sqlstore.Config{}, err
-	}
-	if at.isRedis() {
-		return nil, sqlstore.Config{}, usagef("%s is a store without tables: it needs no migration", at)
-	}
-	db, dialect, err := at.database(how)
-	return db, f.sqlConfig(dialect, c.Store), err
 }
 
 // unseen are users that only the host knows.

@@ -190,6 +190,23 @@ func Migrate(ctx context.Context, db *sql.DB, c Config) error {
 	return s.Migrate(ctx, db)
 }
 
+// Pending returns the names of the files of [Migrations] that [Migrate] would run, the
+// oldest first, and none if the tables are those of this release. It changes nothing, and
+// is for a person or a deployment who asks before they migrate.
+//
+// It returns an error as Migrate does. The role must be allowed to read the table
+// sallyport_counter_migrations, if there is one, and needs no other right. It ignores
+// Secret.
+func Pending(ctx context.Context, db *sql.DB, c Config) (names []string, err error) {
+	wrong := configcheck.List{Package: "sqlcounters"}
+	checkDB(db, wrong.At(""))
+	s := c.schema(wrong.At("Config."))
+	if err := wrong.Err(); err != nil {
+		return nil, err
+	}
+	return s.Pending(ctx, db)
+}
+
 // Migrations returns the files that [Migrate] would run, for hosts with a migration tool.
 // They are in goose's format, one file for each version, with c.Prefix in their names of
 // tables, and are in the root of the file system. Each records its version in the table
