@@ -18,6 +18,7 @@ import (
 	"github.com/sallyport-go/sallyport/examples/internal/mariadbtest"
 	"github.com/sallyport-go/sallyport/examples/internal/postgrestest"
 	"github.com/sallyport-go/sallyport/internal/redistest"
+	"github.com/sallyport-go/sallyport/internal/skip"
 )
 
 // TestMain is the node, too: the cluster runs its own program again.
@@ -42,6 +43,9 @@ func TestANodeIsKilledAndNothingIsLost(t *testing.T) {
 	for name, o := range servers {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			if name != onRedis {
+				skip.Long(t)
+			}
 			o.name, o.nodes = "sallyport_test_"+strings.ToLower(rand.Text()), 3
 			aNodeIsKilled(t, o)
 			if name == onRedis {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sallyport-go/sallyport/internal/proxytest"
 	"github.com/sallyport-go/sallyport/internal/redistest"
+	"github.com/sallyport-go/sallyport/internal/skip"
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/store/memstore"
 	"github.com/sallyport-go/sallyport/store/passwords"
@@ -57,6 +58,7 @@ func TestStore(t *testing.T) {
 	})
 	t.Run("on a Cluster", func(t *testing.T) {
 		t.Parallel()
+		skip.Long(t)
 		nodes := redistest.SharedCluster(t)
 		dials := func(t *testing.T) redis.UniversalClient { return dialCluster(t, nodes) }
 		storetest.Run(t, fixture(dials, dials, 5000))

@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/sallyport-go/sallyport/internal/redistest"
+	"github.com/sallyport-go/sallyport/internal/skip"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit/countertest"
 	"github.com/sallyport-go/sallyport/middleware/ratelimit/rediscounters"
@@ -43,6 +44,7 @@ func refunds(t *testing.T, c ratelimit.Counters, charges ...ratelimit.Charge) {
 
 func TestFaultA1KeysOnRedis(t *testing.T) {
 	t.Parallel()
+	skip.Long(t)
 	const most = 64
 	config := rediscounters.Config{SourceCounters: most}
 	for _, algorithm := range algorithms {
