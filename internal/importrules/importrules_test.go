@@ -321,6 +321,11 @@ var rules = []rule{
 		forbidden: []string{"net/http"},
 	},
 	{
+		promise: "the processes that charge one counter import the rate limits only",
+		pkg:     "internal/floodtest",
+		imports: []string{"middleware/ratelimit"},
+	},
+	{
 		promise:   "the helper that skips tests imports no other package",
 		pkg:       "internal/skip",
 		forbidden: []string{"net/http"},
