@@ -2,6 +2,8 @@ package redistest
 
 import (
 	"net"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -25,11 +27,20 @@ type node struct {
 // returns the addresses of the masters. It stops the Cluster when the test ends.
 func Cluster(t testing.TB, replicas int) []string {
 	t.Helper()
+	addrs, _ := FailingCluster(t, replicas)
+	return addrs
+}
+
+// FailingCluster is Cluster, and returns all servers by their addresses too, so that a
+// test can kill one and run it again.
+func FailingCluster(t testing.TB, replicas int) (addrs []string, servers map[string]*Server) {
+	t.Helper()
 	nodes := make([]node, masters*(1+replicas))
-	addrs := make([]string, masters)
+	addrs, servers = make([]string, masters), map[string]*Server{}
 	for i := range nodes {
 		_, bus, _ := net.SplitHostPort(freeAddr(t))
 		s := Start(t, "--cluster-enabled", "yes", "--cluster-port", bus)
+		servers[s.Addr] = s
 		nodes[i] = node{redis.NewClient(&redis.Options{Addr: s.Addr}), s.Addr, bus}
 		t.Cleanup(func() { _ = nodes[i].Close() })
 	}
@@ -51,7 +62,53 @@ func Cluster(t testing.TB, replicas int) []string {
 	if replicas > 0 {
 		await(t, nodes[:masters], "info replication", "state=online")
 	}
-	return addrs
+	return addrs, servers
+}
+
+// Replica returns a client of the replica of a master of a Cluster.
+func Replica(t testing.TB, master *redis.Client) *redis.Client {
+	t.Helper()
+	id := master.ClusterMyID(t.Context()).Val()
+	var nodes []string
+	var err error
+	if !Eventually(t, func() bool {
+		nodes, err = master.Do(t.Context(), "cluster", "replicas", id).StringSlice()
+		return err == nil && len(nodes) == 1
+	}) {
+		t.Fatalf("its replicas are %q, %v", nodes, err)
+	}
+	addr, _, _ := strings.Cut(strings.Fields(nodes[0])[1], "@")
+	if _, _, err := net.SplitHostPort(addr); err != nil {
+		t.Fatal(err)
+	}
+	replica := redis.NewClient(&redis.Options{Addr: addr})
+	t.Cleanup(func() { _ = replica.Close() })
+	return replica
+}
+
+// Rejoin starts a server of a Cluster after Kill as a new node, and makes it a replica of a
+// master. As the old one it might think for a moment that it were the master still, of
+// nothing.
+func Rejoin(t testing.TB, s *Server, master *redis.Client) {
+	t.Helper()
+	if err := os.Remove(filepath.Join(s.dir, "nodes.conf")); err != nil {
+		t.Fatal(err)
+	}
+	if !s.Run(t) {
+		t.Fatal("the server does not start again")
+	}
+	it := node{redis.NewClient(&redis.Options{Addr: s.Addr}), s.Addr, ""}
+	defer func() { _ = it.Close() }()
+	host, port, _ := net.SplitHostPort(master.Options().Addr)
+	line := master.Do(t.Context(), "cluster", "nodes").String()
+	_, bus, _ := strings.Cut(line, net.JoinHostPort(host, port)+"@")
+	bus, _, _ = strings.Cut(bus, " ")
+	bus, _, _ = strings.Cut(bus, ",")
+	it.do(t, "meet", host, port, bus)
+	id := master.ClusterMyID(t.Context()).Val()
+	if !Eventually(t, func() bool { return it.Do(t.Context(), "cluster", "replicate", id).Err() == nil }) {
+		t.Fatal("the server does not become a replica")
+	}
 }
 
 func (n node) do(t testing.TB, args ...any) {

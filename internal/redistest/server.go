@@ -150,6 +150,14 @@ func introduces(said map[string]string) string {
 	return "Redis " + said["redis_version"]
 }
 
+// RunAsReplica starts the server after Kill, as a replica of another from its first moment
+// on, and reports whether it answers. A master that came back with nothing would offer that.
+func (s *Server) RunAsReplica(t testing.TB, host, port string) bool {
+	t.Helper()
+	s.args = append(s.args, "--replicaof", host+" "+port)
+	return s.Run(t)
+}
+
 // Kill stops the server with SIGKILL, as a crash would.
 func (s *Server) Kill() {
 	if s.cmd == nil || s.cmd.ProcessState != nil {

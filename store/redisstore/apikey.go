@@ -73,7 +73,7 @@ func (s *Store) CreateAPIKey(ctx context.Context, k store.APIKey) error {
 	taken, err := s.run(ctx, taking, s.digestKey(k.Digest), k.ID)
 	switch {
 	case err != nil:
-		return failedWrite("CreateAPIKey", err)
+		return s.failedWrite("CreateAPIKey", err)
 	case taken == 0:
 		return store.ErrConflict
 	}
@@ -92,19 +92,19 @@ func (s *Store) CreateAPIKey(ctx context.Context, k store.APIKey) error {
 	created, err := s.run(ctx, creating, s.apiKeyKey(k.ID), append(fields{0}, f...)...)
 	switch {
 	case err != nil:
-		return failedWrite("CreateAPIKey", err)
+		return s.failedWrite("CreateAPIKey", err)
 	case created == 0:
 		if _, err := s.run(ctx, releasing, s.digestKey(k.Digest), k.ID); err != nil {
-			return failedWrite("CreateAPIKey", err)
+			return s.failedWrite("CreateAPIKey", err)
 		}
 		return store.ErrConflict
 	}
 	if _, err := s.run(ctx, owning, s.ownerAPIKeysKey(k.Owner), position(k.CreatedAt, k.ID)); err != nil {
-		return failedWrite("CreateAPIKey", err)
+		return s.failedWrite("CreateAPIKey", err)
 	}
 	for _, end := range []time.Time{k.ExpiresAt, k.RevokedAt} {
 		if err := s.ends(ctx, k.ID, end); err != nil {
-			return failedWrite("CreateAPIKey", err)
+			return s.failedWrite("CreateAPIKey", err)
 		}
 	}
 	return nil
@@ -119,18 +119,18 @@ func (s *Store) APIKey(ctx context.Context, digest store.Digest) (store.APIKey, 
 		return store.APIKey{}, store.ErrNotFound
 	}
 	if err != nil {
-		return store.APIKey{}, failedRead("APIKey", err)
+		return store.APIKey{}, s.failedRead("APIKey", err)
 	}
 	found, err := s.client.HGetAll(ctx, s.apiKeyKey(id)).Result()
 	if err != nil {
-		return store.APIKey{}, failedRead("APIKey", err)
+		return store.APIKey{}, s.failedRead("APIKey", err)
 	}
 	if found["digest"] != digestText(digest) { // CreateAPIKey has not completed for this key
 		return store.APIKey{}, store.ErrNotFound
 	}
 	k, err := record(found).apiKey(id)
 	if err != nil {
-		return store.APIKey{}, failedRead("APIKey", err)
+		return store.APIKey{}, s.failedRead("APIKey", err)
 	}
 	return k, nil
 }
@@ -141,14 +141,14 @@ func (s *Store) APIKeyByID(ctx context.Context, id string) (store.APIKey, error)
 	defer cancel()
 	found, err := s.client.HGetAll(ctx, s.apiKeyKey(id)).Result()
 	if err != nil {
-		return store.APIKey{}, failedRead("APIKeyByID", err)
+		return store.APIKey{}, s.failedRead("APIKeyByID", err)
 	}
 	if len(found) == 0 {
 		return store.APIKey{}, store.ErrNotFound
 	}
 	k, err := record(found).apiKey(id)
 	if err != nil {
-		return store.APIKey{}, failedRead("APIKeyByID", err)
+		return store.APIKey{}, s.failedRead("APIKeyByID", err)
 	}
 	return k, nil
 }
@@ -206,7 +206,7 @@ func (s *Store) OwnerAPIKeys(ctx context.Context, owner store.Owner, after store
 	for behind := position(after.CreatedAt, after.ID); len(page) < limit; {
 		listed, err := s.listed(ctx, s.ownerAPIKeysKey(owner), behind, min(limit-len(page), atATime))
 		if err != nil {
-			return nil, failedRead("OwnerAPIKeys", err)
+			return nil, s.failedRead("OwnerAPIKeys", err)
 		}
 		if len(listed) == 0 {
 			break
@@ -217,7 +217,7 @@ func (s *Store) OwnerAPIKeys(ctx context.Context, owner store.Owner, after store
 		}
 		found, err := s.records(ctx, keys)
 		if err != nil {
-			return nil, failedRead("OwnerAPIKeys", err)
+			return nil, s.failedRead("OwnerAPIKeys", err)
 		}
 		for i, member := range listed {
 			if len(found[i]) == 0 || found[i]["revoked"] != "" || found[i].owner() != owner {
@@ -225,7 +225,7 @@ func (s *Store) OwnerAPIKeys(ctx context.Context, owner store.Owner, after store
 			}
 			k, err := found[i].apiKey(member[16:])
 			if err != nil {
-				return nil, failedRead("OwnerAPIKeys", err)
+				return nil, s.failedRead("OwnerAPIKeys", err)
 			}
 			page = append(page, k)
 		}
@@ -239,7 +239,7 @@ func (s *Store) UseAPIKey(ctx context.Context, id string, at time.Time) error {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	if _, err := s.run(ctx, using, s.apiKeyKey(id), at.UnixMicro()); err != nil {
-		return failedWrite("UseAPIKey", err)
+		return s.failedWrite("UseAPIKey", err)
 	}
 	return nil
 }
@@ -255,14 +255,14 @@ func (s *Store) ReplaceAPIKey(ctx context.Context, id, from, successor string, u
 	what, err := s.run(ctx, replacing, s.apiKeyKey(id), from, successor, until.UnixMicro())
 	switch {
 	case err != nil:
-		return failedWrite("ReplaceAPIKey", err)
+		return s.failedWrite("ReplaceAPIKey", err)
 	case what == advanceNotFound:
 		return store.ErrNotFound
 	case what == advanceConflict:
 		return store.ErrConflict
 	}
 	if err := s.ends(ctx, id, until); err != nil {
-		return failedWrite("ReplaceAPIKey", err)
+		return s.failedWrite("ReplaceAPIKey", err)
 	}
 	return nil
 }
@@ -277,13 +277,13 @@ func (s *Store) RevokeAPIKey(ctx context.Context, id string, at time.Time) error
 	}
 	revoked, err := s.run(ctx, revoking, s.apiKeyKey(id), at.UnixMicro())
 	if err != nil {
-		return failedWrite("RevokeAPIKey", err)
+		return s.failedWrite("RevokeAPIKey", err)
 	}
 	if revoked < 0 {
 		return nil
 	}
 	if err := s.ends(ctx, id, at); err != nil {
-		return failedWrite("RevokeAPIKey", err)
+		return s.failedWrite("RevokeAPIKey", err)
 	}
 	return nil
 }

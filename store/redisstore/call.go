@@ -80,8 +80,21 @@ func (s *Store) records(ctx context.Context, keys []string) ([]record, error) {
 	return found, nil
 }
 
+// lookAgain lets the client of a Cluster ask at once who is the master of what, if an error
+// may be that of one that is gone: by itself it asks once a minute.
+func (s *Store) lookAgain(err error) {
+	cluster, ok := s.client.(*redis.ClusterClient)
+	if !ok || errors.Is(err, context.Canceled) || redisclient.IsBusy(err) {
+		return
+	}
+	if _, replied := errors.AsType[redis.Error](err); !replied || redisclient.HasTransientPrefix(err) {
+		cluster.ReloadState(context.Background())
+	}
+}
+
 // failedRead wraps an error of Redis or the network.
-func failedRead(method string, err error) error {
+func (s *Store) failedRead(method string, err error) error {
+	s.lookAgain(err)
 	if redisclient.IsBusy(err) {
 		return fmt.Errorf("redisstore: %s: %w: %w", method, store.ErrBusy, err)
 	}
@@ -90,7 +103,8 @@ func failedRead(method string, err error) error {
 
 // failedWrite wraps an error of Redis or the network, and adds whether the write
 // may have been made.
-func failedWrite(method string, err error) error {
+func (s *Store) failedWrite(method string, err error) error {
+	s.lookAgain(err)
 	var reply redis.Error
 	switch {
 	case errors.Is(err, errReplicas):

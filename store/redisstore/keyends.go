@@ -39,10 +39,10 @@ func (s *Store) DeleteExpiredAPIKeys(ctx context.Context, before time.Time) (gon
 		gone += some.gone
 		left += some.left
 		if some.unread != nil {
-			unread = failedRead("DeleteExpiredAPIKeys", some.unread)
+			unread = s.failedRead("DeleteExpiredAPIKeys", some.unread)
 		}
 		if err != nil {
-			return gone, failedWrite("DeleteExpiredAPIKeys", err)
+			return gone, s.failedWrite("DeleteExpiredAPIKeys", err)
 		}
 		if some.seen < atATime {
 			return gone, unread

@@ -26,7 +26,7 @@ func (s *Store) DenySession(ctx context.Context, sid string, until time.Time) er
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	if _, err := s.run(ctx, denying, s.denialKey(sid), milliseconds(until.Add(slack))); err != nil {
-		return failedWrite("DenySession", err)
+		return s.failedWrite("DenySession", err)
 	}
 	return nil
 }
@@ -37,7 +37,7 @@ func (s *Store) DenySessions(ctx context.Context, sids []string, until time.Time
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	if err := ctx.Err(); err != nil {
-		return failedWrite("DenySessions", err)
+		return s.failedWrite("DenySessions", err)
 	}
 	for some := range slices.Chunk(sids, manyAtATime) {
 		keys := make([]string, len(some))
@@ -45,7 +45,7 @@ func (s *Store) DenySessions(ctx context.Context, sids []string, until time.Time
 			keys[i] = s.denialKey(sid)
 		}
 		if _, err := s.runAll(ctx, denying, keys, milliseconds(until.Add(slack))); err != nil {
-			return failedWrite("DenySessions", err)
+			return s.failedWrite("DenySessions", err)
 		}
 	}
 	return nil
@@ -62,7 +62,7 @@ func (s *Store) SessionDenied(ctx context.Context, sid string) (bool, error) {
 		return err
 	})
 	if err != nil {
-		return false, failedRead("SessionDenied", err)
+		return false, s.failedRead("SessionDenied", err)
 	}
 	return n > 0, nil
 }

@@ -72,7 +72,7 @@ func (s *Store) RevokeUserSessions(ctx context.Context, userID, except string, a
 			err = s.endThousands(ctx, listed, userID, except, at, since)
 		}
 		if err != nil {
-			return nil, failedWrite("RevokeUserSessions", err)
+			return nil, s.failedWrite("RevokeUserSessions", err)
 		}
 		if len(listed) < besides*manyAtATime {
 			break
@@ -84,7 +84,7 @@ func (s *Store) RevokeUserSessions(ctx context.Context, userID, except string, a
 	key := s.endedSessionsKey(userID)
 	ended, err := s.client.ZRangeByScore(ctx, key, &redis.ZRangeBy{Min: first, Max: "+inf"}).Result()
 	if err != nil {
-		return nil, failedRead("RevokeUserSessions", err)
+		return nil, s.failedRead("RevokeUserSessions", err)
 	}
 	_ = s.client.ZRemRangeByScore(ctx, key, "-inf", "("+first).Err() // if it fails, the next call tries again
 	return ended, nil

@@ -48,7 +48,7 @@ func (s *Store) CreateSession(ctx context.Context, session store.Session) error 
 	created, err := s.run(ctx, creating, s.sessionKey(session.ID), append(fields{ends}, f...)...)
 	switch {
 	case err != nil:
-		return failedWrite("CreateSession", err)
+		return s.failedWrite("CreateSession", err)
 	case created == 0:
 		return store.ErrConflict
 	}
@@ -56,7 +56,7 @@ func (s *Store) CreateSession(ctx context.Context, session store.Session) error 
 	// be removed from it when it no longer exists. If this write fails, the session
 	// is not listed, and its token is never returned to a client.
 	if err := s.list(ctx, session); err != nil {
-		return failedWrite("CreateSession", err)
+		return s.failedWrite("CreateSession", err)
 	}
 	return nil
 }
@@ -67,14 +67,14 @@ func (s *Store) Session(ctx context.Context, id string) (store.Session, error) {
 	defer cancel()
 	found, err := s.client.HGetAll(ctx, s.sessionKey(id)).Result()
 	if err != nil {
-		return store.Session{}, failedRead("Session", err)
+		return store.Session{}, s.failedRead("Session", err)
 	}
 	if len(found) == 0 {
 		return store.Session{}, store.ErrNotFound
 	}
 	session, err := record(found).session(id)
 	if err != nil {
-		return store.Session{}, failedRead("Session", err)
+		return store.Session{}, s.failedRead("Session", err)
 	}
 	return session, nil
 }
@@ -133,7 +133,7 @@ func (s *Store) AdvanceSession(ctx context.Context, id string, from int64, at, i
 	what, err := s.run(ctx, advancing, s.sessionKey(id), from, at.UnixMicro(), idleUntil.UnixMicro(), milliseconds(idleUntil), from+1)
 	switch {
 	case err != nil:
-		return failedWrite("AdvanceSession", err)
+		return s.failedWrite("AdvanceSession", err)
 	case what == advanceNotFound:
 		return store.ErrNotFound
 	case what == advanceConflict:
@@ -159,7 +159,7 @@ func (s *Store) RevokeSession(ctx context.Context, id string, at time.Time) erro
 		return fmt.Errorf("redisstore: RevokeSession: %w", errNoTime)
 	}
 	if _, err := s.run(ctx, revoking, s.sessionKey(id), at.UnixMicro()); err != nil {
-		return failedWrite("RevokeSession", err)
+		return s.failedWrite("RevokeSession", err)
 	}
 	s.unlist(ctx, id)
 	return nil

@@ -95,7 +95,7 @@ func (s *Store) UserSessions(ctx context.Context, userID string, after store.Cur
 	for behind := position(after.CreatedAt, after.ID); len(page) < limit; {
 		listed, err := s.listed(ctx, key, behind, min(limit-len(page), atATime))
 		if err != nil {
-			return nil, failedRead("UserSessions", err)
+			return nil, s.failedRead("UserSessions", err)
 		}
 		if len(listed) == 0 {
 			break
@@ -106,7 +106,7 @@ func (s *Store) UserSessions(ctx context.Context, userID string, after store.Cur
 		}
 		found, err := s.records(ctx, s.sessionKeys(ids))
 		if err != nil {
-			return nil, failedRead("UserSessions", err)
+			return nil, s.failedRead("UserSessions", err)
 		}
 		var over []any
 		for i, id := range ids {
@@ -117,7 +117,7 @@ func (s *Store) UserSessions(ctx context.Context, userID string, after store.Cur
 			session, err := found[i].session(id)
 			switch {
 			case err != nil:
-				return nil, failedRead("UserSessions", err)
+				return nil, s.failedRead("UserSessions", err)
 			case session.UserID == userID:
 				page = append(page, session)
 			}
@@ -159,7 +159,7 @@ func (s *Store) UsersWithSessions(ctx context.Context) iter.Seq2[string, error] 
 			}
 		}
 		if err != nil {
-			yield("", failedRead("UsersWithSessions", err))
+			yield("", s.failedRead("UsersWithSessions", err))
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"os"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -203,20 +202,7 @@ func inCluster(t *testing.T) (client redis.UniversalClient, fail func() (recover
 		if err != nil {
 			t.Fatal(err)
 		}
-		id := master.ClusterMyID(t.Context()).Val()
-		var nodes []string
-		if !redistest.Eventually(t, func() bool {
-			nodes, err = master.Do(t.Context(), "cluster", "replicas", id).StringSlice()
-			return err == nil && len(nodes) == 1
-		}) {
-			t.Fatalf("its replicas are %q, %v", nodes, err)
-		}
-		addr, _, _ := strings.Cut(strings.Fields(nodes[0])[1], "@")
-		if _, _, err := net.SplitHostPort(addr); err != nil {
-			t.Fatal(err)
-		}
-		replica := redis.NewClient(&redis.Options{Addr: addr})
-		defer func() { _ = replica.Close() }()
+		replica := redistest.Replica(t, master)
 		_ = master.Do(t.Context(), "shutdown", "nosave").Err() // it hangs up
 		if err := replica.Do(t.Context(), "cluster", "failover", "takeover").Err(); err != nil {
 			t.Fatal(err)
