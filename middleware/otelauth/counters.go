@@ -22,31 +22,23 @@ type counters struct {
 }
 
 // Take makes charges.
-func (c counters) Take(ctx context.Context, charges []ratelimit.Charge, dst []ratelimit.Status) (_ ratelimit.Decision, err error) {
-	ctx, call := c.timer.begin(ctx, "take")
-	defer func() { call.end(counterFailure(err)) }()
-	return c.Counters.Take(ctx, charges, dst)
+func (c counters) Take(ctx context.Context, charges []ratelimit.Charge, dst []ratelimit.Status) (ratelimit.Decision, error) {
+	return measured(ctx, c.timer, "take", func(ctx context.Context) (ratelimit.Decision, error) { return c.Counters.Take(ctx, charges, dst) })
 }
 
 // Refund takes charges back.
-func (c counters) Refund(ctx context.Context, charges []ratelimit.Charge) (err error) {
-	ctx, call := c.timer.begin(ctx, "refund")
-	defer func() { call.end(counterFailure(err)) }()
-	return c.Counters.Refund(ctx, charges)
+func (c counters) Refund(ctx context.Context, charges []ratelimit.Charge) error {
+	return measuredWrite(ctx, c.timer, "refund", func(ctx context.Context) error { return c.Counters.Refund(ctx, charges) })
 }
 
 // Peek returns what Take would decide.
-func (c counters) Peek(ctx context.Context, charges []ratelimit.Charge, dst []ratelimit.Status) (_ ratelimit.Decision, err error) {
-	ctx, call := c.timer.begin(ctx, "peek")
-	defer func() { call.end(counterFailure(err)) }()
-	return c.Counters.Peek(ctx, charges, dst)
+func (c counters) Peek(ctx context.Context, charges []ratelimit.Charge, dst []ratelimit.Status) (ratelimit.Decision, error) {
+	return measured(ctx, c.timer, "peek", func(ctx context.Context) (ratelimit.Decision, error) { return c.Counters.Peek(ctx, charges, dst) })
 }
 
 // Reset deletes what was counted.
-func (c counters) Reset(ctx context.Context, charges []ratelimit.Charge) (err error) {
-	ctx, call := c.timer.begin(ctx, "reset")
-	defer func() { call.end(counterFailure(err)) }()
-	return c.Counters.Reset(ctx, charges)
+func (c counters) Reset(ctx context.Context, charges []ratelimit.Charge) error {
+	return measuredWrite(ctx, c.timer, "reset", func(ctx context.Context) error { return c.Counters.Reset(ctx, charges) })
 }
 
 func counterFailure(err error) string {

@@ -4,11 +4,10 @@ import (
 	"bufio"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -25,37 +24,37 @@ func (t *Telemetry) Handler(route string, next http.Handler) http.Handler {
 		route = strings.TrimSpace(path)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		began := t.now()
-		attributes := []attribute.KeyValue{
-			attribute.String("http.request.method", methodOf(r)),
-			attribute.String("http.route", route),
-			attribute.String("url.scheme", schemeOf(r)),
-		}
-		ctx, span := t.tracer.Start(r.Context(), methodOf(r)+" "+route, trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(attributes...))
+		began, failed := t.now(), panicked
+		what := labels{method: methodOf(r), route: route, scheme: schemeOf(r)}
+		ctx, span := t.tracer.Start(r.Context(), spanOf(what), append(t.sets.of(what).start, trace.WithSpanKind(trace.SpanKindServer))...)
 		answered := &response{ResponseWriter: w}
-		failed := "panic"
 		defer func() {
-			var result []attribute.KeyValue
-			switch status := answered.code(); {
-			case failed != "":
-				span.SetStatus(codes.Error, "")
-			default:
-				result = append(result, attribute.Int("http.response.status_code", status))
-				if status >= http.StatusInternalServerError {
-					failed = attribute.IntValue(status).String()
-					span.SetStatus(codes.Error, "")
-				}
+			if failed == "" {
+				what.status = answered.code()
+				span.SetAttributes(statusKey.Int(what.status))
+			}
+			if what.status >= http.StatusInternalServerError {
+				failed = strconv.Itoa(what.status)
 			}
 			if failed != "" {
-				result = append(result, errorKey.String(failed))
+				span.SetAttributes(errorKey.String(failed))
+				span.SetStatus(codes.Error, "")
 			}
-			span.SetAttributes(result...)
 			span.End()
-			t.requests.Record(ctx, t.now().Sub(began).Seconds(), metric.WithAttributeSet(attribute.NewSet(append(attributes, result...)...)))
+			what.failed = failed
+			t.requests.Record(ctx, t.now().Sub(began).Seconds(), t.sets.of(what).record...)
 		}()
 		next.ServeHTTP(answered, r.WithContext(ctx))
 		failed = ""
 	})
+}
+
+// spanOf returns the name of a span, as the semantic conventions have it.
+func spanOf(l labels) string {
+	if l.method == other {
+		return "HTTP " + l.route
+	}
+	return l.method + " " + l.route
 }
 
 // methodOf returns the method, if it is a known one.
@@ -98,10 +97,10 @@ func (w *response) code() int {
 
 // WriteHeader sends the status.
 func (w *response) WriteHeader(status int) {
+	w.ResponseWriter.WriteHeader(status) // first: of a status that is none it panics
 	if w.status == 0 && (status >= http.StatusOK || status == http.StatusSwitchingProtocols) {
 		w.status = status
 	}
-	w.ResponseWriter.WriteHeader(status)
 }
 
 // Write sends a part of the body.

@@ -21,9 +21,10 @@ func (t *Telemetry) Events(next func(context.Context, events.Event)) func(contex
 		if refuses(e.Kind) && e.Err != nil {
 			l.reason = reasonOf(e.Err)
 		}
-		t.events.Add(ctx, 1, t.counted.of(l)...)
+		known := t.sets.of(l)
+		t.events.Add(ctx, 1, known.add...)
 		if span := trace.SpanFromContext(ctx); span.IsRecording() {
-			span.AddEvent("sallyport."+l.kind, trace.WithAttributes(l.attributes()...))
+			span.AddEvent("sallyport."+l.kind, trace.WithAttributes(known.attributes...))
 		}
 		if next != nil {
 			next(ctx, e)
@@ -52,13 +53,13 @@ func (t *Telemetry) Verified(ctx context.Context, p tokens.Principal, err error)
 	case p.Subject == "":
 		outcome = "anonymous"
 	}
-	t.checks.Add(ctx, 1, t.counted.of(labels{outcome: outcome})...)
+	t.checks.Add(ctx, 1, t.sets.of(labels{outcome: outcome}).add...)
 }
 
 // Decided counts what a rate limit has decided. It is the Decided of a
 // middleware.Config, or of a ratelimit.Config. It is safe for concurrent use.
 func (t *Telemetry) Decided(ctx context.Context, v ratelimit.Verdict) {
-	t.decisions.Add(ctx, 1, t.counted.of(labels{tier: t.names.tier(v.Tier), policy: t.names.policy(v.Policy), outcome: outcomeOf(v)})...)
+	t.decisions.Add(ctx, 1, t.sets.of(labels{tier: t.names.tier(v.Tier), policy: t.names.policy(v.Policy), outcome: outcomeOf(v)}).add...)
 }
 
 func outcomeOf(v ratelimit.Verdict) string {

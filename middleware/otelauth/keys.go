@@ -12,7 +12,7 @@ func reportAge(meter metric.Meter, c Config) error {
 		metric.WithUnit("s"), metric.WithDescription("Time since the key that signs access tokens began to sign."),
 		metric.WithFloat64Callback(func(ctx context.Context, o metric.Float64Observer) error {
 			set, err := c.Keys.KeySet(ctx, "")
-			if err != nil {
+			if err != nil || set == nil {
 				return nil //nolint:nilerr // nothing is known now, and the cause is not for the SDK's log
 			}
 			now := c.Now()

@@ -1,10 +1,7 @@
 package otelauth
 
 import (
-	"sync"
-
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/metric"
 
 	"github.com/sallyport-go/sallyport/middleware/wire"
 	"github.com/sallyport-go/sallyport/tokens/events"
@@ -20,8 +17,17 @@ const (
 	operationKey = attribute.Key("sallyport.operation")
 )
 
-// errorKey is the attribute of the semantic conventions for what has failed.
-const errorKey = attribute.Key("error.type")
+// Those of the semantic conventions.
+const (
+	errorKey  = attribute.Key("error.type")
+	methodKey = attribute.Key("http.request.method")
+	statusKey = attribute.Key("http.response.status_code")
+	routeKey  = attribute.Key("http.route")
+	schemeKey = attribute.Key("url.scheme")
+)
+
+// panicked is the errorKey of what has panicked.
+const panicked = "panic"
 
 // other is the value of an attribute whose value is not known beforehand, as in the
 // semantic conventions.
@@ -89,32 +95,4 @@ func reasonOf(err error) string {
 		return other
 	}
 	return string(reason)
-}
-
-// labels are the attributes of a counter, of which those that are empty are left out.
-type labels struct{ kind, reason, policy, tier, outcome string }
-
-func (l labels) attributes() []attribute.KeyValue {
-	var all []attribute.KeyValue
-	for _, a := range []attribute.KeyValue{
-		kindKey.String(l.kind), reasonKey.String(l.reason), policyKey.String(l.policy), tierKey.String(l.tier), outcomeKey.String(l.outcome),
-	} {
-		if a.Value.AsString() != "" {
-			all = append(all, a)
-		}
-	}
-	return all
-}
-
-// sets remembers the attributes of counters, so that counting allocates nothing. There
-// are as few of them as there are series.
-type sets struct{ all sync.Map } // of labels: []metric.AddOption
-
-func (s *sets) of(l labels) []metric.AddOption {
-	if known, ok := s.all.Load(l); ok {
-		return known.([]metric.AddOption) //nolint:forcetypeassert // nothing else is stored
-	}
-	made := []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(l.attributes()...))}
-	s.all.Store(l, made)
-	return made
 }

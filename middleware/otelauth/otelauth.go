@@ -34,7 +34,7 @@
 //     unauthenticated, unavailable, malformed (no address), misconfigured, or refused (by a
 //     function of the host).
 //   - sallyport.store.operation.duration (s): each call of the store, by
-//     sallyport.operation and, if it failed, error.type: busy, timeout, canceled or
+//     sallyport.operation and, if it failed, error.type: busy, timeout, canceled, panic or
 //     _OTHER. What the contract of package store calls an answer is no failure.
 //   - sallyport.counters.operation.duration (s): each call of the counters, alike;
 //     error.type may also be circuit_open.
@@ -111,7 +111,7 @@ type Telemetry struct {
 	waits     metric.Float64Histogram
 	requests  metric.Float64Histogram
 
-	counted sets // of events, checks and decisions
+	sets sets
 }
 
 // Boundaries of the histograms, in seconds: those that the semantic conventions
@@ -149,8 +149,8 @@ func New(c Config) (*Telemetry, error) {
 	t.events = counter("sallyport.events", "{event}", "Events of Sallyport, by kind.")
 	t.checks = counter("sallyport.bearer.checks", "{check}", "Requests whose access token was verified, by outcome.")
 	t.decisions = counter("sallyport.limit.decisions", "{decision}", "Decisions of rate limits, by tier, policy and outcome.")
-	t.store = timer{t, "store", seconds("sallyport.store.operation.duration", "Duration of the calls of the store.", closeSeconds)}
-	t.counters = timer{t, "counters", seconds("sallyport.counters.operation.duration", "Duration of the calls of the counters.", closeSeconds)}
+	t.store = timer{t, "store ", storeFailure, seconds("sallyport.store.operation.duration", "Duration of the calls of the store.", closeSeconds)}
+	t.counters = timer{t, "counters ", counterFailure, seconds("sallyport.counters.operation.duration", "Duration of the calls of the counters.", closeSeconds)}
 	t.waits = seconds("sallyport.counters.connection.wait", "Time that decisions waited for a connection to the counters.", closeSeconds)
 	t.requests = seconds("http.server.request.duration", "Duration of HTTP server requests.", serverSeconds)
 	if c.Keys != nil {

@@ -9,10 +9,12 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/metric"
 	meternoop "go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/trace"
@@ -174,6 +176,75 @@ func TestAnAnswerOfTheStoreIsNoFailure(t *testing.T) {
 	})
 }
 
+// broken is a store and counters that panic.
+type broken struct{ store.Store }
+
+func (broken) User(context.Context, string) (store.User, error) { panic(errDriver) }
+
+type brokenCounters struct{ ratelimit.Counters }
+
+func (brokenCounters) Refund(context.Context, []ratelimit.Charge) error { panic(errDriver) }
+
+func TestFaultAPanicIsNoSuccess(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	for _, call := range []func(){
+		func() { _, _ = h.Store(broken{}).User(t.Context(), "u") },
+		func() { _ = h.Counters(brokenCounters{}).Refund(t.Context(), nil) },
+	} {
+		func() {
+			defer func() {
+				if err, _ := recover().(error); !errors.Is(err, errDriver) {
+					t.Errorf("the panic of the host became %v", err)
+				}
+			}()
+			call()
+		}()
+	}
+	h.wantSeries(t, "sallyport.store.operation.duration", map[string]float64{"error.type=panic,sallyport.operation=user": 1})
+	h.wantSeries(t, "sallyport.counters.operation.duration", map[string]float64{"error.type=panic,sallyport.operation=refund": 1})
+	for _, s := range h.spans.GetSpans() {
+		if s.Status.Code != codes.Error || s.Status.Description != "" {
+			t.Errorf("the span %q has the status %v", s.Name, s.Status)
+		}
+	}
+}
+
+func TestCountingMakesNoGarbage(t *testing.T) { //nolint:paralleltest // it counts allocations
+	quiet, err := otelauth.New(otelauth.Config{Tiers: ratelimit.Tiers{"free": {Limit: 1, Period: time.Hour}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, hook := t.Context(), quiet.Events(nil)
+	if n := testing.AllocsPerRun(100, func() {
+		hook(ctx, events.Event{Kind: events.Login})
+		quiet.Verified(ctx, tokens.Principal{Subject: "u-1"}, nil)
+		quiet.Decided(ctx, ratelimit.Verdict{Tier: "free"})
+	}); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// Hooks that meet a value for the first time at once count each.
+func TestHooksAreConcurrent(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for _, kind := range events.Kinds() {
+				h.Events(nil)(t.Context(), events.Event{Kind: kind})
+			}
+		})
+	}
+	all.Wait()
+	want := map[string]float64{}
+	for _, kind := range events.Kinds() {
+		want["sallyport.event.kind="+string(kind)] = 8
+	}
+	h.wantSeries(t, "sallyport.events", want)
+}
+
 func TestTheAgeOfTheSigningKeyIsReported(t *testing.T) {
 	t.Parallel()
 	h := open(t)
@@ -186,9 +257,9 @@ func TestTheAgeOfTheSigningKeyIsReported(t *testing.T) {
 }
 
 // unusable is a source without keys.
-type unusable struct{}
+type unusable struct{ err error }
 
-func (unusable) KeySet(context.Context, string) (*keys.Set, error) { return nil, errDriver }
+func (u unusable) KeySet(context.Context, string) (*keys.Set, error) { return nil, u.err }
 
 func TestWhatHasNoAgeIsNotReported(t *testing.T) {
 	t.Parallel()
@@ -196,7 +267,7 @@ func TestWhatHasNoAgeIsNotReported(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, source := range map[string]keys.Source{"a key without a schedule": unscheduled, "no keys": unusable{}, "an empty set": new(keys.Set)} {
+	for name, source := range map[string]keys.Source{"a key without a schedule": unscheduled, "no keys": unusable{errDriver}, "neither keys nor an error": unusable{}, "an empty set": new(keys.Set)} {
 		reader := newReader()
 		if _, err := otelauth.New(otelauth.Config{MeterProvider: reader.provider, Keys: source}); err != nil {
 			t.Fatal(err)
@@ -335,6 +406,15 @@ func TestARequestIsATrace(t *testing.T) {
 	}
 }
 
+func TestTheSpanOfAnUnknownMethodIsNamedAsTheConventionsHaveIt(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	h.Handler("/a", http.NotFoundHandler()).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("BREW", "/a", http.NoBody))
+	if spans := h.spans.GetSpans(); len(spans) != 1 || spans[0].Name != "HTTP /a" || spans[0].SpanKind != trace.SpanKindServer {
+		t.Errorf("%+v", spans)
+	}
+}
+
 func TestHandlerMeasuresEachRequest(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -377,6 +457,14 @@ func TestHandlerMeasuresEachRequest(t *testing.T) {
 			"a panic", "/a", http.MethodGet,
 			func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 			"error.type=panic,http.request.method=GET,http.route=/a,url.scheme=http",
+		},
+		{
+			"a status that is none, of a host that goes on", "/a", http.MethodGet,
+			func(w http.ResponseWriter, _ *http.Request) {
+				defer func() { _ = recover() }()
+				w.WriteHeader(123456)
+			},
+			"http.request.method=GET,http.response.status_code=200,http.route=/a,url.scheme=http",
 		},
 		{
 			"a response that is flushed", "/a", http.MethodGet,

@@ -26,20 +26,6 @@ func storeFailure(err error) string {
 	return failureOf(err)
 }
 
-// measured is a call of a store that returns a value.
-func measured[T any](ctx context.Context, m *timer, operation string, do func(context.Context) (T, error)) (result T, err error) {
-	ctx, call := m.begin(ctx, operation)
-	defer func() { call.end(storeFailure(err)) }()
-	return do(ctx)
-}
-
-// measuredWrite is a call of a store that returns none.
-func measuredWrite(ctx context.Context, m *timer, operation string, do func(context.Context) error) (err error) {
-	ctx, call := m.begin(ctx, operation)
-	defer func() { call.end(storeFailure(err)) }()
-	return do(ctx)
-}
-
 // Store returns a store that measures each call of s. What is called and returned does
 // not change. The operation authenticate includes the hash of the password, and the wait
 // for the hasher.
