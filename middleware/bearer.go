@@ -19,8 +19,8 @@ import (
 // It returns a wire.Error if there is no token, more than one Authorization
 // header, or a malformed one, and the errors of [tokens.Authority.Verify]. A request
 // that it rejects is reported as events.BearerRefused.
-func (a *Auth) CheckBearer(r *http.Request) (tokens.Principal, error) {
-	p, err := a.bearer(r)
+func (a *Auth) CheckBearer(r *http.Request) (p tokens.Principal, err error) {
+	p, err = a.bearer(r)
 	a.verified(r, &p, err)
 	return p, a.told(r, "Bearer", err)
 }
@@ -99,7 +99,7 @@ func (a *Auth) identified(next http.Handler, check func(*http.Request) (tokens.P
 		}
 		served := r
 		if p.Subject != "" {
-			served = WithPrincipal(r, p)
+			served = withPrincipal(r, &p)
 			defer requestcopy.Carry(r, served)
 		}
 		next.ServeHTTP(w, served)
@@ -108,11 +108,14 @@ func (a *Auth) identified(next http.Handler, check func(*http.Request) (tokens.P
 
 // WithPrincipal returns a shallow copy of a request, with the principal in its context
 // as Bearer puts it there.
-func WithPrincipal(r *http.Request, p tokens.Principal) *http.Request {
+func WithPrincipal(r *http.Request, p tokens.Principal) *http.Request { return withPrincipal(r, &p) }
+
+// withPrincipal is WithPrincipal without another copy of the principal.
+func withPrincipal(r *http.Request, p *tokens.Principal) *http.Request {
 	k := &struct { // one piece of memory
 		context carry.Context[tokens.Principal]
 		request http.Request
-	}{context: carry.Context[tokens.Principal]{Context: r.Context(), Carried: p}}
+	}{context: carry.Context[tokens.Principal]{Context: r.Context(), Carried: *p}}
 	k.request = *r.WithContext(&k.context)
 	return &k.request
 }

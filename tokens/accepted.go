@@ -66,65 +66,67 @@ func issuerOf(payload []byte) (string, error) {
 
 // verifyAny verifies a token of one of several issuers, each by its own rules, with
 // its own keys.
-func (v *Verifier) verifyAny(ctx context.Context, token string, now time.Time) (Principal, error) {
+func (v *Verifier) verifyAny(ctx context.Context, token string, p *Principal) error {
 	if len(token) > MaxAccessToken {
-		return Principal{}, errTooLong
+		return errTooLong
 	}
 	head, body, sum, ok := parts(token)
 	if !ok {
-		return Principal{}, errForm
+		return errForm
 	}
 	b := scratches.Get().(*scratch) //nolint:forcetypeassert // of New
 	defer scratches.Put(b)
 	size, err := strict.Decode(b.claims[:], []byte(body))
 	if err != nil {
-		return Principal{}, errClaims
+		return errClaims
 	}
 	name, err := issuerOf(b.claims[:size])
 	if err != nil {
-		return Principal{}, err
+		return err
 	}
 	if name == v.issuer && v.keys != nil {
-		return v.verify(ctx, token, now)
+		return v.verify(ctx, token, p)
 	}
 	i := v.others[name]
 	if i == nil {
-		return Principal{}, errIssuer
+		return errIssuer
 	}
+	now := v.clock()
 	set, key, err := i.keyFor(ctx, head, b, now)
 	if err != nil {
-		return Principal{}, err
+		return err
 	}
 	remember := v.cache.wants(key)
 	var k cacheKey
 	if remember {
 		k = v.cache.keyOf(token, b.token[:])
-		if p, ok := v.cache.find(k, set, key, now, v.leeway); ok {
-			return p, nil
+		if e := v.cache.find(k, set, key, now, v.leeway); e != nil {
+			*p = e.principal
+			return nil
 		}
 	}
 	if strict.DecodedLen(len(sum)) > len(b.signature) {
-		return Principal{}, errSignature
+		return errSignature
 	}
 	c, err := i.read(b.claims[:size])
 	if err != nil {
-		return Principal{}, err
+		return err
 	}
 	expired, err := v.checkTimes(&c, now)
 	if err != nil {
-		return Principal{}, err
+		return err
 	}
 	if err := proves(key, token[:len(head)+1+len(body)], sum, b); err != nil {
-		return Principal{}, err
+		return err
 	}
 	if expired {
-		return Principal{}, ErrExpiredToken
+		return ErrExpiredToken
 	}
-	p := i.principal(c, b.claims[:size])
+	*p = i.principal(c, b.claims[:size])
 	if remember {
-		v.cache.store(&verified{token: k, set: set, key: key, principal: p, notBefore: c.nbf, at: now})
+		v.cache.store(&verified{token: k, set: set, key: key, principal: *p, notBefore: c.nbf, at: now})
 	}
-	return p, nil
+	return nil
 }
 
 // keyFor returns the key of this issuer that a header names, with the algorithm of

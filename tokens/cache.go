@@ -134,9 +134,9 @@ func (c *cache) places(table []place, k cacheKey) []place {
 	return table[first : first+cacheWays]
 }
 
-// find returns the principal of a token that was verified less than a minute ago
-// with this key of this set, and that is valid now.
-func (c *cache) find(k cacheKey, set *keys.Set, key *keys.Member, now time.Time, leeway time.Duration) (Principal, bool) {
+// find returns the entry of a token that was verified less than a minute ago with this
+// key of this set, and that is valid now, or nil.
+func (c *cache) find(k cacheKey, set *keys.Set, key *keys.Member, now time.Time, leeway time.Duration) *verified {
 	count := &c.counts[k[8]%8]
 	if table := c.table.Load(); table != nil {
 		places := c.places(*table, k)
@@ -152,11 +152,11 @@ func (c *cache) find(k cacheKey, set *keys.Set, key *keys.Member, now time.Time,
 				break
 			}
 			count.hits.Add(1)
-			return e.principal, true
+			return e
 		}
 	}
 	count.misses.Add(1)
-	return Principal{}, false
+	return nil
 }
 
 // isCurrent reports whether an entry and its token are valid now. A clock that is

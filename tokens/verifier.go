@@ -125,16 +125,19 @@ func checkNames(issuer, audience string, complain configcheck.Complain) {
 // ago, ErrUnavailable if the source of keys returns an error, and ErrInvalidToken
 // for every other token. A token for another issuer or audience, and one that
 // expired longer ago, is rejected before its signature is verified.
-func (v *Verifier) Verify(ctx context.Context, token Secret) (Principal, error) {
-	verify := v.verify
+func (v *Verifier) Verify(ctx context.Context, token Secret) (p Principal, err error) {
 	if len(v.others) > 0 {
-		verify = v.verifyAny
+		err = v.verifyAny(ctx, string(token), &p)
+	} else {
+		err = v.verify(ctx, string(token), &p)
 	}
-	p, err := verify(ctx, string(token), v.clock())
 	if errors.Is(err, ErrUnavailable) {
 		v.Report(ctx, events.Event{Kind: events.KeysFailure, Err: err})
 	}
-	return p, err
+	if err != nil {
+		return Principal{}, err
+	}
+	return p, nil
 }
 
 // Reports reports whether there is a VerifierConfig.Events, so that packages on top of

@@ -35,6 +35,8 @@ func TestVerifyAllocates(t *testing.T) { //nolint:paralleltest // allocations of
 	escaped.Claims = d.Claims.Set("dept", `"r\u0026d"`)
 	late := d
 	late.Claims = d.Claims.Set("exp", "1")
+	ended := d
+	ended.Claims = d.Claims.Set("exp", strconv.FormatInt(now.Unix()-1, 10))
 	foreign := d
 	foreign.Claims = d.Claims.Set("iss", `"https://other.example"`)
 	signed := string(d.token(t))
@@ -46,6 +48,7 @@ func TestVerifyAllocates(t *testing.T) { //nolint:paralleltest // allocations of
 	}{
 		{"a good token", d.token(t), 1, nil},
 		{"a good token with an escape in a claim of the host's", escaped.token(t), 1, nil},
+		{"a token that expired just now", ended.token(t), 0, tokens.ErrExpiredToken},
 		{"a token that expired long ago", late.token(t), 0, tokens.ErrInvalidToken},
 		{"a token of another issuer", foreign.token(t), 0, tokens.ErrInvalidToken},
 		{"a bad signature", tokens.Secret(signed[:len(signed)-4] + "AAAA"), 0, tokens.ErrInvalidToken},
@@ -53,8 +56,8 @@ func TestVerifyAllocates(t *testing.T) { //nolint:paralleltest // allocations of
 		{"a token that is too long", tokens.Secret(strings.Repeat("a", tokens.MaxAccessToken+1)), 0, tokens.ErrInvalidToken},
 	} {
 		got := testing.AllocsPerRun(200, func() {
-			if _, err := v.Verify(t.Context(), test.token); !errors.Is(err, test.want) {
-				t.Errorf("%s: %v", test.name, err)
+			if p, err := v.Verify(t.Context(), test.token); !errors.Is(err, test.want) || err != nil && p != (tokens.Principal{}) {
+				t.Errorf("%s: %v, %v", test.name, p, err)
 			}
 		})
 		// what is pooled is now and then made anew, with the race detector at random
