@@ -34,7 +34,7 @@ func (p *process) authority(s kept, c *configuration, refreshKey []byte) (*token
 		// Whether an account or a service account exists, only the host's KeyOwner knows:
 		// it decides when the key is exchanged.
 		KeyOwner: func(_ context.Context, o store.Owner) (store.User, error) { return store.User{ID: o.ID}, nil },
-		Events:   noEvents,
+		Events:   p.log.hook(),
 		Now:      p.now,
 	})
 	if err != nil {

@@ -29,6 +29,7 @@ type commandLine struct {
 type globals struct {
 	Config string `placeholder:"FILE" help:"Configuration. Without it: $$SALLYPORT_CONFIG, or sallyport.json of this folder if there is one."`
 	JSON   bool   `name:"json" help:"Write one JSON object a line."`
+	Log    string `placeholder:"FILE" help:"Append the security events of this command (sessions and API keys that are made or ended) to FILE, as events.Log writes them in a host; - is standard error. Without it: $$SALLYPORT_LOG, or none is written."`
 }
 
 func newParser(c *commandLine, p *process) (*kong.Kong, error) {

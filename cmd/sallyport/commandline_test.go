@@ -71,7 +71,7 @@ func words(line string) (all []string) {
 
 // What each flag and argument takes. None takes a secret: a new one has to be listed here.
 var takes = map[string]string{
-	"config": "file", "store-file": "file", "counters-file": "file", "counters-prefix": "name", "out": "file", "file": "file",
+	"config": "file", "store-file": "file", "counters-file": "file", "counters-prefix": "name", "out": "file", "log": "file", "file": "file",
 	"store": "URL without a password", "counters": "URL without a password",
 	"store-prefix": "name", "id": "ID", "user": "ID", "session": "ID", "account": "ID", "service": "ID", "key": "ID",
 	"algorithm": "name", "format": "name", "policy": "name", "tier": "name", "kind": "name", "client": "ID", "host-value": "name",

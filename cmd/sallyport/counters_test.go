@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -22,6 +23,7 @@ import (
 	"github.com/sallyport-go/sallyport/store/passwords"
 	"github.com/sallyport-go/sallyport/store/redisstore"
 	"github.com/sallyport-go/sallyport/tokens"
+	"github.com/sallyport-go/sallyport/tokens/events"
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
 
@@ -92,7 +94,7 @@ func (s *shell) host(t *testing.T, counterURL, prefix string, count func(secret 
 	authority, err := tokens.New(tokens.Config{
 		Store: users, Issuer: "https://id.example.com", Audience: "api",
 		Keys: []keys.Key{{Algorithm: "HS256", Secret: keys.NewSecret()}}, RefreshKeys: []keys.Secret{keys.Secret(secret("refresh.key"))},
-		Events: noEvents,
+		Events: func(context.Context, events.Event) {},
 	})
 	must(t, err)
 	counters, err := count([]byte(secret("counters.key")))

@@ -65,6 +65,7 @@ type process struct {
 	progress       bool // stderr is a terminal
 
 	hidden []string // secrets that were read, which no output may have in it
+	log    *commandLog
 }
 
 // usageError is a mistake in the command line or in a configuration.
@@ -104,11 +105,17 @@ func run(ctx context.Context, p *process, args []string) (code int) {
 	if err != nil {
 		return p.fail(ctx, usageError{withHelp(err)}, asJSON)
 	}
+	if p.log, err = p.openLog(c.Log); err != nil {
+		return p.fail(ctx, err, c.JSON)
+	}
 	out := newOutput(p, c.JSON)
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	err = parsed.Run(p, out, &c.globals)
 	if flushed := out.flush(); err == nil {
 		err = flushed
+	}
+	if e := p.log.close(); e != nil {
+		err = errors.Join(err, fmt.Errorf("what was done is not in the log: %w", e))
 	}
 	return p.fail(ctx, err, c.JSON)
 }

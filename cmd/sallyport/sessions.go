@@ -8,7 +8,6 @@ import (
 
 	"github.com/sallyport-go/sallyport/store"
 	"github.com/sallyport-go/sallyport/tokens"
-	"github.com/sallyport-go/sallyport/tokens/events"
 )
 
 type sessionCommands struct {
@@ -102,9 +101,6 @@ func (e ended) head() []string {
 }
 
 func (e ended) cells() []string { return []string{e.User, strconv.Itoa(e.Sessions)} }
-
-// noEvents drops the events of the operations that this program makes.
-func noEvents(context.Context, events.Event) {}
 
 // Run runs the command.
 func (c *sessionsList) Run(ctx context.Context, p *process, out *output, g *globals) (err error) {

@@ -156,16 +156,17 @@ type ConfigError = configerror.Error
 type Counters struct {
 	*remote.Counters
 
-	db      *sql.DB
-	flavour sqlschema.Flavour
-	schema  sqlschema.Schema
-	secret  []byte
-	guard   *circuit.Guard
-	server  *circuit.Server
-	sources *sources
-	checked atomic.Bool
-	now     func() time.Time
-	sql     statements
+	db       *sql.DB
+	flavour  sqlschema.Flavour
+	schema   sqlschema.Schema
+	secret   []byte
+	guard    *circuit.Guard
+	server   *circuit.Server
+	sources  *sources
+	checked  atomic.Bool
+	checking chan struct{} // has the caller that checks
+	now      func() time.Time
+	sql      statements
 }
 
 var _ ratelimit.Counters = (*Counters)(nil)
@@ -248,8 +249,9 @@ func Migrations(c Config) (fs.FS, error) {
 // millisecond. A decision that waits for a connection of the pool longer than its context
 // allows is [ratelimit.ErrBusy], and does not open it. Neither does a caller that
 // disconnects, or a decision that waits too long for a counter that another transaction
-// has locked; but MariaDB and MySQL measure that wait in whole seconds, so there five such
-// decisions in a row with less time than 1.4 s open it.
+// has locked; but MariaDB and MySQL measure that wait in whole seconds, so there one such
+// decision with less time than 1.4 s opens it, unless the database has answered others
+// meanwhile.
 func New(db *sql.DB, c Config) (*Counters, error) {
 	wrong := configcheck.List{Package: "sqlcounters"}
 	checkDB(db, wrong.At(""))
@@ -261,7 +263,7 @@ func New(db *sql.DB, c Config) (*Counters, error) {
 	c = c.withDefaults()
 	n := &Counters{
 		db: db, flavour: s.Flavour, schema: s, secret: slices.Clone(c.Secret), now: c.Now,
-		sources: newSources(c.SourceCounters, c.Now), sql: newStatements(s.Flavour),
+		sources: newSources(c.SourceCounters, c.Now), sql: newStatements(s.Flavour), checking: make(chan struct{}, 1),
 	}
 	n.Counters = remote.New("sqlcounters", c.Now, c.Lease, n.run)
 	n.guard, n.server = newGuard(db, c)
