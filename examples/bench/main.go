@@ -6,10 +6,16 @@
 //
 //	go run ./examples/bench
 //
+// With -calls it compares each call that a host makes among few sessions and among
+// many instead, and how long a refresh waits for a sweep:
+//
+//	go run ./examples/bench -calls -only PostgreSQL,MariaDB -few 10000 -sessions 10000000
+//
 // Times are those of the machine and of what else it does; what carries over are
-// ratios. Servers are looked for at SALLYPORT_POSTGRES and SALLYPORT_REDIS, else
-// on this machine; a schema and a prefix there are taken away afterwards. With a
-// million sessions PostgreSQL and Redis need half a gigabyte each.
+// ratios. Servers are looked for at SALLYPORT_POSTGRES, SALLYPORT_MARIADB and
+// SALLYPORT_REDIS, else on this machine, and a Valkey at SALLYPORT_VALKEY; a schema, a
+// database and a prefix there are taken away afterwards. With a million sessions
+// each server needs about half a gigabyte.
 package main
 
 import (
@@ -23,6 +29,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,24 +49,35 @@ func main() {
 
 // options say how much is measured, and where.
 type options struct {
-	postgres, redis string
-	name            string // of the schemas and prefixes, and what begins them
-	few, many       int    // sessions
-	round           time.Duration
-	rounds          int
-	pairs           int
-	flat            float64
+	postgres, mariadb, redis string
+	valkey                   string // empty: it is not measured
+	contenders               []contender
+	calls                    bool // compare all calls among few and many
+	progress                 io.Writer
+	crowded                  int    // sessions of the sweep that others refresh beside
+	name                     string // of the schemas and prefixes, and what begins them
+	few, many                int    // sessions
+	round                    time.Duration
+	rounds                   int
+	pairs                    int
+	flat                     float64
 }
 
 func start(ctx context.Context, args []string, stdout io.Writer) error {
 	o := options{
 		postgres: cmp.Or(os.Getenv("SALLYPORT_POSTGRES"), "postgres://postgres@127.0.0.1:5432/test?sslmode=disable"),
+		mariadb:  cmp.Or(os.Getenv("SALLYPORT_MARIADB"), "mysql://root@127.0.0.1:3306/"),
 		redis:    cmp.Or(os.Getenv("SALLYPORT_REDIS"), "redis://127.0.0.1:6379/0"),
+		valkey:   os.Getenv("SALLYPORT_VALKEY"),
+		progress: os.Stderr,
+		crowded:  100_000,
 		name:     "sallyport_bench_" + strings.ToLower(rand.Text()),
-		few:      1000,
 	}
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
-	f.IntVar(&o.many, "sessions", 1_000_000, "how many sessions are many, beside the thousand that are few")
+	f.IntVar(&o.many, "sessions", 1_000_000, "how many sessions are many")
+	f.IntVar(&o.few, "few", 1000, "how many are few")
+	f.BoolVar(&o.calls, "calls", false, "compare a refresh, a list, a revocation and a sweep among few and many, and measure no speed")
+	only := f.String("only", "", "measure these stores alone, such as PostgreSQL,MariaDB")
 	f.DurationVar(&o.round, "round", time.Second, "how long one store is measured at a time, at one number of clients")
 	f.IntVar(&o.rounds, "rounds", 5, "how often all stores are, in turns")
 	f.IntVar(&o.pairs, "pairs", 41, "how often few and many sessions are compared, a hundred refreshes each")
@@ -67,19 +85,46 @@ func start(ctx context.Context, args []string, stdout io.Writer) error {
 	if err := f.Parse(args); err != nil {
 		return err
 	}
-	if f.NArg() > 0 || o.many <= o.few || o.round <= 0 || o.rounds < 1 || o.pairs < 1 {
-		return errors.New("-sessions must be more than 1000, -round, -rounds and -pairs must be positive, and there must be no arguments")
+	if f.NArg() > 0 || o.few < 1000 || o.many <= o.few || o.round <= 0 || o.rounds < 1 || o.pairs < 1 || o.pairs > 49 {
+		return errors.New("-few must be 1000 or more, -sessions more than that, -round and -rounds must be positive, -pairs from 1 to 49, and there must be no arguments")
+	}
+	var err error
+	if o.contenders, err = o.chosen(*only); err != nil {
+		return err
+	}
+	if o.calls {
+		return growCalls(ctx, o, stdout)
 	}
 	return run(ctx, o, stdout)
 }
 
+// chosen returns the stores with these names, or all whose server has an address.
+func (o options) chosen(names string) (some []contender, err error) {
+	if names == "" {
+		for _, c := range contenders {
+			if c.name != "Valkey" || o.valkey != "" {
+				some = append(some, c)
+			}
+		}
+		return some, nil
+	}
+	for name := range strings.SplitSeq(names, ",") {
+		i := slices.IndexFunc(contenders, func(c contender) bool { return c.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("-only: there is no store %q", name)
+		}
+		some = append(some, contenders[i])
+	}
+	return some, nil
+}
+
 // run measures all stores and prints the table.
 func run(ctx context.Context, o options, stdout io.Writer) error {
-	figures := make([]figure, len(contenders))
+	figures := make([]figure, len(o.contenders))
 	if err := race(ctx, o, figures); err != nil {
 		return err
 	}
-	for i, c := range contenders {
+	for i, c := range o.contenders {
 		if err := grow(ctx, o, c, &figures[i]); err != nil {
 			return err
 		}

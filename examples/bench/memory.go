@@ -19,7 +19,7 @@ func openMemory(_ context.Context, _ options, users store.Users) (*place, error)
 	}
 	return &place{
 		Store: s, server: "memstore",
-		fill: func(ctx context.Context, n int) error { return fillMemory(ctx, s, n) },
+		fill: func(ctx context.Context, n int, created time.Time) error { return fillMemory(ctx, s, n, created) },
 		size: func(context.Context) (int64, error) {
 			runtime.GC()
 			var m runtime.MemStats
@@ -32,12 +32,11 @@ func openMemory(_ context.Context, _ options, users store.Users) (*place, error)
 	}, nil
 }
 
-func fillMemory(ctx context.Context, s *memstore.Store, n int) error {
-	now := time.Now()
+func fillMemory(ctx context.Context, s *memstore.Store, n int, created time.Time) error {
 	for i := range n {
 		err := s.CreateSession(ctx, store.Session{
-			ID: rand.Text()[:22], UserID: rand.Text(), ClientID: "web", Generation: 1, CreatedAt: now, AdvancedAt: now,
-			IdleUntil: now.Add(30*24*time.Hour - time.Duration(i)*time.Second), ExpiresAt: now.Add(90 * 24 * time.Hour), Label: "Firefox on Linux",
+			ID: rand.Text()[:22], UserID: rand.Text(), ClientID: "web", Generation: 1, CreatedAt: created, AdvancedAt: created,
+			IdleUntil: created.Add(idle - time.Duration(i)*(apart/time.Duration(n))), ExpiresAt: created.Add(lifetime), Label: "Firefox on Linux",
 		})
 		if err != nil {
 			return err

@@ -24,7 +24,9 @@ var contenders = []contender{
 	{"memory", openMemory},
 	{"SQLite", openSQLite},
 	{"PostgreSQL", openPostgres},
+	{"MariaDB", openMariaDB},
 	{"Redis", openRedis},
+	{"Valkey", openValkey},
 }
 
 // place is a store that has nothing in it yet.
@@ -33,7 +35,7 @@ type place struct {
 
 	server string // what it runs on, and how that is set
 	// fill adds so many sessions, each of another user, none of whom comes back.
-	fill func(ctx context.Context, sessions int) error
+	fill func(ctx context.Context, sessions int, created time.Time) error
 	// size is how many bytes there are, with all that leads to the sessions.
 	size   func(ctx context.Context) (int64, error)
 	settle func(ctx context.Context) error // does what the server would do in time
@@ -131,7 +133,7 @@ func (p *place) populate(ctx context.Context, sessions, loggedIn int) (*clients,
 		if err != nil {
 			return nil, err
 		}
-		if err := p.fill(ctx, others); err != nil {
+		if err := p.fill(ctx, others, time.Now()); err != nil {
 			return nil, err
 		}
 		after, err := p.size(ctx)

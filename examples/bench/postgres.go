@@ -45,13 +45,7 @@ func openPostgres(ctx context.Context, o options, users store.Users) (*place, er
 	}
 	db.SetMaxOpenConns(32)
 	db.SetMaxIdleConns(32)
-	p.fill = func(ctx context.Context, n int) error {
-		if _, err := db.ExecContext(ctx, fillPostgres, n); err != nil {
-			return err
-		}
-		_, err := db.ExecContext(ctx, fillEpochs)
-		return err
-	}
+	p.fill = inPostgres.filling(db)
 	p.size = func(ctx context.Context) (size int64, err error) {
 		err = db.QueryRowContext(ctx, "SELECT pg_total_relation_size('sallyport_sessions') + pg_total_relation_size('sallyport_epochs')").Scan(&size)
 		return size, err
@@ -68,15 +62,3 @@ func openPostgres(ctx context.Context, o options, users store.Users) (*place, er
 	}
 	return p, nil
 }
-
-// fillEpochs adds what a login adds for each user.
-const fillEpochs = `
-INSERT INTO sallyport_epochs (user_id, epoch, ended_at, until)
-SELECT user_id, 0, NULL, expires_at + 2592000000000 FROM sallyport_sessions WHERE true
-ON CONFLICT DO NOTHING`
-
-const fillPostgres = `
-INSERT INTO sallyport_sessions
-  (id, user_id, client_id, scopes, generation, created_at, idle_until, advanced_at, expires_at, label)
-SELECT left(md5(random()::text || i), 22), left(md5(random()::text || i), 26), 'web', '[]', 1, t, t + 2592000000000 - i * 1000000, t, t + 7776000000000, 'Firefox on Linux'
-FROM generate_series(1, $1::bigint) i, (SELECT extract(epoch FROM now())::bigint * 1000000 AS t) now`

@@ -23,7 +23,7 @@ type figure struct {
 // race measures all stores in turns, so that whatever else the machine does hits
 // them alike.
 func race(ctx context.Context, o options, figures []figure) (err error) {
-	places, live := make([]*place, len(contenders)), make([]*clients, len(contenders))
+	places, live := make([]*place, len(o.contenders)), make([]*clients, len(o.contenders))
 	defer func() {
 		for _, p := range places {
 			if p != nil {
@@ -31,15 +31,15 @@ func race(ctx context.Context, o options, figures []figure) (err error) {
 			}
 		}
 	}()
-	for i, c := range contenders {
+	for i, c := range o.contenders {
 		if places[i], live[i], err = c.prepare(ctx, o, o.few, crowds[len(crowds)-1]); err != nil {
 			return err
 		}
 		figures[i].name, figures[i].server = c.name, places[i].server
 	}
 	for round := range o.rounds {
-		for turn := range contenders {
-			i := (round + turn) % len(contenders)
+		for turn := range o.contenders {
+			i := (round + turn) % len(o.contenders)
 			for k, crowd := range crowds {
 				took, elapsed, err := live[i].crowd(ctx, crowd, o.round)
 				if err != nil {

@@ -15,16 +15,24 @@ import (
 	"github.com/sallyport-go/sallyport/store/redisstore"
 )
 
-// openRedis takes a prefix.
 func openRedis(ctx context.Context, o options, users store.Users) (*place, error) {
-	options, err := redisstore.Options(o.redis)
+	return openRedisAt(ctx, o, o.redis, "SALLYPORT_REDIS", users)
+}
+
+func openValkey(ctx context.Context, o options, users store.Users) (*place, error) {
+	return openRedisAt(ctx, o, o.valkey, "SALLYPORT_VALKEY", users)
+}
+
+// openRedisAt takes a prefix on the server of this address, which a variable has named.
+func openRedisAt(ctx context.Context, o options, address, variable string, users store.Users) (*place, error) {
+	options, err := redisstore.Options(address)
 	if err != nil {
-		return nil, fmt.Errorf("SALLYPORT_REDIS: %w", err)
+		return nil, fmt.Errorf("%s: %w", variable, err)
 	}
 	options.PoolTimeout, options.ReadTimeout, options.WriteTimeout = patience, patience, patience
 	client := redis.NewClient(options)
 	if err := client.Ping(ctx).Err(); err != nil {
-		return nil, errors.Join(fmt.Errorf("no Redis at %s: start one, or name another in SALLYPORT_REDIS", options.Addr), client.Close())
+		return nil, errors.Join(fmt.Errorf("no Redis at %s: start one, or name another in %s", options.Addr, variable), client.Close())
 	}
 	prefix := o.name + "_" + strings.ToLower(rand.Text()[:8]) + ":"
 	s, err := redisstore.New(ctx, client, redisstore.Config{Users: users, Prefix: prefix, Timeout: patience})
@@ -33,8 +41,14 @@ func openRedis(ctx context.Context, o options, users store.Users) (*place, error
 	}
 	p := &place{Store: s}
 	said := client.InfoMap(ctx, "server", "persistence").Val()
-	p.server = "Redis " + said["Server"]["redis_version"] + ", appendonly " + map[string]string{"1": "yes", "0": "no"}[said["Persistence"]["aof_enabled"]]
-	p.fill = func(ctx context.Context, n int) error { return fillRedis(ctx, client, s, prefix, n) }
+	p.server = "Redis " + said["Server"]["redis_version"]
+	if version := said["Server"]["valkey_version"]; version != "" {
+		p.server = "Valkey " + version
+	}
+	p.server += ", appendonly " + map[string]string{"1": "yes", "0": "no"}[said["Persistence"]["aof_enabled"]]
+	p.fill = func(ctx context.Context, n int, created time.Time) error {
+		return fillRedis(ctx, client, s, prefix, n, created)
+	}
 	p.size = func(ctx context.Context) (int64, error) {
 		return strconv.ParseInt(client.InfoMap(ctx, "memory").Item("Memory", "used_memory"), 10, 64)
 	}
@@ -45,11 +59,10 @@ func openRedis(ctx context.Context, o options, users store.Users) (*place, error
 
 // fillRedis creates one session, and lets the server copy what that has written
 // under other names: neither needs to be known here.
-func fillRedis(ctx context.Context, client *redis.Client, s *redisstore.Store, prefix string, n int) error {
-	now := time.Now()
+func fillRedis(ctx context.Context, client *redis.Client, s *redisstore.Store, prefix string, n int, created time.Time) error {
 	err := s.CreateSession(ctx, store.Session{
-		ID: rand.Text()[:22], UserID: rand.Text(), ClientID: "web", Generation: 1, CreatedAt: now, AdvancedAt: now,
-		IdleUntil: now.Add(30 * 24 * time.Hour), ExpiresAt: now.Add(90 * 24 * time.Hour), Label: "Firefox on Linux",
+		ID: rand.Text()[:22], UserID: rand.Text(), ClientID: "web", Generation: 1, CreatedAt: created, AdvancedAt: created,
+		IdleUntil: created.Add(idle), ExpiresAt: created.Add(lifetime), Label: "Firefox on Linux",
 	})
 	if err != nil {
 		return err

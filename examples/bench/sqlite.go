@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
@@ -28,16 +29,14 @@ func openSQLite(ctx context.Context, o options, users store.Users) (*place, erro
 		return nil, errors.Join(err, remove(ctx))
 	}
 	db.SetMaxOpenConns(4) // one of them writes
-	p.fill = func(ctx context.Context, n int) error {
+	p.fill = func(ctx context.Context, n int, created time.Time) error {
 		conn, err := db.Conn(ctx)
 		if err != nil {
 			return err
 		}
 		defer func() { _ = conn.Close() }()
 		_, large := conn.ExecContext(ctx, "PRAGMA cache_size = -524288")
-		if _, err = conn.ExecContext(ctx, fillSQLite, n); err == nil {
-			_, err = conn.ExecContext(ctx, fillEpochs)
-		}
+		err = inSQLite.fill(ctx, conn, n, created)
 		_, small := conn.ExecContext(ctx, "PRAGMA cache_size = -2000") // as it was, for the refreshes
 		return errors.Join(large, err, small)
 	}
@@ -56,13 +55,6 @@ func openSQLite(ctx context.Context, o options, users store.Users) (*place, erro
 	}
 	return p, nil
 }
-
-const fillSQLite = `
-INSERT INTO sallyport_sessions
-  (id, user_id, client_id, scopes, generation, created_at, idle_until, advanced_at, expires_at, label)
-WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)
-SELECT lower(hex(randomblob(11))), lower(hex(randomblob(13))), 'web', '[]', 1, t, t + 2592000000000 - i * 1000000, t, t + 7776000000000, 'Firefox on Linux'
-FROM n, (SELECT unixepoch() * 1000000 AS t)`
 
 // openSQL opens a store whose users are in memory.
 func openSQL(ctx context.Context, dialect sqlstore.Dialect, driver, dsn string, users store.Users) (*place, *sql.DB, error) {
