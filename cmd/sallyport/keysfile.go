@@ -2,7 +2,10 @@ package main
 
 import (
 	"bytes"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
+	"time"
 
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
@@ -33,3 +36,25 @@ func readKeys(path string) (all []keys.Key, isSet bool, err error) {
 	}
 	return all, isSet, nil
 }
+
+// idOf returns the "kid" of a key, which is its thumbprint if it has no ID.
+func idOf(k keys.Key) (string, error) {
+	k.SignsFrom, k.RetiresAt = time.Time{}, time.Time{}
+	set, err := keys.NewSet(k)
+	if err != nil {
+		return "", err
+	}
+	if only := set.Only(k.Algorithm, time.Time{}); only != nil {
+		return only.ID(), nil
+	}
+	return k.ID, nil
+}
+
+// toPEM returns a private key in PKCS #8.
+func toPEM(k keys.Key) ([]byte, error) {
+	der, err := x509.MarshalPKCS8PrivateKey(k.Private)
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), err
+}
+
+// asFile returns a text with the end of its last line.
+func asFile(text []byte, err error) ([]byte, error) { return append(text, '\n'), err }

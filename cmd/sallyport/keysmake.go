@@ -6,7 +6,6 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
-	"encoding/json"
 
 	"github.com/sallyport-go/sallyport/tokens/keys"
 )
@@ -50,13 +49,9 @@ func (c *keysMake) Run(p *process, out *output) error {
 	var text []byte
 	switch {
 	case c.Format == "jwks":
-		text, err = toJWKS([]keys.Key{k})
+		text, err = asFile(keys.ToJWKS(k))
 	case c.Format == "jwk":
-		var j jwk
-		if j, err = toJWK(k); err == nil {
-			text, err = json.MarshalIndent(j, "", "  ")
-			text = append(text, '\n')
-		}
+		text, err = asFile(keys.ToJWK(k))
 	case k.Secret != "":
 		return usagef("a key for %s has no PEM: add --format jwk or jwks", c.Algorithm)
 	case k.ID != "" || c.SignsFrom.set || c.RetiresAt.set:

@@ -48,7 +48,7 @@ func (c *keysRotate) Run(p *process, out *output) error {
 		return err
 	}
 	if !c.DryRun {
-		text, err := toJWKS(all)
+		text, err := asFile(keys.ToJWKS(all...))
 		if err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/rand"
+	"encoding/base64"
 )
 
 type keysSecret struct {
@@ -21,7 +22,7 @@ Config.Secret of rediscounters or sqlcounters. Give the same one to every node.
 func (c *keysSecret) Run(p *process, out *output) error {
 	var b [32]byte
 	_, _ = rand.Read(b[:]) // never fails
-	if err := p.writeSecret(c.Out, []byte(b64(b[:])+"\n")); err != nil || c.Out == stdoutName {
+	if err := p.writeSecret(c.Out, []byte(base64.RawURLEncoding.EncodeToString(b[:])+"\n")); err != nil || c.Out == stdoutName {
 		return err
 	}
 	out.add(written{"written", c.Out})

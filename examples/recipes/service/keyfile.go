@@ -4,13 +4,12 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sallyport-go/sallyport/tokens/keys"
@@ -18,8 +17,8 @@ import (
 
 // The files of a folder of keys.
 const (
-	signingFile = "signing.json" // a JWK Set: the keys that sign access tokens, with their schedule
-	refreshFile = "refresh.key"  // 32 random bytes, which sign refresh tokens
+	signingFile = "signing.json" // a JWK Set, as of sallyport keys make: the keys that sign access tokens, with their schedule
+	refreshFile = "refresh.key"  // as of sallyport keys secret: what signs refresh tokens
 )
 
 // readSigning reads the keys that sign access tokens.
@@ -30,29 +29,26 @@ func readSigning(folder string) ([]keys.Key, error) {
 // readRefresh reads the key that signs refresh tokens.
 func readRefresh(folder string) (keys.Secret, error) {
 	secret, err := os.ReadFile(filepath.Join(folder, refreshFile)) //nolint:gosec // the operator names it
-	return keys.Secret(secret), err
+	return keys.Secret(strings.TrimSpace(string(secret))), err
 }
 
-// keySet is the content of signingFile. Its members that are not named here stay as they
-// are.
-type keySet struct {
-	Keys []map[string]any `json:"keys"`
-}
-
-// newFolder makes the first keys.
+// newFolder makes the first keys. It replaces none: everybody would be logged out.
 func newFolder(folder string) error {
-	set := keySet{}
+	for _, name := range []string{signingFile, refreshFile} {
+		if _, err := os.Lstat(filepath.Join(folder, name)); !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("%s is there already: %w", name, errors.Join(err, os.ErrExist))
+		}
+	}
 	key, err := newKey("first")
 	if err != nil {
 		return err
 	}
-	set.Keys = append(set.Keys, key)
-	return errors.Join(set.write(folder), replaceFile(folder, refreshFile, []byte(keys.NewSecret())))
+	return errors.Join(write(folder, key), replaceFile(folder, refreshFile, []byte(keys.NewSecret()+"\n")))
 }
 
 // rotate adds a key that signs from a time on. Until then it is published only.
 func rotate(folder string, now, from time.Time) error {
-	set, err := readSet(folder)
+	all, err := readSigning(folder)
 	if err != nil {
 		return err
 	}
@@ -60,57 +56,40 @@ func rotate(folder string, now, from time.Time) error {
 	if err != nil {
 		return err
 	}
-	set.Keys = append(set.Keys, key)
-	return set.signFrom(folder, key["kid"], now, from)
+	return signFrom(folder, append(all, key), key.ID, now, from)
 }
 
 // back lets a key that is still in the file sign again from a time on.
 func back(folder, id string, now, from time.Time) error {
-	set, err := readSet(folder)
+	all, err := readSigning(folder)
 	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(set.Keys, func(k map[string]any) bool { return k["kid"] == id }) {
+	if !slices.ContainsFunc(all, func(k keys.Key) bool { return k.ID == id }) {
 		return fmt.Errorf("there is no key %q", id)
 	}
-	return set.signFrom(folder, id, now, from)
+	return signFrom(folder, all, id, now, from)
 }
 
-// signFrom lets one key sign from a time on, and all others end when no token of theirs
-// is valid any more. It leaves out those that have ended.
-func (s keySet) signFrom(folder string, id any, now, from time.Time) error {
-	for _, k := range s.Keys {
-		if k["kid"] == id {
-			k["nbf"] = from.Unix()
-			delete(k, "exp")
-		} else if _, ends := k["exp"]; !ends {
-			k["exp"] = from.Add(accessTTL).Unix()
+// signFrom lets one key sign from a time on, and all others retire when no token of theirs
+// is valid any more. It leaves out those that have retired.
+func signFrom(folder string, all []keys.Key, id string, now, from time.Time) error {
+	for i, k := range all {
+		switch {
+		case k.ID == id:
+			all[i].SignsFrom, all[i].RetiresAt = from, time.Time{}
+		case k.RetiresAt.IsZero():
+			all[i].RetiresAt = from.Add(accessTTL)
 		}
 	}
-	left := slices.DeleteFunc(s.Keys, func(k map[string]any) bool {
-		ends, ok := k["exp"].(float64) // as it was read
-		return ok && int64(ends) <= now.Unix()
-	})
-	return keySet{left}.write(folder)
-}
-
-func readSet(folder string) (keySet, error) {
-	text, err := os.ReadFile(filepath.Join(folder, signingFile)) //nolint:gosec // the operator names it
-	if err != nil {
-		return keySet{}, err
-	}
-	var set keySet
-	err = json.Unmarshal(text, &set)
-	return set, err
+	return write(folder, slices.DeleteFunc(all, func(k keys.Key) bool {
+		return !k.RetiresAt.IsZero() && !k.RetiresAt.After(now)
+	})...)
 }
 
 // write replaces the file, if its keys are ones that a node would take.
-func (s keySet) write(folder string) error {
-	text, err := json.MarshalIndent(s, "", "\t")
-	if err != nil {
-		return err
-	}
-	all, err := keys.FromJWKS(text)
+func write(folder string, all ...keys.Key) error {
+	text, err := keys.ToJWKS(all...)
 	if err != nil {
 		return err
 	}
@@ -128,29 +107,18 @@ func replaceFile(folder, name string, text []byte) error {
 		return err
 	}
 	_, err = file.Write(text)
-	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return errors.Join(err, os.Remove(file.Name())) //nolint:gosec // the operator names the folder
+	err = errors.Join(err, file.Sync(), file.Close())
+	if err == nil {
+		err = os.Rename(file.Name(), filepath.Join(folder, name)) //nolint:gosec // the operator names the folder
 	}
-	return os.Rename(file.Name(), filepath.Join(folder, name)) //nolint:gosec // the same
+	if err != nil {
+		return errors.Join(err, os.Remove(file.Name())) //nolint:gosec // the same
+	}
+	return nil
 }
 
-// newKey returns a key of ES256 as a JWK (RFC 7517).
-func newKey(id string) (map[string]any, error) {
+// newKey returns a key of ES256.
+func newKey(id string) (keys.Key, error) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, err
-	}
-	d, err := private.Bytes()
-	if err != nil {
-		return nil, err
-	}
-	point, err := private.PublicKey.Bytes()
-	if err != nil {
-		return nil, err
-	}
-	b64 := base64.RawURLEncoding.EncodeToString
-	return map[string]any{
-		"kty": "EC", "crv": "P-256", "alg": "ES256", "kid": id,
-		"x": b64(point[1:33]), "y": b64(point[33:]), "d": b64(d),
-	}, nil
+	return keys.Key{ID: id, Algorithm: "ES256", Private: private}, err
 }

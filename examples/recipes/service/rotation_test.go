@@ -47,6 +47,10 @@ func twoNodes(t *testing.T) *cluster {
 	for i, folder := range []string{first, t.TempDir()} {
 		if i > 0 {
 			deploy(t, first, folder)
+			secret, err := readRefresh(folder) // without the end of the line, as an editor may save it
+			if err := errors.Join(err, replaceFile(folder, refreshFile, []byte(secret))); err != nil {
+				t.Fatal(err)
+			}
 		}
 		now := func() time.Time { return c.clock.Now().Add(time.Duration(-2*i) * time.Second) }
 		n, err := newNode(config{origin: "https://notes.example.com", folder: folder, users: users, log: slog.New(slog.NewTextHandler(c.logs, nil)), now: now})
@@ -222,6 +226,68 @@ func TestARotationIsTakenBack(t *testing.T) {
 	}
 }
 
+func TestTheFirstKeysReplaceNone(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{signingFile, refreshFile} {
+		folder := t.TempDir()
+		if err := replaceFile(folder, name, []byte("mine")); err != nil {
+			t.Fatal(err)
+		}
+		err := newFolder(folder)
+		text, _ := os.ReadFile(filepath.Join(folder, name))
+		if files, _ := os.ReadDir(folder); !errors.Is(err, os.ErrExist) || string(text) != "mine" || len(files) != 1 {
+			t.Errorf("%v, and the file has %q", err, text)
+		}
+	}
+}
+
+// A rotation whose key would sign before that of the last one would leave that one without
+// a successor.
+func TestARotationThatOvertakesTheLastIsRefused(t *testing.T) {
+	t.Parallel()
+	c := twoNodes(t)
+	c.rotates(t, time.Hour)
+	folder := c.nodes[0].folder
+	before, err := os.ReadFile(filepath.Join(folder, signingFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := rotate(folder, c.clock.Now(), c.clock.Now().Add(time.Minute)); err == nil {
+		t.Error("it was not refused")
+	}
+	after, err := os.ReadFile(filepath.Join(folder, signingFile))
+	if err != nil || string(after) != string(before) {
+		t.Errorf("the file has changed: %v", err)
+	}
+	if files, err := os.ReadDir(folder); err != nil || len(files) != 2 {
+		t.Errorf("there are %d files, %v", len(files), err)
+	}
+}
+
+// A second rotation in the hour of the first one is as good as one alone.
+func TestARotationBeforeTheLastHasSigned(t *testing.T) {
+	t.Parallel()
+	c := twoNodes(t)
+	next := ""
+	for range 2 {
+		next = c.rotates(t, time.Hour)
+		deploy(t, c.nodes[0].folder, c.nodes[1].folder)
+		for _, n := range c.nodes {
+			n.reload(t.Context())
+		}
+		c.holds(t, "published", "first")
+		c.clock.Advance(time.Minute)
+	}
+	for range 13 { // to the end of the last token of the first key, and beyond it
+		c.clock.Advance(10 * time.Minute)
+		for node := range c.nodes {
+			c.ask(t, node, "/refresh", url.Values{"refresh_token": {c.refresh}})
+		}
+		c.holds(t, "meanwhile", c.nodes[0].ring.Current().Signer(c.clock.Now().Add(-3*time.Second)).ID())
+	}
+	c.holds(t, "at the end", next)
+}
+
 // What happens if a key signs before the other node has it.
 func TestAKeyThatSignsAtOnceIsRejectedByTheOtherNode_wrong(t *testing.T) {
 	t.Parallel()
@@ -297,12 +363,13 @@ func TestNoKeyIsReadableByOthersOrInALog(t *testing.T) {
 	c := twoNodes(t)
 	c.rotates(t, time.Hour)
 	c.nodes[0].reload(t.Context())
-	set, err := readSet(c.nodes[0].folder)
-	if err != nil {
-		t.Fatal(err)
+	text, err := os.ReadFile(filepath.Join(c.nodes[0].folder, signingFile))
+	var set struct{ Keys []struct{ D string } }
+	if err := errors.Join(err, json.Unmarshal(text, &set)); err != nil || len(set.Keys) != 2 {
+		t.Fatalf("%d keys, %v", len(set.Keys), err)
 	}
 	for _, k := range set.Keys {
-		if d, _ := k["d"].(string); d == "" || strings.Contains(c.logs.String()+c.published(t, 0), d) {
+		if k.D == "" || strings.Contains(c.logs.String()+c.published(t, 0), k.D) {
 			t.Error("a private key is published or logged, or is not there")
 		}
 	}
