@@ -333,12 +333,25 @@ export async function inMemory({ context, open, app, afar }) {
       const exposed = (await session.call("/me")).headers.get("RateLimit");
       const kept = [document.cookie, { ...localStorage, ...sessionStorage }];
       await session.logout();
-      return { wrong, right, first, many: [...new Set(many)], exposed: exposed !== null, kept, last: await read() };
+      const last = await read();
+      // a logout while a refresh is answered: the new tokens are not kept
+      await session.login(person.username, person.password);
+      await fetch(app + "/token/later", { method: "POST" });
+      const send = window.fetch;
+      window.fetch = async (...request) => {
+        const answer = await send(...request);
+        if (request[0].endsWith("/refresh")) session.logout();
+        return answer;
+      };
+      const during = await read().catch((err) => err.message);
+      window.fetch = send;
+      return { wrong, right, first, many: [...new Set(many)], exposed: exposed !== null, kept, last, during, after: await read() };
     },
     [app, person],
   );
   assert.deepEqual(seen, {
     wrong: false, right: true, first: "200,u-ada, 0", many: ["200,u-ada, 1"], exposed: true, kept: ["", {}], last: seen.last,
+    during: "logged out", after: seen.last,
   });
   assert.match(seen.last, /^401,/);
   assert.deepEqual(await context.cookies(), []);

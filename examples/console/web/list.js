@@ -94,7 +94,7 @@ export function list({ section, path, member, row, shown = () => {} }) {
     busy(more, "Loading…", async () => {
       const before = all.length;
       const answer = await call("GET", `${path}?limit=10&after=${encodeURIComponent(next)}`).catch((err) => {
-        if (!(err instanceof SignedOut)) toast("There is no more at the moment.");
+        if (!(err instanceof SignedOut)) toast("The rest of the list cannot be shown at the moment.");
       });
       if (!answer) return;
       version++;

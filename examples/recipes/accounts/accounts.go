@@ -95,8 +95,11 @@ func newApp(ctx context.Context, c config) (http.Handler, error) {
 func (a *app) ask(p purpose) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, 4096)
-		address, err := mail.ParseAddress(r.PostFormValue("email"))
-		if err != nil || len(address.Address) > 254 {
+		email := r.PostFormValue("email")
+		address, err := mail.ParseAddress(email)
+		// Neither a name before the address nor quotes in it: in the header of a mail, what
+		// was quoted may be a second address.
+		if err != nil || address.Address != email || len(email) > 254 {
 			http.Error(w, "This is no e-mail address.", http.StatusBadRequest)
 			return
 		}

@@ -167,6 +167,21 @@ func TestAChangeKeepsTheUserLoggedIn(t *testing.T) {
 	change(after.Access, first).Is(t, http.StatusUnauthorized, "A more recent or a stronger login")
 }
 
+func TestWhatIsNoAddressGetsNoMail(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	for _, email := range []string{
+		"", "ada", "Ada <ada@example.com>", `"eve@example.com, ada"@example.com`, "ada@example.com, eve@example.com",
+		"ada@example.com\r\nBcc: eve@example.com", strings.Repeat("a", 250) + "@example.com",
+	} {
+		f.Post(t, "/register", "email", email).Is(t, http.StatusBadRequest, "no e-mail address")
+	}
+	f.token(t, "/register", toRegister)
+	if len(f.mails) > 0 {
+		t.Errorf("a mail was sent: %s", <-f.mails)
+	}
+}
+
 func TestMailsAreLimited(t *testing.T) {
 	t.Parallel()
 	f := start(t)

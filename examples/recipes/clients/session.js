@@ -14,8 +14,13 @@ export function openSession(api, client = "web") {
   }
 
   async function renew() {
+    const used = refresh;
     for (let wait = 1000; ; wait *= 4) {
-      const answer = await post("/refresh", { refresh_token: refresh }).catch(() => null);
+      const answer = await post("/refresh", { refresh_token: used }).catch(() => null);
+      if (used !== refresh) { // the user has logged out meanwhile: the new tokens end, too
+        if (answer?.ok) await post("/logout", { refresh_token: (await answer.json()).refresh_token });
+        throw new Error("logged out");
+      }
       if (answer?.ok) return keep(answer);
       const said = answer?.status === 400 && (await answer.json().catch(() => null));
       if (said?.error === "invalid_grant") {

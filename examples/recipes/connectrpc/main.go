@@ -33,7 +33,11 @@ func main() {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)
-	server := &http.Server{Addr: *addr, Handler: service, Protocols: protocols, ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{
+		Addr: *addr, Handler: service, Protocols: protocols,
+		ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, // ReadTimeout would end streams of the client
+		MaxHeaderBytes: 16 << 10, // the metadata of gRPC
+	}
 	log.Fatal(server.ListenAndServe())
 }
 
