@@ -35,7 +35,7 @@ func readRefresh(folder string) (keys.Secret, error) {
 // newFolder makes the first keys. It replaces none: everybody would be logged out.
 func newFolder(folder string) error {
 	for _, name := range []string{signingFile, refreshFile} {
-		if _, err := os.Lstat(filepath.Join(folder, name)); !errors.Is(err, os.ErrNotExist) {
+		if _, err := os.Lstat(filepath.Join(folder, name)); !errors.Is(err, os.ErrNotExist) { //nolint:gosec // the operator names it
 			return fmt.Errorf("%s is there already: %w", name, errors.Join(err, os.ErrExist))
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -47,8 +48,9 @@ func twoNodes(t *testing.T) *cluster {
 	for i, folder := range []string{first, t.TempDir()} {
 		if i > 0 {
 			deploy(t, first, folder)
-			secret, err := readRefresh(folder) // without the end of the line, as an editor may save it
-			if err := errors.Join(err, replaceFile(folder, refreshFile, []byte(secret))); err != nil {
+			text, err := os.ReadFile(filepath.Join(folder, refreshFile))
+			// without the end of the line, as an editor may save it
+			if err := errors.Join(err, replaceFile(folder, refreshFile, bytes.TrimSpace(text))); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -221,8 +223,8 @@ func TestARotationIsTakenBack(t *testing.T) {
 	c.holds(t, "the old key signs again", "first")
 	c.clock.Advance(accessTTL)
 	c.holds(t, "the new key has retired", "first")
-	if err := back(a.folder, next+"x", c.clock.Now(), c.clock.Now()); err == nil {
-		t.Error("a key that is not there signs again")
+	if err := back(a.folder, next+"x", c.clock.Now(), c.clock.Now()); err == nil || !strings.Contains(err.Error(), next+"x") {
+		t.Errorf("a key that is not there signs again: %v", err)
 	}
 }
 
@@ -256,7 +258,7 @@ func TestARotationThatOvertakesTheLastIsRefused(t *testing.T) {
 		t.Error("it was not refused")
 	}
 	after, err := os.ReadFile(filepath.Join(folder, signingFile))
-	if err != nil || string(after) != string(before) {
+	if err != nil || !bytes.Equal(after, before) {
 		t.Errorf("the file has changed: %v", err)
 	}
 	if files, err := os.ReadDir(folder); err != nil || len(files) != 2 {
@@ -286,6 +288,31 @@ func TestARotationBeforeTheLastHasSigned(t *testing.T) {
 		c.holds(t, "meanwhile", c.nodes[0].ring.Current().Signer(c.clock.Now().Add(-3*time.Second)).ID())
 	}
 	c.holds(t, "at the end", next)
+}
+
+// A rotation that begins while the key before the last still verifies leaves that in.
+func TestARotationWhileTheLastKeyVerifies(t *testing.T) {
+	t.Parallel()
+	c := twoNodes(t)
+	rotated := func() string {
+		next := c.rotates(t, time.Hour)
+		deploy(t, c.nodes[0].folder, c.nodes[1].folder)
+		for _, n := range c.nodes {
+			n.reload(t.Context())
+		}
+		return next
+	}
+	second := rotated()
+	c.clock.Advance(time.Hour - time.Second)
+	c.holds(t, "a second before", "first")
+	c.clock.Advance(time.Minute)
+	c.holds(t, "the second key signs", second)
+	third := rotated()
+	c.clock.Advance(accessTTL - 2*time.Minute) // the last tokens of the first key
+	c.holds(t, "the third key is published", second)
+	if set := c.published(t, 1); !strings.Contains(set, `"first"`) || !strings.Contains(set, third) {
+		t.Errorf("published are %s", set)
+	}
 }
 
 // What happens if a key signs before the other node has it.
@@ -352,6 +379,12 @@ func TestANodeFollowsItsFile(t *testing.T) {
 				synctest.Wait()
 				if set := c.published(t, 0); !strings.Contains(set, next) {
 					t.Errorf("it publishes %s", set)
+				}
+				read := strings.Count(c.logs.String(), "the keys were read")
+				time.Sleep(10 * time.Minute)
+				synctest.Wait()
+				if n := strings.Count(c.logs.String(), "the keys were read"); n != read {
+					t.Errorf("a file that has not changed was read %d times", n-read)
 				}
 			})
 		})

@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -205,6 +206,109 @@ func TestARestartLosesNoRequest(t *testing.T) {
 	if err := <-two.ended; err != nil {
 		t.Errorf("the second service ended with %v", err)
 	}
+}
+
+// memory is a listener whose connections are made in this process.
+type memory struct {
+	accepted chan net.Conn
+	closed   chan struct{}
+	once     sync.Once
+}
+
+func (m *memory) Accept() (net.Conn, error) {
+	select {
+	case c := <-m.accepted:
+		return c, nil
+	case <-m.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (m *memory) Close() error {
+	m.once.Do(func() { close(m.closed) })
+	return nil
+}
+
+func (*memory) Addr() net.Addr { return &net.TCPAddr{} }
+
+func TestAServiceThatDrainsAnswersAndSaysThatItsConnectionsEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := twoNodes(t)
+		l := &memory{accepted: make(chan net.Conn), closed: make(chan struct{})}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- c.nodes[0].serve(ctx, l, 10*time.Second) }()
+		dial := func() net.Conn {
+			here, there := net.Pipe()
+			l.accepted <- there
+			return here
+		}
+		want := func(conn net.Conn, path string, status int, ends bool) {
+			t.Helper()
+			_, _ = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: notes\r\n\r\n", path)
+			answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.Copy(io.Discard, answer.Body)
+			if answer.StatusCode != status || answer.Close != ends {
+				t.Errorf("%s: %d, and the connection ends: %t", path, answer.StatusCode, answer.Close)
+			}
+			_ = answer.Body.Close()
+		}
+		kept := dial()
+		want(kept, "/ready", http.StatusOK, false)
+		stop()
+		time.Sleep(9 * time.Second)
+		want(kept, "/ready", http.StatusServiceUnavailable, true)
+		want(dial(), "/live", http.StatusOK, true)
+		late := dial()
+		time.Sleep(2 * time.Second)
+		select {
+		case <-l.closed:
+		default:
+			t.Error("connections are accepted for longer than asked for")
+		}
+		want(late, "/live", http.StatusOK, true)
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestConnectionsAreWaitedForUntilTheyAreIdle(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		one, other := net.Pipe()
+		var open connections
+		open.track(one, http.StateNew)
+		open.track(other, http.StateActive)
+		ended := make(chan struct{})
+		go func() {
+			open.wait(t.Context())
+			close(ended)
+		}()
+		for i, step := range []func(){
+			func() {},
+			func() { open.track(other, http.StateIdle) },
+			func() { open.track(one, http.StateActive) },
+			func() { open.track(one, http.StateClosed) },
+		} {
+			step()
+			time.Sleep(time.Second)
+			select {
+			case <-ended:
+				if i < 3 {
+					t.Errorf("the wait has ended after step %d", i)
+				}
+			default:
+				if i == 3 {
+					t.Error("the wait has not ended")
+				}
+			}
+		}
+	})
 }
 
 func get(t *testing.T, client *http.Client, url, bearer string) error {
