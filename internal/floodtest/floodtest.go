@@ -37,7 +37,7 @@ func (f Flood) Admits(t testing.TB) int64 {
 	for range f.Processes {
 		all.Go(func() {
 			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+f.Test+"$", "-test.v") //nolint:gosec // this test itself
-			cmd.Env = append(os.Environ(), f.Variable)
+			cmd.Env = append(os.Environ(), f.Variable)                                               //nolint:forbidigo // the processes are those of a test
 			out, err := cmd.CombinedOutput()
 			_, tail, found := bytes.Cut(out, []byte("admitted="))
 			number, _, _ := bytes.Cut(tail, []byte("\n"))
