@@ -15,7 +15,7 @@ type keysMake struct {
 	Out       string `required:"" placeholder:"FILE" help:"New file for the key, made with mode 0600; - is standard output."`
 	Format    string `default:"pem" enum:"pem,jwk,jwks" help:"pem, jwk, or jwks (a JWK Set, which keys rotate adds to). HS keys are jwk or jwks."`
 	ID        string `name:"id" placeholder:"NAME" help:"ID (kid) of the key in a JWK. Without it: its thumbprint."`
-	SignsFrom moment `placeholder:"TIME" help:"When the key begins to sign, such as 24h from now, or 2026-12-31T00:00:00Z. Not in PEM. Without it: at once."`
+	SignsFrom moment `placeholder:"TIME" help:"When the key begins to sign, such as 24h from now, or 2026-12-31T00:00:00Z. Until then those before it sign; a key that is alone signs at once. Not in PEM. Without it: at once."`
 	RetiresAt moment `placeholder:"TIME" help:"When the key stops to verify. Not in PEM. Without it: never."`
 }
 

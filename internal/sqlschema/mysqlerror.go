@@ -21,7 +21,7 @@ func takesNoWrites(err error) bool {
 // MySQL have it in a field and in no method, and this package imports none of them.
 func ErrorNumber(err error) uint64 {
 	for ; err != nil; err = errors.Unwrap(err) {
-		if several, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // this is what unwraps it
+		if several, ok := err.(interface{ Unwrap() []error }); ok {
 			for _, one := range several.Unwrap() {
 				if number := ErrorNumber(one); number != 0 {
 					return number
