@@ -85,6 +85,7 @@ func named(t *testing.T, names string) []contender {
 
 func TestAllCallsAreCompared(t *testing.T) {
 	t.Parallel()
+	skip.Long(t)
 	o := options{
 		name: "sallyport_test_" + strings.ToLower(rand.Text()), postgres: postgrestest.Schema(t), mariadb: mariadbtest.URL(t),
 		contenders: named(t, "SQLite,PostgreSQL,MariaDB"), few: 120, many: 300, pairs: 1, flat: 1e-9, progress: io.Discard, crowded: 1500,
