@@ -11,7 +11,7 @@ import (
 func TestCheckOfAStore(t *testing.T) {
 	t.Parallel()
 	stores(t, func(t *testing.T, s *shell) {
-		s.now = time.Now()
+		s.runs(0)
 		isRedis := s.storage(t).place.isRedis()
 		all := s.objects(t, "check")
 		for _, c := range all {
@@ -19,9 +19,9 @@ func TestCheckOfAStore(t *testing.T) {
 				t.Errorf("%v", c)
 			}
 		}
-		s.now = s.now.Add(-3 * time.Second)
+		s.runs(-time.Minute)
 		s.refuses(t, "check", exitNegative, "the server's clock differs")
-		s.now = time.Now()
+		s.runs(0)
 		if !isRedis {
 			s.refuses(t, "check --store-prefix other_", exitNegative, "pending", "sallyport migrate up")
 		}
@@ -31,7 +31,7 @@ func TestCheckOfAStore(t *testing.T) {
 func TestCheckNamesWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	s := newShell(t)
-	s.now = time.Now()
+	s.runs(0)
 	s.must(t, "migrate up --store sqlite:DIR/auth.db")
 	s.must(t, "keys secret --out DIR/refresh.key")
 	config := `{"store":{"url_file":"url"},"refresh_key":{"file":"refresh.key"},"tiers":{"free":{"limit":-1,"period":"1500ms"}},"brute_force":{"logins":{"burst":1,"every":"1s"}}}`

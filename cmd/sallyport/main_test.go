@@ -44,14 +44,26 @@ var noon = time.Date(2026, time.June, 1, 12, 0, 0, 0, time.UTC)
 type shell struct {
 	dir string // replaces DIR in the arguments
 	env map[string]string
-	now time.Time
-	in  string // what standard input has
+	now time.Time // where ahead is nil
+	in  string    // what standard input has
 	ctx context.Context
+
+	ahead *time.Duration // of the machine's clock, which goes on meanwhile
 }
 
 func newShell(t *testing.T) *shell {
 	t.Helper()
 	return &shell{dir: t.TempDir(), env: map[string]string{}, now: noon, ctx: t.Context()}
+}
+
+// runs lets the clock be that of the machine, or as much ahead of it.
+func (s *shell) runs(ahead time.Duration) { s.ahead = &ahead }
+
+func (s *shell) clock() time.Time {
+	if s.ahead != nil {
+		return time.Now().Add(*s.ahead)
+	}
+	return s.now
 }
 
 // result is what a command line has printed.
@@ -73,7 +85,7 @@ func (s *shell) runArgs(args ...string) result {
 	p := &process{
 		stdin: strings.NewReader(s.in), stdout: &out, stderr: &errs,
 		getenv: func(name string) string { return s.env[name] },
-		now:    func() time.Time { return s.now },
+		now:    s.clock,
 	}
 	code := run(s.ctx, p, args)
 	return result{code, out.String(), errs.String()}

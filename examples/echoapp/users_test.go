@@ -13,8 +13,8 @@ import (
 	"github.com/sallyport-go/sallyport/store/storetest"
 )
 
-func TestStore(t *testing.T) {
-	t.Parallel()
+// The other tests log in within the time that a login may take: not beside so many calls.
+func TestStore(t *testing.T) { //nolint:paralleltest // see above
 	skip.Long(t)
 	storetest.Run(t, open)
 }
