@@ -26,10 +26,10 @@ type LimitConfig struct {
 
 	// NoContext serves requests as they are. Without it Limit serves a copy of each
 	// request, in whose context AddCost and a Limiter further in find what was counted;
-	// the copy is about a third of what Limit costs. Set it only if no handler behind the
-	// Limiter calls AddCost, which then returns false, and if no Limiter of the same New is
-	// mounted further in, which would count the request once more. It must be false with
-	// Rule.Late. Protect ignores it, because it makes a copy for the principal as well.
+	// the copy is most of the memory that Limit takes. Set it only if no handler behind
+	// the Limiter calls AddCost, which then returns false, and if no Limiter of the same
+	// New is mounted further in, which would count the request once more. It must be false
+	// with Rule.Late. Protect ignores it, because it makes a copy for the principal as well.
 	NoContext bool
 
 	// NearLimit is the share of a limit, 1 to 100 per cent, whose use is reported as
