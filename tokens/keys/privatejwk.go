@@ -84,10 +84,11 @@ func (j *privateJWK) setPrivate(private crypto.PrivateKey) error {
 		if len(private.Primes) != 2 {
 			return fmt.Errorf("must have two primes, got %d", len(private.Primes))
 		}
-		private.Precompute()
+		values := rsa.PrivateKey{PublicKey: private.PublicKey, D: private.D, Primes: private.Primes} // the host's own may be in use
+		values.Precompute()
 		number := func(n *big.Int) string { return b64(n.Bytes()) }
 		j.D, j.P, j.Q = number(private.D), number(private.Primes[0]), number(private.Primes[1])
-		j.DP, j.DQ, j.QI = number(private.Precomputed.Dp), number(private.Precomputed.Dq), number(private.Precomputed.Qinv)
+		j.DP, j.DQ, j.QI = number(values.Precomputed.Dp), number(values.Precomputed.Dq), number(values.Precomputed.Qinv)
 	case *ecdsa.PrivateKey:
 		d, err := private.Bytes()
 		if err != nil {

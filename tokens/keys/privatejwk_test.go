@@ -105,3 +105,19 @@ func TestToJWKRejectsWhatIsNoKey(t *testing.T) {
 		t.Errorf("%s, %v", text, err)
 	}
 }
+
+// The key of a host may be in use meanwhile.
+func TestToJWKLeavesAnRSAKeyAsItIs(t *testing.T) {
+	t.Parallel()
+	whole, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bare := &rsa.PrivateKey{PublicKey: whole.PublicKey, D: whole.D, Primes: whole.Primes}
+	if _, err := keys.ToJWK(keys.Key{ID: "k", Algorithm: "RS256", Private: bare}); err != nil {
+		t.Fatal(err)
+	}
+	if bare.Precomputed.Dp != nil {
+		t.Error("its values were computed in place")
+	}
+}
